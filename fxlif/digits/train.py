@@ -1,0 +1,195 @@
+"""Trains the shipped digits network: ``python -m fxlif.digits.train [--out DIR]``.
+
+The forward pass of the training carries out the integer rule itself, on float32 tensors that hold
+integers; only the gradient is smooth. What is trained is therefore what the hardware runs. The
+accuracies that are printed come from :func:`integer_accuracy`, which knows nothing of the training.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+MISSING = None
+try:
+    import torch
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+except ModuleNotFoundError as error:
+    MISSING = error.name
+
+SEED = 1
+MAXIMUM = 16
+STEPS = 8
+N_INPUTS, N_HIDDEN, N_CLASSES = 64, 64, 10
+LANES = (8, 2)
+THRESHOLDS = (256, 256)
+LEAK_SHIFT = 4
+WEIGHT_MAX = 127
+STATE_MIN, STATE_MAX = -(1 << 15), (1 << 15) - 1
+TEST_IMAGES, VALIDATION_IMAGES = 360, 237
+
+EPOCHS = 120
+BATCH = 32
+#: In weight LSB; it falls to 0 over the training along a cosine.
+LEARNING_RATE = 2.0
+#: Steepness of the spike's stand-in gradient, per threshold.
+SLOPE = 4.0
+#: Price of a hidden spike: every one of them costs the output core a row of synapses.
+SPIKE_COST = 0.002
+
+Split = tuple[np.ndarray, np.ndarray]
+
+
+class Result(NamedTuple):
+    """What :func:`integer_accuracy` found; the counts are means per image."""
+
+    accuracy: float
+    input_events: float
+    hidden_spikes: float
+    output_spikes: float
+
+
+# --- data ---------------------------------------------------------------------------------------
+
+
+def split_digits() -> tuple[Split, Split, Split]:
+    """Training, validation and test images, no image in two of them, each digit in proportion."""
+    images, labels = load_digits(return_X_y=True)
+    images, labels = images.astype(np.uint8), labels.astype(np.uint8)
+    rest_x, test_x, rest_y, test_y = train_test_split(
+        images, labels, test_size=TEST_IMAGES, stratify=labels, random_state=SEED
+    )
+    train_x, val_x, train_y, val_y = train_test_split(
+        rest_x, rest_y, test_size=VALIDATION_IMAGES, stratify=rest_y, random_state=SEED
+    )
+    return (train_x, train_y), (val_x, val_y), (test_x, test_y)
+
+
+def encode(images: np.ndarray) -> np.ndarray:
+    """Spikes (steps, k, inputs): value p spikes in step t iff floor((t+1)p/16) > floor(tp/16)."""
+    pixels = images.astype(np.int64)
+    return np.stack(
+        [(t + 1) * pixels // MAXIMUM > t * pixels // MAXIMUM for t in range(STEPS)]
+    ).astype(np.int64)
+
+
+def shifted(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The images, each moved by at most one pixel, about half of them not at all."""
+    moved = images.reshape(-1, 8, 8).copy()
+    padded = np.pad(moved, ((0, 0), (1, 1), (1, 1)))
+    for index, (row, column) in enumerate(rng.choice(3, (len(images), 2), p=(0.15, 0.7, 0.15))):
+        moved[index] = padded[index, row : row + 8, column : column + 8]
+    return moved.reshape(images.shape)
+
+
+# --- the integer model --------------------------------------------------------------------------
+
+
+def integer_accuracy(weights: Sequence[np.ndarray], images: np.ndarray, labels: np.ndarray) -> Result:
+    """The network in int64: no floating point between an input event and a spike."""
+    inputs = encode(images)
+    v = [np.zeros((len(images), w.shape[1]), np.int64) for w in weights]
+    spikes = [np.zeros_like(x) for x in v]
+    for events in inputs:
+        for layer, w in enumerate(weights):
+            u = v[layer] - (v[layer] >> LEAK_SHIFT) + events @ w.astype(np.int64)
+            u = np.clip(u, STATE_MIN, STATE_MAX)
+            fire = u >= THRESHOLDS[layer]
+            v[layer] = np.where(fire, 0, u)
+            events = fire.astype(np.int64)
+            spikes[layer] += events
+    # argmax takes the lowest index among equals, as the design asks.
+    accuracy = float(np.mean(spikes[-1].argmax(axis=1) == labels))
+    hidden, output = (float(x.sum(axis=1).mean()) for x in spikes)
+    return Result(accuracy, float(inputs.sum(axis=(0, 2)).mean()), hidden, output)
+
+
+# --- training -----------------------------------------------------------------------------------
+
+
+def straight_through(exact: torch.Tensor, smooth: torch.Tensor) -> torch.Tensor:
+    """The value of ``exact``, to the last bit, with the gradient of ``smooth``."""
+    return exact.detach() + (smooth - smooth.detach())
+
+
+def quantised(weight: torch.Tensor) -> torch.Tensor:
+    """Integer weights; -128 stays unused, so that the range is symmetric."""
+    return straight_through(weight.round().clamp(-WEIGHT_MAX, WEIGHT_MAX), weight)
+
+
+def spike_counts(weights: Sequence[torch.Tensor], inputs: torch.Tensor) -> list[torch.Tensor]:
+    """Spikes (k, neurons) of each layer: the rule of :func:`integer_accuracy`, with a gradient."""
+    matrices = [quantised(w) for w in weights]
+    v = [inputs.new_zeros(inputs.shape[1], w.shape[1]) for w in weights]
+    counts = list(v)
+    for events in inputs:
+        for layer, matrix in enumerate(matrices):
+            leak = v[layer] / (1 << LEAK_SHIFT)
+            u = v[layer] - straight_through(leak.floor(), leak) + events @ matrix
+            u = u.clamp(STATE_MIN, STATE_MAX)
+            distance = SLOPE * (u / THRESHOLDS[layer] - 1)
+            events = straight_through((distance >= 0).float(), distance / (1 + distance.abs()))
+            # The reset is not differentiated: the gradient through it only adds noise.
+            v[layer] = u * (1 - events.detach())
+            counts[layer] = counts[layer] + events
+    return counts
+
+
+def export(weights: Sequence[torch.Tensor]) -> list[np.ndarray]:
+    """The weights as the hardware stores them."""
+    return [quantised(w).detach().numpy().astype(np.int8) for w in weights]
+
+
+def train(training: Split, validation: Split) -> list[np.ndarray]:
+    """The weights of the epoch that did best on the validation images."""
+    torch.use_deterministic_algorithms(True)
+    torch.set_num_threads(1)
+    torch.manual_seed(SEED)
+    rng = np.random.default_rng(SEED)
+    shapes = ((N_INPUTS, N_HIDDEN), (N_HIDDEN, N_CLASSES))
+    weights = [(24 * torch.randn(shape)).requires_grad_() for shape in shapes]
+    optimiser = torch.optim.Adam(weights, lr=LEARNING_RATE)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, EPOCHS)
+    best, chosen = -1.0, export(weights)
+    for epoch in range(EPOCHS):
+        order = rng.permutation(len(training[0]))
+        inputs = torch.from_numpy(encode(shifted(training[0][order], rng))).float()
+        labels = torch.from_numpy(training[1][order].astype(np.int64))
+        for start in range(0, len(order), BATCH):
+            batch = slice(start, start + BATCH)
+            hidden, output = spike_counts(weights, inputs[:, batch])
+            loss = torch.nn.functional.cross_entropy(output, labels[batch])
+            loss = loss + SPIKE_COST * hidden.sum(dim=1).mean()
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            with torch.no_grad():
+                # A weight beyond the range would have to come back before it counts again.
+                for weight in weights:
+                    weight.clamp_(-WEIGHT_MAX, WEIGHT_MAX)
+        schedule.step()
+        found = integer_accuracy(export(weights), *validation)
+        # Of equals the later epoch, which had the smaller steps.
+        if found.accuracy >= best:
+            best, chosen = found.accuracy, export(weights)
+        print(f"epoch {epoch + 1:3d}: validation {found.accuracy:.4f}, {found}")
+    return chosen
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    training, validation, test = split_digits()
+    weights = train(training, validation)
+    for name, part in zip(("train", "val", "test"), (training, validation, test)):
+        print(name, integer_accuracy(weights, *part))
+    for w in weights: print(w.min(), w.max(), w.std(), (abs(w.astype(int))==127).mean())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,171 @@
+"""The golden step of one neuron, and a population of equal neurons."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from . import arithmetic
+from .arithmetic import Number, where
+from .errors import FxlifError
+from .params import MAX_CURRENT_BITS, NeuronParams
+from .quantise import signed_range
+
+
+class NeuronState(NamedTuple):
+    """State variables: ints or int64 arrays. Those that a neuron does not have stay 0."""
+
+    v: Number
+    i_syn: Number
+    theta: Number
+    refractory: Number
+
+
+def initial_state(neuron: NeuronParams, n: int) -> NeuronState:
+    """The state after reset of ``n`` neurons: v at v_reset, everything else 0. Arrays (n,)."""
+    zeros = np.zeros(n, dtype=np.int64)
+    return NeuronState(zeros + neuron.v_reset, zeros, zeros.copy(), zeros.copy())
+
+
+def step(
+    neuron: NeuronParams, state: NeuronState, current: Number, v_threshold: Number
+) -> tuple[NeuronState, Number]:
+    """One time step of the integer rule (its section 1): (new state, whether it fires).
+
+    ``current`` is the exact input of the step with the bias added; ``v_threshold`` the stored
+    threshold, without theta. Pure: works elementwise on ints or int64 arrays alike.
+    """
+    i = arithmetic.synapse(neuron, state.i_syn, current)
+    u = arithmetic.integrate(neuron, state.v, i)
+    threshold = v_threshold + state.theta
+    fire = arithmetic.reaches(neuron, u, threshold)
+    refractory = state.refractory
+    held = u
+    if neuron.refractory:
+        resting = state.refractory > 0
+        fire = where(resting, False, fire)
+        if neuron.refractory_mode == "clamp":
+            held = where(resting, state.v, u)
+        refractory = where(
+            fire, neuron.refractory, where(resting, state.refractory - 1, state.refractory)
+        )
+    theta = state.theta
+    if neuron.adaptation is not None:
+        theta = arithmetic.adapt(neuron.adaptation, neuron.theta_max, state.theta, fire)
+    v = where(fire, arithmetic.reset(neuron, u, threshold), held)
+    i_syn = state.i_syn if neuron.synapse.kind == "delta" else i
+    return NeuronState(v, i_syn, theta, refractory), fire
+
+
+def integer_array(values: npt.ArrayLike, name: str) -> npt.NDArray[np.int64]:
+    """``values`` as int64, or an error: fxlif never rounds or wraps an input silently."""
+    array = np.asarray(values)
+    if array.dtype.kind not in "biu":
+        raise FxlifError(f"{name}: found dtype {array.dtype}, allowed integers")
+    # Beyond this, sums inside the rule could leave int64, and numpy would wrap them silently.
+    low, high = signed_range(MAX_CURRENT_BITS)
+    if array.size and (int(array.min()) < low or int(array.max()) > high):
+        worst = max(int(array.max()), int(array.min()), key=abs)
+        raise FxlifError(f"{name}: found {worst}, allowed {low}..{high}")
+    return array.astype(np.int64)
+
+
+class Recorder:
+    """Keeps chosen state variables of a run: ``Recorder("v", "theta")["v"]`` is (steps, n) int64."""
+
+    def __init__(self, *variables: str) -> None:
+        unknown = [name for name in variables if name not in NeuronState._fields]
+        if unknown:
+            raise FxlifError(
+                f"Recorder: found {unknown[0]!r}, allowed {', '.join(NeuronState._fields)}"
+            )
+        self._rows: dict[str, list[Any]] = {name: [] for name in variables}
+
+    def take(self, state: NeuronState) -> None:
+        """Keep one step."""
+        for name, rows in self._rows.items():
+            rows.append(getattr(state, name))
+
+    def __getitem__(self, variable: str) -> npt.NDArray[np.int64]:
+        return np.array(self._rows[variable], dtype=np.int64)
+
+
+class LIFPopulation:
+    """``n`` equal LIF neurons, advanced step by step in exact integer arithmetic.
+
+    ``v_threshold``, an int or (n,) integers, takes the place of ``params.v_threshold``;
+    ``initial`` (a :class:`NeuronState` of ints or (n,) integers) that of the reset state.
+    Keyword arguments beyond these make the parameters: ``LIFPopulation(3, refractory=2)``.
+    """
+
+    def __init__(
+        self,
+        n: int,
+        params: NeuronParams | None = None,
+        *,
+        v_threshold: npt.ArrayLike | None = None,
+        initial: NeuronState | None = None,
+        **choices: Any,
+    ) -> None:
+        if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+            raise FxlifError(f"n: found {n!r}, allowed a number of neurons, 1 or more")
+        if params is not None and choices:
+            raise FxlifError(f"{next(iter(choices))}: give params or single choices, not both")
+        self.n = int(n)
+        if params is None and isinstance(v_threshold, int):
+            choices["v_threshold"] = v_threshold
+        self.params = params or NeuronParams(**choices)
+        asked = self.params.v_threshold if v_threshold is None else v_threshold
+        self.v_threshold = self._per_neuron(asked, "v_threshold")
+        for value in np.unique(self.v_threshold):
+            self.params.check_threshold(int(value))
+        self._initial = initial
+        self.reset()
+
+    def _per_neuron(self, values: npt.ArrayLike, name: str) -> npt.NDArray[np.int64]:
+        array = integer_array(values, name)
+        try:
+            return np.broadcast_to(array, (self.n,))
+        except ValueError:
+            raise FxlifError(
+                f"{name}: found shape {array.shape}, allowed one integer or ({self.n},)"
+            ) from None
+
+    def reset(self) -> None:
+        """Back to the initial state."""
+        self.state = initial_state(self.params, self.n)
+        if self._initial is None:
+            return
+        fields = {}
+        for name, value in self._initial._asdict().items():
+            fields[name] = self._per_neuron(value, f"initial.{name}").copy()
+            low, high = self.params.ranges[name]
+            for wrong in fields[name][(fields[name] < low) | (fields[name] > high)][:1]:
+                raise FxlifError(f"initial.{name}: found {wrong}, allowed {low}..{high}")
+        self.state = NeuronState(**fields)
+
+    def forward(self, x: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+        """One step with the input current ``x``, an int or (n,) integers: the spikes, (n,) bool."""
+        return self._advance(self._per_neuron(x, "x"))
+
+    def _advance(self, current: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        self.state, fire = step(
+            self.params, self.state, current + self.params.bias, self.v_threshold
+        )
+        return fire
+
+    def run(
+        self, currents: npt.ArrayLike, recorder: Recorder | None = None
+    ) -> npt.NDArray[np.bool_]:
+        """``currents`` (steps, n) integers: the spikes of all steps, (steps, n) bool."""
+        array = integer_array(currents, "currents")
+        if array.ndim != 2 or array.shape[1] != self.n:
+            raise FxlifError(f"currents: found shape {array.shape}, allowed (steps, {self.n})")
+        spikes = np.empty(array.shape, dtype=np.bool_)
+        for row, current in enumerate(array):
+            spikes[row] = self._advance(current)
+            if recorder is not None:
+                recorder.take(self.state)
+        return spikes

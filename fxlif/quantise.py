@@ -1,0 +1,79 @@
+"""From the numbers that were asked for to the integers that the hardware can store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import FxlifError
+
+
+def signed_range(bits: int) -> tuple[int, int]:
+    """Lowest and highest value of a two's complement number of ``bits`` bits."""
+    return -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+
+
+def signed_bits(low: int, high: int) -> int:
+    """The fewest bits of a two's complement number that holds both ``low`` and ``high``."""
+    return 1 + max(high.bit_length(), (~low).bit_length() if low < 0 else 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuantisedThreshold:
+    """What became of a threshold: ``stored == mantissa << shift``, ``error == stored - asked``."""
+
+    asked: float
+    mantissa: int
+    shift: int
+    stored: int
+
+    @property
+    def error(self) -> float:
+        return self.stored - self.asked
+
+
+def quantise_threshold(asked: float, *, threshold_bits: int, shift: int = 0) -> QuantisedThreshold:
+    """The storable threshold nearest to ``asked`` (semantics, section 3; ties to even).
+
+    ``asked`` is in units of the membrane potential's least significant bit. A threshold beyond
+    the range of a signed mantissa of ``threshold_bits`` bits is an error, never clipped: a
+    clipped threshold would change when a neuron fires without saying so.
+    """
+    mantissa = round(asked / (1 << shift))
+    low, high = signed_range(threshold_bits)
+    if not low <= mantissa <= high:
+        raise FxlifError(
+            f"v_threshold: found {asked}, allowed {low << shift}..{high << shift} "
+            f"(threshold_bits = {threshold_bits}, threshold_shift = {shift})"
+        )
+    return QuantisedThreshold(asked=asked, mantissa=mantissa, shift=shift, stored=mantissa << shift)
+
+
+def fit_weights(
+    weights: npt.ArrayLike, *, weight_bits: int, clip: bool = False
+) -> npt.NDArray[np.int64]:
+    """``weights`` as int64, each checked to fit a signed integer of ``weight_bits`` bits.
+
+    ``clip`` brings what does not fit to the nearest end of the range instead of raising a
+    :class:`FxlifError` that names the first offending entry.
+    """
+    try:
+        array = np.asarray(weights)
+    except ValueError:
+        raise FxlifError("weights: found rows of different lengths, allowed a matrix") from None
+    if array.dtype.kind not in "iu":
+        raise FxlifError(f"weights: found dtype {array.dtype}, allowed integers")
+    low, high = signed_range(weight_bits)
+    # Compared before the cast: a uint64 above the range of int64 would wrap into it.
+    wrong = np.argwhere((array < low) | (array > high))
+    if clip:
+        return np.clip(array, low, high).astype(np.int64)
+    if len(wrong):
+        at = tuple(int(i) for i in wrong[0])
+        raise FxlifError(
+            f"weights[{', '.join(map(str, at))}]: found {int(array[at])}, "
+            f"allowed {low}..{high} (weight_bits = {weight_bits})"
+        )
+    return array.astype(np.int64)
