@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-MISSING = None
+#: The package that the extra ``train`` would have brought, or None.
+MISSING: str | None = None
 try:
     import torch
     from sklearn.datasets import load_digits
@@ -74,13 +75,12 @@ def split_digits() -> tuple[Split, Split, Split]:
 def encode(images: np.ndarray) -> np.ndarray:
     """Spikes (steps, k, inputs): value p spikes in step t iff floor((t+1)p/16) > floor(tp/16)."""
     pixels = images.astype(np.int64)
-    return np.stack(
-        [(t + 1) * pixels // MAXIMUM > t * pixels // MAXIMUM for t in range(STEPS)]
-    ).astype(np.int64)
+    spikes = [(t + 1) * pixels // MAXIMUM > t * pixels // MAXIMUM for t in range(STEPS)]
+    return np.stack(spikes).astype(np.int64)
 
 
 def shifted(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The images, each moved by at most one pixel, about half of them not at all."""
+    """The images, each moved by at most one pixel each way, about half of them not at all."""
     moved = images.reshape(-1, 8, 8).copy()
     padded = np.pad(moved, ((0, 0), (1, 1), (1, 1)))
     for index, (row, column) in enumerate(rng.choice(3, (len(images), 2), p=(0.15, 0.7, 0.15))):
@@ -91,7 +91,9 @@ def shifted(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 # --- the integer model --------------------------------------------------------------------------
 
 
-def integer_accuracy(weights: Sequence[np.ndarray], images: np.ndarray, labels: np.ndarray) -> Result:
+def integer_accuracy(
+    weights: Sequence[np.ndarray], images: np.ndarray, labels: np.ndarray
+) -> Result:
     """The network in int64: no floating point between an input event and a spike."""
     inputs = encode(images)
     v = [np.zeros((len(images), w.shape[1]), np.int64) for w in weights]
@@ -167,7 +169,7 @@ def train(training: Split, validation: Split) -> list[np.ndarray]:
             loss = torch.nn.functional.cross_entropy(output, labels[batch])
             loss = loss + SPIKE_COST * hidden.sum(dim=1).mean()
             optimiser.zero_grad()
-            loss.backward()
+            torch.autograd.backward(loss)
             optimiser.step()
             with torch.no_grad():
                 # A weight beyond the range would have to come back before it counts again.
@@ -178,16 +180,97 @@ def train(training: Split, validation: Split) -> list[np.ndarray]:
         # Of equals the later epoch, which had the smaller steps.
         if found.accuracy >= best:
             best, chosen = found.accuracy, export(weights)
-        print(f"epoch {epoch + 1:3d}: validation {found.accuracy:.4f}, {found}")
+        if (epoch + 1) % 20 == 0:
+            print(f"epoch {epoch + 1:3d} of {EPOCHS}: validation {found.accuracy:.2%}", flush=True)
     return chosen
 
 
+# --- files --------------------------------------------------------------------------------------
+
+
+def core_table(index: int, n_inputs: int, n_neurons: int, array: str) -> str:
+    """One ``[[core]]`` of the design file."""
+    return f"""
+[[core]]
+n_inputs = {n_inputs}
+n_neurons = {n_neurons}
+lanes = {LANES[index]}
+weights = "weights.npz:{array}"
+
+[core.neuron]
+leak = {{ kind = "shift", shift = {LEAK_SHIFT} }}
+v_threshold = {THRESHOLDS[index]}
+reset = "to_value"
+weight_bits = 8
+state_bits = 16
+"""
+
+
+def design_text(train_size: int, validation: Result, test: Result) -> str:
+    """The design file."""
+    return (
+        f"""\
+# Written by `python -m fxlif.digits.train` (numpy {np.__version__}, torch {torch.__version__}).
+#
+# Handwritten digits, 8x8 pixels of 0..{MAXIMUM}, from scikit-learn's load_digits. Its 1,797 images
+# are split, each digit in proportion and with a fixed seed, into {train_size} for training,
+# {VALIDATION_IMAGES} for choosing the epoch and {TEST_IMAGES} for the test. digits.npz
+# holds the test images only; no choice was made with them.
+#
+# An image lasts {STEPS} steps from a reset. A pixel p spikes in step t (t = 0..{STEPS - 1}) when
+# floor((t + 1) p / {MAXIMUM}) > floor(t p / {MAXIMUM}). The class is the output neuron with the
+# most spikes, the lowest index among equals.
+#
+# Accuracy of the integer network: {validation.accuracy:.2%} on the validation images,
+# {test.accuracy:.2%} on the test images. A test image makes, on average,
+# {test.input_events:.1f} input events, {test.hidden_spikes:.1f} hidden spikes and \
+{test.output_spikes:.1f} output spikes.
+
+name = "digits"
+"""
+        + core_table(0, N_INPUTS, N_HIDDEN, "hidden")
+        + core_table(1, N_HIDDEN, N_CLASSES, "output")
+        + f"""
+[input]
+kind = "images"
+file = "digits.npz"
+steps = {STEPS}
+maximum = {MAXIMUM}
+"""
+    )
+
+
+def write(folder: Path, weights: Sequence[np.ndarray], test: Split, design: str) -> None:
+    """The three files; uncompressed, so that their bytes do not depend on the zlib at hand."""
+    folder.mkdir(parents=True, exist_ok=True)
+    np.savez(folder / "weights.npz", hidden=weights[0], output=weights[1])
+    np.savez(folder / "digits.npz", images=test[0], labels=test[1])
+    (folder / "design.toml").write_text(design, encoding="utf-8", newline="\n")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Train, report and write."""
+    parser = argparse.ArgumentParser(
+        prog="python -m fxlif.digits.train", description="Train the shipped digits network."
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("digits"), help="folder to write to (default: digits)"
+    )
+    options = parser.parse_args(arguments)
+    if MISSING is not None:
+        print(f"{MISSING} is missing: pip install 'fxlif[train]'", file=sys.stderr)
+        return 2
     training, validation, test = split_digits()
     weights = train(training, validation)
-    for name, part in zip(("train", "val", "test"), (training, validation, test)):
-        print(name, integer_accuracy(weights, *part))
-    for w in weights: print(w.min(), w.max(), w.std(), (abs(w.astype(int))==127).mean())
+    results = [integer_accuracy(weights, *split) for split in (training, validation, test)]
+    for name, result in zip(("train", "validation", "test"), results, strict=True):
+        print(
+            f"{name}: accuracy {result.accuracy:.2%}; per image {result.input_events:.1f} input "
+            f"events, {result.hidden_spikes:.1f} hidden spikes, {result.output_spikes:.1f} output "
+            "spikes"
+        )
+    write(options.out, weights, test, design_text(len(training[0]), results[1], results[2]))
+    print(f"wrote weights.npz, digits.npz and design.toml to {options.out}")
     return 0
 
 

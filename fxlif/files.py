@@ -1,0 +1,38 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import FxlifError
+
+
+@contextmanager
+def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A temporary path beside ``path``, with its suffix, that becomes ``path`` as the block ends.
+
+    The block writes the file. On any exception the temporary file is removed and ``path`` stays as
+    it was.
+
+    Raises:
+        FxlifError: the folder of ``path`` does not exist, or the file cannot be written.
+    """
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise FxlifError(f"{path}: found no folder {path.parent}, allowed an existing folder")
+    # Only a name: a file made by tempfile would keep its private permissions after the replace.
+    temporary = path.parent / f".{uuid.uuid4().hex}{path.suffix}"
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    except OSError as error:
+        raise FxlifError(f"{path}: cannot be written ({error.strerror or error})") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+__all__ = ["whole_file"]

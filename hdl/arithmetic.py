@@ -1,0 +1,150 @@
+"""The integer rule as Amaranth expressions: the twin of :mod:`fxlif.arithmetic`, name by name.
+
+Written separately from the golden rule on purpose. Amaranth's sums and shifts are exact
+(a sum grows a bit); only :func:`saturate`, :func:`wrap` and :func:`clamp` narrow.
+"""
+
+from __future__ import annotations
+
+from amaranth.hdl import Cat, Const, Mux, Value, signed, unsigned
+
+from ..params import (
+    Adaptation,
+    Leak,
+    LinearLeak,
+    MultiShiftLeak,
+    NeuronParams,
+    NoLeak,
+    ShiftLeak,
+)
+from ..quantise import signed_range
+
+
+def _is_negative(x: Value) -> Value:
+    return x[-1] if x.shape().signed else Const(0, 1)
+
+
+def round_shift(x: Value, shift: int, rounding: str) -> Value:
+    """x / 2**shift, rounded by name: the quotient, plus one where the rounding asks for it."""
+    width = max(len(x), shift + 1)
+    if width > len(x):  # bring in sign bits, so that quotient and remainder can be cut out
+        x = (x + Const(0, signed(width - 1) if x.shape().signed else unsigned(width - 1)))[:width]
+        x = x.as_signed()
+    if shift == 0:
+        return x
+    remainder, quotient = x[:shift], x[shift:]
+    if x.shape().signed:
+        quotient = quotient.as_signed()
+    inexact = remainder.any()
+    negative = _is_negative(x)
+    if rounding == "floor":
+        return quotient
+    if rounding == "toward_zero":
+        return quotient + (negative & inexact)
+    if rounding == "away_from_zero":
+        return quotient + (~negative & inexact)
+    half = remainder[-1]
+    beyond_half = half & remainder[:-1].any()
+    tie_to_odd = half & quotient[0]
+    return quotient + (beyond_half | tie_to_odd)
+
+
+def leak(rule: Leak, x: Value) -> Value:
+    """What is left of ``x``, the distance from rest, after one step of the leak ``rule``."""
+    if isinstance(rule, NoLeak):
+        return x
+    if isinstance(rule, LinearLeak):
+        rest = Mux(x < -rule.step, x + rule.step, 0)
+        return Mux(x > rule.step, x - rule.step, rest)
+    if isinstance(rule, ShiftLeak):
+        leaked = x - round_shift(x, rule.shift, rule.rounding)
+    elif isinstance(rule, MultiShiftLeak):
+        leaked = x
+        for sign, shift in rule.terms:
+            term = round_shift(x, shift, rule.rounding)
+            leaked = leaked - term if sign > 0 else leaked + term
+    else:
+        leaked = round_shift(x * rule.factor, rule.shift, rule.rounding)
+    if not rule.minimum_step:
+        return leaked
+    towards_rest = Mux(_is_negative(x), 1, -1)
+    return Mux((leaked == x) & x.any(), x + towards_rest, leaked)
+
+
+def clamp(x: Value, low: int, high: int) -> Value:
+    """The value nearest to ``x`` in ``low``..``high``, as wide as the range needs."""
+    shape = Value.cast(Const(low)).shape(), Value.cast(Const(high)).shape()
+    is_signed = low < 0
+    width = max(s.width + (is_signed and not s.signed) for s in shape)
+    kept = x[:width].as_signed() if is_signed else x[:width]
+    return Mux(x > high, high, Mux(x < low, low, kept))
+
+
+def saturate(x: Value, bits: int) -> Value:
+    """``x`` brought to the nearest end of the signed range of ``bits`` bits."""
+    if len(x) <= bits:
+        return x
+    low, high = signed_range(bits)
+    beyond = x[bits - 1 :]  # all equal where x fits
+    fits = beyond.all() | ~beyond.any()
+    return Mux(fits, x[:bits].as_signed(), Mux(x[-1], low, high))
+
+
+def wrap(x: Value, bits: int) -> Value:
+    """``x`` in two's complement on ``bits`` bits."""
+    return x if len(x) <= bits else x[:bits].as_signed()
+
+
+def overflow(x: Value, bits: int, mode: str) -> Value:
+    """``x`` brought into ``bits`` signed bits by the named mode."""
+    return saturate(x, bits) if mode == "saturate" else wrap(x, bits)
+
+
+def synaptic_current(total: Value, weight_shift: int, bias: int) -> Value:
+    """The current of a step from the accumulated weights."""
+    shifted = Cat(Const(0, weight_shift), total).as_signed()
+    return shifted + bias if bias else shifted
+
+
+def synapse(neuron: NeuronParams, i_syn: Value, current: Value) -> Value:
+    """The synaptic current that acts in this step, and the new ``i_syn`` of an exponential one."""
+    if neuron.synapse.kind == "delta":
+        return current
+    return overflow(
+        leak(neuron.synapse.leak, i_syn) + current, neuron.current_bits, neuron.overflow
+    )
+
+
+def integrate(neuron: NeuronParams, v: Value, i: Value) -> Value:
+    """The membrane potential u after leak and input, before the threshold."""
+    distance = v - neuron.v_leak if neuron.v_leak else v
+    u = leak(neuron.leak, distance) + i
+    u = overflow(u + neuron.v_leak if neuron.v_leak else u, neuron.state_bits, neuron.overflow)
+    if neuron.v_floor is not None:
+        u = Mux(u < neuron.v_floor, neuron.v_floor, u)
+    return u
+
+
+def reaches(neuron: NeuronParams, u: Value, threshold: Value) -> Value:
+    """Whether ``u`` is at (``ge``) or above (``gt``) the effective threshold."""
+    return u >= threshold if neuron.compare == "ge" else u > threshold
+
+
+def reset(neuron: NeuronParams, u: Value, threshold: Value) -> Value:
+    """The membrane potential after a spike at the effective ``threshold``."""
+    if neuron.reset == "to_value":
+        return Const(neuron.v_reset, signed(neuron.state_bits))
+    return overflow(u - threshold, neuron.state_bits, neuron.overflow)
+
+
+def adapt(rule: Adaptation, theta_max: int, theta: Value, fire: Value) -> Value:
+    """The new threshold offset: decayed, raised by a spike, saturating, never below 0."""
+    return clamp(leak(rule.leak, theta) + Mux(fire, rule.increment, 0), 0, theta_max)
+
+
+def accumulate(total: Value, weight: Value, bits: int) -> tuple[Value, Value]:
+    """One event's weight added to the sum of a step: (new sum, whether it saturated)."""
+    exact = total + weight
+    low, high = signed_range(bits)
+    clipped = (exact > high) | (exact < low)
+    return saturate(exact, bits), clipped

