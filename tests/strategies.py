@@ -1,0 +1,202 @@
+"""Hypothesis strategies over the whole space of parameters, small widths and values favoured.
+
+Every drawn object is valid. ``neurons`` and ``cores`` take keyword arguments that fix a field:
+``neurons(reset=st.just("subtract"))``; the values of a fixed width hold for all that depends on it.
+"""
+
+from hypothesis import strategies as st
+
+from fxlif.params import (
+    Adaptation,
+    CoreParams,
+    DeltaSynapse,
+    ExponentialSynapse,
+    LinearLeak,
+    MultiShiftLeak,
+    NetworkParams,
+    NeuronParams,
+    NoLeak,
+    ScaleLeak,
+    ShiftLeak,
+)
+
+ROUNDINGS = ("floor", "toward_zero", "away_from_zero", "nearest_even")
+
+
+def signed(bits):
+    """(lowest, highest) value of a signed number; on purpose not the package's own."""
+    return -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
+
+
+def between(low, high, small=20):
+    """low..high: often near 0, often at an end, else anywhere."""
+    near = st.integers(max(low, min(high, -small)), min(high, max(low, small)))
+    return st.one_of(near, st.sampled_from([low, high]), st.integers(low, high))
+
+
+shifts = st.one_of(st.integers(0, 6), st.integers(0, 31))
+widths = st.one_of(st.integers(4, 8), st.integers(4, 32))
+
+
+@st.composite
+def scale_leaks(draw):
+    shift = draw(st.integers(0, 16))
+    factor = draw(between(0, 2**shift))
+    return ScaleLeak(
+        factor=factor,
+        shift=shift,
+        rounding=draw(st.sampled_from(ROUNDINGS)),
+        minimum_step=draw(st.integers(0, 1)),
+    )
+
+
+@st.composite
+def multi_shift_leaks(draw):
+    taken = draw(st.lists(shifts, min_size=1, max_size=8))
+    signs = st.lists(st.sampled_from([-1, 1]), min_size=len(taken), max_size=len(taken))
+    return MultiShiftLeak(
+        shifts=taken,
+        signs=draw(st.one_of(st.just([]), signs)),
+        rounding=draw(st.sampled_from(ROUNDINGS)),
+        minimum_step=draw(st.integers(0, 1)),
+    )
+
+
+def leaks():
+    return st.one_of(
+        st.just(NoLeak()),
+        st.builds(
+            ShiftLeak,
+            shift=shifts,
+            rounding=st.sampled_from(ROUNDINGS),
+            minimum_step=st.integers(0, 1),
+        ),
+        multi_shift_leaks(),
+        scale_leaks(),
+        st.builds(LinearLeak, step=between(0, 2**31 - 1)),
+    )
+
+
+def synapses():
+    return st.one_of(st.just(DeltaSynapse()), st.builds(ExponentialSynapse, leak=leaks()))
+
+
+def thresholds(threshold_bits, threshold_shift):
+    """Every threshold that can be stored."""
+    return between(*signed(threshold_bits)).map(lambda mantissa: mantissa << threshold_shift)
+
+
+@st.composite
+def neurons(draw, **fixed):
+    """Any :class:`NeuronParams`; ``fixed`` gives fields a strategy of their own."""
+
+    def take(name, strategy):
+        return draw(fixed.get(name, strategy))
+
+    state_bits = take("state_bits", widths)
+    threshold_bits = take("threshold_bits", widths)
+    threshold_shift = take("threshold_shift", st.one_of(st.just(0), st.integers(0, 16)))
+    theta_bits = take("theta_bits", widths)
+    potentials = st.one_of(st.just(0), between(*signed(state_bits)))
+    adaptations = st.builds(
+        Adaptation, increment=between(0, min(2**theta_bits - 1, 2**31 - 1)), leak=leaks()
+    )
+    return NeuronParams(
+        leak=take("leak", leaks()),
+        v_leak=take("v_leak", potentials),
+        v_threshold=take("v_threshold", thresholds(threshold_bits, threshold_shift)),
+        v_reset=take("v_reset", potentials),
+        v_floor=take("v_floor", st.one_of(st.none(), potentials)),
+        compare=take("compare", st.sampled_from(["ge", "gt"])),
+        reset=take("reset", st.sampled_from(["to_value", "subtract"])),
+        overflow=take("overflow", st.sampled_from(["saturate", "wrap"])),
+        refractory=take("refractory", st.one_of(st.integers(0, 3), st.integers(0, 255))),
+        refractory_mode=take("refractory_mode", st.sampled_from(["clamp", "mask"])),
+        synapse=take("synapse", synapses()),
+        adaptation=take("adaptation", st.one_of(st.none(), adaptations)),
+        bias=take("bias", st.one_of(st.just(0), between(-(2**31), 2**31 - 1, small=5))),
+        state_bits=state_bits,
+        weight_bits=take("weight_bits", st.one_of(st.integers(1, 8), st.integers(1, 16))),
+        threshold_bits=threshold_bits,
+        threshold_shift=threshold_shift,
+        current_bits=take("current_bits", widths),
+        theta_bits=theta_bits,
+    )
+
+
+def currents():
+    """The input of a step that a population may get: -2**47 .. 2**47 - 1, mostly small."""
+    return st.one_of(st.integers(-10, 30), between(*signed(16)), between(*signed(48)))
+
+
+@st.composite
+def cores(draw, *, max_inputs=6, max_neurons=6, **fixed):
+    """Any :class:`CoreParams` of a few neurons; ``fixed`` gives fields a strategy of their own."""
+
+    def take(name, strategy):
+        return draw(fixed.get(name, strategy))
+
+    neuron = take("neuron", neurons())
+    n_inputs = take("n_inputs", st.integers(1, max_inputs))
+    n_neurons = take("n_neurons", st.integers(1, max_neurons))
+    weight = between(*signed(neuron.weight_bits))
+    rows = st.lists(weight, min_size=n_neurons, max_size=n_neurons)
+    events = take(
+        "max_events_per_input", st.one_of(st.just(1), st.integers(1, 4), st.integers(1, 65535))
+    )
+    # Enough for the widest sum of such weights: the current is never wider than 48 bits.
+    room = 48 - neuron.weight_bits - (n_inputs * events).bit_length()
+    own = st.lists(
+        thresholds(neuron.threshold_bits, neuron.threshold_shift),
+        min_size=n_neurons,
+        max_size=n_neurons,
+    )
+    address = max(1, (n_inputs - 1).bit_length())
+    return CoreParams(
+        n_inputs=n_inputs,
+        n_neurons=n_neurons,
+        neuron=neuron,
+        weights=take("weights", st.lists(rows, min_size=n_inputs, max_size=n_inputs)),
+        weight_shift=take("weight_shift", st.one_of(st.just(0), st.integers(0, min(16, room)))),
+        v_thresholds=take("v_thresholds", st.one_of(st.none(), own)),
+        max_events_per_input=events,
+        lanes=take("lanes", st.integers(1, n_neurons)),
+        input_address_bits=take(
+            "input_address_bits", st.one_of(st.none(), st.integers(address, address + 2))
+        ),
+    )
+
+
+@st.composite
+def networks(draw, max_cores=3):
+    """A chain of small cores."""
+    chain = [draw(cores())]
+    for _ in range(draw(st.integers(0, max_cores - 1))):
+        chain.append(
+            draw(
+                cores(
+                    n_inputs=st.just(chain[-1].n_neurons),
+                    input_address_bits=st.sampled_from([None, chain[-1].out_address_bits]),
+                )
+            )
+        )
+    return NetworkParams.chain(*chain)
+
+
+def steps(core, max_steps=8, max_events=10):
+    """Addresses of each step, in arrival order; some unknown, some again and again."""
+    few = st.lists(st.integers(0, core.n_inputs + 1), max_size=max_events)
+    burst = st.lists(st.integers(0, min(1, core.n_inputs - 1)), max_size=max_events)
+    return st.lists(st.one_of(few, burst), min_size=1, max_size=max_steps)
+
+
+@st.composite
+def kept_promises(draw, core, max_steps=6):
+    """Like :func:`steps`, but no input spikes more often than the core was promised."""
+    found = []
+    for _ in range(draw(st.integers(1, max_steps))):
+        addresses = []
+        for address in range(core.n_inputs):
+            addresses += [address] * draw(st.integers(0, min(core.max_events_per_input, 4)))
+        found.append(draw(st.permutations(addresses)))
+    return found
