@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,19 +34,25 @@ def _progress() -> Iterator[Callable[[str, int, int | None], None]]:
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     console = Console(stderr=True)
+    shown = ""
+
+    def note(what: str, done: int, total: int | None) -> None:
+        nonlocal shown
+        if what != shown:
+            console.print(f"fxlif: {what} ...", highlight=False, soft_wrap=True)
+        shown = what
+
+    if not console.is_terminal:
+        yield note
+        return
     columns = (
         SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24),
         TextColumn("{task.fields[count]}"), TimeElapsedColumn(),
     )  # fmt: skip
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("starting", total=None, count="")
-        shown = ""
 
         def show(what: str, done: int, total: int | None) -> None:
-            nonlocal shown
-            if what != shown and not console.is_terminal:
-                console.print(f"fxlif: {what} ...", highlight=False)
-            shown = what
             count = f"{done:,} cycles" if done else ""
             bar.update(task, description=what, completed=done, total=total, count=count)
 
@@ -123,14 +130,15 @@ def verify(
 ) -> None:
     """Generate the Verilog, simulate it, compare every cycle with the golden model."""
     from .design import load
+    from .digits import DESIGN
 
-    path = design
-    if path is None:
-        from .digits import DESIGN as path
+    path = design or DESIGN
     network = load(path)
     _need("fxlif.sim.verify", "sim")
+    from .sim import toolchain
     from .sim.verify import verify as run
 
+    toolchain.find(simulator)  # refused before anything is computed or written
     if waves and out is None:
         out = Path("fxlif-waves")
     with _progress() as progress:
@@ -175,13 +183,15 @@ def verilog(
     _need("fxlif.hdl.verilog", "hdl")
     from .hdl.verilog import generate
 
-    with _progress() as progress:
-        progress("generating Verilog", 0, None)
-        hardware = generate(network, trace=trace)
     with whole_folder(out) as folder:
-        for name, text in hardware.files().items():
+        with _progress() as progress:
+            progress("generating Verilog", 0, None)
+            files = generate(network, trace=trace).files()
+        for name, text in files.items():
+            if (out / name).resolve() == design.resolve():
+                raise FxlifError(f"{out / name}: found the design itself, allowed another -o")
             (folder / name).write_text(text)
-    for name in hardware.files():
+    for name in files:
         print(out / name)
 
 
@@ -221,7 +231,7 @@ def init(folder: Annotated[Path, typer.Argument(help="Made if it is not there.")
     from .files import whole_file
 
     target = folder / "design.toml"
-    if target.exists():
+    if os.path.lexists(target):
         raise FxlifError(f"{target}: found a file, allowed: a folder without design.toml")
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -237,7 +247,8 @@ def main() -> None:
     try:
         app()
     except FxlifError as error:
-        print(f"fxlif: {error}", file=sys.stderr)
+        for line in str(error).splitlines():
+            print(f"fxlif: {line}", file=sys.stderr)
         raise SystemExit(2) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None

@@ -86,7 +86,7 @@ class Core:
         params = self.params
         counts = np.bincount(addresses, minlength=params.n_inputs)
         if counts.max(initial=0) <= params.max_events_per_input:
-            return counts @ params.weights
+            return np.asarray(counts @ params.weights, dtype=np.int64)
         total = np.zeros(params.n_neurons, dtype=np.int64)
         for address in addresses:
             total, clipped = arithmetic.accumulate(

@@ -67,7 +67,7 @@ CONTROL_COLUMNS = 20
 
 
 @njit
-def next_spike(spikes, at, start, end):  # type: ignore[no-untyped-def]
+def next_spike(spikes: Bools, at: int, start: int, end: int) -> int:
     """The first neuron in start..end that spikes, or NONE."""
     for neuron in range(start, end):
         if spikes[at + neuron]:
@@ -76,26 +76,26 @@ def next_spike(spikes, at, start, end):  # type: ignore[no-untyped-def]
 
 
 @njit
-def emitting(now):  # type: ignore[no-untyped-def]
-    return now[EMIT_NEXT] != NONE or now[EMIT_TICK] != 0
+def emitting(now: Ints) -> bool:
+    return bool(now[EMIT_NEXT] != NONE or now[EMIT_TICK] != 0)
 
 
 @njit
-def sweep_over(now):  # type: ignore[no-untyped-def]
+def sweep_over(now: Ints) -> bool:
     stages_empty = (
         now[ISSUE] == NONE and now[READ] == NONE and now[COMPUTE] == NONE and now[WRITE] == NONE
     )
-    return stages_empty and not emitting(now)
+    return bool(stages_empty and not emitting(now))
 
 
 @njit
-def takes_event(core, now):  # type: ignore[no-untyped-def]
+def takes_event(core: Ints, now: Ints) -> bool:
     row_done = now[ACTIVE] == 0 or now[WORD] == core[EVENT_CYCLES] - 1
-    return now[CLEAR] == 0 and row_done and (now[PENDING] == 0 or sweep_over(now))
+    return bool(now[CLEAR] == 0 and row_done and (now[PENDING] == 0 or sweep_over(now)))
 
 
 @njit
-def reset_control(core, now, totals):  # type: ignore[no-untyped-def]
+def reset_control(core: Ints, now: Ints, totals: Ints) -> None:
     sweep = now[SWEEP]
     now[:] = 0
     now[CLEAR] = core[WORDS]
@@ -107,7 +107,7 @@ def reset_control(core, now, totals):  # type: ignore[no-untyped-def]
 
 
 @njit
-def integrate_word(core, now, weights, totals):  # type: ignore[no-untyped-def]
+def integrate_word(core: Ints, now: Ints, weights: Ints, totals: Ints) -> int:
     """Add the current word of weights to the current bank; how many additions saturated."""
     clipped = 0
     width = core[WORDS] * core[LANES]
@@ -124,7 +124,7 @@ def integrate_word(core, now, weights, totals):  # type: ignore[no-untyped-def]
 
 
 @njit
-def clock_sweep(core, now, spikes, start, out_ready):  # type: ignore[no-untyped-def]
+def clock_sweep(core: Ints, now: Ints, spikes: Bools, start: bool, out_ready: int) -> None:
     """One clock edge of the sweep and the emitter."""
     if emitting(now):
         if out_ready:
@@ -150,10 +150,13 @@ def clock_sweep(core, now, spikes, start, out_ready):  # type: ignore[no-untyped
 
 
 @njit
-def clock(core, now, weights, totals, spikes, valid, address, tick, out_ready, mask):  # type: ignore[no-untyped-def]
+def clock(
+    core: Ints, now: Ints, weights: Ints, totals: Ints, spikes: Bools,
+    valid: int, address: int, tick: int, out_ready: int, mask: int,
+) -> None:  # fmt: skip
     """One clock edge of a core out of reset."""
-    taken = valid and takes_event(core, now)
-    start = now[PENDING] != 0 and sweep_over(now)
+    taken = valid != 0 and takes_event(core, now)
+    start = bool(now[PENDING] != 0 and sweep_over(now))
     now[SATURATED] = (now[SATURATED] + now[CLIPPED_2]) & mask
     now[CLIPPED_2] = now[CLIPPED_1]
     now[CLIPPED_1] = 0
@@ -179,9 +182,10 @@ def clock(core, now, weights, totals, spikes, valid, address, tick, out_ready, m
 
 
 @njit
-def run_chain(  # type: ignore[no-untyped-def]
-    config, control, weights, totals, spikes, mask, inputs, first, streams, traces
-):
+def run_chain(
+    config: Ints, control: Ints, weights: Ints, totals: Ints, spikes: Bools, mask: int,
+    inputs: Ints, first: int, streams: Ints, traces: Ints,
+) -> int:  # fmt: skip
     """Run from cycle ``first`` to the end, or until a core needs the values of a new sweep.
 
     ``inputs`` (cycles, 5): rst, in_valid, in_address, in_tick, out_ready. Fills ``streams``

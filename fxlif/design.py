@@ -15,6 +15,8 @@ from .files import whole_file
 from .params import NetworkParams
 
 FORMS = (".toml", ".json")
+#: A broken array may hold a mistake per entry; more of them are counted, not shown.
+MAX_MISTAKES = 20
 
 
 def _check_form(path: Path) -> None:
@@ -25,7 +27,7 @@ def _check_form(path: Path) -> None:
 def load(path: str | Path) -> NetworkParams:
     """The network of a design file. Files that it names are looked for beside it.
 
-    Raises :class:`FxlifError` with one line per mistake: file, key, what was found, what is allowed.
+    Raises :class:`FxlifError`, one line per mistake: file, key, what was found, what is allowed.
     """
     path = Path(path)
     _check_form(path)
@@ -33,16 +35,19 @@ def load(path: str | Path) -> NetworkParams:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise FxlifError(f"{path}: no such file, allowed: a design (see fxlif init)") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise FxlifError(f"{path}: cannot be read ({error})") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise FxlifError(f"{path}: cannot be read ({reason})") from None
     try:
         raw = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise FxlifError(f"{path}: not valid {path.suffix[1:].upper()} ({error})") from None
     try:
         return NetworkParams.model_validate(raw, context={"folder": path.parent})
     except ValidationError as error:
         raise FxlifError(explain(error, str(path))) from None
+    except UnicodeEncodeError as error:  # half a surrogate pair, which JSON lets one write
+        raise FxlifError(f"{path}: found text that is not Unicode ({error})") from None
 
 
 def save(network: NetworkParams, path: str | Path) -> None:
@@ -66,13 +71,11 @@ def _models(annotation: Any) -> list[type[BaseModel]]:
 
 
 def _locate(loc: tuple[int | str, ...]) -> tuple[str, list[type[BaseModel]]]:
-    """A location as a key (``core[0].neuron.leak``), without the tags of unions, and what may
-    stand there."""
-    key, models = "", [NetworkParams] if loc else []
-    models = [NetworkParams]
+    """A location as a key (``core[0].neuron.leak``), without the tags of unions, and the tables
+    that may stand there, none for a plain value."""
+    key, models = "", [NetworkParams]
     for part in loc:
-        tagged = [m for m in models if "kind" in m.model_fields]
-        tags = {m.model_fields["kind"].default: m for m in tagged}
+        tags = {m.model_fields["kind"].default: m for m in models if "kind" in m.model_fields}
         if isinstance(part, int):
             key += f"[{part}]"
         elif len(models) > 1 and part in tags:
@@ -84,47 +87,62 @@ def _locate(loc: tuple[int | str, ...]) -> tuple[str, list[type[BaseModel]]]:
     return key, models
 
 
+def _short(value: Any) -> str:
+    try:
+        text = repr(value)
+    except ValueError:  # Python does not write integers of thousands of digits
+        return "a huge integer"
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+#: Pydantic's kind of error → what is allowed.
+ALLOWED = {
+    "greater_than_equal": "{ge} or more",
+    "less_than_equal": "{le} or less",
+    "literal_error": "{expected}",
+    "int_type": "an integer",
+    "string_type": "text",
+    "string_unicode": "text",
+    "bool_type": "true or false",
+    "tuple_type": "a list",
+    "model_type": "a table",
+    "model_attributes_type": "a table with a 'kind'",
+    "too_short": "{min_length} or more entries",
+    "too_long": "{max_length} entries at most",
+    "string_pattern_mismatch": "text that matches {pattern}",
+}
+
+
 def _one_line(error: Any) -> str:
     loc, kind, context = error["loc"], error["type"], error.get("ctx", {})
-    key, _ = _locate(loc)
-    found = repr(error["input"])
-    found = found if len(found) <= 60 else f"{found[:57]}..."
+    key, models = _locate(loc)
+    found = _short(error["input"])
     if kind == "value_error":
         message = str(context["error"])
-        # The message of a whole table names the key inside it; that of a single key does not.
-        if ": found" in message or message.startswith(("weights", "v_")):
-            last = key.rpartition(".")[2]
-            if message.startswith(last):
-                key = key[: -len(last)].rstrip(".")
+        if models:  # about a whole table: the message begins with the key inside it
             return f"{key}.{message}" if key else message
-        return f"{key}: {message}" if repr(error["input"]) in message else (
-            f"{key}: found {found}, {message}"
-        )
+        complete = ": found" in message or found in message
+        return f"{key}: {message}" if complete else f"{key}: found {found}, {message}"
     if kind == "missing":
         return f"{key}: missing, allowed: a value, there is no default"
     if kind == "extra_forbidden":
         known = ", ".join(sorted({n for m in _locate(loc[:-1])[1] for n in m.model_fields}))
         return f"{key}: unknown key, allowed {known}"
     if kind == "union_tag_invalid":
-        return f"{key}.kind: found {context['tag']!r}, allowed {context['expected_tags']}"
+        tag = _short(error["input"]["kind"])
+        return f"{key}.kind: found {tag}, allowed {context['expected_tags']}"
     if kind == "union_tag_not_found":
         return f"{key}: found no 'kind', allowed a table with a 'kind'"
-    allowed = {
-        "greater_than_equal": "{ge} or more",
-        "less_than_equal": "{le} or less",
-        "literal_error": "{expected}",
-        "int_type": "an integer",
-        "string_type": "text",
-        "bool_type": "true or false",
-        "tuple_type": "a list",
-        "too_short": "{min_length} or more entries",
-        "too_long": "{max_length} entries at most",
-        "string_pattern_mismatch": "text that matches {pattern}",
-    }.get(kind)
-    reason = allowed.format(**context) if allowed else error["msg"]
-    return f"{key}: found {found}, allowed {reason}"
+    allowed = ALLOWED[kind].format(**context) if kind in ALLOWED else error["msg"]
+    return f"{key}{': ' if key else ''}found {found}, allowed {allowed}"
 
 
 def explain(error: ValidationError, file: str) -> str:
     """A validation error as one line per mistake, each with the file and the key."""
-    return "\n".join(f"{file}: {_one_line(item)}" for item in error.errors(include_url=False))
+    mistakes = error.errors(include_url=False)
+    lines = [_one_line(mistake) for mistake in mistakes[:MAX_MISTAKES]]
+    if len(mistakes) > MAX_MISTAKES:
+        lines.append(f"found {len(mistakes) - MAX_MISTAKES} more mistakes, allowed none")
+    # Keys and names come from the file: a line break in one must not break the line.
+    plain = ["".join(c if c.isprintable() else ascii(c)[1:-1] for c in line) for line in lines]
+    return "\n".join(f"{file}: {line}" for line in plain)

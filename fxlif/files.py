@@ -23,7 +23,7 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
         FxlifError: the folder of ``path`` does not exist, or the file cannot be written.
     """
     path = Path(path)
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise FxlifError(f"{path}: found no folder {path.parent}, allowed an existing folder")
     # Only a name: a file made by tempfile would keep its private permissions after the replace.
     temporary = path.parent / f".{uuid.uuid4().hex}{path.suffix}"
@@ -47,12 +47,20 @@ def whole_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
         FxlifError: the folder cannot be made or written.
     """
     path = Path(path)
-    temporary = path.parent / f".{uuid.uuid4().hex}"
+    there = os.path.isdir(path)
+    if os.path.lexists(path) and not there:
+        raise FxlifError(f"{path}: found a file, allowed a folder")
+    # Inside a folder that is there: its parent may be another file system, or not writable.
+    temporary = (path if there else path.parent) / f".{uuid.uuid4().hex}"
     try:
         temporary.mkdir(parents=True)
         yield temporary
-        if path.exists():
-            for file in sorted(temporary.iterdir()):
+        if there:
+            files = sorted(temporary.iterdir())
+            for target in (path / file.name for file in files):
+                if target.is_dir():  # found before the first file moves
+                    raise FxlifError(f"{target}: found a folder, allowed a file or nothing")
+            for file in files:
                 os.replace(file, path / file.name)
         else:
             os.replace(temporary, path)

@@ -29,10 +29,11 @@ class Network:
         Spikes after the last TICK belong to a step that never ends and have no effect.
         ``progress`` is called after each step.
         """
-        out = []
+        out: list[Events] = []
+        tick = np.array([TICK], dtype=np.int64)
         for addresses in split_steps(check(events)):
             for core in self.cores:
                 addresses = core.step(addresses)
-            out += [addresses, [TICK]]
+            out += [addresses, tick]
             progress()
-        return np.concatenate(out).astype(np.int64) if out else np.zeros(0, dtype=np.int64)
+        return np.concatenate(out) if out else np.zeros(0, dtype=np.int64)

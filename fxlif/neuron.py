@@ -61,7 +61,10 @@ def step(
 
 def integer_array(values: npt.ArrayLike, name: str) -> npt.NDArray[np.int64]:
     """``values`` as int64, or an error: fxlif never rounds or wraps an input silently."""
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise FxlifError(f"{name}: found rows of different lengths, allowed integers") from None
     if array.dtype.kind not in "biu":
         raise FxlifError(f"{name}: found dtype {array.dtype}, allowed integers")
     # Beyond this, sums inside the rule could leave int64, and numpy would wrap them silently.
@@ -89,6 +92,8 @@ class Recorder:
             rows.append(getattr(state, name))
 
     def __getitem__(self, variable: str) -> npt.NDArray[np.int64]:
+        if variable not in self._rows:
+            raise FxlifError(f"{variable}: not recorded, allowed {', '.join(self._rows)}")
         return np.array(self._rows[variable], dtype=np.int64)
 
 
@@ -114,11 +119,13 @@ class LIFPopulation:
         if params is not None and choices:
             raise FxlifError(f"{next(iter(choices))}: give params or single choices, not both")
         self.n = int(n)
-        if params is None and isinstance(v_threshold, int):
-            choices["v_threshold"] = v_threshold
+        if v_threshold is not None:
+            self.v_threshold = self._per_neuron(v_threshold, "v_threshold")
+            # The default need not fit widths that were chosen for another threshold.
+            choices = choices if params else {**choices, "v_threshold": int(self.v_threshold[0])}
         self.params = params or NeuronParams(**choices)
-        asked = self.params.v_threshold if v_threshold is None else v_threshold
-        self.v_threshold = self._per_neuron(asked, "v_threshold")
+        if v_threshold is None:
+            self.v_threshold = self._per_neuron(self.params.v_threshold, "v_threshold")
         for value in np.unique(self.v_threshold):
             self.params.check_threshold(int(value))
         self._initial = initial
@@ -126,12 +133,11 @@ class LIFPopulation:
 
     def _per_neuron(self, values: npt.ArrayLike, name: str) -> npt.NDArray[np.int64]:
         array = integer_array(values, name)
-        try:
-            return np.broadcast_to(array, (self.n,))
-        except ValueError:
+        if array.shape not in ((), (self.n,)):
             raise FxlifError(
                 f"{name}: found shape {array.shape}, allowed one integer or ({self.n},)"
-            ) from None
+            )
+        return np.broadcast_to(array, (self.n,))
 
     def reset(self) -> None:
         """Back to the initial state."""
@@ -154,7 +160,7 @@ class LIFPopulation:
         self.state, fire = step(
             self.params, self.state, current + self.params.bias, self.v_threshold
         )
-        return fire
+        return np.asarray(fire, dtype=np.bool_)
 
     def run(
         self, currents: npt.ArrayLike, recorder: Recorder | None = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -26,6 +26,7 @@ from pydantic import (
     model_validator,
 )
 
+from .errors import FxlifError
 from .quantise import fit_weights, quantise_threshold, signed_bits, signed_range
 
 
@@ -51,10 +52,27 @@ def _later(*names: str) -> BeforeValidator:
     return BeforeValidator(check)
 
 
+def _one_of(*choices: int) -> Callable[[int], int]:
+    def check(value: int) -> int:
+        if value not in choices:
+            raise ValueError(f"allowed {', '.join(map(str, choices))}")
+        return value
+
+    return check
+
+
+def _one_spike(value: int) -> int:
+    if value > 1:
+        raise ValueError("more than 1 spike per step is part of the rule but not supported yet")
+    return _one_of(1)(value)
+
+
 Int = Annotated[int, BeforeValidator(_plain_int)]
 Rounding = Annotated[
     Literal["floor", "toward_zero", "away_from_zero", "nearest_even"], _later("stochastic")
 ]
+#: Literal[-1, 1] alone would take True and 1.0, which are equal to 1.
+Sign = Annotated[Int, AfterValidator(_one_of(-1, 1))]
 MAX_SHIFT = 31
 #: Exact sums stay inside int64 with room for the leak's own arithmetic.
 MAX_CURRENT_BITS = 48
@@ -76,7 +94,9 @@ class Params(BaseModel):
         return hashlib.sha256(self.canonical().encode()).hexdigest()
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.canonical() == other.canonical()  # type: ignore[attr-defined]
+        return isinstance(other, Params) and (
+            type(self) is type(other) and self.canonical() == other.canonical()
+        )
 
     def __hash__(self) -> int:
         return hash(self.canonical())
@@ -113,7 +133,7 @@ class MultiShiftLeak(_RoundedLeak):
         BeforeValidator(_plain_tuple),
         Field(min_length=1, max_length=8),
     ]
-    signs: Annotated[tuple[Literal[-1, 1], ...], BeforeValidator(_plain_tuple)] = ()
+    signs: Annotated[tuple[Sign, ...], BeforeValidator(_plain_tuple)] = ()
 
     @model_validator(mode="after")
     def _one_sign_per_shift(self) -> Self:
@@ -199,7 +219,7 @@ class NeuronParams(Params):
     v_floor: Int | None = None
     compare: Literal["ge", "gt"] = "ge"
     reset: Literal["to_value", "subtract"] = "to_value"
-    max_spikes_per_step: Literal[1] = 1
+    max_spikes_per_step: Annotated[Int, AfterValidator(_one_spike)] = 1
     overflow: Literal["saturate", "wrap"] = "saturate"
     #: Steps without a spike after a spike.
     refractory: Annotated[Int, Field(ge=0, le=255)] = 0
@@ -216,14 +236,6 @@ class NeuronParams(Params):
     threshold_shift: Annotated[Int, Field(ge=0, le=16)] = 0
     current_bits: StateBits = 16
     theta_bits: StateBits = 16
-
-    @field_validator("max_spikes_per_step", mode="before")
-    @classmethod
-    def _one_spike_per_step(cls, value: Any) -> Any:
-        value = _plain_int(value)
-        if isinstance(value, int) and not isinstance(value, bool) and value > 1:
-            raise ValueError("more than 1 spike per step is part of the rule but not supported yet")
-        return value
 
     @field_validator("order")
     @classmethod
@@ -260,7 +272,7 @@ class NeuronParams(Params):
             value, threshold_bits=self.threshold_bits, shift=self.threshold_shift
         )
         if stored.error:
-            raise ValueError(
+            raise FxlifError(
                 f"v_threshold: found {value}, allowed multiples of {1 << self.threshold_shift} "
                 f"(threshold_shift = {self.threshold_shift}); the nearest is {stored.stored}"
             )

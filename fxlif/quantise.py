@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
@@ -41,8 +42,12 @@ def quantise_threshold(asked: float, *, threshold_bits: int, shift: int = 0) -> 
     the range of a signed mantissa of ``threshold_bits`` bits is an error, never clipped: a
     clipped threshold would change when a neuron fires without saying so.
     """
-    mantissa = round(asked / (1 << shift))
     low, high = signed_range(threshold_bits)
+    # The range first: it keeps infinities, NaN and huge integers away from the division.
+    if not (low - 1) << shift < asked < (high + 1) << shift:
+        mantissa = high + 1
+    else:
+        mantissa = round(Fraction(asked) / (1 << shift))
     if not low <= mantissa <= high:
         raise FxlifError(
             f"v_threshold: found {asked}, allowed {low << shift}..{high << shift} "
@@ -69,11 +74,13 @@ def fit_weights(
     # Compared before the cast: a uint64 above the range of int64 would wrap into it.
     wrong = np.argwhere((array < low) | (array > high))
     if clip:
-        return np.clip(array, low, high).astype(np.int64)
+        array = np.clip(array, low, high)
+        wrong = wrong[:0]
     if len(wrong):
         at = tuple(int(i) for i in wrong[0])
         raise FxlifError(
             f"weights[{', '.join(map(str, at))}]: found {int(array[at])}, "
             f"allowed {low}..{high} (weight_bits = {weight_bits})"
         )
-    return array.astype(np.int64)
+    fitted: npt.NDArray[np.int64] = array.astype(np.int64)
+    return fitted

@@ -80,14 +80,18 @@ def clamp(x: Value, low: int, high: int) -> Value:
     return Mux(x > high, high, Mux(x < low, low, kept))
 
 
+def fits(x: Value, bits: int) -> Value:
+    """Whether a signed ``x`` is in the range of ``bits`` bits: no carry chain."""
+    beyond = x[bits - 1 :]  # copies of the sign where x fits
+    return beyond.all() | ~beyond.any()
+
+
 def saturate(x: Value, bits: int) -> Value:
     """``x`` brought to the nearest end of the signed range of ``bits`` bits."""
     if len(x) <= bits:
         return x
     low, high = signed_range(bits)
-    beyond = x[bits - 1 :]  # all equal where x fits
-    fits = beyond.all() | ~beyond.any()
-    return Mux(fits, x[:bits].as_signed(), Mux(x[-1], low, high))
+    return Mux(fits(x, bits), x[:bits].as_signed(), Mux(x[-1], low, high))
 
 
 def wrap(x: Value, bits: int) -> Value:
@@ -145,6 +149,4 @@ def adapt(rule: Adaptation, theta_max: int, theta: Value, fire: Value) -> Value:
 def accumulate(total: Value, weight: Value, bits: int) -> tuple[Value, Value]:
     """One event's weight added to the sum of a step: (new sum, whether it saturated)."""
     exact = total + weight
-    low, high = signed_range(bits)
-    clipped = (exact > high) | (exact < low)
-    return saturate(exact, bits), clipped
+    return saturate(exact, bits), ~fits(exact, bits)

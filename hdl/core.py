@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
@@ -37,6 +39,30 @@ def core_members(core: CoreParams, *, trace: bool) -> dict[str, Any]:
     if trace:
         members["trace"] = Out(trace_signature(core))
     return members
+
+
+def weight_words(core: CoreParams) -> npt.NDArray[np.int64]:
+    """The weight memory, (n_inputs * words, lanes): word-major, so that the next word of a row is
+    ``n_inputs`` further and no multiplier is needed."""
+    rows = padded_weights(core).reshape(core.n_inputs, core.words, core.lanes)
+    return rows.transpose(1, 0, 2).reshape(-1, core.lanes)
+
+
+def threshold_words(core: CoreParams) -> npt.NDArray[np.int64] | None:
+    """The mantissas, (words, lanes), where each neuron has its own threshold."""
+    if core.v_thresholds is None:
+        return None
+    mantissas = padded_thresholds(core) >> core.neuron.threshold_shift
+    return mantissas.reshape(-1, core.lanes)
+
+
+def _memory(
+    m: Module, name: str, shape: Any, depth: int, init: npt.NDArray[np.int64] | None = None
+) -> Memory:
+    """A block memory; at least two words, since an address of no bits is no good Verilog."""
+    rows = [] if init is None else init.tolist()
+    m.submodules[name] = memory = Memory(shape=shape, depth=max(2, depth), init=rows)
+    return memory
 
 
 class LIFCore(wiring.Component):
@@ -90,34 +116,12 @@ class LIFCore(wiring.Component):
         shape = data.ArrayLayout(signed(core.accumulator_bits), core.lanes)
         ports = []
         for name in ("totals_0", "totals_1"):
-            memory = Memory(shape=shape, depth=core.words, init=[])
-            m.submodules[name] = memory
+            memory = _memory(m, name, shape, core.words)
             read, write = memory.read_port(), memory.write_port()
             with m.If(clearing):
                 m.d.comb += [write.en.eq(1), write.addr.eq(clear_word)]
             ports.append((read, write))
         return ports
-
-    def _weights(self, m: Module) -> Any:
-        """Word-major, so that the next word of a row is ``n_inputs`` further: no multiplier."""
-        core = self.params
-        rows = padded_weights(core).reshape(core.n_inputs, core.words, core.lanes)
-        by_word = rows.transpose(1, 0, 2).reshape(-1, core.lanes).tolist()
-        shape = data.ArrayLayout(signed(core.neuron.weight_bits), core.lanes)
-        m.submodules.weights = memory = Memory(shape=shape, depth=len(by_word), init=by_word)
-        return memory.read_port()
-
-    def _thresholds(self, m: Module) -> Any | None:
-        """The mantissas, where each neuron has its own threshold."""
-        core = self.params
-        if core.v_thresholds is None:
-            return None
-        mantissas = padded_thresholds(core) >> core.neuron.threshold_shift
-        shape = data.ArrayLayout(signed(core.neuron.threshold_bits), core.lanes)
-        m.submodules.thresholds = memory = Memory(
-            shape=shape, depth=core.words, init=mantissas.reshape(-1, core.lanes).tolist()
-        )
-        return memory.read_port()
 
     # --- integration ------------------------------------------------------------------------
 
@@ -130,7 +134,9 @@ class LIFCore(wiring.Component):
         active = Signal()
         slot = Signal(range(event_cycles(core)))
         last_slot = slot == event_cycles(core) - 1
-        weights = self._weights(m)
+        shape = data.ArrayLayout(signed(core.neuron.weight_bits), core.lanes)
+        rows = weight_words(core)
+        weights = _memory(m, "weights", shape, len(rows), rows).read_port()
         pointer = Signal.like(weights.addr)
 
         taken = Signal()
@@ -165,8 +171,10 @@ class LIFCore(wiring.Component):
         adding = Signal()
         adding_word = Signal(range(max(2, core.words)))
         m.d.sync += [adding.eq(reading), adding_word.eq(slot)]
-        total = data.View(totals[0][0].data.shape(), Mux(bank, totals[1][0].data.as_value(),
-                                                         totals[0][0].data.as_value()))
+        total = data.View(
+            totals[0][0].data.shape(),
+            Mux(bank, totals[1][0].data.as_value(), totals[0][0].data.as_value()),
+        )
 
         # Stage 3: write back.
         writing = Signal()
@@ -198,9 +206,13 @@ class LIFCore(wiring.Component):
         word = range(max(2, core.words))
         last_word = core.words - 1
         state_word = data.ArrayLayout(state_layout(neuron), core.lanes)
-        m.submodules.states = states = Memory(shape=state_word, depth=core.words, init=[])
+        states = _memory(m, "states", state_word, core.words)
         state_read, state_write = states.read_port(), states.write_port()
-        thresholds = self._thresholds(m)
+        mantissas = threshold_words(core)
+        thresholds = None
+        if mantissas is not None:
+            shape = data.ArrayLayout(signed(neuron.threshold_bits), core.lanes)
+            thresholds = _memory(m, "thresholds", shape, core.words, mantissas).read_port()
 
         # One valid flag and one word number per stage; all stages move together.
         moving = Signal()
@@ -229,8 +241,9 @@ class LIFCore(wiring.Component):
         total = Signal(totals[0][0].data.shape())
         with m.If(moving & valid["read"]):
             m.d.sync += state.eq(state_read.data)
-            m.d.sync += total.eq(Mux(bank, totals[0][0].data.as_value(),
-                                     totals[1][0].data.as_value()))
+            m.d.sync += total.eq(
+                Mux(bank, totals[0][0].data.as_value(), totals[1][0].data.as_value())
+            )
         mantissa = None
         if thresholds is not None:
             mantissa = Signal(thresholds.data.shape())

@@ -57,8 +57,9 @@ class LIFStep(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         neuron, now, after = self.neuron, self.state, self.next_state
-        i = arithmetic.synapse(neuron, now.i_syn if "i_syn" in neuron.state_widths else None,
-                               self.current)
+        i = arithmetic.synapse(
+            neuron, now.i_syn if "i_syn" in neuron.state_widths else None, self.current
+        )
         u = arithmetic.integrate(neuron, now.v, i)
         threshold = self._threshold()
         if neuron.adaptation is not None:

@@ -15,9 +15,9 @@ from amaranth.back import verilog
 from amaranth.hdl import Shape, Value, ValueCastable
 from amaranth.lib import data, wiring
 
-from ..core import clear_cycles, event_cycles, padded_thresholds, padded_weights, sweep_cycles
+from ..core import clear_cycles, event_cycles, sweep_cycles
 from ..params import CoreParams, NetworkParams, NeuronParams
-from .core import LIFCore
+from .core import LIFCore, threshold_words, weight_words
 from .network import LIFNetwork
 from .neuron import LIFNeuron
 
@@ -105,14 +105,11 @@ def _image(words: npt.NDArray[np.int64], bits: int) -> str:
 def _memories(cores: tuple[CoreParams, ...], name: str) -> dict[str, str]:
     images = {}
     for k, core in enumerate(cores):
-        weights = padded_weights(core).reshape(core.n_inputs, core.words, core.lanes)
-        by_word = weights.transpose(1, 0, 2).reshape(-1, core.lanes)
-        images[f"{name}_core_{k}_weights.mem"] = _image(by_word, core.neuron.weight_bits)
-        if core.v_thresholds is not None:
-            mantissas = padded_thresholds(core) >> core.neuron.threshold_shift
-            images[f"{name}_core_{k}_thresholds.mem"] = _image(
-                mantissas.reshape(-1, core.lanes), core.neuron.threshold_bits
-            )
+        file = f"{name}_core_{k}"
+        images[f"{file}_weights.mem"] = _image(weight_words(core), core.neuron.weight_bits)
+        mantissas = threshold_words(core)
+        if mantissas is not None:
+            images[f"{file}_thresholds.mem"] = _image(mantissas, core.neuron.threshold_bits)
     return images
 
 

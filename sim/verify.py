@@ -157,8 +157,8 @@ def check(
     """
     found = toolchain.find(simulator)
     progress("generating Verilog", 0, None)
-    hardware = generate(params, trace=True) if not isinstance(params, NeuronParams) else generate(
-        params
+    hardware = (
+        generate(params, trace=True) if not isinstance(params, NeuronParams) else generate(params)
     )
     interface = wrap(hardware)
     sources = {f"{hardware.name}.v": edit(hardware.verilog), "bench.v": interface.wrapper}

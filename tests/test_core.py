@@ -1,0 +1,342 @@
+"""The hardware core and its cycle model: every output, in every cycle, on three simulators."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from fxlif import CoreParams, NetworkParams, NeuronParams
+from fxlif.core import clear_cycles, event_cycles, sweep_cycles
+from fxlif.cycles import CycleInputs, CycleModel
+from fxlif.events import TICK
+from fxlif.hdl import arithmetic
+from fxlif.sim.agents import StreamDriver
+from fxlif.sim.bench import rng
+from fxlif.sim.interface import Cycles
+from fxlif.sim.scoreboard import Report, Scoreboard, StreamModel
+from fxlif.sim.stimulus import random_events, resets, stalls
+from fxlif.sim.verify import _reasons, check
+from tests.pysim import component, interface_of, simulate
+
+RICH = NeuronParams(
+    leak={"kind": "shift", "shift": 3, "rounding": "nearest_even", "minimum_step": 1},
+    v_leak=-7,
+    v_threshold=90,
+    v_reset=-20,
+    v_floor=-150,
+    reset="subtract",
+    refractory=3,
+    refractory_mode="mask",
+    synapse={"kind": "exponential", "leak": {"kind": "scale", "factor": 11, "shift": 4}},
+    adaptation={"increment": 9},
+    bias=2,
+    state_bits=9,
+    current_bits=8,
+)
+
+
+def make(n_inputs: int, n_neurons: int, lanes: int, neuron: NeuronParams, **more) -> CoreParams:
+    """A core with random weights, a little more exciting than inhibiting."""
+    draw = np.random.default_rng(n_inputs * 1000 + n_neurons)
+    weights = draw.integers(-50, 80, (n_inputs, n_neurons))
+    return CoreParams(
+        n_inputs=n_inputs, n_neurons=n_neurons, lanes=lanes, neuron=neuron, weights=weights, **more
+    )
+
+
+SIMPLE = NeuronParams(v_threshold=120, state_bits=10)
+CORES = {
+    "one neuron": make(1, 1, 1, NeuronParams(v_threshold=60)),
+    "one word": make(3, 4, 4, SIMPLE),
+    "two words": make(5, 4, 2, SIMPLE, max_events_per_input=2),
+    "a lane to spare": make(11, 10, 4, SIMPLE, input_address_bits=5),
+    "one lane": make(16, 9, 1, NeuronParams(v_threshold=120, refractory=2, overflow="wrap",
+                                            state_bits=8)),
+    "all options": make(6, 7, 3, RICH, v_thresholds=(90, 40, 60, 80, 100, 20, 70), weight_shift=1,
+                        max_events_per_input=2),
+}  # fmt: skip
+
+
+def random_driver(core: CoreParams, interface, seed: int, *, idle=True, stall=True, reset=True):
+    return StreamDriver(
+        interface,
+        random_events(core, rng(seed, "events")),
+        idle=stalls(rng(seed, "idle")) if idle else (),
+        stall=stalls(rng(seed, "stall")) if stall else (),
+        reset=resets(rng(seed, "reset"), every=700) if reset else (),
+    )
+
+
+def compare(core: CoreParams, seed: int, cycles: int, **axes: bool) -> Report:
+    """The core in Amaranth's simulator against the models."""
+    dut = component(core)
+    interface = interface_of(dut)
+    words = simulate(dut, random_driver(core, interface, seed, **axes), cycles)
+    report = Report()
+    board = Scoreboard(interface, StreamModel(core, report), report)
+    for start in range(0, len(words), 997):  # uneven blocks: the models go on where they stopped
+        if not board.take(words[start : start + 997]):
+            break
+    return report
+
+
+@pytest.mark.parametrize("name", CORES)
+def test_amaranth_simulator(name: str) -> None:
+    report = compare(CORES[name], seed=3, cycles=4000)
+    assert report.mismatches == 0, report.first
+    assert report.cycles == 4000
+    assert report.unchecked_cycles == 0
+    assert report.spikes > 0
+    assert report.resets > 0
+    assert report.events_out > 0
+
+
+@pytest.mark.parametrize("axes", range(8))
+def test_idle_stall_and_reset_crossed(axes: int) -> None:
+    choice = {"idle": bool(axes & 1), "stall": bool(axes & 2), "reset": bool(axes & 4)}
+    report = compare(CORES["a lane to spare"], seed=axes, cycles=2500, **choice)
+    assert report.mismatches == 0, report.first
+    assert report.spikes > 0
+    assert (report.resets > 0) == choice["reset"]
+
+
+# --- the same cores as Verilog -------------------------------------------------------------------
+
+SIMULATORS = [
+    "verilator",
+    pytest.param(
+        "icarus",
+        marks=pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus is optional"),
+    ),
+]
+
+
+CYCLES = {"verilator": 60_000, "icarus": 20_000}
+
+
+@pytest.mark.parametrize("simulator", SIMULATORS)
+@pytest.mark.parametrize("name", ["one neuron", "a lane to spare", "all options"])
+def test_verilog(name: str, simulator: str, tmp_path) -> None:
+    results, report = check(
+        CORES[name], folder=tmp_path, simulator=simulator, cycles=CYCLES[simulator], seed=7
+    )
+    assert report is not None
+    assert _reasons(results, report) == []
+    assert report.cycles == CYCLES[simulator]
+    assert report.spikes > 100
+    assert report.resets > 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("simulator", SIMULATORS)
+@pytest.mark.parametrize("name", CORES)
+@pytest.mark.parametrize("seed", range(3))
+def test_verilog_long(name: str, simulator: str, seed: int, tmp_path) -> None:
+    results, report = check(
+        CORES[name], folder=tmp_path, simulator=simulator, cycles=1_000_000, seed=seed
+    )
+    assert _reasons(results, report) == []
+
+
+# --- the formulas --------------------------------------------------------------------------------
+
+
+def transfers(cycles: Cycles, side: str) -> list[tuple[int, int]]:
+    """(cycle, event) of every transfer on a side."""
+    happened = (cycles[f"{side}.valid"] & cycles[f"{side}.ready"]) != 0
+    events = np.where(
+        cycles[f"{side}.payload.tick"] != 0, TICK, cycles[f"{side}.payload.address"]
+    )
+    return [(int(at), int(events[at])) for at in np.flatnonzero(happened)]
+
+
+@pytest.mark.parametrize("n_neurons", [1, 2, 3, 4, 7, 12])
+@pytest.mark.parametrize("lanes", [1, 2, 5])
+def test_cycles_of_a_step(n_neurons: int, lanes: int) -> None:
+    """The hardware takes exactly the cycles that the formulas of fxlif.core give."""
+    core = make(4, n_neurons, min(lanes, n_neurons), NeuronParams(v_threshold=40),
+                input_address_bits=3)  # fmt: skip
+    dut = component(core)
+    interface = interface_of(dut)
+    tick, unknown = 1 << core.in_address_bits, 4
+    steps = [[0, 1], [], [unknown, 2, 2, 3], [3], [0, 1, 2, 3, 0, 1, 2, 3], [unknown], [1]]
+    payloads = [p for step in steps for p in [*step, tick]]
+    cycles = interface.decode(simulate(dut, StreamDriver(interface, payloads), 5000))
+
+    ready = np.flatnonzero(cycles["events_in.ready"])
+    assert ready[0] == clear_cycles(core)
+
+    into, out = transfers(cycles, "events_in"), transfers(cycles, "events_out")
+    assert [e for _, e in out].count(TICK) == len(steps)
+    ticks_in = [at for at, e in into if e == TICK]
+    ticks_out = [at for at, e in out if e == TICK]
+    spikes = np.diff([-1] + [k for k, (_, e) in enumerate(out) if e == TICK]) - 1
+    assert sum(spikes) > 0
+    started = -(10**9)
+    for at_in, at_out, fired in zip(ticks_in, ticks_out, spikes, strict=True):
+        # A sweep begins when its TICK is taken, or as the last one ends.
+        started = max(at_in, started)
+        assert at_out - started == sweep_cycles(core, int(fired))
+        started = at_out
+    for (at, event), (following, _) in pairwise(into):
+        cost = event_cycles(core) if 0 <= event < core.n_inputs else 1
+        if event == TICK:  # what follows waits while a second TICK would have to
+            assert following - at >= cost
+        else:
+            assert following - at == cost
+
+
+def test_input_waits_for_nothing_else() -> None:
+    """With sweeps shorter than the integration, events follow each other without a gap."""
+    core = make(8, 6, 1, NeuronParams(v_threshold=30000))
+    dut = component(core)
+    interface = interface_of(dut)
+    payloads = ([1] * 5 + [1 << core.in_address_bits]) * 6
+    cycles = interface.decode(simulate(dut, StreamDriver(interface, payloads), 3000))
+    into = transfers(cycles, "events_in")
+    assert 5 * event_cycles(core) + 1 > sweep_cycles(core, 0)
+    assert into[-1][0] - into[5][0] == 5 * (5 * event_cycles(core) + 1)
+
+
+# --- the cycle model by itself -------------------------------------------------------------------
+
+
+def random_inputs(core: CoreParams, cycles: int, seed: int) -> dict[str, np.ndarray]:
+    """Inputs that keep no protocol: the model must stand anything."""
+    draw = np.random.default_rng(seed)
+    return {
+        "rst": draw.random(cycles) < 0.002,
+        "in_valid": draw.random(cycles) < 0.7,
+        "in_address": draw.integers(0, 1 << core.in_address_bits, cycles),
+        "in_tick": draw.random(cycles) < 0.2,
+        "out_ready": draw.random(cycles) < 0.6,
+    }
+
+
+def flat(outputs) -> dict[str, np.ndarray]:
+    arrays = {name: getattr(outputs, name)
+              for name in ("in_ready", "out_valid", "out_address", "out_tick")}  # fmt: skip
+    for k, trace in enumerate(outputs.cores):
+        for name in ("valid", "index", "spike", "dropped", "saturated"):
+            arrays[f"{k}.{name}"] = getattr(trace, name)
+        for name, values in trace.state.items():
+            arrays[f"{k}.{name}"] = values
+    return arrays
+
+
+def test_cycle_model_in_pieces_is_the_same() -> None:
+    cores = [CORES["all options"], make(7, 5, 2, SIMPLE)]
+    inputs = random_inputs(cores[0], 6000, seed=11)
+    whole = flat(CycleModel(cores).run(CycleInputs(**inputs)))
+    assert whole["0.spike"].any()
+    assert whole["1.spike"].any()
+    model = CycleModel(cores)
+    cuts = [0, 1, 2, 50, 51, 1000, 3333, 6000]
+    pieces = [
+        flat(model.run(CycleInputs(**{name: a[i:j] for name, a in inputs.items()})))
+        for i, j in pairwise(cuts)
+    ]
+    for name, values in whole.items():
+        np.testing.assert_array_equal(np.concatenate([p[name] for p in pieces]), values, name)
+
+
+WITHOUT_NUMBA = """
+import hashlib, sys
+import numpy as np
+from tests.test_core import CORES, flat, random_inputs
+from fxlif.cycles import CycleInputs, CycleModel
+core = CORES["all options"]
+outputs = flat(CycleModel([core]).run(CycleInputs(**random_inputs(core, 4000, 5))))
+digest = hashlib.sha256()
+for name, values in sorted(outputs.items()):
+    digest.update(name.encode() + values.astype(np.int64).tobytes())
+print(digest.hexdigest(), outputs["0.spike"].sum())
+"""
+
+
+def test_cycle_model_without_numba_is_the_same() -> None:
+    """Compiled or not, and with numba not there at all: the same outputs."""
+    absent = "import sys; sys.modules['numba'] = None\n" + WITHOUT_NUMBA
+    answers = {
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout
+        for code in (WITHOUT_NUMBA, absent)
+    }
+    assert len(answers) == 1
+    assert int(answers.pop().split()[1]) > 0
+
+
+# --- the checks can fail -------------------------------------------------------------------------
+
+
+def wrong_reaches(neuron, u, threshold):
+    return u > threshold
+
+
+def wrong_accumulate(total, weight, bits):
+    exact = total + weight
+    return arithmetic.wrap(exact, bits), ~arithmetic.fits(exact, bits)
+
+
+def wrong_synaptic_current(total, weight_shift, bias):
+    return total + 0
+
+
+def wrong_round_shift(x, shift, rounding):
+    return x >> shift
+
+
+PLANTED = {
+    "reaches": wrong_reaches,
+    "accumulate": wrong_accumulate,
+    "synaptic_current": wrong_synaptic_current,
+    "round_shift": wrong_round_shift,
+}
+
+
+@pytest.mark.parametrize("rule", PLANTED)
+def test_planted_rule_fault_is_found(rule: str, monkeypatch) -> None:
+    monkeypatch.setattr(arithmetic, rule, PLANTED[rule])
+    report = compare(CORES["all options"], seed=3, cycles=8000)
+    assert report.mismatches > 0
+    assert report.first is not None
+    assert report.first["expected"] != report.first["observed"]
+
+
+def flip(signal: str, cycle: int):
+    """A single wrong bit of one output in one cycle."""
+    core = CORES["a lane to spare"]
+    dut = component(core)
+    interface = interface_of(dut)
+    words = simulate(dut, random_driver(core, interface, 2, reset=False), 1500)
+    words[cycle] ^= 1 << interface.response[signal].offset
+    report = Report()
+    Scoreboard(interface, StreamModel(core, report), report).take(words)
+    return report
+
+
+@pytest.mark.parametrize(
+    "signal", ["events_in.ready", "events_out.valid", "dropped", "saturated", "trace.valid"]
+)
+def test_one_wrong_bit_is_found_in_its_cycle(signal: str) -> None:
+    report = flip(signal, 700)
+    assert report.mismatches > 0
+    assert report.first is not None
+    assert report.first["cycle"] == 700
+
+
+def test_network_of_two_cores_in_amaranth() -> None:
+    first = CORES["a lane to spare"]
+    network = NetworkParams.chain(first, make(10, 5, 2, SIMPLE))
+    dut = component(network)
+    interface = interface_of(dut)
+    words = simulate(dut, random_driver(first, interface, 4), 4000)
+    report = Report()
+    assert Scoreboard(interface, StreamModel(network, report), report).take(words), report.first
+    assert report.events_out > 0

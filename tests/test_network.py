@@ -1,0 +1,48 @@
+"""A chain of cores as Verilog, under random stalls and resets, and the neuron by itself."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fxlif import NetworkParams, NeuronParams, load, save
+from fxlif import events as event_files
+from fxlif.sim.verify import _reasons, check, verify
+from tests.test_core import CORES, RICH, SIMPLE, make
+
+
+def test_chain_of_three(tmp_path) -> None:
+    network = NetworkParams.chain(
+        CORES["a lane to spare"], make(10, 6, 3, RICH), make(6, 5, 5, SIMPLE), name="three"
+    )
+    results, report = check(network, folder=tmp_path, cycles=60_000, seed=5)
+    assert report is not None
+    assert _reasons(results, report) == []
+    assert report.spikes > 1000
+    assert report.events_out > 0
+
+
+def test_design_with_an_event_file(tmp_path) -> None:
+    """Read from a file, streamed through the hardware: what comes out is the golden answer."""
+    core = make(4, 5, 2, SIMPLE)
+    draw = np.random.default_rng(3)
+    stream = event_files.from_counts(draw.random((200, 4)) < 0.5)
+    event_files.write(tmp_path / "events.bin", stream)
+    network = NetworkParams(
+        name="filed", core=(core,), input={"kind": "events", "file": "events.bin"}
+    )
+    save(network, tmp_path / "design.toml")
+    verdict = verify(load(tmp_path / "design.toml"), tmp_path / "design.toml")
+    assert verdict.reasons == []
+    assert verdict.report.steps == 200
+    assert verdict.report.events_in == len(stream)
+    assert not verdict.folder.exists()  # a passed check leaves nothing behind
+
+
+@pytest.mark.parametrize("neuron", [RICH, NeuronParams(refractory=1, compare="gt")])
+def test_registered_neuron(neuron: NeuronParams, tmp_path) -> None:
+    results, report = check(neuron, folder=tmp_path, cycles=15_000, seed=2)
+    assert report is not None
+    assert _reasons(results, report) == []
+    assert report.cycles == 15_000
+    assert report.spikes > 100

