@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import itertools
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -53,7 +54,7 @@ def _progress() -> Iterator[Callable[[str, int, int | None], None]]:
         task = bar.add_task("starting", total=None, count="")
 
         def show(what: str, done: int, total: int | None) -> None:
-            count = f"{done:,} cycles" if done else ""
+            count = f"{done:,}" if done else ""
             bar.update(task, description=what, completed=done, total=total, count=count)
 
         yield show
@@ -214,8 +215,9 @@ def run(
         raise FxlifError(f"{input}: {error}") from None
     golden = Network(network)
     with _progress() as progress:
-        progress("golden model", 0, None)
-        result = golden.run(stream)
+        total = int((stream == events.TICK).sum())
+        done = itertools.count(1)
+        result = golden.run(stream, lambda: progress("golden model", next(done), total))
     events.write(out, result)
     steps = int((result == events.TICK).sum())
     dropped = f", {golden.cores[0].dropped} dropped" if golden.cores[0].dropped else ""

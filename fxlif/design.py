@@ -73,7 +73,8 @@ def _models(annotation: Any) -> list[type[BaseModel]]:
 def _locate(loc: tuple[int | str, ...]) -> tuple[str, list[type[BaseModel]]]:
     """A location as a key (``core[0].neuron.leak``), without the tags of unions, and the tables
     that may stand there, none for a plain value."""
-    key, models = "", [NetworkParams]
+    key = ""
+    models: list[type[BaseModel]] = [NetworkParams]
     for part in loc:
         tags = {m.model_fields["kind"].default: m for m in models if "kind" in m.model_fields}
         if isinstance(part, int):

@@ -17,11 +17,16 @@ from ..params import (
     NoLeak,
     ShiftLeak,
 )
-from ..quantise import signed_range
+from ..quantise import signed_bits, signed_range
 
 
 def _is_negative(x: Value) -> Value:
     return x[-1] if x.shape().signed else Const(0, 1)
+
+
+def _as_signed(x: Value) -> Value:
+    """``x`` as a signed number of the same value."""
+    return x if x.shape().signed else Cat(x, Const(0, 1)).as_signed()
 
 
 def round_shift(x: Value, shift: int, rounding: str) -> Value:
@@ -73,10 +78,8 @@ def leak(rule: Leak, x: Value) -> Value:
 
 def clamp(x: Value, low: int, high: int) -> Value:
     """The value nearest to ``x`` in ``low``..``high``, as wide as the range needs."""
-    shape = Value.cast(Const(low)).shape(), Value.cast(Const(high)).shape()
-    is_signed = low < 0
-    width = max(s.width + (is_signed and not s.signed) for s in shape)
-    kept = x[:width].as_signed() if is_signed else x[:width]
+    x = _as_signed(x)
+    kept = x[: signed_bits(low, high)].as_signed()
     return Mux(x > high, high, Mux(x < low, low, kept))
 
 
@@ -88,6 +91,7 @@ def fits(x: Value, bits: int) -> Value:
 
 def saturate(x: Value, bits: int) -> Value:
     """``x`` brought to the nearest end of the signed range of ``bits`` bits."""
+    x = _as_signed(x)
     if len(x) <= bits:
         return x
     low, high = signed_range(bits)
@@ -96,6 +100,7 @@ def saturate(x: Value, bits: int) -> Value:
 
 def wrap(x: Value, bits: int) -> Value:
     """``x`` in two's complement on ``bits`` bits."""
+    x = _as_signed(x)
     return x if len(x) <= bits else x[:bits].as_signed()
 
 

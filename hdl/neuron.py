@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Const, Module, Mux, Value, signed, unsigned
+from amaranth.hdl import Const, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -57,17 +57,23 @@ class LIFStep(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         neuron, now, after = self.neuron, self.state, self.next_state
-        i = arithmetic.synapse(
-            neuron, now.i_syn if "i_syn" in neuron.state_widths else None, self.current
-        )
-        u = arithmetic.integrate(neuron, now.v, i)
+        # Named signals, so that the Verilog reads like the rule.
+        i = self.current
+        if neuron.synapse.kind == "exponential":
+            i = Signal(signed(neuron.current_bits), name="i")
+            m.d.comb += i.eq(arithmetic.synapse(neuron, now.i_syn, self.current))
+            m.d.comb += after.i_syn.eq(i)
+        u = Signal(signed(neuron.state_bits))
+        m.d.comb += u.eq(arithmetic.integrate(neuron, now.v, i))
+
         threshold = self._threshold()
         if neuron.adaptation is not None:
             threshold = threshold + now.theta
         fire = arithmetic.reaches(neuron, u, threshold)
         held = u
         if neuron.refractory:
-            resting = now.refractory.any()
+            resting = Signal()
+            m.d.comb += resting.eq(now.refractory.any())
             fire = fire & ~resting
             if neuron.refractory_mode == "clamp":
                 held = Mux(resting, now.v, u)
@@ -75,12 +81,9 @@ class LIFStep(wiring.Component):
             m.d.comb += after.refractory.eq(Mux(self.spike, neuron.refractory, counted))
         m.d.comb += self.spike.eq(fire)
         m.d.comb += after.v.eq(Mux(self.spike, arithmetic.reset(neuron, u, threshold), held))
-        if neuron.synapse.kind == "exponential":
-            m.d.comb += after.i_syn.eq(i)
         if neuron.adaptation is not None:
-            m.d.comb += after.theta.eq(
-                arithmetic.adapt(neuron.adaptation, neuron.theta_max, now.theta, self.spike)
-            )
+            theta = arithmetic.adapt(neuron.adaptation, neuron.theta_max, now.theta, self.spike)
+            m.d.comb += after.theta.eq(theta)
         return m
 
 

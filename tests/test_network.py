@@ -39,7 +39,15 @@ def test_design_with_an_event_file(tmp_path) -> None:
     assert not verdict.folder.exists()  # a passed check leaves nothing behind
 
 
-@pytest.mark.parametrize("neuron", [RICH, NeuronParams(refractory=1, compare="gt")])
+NEURONS = [
+    RICH,
+    NeuronParams(refractory=1, compare="gt"),
+    # Its theta is unsigned throughout: Verilator once refused the Verilog for that.
+    NeuronParams(adaptation={"increment": 3, "leak": {"kind": "none"}}, theta_bits=6),
+]
+
+
+@pytest.mark.parametrize("neuron", NEURONS, ids=["rich", "gt", "adaptive"])
 def test_registered_neuron(neuron: NeuronParams, tmp_path) -> None:
     results, report = check(neuron, folder=tmp_path, cycles=15_000, seed=2)
     assert report is not None
