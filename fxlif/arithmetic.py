@@ -1,7 +1,7 @@
-"""The integer rule, one pure function per rule (shared contract: the integer rule's sections 1, 2).
+"""The integer rule of one neuron and its leaks, one pure function per rule.
 
-Every function is written with ``+ - * >> << &``, comparisons and one :func:`where`, so that the same
-code runs on Python ints and on int64 arrays, and can run on the bit-vectors of a solver once
+Every function is written with ``+ - * >> << &``, comparisons and one :func:`where`, so that the
+same code runs on Python ints and on int64 arrays, and can run on the bit-vectors of a solver once
 :func:`where` is taught that type. Inputs and results are exact: nothing narrows but the
 functions whose job it is (:func:`saturate`, :func:`wrap`, :func:`overflow`).
 """
@@ -74,9 +74,7 @@ def leak(rule: Leak, x: Number) -> Number:
     if isinstance(rule, NoLeak):
         return x
     if isinstance(rule, LinearLeak):
-        return where(
-            x > rule.step, x - rule.step, where(x < -rule.step, x + rule.step, x - x)
-        )
+        return where(x > rule.step, x - rule.step, where(x < -rule.step, x + rule.step, x - x))
     if isinstance(rule, ShiftLeak):
         leaked = x - round_shift(x, rule.shift, rule.rounding)
     elif isinstance(rule, MultiShiftLeak):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import itertools
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -126,7 +126,7 @@ def verify(
     cycles: Annotated[int | None, typer.Option(min=1, help="Stop after so many cycles.")] = None,
     seed: Annotated[int, typer.Option(help="Of random stimulus and stalls.")] = 1,
     simulator: Annotated[str, typer.Option(help="verilator or icarus.")] = "verilator",
-    waves: Annotated[bool, typer.Option(help="Write a VCD to the output folder.")] = False,
+    waves: Annotated[bool, typer.Option(help="Write a VCD (Icarus: FST) file.")] = False,
     out: Annotated[Path | None, typer.Option(help="Keep logs, report and waves here.")] = None,
 ) -> None:
     """Generate the Verilog, simulate it, compare every cycle with the golden model."""

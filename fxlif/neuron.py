@@ -76,7 +76,7 @@ def integer_array(values: npt.ArrayLike, name: str) -> npt.NDArray[np.int64]:
 
 
 class Recorder:
-    """Keeps chosen state variables of a run: ``Recorder("v", "theta")["v"]`` is (steps, n) int64."""
+    """Keeps chosen state variables: ``Recorder("v", "theta")["v"]`` is (steps, n) int64."""
 
     def __init__(self, *variables: str) -> None:
         unknown = [name for name in variables if name not in NeuronState._fields]

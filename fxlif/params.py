@@ -198,7 +198,7 @@ Synapse = Annotated[DeltaSynapse | ExponentialSynapse, Field(discriminator="kind
 
 
 class Adaptation(Params):
-    """Each spike raises the neuron's own threshold by ``increment``; the rise decays by ``leak``."""
+    """Each spike raises the neuron's own threshold by ``increment``, which decays by ``leak``."""
 
     increment: Annotated[Int, Field(ge=0, le=(1 << 31) - 1)]
     leak: Leak = ShiftLeak()
@@ -266,14 +266,14 @@ class NeuronParams(Params):
             )
         return self
 
-    def check_threshold(self, value: int) -> None:
+    def check_threshold(self, value: int, name: str = "v_threshold") -> None:
         """Raise unless ``value`` can be stored exactly as a threshold of this neuron."""
         stored = quantise_threshold(
-            value, threshold_bits=self.threshold_bits, shift=self.threshold_shift
+            value, threshold_bits=self.threshold_bits, shift=self.threshold_shift, name=name
         )
         if stored.error:
             raise FxlifError(
-                f"v_threshold: found {value}, allowed multiples of {1 << self.threshold_shift} "
+                f"{name}: found {value}, allowed multiples of {1 << self.threshold_shift} "
                 f"(threshold_shift = {self.threshold_shift}); the nearest is {stored.stored}"
             )
 
@@ -328,19 +328,19 @@ def _load_array(value: Any, info: ValidationInfo) -> Any:
     path = Path(folder) / name
     try:
         loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return loaded
+        with loaded:
+            names = loaded.files
+            if key in names:
+                return loaded[key]
     except FileNotFoundError:
-        raise ValueError(f"{path}: no such file") from None
-    except (OSError, ValueError, EOFError) as error:
+        raise ValueError(f"{path}: no such file, allowed a .npy or .npz file") from None
+    except Exception as error:  # whatever numpy, zipfile and zlib make of a broken file
         raise ValueError(f"{path}: not a readable .npy or .npz file ({error})") from None
-    if isinstance(loaded, np.ndarray):
-        return loaded
-    with loaded:
-        if key not in loaded.files:
-            raise ValueError(
-                f"{path}: found no array {key!r}, allowed file:key with one of "
-                f"{', '.join(loaded.files)}"
-            )
-        return loaded[key]
+    raise ValueError(
+        f"{path}: found no array {key!r}, allowed file:key with one of {', '.join(names)}"
+    )
 
 
 def _freeze(value: np.ndarray) -> np.ndarray:
@@ -405,8 +405,8 @@ class CoreParams(Params):
                     f"v_thresholds: found {len(self.v_thresholds)} values, "
                     f"allowed {self.n_neurons} (n_neurons)"
                 )
-            for value in self.v_thresholds:
-                self.neuron.check_threshold(value)
+            for index, value in enumerate(self.v_thresholds):
+                self.neuron.check_threshold(value, f"v_thresholds[{index}]")
         needed = address_bits(self.n_inputs)
         if self.input_address_bits is not None and self.input_address_bits < needed:
             raise ValueError(

@@ -35,12 +35,15 @@ class QuantisedThreshold:
         return self.stored - self.asked
 
 
-def quantise_threshold(asked: float, *, threshold_bits: int, shift: int = 0) -> QuantisedThreshold:
+def quantise_threshold(
+    asked: float, *, threshold_bits: int, shift: int = 0, name: str = "v_threshold"
+) -> QuantisedThreshold:
     """The storable threshold nearest to ``asked`` (semantics, section 3; ties to even).
 
     ``asked`` is in units of the membrane potential's least significant bit. A threshold beyond
     the range of a signed mantissa of ``threshold_bits`` bits is an error, never clipped: a
-    clipped threshold would change when a neuron fires without saying so.
+    clipped threshold would change when a neuron fires without saying so. ``name`` stands in the
+    error.
     """
     low, high = signed_range(threshold_bits)
     # The range first: it keeps infinities, NaN and huge integers away from the division.
@@ -50,7 +53,7 @@ def quantise_threshold(asked: float, *, threshold_bits: int, shift: int = 0) -> 
         mantissa = round(Fraction(asked) / (1 << shift))
     if not low <= mantissa <= high:
         raise FxlifError(
-            f"v_threshold: found {asked}, allowed {low << shift}..{high << shift} "
+            f"{name}: found {asked}, allowed {low << shift}..{high << shift} "
             f"(threshold_bits = {threshold_bits}, threshold_shift = {shift})"
         )
     return QuantisedThreshold(asked=asked, mantissa=mantissa, shift=shift, stored=mantissa << shift)
@@ -65,22 +68,43 @@ def fit_weights(
     :class:`FxlifError` that names the first offending entry.
     """
     try:
-        array = np.asarray(weights)
+        # Entries as they are: numpy would make one type of 1 and True, of 1 and 2**63.
+        array = weights if isinstance(weights, np.ndarray) else np.array(weights, dtype=object)
     except ValueError:
         raise FxlifError("weights: found rows of different lengths, allowed a matrix") from None
-    if array.dtype.kind not in "iu":
+    if array.ndim == 0 or array.size == 0:
+        raise FxlifError(f"weights: found {weights!r:.40}, allowed a matrix of integers")
+    if array.dtype == object:
+        _check_integers(array)
+    elif array.dtype.kind not in "iu":
         raise FxlifError(f"weights: found dtype {array.dtype}, allowed integers")
     low, high = signed_range(weight_bits)
-    # Compared before the cast: a uint64 above the range of int64 would wrap into it.
+    # Compared before the cast: what is above the range of int64 would wrap into it.
     wrong = np.argwhere((array < low) | (array > high))
     if clip:
         array = np.clip(array, low, high)
-        wrong = wrong[:0]
-    if len(wrong):
-        at = tuple(int(i) for i in wrong[0])
+    elif len(wrong):
+        at, name = _entry(wrong[0])
         raise FxlifError(
-            f"weights[{', '.join(map(str, at))}]: found {int(array[at])}, "
-            f"allowed {low}..{high} (weight_bits = {weight_bits})"
+            f"{name}: found {int(array[at])}, allowed {low}..{high} (weight_bits = {weight_bits})"
         )
     fitted: npt.NDArray[np.int64] = array.astype(np.int64)
     return fitted
+
+
+def _entry(index: npt.NDArray[np.int64]) -> tuple[tuple[int, ...], str]:
+    at = tuple(int(i) for i in index)
+    return at, f"weights[{', '.join(map(str, at))}]"
+
+
+def _check_integers(array: npt.NDArray[np.object_]) -> None:
+    """Raise at the first entry that is no integer; True is none, a list is a ragged row."""
+    integer = np.frompyfunc(
+        lambda x: isinstance(x, int | np.integer) and not isinstance(x, bool), 1, 1
+    )
+    wrong = np.argwhere(~integer(array).astype(bool))
+    if len(wrong):
+        at, name = _entry(wrong[0])
+        if isinstance(array[at], list | tuple):
+            raise FxlifError("weights: found rows of different lengths, allowed a matrix")
+        raise FxlifError(f"{name}: found {array[at]!r}, allowed integers")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -219,7 +220,7 @@ class LIFCore(wiring.Component):
         valid = {stage: Signal(name=f"{stage}_valid") for stage in STAGES}
         at = {stage: Signal(word, name=f"{stage}_word") for stage in STAGES}
         with m.If(moving):
-            for before, stage in zip(STAGES, STAGES[1:], strict=False):
+            for before, stage in pairwise(STAGES):
                 m.d.sync += [valid[stage].eq(valid[before]), at[stage].eq(at[before])]
             m.d.sync += at["issue"].eq(at["issue"] + 1)
             with m.If(at["issue"] == last_word):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import Any
@@ -113,6 +115,21 @@ def _memories(cores: tuple[CoreParams, ...], name: str) -> dict[str, str]:
     return images
 
 
+@contextmanager
+def _own_yosys() -> Iterator[None]:
+    """Amaranth's built-in Yosys, whatever else is on the PATH: the text must not depend on that."""
+    variable = "AMARANTH_USE_YOSYS"
+    before = os.environ.get(variable)
+    os.environ[variable] = "builtin"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[variable]
+        else:
+            os.environ[variable] = before
+
+
 def _timing(core: CoreParams) -> dict[str, int | str]:
     return {
         "cycles_per_spike_in": event_cycles(core),
@@ -170,8 +187,9 @@ def generate(
     else:
         name = name or "lif_neuron"
         component = LIFNeuron(params, input_bits=input_bits)
-    # No source locations in the text: they would name folders of the machine that made it.
-    text = verilog.convert(component, name=name, emit_src=False, strip_internal_attrs=True)
+    with _own_yosys():
+        # No source locations in the text: they would name folders of the machine that made it.
+        text = verilog.convert(component, name=name, emit_src=False, strip_internal_attrs=True)
     ports = _ports(component)
     memories = _memories(cores, name)
     return Hardware(

@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from ..hdl.verilog import Field, Hardware, Port
 
-TOP = "fxlif_bench"
+#: With capitals, which no design's name has.
+TOP = "FxlifBench"
 Ints = npt.NDArray[np.int64]
 
 

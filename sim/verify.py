@@ -18,9 +18,10 @@ from ..network import Network
 from ..params import CoreParams, EventInput, ImageInput, NetworkParams, NeuronParams
 from . import toolchain
 from .agents import RESET
-from .bench import FOLDER, Job, get_progress, get_report, put_job
+from .bench import FOLDER, JOB, PROGRESS, REPORT, Job, get_progress, get_report, put_job
 from .interface import TOP, wrap
 from .scoreboard import Report
+from .toolchain import RESULTS
 
 #: Cycles of random stimulus where the design brings no input and the user names no number.
 DEFAULT_CYCLES = 200_000
@@ -60,7 +61,7 @@ class Verdict:
     hardware_accuracy: float | None = None
 
 
-def load_images(source: ImageInput, folder: Path, n_inputs: int) -> Labelled:
+def load_images(source: ImageInput, folder: Path, n_inputs: int, n_outputs: int) -> Labelled:
     """The images of a design's input, encoded; errors name the file and the array."""
     path = folder / source.file
     try:
@@ -72,11 +73,15 @@ def load_images(source: ImageInput, folder: Path, n_inputs: int) -> Labelled:
         raise FxlifError(f"{path}: found no array {error}, allowed images and labels") from None
     except Exception as error:  # whatever numpy and zipfile make of a broken file
         raise FxlifError(f"{path}: not a readable .npz file ({error})") from None
+    if len(images) == 0:
+        raise FxlifError(f"{path}: found no images, allowed one or more")
     if images.ndim != 2 or images.shape[1] != n_inputs or labels.shape != images.shape[:1]:
         raise FxlifError(
             f"{path}: found images {images.shape} and labels {labels.shape}, "
             f"allowed (k, {n_inputs}) and (k,)"
         )
+    if labels.dtype.kind not in "iu" or not ((labels >= 0) & (labels < n_outputs)).all():
+        raise FxlifError(f"{path}: found labels that name no output, allowed 0..{n_outputs - 1}")
     try:
         streams = event_files.encode_images(images, source.steps, source.maximum)
     except FxlifError as error:
@@ -103,9 +108,9 @@ def read_input(network: NetworkParams, folder: Path) -> tuple[list[int] | None, 
         try:
             return event_files.pack(stream, first.in_address_bits).tolist(), None
         except FxlifError as error:
-            raise FxlifError(f"{path}: {error}") from None
+            raise FxlifError(f"{path} (input.file): {error}") from None
     if isinstance(source, ImageInput):
-        images = load_images(source, folder, first.n_inputs)
+        images = load_images(source, folder, first.n_inputs, network.core[-1].n_neurons)
         payloads: list[int] = []
         for stream in images.streams:
             payloads += event_files.pack(stream, first.in_address_bits).tolist()
@@ -175,6 +180,19 @@ def check(
     return results, get_report(folder)
 
 
+def _working_folder(out: Path | None) -> Path:
+    """The folder for logs and results, without what an earlier run left there."""
+    if out is None:
+        return Path(tempfile.mkdtemp(prefix="fxlif-")).resolve()
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for stale in (JOB, REPORT, PROGRESS, RESULTS):
+            (out / stale).unlink(missing_ok=True)
+    except OSError as error:
+        raise FxlifError(f"{out}: cannot be used as a folder ({error.strerror})") from None
+    return out.resolve()
+
+
 def verify(
     network: NetworkParams,
     design: Path,
@@ -198,15 +216,16 @@ def verify(
     if images is not None:
         progress("golden model", 0, None)
         golden = images.accuracy(golden_counts(network, images))
-    if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-    folder = (out or Path(tempfile.mkdtemp(prefix="fxlif-"))).resolve()
-    for stale in ("report.json", "progress", "results.xml"):
-        (folder / stale).unlink(missing_ok=True)
-    results, report = check(
-        network, folder=folder, simulator=simulator, cycles=limit, seed=seed, events=payloads,
-        waves=waves, progress=progress,
-    )  # fmt: skip
+    folder = _working_folder(out)
+    try:
+        results, report = check(
+            network, folder=folder, simulator=simulator, cycles=limit, seed=seed,
+            events=payloads, waves=waves, progress=progress,
+        )  # fmt: skip
+    except BaseException:
+        if out is None:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
     reasons = _reasons(results, report)
     report = report or Report()
     hardware = None

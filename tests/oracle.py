@@ -125,10 +125,8 @@ def step(
         fire = not resting and _reaches(params, v, effective)
         if fire:
             v = _reset(params, v, effective)
-    if fire:
-        refractory = params.refractory
-    else:
-        refractory = state.refractory - 1 if resting else 0
+    counted = state.refractory - 1 if resting else 0
+    refractory = params.refractory if fire else counted
     theta = _adapt(params, state.theta, fire)
     return State(v=v, i_syn=i_syn, theta=theta, refractory=refractory), fire
 

@@ -24,9 +24,8 @@ import numpy.typing as npt
 from amaranth.back import verilog
 from amaranth.hdl import Cat, Const, Elaboratable, Module, Signal
 from amaranth.sim import Simulator
-from fxlif.hdl.neuron import LIFStep
-from fxlif.sim import toolchain
 
+from fxlif.hdl.neuron import LIFStep
 from fxlif.neuron import NeuronState, step
 from fxlif.params import (
     Adaptation,
@@ -40,6 +39,7 @@ from fxlif.params import (
     ScaleLeak,
     ShiftLeak,
 )
+from fxlif.sim import toolchain
 
 Ints = npt.NDArray[np.int64]
 

@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+import oracle
 import pytest
 
 from fxlif import arithmetic
@@ -16,7 +17,6 @@ from fxlif.params import (
     ScaleLeak,
     ShiftLeak,
 )
-from tests import oracle
 
 ROUNDINGS = ("floor", "toward_zero", "away_from_zero", "nearest_even")
 

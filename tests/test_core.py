@@ -6,9 +6,11 @@ import shutil
 import subprocess
 import sys
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
+from pysim import component, interface_of, simulate
 
 from fxlif import CoreParams, NetworkParams, NeuronParams
 from fxlif.core import clear_cycles, event_cycles, sweep_cycles
@@ -21,7 +23,6 @@ from fxlif.sim.interface import Cycles
 from fxlif.sim.scoreboard import Report, Scoreboard, StreamModel
 from fxlif.sim.stimulus import random_events, resets, stalls
 from fxlif.sim.verify import _reasons, check
-from tests.pysim import component, interface_of, simulate
 
 RICH = NeuronParams(
     leak={"kind": "shift", "shift": 3, "rounding": "nearest_even", "minimum_step": 1},
@@ -149,9 +150,7 @@ def test_verilog_long(name: str, simulator: str, seed: int, tmp_path) -> None:
 def transfers(cycles: Cycles, side: str) -> list[tuple[int, int]]:
     """(cycle, event) of every transfer on a side."""
     happened = (cycles[f"{side}.valid"] & cycles[f"{side}.ready"]) != 0
-    events = np.where(
-        cycles[f"{side}.payload.tick"] != 0, TICK, cycles[f"{side}.payload.address"]
-    )
+    events = np.where(cycles[f"{side}.payload.tick"] != 0, TICK, cycles[f"{side}.payload.address"])
     return [(int(at), int(events[at])) for at in np.flatnonzero(happened)]
 
 
@@ -248,7 +247,7 @@ def test_cycle_model_in_pieces_is_the_same() -> None:
 WITHOUT_NUMBA = """
 import hashlib, sys
 import numpy as np
-from tests.test_core import CORES, flat, random_inputs
+from test_core import CORES, flat, random_inputs
 from fxlif.cycles import CycleInputs, CycleModel
 core = CORES["all options"]
 outputs = flat(CycleModel([core]).run(CycleInputs(**random_inputs(core, 4000, 5))))
@@ -264,7 +263,11 @@ def test_cycle_model_without_numba_is_the_same() -> None:
     absent = "import sys; sys.modules['numba'] = None\n" + WITHOUT_NUMBA
     answers = {
         subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+            [sys.executable, "-c", code],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout
         for code in (WITHOUT_NUMBA, absent)
     }

@@ -1,9 +1,11 @@
 """The golden core and network: events in, events out, as the oracle says and by hand."""
 
 import numpy as np
+import oracle
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from strategies import cores, kept_promises, networks, steps
 
 from fxlif.core import Core
 from fxlif.errors import FxlifError
@@ -18,8 +20,6 @@ from fxlif.params import (
     NeuronParams,
     NoLeak,
 )
-from tests import oracle
-from tests.strategies import cores, kept_promises, networks, steps
 
 FIELDS = NeuronState._fields
 

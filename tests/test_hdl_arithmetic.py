@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import pytest
 from amaranth.hdl import Module, Shape, Signal, Value, signed, unsigned
 from amaranth.sim import Simulator
-from fxlif.hdl import arithmetic as hardware
 
 from fxlif import arithmetic as golden
+from fxlif.hdl import arithmetic as hardware
 from fxlif.params import (
     Adaptation,
     ExponentialSynapse,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from test_core import CORES, RICH, SIMPLE, make
 
 from fxlif import NetworkParams, NeuronParams, load, save
 from fxlif import events as event_files
 from fxlif.sim.verify import _reasons, check, verify
-from tests.test_core import CORES, RICH, SIMPLE, make
 
 
 def test_chain_of_three(tmp_path) -> None:

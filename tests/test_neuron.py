@@ -3,10 +3,12 @@
 import itertools
 
 import numpy as np
+import oracle
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from strategies import currents, neurons
 
 from fxlif.errors import FxlifError
 from fxlif.neuron import LIFPopulation, NeuronState, Recorder, initial_state, step
@@ -20,8 +22,6 @@ from fxlif.params import (
     ScaleLeak,
     ShiftLeak,
 )
-from tests import oracle
-from tests.strategies import currents, neurons
 
 FIELDS = NeuronState._fields
 

@@ -31,15 +31,9 @@ from typing import Any
 import pytest
 from amaranth.hdl import ClockDomain, Module
 from amaranth.sim import Simulator
-from fxlif.hdl.neuron import LIFNeuron, LIFStep
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-
-from fxlif import arithmetic
-from fxlif.neuron import NeuronState, step
-from fxlif.params import Adaptation, ExponentialSynapse, Leak, NeuronParams, NoLeak, ShiftLeak
-from fxlif.quantise import signed_range
-from tests.step_space import (
+from step_space import (
     CORE_AXES,
     EXTRA_AXES,
     LEAKS,
@@ -52,7 +46,13 @@ from tests.step_space import (
     space_size,
     whole_space,
 )
-from tests.strategies import neurons
+from strategies import neurons
+
+from fxlif import arithmetic
+from fxlif.hdl.neuron import LIFNeuron, LIFStep
+from fxlif.neuron import NeuronState, step
+from fxlif.params import Adaptation, ExponentialSynapse, Leak, NeuronParams, NoLeak, ShiftLeak
+from fxlif.quantise import signed_range
 
 SEED = int(os.environ.get("FXLIF_SEED", "20250"))
 

@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 
 import pytest
+from test_core import CORES, SIMULATORS
 
 from fxlif import FxlifError, NetworkParams, cli, load
 from fxlif.digits import DESIGN
@@ -15,7 +16,6 @@ from fxlif.sim import verify as verify_module
 from fxlif.sim.scoreboard import Report
 from fxlif.sim.toolchain import Results, read_results
 from fxlif.sim.verify import _reasons, check, verify
-from tests.test_core import CORES, SIMULATORS
 
 SMALL = NetworkParams.chain(CORES["a lane to spare"], name="small")
 PASSED = Results(passed=1, failed=0, skipped=0, message="")
@@ -117,7 +117,8 @@ def test_waves(simulator: str, tmp_path) -> None:
         SMALL, tmp_path / "d.toml", simulator=simulator, cycles=2000, waves=True, out=tmp_path
     )
     assert verdict.reasons == []
-    assert "$enddefinitions" in (tmp_path / "dump.vcd").read_text()
+    file = tmp_path / ("dump.vcd" if simulator == "verilator" else "dump.fst")
+    assert file.stat().st_size > 1000
 
 
 def test_silent_design_does_not_pass(tmp_path) -> None:

@@ -11,9 +11,9 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
-from fxlif.hdl.verilog import generate
 from hypothesis import Phase, given, settings
 
+from fxlif.hdl.verilog import generate
 from fxlif.params import (
     Adaptation,
     CoreParams,
@@ -137,7 +137,6 @@ def test_input_of_the_design_is_no_part_of_the_hardware():
     assert generate(without).files() == made(network, trace=False).files()
 
 
-@pytest.mark.xfail(strict=True, reason="Amaranth takes a Yosys on the PATH first")
 def test_a_yosys_of_the_user_is_not_used(tmp_path, monkeypatch):
     expected = made(SINGLE, trace=False).files()
     fake = tmp_path / "yosys"

@@ -44,9 +44,7 @@ def main() -> None:
     options = parser.parse_args()
     for simulator in SIMULATORS:
         try:
-            rates = [
-                measure(simulator, options.cycles, seed) for seed in range(options.repeats)
-            ]
+            rates = [measure(simulator, options.cycles, seed) for seed in range(options.repeats)]
         except FxlifError as error:
             print(f"{simulator}: not measured ({error})")
             continue
