@@ -72,7 +72,7 @@ def fit_weights(
         array = weights if isinstance(weights, np.ndarray) else np.array(weights, dtype=object)
     except ValueError:
         raise FxlifError("weights: found rows of different lengths, allowed a matrix") from None
-    if array.ndim == 0 or array.size == 0:
+    if array.ndim == 0:
         raise FxlifError(f"weights: found {weights!r:.40}, allowed a matrix of integers")
     if array.dtype == object:
         _check_integers(array)

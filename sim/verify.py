@@ -67,14 +67,12 @@ def load_images(source: ImageInput, folder: Path, n_inputs: int, n_outputs: int)
     try:
         with np.load(path, allow_pickle=False) as file:
             images, labels = file["images"], file["labels"]
-    except FileNotFoundError:
-        raise FxlifError(f"{path}: no such file, allowed: the .npz that input.file names") from None
     except KeyError as error:
         raise FxlifError(f"{path}: found no array {error}, allowed images and labels") from None
     except Exception as error:  # whatever numpy and zipfile make of a broken file
         raise FxlifError(f"{path}: not a readable .npz file ({error})") from None
     if len(images) == 0:
-        raise FxlifError(f"{path}: found no images, allowed one or more")
+        raise FxlifError(f"{path}: found no images, allowed 1 or more")
     if images.ndim != 2 or images.shape[1] != n_inputs or labels.shape != images.shape[:1]:
         raise FxlifError(
             f"{path}: found images {images.shape} and labels {labels.shape}, "
@@ -102,13 +100,15 @@ def golden_counts(network: NetworkParams, images: Labelled) -> np.ndarray:
 def read_input(network: NetworkParams, folder: Path) -> tuple[list[int] | None, Labelled | None]:
     """The packed stimulus that a design brings, None where it brings none; and its images."""
     first, source = network.core[0], network.input
+    if source is not None and not (folder / source.file).exists():
+        raise FxlifError(f"{folder / source.file}: no such file, allowed: what input.file names")
     if isinstance(source, EventInput):
         path = folder / source.file
         stream = event_files.read(path)
         try:
             return event_files.pack(stream, first.in_address_bits).tolist(), None
         except FxlifError as error:
-            raise FxlifError(f"{path} (input.file): {error}") from None
+            raise FxlifError(f"{path}: {error}") from None
     if isinstance(source, ImageInput):
         images = load_images(source, folder, first.n_inputs, network.core[-1].n_neurons)
         payloads: list[int] = []

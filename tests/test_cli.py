@@ -378,7 +378,7 @@ REFUSED = {
     ),
     "weight file": (
         {"core": [{**CORE, "weights": "gone.npz:w"}]},
-        "core[0].weights: found 'gone.npz:w', gone.npz: no such file",
+        "core[0].weights: found 'gone.npz:w', gone.npz: no such file, allowed a .npy or .npz file",
     ),
 }
 COMMANDS = {

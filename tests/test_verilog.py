@@ -11,6 +11,7 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
+import strategies
 from hypothesis import Phase, given, settings
 
 from fxlif.hdl.verilog import generate
@@ -22,8 +23,6 @@ from fxlif.params import (
     NetworkParams,
     NeuronParams,
 )
-
-from . import strategies
 
 RICH = NeuronParams(
     v_threshold=48,
