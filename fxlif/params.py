@@ -67,6 +67,12 @@ def _one_spike(value: int) -> int:
     return _one_of(1)(value)
 
 
+def _no_delay(value: int) -> int:
+    if value > 0:
+        raise ValueError("delays are part of the integer rule but not supported yet")
+    return _one_of(0)(value)
+
+
 Int = Annotated[int, BeforeValidator(_plain_int)]
 Rounding = Annotated[
     Literal["floor", "toward_zero", "away_from_zero", "nearest_even"], _later("stochastic")
@@ -381,6 +387,8 @@ class CoreParams(Params):
     v_thresholds: Thresholds | None = None
     #: How often one input may spike in one step; beyond this promise the sum saturates.
     max_events_per_input: Annotated[Int, Field(ge=1, le=65535)] = 1
+    #: Longest delay of a synapse, in steps.
+    max_delay: Annotated[Int, AfterValidator(_no_delay)] = 0
     #: Neurons and synapses handled per clock.
     lanes: Annotated[Int, Field(ge=1, le=256)] = 1
     #: Width of an input address; None means the fewest bits that name every input.

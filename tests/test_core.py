@@ -10,6 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import strategies
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pysim import component, interface_of, simulate
 
 from fxlif import CoreParams, NetworkParams, NeuronParams
@@ -104,6 +107,18 @@ def test_idle_stall_and_reset_crossed(axes: int) -> None:
     assert report.mismatches == 0, report.first
     assert report.spikes > 0
     assert (report.resets > 0) == choice["reset"]
+
+
+@settings(max_examples=25)
+@given(network=strategies.networks(max_cores=2), seed=st.integers(0, 2**32))
+def test_any_network_in_amaranth(network: NetworkParams, seed: int) -> None:
+    """Options, widths, lanes and shapes drawn at random, with random stimulus."""
+    dut = component(network)
+    interface = interface_of(dut)
+    words = simulate(dut, random_driver(network.core[0], interface, seed), 300)
+    report = Report()
+    assert Scoreboard(interface, StreamModel(network, report), report).take(words), report.first
+    assert report.unchecked_cycles == 0
 
 
 # --- the same cores as Verilog -------------------------------------------------------------------

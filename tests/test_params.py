@@ -104,6 +104,14 @@ def test_order():
         )
 
 
+def test_delays():
+    where, text = refusal(core, max_delay=3)
+    assert where == "max_delay"
+    assert text == "delays are part of the integer rule but not supported yet"
+    assert refusal(core, max_delay=-1)[0] == "max_delay"
+    assert core(max_delay=0) == core()
+
+
 def test_max_spikes_per_step():
     expected = "more than 1 spike per step is part of the rule but not supported yet"
     for value in (2, 255, np.int64(2)):
