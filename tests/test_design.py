@@ -186,8 +186,8 @@ def test_only_known_suffixes(tmp_path, suffix):
 LEAKS = "'none', 'shift', 'multi_shift', 'scale', 'linear'"
 ROUNDINGS = "'floor', 'toward_zero', 'away_from_zero' or 'nearest_even'"
 CORE_KEYS = (
-    "clip_weights, input_address_bits, lanes, max_delay, max_events_per_input, n_inputs, n_neurons, neuron, "
-    "v_thresholds, weight_shift, weights"
+    "clip_weights, input_address_bits, lanes, max_delay, max_events_per_input, n_inputs, "
+    "n_neurons, neuron, v_thresholds, weight_shift, weights"
 )
 REQUIRED = "missing, allowed: a value, there is no default"
 FIRST = BASE["core"][0]
