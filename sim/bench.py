@@ -18,6 +18,7 @@ from .agents import Driver, StreamDriver, clocked
 from .interface import Interface
 from .scoreboard import Model, Report, Scoreboard, StreamModel
 from .stimulus import random_events, resets, stalls
+from .toolchain import PID
 
 #: Names the folder in which a bench finds its job and leaves its report.
 FOLDER = "FXLIF_BENCH_FOLDER"
@@ -68,6 +69,7 @@ async def run_bench(
 ) -> None:
     """Run the job of this process on ``dut``; fails on any difference."""
     folder = Path(os.environ[FOLDER])
+    (folder / PID).write_text(str(os.getpid()))
     job: Job = pickle.loads((folder / JOB).read_bytes())
     report = Report()
     # Made before the clock starts, so that compilation does not count as simulation.

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sysconfig
 import tempfile
@@ -20,6 +21,8 @@ from ..errors import FxlifError
 
 SIMULATORS = ("verilator", "icarus")
 RESULTS = "results.xml"
+#: A bench leaves the number of its process here.
+PID = "pid"
 #: Amaranth's Verilog leaves widths to the language's own rules here and there; other warnings go to
 #: the log, since a design that means what it says must not fail for its style.
 VERILATOR_ARGS = ["-O3", "-Wno-WIDTHEXPAND", "-Wno-fatal"]
@@ -210,9 +213,14 @@ def run(
 
     with _prepared(simulator), ThreadPoolExecutor(max_workers=1) as pool:
         job = pool.submit(simulate)
-        while not job.done():
-            with contextlib.suppress(TimeoutError):
-                job.result(timeout=0.1)
-            waiting()
+        try:
+            while not job.done():
+                with contextlib.suppress(TimeoutError):
+                    job.result(timeout=0.1)
+                waiting()
+        except BaseException:  # the runner keeps its process to itself: the bench named it
+            with contextlib.suppress(OSError, ValueError):
+                os.kill(int((folder / PID).read_text()), signal.SIGTERM)
+            raise
         job.result()
     return read_results(results)

@@ -21,7 +21,7 @@ from .agents import RESET
 from .bench import FOLDER, JOB, PROGRESS, REPORT, Job, get_progress, get_report, put_job
 from .interface import TOP, wrap
 from .scoreboard import Report
-from .toolchain import RESULTS
+from .toolchain import PID, RESULTS
 
 #: Cycles of random stimulus where the design brings no input and the user names no number.
 DEFAULT_CYCLES = 200_000
@@ -186,7 +186,7 @@ def _working_folder(out: Path | None) -> Path:
         return Path(tempfile.mkdtemp(prefix="fxlif-")).resolve()
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for stale in (JOB, REPORT, PROGRESS, RESULTS):
+        for stale in (JOB, REPORT, PROGRESS, RESULTS, PID):
             (out / stale).unlink(missing_ok=True)
     except OSError as error:
         raise FxlifError(f"{out}: cannot be used as a folder ({error.strerror})") from None

@@ -91,7 +91,8 @@ def test_planted_verilog_fault_is_found_and_replayed(tmp_path, monkeypatch) -> N
         return check(*args, edit=FAULT, **kwargs)
 
     monkeypatch.setattr(verify_module, "check", faulty)
-    first = verify(SMALL, tmp_path / "design.toml", named="design.toml", cycles=30_000, seed=3)
+    first = verify(SMALL, tmp_path / "design.toml", named="design.toml", cycles=30_000, seed=3,
+                   out=tmp_path / "first")  # fmt: skip
     assert first.report.mismatches > 0
     assert any("mismatches" in reason for reason in first.reasons)
     found = first.report.first
@@ -152,6 +153,19 @@ def test_interrupted_build_leaves_nothing(tmp_path, monkeypatch) -> None:
     with pytest.raises(KeyboardInterrupt):
         toolchain.build(simulator, {"a.v": "module a; endmodule"}, top="a")
     assert list((tmp_path / "builds").iterdir()) == []
+
+
+def test_interrupted_simulation_stops_the_simulator(tmp_path) -> None:
+    """Ctrl-C, as the parent alone sees it: the simulator must not go on, nor be waited for."""
+
+    def interrupt(what: str, done: int, total: int | None) -> None:
+        if done > 0:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        verify(SMALL, tmp_path / "d.toml", cycles=1 << 40, out=tmp_path, progress=interrupt)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / toolchain.PID).read_text()), 0)
 
 
 def test_a_simulator_that_dies_is_not_a_pass(tmp_path, monkeypatch) -> None:
