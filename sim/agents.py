@@ -117,6 +117,8 @@ async def clocked(
     # The simulator's own clock: a Python one would cost more than everything else here.
     Clock(dut.clk, 2, unit="ns", impl="gpi").start(start_high=False)
     edge = RisingEdge(dut.clk)
+    # The text behind response.value: making cocotb's LogicArray of it would cost more than the
+    # simulation of the cycle. An x or z in it ends the bench: int() refuses it.
     read = response._handle.get_signal_val_binstr
     words: list[int] = []
     clock = driver.clock
