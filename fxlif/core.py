@@ -11,7 +11,6 @@ import numpy.typing as npt
 from . import arithmetic
 from .neuron import NeuronState, initial_state, step
 from .params import CoreParams
-from .quantise import signed_range
 
 #: Counters of dropped events and saturated additions have this width and wrap around.
 COUNTER_BITS = 32
@@ -71,8 +70,8 @@ class Core:
     def __init__(self, params: CoreParams) -> None:
         self.params = params
         self._thresholds = np.array(params.thresholds, dtype=np.int64)
-        low, high = signed_range(params.accumulator_bits)
-        self._bounds = low, high
+        # Worked out from all weights: once, not once an event.
+        self._accumulator_bits = params.accumulator_bits
         self.reset()
 
     def reset(self) -> None:
@@ -90,7 +89,7 @@ class Core:
         total = np.zeros(params.n_neurons, dtype=np.int64)
         for address in addresses:
             total, clipped = arithmetic.accumulate(
-                total, params.weights[address], params.accumulator_bits
+                total, params.weights[address], self._accumulator_bits
             )
             self.saturated += int(clipped.sum())
         return total

@@ -52,9 +52,9 @@ else:
 
 
 # Columns of the configuration: what a core is.
-N_INPUTS, N_NEURONS, WORDS, LANES, EVENT_CYCLES = 0, 1, 2, 3, 4
-LOW, HIGH, WEIGHTS_AT, TOTALS_AT, SPIKES_AT = 5, 6, 7, 8, 9
-CONFIG_COLUMNS = 10
+N_INPUTS, WORDS, LANES, EVENT_CYCLES = 0, 1, 2, 3
+LOW, HIGH, WEIGHTS_AT, TOTALS_AT, SPIKES_AT = 4, 5, 6, 7, 8
+CONFIG_COLUMNS = 9
 
 # Columns of the control: where a core is. NONE stands for an empty stage.
 NONE = -1
@@ -301,7 +301,7 @@ class CycleModel:
         for k, (core, size) in enumerate(zip(self.cores, sizes, strict=True)):
             low, high = signed_range(core.accumulator_bits)
             self._config[k] = (
-                core.n_inputs, core.n_neurons, core.words, core.lanes, event_cycles(core),
+                core.n_inputs, core.words, core.lanes, event_cycles(core),
                 low, high, weights_at, 2 * spikes_at, spikes_at,
             )  # fmt: skip
             self._values.append(

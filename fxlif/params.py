@@ -61,16 +61,15 @@ def _one_of(*choices: int) -> Callable[[int], int]:
     return check
 
 
-def _one_spike(value: int) -> int:
-    if value > 1:
-        raise ValueError("more than 1 spike per step is part of the rule but not supported yet")
-    return _one_of(1)(value)
+def _no_more_than(limit: int, more: str) -> Callable[[int], int]:
+    """``limit`` alone, and by name that ``more`` of it is a matter of time."""
 
+    def check(value: int) -> int:
+        if value > limit:
+            raise ValueError(f"{more} but not supported yet")
+        return _one_of(limit)(value)
 
-def _no_delay(value: int) -> int:
-    if value > 0:
-        raise ValueError("delays are part of the integer rule but not supported yet")
-    return _one_of(0)(value)
+    return check
 
 
 Int = Annotated[int, BeforeValidator(_plain_int)]
@@ -79,6 +78,8 @@ Rounding = Annotated[
 ]
 #: Literal[-1, 1] alone would take True and 1.0, which are equal to 1.
 Sign = Annotated[Int, AfterValidator(_one_of(-1, 1))]
+_ONE_SPIKE = _no_more_than(1, "more than 1 spike per step is part of the rule")
+_NO_DELAY = _no_more_than(0, "delays are part of the integer rule")
 MAX_SHIFT = 31
 #: Exact sums stay inside int64 with room for the leak's own arithmetic.
 MAX_CURRENT_BITS = 48
@@ -91,9 +92,13 @@ class Params(BaseModel):
         frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True
     )
 
+    def described(self) -> dict[str, Any]:
+        """What shapes the hardware, as JSON values."""
+        return self.model_dump(mode="json")
+
     def canonical(self) -> str:
-        """The object as JSON text with sorted keys: equal texts mean equal parameters."""
-        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        """:meth:`described` as text with sorted keys: equal texts mean equal parameters."""
+        return json.dumps(self.described(), sort_keys=True, separators=(",", ":"))
 
     def digest(self) -> str:
         """SHA-256 of :meth:`canonical`, as hexadecimal text."""
@@ -225,7 +230,7 @@ class NeuronParams(Params):
     v_floor: Int | None = None
     compare: Literal["ge", "gt"] = "ge"
     reset: Literal["to_value", "subtract"] = "to_value"
-    max_spikes_per_step: Annotated[Int, AfterValidator(_one_spike)] = 1
+    max_spikes_per_step: Annotated[Int, AfterValidator(_ONE_SPIKE)] = 1
     overflow: Literal["saturate", "wrap"] = "saturate"
     #: Steps without a spike after a spike.
     refractory: Annotated[Int, Field(ge=0, le=255)] = 0
@@ -388,7 +393,7 @@ class CoreParams(Params):
     #: How often one input may spike in one step; beyond this promise the sum saturates.
     max_events_per_input: Annotated[Int, Field(ge=1, le=65535)] = 1
     #: Longest delay of a synapse, in steps.
-    max_delay: Annotated[Int, AfterValidator(_no_delay)] = 0
+    max_delay: Annotated[Int, AfterValidator(_NO_DELAY)] = 0
     #: Neurons and synapses handled per clock.
     lanes: Annotated[Int, Field(ge=1, le=256)] = 1
     #: Width of an input address; None means the fewest bits that name every input.
@@ -517,9 +522,8 @@ class NetworkParams(Params):
                 )
         return self
 
-    def canonical(self) -> str:
-        dump = self.model_dump(mode="json", exclude={"input"})
-        return json.dumps(dump, sort_keys=True, separators=(",", ":"))
+    def described(self) -> dict[str, Any]:
+        return self.model_dump(mode="json", exclude={"input"})
 
     @classmethod
     def chain(cls, *cores: CoreParams, name: str = "network") -> Self:

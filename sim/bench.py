@@ -8,7 +8,7 @@ import pickle
 import random
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ class Job:
     """What to check: the parameters, the wrapped design, how long, and with which stimulus.
 
     ``events`` are packed payloads and :data:`~fxlif.sim.agents.RESET` marks; None means random
-    ones, with random resets. ``stalls`` says whether source and sink hold back at random.
+    ones, with random resets. Source and sink hold back at random.
     """
 
     params: NeuronParams | CoreParams | NetworkParams
@@ -38,7 +38,6 @@ class Job:
     cycles: int
     seed: int
     events: list[int] | None = None
-    stalls: bool = True
 
 
 def put_job(folder: Path, job: Job) -> None:
@@ -85,7 +84,7 @@ async def run_bench(
     await clocked(dut, driver, take, cycles=job.cycles)
     report.seconds = time.perf_counter() - started
     with whole_file(folder / REPORT) as temporary:
-        temporary.write_text(json.dumps(report.to_dict()))
+        temporary.write_text(json.dumps(asdict(report)))
     assert report.mismatches == 0, f"{report.mismatches} mismatches, first: {report.first}"
 
 
@@ -103,8 +102,7 @@ def stream_driver(job: Job) -> Driver:
     if events is None:
         events = random_events(core, rng(job.seed, "events"))
         reset = resets(rng(job.seed, "reset"), every=max(2000, 20 * core.words))
-    idle = stalls(rng(job.seed, "idle")) if job.stalls else ()
-    stall = stalls(rng(job.seed, "stall")) if job.stalls else ()
+    idle, stall = stalls(rng(job.seed, "idle")), stalls(rng(job.seed, "stall"))
     return StreamDriver(job.interface, events, idle=idle, stall=stall, reset=reset)
 
 

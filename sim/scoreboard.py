@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -56,9 +56,6 @@ class Report:
     #: For every presentation (between two resets): output spikes of each neuron.
     counts: list[list[int]] = field(default_factory=list)
 
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
 
 class Scoreboard:
     """Compares every block of responses with a model; keeps the first difference."""
@@ -107,6 +104,14 @@ class Scoreboard:
             "observed": observed,
             "history": {name: shown[name].tolist() for name in short},
         }
+
+
+def transfers(cycles: Cycles, side: str) -> tuple[Bools, Ints]:
+    """Whether an event passes at ``events_in`` or ``events_out`` in each cycle, and which event
+    the payload shows: an address or TICK. Both (cycles,)."""
+    passes = (cycles[f"{side}.valid"] & cycles[f"{side}.ready"]) != 0
+    tick = cycles[f"{side}.payload.tick"] != 0
+    return passes, np.where(tick, TICK, cycles[f"{side}.payload.address"])
 
 
 class NeuronModel:
@@ -191,15 +196,13 @@ class StreamModel:
     def _events(self, cycles: Cycles) -> Iterable[Expected]:
         """What was taken in goes through the golden network; what came out must be its answer."""
         rst = cycles["rst"] != 0
-        taken = ((cycles["events_in.valid"] & cycles["events_in.ready"]) != 0) & ~rst
-        given = (cycles["events_out.valid"] & cycles["events_out.ready"]) != 0
-        address, tick = cycles["events_in.payload.address"], cycles["events_in.payload.tick"]
-        events = np.where(tick != 0, TICK, address)
-        outs = np.where(
-            cycles["events_out.payload.tick"] != 0, TICK, cycles["events_out.payload.address"]
-        )
+        begins = rst & ~np.concatenate([[self._was_reset], rst[:-1]])
+        self._was_reset = bool(rst[-1])
+        taken, events = transfers(cycles, "events_in")
+        taken &= ~rst
+        given, outs = transfers(cycles, "events_out")
         self._report.events_in += int(np.count_nonzero(taken))
-        self._report.steps += int(np.count_nonzero(taken & (tick != 0)))
+        self._report.steps += int(np.count_nonzero(events[taken] == TICK))
         self._report.events_out += int(np.count_nonzero(given))
         start = 0
         expected = np.full(len(rst), UNEXPECTED, dtype=np.int64)
@@ -209,10 +212,8 @@ class StreamModel:
             self._segment(events[window][taken[window]], np.flatnonzero(given[window]) + start,
                           outs, expected)  # fmt: skip
             if stop < len(rst):
-                self._reset(consecutive=stop == start and self._was_reset)
-                self._was_reset = True
+                self._reset(begins=bool(begins[stop]))
             start = stop + 1
-        self._was_reset = bool(rst[-1])
         yield Expected("events_out.payload.address", np.where(expected == TICK, 0, expected)[given],
                        given)  # fmt: skip
         yield Expected("events_out.payload.tick", expected[given] == TICK, given)
@@ -231,9 +232,9 @@ class StreamModel:
             if 0 <= neuron < len(counts):
                 counts[neuron] += 1
 
-    def _reset(self, *, consecutive: bool) -> None:
+    def _reset(self, *, begins: bool) -> None:
         self._golden.reset()
         self._pending, self._owed = [], self._owed[:0]
-        if not consecutive:
+        if begins:
             self._report.resets += 1
             self._report.counts.append([0] * len(self._report.counts[-1]))

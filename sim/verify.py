@@ -119,7 +119,7 @@ def read_input(network: NetworkParams, folder: Path) -> tuple[list[int] | None, 
     return None, None
 
 
-def _reasons(results: toolchain.Results, report: Report | None) -> list[str]:
+def doubts(results: toolchain.Results, report: Report | None) -> list[str]:
     """Why a run does not count as passed. An empty run, or one that saw nothing, did not."""
     reasons = []
     if results.passed + results.failed + results.skipped != 1:
@@ -150,7 +150,6 @@ def check(
     cycles: int = DEFAULT_CYCLES,
     seed: int = 1,
     events: list[int] | None = None,
-    stalls: bool = True,
     waves: bool = False,
     edit: Callable[[str], str] = lambda verilog: verilog,
     progress: Progress = lambda what, done, total: None,
@@ -162,15 +161,13 @@ def check(
     """
     found = toolchain.find(simulator)
     progress("generating Verilog", 0, None)
-    hardware = (
-        generate(params, trace=True) if not isinstance(params, NeuronParams) else generate(params)
-    )
+    hardware = generate(params, trace=not isinstance(params, NeuronParams))
     interface = wrap(hardware)
     sources = {f"{hardware.name}.v": edit(hardware.verilog), "bench.v": interface.wrapper}
     progress(f"building with {found.name} {found.version}", 0, None)
     built = toolchain.build(found, sources, top=TOP, waves=waves)
     put_job(folder, Job(params=params, interface=interface, cycles=cycles, seed=seed,
-                        events=events, stalls=stalls))  # fmt: skip
+                        events=events))  # fmt: skip
     total = cycles if events is None else None
     results = toolchain.run(
         found, built, top=TOP, module=BENCHES[type(params)], folder=folder, seed=seed,
@@ -226,7 +223,7 @@ def verify(
         if out is None:
             shutil.rmtree(folder, ignore_errors=True)
         raise
-    reasons = _reasons(results, report)
+    reasons = doubts(results, report)
     report = report or Report()
     hardware = None
     if images is not None and report.resets >= len(images.labels):
@@ -239,6 +236,6 @@ def verify(
     command = ["fxlif", "verify", *([named] if named else []), "--simulator", simulator]
     command += ["--seed", str(seed), "--cycles", str(first + 20), "--waves", "--out", "replay"]
     return Verdict(
-        report=report, reasons=reasons, simulator=f"{simulator}", seed=seed, folder=folder,
+        report=report, reasons=reasons, simulator=simulator, seed=seed, folder=folder,
         replay=shlex.join(command), golden_accuracy=golden, hardware_accuracy=hardware,
     )  # fmt: skip

@@ -7,10 +7,7 @@ from amaranth.hdl import Value
 from amaranth.lib import wiring
 from amaranth.sim import Simulator
 
-from fxlif.hdl.core import LIFCore
-from fxlif.hdl.network import LIFNetwork
-from fxlif.hdl.neuron import LIFNeuron
-from fxlif.hdl.verilog import Hardware, _ports
+from fxlif.hdl.verilog import Hardware, component_of, ports_of
 from fxlif.params import CoreParams, NetworkParams, NeuronParams
 from fxlif.sim.agents import Driver
 from fxlif.sim.interface import Interface, wrap
@@ -19,17 +16,11 @@ Params = NeuronParams | CoreParams | NetworkParams
 
 
 def component(params: Params) -> wiring.Component:
-    if isinstance(params, NetworkParams):
-        return LIFNetwork(params, trace=True)
-    if isinstance(params, CoreParams):
-        return LIFCore(params, trace=True)
-    return LIFNeuron(params)
+    return component_of(params, trace=True)
 
 
 def interface_of(dut: wiring.Component) -> Interface:
-    hardware = Hardware(
-        name="dut", top="dut", verilog="", ports=_ports(dut), sidecar={}, memories={}
-    )
+    hardware = Hardware(name="dut", verilog="", ports=ports_of(dut), sidecar={}, memories={})
     return wrap(hardware)
 
 

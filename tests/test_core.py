@@ -23,9 +23,9 @@ from fxlif.hdl import arithmetic
 from fxlif.sim.agents import StreamDriver
 from fxlif.sim.bench import rng
 from fxlif.sim.interface import Cycles
-from fxlif.sim.scoreboard import Report, Scoreboard, StreamModel
+from fxlif.sim.scoreboard import Report, Scoreboard, StreamModel, transfers
 from fxlif.sim.stimulus import random_events, resets, stalls
-from fxlif.sim.verify import _reasons, check
+from fxlif.sim.verify import check, doubts
 
 RICH = NeuronParams(
     leak={"kind": "shift", "shift": 3, "rounding": "nearest_even", "minimum_step": 1},
@@ -142,7 +142,7 @@ def test_verilog(name: str, simulator: str, tmp_path) -> None:
         CORES[name], folder=tmp_path, simulator=simulator, cycles=CYCLES[simulator], seed=7
     )
     assert report is not None
-    assert _reasons(results, report) == []
+    assert doubts(results, report) == []
     assert report.cycles == CYCLES[simulator]
     assert report.spikes > 100
     assert report.resets > 1
@@ -156,16 +156,15 @@ def test_verilog_long(name: str, simulator: str, seed: int, tmp_path) -> None:
     results, report = check(
         CORES[name], folder=tmp_path, simulator=simulator, cycles=1_000_000, seed=seed
     )
-    assert _reasons(results, report) == []
+    assert doubts(results, report) == []
 
 
 # --- the formulas --------------------------------------------------------------------------------
 
 
-def transfers(cycles: Cycles, side: str) -> list[tuple[int, int]]:
+def passed(cycles: Cycles, side: str) -> list[tuple[int, int]]:
     """(cycle, event) of every transfer on a side."""
-    happened = (cycles[f"{side}.valid"] & cycles[f"{side}.ready"]) != 0
-    events = np.where(cycles[f"{side}.payload.tick"] != 0, TICK, cycles[f"{side}.payload.address"])
+    happened, events = transfers(cycles, side)
     return [(int(at), int(events[at])) for at in np.flatnonzero(happened)]
 
 
@@ -185,7 +184,7 @@ def test_cycles_of_a_step(n_neurons: int, lanes: int) -> None:
     ready = np.flatnonzero(cycles["events_in.ready"])
     assert ready[0] == clear_cycles(core)
 
-    into, out = transfers(cycles, "events_in"), transfers(cycles, "events_out")
+    into, out = passed(cycles, "events_in"), passed(cycles, "events_out")
     assert [e for _, e in out].count(TICK) == len(steps)
     ticks_in = [at for at, e in into if e == TICK]
     ticks_out = [at for at, e in out if e == TICK]
@@ -212,7 +211,7 @@ def test_input_waits_for_nothing_else() -> None:
     interface = interface_of(dut)
     payloads = ([1] * 5 + [1 << core.in_address_bits]) * 6
     cycles = interface.decode(simulate(dut, StreamDriver(interface, payloads), 3000))
-    into = transfers(cycles, "events_in")
+    into = passed(cycles, "events_in")
     assert 5 * event_cycles(core) + 1 > sweep_cycles(core, 0)
     assert into[-1][0] - into[5][0] == 5 * (5 * event_cycles(core) + 1)
 

@@ -8,7 +8,7 @@ from test_core import CORES, RICH, SIMPLE, make
 
 from fxlif import NetworkParams, NeuronParams, load, save
 from fxlif import events as event_files
-from fxlif.sim.verify import _reasons, check, verify
+from fxlif.sim.verify import check, doubts, verify
 
 
 def test_chain_of_three(tmp_path) -> None:
@@ -17,7 +17,7 @@ def test_chain_of_three(tmp_path) -> None:
     )
     results, report = check(network, folder=tmp_path, cycles=60_000, seed=5)
     assert report is not None
-    assert _reasons(results, report) == []
+    assert doubts(results, report) == []
     assert report.spikes > 1000
     assert report.events_out > 0
 
@@ -51,6 +51,6 @@ NEURONS = [
 def test_registered_neuron(neuron: NeuronParams, tmp_path) -> None:
     results, report = check(neuron, folder=tmp_path, cycles=15_000, seed=2)
     assert report is not None
-    assert _reasons(results, report) == []
+    assert doubts(results, report) == []
     assert report.cycles == 15_000
     assert report.spikes > 100

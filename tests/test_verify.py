@@ -15,7 +15,7 @@ from fxlif.sim import toolchain
 from fxlif.sim import verify as verify_module
 from fxlif.sim.scoreboard import Report
 from fxlif.sim.toolchain import Results, read_results
-from fxlif.sim.verify import _reasons, check, verify
+from fxlif.sim.verify import check, doubts, verify
 
 SMALL = NetworkParams.chain(CORES["a lane to spare"], name="small")
 PASSED = Results(passed=1, failed=0, skipped=0, message="")
@@ -52,7 +52,7 @@ def test_shipped_digits() -> None:
     ],
 )
 def test_reasons(results: Results, report: Report | None, reason: str | None) -> None:
-    found = _reasons(results, report)
+    found = doubts(results, report)
     if reason is None:
         assert found == []
     else:
@@ -172,7 +172,7 @@ def test_a_simulator_that_dies_is_not_a_pass(tmp_path, monkeypatch) -> None:
     """The bench never gets to its end: no results, no report, not green."""
     monkeypatch.setitem(verify_module.BENCHES, NetworkParams, "no.such.bench")
     results, report = check(SMALL, folder=tmp_path, cycles=1000)
-    assert _reasons(results, report) != []
+    assert doubts(results, report) != []
 
 
 def test_missing_tools(monkeypatch) -> None:

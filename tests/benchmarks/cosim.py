@@ -15,7 +15,7 @@ import numpy as np
 
 from fxlif import CoreParams, FxlifError, NeuronParams
 from fxlif.sim.toolchain import SIMULATORS
-from fxlif.sim.verify import _reasons, check
+from fxlif.sim.verify import check, doubts
 
 
 def core() -> CoreParams:
@@ -31,7 +31,7 @@ def measure(simulator: str, cycles: int, seed: int) -> float:
         results, report = check(
             core(), folder=Path(folder), simulator=simulator, cycles=cycles, seed=seed
         )
-    reasons = _reasons(results, report)
+    reasons = doubts(results, report)
     if reasons or report is None:
         raise SystemExit(f"{simulator}: {reasons}")
     return report.cycles / report.seconds
