@@ -46,8 +46,11 @@ def _(condition: np.ndarray, a: Number, b: Number) -> Number:
     return np.where(condition, a, b)
 
 
-def round_shift(x: Number, shift: int, rounding: str) -> Number:
-    """x / 2**shift, rounded by name; ``floor`` is the plain arithmetic shift."""
+def round_shift(x: Number, shift: int, rounding: str, random: Number = 0) -> Number:
+    """x / 2**shift, rounded by name; ``floor`` is the plain arithmetic shift.
+
+    ``stochastic`` adds the low ``shift`` bits of ``random`` first.
+    """
     if shift == 0:
         return x
     below_one = (1 << shift) - 1
@@ -57,6 +60,8 @@ def round_shift(x: Number, shift: int, rounding: str) -> Number:
         return where(x < 0, x + below_one, x) >> shift
     if rounding == "away_from_zero":
         return where(x > 0, x + below_one, x) >> shift
+    if rounding == "stochastic":
+        return (x + (random & below_one)) >> shift
     # nearest_even: a tie goes up only where the quotient's last bit is already 1.
     return (x + ((below_one >> 1) + ((x >> shift) & 1))) >> shift
 
@@ -69,21 +74,24 @@ def _towards_rest(x: Number, leaked: Number, minimum_step: int) -> Number:
     return where(leaked == x, stepped, leaked)
 
 
-def leak(rule: Leak, x: Number) -> Number:
-    """What is left of ``x``, the distance from rest, after one step of the leak ``rule``."""
+def leak(rule: Leak, x: Number, random: Number = 0) -> Number:
+    """What is left of ``x``, the distance from rest, after one step of the leak ``rule``.
+
+    ``random`` is the draw of this neuron and step: all that is rounded stochastically shares it.
+    """
     if isinstance(rule, NoLeak):
         return x
     if isinstance(rule, LinearLeak):
         return where(x > rule.step, x - rule.step, where(x < -rule.step, x + rule.step, x - x))
     if isinstance(rule, ShiftLeak):
-        leaked = x - round_shift(x, rule.shift, rule.rounding)
+        leaked = x - round_shift(x, rule.shift, rule.rounding, random)
     elif isinstance(rule, MultiShiftLeak):
         leaked = x
         for sign, shift in rule.terms:
-            term = round_shift(x, shift, rule.rounding)
+            term = round_shift(x, shift, rule.rounding, random)
             leaked = leaked - term if sign > 0 else leaked + term
     elif isinstance(rule, ScaleLeak):
-        leaked = round_shift(x * rule.factor, rule.shift, rule.rounding)
+        leaked = round_shift(x * rule.factor, rule.shift, rule.rounding, random)
     return _towards_rest(x, leaked, rule.minimum_step)
 
 
@@ -113,18 +121,17 @@ def synaptic_current(total: Number, weight_shift: int, bias: int) -> Number:
     return (total << weight_shift) + bias
 
 
-def synapse(neuron: NeuronParams, i_syn: Number, current: Number) -> Number:
+def synapse(neuron: NeuronParams, i_syn: Number, current: Number, random: Number = 0) -> Number:
     """The synaptic current that acts in this step, and the new ``i_syn`` of an exponential one."""
     if neuron.synapse.kind == "delta":
         return current
-    return overflow(
-        leak(neuron.synapse.leak, i_syn) + current, neuron.current_bits, neuron.overflow
-    )
+    decayed = leak(neuron.synapse.leak, i_syn, random)
+    return overflow(decayed + current, neuron.current_bits, neuron.overflow)
 
 
-def integrate(neuron: NeuronParams, v: Number, i: Number) -> Number:
+def integrate(neuron: NeuronParams, v: Number, i: Number, random: Number = 0) -> Number:
     """The membrane potential u after leak and input, before the threshold."""
-    u = leak(neuron.leak, v - neuron.v_leak) + neuron.v_leak + i
+    u = leak(neuron.leak, v - neuron.v_leak, random) + neuron.v_leak + i
     u = overflow(u, neuron.state_bits, neuron.overflow)
     if neuron.v_floor is not None:
         u = where(u < neuron.v_floor, neuron.v_floor, u)
@@ -143,9 +150,11 @@ def reset(neuron: NeuronParams, u: Number, threshold: Number) -> Number:
     return overflow(u - threshold, neuron.state_bits, neuron.overflow)
 
 
-def adapt(rule: Adaptation, theta_max: int, theta: Number, fire: Number) -> Number:
+def adapt(
+    rule: Adaptation, theta_max: int, theta: Number, fire: Number, random: Number = 0
+) -> Number:
     """The new threshold offset: decayed, raised by a spike, saturating, never below 0."""
-    decayed = leak(rule.leak, theta)
+    decayed = leak(rule.leak, theta, random)
     return clamp(where(fire, decayed + rule.increment, decayed), 0, theta_max)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -182,8 +181,10 @@ def verilog(
 
     network = load(design)
     _need("fxlif.hdl.verilog", "hdl")
+    from .hdl.limits import chain_of
     from .hdl.verilog import generate
 
+    network = chain_of(network)  # refused before anything is written
     with whole_folder(out) as folder:
         with _progress() as progress:
             progress("generating Verilog", 0, None)
@@ -204,23 +205,28 @@ def run(
 ) -> None:
     """Run the golden model alone: an event file in, an event file out."""
     from . import events
+    from .core_params import address_bits
     from .design import load
     from .network import Network
+    from .network_params import EventSource
 
     network = load(design)
+    inputs = [source for source in network.graph.sources if isinstance(source, EventSource)]
+    if len(inputs) != 1:
+        raise FxlifError(f"{design}: source: found {len(inputs)} event sources, allowed with run 1")
+    bits = network.core[0].in_address_bits if network.core else address_bits(inputs[0].n)
     stream = events.read(input)
     try:
-        events.check(stream, 1 << network.core[0].in_address_bits)
+        events.check(stream, 1 << bits)
     except FxlifError as error:
         raise FxlifError(f"{input}: {error}") from None
     golden = Network(network)
     with _progress() as progress:
-        total = int((stream == events.TICK).sum())
-        done = itertools.count(1)
-        result = golden.run(stream, lambda: progress("golden model", next(done), total))
+        result = golden.stream(stream, lambda done, total: progress("golden model", done, total))
     events.write(out, result)
     steps = int((result == events.TICK).sum())
-    dropped = f", {golden.cores[0].dropped} dropped" if golden.cores[0].dropped else ""
+    lost = sum(golden.dropped.values())
+    dropped = f", {lost} dropped" if lost else ""
     print(f"{out}: {steps:,} steps, {len(stream) - steps:,} spikes in{dropped}, "
           f"{len(result) - steps:,} out")  # fmt: skip
 

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from . import arithmetic
+from .core_params import CoreParams
 from .neuron import NeuronState, initial_state, step
-from .params import CoreParams
 
 #: Counters of dropped events and saturated additions have this width and wrap around.
 COUNTER_BITS = 32

@@ -29,8 +29,8 @@ import numpy.typing as npt
 
 from . import arithmetic
 from .core import COUNTER_BITS, event_cycles, padded, padded_thresholds, padded_weights
+from .core_params import CoreParams
 from .neuron import NeuronState, initial_state, step
-from .params import CoreParams
 from .quantise import signed_range
 
 Bools = npt.NDArray[np.bool_]

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from .errors import FxlifError
 from .files import whole_file
-from .params import NetworkParams
+from .network_params import NetworkParams
 
 FORMS = (".toml", ".json")
 #: A broken array may hold a mistake per entry; more of them are counted, not shown.
@@ -102,6 +102,8 @@ ALLOWED = {
     "less_than_equal": "{le} or less",
     "literal_error": "{expected}",
     "int_type": "an integer",
+    "float_type": "a number",
+    "finite_number": "a finite number",
     "string_type": "text",
     "string_unicode": "text",
     "bool_type": "true or false",
@@ -122,7 +124,7 @@ def _one_line(error: Any) -> str:
         message = str(context["error"])
         if models:  # about a whole table: the message begins with the key inside it
             return f"{key}.{message}" if key else message
-        complete = ": found" in message or found in message
+        complete = message.startswith("found ") or ": found" in message or found in message
         return f"{key}: {message}" if complete else f"{key}: found {found}, {message}"
     if kind == "missing":
         return f"{key}: missing, allowed: a value, there is no default"

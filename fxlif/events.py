@@ -116,7 +116,7 @@ def encode_images(images: npt.ArrayLike, steps: int, maximum: int) -> list[Event
     """One stream of ``steps`` steps per image, by a deterministic rate code.
 
     An input of value p spikes in step t when floor((t+1) p / maximum) > floor(t p / maximum), as
-    :class:`fxlif.params.ImageInput` says; p = maximum spikes in every step.
+    :class:`fxlif.network_params.ImageInput` says; p = maximum spikes in every step.
 
     Args:
         images: (k, n) integers 0..maximum, n >= 1.

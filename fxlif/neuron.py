@@ -9,7 +9,9 @@ import numpy.typing as npt
 
 from . import arithmetic
 from .arithmetic import Number, where
+from .engines import choose, choose_threads
 from .errors import FxlifError
+from .lfsr import draws
 from .params import MAX_CURRENT_BITS, NeuronParams
 from .quantise import signed_range
 
@@ -30,15 +32,20 @@ def initial_state(neuron: NeuronParams, n: int) -> NeuronState:
 
 
 def step(
-    neuron: NeuronParams, state: NeuronState, current: Number, v_threshold: Number
+    neuron: NeuronParams,
+    state: NeuronState,
+    current: Number,
+    v_threshold: Number,
+    random: Number = 0,
 ) -> tuple[NeuronState, Number]:
     """One time step of the integer rule (its section 1): (new state, whether it fires).
 
     ``current`` is the exact input of the step with the bias added; ``v_threshold`` the stored
-    threshold, without theta. Pure: works elementwise on ints or int64 arrays alike.
+    threshold, without theta; ``random`` the draw of each neuron (:mod:`fxlif.lfsr`), which only
+    stochastic rounding reads. Pure: works elementwise on ints or int64 arrays alike.
     """
-    i = arithmetic.synapse(neuron, state.i_syn, current)
-    u = arithmetic.integrate(neuron, state.v, i)
+    i = arithmetic.synapse(neuron, state.i_syn, current, random)
+    u = arithmetic.integrate(neuron, state.v, i, random)
     threshold = v_threshold + state.theta
     fire = arithmetic.reaches(neuron, u, threshold)
     refractory = state.refractory
@@ -53,14 +60,15 @@ def step(
         )
     theta = state.theta
     if neuron.adaptation is not None:
-        theta = arithmetic.adapt(neuron.adaptation, neuron.theta_max, state.theta, fire)
+        theta = arithmetic.adapt(neuron.adaptation, neuron.theta_max, state.theta, fire, random)
     v = where(fire, arithmetic.reset(neuron, u, threshold), held)
     i_syn = state.i_syn if neuron.synapse.kind == "delta" else i
     return NeuronState(v, i_syn, theta, refractory), fire
 
 
-def integer_array(values: npt.ArrayLike, name: str) -> npt.NDArray[np.int64]:
-    """``values`` as int64, or an error: fxlif never rounds or wraps an input silently."""
+def signed_array(values: npt.ArrayLike, name: str) -> npt.NDArray[np.signedinteger]:
+    """``values`` as signed integers, without a copy where they are; else an error: fxlif never
+    rounds or wraps an input silently."""
     try:
         array = np.asarray(values)
     except ValueError:
@@ -69,10 +77,17 @@ def integer_array(values: npt.ArrayLike, name: str) -> npt.NDArray[np.int64]:
         raise FxlifError(f"{name}: found dtype {array.dtype}, allowed integers")
     # Beyond this, sums inside the rule could leave int64, and numpy would wrap them silently.
     low, high = signed_range(MAX_CURRENT_BITS)
-    if array.size and (int(array.min()) < low or int(array.max()) > high):
+    wide = array.dtype.itemsize > 4
+    if wide and array.size and (int(array.min()) < low or int(array.max()) > high):
         worst = max(int(array.max()), int(array.min()), key=abs)
         raise FxlifError(f"{name}: found {worst}, allowed {low}..{high}")
-    return array.astype(np.int64)
+    kind = np.promote_types(array.dtype, np.int8) if array.dtype != np.uint64 else np.int64
+    return array.astype(kind, copy=False).astype(np.dtype(kind).newbyteorder("="), copy=False)
+
+
+def integer_array(values: npt.ArrayLike, name: str) -> npt.NDArray[np.int64]:
+    """``values`` as int64, checked as :func:`signed_array` does."""
+    return signed_array(values, name).astype(np.int64)
 
 
 class Recorder:
@@ -102,6 +117,7 @@ class LIFPopulation:
 
     ``v_threshold``, an int or (n,) integers, takes the place of ``params.v_threshold``;
     ``initial`` (a :class:`NeuronState` of ints or (n,) integers) that of the reset state.
+    ``engine`` is ``numpy``, ``kernels`` or, the default, ``auto``: the same results.
     Keyword arguments beyond these make the parameters: ``LIFPopulation(3, refractory=2)``.
     """
 
@@ -112,8 +128,10 @@ class LIFPopulation:
         *,
         v_threshold: npt.ArrayLike | None = None,
         initial: NeuronState | None = None,
+        engine: str = "auto",
         **choices: Any,
     ) -> None:
+        self.engine = choose(engine)
         if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
             raise FxlifError(f"n: found {n!r}, allowed a number of neurons, 1 or more")
         if params is not None and choices:
@@ -140,7 +158,8 @@ class LIFPopulation:
         return np.broadcast_to(array, (self.n,))
 
     def reset(self) -> None:
-        """Back to the initial state."""
+        """Back to the initial state, and to the first draw."""
+        self._lfsr = self.params.lfsr.seed
         self.state = initial_state(self.params, self.n)
         if self._initial is None:
             return
@@ -157,21 +176,41 @@ class LIFPopulation:
         return self._advance(self._per_neuron(x, "x"))
 
     def _advance(self, current: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        random: npt.NDArray[np.int64] | int = 0
+        if self.params.random_bits:
+            random, self._lfsr = draws(self.params.lfsr, self._lfsr, self.n)
         self.state, fire = step(
-            self.params, self.state, current + self.params.bias, self.v_threshold
+            self.params, self.state, current + self.params.bias, self.v_threshold, random
         )
         return np.asarray(fire, dtype=np.bool_)
 
     def run(
-        self, currents: npt.ArrayLike, recorder: Recorder | None = None
+        self,
+        currents: npt.ArrayLike,
+        recorder: Recorder | None = None,
+        *,
+        threads: int | None = None,
     ) -> npt.NDArray[np.bool_]:
-        """``currents`` (steps, n) integers: the spikes of all steps, (steps, n) bool."""
-        array = integer_array(currents, "currents")
+        """The spikes of all steps, (steps, n) bool, of ``currents`` (steps, n) integers.
+
+        Narrow currents (int8, int16) are the fastest. ``threads`` is 1..256, or None for as many
+        as pay; the results do not depend on it.
+        """
+        array = signed_array(currents, "currents")
         if array.ndim != 2 or array.shape[1] != self.n:
             raise FxlifError(f"currents: found shape {array.shape}, allowed (steps, {self.n})")
+        threads = choose_threads(threads, self.n)
+        if self.engine == "kernels":
+            from . import batch
+
+            self.state, spikes, self._lfsr = batch.run(
+                self.params, self.state, self.v_threshold, array, self._lfsr,
+                threads=threads, recorder=recorder,
+            )  # fmt: skip
+            return spikes
         spikes = np.empty(array.shape, dtype=np.bool_)
         for row, current in enumerate(array):
-            spikes[row] = self._advance(current)
+            spikes[row] = self._advance(current.astype(np.int64))
             if recorder is not None:
                 recorder.take(self.state)
         return spikes

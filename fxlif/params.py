@@ -1,16 +1,17 @@
-"""Everything that describes a neuron, a core and a network, validated once.
+"""Everything that describes a neuron, validated once.
 
 The golden model, the hardware, the testbench and the proof all read these objects; no width,
 shift or threshold is written anywhere else. The objects are frozen, take keyword arguments only
-and are checked when they are made. :mod:`fxlif.design` reads and writes them as TOML and JSON.
+and are checked when they are made. Cores are in :mod:`fxlif.core_params`, networks in
+:mod:`fxlif.network_params`; :mod:`fxlif.design` reads and writes them as TOML and JSON.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
@@ -20,21 +21,19 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    PlainSerializer,
-    ValidationInfo,
     field_validator,
     model_validator,
 )
 
 from .errors import FxlifError
-from .quantise import fit_weights, quantise_threshold, signed_bits, signed_range
+from .quantise import quantise_threshold, signed_range
 
 
-def _plain_int(value: Any) -> Any:
+def plain_int(value: Any) -> Any:
     return int(value) if isinstance(value, np.integer) else value
 
 
-def _plain_tuple(value: Any) -> Any:
+def plain_tuple(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         value = value.tolist()
     return tuple(value) if isinstance(value, list) else value
@@ -61,7 +60,7 @@ def _one_of(*choices: int) -> Callable[[int], int]:
     return check
 
 
-def _no_more_than(limit: int, more: str) -> Callable[[int], int]:
+def no_more_than(limit: int, more: str) -> Callable[[int], int]:
     """``limit`` alone, and by name that ``more`` of it is a matter of time."""
 
     def check(value: int) -> int:
@@ -72,14 +71,11 @@ def _no_more_than(limit: int, more: str) -> Callable[[int], int]:
     return check
 
 
-Int = Annotated[int, BeforeValidator(_plain_int)]
-Rounding = Annotated[
-    Literal["floor", "toward_zero", "away_from_zero", "nearest_even"], _later("stochastic")
-]
+Int = Annotated[int, BeforeValidator(plain_int)]
+Rounding = Literal["floor", "toward_zero", "away_from_zero", "nearest_even", "stochastic"]
 #: Literal[-1, 1] alone would take True and 1.0, which are equal to 1.
 Sign = Annotated[Int, AfterValidator(_one_of(-1, 1))]
-_ONE_SPIKE = _no_more_than(1, "more than 1 spike per step is part of the rule")
-_NO_DELAY = _no_more_than(0, "delays are part of the integer rule")
+_ONE_SPIKE = no_more_than(1, "more than 1 spike per step is part of the rule")
 MAX_SHIFT = 31
 #: Exact sums stay inside int64 with room for the leak's own arithmetic.
 MAX_CURRENT_BITS = 48
@@ -98,7 +94,18 @@ class Params(BaseModel):
 
     def canonical(self) -> str:
         """:meth:`described` as text with sorted keys: equal texts mean equal parameters."""
+        return self._canonical
+
+    @cached_property
+    def _canonical(self) -> str:
         return json.dumps(self.described(), sort_keys=True, separators=(",", ":"))
+
+    def model_copy(self, **options: Any) -> Self:
+        """As pydantic's, and without what was worked out from the fields of the original."""
+        made = super().model_copy(**options)
+        for name in set(made.__dict__) - set(type(self).model_fields):
+            del made.__dict__[name]
+        return made
 
     def digest(self) -> str:
         """SHA-256 of :meth:`canonical`, as hexadecimal text."""
@@ -111,6 +118,42 @@ class Params(BaseModel):
 
     def __hash__(self) -> int:
         return hash(self.canonical())
+
+
+# --- random numbers (semantics, section 2) ------------------------------------------------------
+
+
+class Lfsr(Params):
+    """A Galois linear feedback shift register, the random numbers of ``stochastic`` rounding.
+
+    It shifts right; a 1 that falls out is added, modulo 2, at every tap: bit ``tap - 1``. One draw
+    per neuron and step, in index order: the state before the shift. A rounding by s bits uses its
+    low s bits, and all leaks of a neuron share the draw of the step.
+    """
+
+    bits: Annotated[Int, Field(ge=2, le=32)] = 16
+    taps: Annotated[tuple[Int, ...], BeforeValidator(plain_tuple), Field(min_length=1)] = (
+        16, 15, 13, 4,
+    )  # fmt: skip
+    seed: Annotated[Int, Field(ge=1)] = 1
+
+    @model_validator(mode="after")
+    def _shifts(self) -> Self:
+        for tap in self.taps:
+            if not 1 <= tap <= self.bits:
+                raise ValueError(f"taps: found {tap}, allowed 1..{self.bits} (bits)")
+        if self.bits not in self.taps or len(set(self.taps)) < len(self.taps):
+            raise ValueError(
+                f"taps: found {list(self.taps)}, allowed each once, among them {self.bits} (bits)"
+            )
+        if self.seed >> self.bits:
+            raise ValueError(f"seed: found {self.seed}, allowed 1..{(1 << self.bits) - 1}")
+        return self
+
+    @property
+    def mask(self) -> int:
+        """What is added to the state when a 1 falls out."""
+        return sum(1 << (tap - 1) for tap in self.taps)
 
 
 # --- leaks (semantics, section 2) ---------------------------------------------------------------
@@ -141,10 +184,10 @@ class MultiShiftLeak(_RoundedLeak):
     kind: Literal["multi_shift"] = "multi_shift"
     shifts: Annotated[
         tuple[Annotated[Int, Field(ge=0, le=MAX_SHIFT)], ...],
-        BeforeValidator(_plain_tuple),
+        BeforeValidator(plain_tuple),
         Field(min_length=1, max_length=8),
     ]
-    signs: Annotated[tuple[Sign, ...], BeforeValidator(_plain_tuple)] = ()
+    signs: Annotated[tuple[Sign, ...], BeforeValidator(plain_tuple)] = ()
 
     @model_validator(mode="after")
     def _one_sign_per_shift(self) -> Self:
@@ -187,6 +230,13 @@ class LinearLeak(Params):
 Leak = Annotated[
     NoLeak | ShiftLeak | MultiShiftLeak | ScaleLeak | LinearLeak, Field(discriminator="kind")
 ]
+
+
+def random_bits(rule: Leak) -> int:
+    """How many random bits a step of the leak uses; 0 unless its rounding is stochastic."""
+    if isinstance(rule, NoLeak | LinearLeak) or rule.rounding != "stochastic":
+        return 0
+    return max(rule.shifts) if isinstance(rule, MultiShiftLeak) else rule.shift
 
 
 # --- one neuron (semantics, section 1) ----------------------------------------------------------
@@ -238,8 +288,10 @@ class NeuronParams(Params):
     synapse: Synapse = DeltaSynapse()
     adaptation: Adaptation | None = None
     bias: Int = 0
-    order: Annotated[tuple[str, ...], BeforeValidator(_plain_tuple)] = RULE_ORDER
+    order: Annotated[tuple[str, ...], BeforeValidator(plain_tuple)] = RULE_ORDER
     accumulate: Annotated[Literal["exact"], _later("per_event")] = "exact"
+    #: The random numbers of stochastic rounding; without effect on the other roundings.
+    lfsr: Lfsr = Lfsr()
     state_bits: StateBits = 16
     weight_bits: Annotated[Int, Field(ge=1, le=16)] = 8
     threshold_bits: StateBits = 16
@@ -275,6 +327,13 @@ class NeuronParams(Params):
                 f"adaptation.increment: found {self.adaptation.increment}, "
                 f"allowed 0..{self.theta_max} (theta_bits = {self.theta_bits})"
             )
+        for key, rule in self.leaks.items():
+            shift = random_bits(rule)
+            if shift > self.lfsr.bits:
+                raise ValueError(
+                    f"{key}: found stochastic rounding by {shift} bits, "
+                    f"allowed 0..{self.lfsr.bits} (lfsr.bits)"
+                )
         return self
 
     def check_threshold(self, value: int, name: str = "v_threshold") -> None:
@@ -287,6 +346,21 @@ class NeuronParams(Params):
                 f"{name}: found {value}, allowed multiples of {1 << self.threshold_shift} "
                 f"(threshold_shift = {self.threshold_shift}); the nearest is {stored.stored}"
             )
+
+    @property
+    def leaks(self) -> dict[str, Leak]:
+        """Every leak of this neuron, by its key."""
+        found: dict[str, Leak] = {"leak": self.leak}
+        if isinstance(self.synapse, ExponentialSynapse):
+            found["synapse.leak"] = self.synapse.leak
+        if self.adaptation is not None:
+            found["adaptation.leak"] = self.adaptation.leak
+        return found
+
+    @property
+    def random_bits(self) -> int:
+        """How many bits of a draw the leaks use; 0 where nothing is random."""
+        return max(map(random_bits, self.leaks.values()))
 
     @property
     def state_range(self) -> tuple[int, int]:
@@ -325,226 +399,3 @@ class NeuronParams(Params):
         if self.refractory:
             widths["refractory"] = self.refractory_bits
         return widths
-
-
-# --- one core -----------------------------------------------------------------------------------
-
-
-def _load_array(value: Any, info: ValidationInfo) -> Any:
-    """A nested list, an array, or the text ``file.npy`` / ``file.npz:key``."""
-    if not isinstance(value, str):
-        return value
-    name, _, key = value.partition(":")
-    folder = (info.context or {}).get("folder", Path())
-    path = Path(folder) / name
-    try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return loaded
-        with loaded:
-            names = loaded.files
-            if key in names:
-                return loaded[key]
-    except FileNotFoundError:
-        raise ValueError(f"{path}: no such file, allowed a .npy or .npz file") from None
-    except Exception as error:  # whatever numpy, zipfile and zlib make of a broken file
-        raise ValueError(f"{path}: not a readable .npy or .npz file ({error})") from None
-    raise ValueError(
-        f"{path}: found no array {key!r}, allowed file:key with one of {', '.join(names)}"
-    )
-
-
-def _freeze(value: np.ndarray) -> np.ndarray:
-    value = value.copy()
-    value.setflags(write=False)
-    return value
-
-
-Weights = Annotated[
-    Any,
-    BeforeValidator(_load_array),
-    PlainSerializer(lambda value: np.asarray(value).tolist(), return_type=list[list[int]]),
-]
-Thresholds = Annotated[
-    tuple[Int, ...],
-    BeforeValidator(lambda value: _plain_tuple(value)),
-    BeforeValidator(_load_array),
-    AfterValidator(tuple),
-]
-
-
-class CoreParams(Params):
-    """A population of equal neurons, all-to-all weights into it, and how it is laid out in time.
-
-    ``weights`` is an (n_inputs, n_neurons) matrix of integers. It may be given as nested lists,
-    as an array, or as the text ``file.npy`` or ``file.npz:key``, relative to the design file.
-    """
-
-    n_inputs: Annotated[Int, Field(ge=1, le=1 << 24)]
-    n_neurons: Annotated[Int, Field(ge=1, le=1 << 24)]
-    neuron: NeuronParams = NeuronParams()
-    weights: Weights
-    #: Bring weights that do not fit to the end of the range instead of refusing them.
-    clip_weights: bool = False
-    #: Left shift of the summed weights.
-    weight_shift: Annotated[Int, Field(ge=0, le=16)] = 0
-    #: One threshold per neuron (a memory in hardware), in place of the neuron's v_threshold.
-    v_thresholds: Thresholds | None = None
-    #: How often one input may spike in one step; beyond this promise the sum saturates.
-    max_events_per_input: Annotated[Int, Field(ge=1, le=65535)] = 1
-    #: Longest delay of a synapse, in steps.
-    max_delay: Annotated[Int, AfterValidator(_NO_DELAY)] = 0
-    #: Neurons and synapses handled per clock.
-    lanes: Annotated[Int, Field(ge=1, le=256)] = 1
-    #: Width of an input address; None means the fewest bits that name every input.
-    input_address_bits: Annotated[Int, Field(ge=1, le=30)] | None = None
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        weights = fit_weights(
-            self.weights, weight_bits=self.neuron.weight_bits, clip=self.clip_weights
-        )
-        if weights.shape != (self.n_inputs, self.n_neurons):
-            raise ValueError(
-                f"weights: found shape {weights.shape}, allowed {(self.n_inputs, self.n_neurons)} "
-                "(n_inputs, n_neurons)"
-            )
-        object.__setattr__(self, "weights", _freeze(weights))
-        if self.lanes > self.n_neurons:
-            raise ValueError(f"lanes: found {self.lanes}, allowed 1..{self.n_neurons} (n_neurons)")
-        if self.v_thresholds is not None:
-            if len(self.v_thresholds) != self.n_neurons:
-                raise ValueError(
-                    f"v_thresholds: found {len(self.v_thresholds)} values, "
-                    f"allowed {self.n_neurons} (n_neurons)"
-                )
-            for index, value in enumerate(self.v_thresholds):
-                self.neuron.check_threshold(value, f"v_thresholds[{index}]")
-        needed = address_bits(self.n_inputs)
-        if self.input_address_bits is not None and self.input_address_bits < needed:
-            raise ValueError(
-                f"input_address_bits: found {self.input_address_bits}, allowed {needed} or more "
-                f"(n_inputs = {self.n_inputs})"
-            )
-        if self.accumulator_bits + self.weight_shift > MAX_CURRENT_BITS:
-            raise ValueError(
-                f"weight_shift: found a current of {self.accumulator_bits + self.weight_shift} "
-                f"bits, allowed {MAX_CURRENT_BITS} (accumulator {self.accumulator_bits} bits)"
-            )
-        return self
-
-    @property
-    def words(self) -> int:
-        """Memory words that hold one value per neuron, ``lanes`` values to the word."""
-        return -(-self.n_neurons // self.lanes)
-
-    @property
-    def in_address_bits(self) -> int:
-        """Width of an input event's address."""
-        return self.input_address_bits or address_bits(self.n_inputs)
-
-    @property
-    def out_address_bits(self) -> int:
-        """Width of an output event's address."""
-        return address_bits(self.n_neurons)
-
-    @property
-    def accumulator_bits(self) -> int:
-        """Width of the sum of weights of one step: exact for every step that keeps the promise."""
-        positive = np.where(self.weights > 0, self.weights, 0).sum(axis=0)
-        negative = np.where(self.weights < 0, self.weights, 0).sum(axis=0)
-        events = self.max_events_per_input
-        widest = signed_bits(int(negative.min()) * events, int(positive.max()) * events)
-        # Never narrower than a weight, so that a single event always adds exactly.
-        return max(widest, self.neuron.weight_bits)
-
-    @property
-    def thresholds(self) -> tuple[int, ...]:
-        """The threshold of each neuron."""
-        return self.v_thresholds or (self.neuron.v_threshold,) * self.n_neurons
-
-
-def address_bits(count: int) -> int:
-    """The fewest bits, at least one, that number ``count`` things from 0."""
-    return max(1, (count - 1).bit_length())
-
-
-# --- a network ----------------------------------------------------------------------------------
-
-
-class EventInput(Params):
-    """An event file (see :mod:`fxlif.events`) to feed to the first core."""
-
-    kind: Literal["events"] = "events"
-    file: str
-
-
-class ImageInput(Params):
-    """Labelled images in an .npz file, presented one by one, each after a reset.
-
-    The file holds ``images`` (k, n_inputs), integers 0..``maximum``, and ``labels`` (k,). An input
-    of value p spikes in step t of ``steps`` when floor((t+1) p / maximum) > floor(t p / maximum):
-    a deterministic rate code. The class is the output neuron with the most spikes, the lowest
-    index among equals.
-    """
-
-    kind: Literal["images"] = "images"
-    file: str
-    steps: Annotated[Int, Field(ge=1, le=4096)]
-    maximum: Annotated[Int, Field(ge=1, le=65535)]
-
-
-InputParams = Annotated[EventInput | ImageInput, Field(discriminator="kind")]
-
-
-class NetworkParams(Params):
-    """A chain of cores: the output neurons of each are the inputs of the next."""
-
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")] = "network"
-    core: Annotated[
-        tuple[CoreParams, ...], BeforeValidator(_plain_tuple), Field(min_length=1, max_length=64)
-    ]
-    #: What to feed the network with; no part of the hardware, hence not of the digest.
-    input: InputParams | None = None
-
-    @model_validator(mode="after")
-    def _chained(self) -> Self:
-        for index, (first, second) in enumerate(zip(self.core, self.core[1:], strict=False)):
-            if first.n_neurons != second.n_inputs:
-                raise ValueError(
-                    f"core[{index + 1}].n_inputs: found {second.n_inputs}, "
-                    f"allowed {first.n_neurons} (the neurons of core[{index}])"
-                )
-            if second.input_address_bits not in (None, first.out_address_bits):
-                raise ValueError(
-                    f"core[{index + 1}].input_address_bits: found {second.input_address_bits}, "
-                    f"allowed {first.out_address_bits} (the output of core[{index}])"
-                )
-        return self
-
-    def described(self) -> dict[str, Any]:
-        return self.model_dump(mode="json", exclude={"input"})
-
-    @classmethod
-    def chain(cls, *cores: CoreParams, name: str = "network") -> Self:
-        """A network of ``cores``, first to last."""
-        return cls(name=name, core=tuple(cores))
-
-
-__all__: Sequence[str] = [
-    "Adaptation",
-    "CoreParams",
-    "DeltaSynapse",
-    "EventInput",
-    "ExponentialSynapse",
-    "ImageInput",
-    "Leak",
-    "LinearLeak",
-    "MultiShiftLeak",
-    "NetworkParams",
-    "NeuronParams",
-    "NoLeak",
-    "Params",
-    "ScaleLeak",
-    "ShiftLeak",
-]

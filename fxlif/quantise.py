@@ -21,6 +21,16 @@ def signed_bits(low: int, high: int) -> int:
     return 1 + max(high.bit_length(), (~low).bit_length() if low < 0 else 0)
 
 
+def accumulator_bits(low: int, high: int, *, events: int, weight_bits: int) -> int:
+    """Width of the sum of weights of one step, exact for every step that keeps the promise.
+
+    ``low`` and ``high`` are the sums of all negative and of all positive weights into a neuron,
+    ``events`` how often one input may spike. Never narrower than a weight: a single event always
+    adds exactly.
+    """
+    return max(signed_bits(low * events, high * events), weight_bits)
+
+
 @dataclass(frozen=True, kw_only=True)
 class QuantisedThreshold:
     """What became of a threshold: ``stored == mantissa << shift``, ``error == stored - asked``."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from amaranth.hdl import Cat, Const, Mux, Value, signed
 
+from ..errors import FxlifError
 from ..params import (
     Adaptation,
     Leak,
@@ -27,6 +28,8 @@ def _as_signed(x: Value) -> Value:
 
 def round_shift(x: Value, shift: int, rounding: str) -> Value:
     """x / 2**shift, rounded by name: the quotient, plus one where the rounding asks for it."""
+    if rounding == "stochastic":
+        raise FxlifError("rounding: found 'stochastic', allowed in hardware any other")
     if shift == 0:
         return x
     x = _as_signed(x)

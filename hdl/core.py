@@ -13,7 +13,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from ..core import COUNTER_BITS, event_cycles, padded_thresholds, padded_weights
-from ..params import CoreParams
+from ..core_params import CoreParams
 from . import arithmetic
 from .events import event_stream
 from .neuron import LIFStep, initial_state, state_layout

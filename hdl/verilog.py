@@ -18,8 +18,11 @@ from amaranth.hdl import Shape, Value, ValueCastable
 from amaranth.lib import data, wiring
 
 from ..core import clear_cycles, event_cycles, sweep_cycles
-from ..params import CoreParams, NetworkParams, NeuronParams
+from ..core_params import CoreParams
+from ..network_params import NetworkParams
+from ..params import NeuronParams
 from .core import LIFCore, threshold_words, weight_words
+from .limits import supported
 from .network import LIFNetwork
 from .neuron import LIFNeuron
 
@@ -175,6 +178,7 @@ def component_of(
     input_bits: int | None = None,
 ) -> wiring.Component:
     """The Amaranth component of a neuron, a core or a network; see :func:`generate`."""
+    params = supported(params)
     if isinstance(params, NetworkParams):
         return LIFNetwork(params, trace=trace)
     if isinstance(params, CoreParams):
@@ -193,7 +197,11 @@ def generate(
 
     ``trace`` adds the ports that show each write-back of a core; ``input_bits`` is the width of a
     single neuron's current.
+
+    Raises:
+        FxlifError: what the hardware cannot do; see :func:`fxlif.hdl.limits.supported`.
     """
+    params = supported(params)
     component = component_of(params, trace=trace, input_bits=input_bits)
     cores: tuple[CoreParams, ...] = ()
     if isinstance(params, NetworkParams):

@@ -12,8 +12,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ..core_params import CoreParams
 from ..files import whole_file
-from ..params import CoreParams, NetworkParams, NeuronParams
+from ..network_params import NetworkParams
+from ..params import NeuronParams
 from .agents import Driver, StreamDriver, clocked
 from .interface import Interface
 from .scoreboard import Model, Report, Scoreboard, StreamModel

@@ -9,11 +9,13 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ..core_params import CoreParams
 from ..cycles import CycleInputs, CycleModel
 from ..events import TICK
 from ..network import Network
+from ..network_params import NetworkParams
 from ..neuron import initial_state, step
-from ..params import CoreParams, NetworkParams, NeuronParams
+from ..params import NeuronParams
 from .interface import Cycles, Interface
 
 Bools = npt.NDArray[np.bool_]
@@ -223,7 +225,7 @@ class StreamModel:
         ends = np.flatnonzero(waiting == TICK)
         done = int(ends[-1]) + 1 if len(ends) else 0
         self._pending = [waiting[done:]]
-        self._owed = np.concatenate([self._owed, self._golden.run(waiting[:done])])
+        self._owed = np.concatenate([self._owed, self._golden.stream(waiting[:done])])
         due = self._owed[: len(given)]
         expected[given[: len(due)]] = due
         self._owed = self._owed[len(given) :]

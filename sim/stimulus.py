@@ -11,7 +11,7 @@ from itertools import repeat
 
 import numpy as np
 
-from ..params import CoreParams
+from ..core_params import CoreParams
 
 #: One phase of stalls lasts this many cycles.
 PHASE = 512

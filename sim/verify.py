@@ -12,10 +12,13 @@ from pathlib import Path
 import numpy as np
 
 from .. import events as event_files
+from ..core_params import CoreParams
 from ..errors import FxlifError
+from ..hdl.limits import chain_of, supported
 from ..hdl.verilog import generate
 from ..network import Network
-from ..params import CoreParams, EventInput, ImageInput, NetworkParams, NeuronParams
+from ..network_params import EventInput, ImageInput, NetworkParams
+from ..params import NeuronParams
 from . import toolchain
 from .agents import RESET
 from .bench import FOLDER, JOB, PROGRESS, REPORT, Job, get_progress, get_report, put_job
@@ -90,15 +93,16 @@ def load_images(source: ImageInput, folder: Path, n_inputs: int, n_outputs: int)
 def golden_counts(network: NetworkParams, images: Labelled) -> np.ndarray:
     """Output spikes of each neuron for each image, (images, n_outputs), by the golden network."""
     golden = Network(network)
+    n_outputs = network.graph.populations[-1].n
     counts = []
     for stream in images.streams:
         golden.reset()
-        counts.append(event_files.to_counts(golden.run(stream), network.core[-1].n_neurons).sum(0))
+        counts.append(event_files.to_counts(golden.stream(stream), n_outputs).sum(0))
     return np.array(counts)
 
 
 def read_input(network: NetworkParams, folder: Path) -> tuple[list[int] | None, Labelled | None]:
-    """The packed stimulus that a design brings, None where it brings none; and its images."""
+    """The packed stimulus that a chain of cores brings, None where there is none; its images."""
     first, source = network.core[0], network.input
     if source is not None and not (folder / source.file).exists():
         raise FxlifError(f"{folder / source.file}: no such file, allowed: what input.file names")
@@ -159,6 +163,7 @@ def check(
     ``edit`` changes the Verilog on its way to the simulator: that is how a planted fault is shown
     to be found.
     """
+    params = supported(params)
     found = toolchain.find(simulator)
     progress("generating Verilog", 0, None)
     hardware = generate(params, trace=not isinstance(params, NeuronParams))
@@ -207,7 +212,8 @@ def verify(
     ``named`` is how the user named the design, for the replay command. Without ``out`` the
     working folder is removed again, unless the check failed.
     """
-    payloads, images = read_input(network, design.parent)
+    chain = chain_of(network)
+    payloads, images = read_input(chain, design.parent)
     limit = cycles or (DEFAULT_CYCLES if payloads is None else UNBOUNDED)
     golden = None
     if images is not None:
@@ -216,7 +222,7 @@ def verify(
     folder = _working_folder(out)
     try:
         results, report = check(
-            network, folder=folder, simulator=simulator, cycles=limit, seed=seed,
+            chain, folder=folder, simulator=simulator, cycles=limit, seed=seed,
             events=payloads, waves=waves, progress=progress,
         )  # fmt: skip
     except BaseException:

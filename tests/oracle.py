@@ -14,7 +14,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fxlif.params import CoreParams, NeuronParams
+    from fxlif.core_params import CoreParams
+    from fxlif.params import NeuronParams
 
 
 @dataclass
@@ -32,10 +33,31 @@ def initial(params: NeuronParams) -> State:
     return State(v=params.v_reset, i_syn=0, theta=0, refractory=0)
 
 
+# --- random numbers (section 2) -----------------------------------------------------------------
+
+
+class Lfsr:
+    """A Galois shift register to the right, as a list of bits, the lowest first."""
+
+    def __init__(self, params: Any) -> None:
+        self.taps = set(params.taps)
+        self.bits = [params.seed // 2**place % 2 for place in range(params.bits)]
+
+    def draw(self) -> int:
+        """The state before the shift; then one shift."""
+        value = sum(bit * 2**place for place, bit in enumerate(self.bits))
+        out, *rest = self.bits
+        self.bits = [
+            (bit + out) % 2 if tap in self.taps else bit
+            for tap, bit in enumerate([*rest, 0], start=1)
+        ]
+        return value
+
+
 # --- rounding and leaks (section 2) -------------------------------------------------------------
 
 
-def round_quotient(numerator: int, denominator: int, mode: str) -> int:
+def round_quotient(numerator: int, denominator: int, mode: str, random: int = 0) -> int:
     """The exact quotient, rounded to an integer by the named mode."""
     exact = Fraction(numerator, denominator)
     if mode == "floor":
@@ -50,16 +72,18 @@ def round_quotient(numerator: int, denominator: int, mode: str) -> int:
         if rest == Fraction(1, 2):
             return below if below % 2 == 0 else below + 1
         return below if rest < Fraction(1, 2) else below + 1
+    if mode == "stochastic":  # a random number below the denominator, then the floor
+        return math.floor(exact + Fraction(random % denominator, denominator))
     raise ValueError(f"rounding: {mode!r}")
 
 
-def leak(rule: Any, x: int) -> int:
+def leak(rule: Any, x: int, random: int = 0) -> int:
     """What is left of ``x``, a distance from rest of any sign, after one step of the leak."""
     if rule.kind == "none":
         return x
     if rule.kind == "linear":
         return _towards_zero(x, rule.step)
-    left = _rounded_leak(rule, x)
+    left = _rounded_leak(rule, x, random)
     if rule.minimum_step == 1 and left == x:
         return _towards_zero(x, 1)
     return left
@@ -71,17 +95,17 @@ def _towards_zero(x: int, distance: int) -> int:
     return min(x + distance, 0)
 
 
-def _rounded_leak(rule: Any, x: int) -> int:
+def _rounded_leak(rule: Any, x: int, random: int) -> int:
     if rule.kind == "shift":
-        return x - round_quotient(x, 2**rule.shift, rule.rounding)
+        return x - round_quotient(x, 2**rule.shift, rule.rounding, random)
     if rule.kind == "multi_shift":
         signs = rule.signs if rule.signs else [1] * len(rule.shifts)
         left = x
         for sign, shift in zip(signs, rule.shifts, strict=True):
-            left -= sign * round_quotient(x, 2**shift, rule.rounding)
+            left -= sign * round_quotient(x, 2**shift, rule.rounding, random)
         return left
     if rule.kind == "scale":
-        return round_quotient(x * rule.factor, 2**rule.shift, rule.rounding)
+        return round_quotient(x * rule.factor, 2**rule.shift, rule.rounding, random)
     raise ValueError(f"leak: {rule.kind!r}")
 
 
@@ -107,45 +131,50 @@ def overflow(params: NeuronParams, value: int, bits: int) -> int:
 
 
 def step(
-    params: NeuronParams, state: State, current: int, threshold: int | None = None
+    params: NeuronParams,
+    state: State,
+    current: int,
+    threshold: int | None = None,
+    random: int = 0,
 ) -> tuple[State, bool]:
     """One time step: the new state and whether the neuron fires.
 
-    ``current`` is the exact sum of the weights, already shifted, without the bias.
+    ``current`` is the exact sum of the weights, already shifted, without the bias;
+    ``random`` the draw of this neuron in this step.
     """
     if threshold is None:
         threshold = params.v_threshold
-    i_syn, i = _synapse(params, state.i_syn, current + params.bias)
+    i_syn, i = _synapse(params, state.i_syn, current + params.bias, random)
     resting = state.refractory > 0
     if resting and params.refractory_mode == "clamp":
         v, fire = state.v, False
     else:
-        v = _integrate(params, state.v, i)
+        v = _integrate(params, state.v, i, random)
         effective = threshold + state.theta
         fire = not resting and _reaches(params, v, effective)
         if fire:
             v = _reset(params, v, effective)
     counted = state.refractory - 1 if resting else 0
     refractory = params.refractory if fire else counted
-    theta = _adapt(params, state.theta, fire)
+    theta = _adapt(params, state.theta, fire, random)
     return State(v=v, i_syn=i_syn, theta=theta, refractory=refractory), fire
 
 
-def _synapse(params: NeuronParams, i_syn: int, current: int) -> tuple[int, int]:
+def _synapse(params: NeuronParams, i_syn: int, current: int, random: int) -> tuple[int, int]:
     """The new synaptic current and what acts on ``v`` in this step."""
     if params.synapse.kind == "delta":
         return 0, current
     if params.synapse.kind == "exponential":
-        i_syn = overflow(params, leak(params.synapse.leak, i_syn) + current, params.current_bits)
+        decayed = leak(params.synapse.leak, i_syn, random)
+        i_syn = overflow(params, decayed + current, params.current_bits)
         return i_syn, i_syn
     raise ValueError(f"synapse: {params.synapse.kind!r}")
 
 
-def _integrate(params: NeuronParams, v: int, i: int) -> int:
+def _integrate(params: NeuronParams, v: int, i: int, random: int) -> int:
     """``u`` of the page: exact up to the one overflow, then the floor."""
-    u = overflow(
-        params, leak(params.leak, v - params.v_leak) + params.v_leak + i, params.state_bits
-    )
+    leaked = leak(params.leak, v - params.v_leak, random)
+    u = overflow(params, leaked + params.v_leak + i, params.state_bits)
     return u if params.v_floor is None else max(u, params.v_floor)
 
 
@@ -165,11 +194,12 @@ def _reset(params: NeuronParams, u: int, effective: int) -> int:
     raise ValueError(f"reset: {params.reset!r}")
 
 
-def _adapt(params: NeuronParams, theta: int, fire: bool) -> int:
+def _adapt(params: NeuronParams, theta: int, fire: bool, random: int) -> int:
     """Theta is unsigned and saturates at both ends, whatever the overflow rule."""
     if params.adaptation is None:
         return 0
-    raised = leak(params.adaptation.leak, theta) + (params.adaptation.increment if fire else 0)
+    decayed = leak(params.adaptation.leak, theta, random)
+    raised = decayed + (params.adaptation.increment if fire else 0)
     return _clamp(raised, 0, 2**params.theta_bits - 1)
 
 
@@ -212,6 +242,7 @@ def accumulate(core: CoreParams, addresses: list[int]) -> tuple[list[int], int, 
 def run_core(core: CoreParams, steps: list[list[int]]) -> list[list[int]]:
     """For each step's input addresses, the neurons that spike, ascending."""
     states = [initial(core.neuron) for _ in range(core.n_neurons)]
+    lfsr = Lfsr(core.neuron.lfsr)
     spikes: list[list[int]] = []
     for addresses in steps:
         sums, _, _ = accumulate(core, addresses)
@@ -219,7 +250,8 @@ def run_core(core: CoreParams, steps: list[list[int]]) -> list[list[int]]:
         for neuron in range(core.n_neurons):
             threshold = None if core.v_thresholds is None else core.v_thresholds[neuron]
             current = sums[neuron] * 2**core.weight_shift
-            states[neuron], fire = step(core.neuron, states[neuron], current, threshold)
+            random = lfsr.draw()
+            states[neuron], fire = step(core.neuron, states[neuron], current, threshold, random)
             if fire:
                 fired.append(neuron)
         spikes.append(fired)

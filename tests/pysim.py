@@ -7,8 +7,10 @@ from amaranth.hdl import Value
 from amaranth.lib import wiring
 from amaranth.sim import Simulator
 
+from fxlif.core_params import CoreParams
 from fxlif.hdl.verilog import Hardware, component_of, ports_of
-from fxlif.params import CoreParams, NetworkParams, NeuronParams
+from fxlif.network_params import NetworkParams
+from fxlif.params import NeuronParams
 from fxlif.sim.agents import Driver
 from fxlif.sim.interface import Interface, wrap
 

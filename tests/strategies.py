@@ -6,14 +6,15 @@ Every drawn object is valid. ``neurons`` and ``cores`` take keyword arguments th
 
 from hypothesis import strategies as st
 
+from fxlif.core_params import CoreParams
+from fxlif.network_params import NetworkParams
 from fxlif.params import (
     Adaptation,
-    CoreParams,
     DeltaSynapse,
     ExponentialSynapse,
+    Lfsr,
     LinearLeak,
     MultiShiftLeak,
-    NetworkParams,
     NeuronParams,
     NoLeak,
     ScaleLeak,
@@ -34,51 +35,80 @@ def between(low, high, small=20):
     return st.one_of(near, st.sampled_from([low, high]), st.integers(low, high))
 
 
-shifts = st.one_of(st.integers(0, 6), st.integers(0, 31))
+def shifts(most=31):
+    return st.one_of(st.integers(0, min(6, most)), st.integers(0, most))
+
+
 widths = st.one_of(st.integers(4, 8), st.integers(4, 32))
 
 
 @st.composite
-def scale_leaks(draw):
-    shift = draw(st.integers(0, 16))
+def roundings(draw, lfsr_bits):
+    """(rounding, the highest shift): a stochastic one takes no more bits than the LFSR has.
+
+    Without ``lfsr_bits`` none is stochastic.
+    """
+    rounding = draw(st.sampled_from(ROUNDINGS if lfsr_bits is None else (*ROUNDINGS, "stochastic")))
+    return rounding, lfsr_bits if rounding == "stochastic" else 31
+
+
+@st.composite
+def lfsrs(draw):
+    bits = draw(st.one_of(st.integers(2, 8), st.integers(2, 32)))
+    return Lfsr(
+        bits=bits,
+        taps=[bits, *draw(st.lists(st.integers(1, bits - 1), unique=True, max_size=4))],
+        seed=draw(between(1, 2**bits - 1)),
+    )
+
+
+@st.composite
+def scale_leaks(draw, lfsr_bits=None):
+    rounding, most = draw(roundings(lfsr_bits))
+    shift = draw(st.integers(0, min(16, most)))
     factor = draw(between(0, 2**shift))
     return ScaleLeak(
         factor=factor,
         shift=shift,
-        rounding=draw(st.sampled_from(ROUNDINGS)),
+        rounding=rounding,
         minimum_step=draw(st.integers(0, 1)),
     )
 
 
 @st.composite
-def multi_shift_leaks(draw):
-    taken = draw(st.lists(shifts, min_size=1, max_size=8))
+def multi_shift_leaks(draw, lfsr_bits=None):
+    rounding, most = draw(roundings(lfsr_bits))
+    taken = draw(st.lists(shifts(most), min_size=1, max_size=8))
     signs = st.lists(st.sampled_from([-1, 1]), min_size=len(taken), max_size=len(taken))
     return MultiShiftLeak(
         shifts=taken,
         signs=draw(st.one_of(st.just([]), signs)),
-        rounding=draw(st.sampled_from(ROUNDINGS)),
+        rounding=rounding,
         minimum_step=draw(st.integers(0, 1)),
     )
 
 
-def leaks():
+@st.composite
+def shift_leaks(draw, lfsr_bits=None):
+    rounding, most = draw(roundings(lfsr_bits))
+    return ShiftLeak(
+        shift=draw(shifts(most)), rounding=rounding, minimum_step=draw(st.integers(0, 1))
+    )
+
+
+def leaks(lfsr_bits=None):
+    """Any leak; stochastic roundings only with ``lfsr_bits``, the width of the LFSR."""
     return st.one_of(
         st.just(NoLeak()),
-        st.builds(
-            ShiftLeak,
-            shift=shifts,
-            rounding=st.sampled_from(ROUNDINGS),
-            minimum_step=st.integers(0, 1),
-        ),
-        multi_shift_leaks(),
-        scale_leaks(),
+        shift_leaks(lfsr_bits),
+        multi_shift_leaks(lfsr_bits),
+        scale_leaks(lfsr_bits),
         st.builds(LinearLeak, step=between(0, 2**31 - 1)),
     )
 
 
-def synapses():
-    return st.one_of(st.just(DeltaSynapse()), st.builds(ExponentialSynapse, leak=leaks()))
+def synapses(lfsr_bits=None):
+    return st.one_of(st.just(DeltaSynapse()), st.builds(ExponentialSynapse, leak=leaks(lfsr_bits)))
 
 
 def thresholds(threshold_bits, threshold_shift):
@@ -87,22 +117,27 @@ def thresholds(threshold_bits, threshold_shift):
 
 
 @st.composite
-def neurons(draw, **fixed):
-    """Any :class:`NeuronParams`; ``fixed`` gives fields a strategy of their own."""
+def neurons(draw, stochastic=False, **fixed):
+    """Any :class:`NeuronParams`; ``fixed`` gives fields a strategy of their own.
+
+    Only with ``stochastic`` may a rounding be: the hardware knows no such neuron.
+    """
 
     def take(name, strategy):
         return draw(fixed.get(name, strategy))
 
+    lfsr = take("lfsr", lfsrs() if stochastic else st.just(Lfsr()))
+    lfsr_bits = lfsr.bits if stochastic else None
     state_bits = take("state_bits", widths)
     threshold_bits = take("threshold_bits", widths)
     threshold_shift = take("threshold_shift", st.one_of(st.just(0), st.integers(0, 16)))
     theta_bits = take("theta_bits", widths)
     potentials = st.one_of(st.just(0), between(*signed(state_bits)))
     adaptations = st.builds(
-        Adaptation, increment=between(0, min(2**theta_bits - 1, 2**31 - 1)), leak=leaks()
+        Adaptation, increment=between(0, min(2**theta_bits - 1, 2**31 - 1)), leak=leaks(lfsr_bits)
     )
     return NeuronParams(
-        leak=take("leak", leaks()),
+        leak=take("leak", leaks(lfsr_bits)),
         v_leak=take("v_leak", potentials),
         v_threshold=take("v_threshold", thresholds(threshold_bits, threshold_shift)),
         v_reset=take("v_reset", potentials),
@@ -112,9 +147,10 @@ def neurons(draw, **fixed):
         overflow=take("overflow", st.sampled_from(["saturate", "wrap"])),
         refractory=take("refractory", st.one_of(st.integers(0, 3), st.integers(0, 255))),
         refractory_mode=take("refractory_mode", st.sampled_from(["clamp", "mask"])),
-        synapse=take("synapse", synapses()),
+        synapse=take("synapse", synapses(lfsr_bits)),
         adaptation=take("adaptation", st.one_of(st.none(), adaptations)),
         bias=take("bias", st.one_of(st.just(0), between(-(2**31), 2**31 - 1, small=5))),
+        lfsr=lfsr,
         state_bits=state_bits,
         weight_bits=take("weight_bits", st.one_of(st.integers(1, 8), st.integers(1, 16))),
         threshold_bits=threshold_bits,

@@ -7,9 +7,11 @@ import oracle
 import pytest
 
 from fxlif import arithmetic
+from fxlif.lfsr import draws
 from fxlif.params import (
     Adaptation,
     ExponentialSynapse,
+    Lfsr,
     LinearLeak,
     MultiShiftLeak,
     NeuronParams,
@@ -116,6 +118,46 @@ def test_round_shift_exhaustively(rounding):
         assert found == expected
 
 
+def test_stochastic_rounding_exhaustively():
+    """Every x, shift and random number, those with bits above the shift too."""
+    for shift in range(5):
+        for random in range(2 ** (shift + 1)):
+            values = np.arange(-40, 41)
+            expected = [
+                oracle.round_quotient(x, 2**shift, "stochastic", random) for x in values.tolist()
+            ]
+            found = arithmetic.round_shift(values, shift, "stochastic", random)
+            assert found.tolist() == expected
+            draws = np.full(len(values), random)
+            found = arithmetic.round_shift(values, shift, "stochastic", draws)
+            assert found.tolist() == expected
+            assert [
+                arithmetic.round_shift(x, shift, "stochastic", random) for x in values.tolist()
+            ] == expected
+
+
+@pytest.mark.parametrize(
+    ("x", "random", "expected"),
+    [
+        (5, 0, 1), (5, 2, 1), (5, 3, 2), (5, 7, 2), (5, 4, 1), (4, 3, 1), (7, 0, 1), (7, 1, 2),
+        (-5, 0, -2), (-5, 1, -1), (-5, 3, -1), (-4, 3, -1), (-1, 0, -1), (-1, 1, 0),
+    ],
+)  # fmt: skip
+def test_stochastic_rounding_by_hand(x, random, expected):
+    """Quarters: floor((x + the low two bits) / 4)."""
+    found = both(lambda x, random: arithmetic.round_shift(x, 2, "stochastic", random), x, random)
+    assert found == expected
+
+
+@pytest.mark.parametrize("shift", [1, 4, 9, 16])
+def test_stochastic_rounding_is_unbiased(shift):
+    """Over a period of the default LFSR every draw but 0 comes once; 0 would round down."""
+    random, _ = draws(Lfsr(), 1, 65535)
+    for x in (-(2**shift) - 3, -1, 0, 1, 5, 2**shift - 1, 2**shift, 12345):
+        total = int(arithmetic.round_shift(x, shift, "stochastic", random).sum())
+        assert (total + (x >> shift)) * 2**shift == x * 65536
+
+
 # --- leaks --------------------------------------------------------------------------------------
 
 
@@ -219,6 +261,23 @@ SMALL_LEAKS = [
         )
     ),
 ]
+
+
+def test_stochastic_leak_exhaustively():
+    """All terms of a leak round by the low bits of one draw."""
+    values = np.arange(-40, 41)
+    rules = [
+        *(ShiftLeak(shift=s, rounding="stochastic", minimum_step=m) for s in (0, 1, 3)
+          for m in (0, 1)),
+        multi((1, 3), (), rounding="stochastic"),
+        multi((2, 2, 4), (-1, 1, 1), rounding="stochastic", minimum_step=1),
+        *(scale(factor, 3, "stochastic") for factor in range(9)),
+    ]  # fmt: skip
+    for rule, random in itertools.product(rules, range(32)):
+        expected = [oracle.leak(rule, x, random) for x in values.tolist()]
+        assert arithmetic.leak(rule, values, random).tolist() == expected, rule
+    assert both(lambda x, random: arithmetic.leak(rules[6], x, random), 10, 5) == 10 - 5 - 1
+    assert both(lambda x, random: arithmetic.leak(rules[6], x, random), 11, 5) == 11 - 6 - 2
 
 
 def test_leak_exhaustively():

@@ -248,7 +248,7 @@ def test_verilog_that_breaks_off_leaves_nothing(run, tiny, tmp_path, monkeypatch
 def test_run_is_the_golden_network(run, tiny, tmp_path, source, into):
     events.write(f"in{source}", EVENTS)
     ran = run("run", tiny, "--input", f"in{source}", "-o", f"out{into}")
-    expected = Network(load(tiny)).run(np.array(EVENTS))
+    expected = Network(load(tiny)).stream(np.array(EVENTS))
     assert (expected >= 0).any()
     np.testing.assert_array_equal(events.read(f"out{into}"), expected)
     spikes = len(expected) - 5
@@ -358,7 +358,10 @@ def test_folders_without_permission(run, tiny, tmp_path):
 CORE = DESIGN["core"][0]
 REFUSED = {
     "type": ({"core": [{**CORE, "lanes": "2"}]}, "core[0].lanes: found '2', allowed an integer"),
-    "key": ({"nam": 1}, "nam: unknown key, allowed core, input, name"),
+    "key": (
+        {"nam": 1},
+        "nam: unknown key, allowed core, input, name, population, projection, source",
+    ),
     "width": (
         {"core": [{**CORE, "neuron": {"state_bits": 33}}]},
         "core[0].neuron.state_bits: found 33, allowed 32 or less",
@@ -705,7 +708,7 @@ def test_run_and_init_without_the_extras(tmp_path, tiny):
     args = ["run", tiny, "--input", "in.txt", "-o", "out.txt"]
     ran = python(COMMAND_LINE, *args, folder=tmp_path, hidden=ALL_EXTRAS)
     assert ran.code == 0, ran.err
-    expected = Network(load(tmp_path / tiny)).run(np.array(EVENTS))
+    expected = Network(load(tmp_path / tiny)).stream(np.array(EVENTS))
     np.testing.assert_array_equal(events.read(tmp_path / "out.txt"), expected)
     ran = python(COMMAND_LINE, "init", "new", folder=tmp_path, hidden=ALL_EXTRAS)
     assert (ran.code, ran.err) == (0, "")

@@ -13,16 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fxlif import FxlifError, load, save
+from fxlif.core_params import CoreParams
 from fxlif.design import MAX_MISTAKES
+from fxlif.network_params import EventInput, ImageInput, NetworkParams
 from fxlif.params import (
     Adaptation,
-    CoreParams,
-    EventInput,
     ExponentialSynapse,
-    ImageInput,
     LinearLeak,
     MultiShiftLeak,
-    NetworkParams,
     NeuronParams,
     NoLeak,
     ScaleLeak,
@@ -184,7 +182,8 @@ def test_only_known_suffixes(tmp_path, suffix):
 
 
 LEAKS = "'none', 'shift', 'multi_shift', 'scale', 'linear'"
-ROUNDINGS = "'floor', 'toward_zero', 'away_from_zero' or 'nearest_even'"
+TOP = "core, input, name, population, projection, source"
+ROUNDINGS = "'floor', 'toward_zero', 'away_from_zero', 'nearest_even' or 'stochastic'"
 CORE_KEYS = (
     "clip_weights, input_address_bits, lanes, max_delay, max_events_per_input, n_inputs, "
     "n_neurons, neuron, v_thresholds, weight_shift, weights"
@@ -197,8 +196,8 @@ BROKEN = [
     ((), [], "found [], allowed a table"),
     ((), 3, "found 3, allowed a table"),
     ((), None, "found None, allowed a table"),
-    (("core",), DELETED, f"core: {REQUIRED}"),
-    (("core",), [], "core: found [], allowed 1 or more entries"),
+    (("core",), DELETED, "found no core and no population, allowed 1 or more of either"),
+    (("core",), [], "found no core and no population, allowed 1 or more of either"),
     (("core",), [FIRST] * 65, "core: found [{'n_inputs': 2, 'n_neurons': 2, 'weights': [[1, 2], "
      "[3, ..., allowed 64 entries at most"),
     (("core",), 3, "core: found 3, allowed a list"),
@@ -220,8 +219,8 @@ BROKEN = [
     (("input",), {"kind": "events"}, f"input.file: {REQUIRED}"),
     (("input",), {"kind": "images", "file": "a", "steps": 1}, f"input.maximum: {REQUIRED}"),
     # Unknown keys.
-    (("nam",), 3, "nam: unknown key, allowed core, input, name"),
-    (("a b\nc\x1b",), 3, r"a b\nc\x1b: unknown key, allowed core, input, name"),
+    (("nam",), 3, f"nam: unknown key, allowed {TOP}"),
+    (("a b\nc\x1b",), 3, rf"a b\nc\x1b: unknown key, allowed {TOP}"),
     ((*CORE, "lane"), 3, f"core[0].lane: unknown key, allowed {CORE_KEYS}"),
     ((*LEAK, "shft"), 3,
      "core[0].neuron.leak.shft: unknown key, allowed kind, minimum_step, rounding, shift"),
@@ -285,9 +284,13 @@ BROKEN = [
     ((*NEURON, "compare"), "lt", "core[0].neuron.compare: found 'lt', allowed 'ge' or 'gt'"),
     ((*LEAK, "rounding"), "up",
      f"core[0].neuron.leak.rounding: found 'up', allowed {ROUNDINGS}"),
-    ((*LEAK, "rounding"), "stochastic",
-     "core[0].neuron.leak.rounding: 'stochastic' is part of the integer rule but not supported "
-     "yet"),
+    (LEAK, {"kind": "shift", "shift": 20, "rounding": "stochastic"},
+     "core[0].neuron.leak: found stochastic rounding by 20 bits, allowed 0..16 (lfsr.bits)"),
+    ((*NEURON, "lfsr"), 3, "core[0].neuron.lfsr: found 3, allowed a table"),
+    ((*NEURON, "lfsr"), {"seed": 0}, "core[0].neuron.lfsr.seed: found 0, allowed 1 or more"),
+    ((*NEURON, "lfsr"), {"taps": [16, "a"]},
+     "core[0].neuron.lfsr.taps[1]: found 'a', allowed an integer"),
+    ((*NEURON, "lfsr"), {"bits": 4}, "core[0].neuron.lfsr.taps: found 16, allowed 1..4 (bits)"),
     ((*NEURON, "accumulate"), "per_event",
      "core[0].neuron.accumulate: 'per_event' is part of the integer rule but not supported yet"),
     ((*NEURON, "max_spikes_per_step"), 2,
@@ -391,7 +394,188 @@ def test_mistake_to_be_told_better(tmp_path, path, value, parts):
     assert all(part in message for part in parts)
 
 
+POPULATIONS = {
+    "source": [{"kind": "events", "name": "input", "n": 2}],
+    "population": [{"name": "exc", "n": 2}],
+    "projection": [
+        {"source": "input", "target": "exc",
+         "synapses": {"kind": "dense", "weights": [[1, 2], [3, 4]]}}
+    ],
+}  # fmt: skip
+SOURCE = ("source", 0)
+POPULATION = ("population", 0)
+PROJECTION = ("projection", 0)
+SYNAPSES = (*PROJECTION, "synapses")
+POISSON = {"kind": "poisson", "name": "input", "n": 2}
+REGULAR = {"kind": "regular", "name": "input", "n": 2, "interval": 3}
+TABLE = {"shape": [2, 2], "indptr": [0, 1, 2], "indices": [0, 1], "data": [1, 2]}
+
+
+def sparse(**changes):
+    return {"kind": "sparse", "matrix": TABLE | changes}
+
+
+def all_to_all(weight, **choices):
+    return {"kind": "all_to_all", "weight": weight, **choices}
+
+
+def grid(**choices):
+    return {"kind": "grid", "shape": [1, 2], "kernel": [[1]], **choices}
+
+
+POPULATION_MISTAKES = [
+    # Populations.
+    (("population",), [], "found no core and no population, allowed 1 or more of either"),
+    (("population",), 3, "population: found 3, allowed a list"),
+    (POPULATION, 3, "population[0]: found 3, allowed a table"),
+    ((*POPULATION, "n"), 0, "population[0].n: found 0, allowed 1 or more"),
+    ((*POPULATION, "n"), 1.5, "population[0].n: found 1.5, allowed an integer"),
+    ((*POPULATION, "n"), DELETED,
+     "population[0].n: missing, allowed: a value, there is no default"),
+    ((*POPULATION, "nam"), 1,
+     "population[0].nam: unknown key, allowed n, name, neuron, v_thresholds"),
+    ((*POPULATION, "name"), "input",
+     "population[0].name: found 'input' again, allowed each name once"),
+    ((*POPULATION, "neuron"), {"leak": {"kind": "shift", "shift": 99}},
+     "population[0].neuron.leak.shift: found 99, allowed 31 or less"),
+    ((*POPULATION, "v_thresholds"), [1],
+     "population[0].v_thresholds: found 1 values, allowed 2 (n)"),
+    ((*POPULATION, "v_thresholds"), [1, "a"],
+     "population[0].v_thresholds[1]: found 'a', allowed an integer"),
+    ((*POPULATION, "v_thresholds"), [1, 99999],
+     "population[0].v_thresholds[1]: found 99999, allowed -32768..32767 "
+     "(threshold_bits = 16, threshold_shift = 0)"),
+    (("core",), BASE["core"], "population: found beside core, allowed one or the other"),
+    # Sources.
+    (SOURCE, 3, "source[0]: found 3, allowed a table with a 'kind'"),
+    ((*SOURCE, "kind"), "x", "source[0].kind: found 'x', allowed 'poisson', 'regular', 'events'"),
+    ((*SOURCE, "max_events_per_input"), 0,
+     "source[0].max_events_per_input: found 0, allowed 1 or more"),
+    (SOURCE, POISSON, "source[0].probability: missing, allowed: a value, there is no default"),
+    (SOURCE, POISSON | {"probability": "a"},
+     "source[0].probability: found 'a', allowed a number"),
+    (SOURCE, POISSON | {"probability": float("nan")},
+     "source[0].probability: found nan, allowed a finite number"),
+    (SOURCE, POISSON | {"probability": 1.5},
+     "source[0].probability: found 1.5, allowed 1.0 or less"),
+    (SOURCE, REGULAR | {"phases": [1]}, "source[0].phases: found 1 values, allowed 2 (n)"),
+    (SOURCE, REGULAR | {"phases": [1, 3]}, "source[0].phases[1]: found 3, allowed 0..2 (interval)"),
+    (SOURCE, REGULAR | {"seed": -1}, "source[0].seed: found -1, allowed 0 or more"),
+    # Projections.
+    (PROJECTION, 3, "projection[0]: found 3, allowed a table"),
+    ((*PROJECTION, "source"), "inp", "projection[0].source: found 'inp', allowed input, exc"),
+    ((*PROJECTION, "target"), "input", "projection[0].target: found 'input', allowed exc"),
+    ((*PROJECTION, "weight_shift"), 17, "projection[0].weight_shift: found 17, allowed 16 or less"),
+    *(((*PROJECTION, "delay"), value,
+       f"projection[0].delay: found {value!r}, allowed an integer or [lowest, highest]")
+      for value in ("a", 1.5, True, [1], [1, 2, 3], [1, "b"], {})),
+    ((*PROJECTION, "delay"), 64, "projection[0].delay: found 64, allowed 0..63"),
+    ((*PROJECTION, "delay"), [1, 99], "projection[0].delay: found 99, allowed 0..63"),
+    ((*PROJECTION, "delay"), [3, 2],
+     "projection[0].delay: found [3, 2], allowed [lowest, highest]"),
+    ((*PROJECTION, "dela"), 1,
+     "projection[0].dela: unknown key, allowed delay, delay_seed, source, synapses, target, "
+     "weight_shift"),
+    (("projection",),
+     [{"source": "exc", "target": "exc", "delay": 0, "synapses": all_to_all(1)}],
+     "projection[0].delay: found 0 in the loop exc -> exc, "
+     "allowed 1..63 in one projection of a loop"),
+    # Synapses.
+    (SYNAPSES, {}, "projection[0].synapses: found no 'kind', allowed a table with a 'kind'"),
+    (SYNAPSES, DELETED, "projection[0].synapses: missing, allowed: a value, there is no default"),
+    ((*SYNAPSES, "weights"), [[1, 2]],
+     "projection[0].synapses.weights: found shape (1, 2), allowed (2, 2) (n of input, n of exc)"),
+    ((*SYNAPSES, "weights"), [[1, 2], [3]],
+     "projection[0].synapses.weights: found rows of different lengths, allowed a matrix"),
+    ((*SYNAPSES, "weights"), [[1, 2], [3, 400]],
+     "projection[0].synapses.weights[1, 1]: found 400, allowed -128..127 (weight_bits = 8)"),
+    ((*SYNAPSES, "delays"), [[1, 2], [3]],
+     "projection[0].synapses.delays: found rows of different lengths, allowed a matrix"),
+    ((*SYNAPSES, "delays"), [[1, 2], [3, 64]],
+     "projection[0].synapses.delays: found 1..64, allowed 0..63"),
+    (SYNAPSES, {"kind": "sparse"},
+     "projection[0].synapses.matrix: missing, allowed: a value, there is no default"),
+    (SYNAPSES, {"kind": "sparse", "matrix": 3},
+     "projection[0].synapses.matrix: found int, allowed a CSR matrix or one with tocsr()"),
+    (SYNAPSES, sparse(a=1),
+     "projection[0].synapses.matrix: found the key 'a', allowed shape, indptr, indices, data, "
+     "delays"),
+    (SYNAPSES, sparse(shape=[2, 3]),
+     "projection[0].synapses.matrix: found shape (2, 3), allowed (2, 2) (n of input, n of exc)"),
+    (SYNAPSES, sparse(indices=[0, 7]),
+     "projection[0].synapses.matrix: indices[1]: found 7, allowed 0..1: "
+     "a projection to a neuron that does not exist"),
+    (SYNAPSES, sparse(data=[1, 200]),
+     "projection[0].synapses.matrix: found 200, allowed -128..127 (weight_bits = 8)"),
+    (SYNAPSES, sparse() | {"delays": [1]},
+     "projection[0].synapses.matrix: delays: found shape (1,), allowed (2,) (last of indptr)"),
+    (SYNAPSES, {"kind": "sparse", "matrix": "m.npz", "delays": [1]},
+     "projection[0].synapses.delays: found beside a table of synapses, "
+     "allowed beside a CSR matrix, or in the file as the array 'delays'"),
+    *((SYNAPSES, all_to_all(value),
+       f"projection[0].synapses.weight: found {value!r}, allowed an integer or [lowest, highest]")
+      for value in ("a", 1.5, False, [3], [1, "b"])),
+    (SYNAPSES, all_to_all([3, 2]),
+     "projection[0].synapses.weight: found [3, 2], allowed [lowest, highest]"),
+    (SYNAPSES, all_to_all([1, 200]),
+     "projection[0].synapses.weight: found 200, allowed -128..127 (weight_bits = 8)"),
+    (SYNAPSES, all_to_all(2**31),
+     f"projection[0].synapses.weight: found {2**31}, allowed {-(2**31)}..{2**31 - 1}"),
+    (SYNAPSES, all_to_all(1, autapses=3),
+     "projection[0].synapses.autapses: found 3, allowed true or false"),
+    (SYNAPSES, {"kind": "fixed_indegree", "weight": 1, "indegree": 3},
+     "projection[0].synapses.indegree: found 3, allowed 0..2 (n of input)"),
+    (SYNAPSES, grid(shape=[1, 3]),
+     "projection[0].synapses.shape: found [1, 3] for 2 to 2 neurons, "
+     "allowed rows * columns equal to both (n of input, n of exc)"),
+    (SYNAPSES, grid(kernel=[[1, 2]]),
+     "projection[0].synapses.kernel: found shape (1, 2), allowed odd x odd"),
+    (SYNAPSES, grid(kernel=[[0.5]]),
+     "projection[0].synapses.kernel[0, 0]: found 0.5, allowed integers"),
+    (SYNAPSES, grid(kernel=[[1], [1], [1]], edges="periodic"),
+     "projection[0].synapses.kernel: found shape (3, 1), "
+     "allowed no larger than the periodic sheet (1, 2)"),
+    (SYNAPSES, grid(edges="x"),
+     "projection[0].synapses.edges: found 'x', allowed 'open' or 'periodic'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    POPULATION_MISTAKES,
+    ids=[case[2][:70] for case in POPULATION_MISTAKES],
+)
+def test_mistake_in_populations(tmp_path, path, value, message):
+    design = changed(path, value, POPULATIONS)
+    for name, text in (("a.json", json.dumps(design)), ("a.toml", tomli_w.dumps(design))):
+        (tmp_path / name).write_text(text)
+        assert refusal(tmp_path / name) == f"{tmp_path / name}: {message}"
+
+
+def test_sparse_matrix_beside_the_design(tmp_path, monkeypatch):
+    """Looked for in the folder of the design, not where the user is."""
+    parts = {key: np.array(value) for key, value in TABLE.items()}
+    design = changed(SYNAPSES, {"kind": "sparse", "matrix": "m.npz"}, POPULATIONS)
+    (tmp_path / "a.toml").write_text(tomli_w.dumps(design))
+    where = f"{tmp_path / 'a.toml'}: projection[0].synapses.matrix: {tmp_path / 'm.npz'}: "
+    assert refusal(tmp_path / "a.toml") == f"{where}found no such file, allowed an .npz file"
+    np.savez(tmp_path / "m.npz", **parts)
+    assert refusal(tmp_path / "a.toml") == (
+        f"{where}found no array 'format', allowed a file of scipy.sparse.save_npz"
+    )
+    np.savez(tmp_path / "m.npz", format=b"csr", **parts)
+    (synapses,) = (p.synapses for p in load(tmp_path / "a.toml").projection)
+    assert synapses.matrix.dense().tolist() == [[1, 0], [0, 2]]
+    assert not synapses.own_delays
+    np.savez(tmp_path / "m.npz", format=b"csr", delays=[5, 6], **parts)
+    (synapses,) = (p.synapses for p in load(tmp_path / "a.toml").projection)
+    assert synapses.own_delays
+    assert synapses.matrix.delays.tolist() == [5, 6]
+
+
 def test_base_of_the_mistakes_is_valid(tmp_path):
+    (tmp_path / "a.json").write_text(json.dumps(POPULATIONS))
+    assert load(tmp_path / "a.json").population[0].n == 2
     (tmp_path / "design.json").write_text(json.dumps(BASE))
     assert load(tmp_path / "design.json").core[0].n_inputs == 2
 
@@ -482,7 +666,7 @@ def test_array_file_of_wrong_values(tmp_path, text, message):
         ("a.toml", b"[[core]]\nlanes = \n", "not valid TOML (Invalid value (at line 2, column 9))"),
         ("a.toml", b"core = " + b"[" * 5000, "not valid TOML ("),
         ("a.toml", b"\xff\xfe", "cannot be read ('utf-8' codec"),
-        ("a.toml", b"", "core: missing, allowed: a value, there is no default"),
+        ("a.toml", b"", "found no core and no population, allowed 1 or more of either"),
         ("a.toml", b"core = []\nname = 0x" + b"f" * 5000, "name: found a huge integer, allowed te"),
         ("a.json", b"", "not valid JSON (Expecting value: line 1 column 1 (char 0))"),
         ("a.json", b'{"core": [1,]}', "not valid JSON ("),

@@ -8,18 +8,13 @@ from hypothesis import strategies as st
 from strategies import cores, kept_promises, networks, steps
 
 from fxlif.core import Core
+from fxlif.core_params import CoreParams
 from fxlif.errors import FxlifError
 from fxlif.events import TICK
 from fxlif.network import Network
+from fxlif.network_params import NetworkParams
 from fxlif.neuron import NeuronState
-from fxlif.params import (
-    Adaptation,
-    CoreParams,
-    ExponentialSynapse,
-    NetworkParams,
-    NeuronParams,
-    NoLeak,
-)
+from fxlif.params import Adaptation, ExponentialSynapse, NeuronParams, NoLeak
 
 FIELDS = NeuronState._fields
 

@@ -15,6 +15,7 @@ from fxlif.neuron import LIFPopulation, NeuronState, Recorder, initial_state, st
 from fxlif.params import (
     Adaptation,
     ExponentialSynapse,
+    Lfsr,
     LinearLeak,
     MultiShiftLeak,
     NeuronParams,
@@ -351,25 +352,87 @@ def test_the_widest_currents(overflow):
             assert [part.tolist() for part in population.state] == [[x] for x in flat(state)]
 
 
+# --- stochastic rounding ------------------------------------------------------------------------
+
+RANDOM = ShiftLeak(shift=3, rounding="stochastic")
+
+
+def test_one_draw_for_each_neuron_resting_or_not():
+    """Two of three rest throughout: the third still gets every third draw."""
+    neuron = NeuronParams(leak=RANDOM, refractory=255, v_threshold=2000)
+    start = NeuronState(*(np.array(x) for x in ([0, 1000, 0], 0, 0, [255, 0, 255])))
+    recorder = Recorder("v")
+    LIFPopulation(3, neuron, initial=start).run(np.zeros((40, 3), int), recorder)
+    lfsr = oracle.Lfsr(neuron.lfsr)
+    v, expected = 1000, []
+    for _ in range(40):
+        _, random, _ = (lfsr.draw() for _ in range(3))
+        v -= oracle.round_quotient(v, 8, "stochastic", random)
+        expected.append(v)
+    assert recorder["v"][:, 1].tolist() == expected
+
+
+def test_all_leaks_of_a_neuron_share_its_draw():
+    neuron = NeuronParams(
+        leak=RANDOM,
+        synapse=ExponentialSynapse(leak=RANDOM),
+        adaptation=Adaptation(increment=1, leak=RANDOM),
+        v_threshold=30000,
+    )
+    for random in range(16):
+        after, _ = step(neuron, NeuronState(13, 13, 13, 0), 0, 30000, random)
+        left = 13 - (13 + random % 8) // 8
+        assert after == NeuronState(2 * left, left, left, 0)
+
+
+def test_random_numbers_start_again_with_reset():
+    first = LIFPopulation(3, leak=RANDOM, lfsr=Lfsr(seed=77))
+    currents = np.full((50, 3), 20)
+    traces = []
+    for population in (first, first, LIFPopulation(3, first.params)):
+        population.reset()
+        recorder = Recorder("v")
+        population.run(currents[:20], recorder)
+        for current in currents[20:]:
+            population.forward(current)
+            recorder.take(population.state)
+        traces.append(recorder["v"].tolist())
+    assert traces[0] == traces[1] == traces[2]
+    other = LIFPopulation(3, leak=RANDOM, lfsr=Lfsr(seed=78))
+    recorder = Recorder("v")
+    other.run(currents, recorder)
+    assert recorder["v"].tolist() != traces[0]
+
+
+def test_nothing_random_draws_nothing():
+    """The LFSR of a neuron without stochastic rounding has no effect."""
+    plain, other = LIFPopulation(2), LIFPopulation(2, lfsr=Lfsr(bits=4, taps=(4, 3), seed=9))
+    table = np.arange(200).reshape(100, 2) % 17
+    assert np.array_equal(plain.run(table), other.run(table))
+    assert plain.params.random_bits == 0
+
+
 @settings(max_examples=400)
-@given(st.data(), neurons(), st.integers(1, 3))
+@given(st.data(), neurons(stochastic=True), st.integers(1, 3))
 def test_population_is_the_oracle(data, neuron, n):
     rows = st.lists(currents(), min_size=n, max_size=n)
     table = data.draw(st.lists(rows, min_size=1, max_size=25))
     population = LIFPopulation(n, neuron)
     recorder = Recorder(*FIELDS)
     spikes = population.run(table, recorder)
+    lfsr = oracle.Lfsr(neuron.lfsr)
+    random = [[lfsr.draw() for _ in row] for row in table]
     for k in range(n):
         state = oracle.initial(neuron)
         for at, row in enumerate(table):
-            state, fire = oracle.step(neuron, state, row[k])
+            state, fire = oracle.step(neuron, state, row[k], None, random[at][k])
             assert spikes[at, k] == fire
             assert tuple(recorder[name][at, k] for name in FIELDS) == flat(state)
             for name, (low, high) in neuron.ranges.items():
                 assert low <= getattr(state, name) <= high
 
 
-@given(st.data(), neurons())
+@given(st.data(), neurons(stochastic=True))
 def test_population_from_any_state(data, neuron):
     """Initial values anywhere in their ranges, a threshold of its own for each neuron."""
     n = 2
@@ -382,10 +445,12 @@ def test_population_from_any_state(data, neuron):
     table = data.draw(st.lists(st.tuples(currents(), currents()), min_size=1, max_size=6))
     population = LIFPopulation(n, neuron, v_threshold=own, initial=NeuronState(*start))
     spikes = population.run(table)
+    lfsr = oracle.Lfsr(neuron.lfsr)
+    random = [[lfsr.draw() for _ in row] for row in table]
     for k in range(n):
         state = oracle.State(*(values[k] for values in start))
         for at, row in enumerate(table):
-            state, fire = oracle.step(neuron, state, row[k], own[k])
+            state, fire = oracle.step(neuron, state, row[k], own[k], random[at][k])
             assert spikes[at, k] == fire
         assert tuple(int(part[k]) for part in population.state) == flat(state)
 

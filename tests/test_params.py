@@ -10,20 +10,20 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from strategies import cores, networks, neurons
 
+from fxlif.core_params import CoreParams
 from fxlif.errors import FxlifError
+from fxlif.network_params import EventInput, ImageInput, NetworkParams
 from fxlif.params import (
     Adaptation,
-    CoreParams,
-    EventInput,
     ExponentialSynapse,
-    ImageInput,
+    Lfsr,
     LinearLeak,
     MultiShiftLeak,
-    NetworkParams,
     NeuronParams,
     NoLeak,
     ScaleLeak,
     ShiftLeak,
+    random_bits,
 )
 from fxlif.quantise import fit_weights, quantise_threshold, signed_bits, signed_range
 
@@ -46,29 +46,6 @@ def core(**choices):
 # --- part of the rule, not supported yet --------------------------------------------------------
 
 LATER = "is part of the integer rule but not supported yet"
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        ShiftLeak,
-        lambda **choices: MultiShiftLeak(shifts=(1,), **choices),
-        lambda **choices: ScaleLeak(factor=1, shift=1, **choices),
-    ],
-)
-def test_stochastic_rounding(make):
-    assert refusal(make, rounding="stochastic") == ("rounding", f"'stochastic' {LATER}")
-    assert make(rounding="nearest_even").rounding == "nearest_even"
-    assert (
-        "Input should be 'floor', 'toward_zero', 'away_from_zero' or 'nearest_even'"
-        in (refusal(make, rounding="ceil")[1])
-    )
-
-
-def test_stochastic_rounding_inside():
-    given_leak = {"kind": "shift", "rounding": "stochastic"}
-    where, text = refusal(NeuronParams, leak=given_leak)
-    assert (where, text) == ("leak.shift.rounding", f"'stochastic' {LATER}")
 
 
 def test_per_event():
@@ -301,6 +278,7 @@ def test_defaults():
         "bias": 0,
         "order": ["leak", "integrate", "fire"],
         "accumulate": "exact",
+        "lfsr": {"bits": 16, "taps": [16, 15, 13, 4], "seed": 1},
         "state_bits": 16,
         "weight_bits": 8,
         "threshold_bits": 16,
@@ -645,8 +623,9 @@ def test_chain():
         "core[1].input_address_bits: found 4, allowed 3 (the output of core[0])",
     )
     assert NetworkParams.chain(layer(2, 5, input_address_bits=7)).core[0].in_address_bits == 7
-    for wrong in ((), (layer(1, 1),) * 65):
-        assert refusal(NetworkParams, core=wrong)[0] == "core"
+    assert refusal(NetworkParams, core=(layer(1, 1),) * 65)[0] == "core"
+    nothing = "found no core and no population, allowed 1 or more of either"
+    assert refusal(NetworkParams, core=()) == ("", nothing)
 
 
 def test_network_names():
@@ -654,6 +633,70 @@ def test_network_names():
         assert NetworkParams(core=[core()], name=name).name == name
     for wrong in ("", "A", "2a", "_a", "a-b", "a b", "x" * 49, "a\n", "\u00e4", 3):
         assert refusal(NetworkParams, core=[core()], name=wrong)[0] == "name"
+
+
+# --- stochastic rounding ------------------------------------------------------------------------
+
+
+def random_leaks(shift, **lfsr):
+    """A neuron with stochastic rounding by ``shift`` bits in each place where there is a leak."""
+    leaks = (
+        ShiftLeak(shift=shift, rounding="stochastic"),
+        MultiShiftLeak(shifts=(1, shift), rounding="stochastic"),
+        ScaleLeak(factor=1, shift=shift, rounding="stochastic"),
+    )
+    for rule in leaks:
+        for key, choices in (
+            ("leak", {"leak": rule}),
+            ("synapse.leak", {"synapse": ExponentialSynapse(leak=rule)}),
+            ("adaptation.leak", {"adaptation": Adaptation(increment=1, leak=rule)}),
+        ):
+            yield key, {**choices, "lfsr": Lfsr(**lfsr)}
+
+
+def test_random_bits():
+    assert NeuronParams().random_bits == 0
+    for _, choices in random_leaks(9):
+        assert NeuronParams(**choices).random_bits == 9
+    assert random_bits(NoLeak()) == random_bits(LinearLeak(step=3)) == 0
+    assert random_bits(MultiShiftLeak(shifts=(3, 8), rounding="stochastic")) == 8
+    assert random_bits(MultiShiftLeak(shifts=(3, 8), rounding="floor")) == 0
+
+
+def test_no_more_random_bits_than_the_lfsr_has():
+    narrow = {"bits": 5, "taps": (5, 3)}
+    for (key, choices), (_, fine) in zip(
+        random_leaks(6, **narrow), random_leaks(5, **narrow), strict=True
+    ):
+        assert refusal(NeuronParams, **choices) == (
+            "",
+            f"{key}: found stochastic rounding by 6 bits, allowed 0..5 (lfsr.bits)",
+        )
+        assert NeuronParams(**fine).random_bits == 5
+    # Other roundings need no random numbers.
+    assert NeuronParams(leak=ShiftLeak(shift=31)).lfsr.bits == 16
+
+
+@pytest.mark.parametrize(
+    ("choices", "where", "text"),
+    [
+        ({"bits": 1}, "bits", "Input should be greater than or equal to 2"),
+        ({"bits": 33}, "bits", "Input should be less than or equal to 32"),
+        ({"taps": ()}, "taps", "Value should have at least 1 item after validation, not 0"),
+        ({"taps": (16, 0)}, "", "taps: found 0, allowed 1..16 (bits)"),
+        ({"taps": (17, 16)}, "", "taps: found 17, allowed 1..16 (bits)"),
+        ({"taps": (15, 4)}, "",
+         "taps: found [15, 4], allowed each once, among them 16 (bits)"),
+        ({"taps": (16, 4, 4)}, "",
+         "taps: found [16, 4, 4], allowed each once, among them 16 (bits)"),
+        ({"bits": 4}, "", "taps: found 16, allowed 1..4 (bits)"),
+        ({"seed": 0}, "seed", "Input should be greater than or equal to 1"),
+        ({"seed": 65536}, "", "seed: found 65536, allowed 1..65535"),
+    ],
+)  # fmt: skip
+def test_lfsr(choices, where, text):
+    assert refusal(Lfsr, **choices) == (where, text)
+    assert Lfsr(bits=32, taps=[32, 22], seed=2**32 - 1).mask == 1 << 31 | 1 << 21
 
 
 # --- quantisation -------------------------------------------------------------------------------

@@ -14,15 +14,10 @@ import pytest
 import strategies
 from hypothesis import Phase, given, settings
 
+from fxlif.core_params import CoreParams
 from fxlif.hdl.verilog import generate
-from fxlif.params import (
-    Adaptation,
-    CoreParams,
-    EventInput,
-    ExponentialSynapse,
-    NetworkParams,
-    NeuronParams,
-)
+from fxlif.network_params import EventInput, NetworkParams
+from fxlif.params import Adaptation, ExponentialSynapse, NeuronParams
 
 RICH = NeuronParams(
     v_threshold=48,
@@ -109,7 +104,7 @@ def test_same_bytes_twice(params):
 SCRIPT = """
 import hashlib, json, sys
 from fxlif.hdl.verilog import generate
-from fxlif.params import NetworkParams
+from fxlif.network_params import NetworkParams
 files = generate(NetworkParams.model_validate(json.load(sys.stdin)), trace=True).files()
 print(json.dumps({name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()}))
 """

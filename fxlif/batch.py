@@ -1,0 +1,100 @@
+"""Equal neurons without synapses over many steps, in compiled code.
+
+Their twin for whole networks is :mod:`fxlif.fused`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .kernels import ARGUMENTS, STEPPED, element, state_type, step_loop
+from .lfsr import draws
+from .neuron import NeuronState, Recorder
+from .params import NeuronParams
+from .quantise import signed_bits, signed_range
+
+#: About a tenth of a second: how long Ctrl-C waits.
+CHUNK_WORK = 1 << 28
+#: Random numbers are made beforehand, so many at a time.
+RANDOM_CHUNK_WORK = 1 << 22
+
+
+def run(
+    neuron: NeuronParams,
+    state: NeuronState,
+    thresholds: npt.NDArray[np.int64],
+    currents: npt.NDArray[np.signedinteger],
+    lfsr_state: int,
+    *,
+    threads: int = 1,
+    recorder: Recorder | None = None,
+) -> tuple[NeuronState, npt.NDArray[np.bool_], int]:
+    """All steps of ``currents`` (steps, n): (new state, spikes (steps, n) bool, LFSR's state)."""
+    steps, n = currents.shape
+    currents = np.ascontiguousarray(currents)
+    limits = _limits(currents)
+    ends = int(thresholds.min()), int(thresholds.max())
+    loop = step_loop(neuron, ends, currents.dtype, limits)
+    spikes = np.empty((steps, n), dtype=np.bool_)
+    arrays: dict[str, npt.NDArray[Any]] = {
+        name: getattr(state, name).astype(state_type(neuron, name)) for name in neuron.state_widths
+    }
+    arrays["v_threshold"] = np.ascontiguousarray(thresholds, element(*ends))
+    chunk = max(1, (RANDOM_CHUNK_WORK if neuron.random_bits else CHUNK_WORK) // n)
+    if recorder is not None:
+        chunk = 1
+    # Multiples of 64 neurons, so that no cache line has two owners.
+    firsts = [min(n, -(-n * k // threads // 64) * 64) for k in range(threads)] + [n]
+    with ThreadPoolExecutor(threads) if threads > 1 else nullcontext() as pool:
+        for start in range(0, steps, chunk):
+            count = min(chunk, steps - start)
+            if neuron.random_bits:
+                arrays["random"], lfsr_state = draws(neuron.lfsr, lfsr_state, count * n)
+            arrays["current"], arrays["spike"] = currents[start:], spikes[start:]
+            work = [
+                [count, last - first, *_pointers(arrays, first, n)]
+                for first, last in itertools.pairwise(firsts)
+                if last > first
+            ]
+            others = [pool.submit(loop.call, *arguments) for arguments in work[1:] if pool]
+            loop.call(*work[0])
+            for other in others:
+                other.result()
+            if recorder is not None:
+                recorder.take(_state(state, arrays))
+    return _state(state, arrays), spikes, lfsr_state
+
+
+def _limits(currents: npt.NDArray[np.signedinteger]) -> tuple[int, int]:
+    """What the currents may be: all of a narrow type, of a wide one what is there."""
+    if currents.itemsize <= 2:
+        return signed_range(8 * currents.itemsize)
+    if not currents.size:
+        return -1, 0
+    return signed_range(signed_bits(int(currents.min()), int(currents.max())))
+
+
+def _pointers(arrays: dict[str, npt.NDArray[Any]], first: int, n: int) -> list[int | None]:
+    """The arguments of a compiled step that begins at the neuron ``first`` of ``n``."""
+    passed: list[int | None] = []
+    for name in ARGUMENTS:
+        array = arrays.get(name)
+        passed.append(None if array is None else array.ctypes.data + first * array.itemsize)
+        if name in STEPPED:
+            passed.append(n)
+    return passed
+
+
+def _state(before: NeuronState, arrays: dict[str, npt.NDArray[Any]]) -> NeuronState:
+    return NeuronState(
+        **{
+            name: arrays[name].astype(np.int64) if name in arrays else getattr(before, name)
+            for name in NeuronState._fields
+        }
+    )

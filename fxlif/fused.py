@@ -1,0 +1,407 @@
+"""A network's steps in compiled code, on the state of :class:`fxlif.network.Network`.
+
+One compiled function carries out many steps of a whole network (:mod:`fxlif.loops`): it calls the
+compiled step of each population (:mod:`fxlif.kernels`), lists who spikes, and adds up the rows of
+their synapses. With several threads each owns a range of the neurons of every population and all
+that arrives there, so that nothing is added by two; they meet once per level of the order of
+populations.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import loops
+from .core import COUNTER_BITS
+from .kernels import ARGUMENTS, element, state_type, step_loop
+from .lfsr import columns, jump
+from .loops import (
+    ADDRESS,
+    DEPTH,
+    DRIVE_ROWS,
+    EVENTS,
+    FIRST_LINK,
+    GIVEN,
+    KIND,
+    LAST_LINK,
+    LEVEL_ENDS,
+    LFSR_MASK,
+    LIMIT,
+    LINK_COLUMNS,
+    NONE,
+    OUT,
+    PART_COLUMNS,
+    PENDING,
+    PERIOD,
+    PHASES,
+    POINTERS,
+    POISSON,
+    POPULATION,
+    RANDOM,
+    REGULAR,
+    SIZE,
+    SIZES,
+    SPIKES,
+    SUMS,
+)
+from .network_params import EventSource, PoissonSource, RegularSource
+from .neuron import NeuronState
+from .quantise import signed_bits, signed_range
+from .sources import limit, phases, step_key
+
+if TYPE_CHECKING:
+    from .network import Drive, Network
+    from .recording import Recording
+    from .vector import Loop
+
+Ints = npt.NDArray[np.int64]
+
+
+def _offsets(lengths: list[int]) -> list[int]:
+    """Where each of some stretches begins in the array that holds them all, and where it ends."""
+    ends: list[int] = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).tolist()
+    return ends
+
+
+class Plan:
+    """What stays the same from run to run of one network on so many threads."""
+
+    def __init__(self, network: Network, threads: int) -> None:
+        self.threads = threads
+        graph = network.graph
+        levels = {source.name: 0 for source in graph.sources}
+        for name in graph.order:
+            before = [
+                levels[link.projection.source]
+                for link in network.links
+                if link.projection.target == name
+                and link.synapses.min_delay == 0
+                and link.synapses.count
+            ]
+            levels[name] = max(before, default=-1) + 1
+        everything = {part.name: part for part in (*graph.sources, *graph.populations)}
+        self.names = sorted(everything, key=lambda name: levels[name])
+        self.places = {name: p for p, name in enumerate(self.names)}
+        self.parts = np.zeros((len(self.names), PART_COLUMNS), np.int64)
+        sizes = [everything[name].n for name in self.names]
+        self.spikes_at = _offsets(sizes)
+        #: The first neuron of each thread: multiples of 64, so that no cache line has two owners.
+        shares = [[min(n, -(-n * k // threads // 64) * 64) for n in sizes] for k in range(threads)]
+        self.ranges = np.array([*shares, sizes], dtype=np.int64)
+        for p, name in enumerate(self.names):
+            last = p + 1 == len(self.names) or levels[self.names[p + 1]] > levels[name]
+            self.parts[p, [SIZE, SPIKES, LEVEL_ENDS]] = sizes[p], self.spikes_at[p], last
+        self._join(network)
+
+    def _join(self, network: Network) -> None:
+        """The tables of all synapses, one after the other."""
+        order = sorted(
+            range(len(network.links)),
+            key=lambda k: self.places[network.links[k].projection.source],
+        )
+        self.order = order
+        links = [network.links[k] for k in order]
+        self.links = np.zeros((len(links), LINK_COLUMNS), np.int64)
+        for p, name in enumerate(self.names):
+            found = [k for k, link in enumerate(links) if link.projection.source == name]
+            self.parts[p, [FIRST_LINK, LAST_LINK]] = (found[0], found[-1] + 1) if found else (0, 0)
+        full = [
+            link.bits is None
+            and link.synapses.count == link.synapses.n_pre * link.synapses.n_post
+            and isinstance(link.synapses.delays, int)
+            for link in links
+        ]
+        single = [isinstance(link.synapses.weights, int) and not f
+                  for link, f in zip(links, full, strict=True)]  # fmt: skip
+        rows = [link.synapses.n_pre for link in links]
+        cuts_at = _offsets([(self.threads + 1) * n for n in rows])
+        targets_at = _offsets(
+            [0 if f else link.synapses.count for link, f in zip(links, full, strict=True)]
+        )
+        weights_at = _offsets(
+            [0 if s else link.synapses.count for link, s in zip(links, single, strict=True)]
+        )
+        highest = max(
+            (s.n_post * (1 if isinstance(s.delays, int) else s.max_delay + 1)
+             for s in (link.synapses for link in links)), default=0,
+        )  # fmt: skip
+        self.targets = np.empty(targets_at[-1], np.uint16 if highest <= 1 << 16 else np.int32)
+        self.weights = np.empty(weights_at[-1], np.int16)
+        self.cuts = np.empty(cuts_at[-1], np.int64)
+        sums_at = _offsets(
+            [0 if link.bits is None else link.depth * link.synapses.n_post for link in links]
+        )
+        self.sums_length = sums_at[-1]
+        for k, link in enumerate(links):
+            synapses, target = link.synapses, self.places[link.projection.target]
+            coded = not isinstance(synapses.delays, int)
+            low, high = (0, 0) if link.bits is None else signed_range(link.bits)
+            self.links[k] = (
+                target, cuts_at[k], targets_at[k], NONE if single[k] else weights_at[k],
+                synapses.weights if single[k] else 0, link.projection.weight_shift,
+                NONE if coded else synapses.delays,
+                NONE if link.bits is None else sums_at[k], link.depth, low, high,
+                rows[k], full[k],
+            )  # fmt: skip
+            cuts = self.cuts[cuts_at[k] : cuts_at[k + 1]].reshape(self.threads + 1, rows[k])
+            cuts[0], cuts[-1] = synapses.indptr[:-1], synapses.indptr[1:]
+            if self.threads > 1:
+                bounds = self.ranges[1:-1, target]
+                loops.row_cuts(synapses.indptr, synapses.targets, bounds, cuts[1:-1])
+            if not single[k]:
+                self.weights[weights_at[k] : weights_at[k + 1]] = synapses.weights
+            if not full[k]:
+                codes: Any = self.targets[targets_at[k] : targets_at[k + 1]]
+                codes[:] = synapses.targets
+                if coded:
+                    codes += np.asarray(synapses.delays).astype(codes.dtype) * codes.dtype.type(
+                        synapses.n_post
+                    )
+
+
+class Fused:
+    """The engine of one run: the network's state in narrow arrays, until it is closed."""
+
+    def __init__(self, network: Network, plan: Plan, drive: Drive, chunk: int) -> None:
+        self._network, self._plan, self._drive = network, plan, drive
+        self._parts = plan.parts.copy()
+        self._chunk = chunk
+        state = network._state
+        self._populations = {p.name: p for p in network.graph.populations}
+        self._given = [s.name for s in network.graph.sources if isinstance(s, EventSource)]
+        self._rows = {  # external currents that change from step to step
+            name: array for name, array in drive.currents.items() if len(array) > 1
+        }
+        # What the compiled code reads or calls by address must live as long as it does.
+        self._loops: list[Loop] = []
+        self._held: dict[tuple[str, str], npt.NDArray[Any]] = {}
+        self._spikes = np.zeros(plan.spikes_at[-1], np.uint8)
+        self._lists = np.zeros(2 * plan.spikes_at[-1], np.int32)
+        self._random = np.zeros(plan.spikes_at[-1], np.int64)
+        self._registers = np.zeros((plan.threads, len(plan.names)), np.int64)
+        self._skips = np.zeros((plan.threads, len(plan.names), 32), np.int64)
+        self._limits = {name: self._limit(name) for name in self._populations}
+        ends = [end for limits in self._limits.values() for end in limits]
+        self._pending_at = _offsets([state.pending[name].size for name in self._populations])
+        narrow = signed_bits(min(ends, default=0), max(ends, default=0)) <= 32
+        self._pending = np.concatenate(
+            [state.pending[name].ravel() for name in self._populations]
+        ).astype(np.int32 if narrow else np.int64)
+        self._sums = np.zeros(plan.sums_length, np.int64)
+        for k, original in enumerate(plan.order):
+            if original in state.sums:
+                sums = state.sums[original].ravel()
+                at = plan.links[k, SUMS]
+                self._sums[at : at + len(sums)] = sums
+        for place, name in enumerate(self._populations):
+            self._prepare(name, self._pending_at[place])
+        phases_of: list[Ints] = []
+        for source in network.graph.sources:
+            part = self._parts[plan.places[source.name]]
+            if isinstance(source, PoissonSource):
+                part[[KIND, LIMIT]] = POISSON, limit(source)
+            elif isinstance(source, RegularSource):
+                part[[KIND, PERIOD, PHASES]] = (
+                    REGULAR,
+                    source.interval,
+                    sum(len(known) for known in phases_of),
+                )
+                phases_of.append(phases(source))
+            else:
+                part[[KIND, EVENTS]] = GIVEN, self._given.index(source.name)
+        self._phases = np.concatenate([*phases_of, np.zeros(0, np.int64)])
+        self._counter = np.zeros(16, np.int64)
+        self._saturated = np.zeros((plan.threads, len(plan.links)), np.int64)
+        self._out = np.zeros(0, np.int32)
+        self._pool = ThreadPoolExecutor(plan.threads - 1) if plan.threads > 1 else None
+
+    def _limit(self, name: str) -> tuple[int, int]:
+        """Lowest and highest of what arrives at a population in one step, but for a constant."""
+        low, high = self._network.synaptic_ranges[name]
+        rows = self._rows.get(name)
+        if rows is not None and rows.size:
+            low, high = low + min(int(rows.min()), 0), high + max(int(rows.max()), 0)
+        return signed_range(signed_bits(low, high))
+
+    def _hold(self, name: str, argument: str, values: npt.NDArray[Any]) -> None:
+        values = np.ascontiguousarray(values)
+        self._held[name, argument] = values
+        column = ARGUMENTS.index(argument)
+        part = self._parts[self._plan.places[name]]
+        part[[POINTERS + column, SIZES + column]] = values.ctypes.data, values.itemsize
+
+    def _prepare(self, name: str, pending_at: int) -> None:
+        """The compiled step of a population, and the arrays that it works on."""
+        network, plan, state = self._network, self._plan, self._network._state
+        population = self._populations[name]
+        neuron, place = population.neuron, plan.places[name]
+        part = self._parts[place]
+        part[[KIND, PENDING, DEPTH, DRIVE_ROWS]] = (
+            POPULATION, pending_at, len(state.pending[name]), NONE,
+        )  # fmt: skip
+        for variable in neuron.state_widths:
+            values = getattr(state.neurons[name], variable)
+            self._hold(name, variable, values.astype(state_type(neuron, variable)))
+        thresholds = network.thresholds[name]
+        ends = int(thresholds.min()), int(thresholds.max())
+        self._hold(name, "v_threshold", thresholds.astype(element(*ends)))
+        constant = self._drive.currents.get(name, np.zeros((1, population.n), np.int64))
+        drives = (0, 0)
+        if name not in self._rows:
+            low, high = int(constant.min()), int(constant.max())
+            drives = (0, 0) if low == high == 0 else signed_range(signed_bits(low, high))
+            self._hold(name, "drive", constant[0].astype(element(*drives)))
+        at = plan.spikes_at[place]
+        self._hold(name, "spike", self._spikes[at : at + population.n])
+        self._hold(name, "current", self._pending)
+        if neuron.random_bits:
+            self._hold(name, "random", self._random[at : at + population.n])
+            part[[LFSR_MASK, RANDOM]] = neuron.lfsr.mask, at
+            for thread in range(plan.threads):
+                first, last = plan.ranges[thread : thread + 2, place].tolist()
+                self._registers[thread, place] = jump(neuron.lfsr, state.lfsr[name], first)
+                skip = columns(neuron.lfsr, population.n - (last - first))
+                self._skips[thread, place, : len(skip)] = skip
+        loop = step_loop(neuron, ends, self._pending.dtype, self._limits[name], drives, clear=True)
+        self._loops.append(loop)
+        part[ADDRESS] = loop.address
+
+    def advance(self, start: int, steps: int, recording: Recording) -> None:
+        """Steps ``start`` to ``start + steps`` of the run."""
+        plan, parts = self._plan, self._parts
+        now = self._network.step_count
+        events, event_ends = self._events(start, steps)
+        self._make_room(recording.wanted_spikes, steps, event_ends)
+        watches, watched, seen = self._watches(recording, steps)
+        keys = np.zeros((len(plan.names), steps), np.uint64)
+        for source in self._network.graph.sources:
+            if isinstance(source, PoissonSource):
+                keys[plan.places[source.name]] = [
+                    step_key(source.seed, now + step) for step in range(steps)
+                ]
+        drives_at, drives = 0, []
+        for name, rows in self._rows.items():
+            parts[plan.places[name], DRIVE_ROWS] = drives_at
+            drives.append(rows[start : start + steps].astype(np.int64).ravel())
+            drives_at += len(drives[-1])
+        lengths = np.zeros(len(plan.names), np.int64)
+        counts = np.zeros((2, plan.threads, len(plan.names)), np.int64)
+        arguments = (
+            self._counter.ctypes.data, now, steps,
+            parts, plan.ranges, plan.links, plan.cuts, plan.targets, plan.weights,
+            self._pending, self._sums, self._saturated, self._spikes, self._lists, counts,
+            keys, self._phases, self._random, self._registers, self._skips,
+            events, event_ends, np.concatenate([*drives, np.zeros(0, np.int64)]),
+            self._out, lengths, watches, watched, seen,
+        )  # fmt: skip
+        self._run(arguments)
+        self._network._state.step += steps
+        for name in recording.wanted_spikes:
+            place = plan.places[name]
+            at = parts[place, OUT]
+            recording.add_spikes(name, self._out[at : at + lengths[place]])
+        for w, (population, variable, neurons) in enumerate(recording.wanted_states):
+            at, size = watches[w, 5], steps * len(neurons)
+            rows = seen[at : at + size].reshape(steps, len(neurons))
+            recording.add_states(population, variable, rows)
+
+    def _run(self, arguments: tuple[Any, ...]) -> None:
+        if self._pool is None:
+            loops.run_steps(0, *arguments)
+            return
+        # Compiled, or loaded, once, before the threads wait for each other.
+        if not getattr(loops.run_steps, "signatures", ()):
+            no_steps = list(arguments)
+            no_steps[2] = 0
+            loops.run_steps(0, *no_steps)
+        others = [
+            self._pool.submit(loops.run_steps, thread, *arguments)
+            for thread in range(1, self._plan.threads)
+        ]
+        try:
+            loops.run_steps(0, *arguments)
+        finally:
+            for other in others:
+                other.result()
+
+    def _events(self, start: int, steps: int) -> tuple[npt.NDArray[np.int32], Ints]:
+        """The given events of a chunk, and where each step of each source begins and ends."""
+        ends = np.zeros((len(self._given), steps + 1), np.int64)
+        taken: list[Ints] = []
+        for k, name in enumerate(self._given):
+            mine = self._drive.events.get(name, [])[start : start + steps]
+            before = sum(map(len, taken))
+            ends[k, : len(mine) + 1] = before + np.concatenate(
+                [[0], np.cumsum([len(step) for step in mine], dtype=np.int64)]
+            )
+            ends[k, len(mine) + 1 :] = ends[k, len(mine)]
+            taken += mine
+        return np.concatenate([*taken, np.zeros(0, np.int64)]).astype(np.int32), ends
+
+    def _make_room(self, names: tuple[str, ...], steps: int, event_ends: Ints) -> None:
+        """Room for all spikes that could come; memory that is not written is not used."""
+        self._parts[:, OUT] = NONE
+        at = 0
+        for name in names:
+            part = self._parts[self._plan.places[name]]
+            part[OUT] = at
+            if part[KIND] == GIVEN:
+                at += int(event_ends[part[EVENTS], -1] - event_ends[part[EVENTS], 0]) + steps
+            else:
+                at += steps * (int(part[SIZE]) + 1)
+        if len(self._out) < at:
+            self._out = np.empty(at, np.int32)
+
+    def _watches(self, recording: Recording, steps: int) -> tuple[Ints, Ints, Ints]:
+        """The watched variables: part, address, size of an element, stretch of ``watched``,
+        where their rows begin, and how long one is; the watched neurons with their columns."""
+        table = np.zeros((len(recording.wanted_states), 7), np.int64)
+        watched: list[Ints] = [np.zeros((0, 2), np.int64)]
+        row_at = 0
+        for w, (population, variable, neurons) in enumerate(recording.wanted_states):
+            begin = sum(map(len, watched))
+            held = self._held.get((population, variable))
+            if held is None:  # a variable that these neurons do not have stays 0
+                table[w] = NONE, 0, 0, begin, begin, row_at, len(neurons)
+            else:
+                table[w] = (
+                    self._plan.places[population], held.ctypes.data, held.itemsize,
+                    begin, begin + len(neurons), row_at, len(neurons),
+                )  # fmt: skip
+                columns_ = np.arange(len(neurons))
+                watched.append(np.stack([neurons, columns_], axis=1).astype(np.int64))
+            row_at += steps * len(neurons)
+        return table, np.concatenate(watched), np.zeros(row_at, np.int64)
+
+    def close(self) -> None:
+        """Bring the network's state up to date."""
+        if self._pool is not None:
+            self._pool.shutdown()
+        plan, state = self._plan, self._network._state
+        for place, (name, population) in enumerate(self._populations.items()):
+            old = state.neurons[name]
+            state.neurons[name] = NeuronState(
+                **{
+                    variable: self._held[name, variable].astype(np.int64)
+                    if (name, variable) in self._held
+                    else getattr(old, variable)
+                    for variable in NeuronState._fields
+                }
+            )
+            at = self._pending_at[place]
+            shape = state.pending[name].shape
+            size = state.pending[name].size
+            state.pending[name] = self._pending[at : at + size].astype(np.int64).reshape(shape)
+            if population.neuron.random_bits:
+                state.lfsr[name] = int(self._registers[0, plan.places[name]])
+        for k, original in enumerate(plan.order):
+            if original in state.sums:
+                at = plan.links[k, SUMS]
+                sums = state.sums[original]
+                sums[:] = self._sums[at : at + sums.size].reshape(sums.shape)
+            clipped = int(self._saturated[:, k].sum())
+            state.saturated[original] = (state.saturated[original] + clipped) % (1 << COUNTER_BITS)

@@ -1,0 +1,385 @@
+"""The loops of :mod:`fxlif.fused`, compiled by numba: who spikes, and what arrives where.
+
+numba keeps what it compiled next to this file, or in the user's cache folder, and compiles again
+when this file changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+
+from .events import TICK
+from .kernels import ARGUMENTS, STEPPED
+from .sources import GAMMA, MIX_1, MIX_2
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+if TYPE_CHECKING:
+
+    def _compiled(function: F) -> F: ...
+
+    _inner = _compiled
+    intrinsic: Any
+    cgutils: Any
+else:
+    from numba.core import cgutils
+    from numba.extending import intrinsic
+
+    _compiled = njit(nogil=True, cache=True)
+    # For other compiled functions only: without the wrappers for Python and C.
+    _inner = njit(nogil=True, cache=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+
+# --- what numba has no words for ----------------------------------------------------------------
+
+
+@intrinsic
+def _call_step(typingctx, part, first, count, current):  # type: ignore[no-untyped-def]
+    """One step of ``count`` neurons from ``first`` on of the population whose row of the table of
+    parts is at the address ``part``; their input begins at the element ``current``."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        word = ir.IntType(64)
+
+        def column(index: int) -> Any:
+            place = builder.add(args[0], ir.Constant(word, 8 * index))
+            return builder.load(builder.inttoptr(place, word.as_pointer()))
+
+        passed = [ir.Constant(word, 1), args[2]]
+        for k, name in enumerate(ARGUMENTS):
+            offset = builder.mul(args[3 if name == "current" else 1], column(SIZES + k))
+            passed.append(builder.add(column(POINTERS + k), offset))
+            if name in STEPPED:
+                passed.append(ir.Constant(word, 0))
+        kind = ir.FunctionType(ir.VoidType(), [word] * len(passed))
+        builder.call(builder.inttoptr(column(ADDRESS), kind.as_pointer()), passed)
+        return context.get_dummy_value()
+
+    return types.void(part, first, count, current), codegen
+
+
+@intrinsic
+def _load(typingctx, address, size):  # type: ignore[no-untyped-def]
+    """The signed integer of 2, 4 or 8 bytes at ``address``."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        word = ir.IntType(64)
+        result = cgutils.alloca_once_value(builder, ir.Constant(word, 0))
+        for size in (2, 4, 8):
+            kind = ir.IntType(8 * size)
+            with builder.if_then(builder.icmp_signed("==", args[1], ir.Constant(word, size))):
+                found = builder.load(builder.inttoptr(args[0], kind.as_pointer()))
+                builder.store(builder.sext(found, word) if size < 8 else found, result)
+        return builder.load(result)
+
+    return types.int64(address, size), codegen
+
+
+@intrinsic
+def _count_up(typingctx, address):  # type: ignore[no-untyped-def]
+    """Add 1 to the int64 at ``address``, seen by all threads in one order: its old value."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        word = ir.IntType(64)
+        place = builder.inttoptr(args[0], word.as_pointer())
+        return builder.atomic_rmw("add", place, ir.Constant(word, 1), "seq_cst")
+
+    return types.int64(address), codegen
+
+
+@intrinsic
+def _look(typingctx, address):  # type: ignore[no-untyped-def]
+    """The int64 at ``address`` as other threads have left it."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        word = ir.IntType(64)
+        place = builder.inttoptr(args[0], word.as_pointer())
+        return builder.load_atomic(place, "seq_cst", 8)
+
+    return types.int64(address), codegen
+
+
+@intrinsic
+def _give_way(typingctx):  # type: ignore[no-untyped-def]
+    """Let another thread have the processor."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        kind = ir.FunctionType(ir.IntType(32), [])
+        builder.call(cgutils.get_or_insert_function(builder.module, kind, "sched_yield"), [])
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
+@_inner
+def _meet(counter: int, threads: int) -> None:
+    """Wait until every thread is here; ``counter`` is the address of how many came so far."""
+    if threads == 1:
+        return
+    others = (_count_up(counter) // threads + 1) * threads
+    looks = 0
+    while _look(counter) < others:
+        looks += 1
+        if looks > 2000:
+            _give_way()
+
+
+# --- who spikes ---------------------------------------------------------------------------------
+
+# Columns of a part, which is a source or a population.
+KIND, SIZE, ADDRESS, POINTERS, SIZES, PENDING, DEPTH = 0, 1, 2, 3, 12, 21, 22
+SPIKES, FIRST_LINK, LAST_LINK, LEVEL_ENDS, OUT, PERIOD, SEED, LIMIT, PHASES, EVENTS = (
+    23, 24, 25, 26, 27, 28, 29, 30, 31, 32,
+)  # fmt: skip
+LFSR_MASK, RANDOM, DRIVE_ROWS = 33, 34, 35
+PART_COLUMNS = 36
+POPULATION, POISSON, REGULAR, GIVEN = 0, 1, 2, 3
+NONE = -1
+
+# Columns of a link, which is a projection.
+TARGET, CUTS, TARGETS, WEIGHTS, WEIGHT, SHIFT, DELAY = 0, 1, 2, 3, 4, 5, 6
+SUMS, SUMS_DEPTH, LOW, HIGH, ROWS, FULL = 7, 8, 9, 10, 11, 12
+LINK_COLUMNS = 13
+
+
+@_inner
+def _mix(x: Any) -> Any:
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(MIX_1)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(MIX_2)
+    return x ^ (x >> np.uint64(31))
+
+
+@_inner
+def _poisson(key: int, limit: int, first: int, last: int, spikes: Any) -> None:
+    """The bytes of the sources that spike, as :func:`fxlif.sources.poisson` says."""
+    gamma = np.uint64(GAMMA)
+    start, below = np.uint64(key), np.uint64(limit)
+    for k in range(first, last):
+        word = _mix(np.uint64(k + 1) * gamma + start)
+        spikes[k] = (word >> np.uint64(32)) < below
+
+
+@_inner
+def _draw(state: int, mask: int, skip: Any, numbers: Any) -> int:
+    """Fill ``numbers`` with draws of the register, then jump by the columns ``skip``."""
+    for k in range(len(numbers)):
+        numbers[k] = state
+        state = (state >> 1) ^ (mask if state & 1 else 0)
+    jumped = 0
+    for bit in range(len(skip)):
+        if (state >> bit) & 1:
+            jumped ^= skip[bit]
+    return jumped
+
+
+@_inner
+def _list_spikes(spikes: Any, first: int, last: int, found: Any) -> int:
+    """Write the indices of set bytes ``first``..``last`` to ``found``, from there: how many."""
+    count = first
+    k = first
+    while k < last and k % 8:
+        found[count] = k
+        count += spikes[k]
+        k += 1
+    while k + 8 <= last:
+        # Most neurons do not spike: eight at a look.
+        if _load(spikes.ctypes.data + k, 8):
+            for place in range(k, k + 8):
+                found[count] = place
+                count += spikes[place]
+        k += 8
+    while k < last:
+        found[count] = k
+        count += spikes[k]
+        k += 1
+    return count - first
+
+
+# --- what arrives -------------------------------------------------------------------------------
+
+
+@_inner
+def _add_rows(
+    thread: int, link: Any, now: int, n: int, depth: int, base: int, first: int, last: int,
+    spikes: Any, cuts: Any, targets: Any, weights: Any, pending: Any,
+) -> None:  # fmt: skip
+    """Add the rows of all spikes to what is pending, within the neurons ``first``..``last``."""
+    rows, shift, weight = link[ROWS], link[SHIFT], link[WEIGHT] << link[SHIFT]
+    begin = cuts[link[CUTS] + thread * rows :]
+    end = begin[rows:]
+    codes = targets[link[TARGETS] :]
+    slot = np.uint64(base + (now + link[DELAY]) % depth * n)
+    if link[FULL]:
+        here = pending[base + (now + link[DELAY]) % depth * n :][first:last]
+        for spike in spikes:
+            row = weights[link[WEIGHTS] + spike * n :][first:last]
+            for k in range(len(here)):
+                here[k] += np.int64(row[k]) << shift
+    elif link[DELAY] != NONE and link[WEIGHTS] == NONE:
+        for spike in spikes:
+            for k in range(begin[spike], end[spike]):
+                pending[slot + np.uint64(codes[k])] += weight
+    elif link[DELAY] != NONE:
+        values = weights[link[WEIGHTS] :]
+        for spike in spikes:
+            for k in range(begin[spike], end[spike]):
+                pending[slot + np.uint64(codes[k])] += np.int64(values[k]) << shift
+    else:
+        # A code is delay * n + target; a place beyond the last row goes on in the first.
+        start, turn = now % depth * n, depth * n
+        values = weights[max(link[WEIGHTS], 0) :]
+        for spike in spikes:
+            for k in range(begin[spike], end[spike]):
+                place = start + np.int64(codes[k])
+                place -= turn if place >= turn else 0
+                value = weight if link[WEIGHTS] == NONE else np.int64(values[k]) << shift
+                pending[np.uint64(base + place)] += value
+
+
+@_inner
+def _accumulate_rows(
+    thread: int, link: Any, now: int, n: int,
+    spikes: Any, cuts: Any, targets: Any, weights: Any, sums: Any,
+) -> int:  # fmt: skip
+    """Add row after row, in arrival order, to sums that saturate: how many additions did."""
+    rows, depth, base = link[ROWS], link[SUMS_DEPTH], link[SUMS]
+    begin = cuts[link[CUTS] + thread * rows :]
+    end = begin[rows:]
+    coded = link[DELAY] == NONE
+    start = now % depth * n if coded else (now + link[DELAY]) % depth * n
+    turn = depth * n
+    clipped = 0
+    for spike in spikes:
+        for k in range(begin[spike], end[spike]):
+            place = start + np.int64(targets[link[TARGETS] + k])
+            place -= turn if place >= turn else 0
+            weight = link[WEIGHT] if link[WEIGHTS] == NONE else weights[link[WEIGHTS] + k]
+            total = sums[base + place] + weight
+            if total < link[LOW] or total > link[HIGH]:
+                clipped += 1
+                total = min(max(total, link[LOW]), link[HIGH])
+            sums[base + place] = total
+    return clipped
+
+
+@_compiled
+def row_cuts(indptr: Any, targets: Any, bounds: Any, cuts: Any) -> None:
+    """Where in each row the targets of each thread begin: ``cuts`` (threads + 1, rows)."""
+    for row in range(len(indptr) - 1):
+        for k in range(len(bounds)):
+            low, high = indptr[row], indptr[row + 1]
+            while low < high:
+                middle = (low + high) // 2
+                if targets[middle] < bounds[k]:
+                    low = middle + 1
+                else:
+                    high = middle
+            cuts[k, row] = low
+
+
+# --- the steps ----------------------------------------------------------------------------------
+
+
+@_compiled
+def run_steps(
+    thread: int, counter: int, now: int, steps: int,
+    parts: Any, ranges: Any, links: Any, cuts: Any, targets: Any, weights: Any,
+    pending: Any, sums: Any, saturated: Any, spikes: Any, lists: Any, counts: Any,
+    keys: Any, phases: Any, random: Any, registers: Any, skips: Any,
+    events: Any, event_ends: Any, drives: Any, out: Any, out_lengths: Any,
+    watches: Any, watched: Any, seen: Any,
+) -> None:  # fmt: skip
+    """Steps ``now`` to ``now + steps`` of one thread.
+
+    ``ranges`` (threads + 1, parts): the first neuron of each thread. The other arrays are made by
+    :class:`Plan` and :class:`Fused`.
+    """
+    threads = len(ranges) - 1
+    for step in range(now, now + steps):
+        side = step & 1
+        level = 0
+        for p in range(len(parts)):
+            part = parts[p]
+            first, last = ranges[thread, p], ranges[thread + 1, p]
+            n, at = part[SIZE], part[SPIKES]
+            own = spikes[at : at + n]
+            if part[KIND] == POPULATION:
+                slot = part[PENDING] + step % part[DEPTH] * n
+                current = pending[slot : slot + n]
+                for k in range(len(links)):
+                    link = links[k]
+                    if link[TARGET] == p and link[SUMS] != NONE:
+                        begin = link[SUMS] + step % link[SUMS_DEPTH] * n
+                        for i in range(first, last):
+                            current[i] += sums[begin + i] << link[SHIFT]
+                            sums[begin + i] = 0
+                if part[DRIVE_ROWS] != NONE:
+                    begin = part[DRIVE_ROWS] + (step - now) * n
+                    for i in range(first, last):
+                        current[i] += drives[begin + i]
+                if part[LFSR_MASK]:
+                    numbers = random[part[RANDOM] + first : part[RANDOM] + last]
+                    registers[thread, p] = _draw(
+                        registers[thread, p], part[LFSR_MASK], skips[thread, p], numbers
+                    )
+                _call_step(part.ctypes.data, first, last - first, slot + first)
+            elif part[KIND] == POISSON:
+                _poisson(keys[p, step - now], part[LIMIT], first, last, own)
+            elif part[KIND] == REGULAR:
+                phase = step % part[PERIOD]
+                for i in range(first, last):
+                    own[i] = phases[part[PHASES] + i] == phase
+            if part[KIND] != GIVEN:
+                found = lists[side * len(spikes) + at :][:n]
+                counts[side, thread, p] = _list_spikes(own, first, last, found)
+            for w in range(len(watches)):
+                if watches[w, 0] == p:
+                    address, size = watches[w, 1], watches[w, 2]
+                    for k in range(watches[w, 3], watches[w, 4]):
+                        neuron = watched[k, 0]
+                        if first <= neuron < last:
+                            place = (step - now) * watches[w, 6] + watched[k, 1]
+                            seen[watches[w, 5] + place] = _load(address + neuron * size, size)
+            if not part[LEVEL_ENDS]:
+                continue
+            _meet(counter, threads)
+            for q in range(level, p + 1):
+                source = parts[q]
+                senders = 1 if source[KIND] == GIVEN else threads
+                for sender in range(senders):
+                    if source[KIND] == GIVEN:
+                        ends = event_ends[source[EVENTS]]
+                        spiking = events[ends[step - now] : ends[step - now + 1]]
+                    else:
+                        begin = side * len(spikes) + source[SPIKES] + ranges[sender, q]
+                        spiking = lists[begin : begin + counts[side, sender, q]]
+                    if source[OUT] != NONE and q % threads == thread:
+                        # No slice assignment: its errors' texts compile for more than a second.
+                        begin = source[OUT] + out_lengths[q]
+                        for i in range(len(spiking)):
+                            out[begin + i] = spiking[i]
+                        out_lengths[q] += len(spiking)
+                    for k in range(source[FIRST_LINK], source[LAST_LINK]):
+                        link = links[k]
+                        target = parts[link[TARGET]]
+                        if link[SUMS] == NONE:
+                            _add_rows(
+                                thread, link, step, target[SIZE], target[DEPTH], target[PENDING],
+                                ranges[thread, link[TARGET]], ranges[thread + 1, link[TARGET]],
+                                spiking, cuts, targets, weights, pending,
+                            )  # fmt: skip
+                        else:
+                            saturated[thread, k] += _accumulate_rows(
+                                thread, link, step, target[SIZE],
+                                spiking, cuts, targets, weights, sums,
+                            )  # fmt: skip
+                if source[OUT] != NONE and q % threads == thread:
+                    out[source[OUT] + out_lengths[q]] = TICK
+                    out_lengths[q] += 1
+            level = p + 1

@@ -1,0 +1,130 @@
+"""fxlif by its public interface: ``LIFPopulation.run`` and ``Network.run``, recording spikes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from harness import Job, Ready, Run, fingerprint, serve, timed
+
+import fxlif
+from fxlif.params import Adaptation, ExponentialSynapse, ScaleLeak, ShiftLeak
+
+Array = np.ndarray[Any, Any]
+DECAY_BITS = 12
+
+
+def current_based(job: Job) -> fxlif.NeuronParams:
+    """Loihi's neuron: two multiplicative 12-bit decays toward zero, 24-bit state."""
+
+    def decay(amount: int) -> ScaleLeak:
+        factor = (1 << DECAY_BITS) - amount
+        return ScaleLeak(factor=factor, shift=DECAY_BITS, rounding="toward_zero")
+
+    return fxlif.NeuronParams(
+        leak=decay(job["decay_v"]),
+        synapse=ExponentialSynapse(leak=decay(job["decay_i"])),
+        v_threshold=job["threshold"],
+        threshold_bits=24,
+        state_bits=24,
+        current_bits=24,
+    )
+
+
+def population(job: Job) -> Ready:
+    """Workloads A and C."""
+    currents = np.load(job["input"])
+    neuron = (
+        current_based(job)
+        if job["workload"] == "C"
+        else fxlif.NeuronParams(v_threshold=job["threshold"])
+    )
+    neurons = fxlif.LIFPopulation(job["n"], neuron)
+
+    def run() -> Run:
+        neurons.reset()
+        seconds, spikes = timed(lambda: neurons.run(currents, threads=job["threads"]))
+
+        def outcome() -> dict[str, int]:
+            flat = np.flatnonzero(spikes)
+            return {"spikes": flat.size, "fingerprint": fingerprint(flat)}
+
+        return Run(seconds, outcome)
+
+    return Ready(run, "LIFPopulation.run")
+
+
+def sheet(job: Job) -> fxlif.NetworkParams:
+    """Workload D: a grid with a small kernel, neurons with adaptive thresholds."""
+    rows, columns = job["shape"]
+    neuron = fxlif.NeuronParams(
+        v_threshold=job["threshold"],
+        adaptation=Adaptation(increment=job["increment"], leak=ShiftLeak(shift=job["theta_shift"])),
+    )
+    return fxlif.NetworkParams(
+        population=(fxlif.Population(name="sheet", n=rows * columns, neuron=neuron),),
+        projection=(
+            fxlif.Projection(
+                source="sheet",
+                target="sheet",
+                synapses=fxlif.Grid(shape=(rows, columns), kernel=job["kernel"]),
+                delay=1,
+            ),
+        ),
+    )
+
+
+def balanced(job: Job, network: dict[str, Any]) -> fxlif.NetworkParams:
+    """Workload B: one population, its synapses as they were drawn for all contenders."""
+    from scipy.sparse import csr_array
+
+    parts = network["weights"], network["targets"], network["indptr"]
+    matrix = csr_array(parts, shape=(job["n"], job["n"]))
+    neuron = fxlif.NeuronParams(v_threshold=job["threshold"], weight_bits=16)
+    return fxlif.NetworkParams(
+        population=(fxlif.Population(name="all", n=job["n"], neuron=neuron),),
+        projection=(
+            fxlif.Projection(
+                source="all", target="all", synapses=fxlif.Sparse(matrix=matrix), delay=1
+            ),
+        ),
+    )
+
+
+def network(job: Job) -> Ready:
+    """Workloads B and D."""
+    arrays = dict(np.load(job["network"]))
+    params = sheet(job) if job["workload"] == "D" else balanced(job, arrays)
+    engine = job.get("form") or "auto"
+    emulator = fxlif.Network(params, engine=engine)
+    name = params.population[0].name
+    drive = arrays["drive"]
+
+    def run() -> Run:
+        emulator.reset()
+        seconds, recording = timed(
+            lambda: emulator.run(job["steps"], currents={name: drive}, threads=job["threads"])
+        )
+        return Run(seconds, lambda: outcome(recording.spikes(name)))
+
+    def outcome(stream: Array) -> dict[str, int]:
+        ticks = stream < 0
+        fired = stream[~ticks]
+        steps = np.cumsum(ticks)[~ticks]
+        # The numpy form of D is shorter than that of the kernels: they share the first steps.
+        early = steps < int(job.get("compare_steps") or job["steps"])
+        flat = (steps * params.population[0].n + fired)[early]
+        counts = {"spikes": fired.size, "fingerprint": fingerprint(flat)}
+        if "indptr" in arrays:
+            counts["events"] = int(np.diff(arrays["indptr"])[fired].sum())
+        return counts
+
+    return Ready(run, f"Network.run, engine {engine}")
+
+
+def prepare(job: Job) -> Ready:
+    return (population if job["workload"] in "AC" else network)(job)
+
+
+if __name__ == "__main__":
+    serve(prepare, "fxlif", "numpy", "numba", "scipy", "pydantic")

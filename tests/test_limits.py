@@ -1,0 +1,389 @@
+"""What the hardware refuses, by name; and populations that can be hardware."""
+
+import copy
+import json
+
+import numpy as np
+import pytest
+import test_cli
+from hypothesis import given, settings
+from strategies import networks
+
+from fxlif import FxlifError, Network, NeuronParams, events, load
+from fxlif.core_params import CoreParams
+from fxlif.events import TICK
+from fxlif.hdl import limits
+from fxlif.hdl.arithmetic import round_shift
+from fxlif.hdl.limits import chain_of, supported
+from fxlif.hdl.verilog import component_of, generate
+from fxlif.network_params import NetworkParams
+from fxlif.params import Adaptation, ExponentialSynapse, MultiShiftLeak, ScaleLeak, ShiftLeak
+from fxlif.sim import toolchain
+from fxlif.sim.verify import check, doubts, verify
+
+run = test_cli.run
+
+DESIGN = """
+name = "small"
+
+[[source]]
+kind = "events"
+name = "input"
+n = 5
+max_events_per_input = 2
+
+[[population]]
+name = "hidden"
+n = 7
+neuron = { v_threshold = 12, refractory = 1 }
+
+[[population]]
+name = "output"
+n = 3
+v_thresholds = [5, 6, 7]
+
+[[projection]]
+source = "input"
+target = "hidden"
+delay = 0
+weight_shift = 1
+synapses = { kind = "fixed_probability", probability = 0.7, weight = [-3, 9], seed = 3 }
+
+[[projection]]
+source = "hidden"
+target = "output"
+delay = 0
+synapses = { kind = "all_to_all", weight = 4 }
+"""
+RANDOM = ShiftLeak(shift=2, rounding="stochastic")
+ALLOWED = "allowed in hardware 'floor', 'toward_zero', 'away_from_zero', 'nearest_even'"
+
+
+@pytest.fixture
+def design(tmp_path):
+    path = tmp_path / "small.toml"
+    path.write_text(DESIGN)
+    return path
+
+
+def raw(network):
+    return network.model_dump(mode="json", exclude_none=True)
+
+
+def core(**neuron):
+    return CoreParams(n_inputs=1, n_neurons=1, weights=[[1]], neuron=NeuronParams(**neuron))
+
+
+def refusal(call, *args):
+    with pytest.raises(FxlifError) as caught:
+        call(*args)
+    return str(caught.value).splitlines()
+
+
+# --- populations as hardware --------------------------------------------------------------------
+
+
+def test_chain_of_populations(design):
+    network = load(design)
+    chain = chain_of(network)
+    assert chain.name == "small"
+    first, second = chain.core
+    assert (first.n_inputs, first.n_neurons, second.n_inputs, second.n_neurons) == (5, 7, 7, 3)
+    assert (first.weight_shift, second.weight_shift) == (1, 0)
+    assert (first.max_events_per_input, second.max_events_per_input) == (2, 1)
+    assert (first.lanes, second.lanes) == (1, 1)
+    assert (first.v_thresholds, second.v_thresholds) == (None, (5, 6, 7))
+    assert first.neuron == network.population[0].neuron
+    assert second.weights.tolist() == [[4] * 3] * 7
+    weights = Network(network).synapses(0).dense()
+    assert first.weights.tolist() == weights.tolist()
+    assert 0 < np.count_nonzero(weights) < 35
+
+
+def test_the_chain_is_the_network(design):
+    """Event by event, with addresses that are not there and promises that are broken."""
+    network = load(design)
+    rng = np.random.default_rng(3)
+    stream = rng.choice([TICK, 0, 1, 2, 3, 4, 5, 6, 7], 3000, p=[0.2, *[0.1] * 8])
+    found = Network(chain_of(network)).stream(stream)
+    assert found.tolist() == Network(network).stream(stream).tolist()
+    assert np.count_nonzero(found != TICK) > 20
+
+
+def test_populations_verify(design, tmp_path):
+    results, report = check(load(design), folder=tmp_path, cycles=2000)
+    assert doubts(results, report) == []
+    assert report.spikes > 20
+    verdict = verify(load(design), design, cycles=1000)
+    assert verdict.reasons == []
+
+
+def test_input_of_the_design_is_kept(design, tmp_path):
+    """Images, classified by the populations and by the hardware."""
+    rng = np.random.default_rng(1)
+    images = rng.integers(0, 17, (4, 5))
+    np.savez(tmp_path / "images.npz", images=images, labels=[0, 1, 2, 0])
+    content = '\n[input]\nkind = "images"\nfile = "images.npz"\nsteps = 6\nmaximum = 16\n'
+    design.write_text(DESIGN + content)
+    network = load(design)
+    assert chain_of(network).input == network.input
+    verdict = verify(network, design)
+    assert verdict.reasons == []
+    assert verdict.golden_accuracy == verdict.hardware_accuracy
+    assert verdict.report.resets == 4
+
+
+def test_cores_stay_as_they_are():
+    chain = NetworkParams.chain(core(), core(leak=ScaleLeak(factor=1, shift=2)))
+    assert chain_of(chain) is chain
+    assert supported(chain) is chain
+    single = core()
+    assert supported(single) is single
+    assert supported(single.neuron) is single.neuron
+
+
+@given(networks())
+@settings(max_examples=20)
+def test_any_chain_is_supported(network):
+    assert chain_of(network) is network
+
+
+# --- refusals -----------------------------------------------------------------------------------
+
+
+def changed(network, change):
+    content = copy.deepcopy(raw(network))
+    change(content)
+    return NetworkParams.model_validate(content)
+
+
+def poisson(content):
+    content["source"][0] = {"kind": "poisson", "name": "input", "n": 5, "probability": 0.1}
+
+
+def regular(content):
+    content["source"].append({"kind": "regular", "name": "clock", "n": 2, "interval": 3})
+
+
+def two_sources(content):
+    content["source"].append({"kind": "events", "name": "other", "n": 7})
+    content["projection"].append(joined("other", "hidden"))
+
+
+def no_source(content):
+    del content["source"][0], content["projection"][0]
+
+
+def joined(source, target, weight=1, **choices):
+    synapses = {"kind": "all_to_all", "weight": weight}
+    return {"source": source, "target": target, "synapses": synapses, "delay": 0, **choices}
+
+
+def recurrent(content):
+    content["projection"].append(joined("hidden", "hidden", delay=1))
+
+
+def feedback(content):
+    content["projection"].append(joined("output", "hidden", delay=2))
+
+
+def branching(content):
+    content["population"].append({"name": "aside", "n": 2})
+    content["projection"].append(joined("hidden", "aside"))
+
+
+def delays(content):
+    content["projection"][0]["delay"] = 3
+    content["projection"][1]["delay"] = [0, 4]
+
+
+def parallel(content):
+    content["projection"].append(joined("input", "hidden"))
+
+
+def alone(content):
+    content["population"].insert(0, {"name": "alone", "n": 2})
+
+
+def disorder(content):
+    content["population"].reverse()
+
+
+def random(content):
+    leak = RANDOM.model_dump(mode="json")
+    content["population"][1]["neuron"] |= {
+        "leak": leak,
+        "synapse": {"kind": "exponential", "leak": leak},
+        "adaptation": {"increment": 1, "leak": leak},
+    }
+
+
+def wide(content):
+    content["population"][0]["n"] = content["population"][1]["n"] = 1 << 14
+    del content["population"][1]["v_thresholds"]
+
+
+@pytest.mark.parametrize(
+    ("change", "lines"),
+    [
+        (poisson, ["source[0].kind: found 'poisson', allowed in hardware 'events'"]),
+        (regular, ["source[1].kind: found 'regular', allowed in hardware 'events'"]),
+        (
+            two_sources,
+            [
+                "source: found 2 event sources, allowed in hardware 1",
+                "population[0]: found 2 projections into hidden, allowed in hardware 1",
+            ],
+        ),
+        (
+            no_source,
+            [
+                "source: found 0 event sources, allowed in hardware 1",
+                "population[0]: found 0 projections into hidden, allowed in hardware 1",
+            ],
+        ),
+        (
+            recurrent,
+            ["projection[2].target: found its source, hidden, allowed in hardware another"],
+        ),
+        (
+            feedback,
+            [
+                "projection[2].delay: found 2, allowed in hardware 0",
+                "population[0]: found 2 projections into hidden, allowed in hardware 1",
+            ],
+        ),
+        (
+            branching,
+            ["population[0]: found 2 projections out of hidden, allowed in hardware 1"],
+        ),
+        (
+            delays,
+            [
+                "projection[0].delay: found 3, allowed in hardware 0",
+                "projection[1].delay: found 0..4, allowed in hardware 0",
+            ],
+        ),
+        (
+            parallel,
+            [
+                "source[0]: found 2 projections out of input, allowed in hardware 1",
+                "population[0]: found 2 projections into hidden, allowed in hardware 1",
+            ],
+        ),
+        (alone, ["population[0]: found 0 projections into alone, allowed in hardware 1"]),
+        (
+            disorder,
+            [
+                "population[1].name: found hidden after output, "
+                "allowed in hardware after its source, input",
+            ],
+        ),
+        (
+            random,
+            [
+                f"population[1].neuron.{key}.rounding: found 'stochastic', {ALLOWED}"
+                for key in ("leak", "synapse.leak", "adaptation.leak")
+            ],
+        ),
+        (
+            wide,
+            [
+                "projection[1]: found 16384 x 16384 neurons, "
+                f"allowed in hardware {1 << 24} weights, absent synapses included"
+            ],
+        ),
+    ],
+)
+def test_refused_populations(design, tmp_path, change, lines):
+    network = changed(load(design), change)
+    assert refusal(chain_of, network) == lines
+    assert refusal(supported, network) == lines
+    assert refusal(generate, network) == lines
+    assert refusal(component_of, network) == lines
+    folder = tmp_path / "out"
+    assert refusal(lambda: check(network, folder=folder)) == lines
+    assert refusal(lambda: verify(network, design, out=folder)) == lines
+    assert not folder.exists()
+
+
+def test_what_a_core_cannot_be(design, monkeypatch):
+    """An obstacle that only the making of the core finds."""
+
+    def refuse(**fields):
+        return CoreParams(**fields | {"lanes": 99})
+
+    monkeypatch.setattr(limits, "CoreParams", refuse)
+    assert refusal(chain_of, load(design)) == [
+        "projection[0]: as a core, lanes: found 99, allowed 1..7 (n_neurons)"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("choices", "keys"),
+    [
+        ({"leak": RANDOM}, ["leak"]),
+        ({"leak": MultiShiftLeak(shifts=(1, 2), rounding="stochastic")}, ["leak"]),
+        ({"leak": ScaleLeak(factor=1, shift=2, rounding="stochastic")}, ["leak"]),
+        ({"leak": ShiftLeak(shift=0, rounding="stochastic")}, ["leak"]),
+        ({"synapse": ExponentialSynapse(leak=RANDOM)}, ["synapse.leak"]),
+        (
+            {"leak": RANDOM, "adaptation": Adaptation(increment=1, leak=RANDOM)},
+            ["leak", "adaptation.leak"],
+        ),
+    ],
+)
+def test_stochastic_rounding_is_refused(choices, keys):
+    one = core(**choices)
+    for params, prefix in (
+        (one.neuron, ""),
+        (one, "neuron."),
+        (NetworkParams.chain(core(), one), "core[1].neuron."),
+    ):
+        lines = [f"{prefix}{key}.rounding: found 'stochastic', {ALLOWED}" for key in keys]
+        for call in (supported, generate, component_of, lambda p: check(p, folder=None)):
+            assert refusal(call, params) == lines
+
+
+def test_the_rule_itself_refuses():
+    """Whoever goes round the check gets no other rounding instead."""
+    assert refusal(round_shift, None, 0, "stochastic") == [
+        "rounding: found 'stochastic', allowed in hardware any other"
+    ]
+
+
+@pytest.mark.parametrize("command", ["verilog", "verify"])
+def test_command_line(run, design, tmp_path, command, monkeypatch):
+    monkeypatch.setattr(toolchain, "find", lambda name: None)
+    path = tmp_path / "refused.json"
+    content = raw(load(design))
+    delays(content)
+    random(content)
+    path.write_text(json.dumps(content))
+    before = test_cli.contents(tmp_path)
+    ran = run(command, str(path), "--out", str(tmp_path / "out"))
+    assert ran.code == 2
+    assert ran.out == ""
+    assert ran.err.splitlines() == [
+        "fxlif: projection[0].delay: found 3, allowed in hardware 0",
+        "fxlif: projection[1].delay: found 0..4, allowed in hardware 0",
+        *(
+            f"fxlif: population[1].neuron.{key}.rounding: found 'stochastic', {ALLOWED}"
+            for key in ("leak", "synapse.leak", "adaptation.leak")
+        ),
+    ]
+    assert test_cli.contents(tmp_path) == before
+
+
+def test_run_on_populations(run, design, tmp_path):
+    events.write(tmp_path / "in.txt", [0, 1, 2, 3, 4, 7, TICK, 0, 1, 1, TICK, TICK])
+    ran = run("run", design, "--input", "in.txt", "-o", "out.txt")
+    assert ran.code == 0
+    assert "3 steps, 9 spikes in, 1 dropped," in ran.out
+    expected = Network(load(design)).stream(events.read(tmp_path / "in.txt"))
+    assert events.read(tmp_path / "out.txt").tolist() == expected.tolist()
+    content = raw(load(design))
+    poisson(content)
+    (tmp_path / "noise.json").write_text(json.dumps(content))
+    ran = run("run", "noise.json", "--input", "in.txt", "-o", "out.txt")
+    assert ran.refusal == "noise.json: source: found 0 event sources, allowed with run 1"
