@@ -13,11 +13,11 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from .connect import Synapses as Synapses
-    from .core import Core as Core
     from .core_params import CoreParams as CoreParams
     from .design import load as load
     from .design import save as save
     from .errors import FxlifError as FxlifError
+    from .network import Core as Core
     from .network import Network as Network
     from .network_params import AllToAll as AllToAll
     from .network_params import Dense as Dense
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 # Imported at first use: the command line answers --help without numpy and pydantic.
 _HOMES = {
     "AllToAll": "network_params",
-    "Core": "core",
+    "Core": "network",
     "CoreParams": "core_params",
     "Dense": "network_params",
     "EventSource": "network_params",

@@ -1,6 +1,7 @@
-"""The golden core: events in, events out, with no notion of a clock.
+"""How a core is laid out in time: its latencies and the words of its memories.
 
-Its cycle-accurate twin, which also says *when*, is :mod:`fxlif.cycles`.
+What it computes is said by :class:`fxlif.network.Core`, with no notion of a clock; what it shows in
+each cycle by :mod:`fxlif.cycles`.
 """
 
 from __future__ import annotations
@@ -8,9 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from . import arithmetic
 from .core_params import CoreParams
-from .neuron import NeuronState, initial_state, step
 
 #: Counters of dropped events and saturated additions have this width and wrap around.
 COUNTER_BITS = 32
@@ -58,51 +57,3 @@ def padded_thresholds(core: CoreParams) -> npt.NDArray[np.int64]:
 def padded_weights(core: CoreParams) -> npt.NDArray[np.int64]:
     """The weights of all lanes of all words; a filler's are 0. Shape (n_inputs, padded)."""
     return np.pad(core.weights, ((0, 0), (0, padded(core) - core.n_neurons)))
-
-
-class Core:
-    """The golden core: takes the events of a step, gives the neurons that spike.
-
-    ``dropped`` counts events with an address outside the inputs, ``saturated`` the additions to
-    an accumulator that did not fit (both modulo 2**32, as in hardware).
-    """
-
-    def __init__(self, params: CoreParams) -> None:
-        self.params = params
-        self._thresholds = np.array(params.thresholds, dtype=np.int64)
-        # Worked out from all weights: once, not once an event.
-        self._accumulator_bits = params.accumulator_bits
-        self.reset()
-
-    def reset(self) -> None:
-        """Back to the initial state; the counters to 0."""
-        self.state: NeuronState = initial_state(self.params.neuron, self.params.n_neurons)
-        self.dropped = 0
-        self.saturated = 0
-
-    def _total(self, addresses: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """The accumulators at the end of a step, by one event after the other where it matters."""
-        params = self.params
-        counts = np.bincount(addresses, minlength=params.n_inputs)
-        if counts.max(initial=0) <= params.max_events_per_input:
-            return np.asarray(counts @ params.weights, dtype=np.int64)
-        total = np.zeros(params.n_neurons, dtype=np.int64)
-        for address in addresses:
-            total, clipped = arithmetic.accumulate(
-                total, params.weights[address], self._accumulator_bits
-            )
-            self.saturated += int(clipped.sum())
-        return total
-
-    def step(self, addresses: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """One step: input addresses in arrival order, (events,) int64, give the neurons that
-        spike in ascending order, (spikes,) int64."""
-        params = self.params
-        known = addresses[addresses < params.n_inputs]
-        self.dropped = (self.dropped + len(addresses) - len(known)) % (1 << COUNTER_BITS)
-        current = arithmetic.synaptic_current(
-            self._total(known), params.weight_shift, params.neuron.bias
-        )
-        self.saturated %= 1 << COUNTER_BITS
-        self.state, fire = step(params.neuron, self.state, current, self._thresholds)
-        return np.flatnonzero(fire)

@@ -9,6 +9,7 @@ populations.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,6 @@ from .kernels import ARGUMENTS, element, state_type, step_loop
 from .lfsr import columns, jump
 from .loops import (
     ADDRESS,
-    DEPTH,
     DRIVE_ROWS,
     EVENTS,
     FIRST_LINK,
@@ -47,6 +47,7 @@ from .loops import (
     SIZES,
     SPIKES,
     SUMS,
+    WATCH_COLUMNS,
 )
 from .network_params import EventSource, PoissonSource, RegularSource
 from .neuron import NeuronState
@@ -54,7 +55,8 @@ from .quantise import signed_bits, signed_range
 from .sources import limit, phases, step_key
 
 if TYPE_CHECKING:
-    from .network import Drive, Network
+    from .connect import Synapses
+    from .network import Drive, Link, Network
     from .recording import Recording
     from .vector import Loop
 
@@ -95,72 +97,149 @@ class Plan:
         for p, name in enumerate(self.names):
             last = p + 1 == len(self.names) or levels[self.names[p + 1]] > levels[name]
             self.parts[p, [SIZE, SPIKES, LEVEL_ENDS]] = sizes[p], self.spikes_at[p], last
-        self._join(network)
+        #: All populations stand side by side in each row of what is pending.
+        widths = [p.n for p in graph.populations]
+        self.pending_at = dict(
+            zip([p.name for p in graph.populations], _offsets(widths), strict=False)
+        )
+        self.width = sum(widths)
+        self.depth = max([1, *(link.depth for link in network.links if link.bits is None)])
+        for name, at in self.pending_at.items():
+            self.parts[self.places[name], PENDING] = at
+        self._join(network.links)
 
-    def _join(self, network: Network) -> None:
-        """The tables of all synapses, one after the other."""
-        order = sorted(
-            range(len(network.links)),
-            key=lambda k: self.places[network.links[k].projection.source],
-        )
-        self.order = order
-        links = [network.links[k] for k in order]
-        self.links = np.zeros((len(links), LINK_COLUMNS), np.int64)
+    def _join(self, links: list[Link]) -> None:
+        """The tables of all synapses, one after the other, those of a bundle as one."""
+        bundles = self._bundles(links)
+        #: The first link of each bundle.
+        self.order = [bundle[0] for bundle in bundles]
+        self.links = np.zeros((len(bundles), LINK_COLUMNS), np.int64)
         for p, name in enumerate(self.names):
-            found = [k for k, link in enumerate(links) if link.projection.source == name]
-            self.parts[p, [FIRST_LINK, LAST_LINK]] = (found[0], found[-1] + 1) if found else (0, 0)
-        full = [
-            link.bits is None
-            and link.synapses.count == link.synapses.n_pre * link.synapses.n_post
-            and isinstance(link.synapses.delays, int)
-            for link in links
+            mine = [k for k, first in enumerate(self.order) if _source(links[first]) == name]
+            self.parts[p, [FIRST_LINK, LAST_LINK]] = (mine[0], mine[-1] + 1) if mine else (0, 0)
+        counts = [sum(links[k].synapses.count for k in bundle) for bundle in bundles]
+        full = [_is_full(links[first]) for first in self.order]
+        even = [
+            None if f else _row_weights(links[first].synapses)
+            for first, f in zip(self.order, full, strict=True)
         ]
-        single = [isinstance(link.synapses.weights, int) and not f
-                  for link, f in zip(links, full, strict=True)]  # fmt: skip
-        rows = [link.synapses.n_pre for link in links]
+        rows = [links[first].synapses.n_pre for first in self.order]
         cuts_at = _offsets([(self.threads + 1) * n for n in rows])
-        targets_at = _offsets(
-            [0 if f else link.synapses.count for link, f in zip(links, full, strict=True)]
-        )
+        targets_at = _offsets([0 if f else n for n, f in zip(counts, full, strict=True)])
         weights_at = _offsets(
-            [0 if s else link.synapses.count for link, s in zip(links, single, strict=True)]
+            [n if e is None else len(e) for n, e in zip(counts, even, strict=True)]
         )
-        highest = max(
-            (s.n_post * (1 if isinstance(s.delays, int) else s.max_delay + 1)
-             for s in (link.synapses for link in links)), default=0,
-        )  # fmt: skip
-        self.targets = np.empty(targets_at[-1], np.uint16 if highest <= 1 << 16 else np.int32)
+        apart = [links[first] for first in self.order]
+        sums_at = _offsets([0 if k.bits is None else k.depth * k.synapses.n_post for k in apart])
+        self.sums_length = sums_at[-1]
+        highest = self.width * max(
+            [
+                1,
+                *(
+                    k.synapses.max_delay + 1
+                    for k in apart
+                    if not isinstance(k.synapses.delays, int)
+                ),
+            ]
+        )
+        codes_type = (
+            np.uint16 if highest <= 1 << 16 else np.int32 if highest < 1 << 31 else np.int64
+        )
+        self.targets = np.empty(targets_at[-1], codes_type)
         self.weights = np.empty(weights_at[-1], np.int16)
         self.cuts = np.empty(cuts_at[-1], np.int64)
-        sums_at = _offsets(
-            [0 if link.bits is None else link.depth * link.synapses.n_post for link in links]
-        )
-        self.sums_length = sums_at[-1]
-        for k, link in enumerate(links):
-            synapses, target = link.synapses, self.places[link.projection.target]
-            coded = not isinstance(synapses.delays, int)
+        for k, (bundle, link) in enumerate(zip(bundles, apart, strict=True)):
+            synapses, target = link.synapses, link.projection.target
             low, high = (0, 0) if link.bits is None else signed_range(link.bits)
             self.links[k] = (
-                target, cuts_at[k], targets_at[k], NONE if single[k] else weights_at[k],
-                synapses.weights if single[k] else 0, link.projection.weight_shift,
-                NONE if coded else synapses.delays,
-                NONE if link.bits is None else sums_at[k], link.depth, low, high,
-                rows[k], full[k],
+                self.places[target], cuts_at[k], targets_at[k],
+                weights_at[k],
+                even[k] is not None, link.projection.weight_shift,
+                synapses.delays if isinstance(synapses.delays, int) else NONE,
+                NONE if link.bits is None else sums_at[k], link.depth, low, high, rows[k],
+                synapses.n_post if full[k] else 0, self.pending_at[target],
             )  # fmt: skip
             cuts = self.cuts[cuts_at[k] : cuts_at[k + 1]].reshape(self.threads + 1, rows[k])
-            cuts[0], cuts[-1] = synapses.indptr[:-1], synapses.indptr[1:]
+            starts = sum(links[j].synapses.indptr for j in bundle)
+            cuts[0], cuts[-1] = starts[:-1], starts[1:]
             if self.threads > 1:
-                bounds = self.ranges[1:-1, target]
+                bounds = self.ranges[1:-1, self.places[target]]
                 loops.row_cuts(synapses.indptr, synapses.targets, bounds, cuts[1:-1])
-            if not single[k]:
-                self.weights[weights_at[k] : weights_at[k + 1]] = synapses.weights
+            values = synapses.weights if even[k] is None else even[k]
+            self.weights[weights_at[k] : weights_at[k + 1]] = values
             if not full[k]:
-                codes: Any = self.targets[targets_at[k] : targets_at[k + 1]]
-                codes[:] = synapses.targets
-                if coded:
-                    codes += np.asarray(synapses.delays).astype(codes.dtype) * codes.dtype.type(
-                        synapses.n_post
-                    )
+                codes = self.targets[targets_at[k] : targets_at[k + 1]]
+                self._fill([links[j] for j in bundle], starts, codes)
+
+    def _bundles(self, links: list[Link]) -> list[list[int]]:
+        """Links that are one table: from one source, with one delay and the same row weights.
+
+        Each row that a spike looks up costs as much as a dozen synapses. With several threads a
+        row must be in the order of its targets' owners, and links stay apart.
+        """
+        bundles: dict[Any, list[int]] = {}
+        for k, link in enumerate(links):
+            delays = link.synapses.delays
+            key: Any = k
+            if self.threads == 1 and isinstance(delays, int) and link.bits is None:
+                weights = None if _is_full(link) else _row_weights(link.synapses)
+                if weights is not None:
+                    key = (_source(link), weights.tobytes(), delays, link.projection.weight_shift)
+            bundles.setdefault(key, []).append(k)
+        return sorted(bundles.values(), key=lambda ks: self.places[_source(links[ks[0]])])
+
+    def _fill(self, links: list[Link], starts: Ints, codes: npt.NDArray[Any]) -> None:
+        """Write the targets of some links into one table whose rows begin at ``starts``."""
+        filled = starts[:-1].copy()
+        for link in links:
+            synapses, target = link.synapses, link.projection.target
+            # Within accumulators of its own a link has rows of its own width.
+            width, at = self.width, self.pending_at[target]
+            if link.bits is not None:
+                width, at = synapses.n_post, 0
+            values: Any = synapses.targets
+            if at or not isinstance(synapses.delays, int):
+                late = synapses.delays if not isinstance(synapses.delays, int) else 0
+                values = values + at + np.asarray(late).astype(codes.dtype) * width
+            if len(links) == 1:
+                codes[:] = values
+                return
+            lengths = np.diff(synapses.indptr)
+            places = np.repeat(filled - synapses.indptr[:-1], lengths) + np.arange(synapses.count)
+            codes[places] = values
+            filled += lengths
+
+
+def _row_weights(synapses: Synapses) -> npt.NDArray[np.int16] | None:
+    """The weight of each row, where all synapses of a row have the same."""
+    if isinstance(synapses.weights, int):
+        return np.full(synapses.n_pre, synapses.weights, np.int16)
+    lengths = np.diff(synapses.indptr)
+    weights = np.zeros(synapses.n_pre, np.int16)
+    weights[lengths > 0] = synapses.weights[synapses.indptr[:-1][lengths > 0]]
+    even = all(
+        np.array_equal(np.repeat(weights[a:b], lengths[a:b]), synapses.weights[i:j])
+        for a, b, i, j in _some_rows(synapses)
+    )
+    return weights if even else None
+
+
+def _some_rows(synapses: Synapses) -> Iterator[tuple[int, int, int, int]]:
+    """All rows, a few thousand at a time, and their synapses: little memory, an early end."""
+    for first in range(0, synapses.n_pre, 4096):
+        last = min(first + 4096, synapses.n_pre)
+        yield first, last, int(synapses.indptr[first]), int(synapses.indptr[last])
+
+
+def _source(link: Link) -> str:
+    return link.projection.source
+
+
+def _is_full(link: Link) -> bool:
+    """Whether every neuron reaches every other, after the same delay."""
+    synapses = link.synapses
+    full = synapses.count == synapses.n_pre * synapses.n_post
+    return full and link.bits is None and isinstance(synapses.delays, int)
 
 
 class Fused:
@@ -186,19 +265,18 @@ class Fused:
         self._skips = np.zeros((plan.threads, len(plan.names), 32), np.int64)
         self._limits = {name: self._limit(name) for name in self._populations}
         ends = [end for limits in self._limits.values() for end in limits]
-        self._pending_at = _offsets([state.pending[name].size for name in self._populations])
-        narrow = signed_bits(min(ends, default=0), max(ends, default=0)) <= 32
-        self._pending = np.concatenate(
-            [state.pending[name].ravel() for name in self._populations]
-        ).astype(np.int32 if narrow else np.int64)
+        self._pending = np.zeros((plan.depth, plan.width), element(min(ends), max(ends)))
+        for name, pending in state.pending.items():
+            for own, shared in self._rows_of(name, len(pending)):
+                self._columns(name)[shared] = pending[own]
         self._sums = np.zeros(plan.sums_length, np.int64)
         for k, original in enumerate(plan.order):
             if original in state.sums:
                 sums = state.sums[original].ravel()
                 at = plan.links[k, SUMS]
                 self._sums[at : at + len(sums)] = sums
-        for place, name in enumerate(self._populations):
-            self._prepare(name, self._pending_at[place])
+        for name in self._populations:
+            self._prepare(name)
         phases_of: list[Ints] = []
         for source in network.graph.sources:
             part = self._parts[plan.places[source.name]]
@@ -219,6 +297,16 @@ class Fused:
         self._out = np.zeros(0, np.int32)
         self._pool = ThreadPoolExecutor(plan.threads - 1) if plan.threads > 1 else None
 
+    def _columns(self, name: str) -> npt.NDArray[Any]:
+        """What is pending for one population, (depth, n)."""
+        at = self._plan.pending_at[name]
+        return self._pending[:, at : at + self._populations[name].n]
+
+    def _rows_of(self, name: str, depth: int) -> list[tuple[int, int]]:
+        """The rows of what is pending for a population: its own, and the one they share."""
+        now = self._network.step_count
+        return [(t % depth, t % self._plan.depth) for t in range(now, now + depth)]
+
     def _limit(self, name: str) -> tuple[int, int]:
         """Lowest and highest of what arrives at a population in one step, but for a constant."""
         low, high = self._network.synaptic_ranges[name]
@@ -234,15 +322,13 @@ class Fused:
         part = self._parts[self._plan.places[name]]
         part[[POINTERS + column, SIZES + column]] = values.ctypes.data, values.itemsize
 
-    def _prepare(self, name: str, pending_at: int) -> None:
+    def _prepare(self, name: str) -> None:
         """The compiled step of a population, and the arrays that it works on."""
         network, plan, state = self._network, self._plan, self._network._state
         population = self._populations[name]
         neuron, place = population.neuron, plan.places[name]
         part = self._parts[place]
-        part[[KIND, PENDING, DEPTH, DRIVE_ROWS]] = (
-            POPULATION, pending_at, len(state.pending[name]), NONE,
-        )  # fmt: skip
+        part[[KIND, DRIVE_ROWS]] = POPULATION, NONE
         for variable in neuron.state_widths:
             values = getattr(state.neurons[name], variable)
             self._hold(name, variable, values.astype(state_type(neuron, variable)))
@@ -278,11 +364,11 @@ class Fused:
         self._make_room(recording.wanted_spikes, steps, event_ends)
         watches, watched, seen = self._watches(recording, steps)
         keys = np.zeros((len(plan.names), steps), np.uint64)
-        for source in self._network.graph.sources:
-            if isinstance(source, PoissonSource):
-                keys[plan.places[source.name]] = [
-                    step_key(source.seed, now + step) for step in range(steps)
-                ]
+        poisson = [s for s in self._network.graph.sources if isinstance(s, PoissonSource)]
+        for source in poisson:
+            keys[plan.places[source.name]] = [
+                step_key(source.seed, now + step) for step in range(steps)
+            ]
         drives_at, drives = 0, []
         for name, rows in self._rows.items():
             parts[plan.places[name], DRIVE_ROWS] = drives_at
@@ -290,13 +376,18 @@ class Fused:
             drives_at += len(drives[-1])
         lengths = np.zeros(len(plan.names), np.int64)
         counts = np.zeros((2, plan.threads, len(plan.names)), np.int64)
+        random = any(p.neuron.random_bits for p in self._populations.values())
         arguments = (
-            self._counter.ctypes.data, now, steps,
+            self._counter.ctypes.data, now, steps, plan.depth, plan.width,
             parts, plan.ranges, plan.links, plan.cuts, plan.targets, plan.weights,
-            self._pending, self._sums, self._saturated, self._spikes, self._lists, counts,
-            keys, self._phases, self._random, self._registers, self._skips,
-            events, event_ends, np.concatenate([*drives, np.zeros(0, np.int64)]),
-            self._out, lengths, watches, watched, seen,
+            self._pending.ravel(), self._spikes, self._lists, counts, self._out, lengths,
+            *((self._sums, self._saturated) if plan.sums_length else (None, None)),
+            keys if poisson else None,
+            self._phases if len(self._phases) else None,
+            *((self._random, self._registers, self._skips) if random else (None, None, None)),
+            *((events, event_ends) if self._given else (None, None)),
+            np.concatenate(drives) if drives else None,
+            *((watches, watched, seen) if len(watches) else (None, None, None)),
         )  # fmt: skip
         self._run(arguments)
         self._network._state.step += steps
@@ -313,11 +404,10 @@ class Fused:
         if self._pool is None:
             loops.run_steps(0, *arguments)
             return
-        # Compiled, or loaded, once, before the threads wait for each other.
-        if not getattr(loops.run_steps, "signatures", ()):
-            no_steps = list(arguments)
-            no_steps[2] = 0
-            loops.run_steps(0, *no_steps)
+        # Compiled, or loaded, before the threads wait for each other.
+        no_steps = list(arguments)
+        no_steps[2] = 0
+        loops.run_steps(0, *no_steps)
         others = [
             self._pool.submit(loops.run_steps, thread, *arguments)
             for thread in range(1, self._plan.threads)
@@ -359,7 +449,7 @@ class Fused:
     def _watches(self, recording: Recording, steps: int) -> tuple[Ints, Ints, Ints]:
         """The watched variables: part, address, size of an element, stretch of ``watched``,
         where their rows begin, and how long one is; the watched neurons with their columns."""
-        table = np.zeros((len(recording.wanted_states), 7), np.int64)
+        table = np.zeros((len(recording.wanted_states), WATCH_COLUMNS), np.int64)
         watched: list[Ints] = [np.zeros((0, 2), np.int64)]
         row_at = 0
         for w, (population, variable, neurons) in enumerate(recording.wanted_states):
@@ -382,7 +472,7 @@ class Fused:
         if self._pool is not None:
             self._pool.shutdown()
         plan, state = self._plan, self._network._state
-        for place, (name, population) in enumerate(self._populations.items()):
+        for name, population in self._populations.items():
             old = state.neurons[name]
             state.neurons[name] = NeuronState(
                 **{
@@ -392,10 +482,8 @@ class Fused:
                     for variable in NeuronState._fields
                 }
             )
-            at = self._pending_at[place]
-            shape = state.pending[name].shape
-            size = state.pending[name].size
-            state.pending[name] = self._pending[at : at + size].astype(np.int64).reshape(shape)
+            for own, shared in self._rows_of(name, len(state.pending[name])):
+                state.pending[name][own] = self._columns(name)[shared]
             if population.neuron.random_bits:
                 state.lfsr[name] = int(self._registers[0, plan.places[name]])
         for k, original in enumerate(plan.order):

@@ -31,9 +31,11 @@ else:
     from numba.core import cgutils
     from numba.extending import intrinsic
 
-    _compiled = njit(nogil=True, cache=True)
+    # No divisor is 0: without a check before each division it compiles faster.
+    _options = {"nogil": True, "cache": True, "error_model": "numpy"}
+    _compiled = njit(**_options)
     # For other compiled functions only: without the wrappers for Python and C.
-    _inner = njit(nogil=True, cache=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    _inner = njit(**_options, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
 # --- what numba has no words for ----------------------------------------------------------------
@@ -79,6 +81,31 @@ def _load(typingctx, address, size):  # type: ignore[no-untyped-def]
         return builder.load(result)
 
     return types.int64(address, size), codegen
+
+
+@intrinsic
+def _lowest_bit(typingctx, word):  # type: ignore[no-untyped-def]
+    """The place of the lowest 1 in an int64 that is not 0."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(word), codegen
+
+
+@intrinsic
+def _fetch(typingctx, address):  # type: ignore[no-untyped-def]
+    """Have the memory at ``address`` brought closer: it is read soon."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        word, number = ir.IntType(64), ir.IntType(32)
+        place = builder.inttoptr(args[0], word.as_pointer())
+        kind = ir.FunctionType(ir.VoidType(), [word.as_pointer(), *[number] * 3])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        builder.call(function, [place, *(ir.Constant(number, n) for n in (0, 3, 1))])
+        return context.get_dummy_value()
+
+    return types.void(address), codegen
 
 
 @intrinsic
@@ -133,7 +160,7 @@ def _meet(counter: int, threads: int) -> None:
 # --- who spikes ---------------------------------------------------------------------------------
 
 # Columns of a part, which is a source or a population.
-KIND, SIZE, ADDRESS, POINTERS, SIZES, PENDING, DEPTH = 0, 1, 2, 3, 12, 21, 22
+KIND, SIZE, ADDRESS, POINTERS, SIZES, PENDING = 0, 1, 2, 3, 12, 21
 SPIKES, FIRST_LINK, LAST_LINK, LEVEL_ENDS, OUT, PERIOD, SEED, LIMIT, PHASES, EVENTS = (
     23, 24, 25, 26, 27, 28, 29, 30, 31, 32,
 )  # fmt: skip
@@ -143,9 +170,14 @@ POPULATION, POISSON, REGULAR, GIVEN = 0, 1, 2, 3
 NONE = -1
 
 # Columns of a link, which is a projection.
-TARGET, CUTS, TARGETS, WEIGHTS, WEIGHT, SHIFT, DELAY = 0, 1, 2, 3, 4, 5, 6
-SUMS, SUMS_DEPTH, LOW, HIGH, ROWS, FULL = 7, 8, 9, 10, 11, 12
-LINK_COLUMNS = 13
+TARGET, CUTS, TARGETS, WEIGHTS, EVEN, SHIFT, DELAY = 0, 1, 2, 3, 4, 5, 6
+SUMS, SUMS_DEPTH, LOW, HIGH, ROWS, FULL, OFFSET = 7, 8, 9, 10, 11, 12, 13
+LINK_COLUMNS = 14
+
+# Columns of a watch: a state variable of one population that is recorded.
+WATCHED_PART, STATE_ADDRESS, ELEMENT_SIZE, FIRST_WATCHED, LAST_WATCHED = 0, 1, 2, 3, 4
+ROWS_AT, ROW_LENGTH = 5, 6
+WATCH_COLUMNS = 7
 
 
 @_inner
@@ -183,16 +215,13 @@ def _list_spikes(spikes: Any, first: int, last: int, found: Any) -> int:
     """Write the indices of set bytes ``first``..``last`` to ``found``, from there: how many."""
     count = first
     k = first
-    while k < last and k % 8:
-        found[count] = k
-        count += spikes[k]
-        k += 1
     while k + 8 <= last:
-        # Most neurons do not spike: eight at a look.
-        if _load(spikes.ctypes.data + k, 8):
-            for place in range(k, k + 8):
-                found[count] = place
-                count += spikes[place]
+        # Most neurons do not spike: eight at a look, each a 1 in its byte.
+        word = _load(spikes.ctypes.data + k, 8)
+        while word:
+            found[count] = k + (_lowest_bit(word) >> 3)
+            count += 1
+            word &= word - 1
         k += 8
     while k < last:
         found[count] = k
@@ -205,41 +234,83 @@ def _list_spikes(spikes: Any, first: int, last: int, found: Any) -> int:
 
 
 @_inner
+def _add_even(
+    spikes: Any, begin: Any, end: Any, codes: Any, weights: Any, shift: int, here: Any
+) -> None:
+    """Add the rows of all spikes where the synapses of a row have one weight.
+
+    Four at a time: the bookkeeping of a loop costs as much as the addition.
+    """
+    four, size, ahead = np.uint64(4), codes.itemsize, 2
+    for place in range(len(spikes)):
+        spike = np.uint64(spikes[place])
+        if place + ahead < len(spikes):
+            row = codes.ctypes.data + begin[np.uint64(spikes[place + ahead])] * size
+            _fetch(row)
+            _fetch(row + 64)
+        weight = np.int64(weights[spike]) << shift
+        k, last = np.uint64(begin[spike]), np.uint64(end[spike])
+        while k + four <= last:
+            here[np.uint64(codes[k])] += weight
+            here[np.uint64(codes[k + np.uint64(1)])] += weight
+            here[np.uint64(codes[k + np.uint64(2)])] += weight
+            here[np.uint64(codes[k + np.uint64(3)])] += weight
+            k += four
+        while k < last:
+            here[np.uint64(codes[k])] += weight
+            k += np.uint64(1)
+
+
+@_inner
+def _add_uneven(
+    spikes: Any, begin: Any, end: Any, codes: Any, weights: Any, shift: int, here: Any
+) -> None:
+    """Add the rows of all spikes, each synapse with its own weight."""
+    two = np.uint64(2)
+    for place in range(len(spikes)):
+        spike = np.uint64(spikes[place])
+        k, last = np.uint64(begin[spike]), np.uint64(end[spike])
+        while k + two <= last:
+            here[np.uint64(codes[k])] += np.int64(weights[k]) << shift
+            here[np.uint64(codes[k + np.uint64(1)])] += np.int64(weights[k + np.uint64(1)]) << shift
+            k += two
+        if k < last:
+            here[np.uint64(codes[k])] += np.int64(weights[k]) << shift
+
+
+@_inner
 def _add_rows(
-    thread: int, link: Any, now: int, n: int, depth: int, base: int, first: int, last: int,
+    thread: int, link: Any, now: int, depth: int, width: int, first: int, last: int,
     spikes: Any, cuts: Any, targets: Any, weights: Any, pending: Any,
 ) -> None:  # fmt: skip
-    """Add the rows of all spikes to what is pending, within the neurons ``first``..``last``."""
-    rows, shift, weight = link[ROWS], link[SHIFT], link[WEIGHT] << link[SHIFT]
+    """Add the rows of all spikes to what is pending, of a full link to ``first``..``last`` only."""
+    if len(spikes) == 0:
+        return
+    rows, shift, even = link[ROWS], link[SHIFT], link[EVEN]
     begin = cuts[link[CUTS] + thread * rows :]
     end = begin[rows:]
-    codes = targets[link[TARGETS] :]
-    slot = np.uint64(base + (now + link[DELAY]) % depth * n)
+    codes, values = targets[link[TARGETS] :], weights[link[WEIGHTS] :]
+    here = pending[(now + link[DELAY]) % depth * width :]
     if link[FULL]:
-        here = pending[base + (now + link[DELAY]) % depth * n :][first:last]
+        mine = here[first:last]
+        size = link[FULL]
+        at = first - link[OFFSET]
         for spike in spikes:
-            row = weights[link[WEIGHTS] + spike * n :][first:last]
-            for k in range(len(here)):
-                here[k] += np.int64(row[k]) << shift
-    elif link[DELAY] != NONE and link[WEIGHTS] == NONE:
-        for spike in spikes:
-            for k in range(begin[spike], end[spike]):
-                pending[slot + np.uint64(codes[k])] += weight
+            row = values[spike * size + at :]
+            for k in range(len(mine)):
+                mine[k] += np.int64(row[k]) << shift
+    elif link[DELAY] != NONE and even:
+        _add_even(spikes, begin, end, codes, values, shift, here)
     elif link[DELAY] != NONE:
-        values = weights[link[WEIGHTS] :]
-        for spike in spikes:
-            for k in range(begin[spike], end[spike]):
-                pending[slot + np.uint64(codes[k])] += np.int64(values[k]) << shift
+        _add_uneven(spikes, begin, end, codes, values, shift, here)
     else:
-        # A code is delay * n + target; a place beyond the last row goes on in the first.
-        start, turn = now % depth * n, depth * n
-        values = weights[max(link[WEIGHTS], 0) :]
+        # A code is delay * width + place; a place beyond the last row goes on in the first.
+        start, turn = now % depth * width, depth * width
         for spike in spikes:
             for k in range(begin[spike], end[spike]):
                 place = start + np.int64(codes[k])
                 place -= turn if place >= turn else 0
-                value = weight if link[WEIGHTS] == NONE else np.int64(values[k]) << shift
-                pending[np.uint64(base + place)] += value
+                pending[np.uint64(place)] += np.int64(values[spike if even else k]) << shift
 
 
 @_inner
@@ -259,7 +330,7 @@ def _accumulate_rows(
         for k in range(begin[spike], end[spike]):
             place = start + np.int64(targets[link[TARGETS] + k])
             place -= turn if place >= turn else 0
-            weight = link[WEIGHT] if link[WEIGHTS] == NONE else weights[link[WEIGHTS] + k]
+            weight = weights[link[WEIGHTS] + (spike if link[EVEN] else k)]
             total = sums[base + place] + weight
             if total < link[LOW] or total > link[HIGH]:
                 clipped += 1
@@ -288,17 +359,17 @@ def row_cuts(indptr: Any, targets: Any, bounds: Any, cuts: Any) -> None:
 
 @_compiled
 def run_steps(
-    thread: int, counter: int, now: int, steps: int,
-    parts: Any, ranges: Any, links: Any, cuts: Any, targets: Any, weights: Any,
-    pending: Any, sums: Any, saturated: Any, spikes: Any, lists: Any, counts: Any,
-    keys: Any, phases: Any, random: Any, registers: Any, skips: Any,
-    events: Any, event_ends: Any, drives: Any, out: Any, out_lengths: Any,
-    watches: Any, watched: Any, seen: Any,
+    thread: int, counter: int, now: int, steps: int, depth: int, width: int,
+    parts: Any, ranges: Any, links: Any, cuts: Any, targets: Any, weights: Any, pending: Any,
+    spikes: Any, lists: Any, counts: Any, out: Any, out_lengths: Any,
+    sums: Any, saturated: Any, keys: Any, phases: Any, random: Any, registers: Any, skips: Any,
+    events: Any, event_ends: Any, drives: Any, watches: Any, watched: Any, seen: Any,
 ) -> None:  # fmt: skip
     """Steps ``now`` to ``now + steps`` of one thread.
 
     ``ranges`` (threads + 1, parts): the first neuron of each thread. The other arrays are made by
-    :class:`Plan` and :class:`Fused`.
+    :class:`fxlif.fused.Plan` and :class:`fxlif.fused.Fused`. Those from ``sums`` on are None where
+    nothing needs them: what belongs to them is then not compiled, which takes its time.
     """
     threads = len(ranges) - 1
     for step in range(now, now + steps):
@@ -310,56 +381,49 @@ def run_steps(
             n, at = part[SIZE], part[SPIKES]
             own = spikes[at : at + n]
             if part[KIND] == POPULATION:
-                slot = part[PENDING] + step % part[DEPTH] * n
+                slot = step % depth * width + part[PENDING]
                 current = pending[slot : slot + n]
-                for k in range(len(links)):
-                    link = links[k]
-                    if link[TARGET] == p and link[SUMS] != NONE:
-                        begin = link[SUMS] + step % link[SUMS_DEPTH] * n
+                if sums is not None:
+                    _add_sums(p, links, sums, step, first, last, current)
+                if drives is not None:
+                    if part[DRIVE_ROWS] != NONE:
+                        row = drives[part[DRIVE_ROWS] + (step - now) * n :]
                         for i in range(first, last):
-                            current[i] += sums[begin + i] << link[SHIFT]
-                            sums[begin + i] = 0
-                if part[DRIVE_ROWS] != NONE:
-                    begin = part[DRIVE_ROWS] + (step - now) * n
-                    for i in range(first, last):
-                        current[i] += drives[begin + i]
-                if part[LFSR_MASK]:
-                    numbers = random[part[RANDOM] + first : part[RANDOM] + last]
-                    registers[thread, p] = _draw(
-                        registers[thread, p], part[LFSR_MASK], skips[thread, p], numbers
-                    )
+                            current[i] += row[i]
+                if registers is not None:
+                    if part[LFSR_MASK]:
+                        numbers = random[part[RANDOM] + first : part[RANDOM] + last]
+                        registers[thread, p] = _draw(
+                            registers[thread, p], part[LFSR_MASK], skips[thread, p], numbers
+                        )
                 _call_step(part.ctypes.data, first, last - first, slot + first)
-            elif part[KIND] == POISSON:
-                _poisson(keys[p, step - now], part[LIMIT], first, last, own)
-            elif part[KIND] == REGULAR:
-                phase = step % part[PERIOD]
-                for i in range(first, last):
-                    own[i] = phases[part[PHASES] + i] == phase
+            if keys is not None:
+                if part[KIND] == POISSON:
+                    _poisson(keys[p, step - now], part[LIMIT], first, last, own)
+            if phases is not None:
+                if part[KIND] == REGULAR:
+                    phase = step % part[PERIOD]
+                    for i in range(first, last):
+                        own[i] = phases[part[PHASES] + i] == phase
             if part[KIND] != GIVEN:
-                found = lists[side * len(spikes) + at :][:n]
+                found = lists[side * len(spikes) + at :]
                 counts[side, thread, p] = _list_spikes(own, first, last, found)
-            for w in range(len(watches)):
-                if watches[w, 0] == p:
-                    address, size = watches[w, 1], watches[w, 2]
-                    for k in range(watches[w, 3], watches[w, 4]):
-                        neuron = watched[k, 0]
-                        if first <= neuron < last:
-                            place = (step - now) * watches[w, 6] + watched[k, 1]
-                            seen[watches[w, 5] + place] = _load(address + neuron * size, size)
+            if seen is not None:
+                _watch(p, step - now, first, last, watches, watched, seen)
             if not part[LEVEL_ENDS]:
                 continue
             _meet(counter, threads)
             for q in range(level, p + 1):
                 source = parts[q]
-                senders = 1 if source[KIND] == GIVEN else threads
-                for sender in range(senders):
-                    if source[KIND] == GIVEN:
-                        ends = event_ends[source[EVENTS]]
-                        spiking = events[ends[step - now] : ends[step - now + 1]]
-                    else:
-                        begin = side * len(spikes) + source[SPIKES] + ranges[sender, q]
-                        spiking = lists[begin : begin + counts[side, sender, q]]
-                    if source[OUT] != NONE and q % threads == thread:
+                records = source[OUT] != NONE and q % threads == thread
+                for sender in range(1 if source[KIND] == GIVEN else threads):
+                    begin = side * len(spikes) + source[SPIKES] + ranges[sender, q]
+                    spiking = lists[begin : begin + counts[side, sender, q]]
+                    if event_ends is not None:
+                        if source[KIND] == GIVEN:
+                            ends = event_ends[source[EVENTS]]
+                            spiking = events[ends[step - now] : ends[step - now + 1]]
+                    if records:
                         # No slice assignment: its errors' texts compile for more than a second.
                         begin = source[OUT] + out_lengths[q]
                         for i in range(len(spiking)):
@@ -367,19 +431,50 @@ def run_steps(
                         out_lengths[q] += len(spiking)
                     for k in range(source[FIRST_LINK], source[LAST_LINK]):
                         link = links[k]
-                        target = parts[link[TARGET]]
+                        target = link[TARGET]
                         if link[SUMS] == NONE:
+                            at = parts[target, PENDING]
                             _add_rows(
-                                thread, link, step, target[SIZE], target[DEPTH], target[PENDING],
-                                ranges[thread, link[TARGET]], ranges[thread + 1, link[TARGET]],
+                                thread, link, step, depth, width,
+                                at + ranges[thread, target], at + ranges[thread + 1, target],
                                 spiking, cuts, targets, weights, pending,
                             )  # fmt: skip
-                        else:
+                        elif sums is not None:
                             saturated[thread, k] += _accumulate_rows(
-                                thread, link, step, target[SIZE],
+                                thread, link, step, parts[target, SIZE],
                                 spiking, cuts, targets, weights, sums,
                             )  # fmt: skip
-                if source[OUT] != NONE and q % threads == thread:
+                if records:
                     out[source[OUT] + out_lengths[q]] = TICK
                     out_lengths[q] += 1
             level = p + 1
+
+
+@_inner
+def _add_sums(
+    place: int, links: Any, sums: Any, step: int, first: int, last: int, current: Any
+) -> None:
+    """Move what the accumulators of a population hold for this step to its input."""
+    for k in range(len(links)):
+        link = links[k]
+        if link[TARGET] == place and link[SUMS] != NONE:
+            row = sums[link[SUMS] + step % link[SUMS_DEPTH] * len(current) :]
+            for i in range(first, last):
+                current[i] += row[i] << link[SHIFT]
+                row[i] = 0
+
+
+@_inner
+def _watch(
+    place: int, row: int, first: int, last: int, watches: Any, watched: Any, seen: Any
+) -> None:
+    """Write down the watched variables of the neurons ``first``..``last`` of a part."""
+    for w in range(len(watches)):
+        watch = watches[w]
+        if watch[WATCHED_PART] == place:
+            size = watch[ELEMENT_SIZE]
+            for k in range(watch[FIRST_WATCHED], watch[LAST_WATCHED]):
+                neuron = watched[k, 0]
+                if first <= neuron < last:
+                    at = watch[ROWS_AT] + row * watch[ROW_LENGTH] + watched[k, 1]
+                    seen[at] = _load(watch[STATE_ADDRESS] + neuron * size, size)

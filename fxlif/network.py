@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +23,7 @@ import numpy.typing as npt
 from . import arithmetic, sources
 from .connect import Synapses
 from .core import COUNTER_BITS
+from .core_params import CoreParams
 from .engines import choose, choose_threads
 from .errors import FxlifError
 from .events import TICK, Events, check, split_steps
@@ -88,11 +91,36 @@ class NetworkState:
 
 @dataclass
 class Drive:
-    """What comes from outside in a run: per event source its steps' addresses, per population its
-    external current, (1, n) for a constant one or (steps, n)."""
+    """What comes from outside in a run: per event source its steps' addresses and how many unknown
+    ones each step had, per population its external current, (1, n) for a constant one or
+    (steps, n)."""
 
     events: dict[str, list[Ints]] = field(default_factory=dict)
+    unknown: dict[str, list[int]] = field(default_factory=dict)
     currents: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
+
+
+@contextmanager
+def _late_interrupts() -> Iterator[Callable[[], None]]:
+    """Ctrl-C waits until the given function is called, or the block ends: a network never stands
+    within a step, nor beside its recording."""
+    mine = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGINT) if mine else None
+    if not callable(before):
+        yield lambda: None
+        return
+    came: list[tuple[int, Any]] = []
+
+    def look() -> None:
+        if came:
+            before(*came.pop())
+
+    signal.signal(signal.SIGINT, lambda *given: came.append(given))
+    try:
+        yield look
+    finally:
+        signal.signal(signal.SIGINT, before)
+    look()
 
 
 class Engine(Protocol):
@@ -187,7 +215,7 @@ class Network:
         return self._state.neurons
 
     @property
-    def dropped(self) -> Mapping[str, int]:
+    def dropped(self) -> dict[str, int]:
         """By event source, events with an address beyond it, modulo 2**32."""
         return self._state.dropped
 
@@ -238,12 +266,17 @@ class Network:
         )
         neurons = sum(self.graph.sizes.values())
         chunk = max(1, min(CHUNK_WORK // neurons, MAX_CHUNK_STEPS))
-        with self._engine(drive, chunk, choose_threads(threads, neurons)) as engine:
+        with (
+            _late_interrupts() as look,
+            self._engine(drive, chunk, choose_threads(threads, neurons)) as engine,
+        ):
             for start in range(0, steps, chunk):
                 count = min(chunk, steps - start)
                 engine.advance(start, count, record)
+                self._drop(drive, start, count)
                 record.flush()
                 progress(start + count, steps)
+                look()
         return record
 
     def stream(
@@ -303,20 +336,20 @@ class Network:
             steps = len(taken) if steps is None else int(steps)
             if len(taken) != steps:
                 raise FxlifError(f"events[{name!r}]: found {len(taken)} steps, allowed {steps}")
-            drive.events[name] = self._known(inputs[name], taken)
+            known = [addresses[addresses < inputs[name].n] for addresses in taken]
+            drive.events[name] = known
+            drive.unknown[name] = [len(a) - len(b) for a, b in zip(taken, known, strict=True)]
         if steps is None:
             raise FxlifError("steps: found neither steps nor events, allowed one of them")
         for name, values in (currents or {}).items():
             drive.currents[name] = self._current(name, values, steps)
         return drive, int(steps)
 
-    def _known(self, source: EventSource, steps: list[Ints]) -> list[Ints]:
-        """The events whose address is there; the others are counted."""
-        known = [addresses[addresses < source.n] for addresses in steps]
-        lost = sum(map(len, steps)) - sum(map(len, known))
+    def _drop(self, drive: Drive, start: int, count: int) -> None:
         dropped = self._state.dropped
-        dropped[source.name] = (dropped[source.name] + lost) % (1 << COUNTER_BITS)
-        return known
+        for name, unknown in drive.unknown.items():
+            lost = sum(unknown[start : start + count])
+            dropped[name] = (dropped[name] + lost) % (1 << COUNTER_BITS)
 
     def _current(self, name: str, values: npt.ArrayLike, steps: int) -> npt.NDArray[Any]:
         population = next((p for p in self.graph.populations if p.name == name), None)
@@ -337,9 +370,11 @@ class Network:
         limit = signed_range(MAX_CURRENT_BITS)
         low, high = self.synaptic_ranges[name]
         low, high = limit[0] - low, limit[1] - high
-        if array.size and not low <= int(array.min()) <= int(array.max()) <= high:
-            worst = max(int(array.min()), int(array.max()), key=abs)
-            raise FxlifError(f"{key}: found {worst}, allowed {low}..{high}")
+        for found in (int(array.min()), int(array.max())) if array.size else ():
+            if not low <= found <= high:
+                raise FxlifError(f"{key}: found {found}, allowed {low}..{high}")
+        if not array.size:  # no steps
+            return np.zeros((1, n), np.int64)
         return array if array.ndim == 2 else np.broadcast_to(array, (1, n))
 
     # --- saving ---------------------------------------------------------------------------------
@@ -413,6 +448,41 @@ class Network:
             dropped=about["dropped"],
             saturated=about["saturated"],
         )
+
+
+class Core:
+    """The golden core: takes the events of a step, gives the neurons that spike.
+
+    It is the network of one core; see :class:`Network`.
+    """
+
+    def __init__(self, params: CoreParams, *, engine: str = "numpy") -> None:
+        self.params = params
+        self.network = Network(NetworkParams.chain(params), engine=engine)
+
+    def reset(self) -> None:
+        """Back to the initial state; the counters to 0."""
+        self.network.reset()
+
+    @property
+    def state(self) -> NeuronState:
+        """The state after the last step: arrays (n_neurons,) int64."""
+        return next(iter(self.network.states.values()))
+
+    @property
+    def dropped(self) -> int:
+        """Events with an address outside the inputs, modulo 2**32 as in hardware."""
+        return next(iter(self.network.dropped.values()))
+
+    @property
+    def saturated(self) -> int:
+        """Additions to an accumulator that did not fit, modulo 2**32 as in hardware."""
+        return self.network.saturated[0]
+
+    def step(self, addresses: npt.ArrayLike) -> Ints:
+        """One step: input addresses in arrival order, (events,), give the neurons that spike in
+        ascending order, (spikes,) int64."""
+        return self.network.stream(np.append(np.asarray(addresses, np.int64), TICK))[:-1]
 
 
 STATE_FORMAT = "fxlif state 1"
@@ -503,7 +573,7 @@ class _Numpy:
         state = self._network._state
         pending = state.pending[name]
         slot = state.step % len(pending)
-        current = pending[slot].copy()
+        current: Ints = pending[slot].copy()
         pending[slot] = 0
         for k, sums in state.sums.items():
             projection = self._network.links[k].projection

@@ -279,11 +279,16 @@ class _counted:
 
 
 @cache
-def _machine() -> llvm.TargetMachine:
+def _features() -> str:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     # Full-width vectors: LLVM would halve them on most x86 machines.
-    features = f"{llvm.get_host_cpu_features().flatten()},-prefer-256-bit"
+    return f"{llvm.get_host_cpu_features().flatten()},-prefer-256-bit"
+
+
+def _machine() -> llvm.TargetMachine:
+    """A machine for one engine, which owns it: it is freed with the engine."""
+    features = _features()
     return llvm.Target.from_default_triple().create_target_machine(
         cpu=llvm.get_host_cpu_name(), features=features, opt=3, jit=True
     )

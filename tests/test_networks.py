@@ -1,0 +1,1019 @@
+"""Networks: numpy, compiled code with any number of threads, and the oracle, bit for bit."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+from unittest import mock
+
+import network_oracle
+import numpy as np
+import oracle
+import pytest
+import strategies
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from network_strategies import Given, drives, networks
+
+import fxlif
+from fxlif import (
+    AllToAll,
+    Dense,
+    EventSource,
+    FixedInDegree,
+    FixedProbability,
+    FxlifError,
+    Grid,
+    Network,
+    NetworkParams,
+    NeuronParams,
+    OneToOne,
+    PoissonSource,
+    Population,
+    Projection,
+    Recording,
+    RegularSource,
+    Sparse,
+)
+from fxlif import network as network_module
+from fxlif.engines import compiled
+
+VARIABLES = ("v", "i_syn", "theta", "refractory")
+KERNELS = [("kernels", 1), ("kernels", 2), ("kernels", 3)] if compiled() else []
+ENGINES = [("numpy", 1), *KERNELS]
+each_engine = pytest.mark.parametrize(
+    ("engine", "threads"), ENGINES, ids=[f"{engine}-{threads}" for engine, threads in ENGINES]
+)
+RANDOM = {
+    "deadline": None,
+    "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large],
+}
+
+
+def chunks_of(params, steps):
+    """Runs are cut into chunks of so many steps."""
+    neurons = sum(part.n for part in (*params.source, *params.population))
+    return mock.patch.multiple(network_module, CHUNK_WORK=steps * neurons)
+
+
+def recorded_neurons(params, seed):
+    """Some of each population's neurons, in no order."""
+    rng = np.random.default_rng(seed)
+    return {
+        p.name: rng.permutation(p.n)[: rng.integers(1, p.n, endpoint=True)]
+        for p in params.population
+    }
+
+
+def everything(params, seed, folder=None):
+    """A recording of all that there is."""
+    states = {
+        p.name: [name for name in VARIABLES if name in p.neuron.state_widths]
+        for p in params.population
+    }
+    return Recording(
+        spikes=[p.name for p in (*params.source, *params.population)],
+        states=states,
+        neurons=recorded_neurons(params, seed),
+        folder=folder,
+    )
+
+
+def compare(params, network, recording, expected, seed):
+    """A network that stands after ``expected`` steps, and what it recorded of them."""
+    steps = len(expected)
+    assert network.step_count == recording.steps == steps
+    for part in (*params.source, *params.population):
+        found = recording.spikes(part.name).tolist()
+        assert found == [x for step in expected for x in [*step.spikes[part.name], -1]], part.name
+    watched = recorded_neurons(params, seed)
+    for population in params.population:
+        name = population.name
+        for variable in VARIABLES:
+            now = [getattr(state, variable) for state in expected[-1].states[name]]
+            assert getattr(network.states[name], variable).tolist() == now, (name, variable)
+            if variable in population.neuron.state_widths:
+                wanted = [
+                    [getattr(step.states[name][i], variable) for i in watched[name]]
+                    for step in expected
+                ]
+                assert recording.states(name, variable).tolist() == wanted, (name, variable)
+    assert dict(network.dropped) == expected[-1].dropped
+    assert list(network.saturated) == expected[-1].saturated
+
+
+def check_all(params, given, cuts, chunk, seed, engines=ENGINES):
+    """Every engine, in runs from cut to cut, against the oracle."""
+    reference = Network(params, engine="numpy")
+    sizes = reference.graph.sizes
+    expected = network_oracle.run(params, reference, given.steps, given.events, given.listed(sizes))
+    borders = [0, *sorted(cuts), given.steps]
+    for engine, threads in engines:
+        network = Network(params, engine=engine)
+        recording = everything(params, seed)
+        with chunks_of(params, chunk):
+            for start, stop in pairwise(borders):
+                network.run(**given.part(start, stop), record=recording, threads=threads)
+        compare(params, network, recording, expected, seed)
+    return expected
+
+
+# --- all at once, at random ----------------------------------------------------------------------
+
+
+@settings(max_examples=80, **RANDOM)
+@given(st.data())
+def test_engines_equal_the_oracle(data):
+    params = data.draw(networks())
+    given = data.draw(drives(Network(params, engine="numpy")))
+    cuts = data.draw(st.lists(st.integers(0, given.steps), max_size=2))
+    chunk = data.draw(st.sampled_from([1, 2, 3, 1000]))
+    check_all(params, given, cuts, chunk, data.draw(st.integers(0, 99)))
+
+
+@settings(max_examples=20, **RANDOM)
+@given(st.data())
+def test_long_delays_and_many_steps(data):
+    params = data.draw(networks(sizes=st.integers(1, 3), most=2))
+    given = data.draw(drives(Network(params, engine="numpy"), max_steps=150))
+    cuts = data.draw(st.lists(st.integers(0, given.steps), max_size=2))
+    chunk = data.draw(st.sampled_from([7, 64, 1000]))
+    check_all(params, given, cuts, chunk, 5, engines=ENGINES[:3])
+
+
+@settings(max_examples=20, **RANDOM)
+@given(st.data())
+def test_saved_and_restored_on_other_engines(tmp_path_factory, data):
+    """From cut to cut another engine goes on from the file of the one before."""
+    path = tmp_path_factory.mktemp("states") / "state.npz"
+    params = data.draw(networks(sizes=st.one_of(st.integers(1, 4), st.sampled_from([65, 129]))))
+    reference = Network(params, engine="numpy")
+    given = data.draw(drives(reference))
+    cuts = data.draw(st.lists(st.integers(0, given.steps), min_size=1, max_size=3))
+    expected = network_oracle.run(
+        params, reference, given.steps, given.events, given.listed(reference.graph.sizes)
+    )
+    recording = everything(params, 1)
+    borders = [0, *sorted(cuts), given.steps]
+    before = None
+    for start, stop in pairwise(borders):
+        engine, threads = data.draw(st.sampled_from(ENGINES))
+        network = Network(params, engine=engine)
+        network.run(3)  # what a restored state takes the place of
+        if before is None:
+            network.reset()
+        else:
+            network.restore(path)
+        network.run(**given.part(start, stop), record=recording, threads=threads)
+        network.save(path)
+        before = path
+    compare(params, network, recording, expected, 1)
+
+
+@settings(max_examples=15, **RANDOM)
+@given(st.data())
+def test_reset_is_a_new_network(data):
+    params = data.draw(networks(sizes=st.one_of(st.integers(1, 4), st.just(65))))
+    engine, threads = data.draw(st.sampled_from(ENGINES))
+    network = Network(params, engine=engine)
+    given = data.draw(drives(network))
+    both = []
+    for _ in range(2):
+        recording = everything(params, 2)
+        network.run(**given.part(0, given.steps), record=recording, threads=threads)
+        both.append(([recording.spikes(n).tolist() for n in network.graph.sizes], facts(network)))
+        network.reset()
+        assert network.step_count == 0
+        assert set(network.dropped.values()) <= {0}
+        assert set(network.saturated) <= {0}
+    assert both[0] == both[1]
+
+
+def facts(network):
+    """All that can be seen of a network's state."""
+    states = {
+        name: [np.asarray(values).tolist() for values in state]
+        for name, state in network.states.items()
+    }
+    return network.step_count, states, dict(network.dropped), list(network.saturated)
+
+
+@settings(max_examples=15, **RANDOM)
+@given(st.data())
+def test_cores_are_populations(data):
+    """The chain of cores: oracle.run_core of each, one after the other."""
+    params = data.draw(strategies.networks())
+    steps = data.draw(strategies.steps(params.core[0]))
+    expected = steps
+    for core in params.core:
+        expected = oracle.run_core(core, expected)
+    stream = [x for step in steps for x in [*step, -1]]
+    for engine, _ in ENGINES[:2]:
+        out = Network(params, engine=engine).stream(stream)
+        assert out.tolist() == [x for step in expected for x in [*step, -1]]
+    core = params.core[0]
+    network = Network(NetworkParams.chain(core))
+    network.run(events=stream)
+    sums = [oracle.accumulate(core, step)[1:] for step in steps]
+    assert network.saturated == [sum(saturated for saturated, _ in sums)]
+    assert dict(network.dropped) == {"input": sum(dropped for _, dropped in sums)}
+
+
+# --- forms that the compiled loops treat apart ---------------------------------------------------
+
+LIVELY = NeuronParams(v_threshold=40, weight_bits=16, leak={"kind": "shift", "shift": 2})
+
+
+@pytest.mark.parametrize(
+    "synapses",
+    [
+        Dense(weights=np.arange(1, 1 + 70 * 130).reshape(70, 130) % 37 - 9),
+        Dense(weights=np.full((70, 130), 7)),
+        Dense(weights=np.arange(70 * 130).reshape(70, 130) % 36 * 2 - 35),
+        Sparse(
+            matrix={
+                "shape": [70, 130],
+                "indptr": list(range(0, 71 * 5, 5)),
+                "indices": [(7 * i + 13 * j) % 130 for i in range(70) for j in range(5)],
+                "data": [9] * 350,
+                "delays": [(i * 3 + j) % 5 for i in range(70) for j in range(5)],
+            }
+        ),
+        FixedProbability(probability=0.3, weight=9, seed=3),
+        FixedProbability(probability=0.3, weight=(-5, 20), seed=3),
+        FixedInDegree(indegree=11, weight=(3, 9), seed=1),
+    ],
+    ids=["holes", "equal", "full", "coded", "one weight", "weights", "indegree"],
+)
+@pytest.mark.parametrize("delay", [0, 3, (0, 5)], ids=str)
+def test_every_form_of_a_table(synapses, delay):
+    params = NetworkParams(
+        source=[PoissonSource(name="noise", n=70, probability=0.1, seed=4)],
+        population=[Population(name="out", n=130, neuron=LIVELY)],
+        projection=[
+            Projection(source="noise", target="out", synapses=synapses, delay=delay, weight_shift=1)
+        ],
+    )
+    expected = check_all(params, Given(12), [5], 4, 3)
+    assert sum(len(step.spikes["out"]) for step in expected) > 20
+
+
+@pytest.mark.parametrize(
+    "delay", [2, (1, 3)], ids=["targets beyond uint16", "coded targets beyond uint16"]
+)
+def test_many_targets(delay):
+    """More than 65536 targets: wider indices, and many blocks of every loop."""
+    n = 66_000
+    rng = np.random.default_rng(8)
+    table = {
+        "shape": [5, n],
+        "indptr": list(range(0, 5 * 400 + 1, 400)),
+        "indices": np.concatenate(
+            [np.append(rng.choice(n - 100, 399, False), n - 1 - k) for k in range(5)]
+        ).tolist(),
+        "data": rng.integers(10, 60, 2000).tolist(),
+    }
+    params = NetworkParams(
+        source=[RegularSource(name="clock", n=5, interval=3, phases=[0, 1, 2, 0, 1])],
+        population=[Population(name="out", n=n, neuron=LIVELY)],
+        projection=[
+            Projection(source="clock", target="out", synapses=Sparse(matrix=table), delay=delay)
+        ],
+    )
+    found = set()
+    for engine, threads in ENGINES:
+        network = Network(params, engine=engine)
+        recording = network.run(9, threads=threads)
+        found.add((recording.spikes("out").tobytes(), network.states["out"].v.tobytes()))
+    assert len(found) == 1
+    # What arrives, by hand.
+    arrived = np.zeros((20, n), np.int64)
+    for step in range(9):
+        for source, phase in enumerate([0, 1, 2, 0, 1]):
+            if (step - phase) % 3 == 0:
+                for target, weight, wait in network_oracle.from_table(network.synapses(0))[source]:
+                    arrived[step + wait, target] += weight
+    assert recording.spikes("out").tolist().count(n - 1) > 0
+    alone = Network(NetworkParams(population=params.population), engine="numpy")
+    again = alone.run(9, currents={"out": arrived[:9]})
+    assert again.spikes("out").tolist() == recording.spikes("out").tolist()
+
+
+# --- one feature, by hand ------------------------------------------------------------------------
+
+#: Fires in the step in which something arrives, and at no other time.
+RELAY = NeuronParams(v_threshold=1, leak={"kind": "none"})
+
+
+def relays(names, projection, **more):
+    return NetworkParams(
+        population=[Population(name=name, n=1, neuron=RELAY) for name in names],
+        projection=[
+            Projection(source=a, target=b, synapses=OneToOne(weight=1), delay=delay)
+            for a, b, delay in projection
+        ],
+        **more,
+    )
+
+
+def when(recording, name):
+    """The steps in which the one neuron spikes."""
+    return recording.raster(name)[0].tolist()
+
+
+def pulse(steps, at=0):
+    current = np.zeros((steps, 1), np.int64)
+    current[at] = 1
+    return current
+
+
+@each_engine
+def test_a_delay_of_d_arrives_d_steps_later(engine, threads):
+    """1..63, together, and the same where runs are one step long."""
+    names = [f"after_{d}" for d in range(1, 64)]
+    params = relays(["first", *names], [("first", f"after_{d}", d) for d in range(1, 64)])
+    whole = Network(params, engine=engine)
+    recording = whole.run(80, currents={"first": pulse(80, 5)}, threads=threads)
+    cut = Network(params, engine=engine)
+    pieces = Recording()
+    for step in range(80):
+        cut.run(1, currents={"first": pulse(80, 5)[step : step + 1]}, record=pieces)
+    for found in (recording, pieces):
+        assert when(found, "first") == [5]
+        for d in range(1, 64):
+            assert when(found, f"after_{d}") == [5 + d]
+
+
+@each_engine
+def test_a_delay_of_0_arrives_in_the_same_step(engine, threads):
+    params = relays("dcba", [("a", "b", 0), ("b", "c", 0), ("c", "d", 0), ("a", "d", 2)])
+    network = Network(params, engine=engine)
+    recording = network.run(9, currents={"a": pulse(9, 4)}, threads=threads)
+    assert [when(recording, name) for name in "abcd"] == [[4], [4], [4], [4, 6]]
+
+
+def test_a_loop_without_delay_is_refused():
+    with pytest.raises(
+        ValueError,
+        match=r"projection\[\d\]\.delay: found 0 in the loop (a -> b -> c -> a|b -> c -> a -> b|"
+        r"c -> a -> b -> c), allowed 1\.\.63 in one projection of a loop",
+    ):
+        relays("abc", [("a", "b", 0), ("b", "c", 0), ("c", "a", 0)])
+    with pytest.raises(ValueError, match="found 0 in the loop a -> a, allowed"):
+        relays("ab", [("a", "b", 0), ("a", "a", 0)])
+    # One step of delay somewhere in the loop is enough.
+    relays("abc", [("a", "b", 0), ("b", "c", 0), ("c", "a", 1)])
+
+
+@each_engine
+def test_recurrence_is_seen_one_step_later(engine, threads):
+    params = relays("ab", [("a", "b", 0), ("b", "a", 1)])
+    network = Network(params, engine=engine)
+    recording = network.run(6, currents={"a": pulse(6, 2)}, threads=threads)
+    assert [when(recording, name) for name in "ab"] == [[2, 3, 4, 5], [2, 3, 4, 5]]
+    alone = relays("a", [("a", "a", 1)])
+    assert when(Network(alone, engine=engine).run(6, currents={"a": pulse(6, 3)}), "a") == [3, 4, 5]
+
+
+@each_engine
+def test_a_spike_reaches_its_neighbours_on_a_grid(engine, threads):
+    kernel = [[1, 2, 3], [4, 0, 6], [7, 8, 9]]
+    for edges, expected in (
+        ("open", {1: 6, 4: 8, 5: 9}),
+        ("periodic", {1: 6, 3: 4, 4: 8, 5: 9, 7: 7, 8: 2, 9: 3, 11: 1}),
+    ):
+        sheet = Population(name="sheet", n=12, neuron=NeuronParams(leak={"kind": "none"}))
+        params = NetworkParams(
+            source=[EventSource(name="touch", n=12)],
+            population=[sheet],
+            projection=[
+                Projection(
+                    source="touch",
+                    target="sheet",
+                    synapses=Grid(shape=(3, 4), kernel=kernel, edges=edges),
+                    delay=1,
+                )
+            ],
+        )
+        network = Network(params, engine=engine)
+        network.run(events=[0, -1, -1], threads=threads)
+        found = network.states["sheet"].v.tolist()
+        assert {i: v for i, v in enumerate(found) if v} == expected
+
+
+def only(source):
+    return NetworkParams(source=[source], population=[Population(name="p", n=1)])
+
+
+@each_engine
+def test_poisson_mean_rate_and_independence(engine, threads):
+    n, steps, probability = 300, 600, 0.03
+    source = PoissonSource(name="noise", n=n, probability=probability, seed=12)
+    network = Network(only(source), engine=engine)
+    with mock.patch.multiple(network_module, CHUNK_WORK=7 * (n + 1) * (1 + threads)):
+        recording = network.run(steps, record=Recording(spikes=("noise",)), threads=threads)
+    counts = recording.counts("noise")
+    sigma = (n * steps * probability * (1 - probability)) ** 0.5
+    assert abs(counts.sum() - n * steps * probability) < 4 * sigma
+    assert counts.min() > 2
+    # The same spikes from the oracle, hence from every engine, thread and chunk.
+    model = network_oracle.Oracle(network.params, network)
+    expected = [x for _ in range(30) for x in [*model._source(source, {}), -1] if not _next(model)]
+    assert recording.spikes("noise")[: len(expected)].tolist() == expected
+    # Two seeds, two sequences.
+    other = Network(only(source.model_copy(update={"seed": 13})), engine=engine)
+    again = other.run(steps, record=Recording(spikes=("noise",)))
+    steps_and_neurons = [set(zip(*r.raster("noise"), strict=True)) for r in (recording, again)]
+    common = len(steps_and_neurons[0] & steps_and_neurons[1])
+    assert common < 2 * n * steps * probability**2
+
+
+def _next(model):
+    model.time += 1
+
+
+@each_engine
+@pytest.mark.parametrize("probability", [0.0, 1.0])
+def test_poisson_never_or_always(engine, threads, probability):
+    source = PoissonSource(name="noise", n=70, probability=probability)
+    recording = Network(only(source), engine=engine).run(
+        5, record=Recording(spikes=("noise",)), threads=threads
+    )
+    assert recording.counts("noise").tolist() == [5 * probability] * 70
+
+
+@each_engine
+def test_regular_source(engine, threads):
+    source = RegularSource(name="clock", n=4, interval=3, phases=[0, 1, 2, 0])
+    network = Network(only(source), engine=engine)
+    recording = Recording(spikes=("clock",))
+    for steps in (2, 0, 5):
+        network.run(steps, record=recording, threads=threads)
+    each = [[0, 3, -1], [1, -1], [2, -1]]
+    assert recording.spikes("clock").tolist() == [x for t in range(7) for x in each[t % 3]]
+    drawn = RegularSource(name="clock", n=200, interval=7, seed=5)
+    recording = Network(only(drawn), engine=engine).run(
+        70, record=Recording(spikes=("clock",)), threads=threads
+    )
+    steps, neurons = recording.raster("clock")
+    assert set(recording.counts("clock")) == {10}
+    assert len({(t % 7, i) for t, i in zip(steps.tolist(), neurons.tolist(), strict=True)}) == 200
+    assert len(Counter((steps % 7).tolist())) == 7
+
+
+@each_engine
+def test_broken_promises_are_counted(engine, threads):
+    """One event of one input promised, five come: [-8, 7] after an accumulator of 4 bits."""
+    params = NetworkParams(
+        source=[EventSource(name="in", n=1)],
+        population=[
+            Population(name="p", n=3, neuron=NeuronParams(leak={"kind": "none"}, weight_bits=4))
+        ],
+        projection=[
+            Projection(
+                source="in", target="p", synapses=Dense(weights=[[7, -8, 2]]), weight_shift=2
+            )
+        ],
+    )
+    network = Network(params, engine=engine)
+    network.run(events={"in": [0, 0, 0, 0, 0, 1, 9, -1, -1]}, threads=threads)
+    assert network.saturated == [4 + 4 + 2]
+    assert dict(network.dropped) == {"in": 2}
+    assert network.states["p"].v.tolist() == [28, -32, 28]
+
+
+@each_engine
+def test_a_hundred_thousand_spikes_a_step_of_one_input(engine, threads):
+    """Sums beyond 32 bits, whatever the width of a weight."""
+    neuron = NeuronParams(weight_bits=16, state_bits=32, threshold_bits=32, v_threshold=2**31 - 1,
+                          v_floor=0, leak={"kind": "shift", "shift": 31})  # fmt: skip
+    params = NetworkParams(
+        source=[EventSource(name="in", n=1, max_events_per_input=65535)],
+        population=[Population(name="p", n=2, neuron=neuron)],
+        projection=[
+            Projection(
+                source="in", target="p", synapses=Dense(weights=[[32767, -32768]]), weight_shift=4
+            )
+        ],
+    )
+    network = Network(params, engine=engine)
+    recording = network.run(events=[0] * 70_000 + [-1, -1], threads=threads)
+    assert recording.raster("p")[0].tolist() == [1]
+    assert network.saturated == [70_000 - 65538 + 70_000 - 65536]
+
+
+def test_a_network_as_toml(tmp_path):
+    (tmp_path / "net.toml").write_text(
+        """
+name = "balanced"
+[[source]]
+kind = "poisson"
+name = "noise"
+n = 50
+probability = 0.2
+seed = 3
+[[source]]
+kind = "events"
+name = "input"
+n = 10
+[[source]]
+kind = "regular"
+name = "clock"
+n = 2
+interval = 5
+[[population]]
+name = "exc"
+n = 80
+neuron = { v_threshold = 60, weight_bits = 8, leak = { kind = "shift", shift = 3 } }
+[[population]]
+name = "inh"
+n = 20
+v_thresholds = [40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59]
+[[projection]]
+source = "noise"
+target = "exc"
+delay = [1, 6]
+synapses = { kind = "fixed_probability", probability = 0.3, weight = [5, 30], seed = 2 }
+[[projection]]
+source = "exc"
+target = "inh"
+weight_shift = 1
+synapses = { kind = "fixed_indegree", indegree = 9, weight = 11, seed = 8 }
+[[projection]]
+source = "inh"
+target = "exc"
+delay = 2
+synapses = { kind = "all_to_all", weight = -9 }
+[[projection]]
+source = "exc"
+target = "exc"
+synapses = { kind = "grid", shape = [8, 10], kernel = [[1, 2, 1]], edges = "periodic" }
+[[projection]]
+source = "clock"
+target = "inh"
+delay = 0
+synapses = { kind = "sparse", matrix = { shape = [2, 20], indptr = [0, 1, 2], indices = [3, 4], \
+data = [60, 70] } }
+""".replace("\\\n", "")
+    )
+    params = fxlif.load(tmp_path / "net.toml")
+    runs = [Network(params, engine=engine).run(50) for engine, _ in ENGINES]
+    for suffix in ("toml", "json"):
+        path = tmp_path / f"again.{suffix}"
+        fxlif.save(params, path)
+        again = fxlif.load(path)
+        assert again.described() == params.described()
+        assert Network(again).digest() == Network(params).digest()
+        runs.append(Network(again).run(50))
+    assert len({run.spikes("exc").tobytes() + run.spikes("inh").tobytes() for run in runs}) == 1
+    assert min(runs[0].counts("exc").sum(), runs[0].counts("inh").sum()) > 50
+
+
+# --- mistakes ------------------------------------------------------------------------------------
+
+SMALL = NetworkParams(
+    source=[EventSource(name="in", n=3), PoissonSource(name="noise", n=4, probability=0.5)],
+    population=[Population(name="a", n=4), Population(name="b", n=2)],
+    projection=[
+        Projection(source="in", target="a", synapses=AllToAll(weight=3), delay=3),
+        Projection(
+            source="noise", target="b", synapses=FixedProbability(probability=0.5, weight=(1, 9))
+        ),
+    ],
+)
+
+
+@each_engine
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, "steps: found neither steps nor events, allowed one of them"),
+        ({"steps": -1}, "steps: found -1, allowed a number of steps, 0 or more"),
+        ({"steps": True}, "steps: found True, allowed a number of steps"),
+        ({"steps": 2.0}, "steps: found 2.0, allowed a number of steps"),
+        ({"steps": 2, "currents": {"c": 1}}, "currents: found 'c', allowed a, b"),
+        ({"steps": 2, "currents": {"in": 1}}, "currents: found 'in', allowed a, b"),
+        (
+            {"steps": 2, "currents": {"a": [1, 2]}},
+            r"currents['a']: found shape (2,), allowed (), (4,) or (2, 4)",
+        ),
+        (
+            {"steps": 2, "currents": {"a": np.zeros((3, 4), int)}},
+            r"currents['a']: found shape (3, 4), allowed (), (4,) or (2, 4)",
+        ),
+        ({"steps": 2, "currents": {"a": 0.5}}, "currents['a']: found dtype float64, allowed int"),
+        (
+            {"steps": 2, "currents": {"a": [1, 2, 3, float("nan")]}},
+            "currents['a']: found dtype float64, allowed integers",
+        ),
+        ({"steps": 2, "currents": {"a": 2**47}}, f"currents['a']: found {2**47}, allowed -"),
+        ({"steps": 2, "currents": {"a": -(2**47) - 1}}, f"currents['a']: found {-(2**47) - 1}, al"),
+        ({"steps": 2, "currents": {"a": 2**70}}, "currents['a']: found dtype object, allowed int"),
+        ({"steps": 2, "currents": {"a": [[1, 2], [3]]}}, "currents['a']: found rows of different"),
+        ({"steps": 2, "events": {"noise": [-1, -1]}}, "events: found 'noise', allowed in"),
+        ({"steps": 2, "events": {"x": [-1, -1]}}, "events: found 'x', allowed in"),
+        ({"steps": 2, "events": {"in": [-1]}}, "events['in']: found 1 steps, allowed 2"),
+        ({"steps": 2, "events": [0, -1, -1, -1]}, "events['in']: found 3 steps, allowed 2"),
+        ({"events": {"in": [0, -2]}}, "events['in']: event 1: found -2, allowed -1 (tick) or more"),
+        ({"events": {"in": [0.5]}}, "events['in']: events: found "),
+        ({"steps": 2, "threads": 0}, "threads: found 0, allowed 1..256, or None"),
+        ({"steps": 2, "threads": 257}, "threads: found 257, allowed 1..256, or None"),
+        ({"steps": 2, "record": Recording(spikes=("c",))}, "spikes: found 'c', allowed "),
+    ],
+)
+def test_mistakes_of_a_run(engine, threads, arguments, message):
+    network = Network(SMALL, engine=engine)
+    network.run(4, events=[0, 1, 7, -1, -1, -1, -1])
+    before = facts(network)
+    with pytest.raises(FxlifError) as error:
+        network.run(**{"threads": threads, **arguments})
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+    assert facts(network) == before
+
+
+def test_a_refused_run_counts_no_events():
+    network = Network(SMALL)
+    with pytest.raises(FxlifError, match="currents"):
+        network.run(events=[99, -1], currents={"nobody": 1})
+    assert dict(network.dropped) == {"in": 0}
+
+
+@each_engine
+def test_the_largest_current_is_taken(engine, threads):
+    """Up to the last value that cannot leave 48 bits, from all synapses at once."""
+    neuron = NeuronParams(state_bits=32, threshold_bits=32, v_threshold=2**30, v_floor=-(2**31))
+    params = NetworkParams(
+        source=[PoissonSource(name="all", n=3, probability=1)],
+        population=[Population(name="p", n=2, neuron=neuron)],
+        projection=[
+            Projection(source="all", target="p", synapses=Dense(weights=[[9, 1]] * 3), delay=0)
+        ],
+    )
+    highest = 2**47 - 1 - 27
+    for current in (highest, [highest, 0], [[highest, -(2**47)]] * 2):
+        network = Network(params, engine=engine)
+        recording = network.run(2, currents={"p": current}, threads=threads)
+        assert recording.spikes("p").tolist()[:2] == [0, *([1] if current == highest else [-1])]
+        with pytest.raises(FxlifError, match=f"found {highest + 1}, allowed -{2**47}..{highest}"):
+            network.run(2, currents={"p": np.array(current) + 1})
+
+
+@each_engine
+def test_no_steps(engine, threads):
+    network = Network(SMALL, engine=engine)
+    recording = network.run(
+        0, currents={"a": np.zeros((0, 4), int), "b": 5}, threads=threads, events={"in": []}
+    )
+    assert recording.steps == network.step_count == 0
+    assert network.run(events=[0, 1], threads=threads).spikes("a").tolist() == []
+
+
+def test_mistakes_of_a_description():
+    def joined(synapses, **changes):
+        return NetworkParams(
+            source=[EventSource(name="in", n=3)],
+            population=[Population(name="a", n=4), Population(name="b", n=3)],
+            projection=[
+                Projection(**{"source": "in", "target": "a", "synapses": synapses} | changes)
+            ],
+        )
+
+    one = AllToAll(weight=1)
+    for make, message in (
+        (lambda: joined(one, source="x"), "projection[0].source: found 'x', allowed in, a, b"),
+        (lambda: joined(one, target="in"), "projection[0].target: found 'in', allowed a, b"),
+        (
+            lambda: joined(Dense(weights=[[1, 2], [3, 4]])),
+            "projection[0].synapses.weights: found shape (2, 2), allowed (3, 4) (n of in, n of a)",
+        ),
+        (
+            lambda: joined(Sparse(matrix={"shape": [3, 5], "indptr": [0, 0, 0, 0]})),
+            "projection[0].synapses.matrix: found shape (3, 5), allowed (3, 4)",
+        ),
+        (
+            lambda: Sparse(matrix={"shape": [1, 4], "indptr": [0, 1], "indices": [4], "data": [1]}),
+            "found 4, allowed 0..3",
+        ),
+        (lambda: joined(OneToOne(weight=1)), "projection[0].synapses: found 3 to 4 neurons"),
+        (lambda: joined(AllToAll(weight=128)), "found 128, allowed -128..127 (weight_bits = 8)"),
+        (
+            lambda: joined(FixedInDegree(indegree=4, weight=1)),
+            "projection[0].synapses.indegree: found 4, allowed 0..3",
+        ),
+        (
+            lambda: joined(Grid(shape=(2, 2), kernel=[[1]]), target="a"),
+            "projection[0].synapses.shape: found [2, 2] for 3 to 4 neurons",
+        ),
+        (lambda: joined(one, delay=64), "found 64, allowed 0..63"),
+        (lambda: joined(one, delay=(5, 2)), "found [5, 2], allowed [lowest, highest]"),
+        (
+            lambda: NetworkParams(
+                population=[Population(name="a", n=1), Population(name="a", n=2)]
+            ),
+            "population[1].name: found 'a' again, allowed each name once",
+        ),
+        (lambda: NetworkParams(), "found no core and no population"),
+        (
+            lambda: RegularSource(name="r", n=2, interval=3, phases=[0, 3]),
+            "phases[1]: found 3, allowed 0..2 (interval)",
+        ),
+    ):
+        with pytest.raises(ValueError, match=re.escape(message)):
+            make()
+    with pytest.raises(FxlifError, match="engine: found 'gpu', allowed auto, numpy, kernels"):
+        Network(SMALL, engine="gpu")
+
+
+def test_a_current_of_more_than_48_bits_is_refused():
+    neuron = NeuronParams(weight_bits=16)
+    params = NetworkParams(
+        source=[EventSource(name="in", n=9, max_events_per_input=65535)],
+        population=[Population(name="a", n=1, neuron=neuron)],
+        projection=[
+            Projection(source="in", target="a", synapses=AllToAll(weight=32767), weight_shift=16)
+        ],
+    )
+    with pytest.raises(
+        FxlifError, match=r"projection\[0\]: found a current of .* into a, allowed "
+    ):
+        Network(params)
+
+
+def reseeded(params, **changes):
+    """The same network with another draw in its last projection."""
+    last = params.projection[-1]
+    synapses = last.synapses.model_copy(update={k: v for k, v in changes.items() if k == "seed"})
+    changed = {"synapses": synapses, **{k: v for k, v in changes.items() if k != "seed"}}
+    projection = (*params.projection[:-1], last.model_copy(update=changed))
+    return NetworkParams(source=params.source, population=params.population, projection=projection)
+
+
+def test_states_of_another_design_are_refused(tmp_path):
+    path = tmp_path / "state.npz"
+    network = Network(SMALL)
+    network.run(5)
+    network.save(path)
+    before = facts(network)
+    others = [
+        reseeded(SMALL, seed=7),
+        reseeded(SMALL, weight_shift=1),
+        reseeded(SMALL, delay=2),
+        NetworkParams(source=SMALL.source, population=SMALL.population),
+        NetworkParams.model_validate(
+            SMALL.model_dump()
+            | {"source": [SMALL.source[0], SMALL.source[1].model_copy(update={"seed": 9})]}
+        ),
+        NetworkParams.model_validate(
+            SMALL.model_dump() | {"population": [Population(name="a", n=4, v_thresholds=[9] * 4),
+                                                 Population(name="b", n=2)]}
+        ),
+    ]  # fmt: skip
+    for params in others:
+        other = Network(params)
+        with pytest.raises(FxlifError) as error:
+            other.restore(path)
+        assert str(error.value).startswith(f"{path}: found the state of another design (")
+        assert facts(other) == facts(Network(params))
+    # The name of a design is no part of it.
+    named = Network(NetworkParams.model_validate(SMALL.model_dump() | {"name": "other"}))
+    named.restore(path)
+    assert facts(named) == before
+
+
+@pytest.mark.parametrize("engine", ["numpy", "auto"])
+def test_broken_state_files_are_refused(tmp_path, engine):
+    network = Network(SMALL, engine=engine)
+    network.run(events=[0, -1, 1, -1])
+    path = tmp_path / "state.npz"
+    network.save(path)
+    good = path.read_bytes()
+    before = facts(network)
+    for content in (b"", b"nonsense", good[: len(good) // 2], good[:-10]):
+        path.write_bytes(content)
+        with pytest.raises(FxlifError, match="not a saved state") as error:
+            network.restore(path)
+        assert "\n" not in str(error.value)
+    np.savez(path, about=np.array("{}"))
+    with pytest.raises(FxlifError, match="not a saved state"):
+        network.restore(path)
+    np.savez(path, v=np.zeros(4))
+    with pytest.raises(FxlifError, match="not a saved state"):
+        network.restore(path)
+    with pytest.raises(FxlifError, match=r"none\.npz: no such file, allowed: what save\(\) wrote"):
+        network.restore(tmp_path / "none.npz")
+    for use in (network.save, network.restore):
+        with pytest.raises(FxlifError, match=r"found suffix '\.pkl', allowed \.npz"):
+            use(tmp_path / "state.pkl")
+    with pytest.raises(FxlifError, match="found no folder"):
+        network.save(tmp_path / "nowhere" / "state.npz")
+    assert facts(network) == before
+    path.write_bytes(good)
+    network.run(3)
+    network.restore(path)
+    assert facts(network) == before
+
+
+# --- recordings ----------------------------------------------------------------------------------
+
+BUSY = NetworkParams(
+    source=[PoissonSource(name="noise", n=40, probability=0.2, seed=2)],
+    population=[
+        Population(
+            name="p",
+            n=70,
+            neuron=NeuronParams(
+                v_threshold=50,
+                refractory=2,
+                synapse={"kind": "exponential"},
+                adaptation={"increment": 5},
+            ),
+        )
+    ],
+    projection=[
+        Projection(
+            source="noise",
+            target="p",
+            synapses=FixedProbability(probability=0.5, weight=(-3, 20)),
+            delay=(1, 9),
+        ),
+        Projection(source="p", target="p", synapses=FixedInDegree(indegree=5, weight=-9), delay=2),
+    ],
+)
+
+
+@each_engine
+def test_a_recording_on_disk_equals_one_in_memory(engine, threads, tmp_path):
+    found = []
+    for folder in (None, tmp_path / "out"):
+        network = Network(BUSY, engine=engine)
+        recording = everything(BUSY, 4, folder)
+        with chunks_of(BUSY, 7):
+            network.run(30, record=recording, threads=threads)
+            network.run(5, record=recording, threads=threads)
+        found.append((recording, network))
+    memory, network = found[0]
+    read = Recording.open(tmp_path / "out")
+    assert read.steps == memory.steps == 35
+    for name in ("noise", "p"):
+        for other in (found[1][0], read):
+            assert other.spikes(name).tolist() == memory.spikes(name).tolist()
+    for variable in VARIABLES:
+        for other in (found[1][0], read):
+            rows = other.states("p", variable)
+            assert rows.tolist() == memory.states("p", variable).tolist()
+    assert facts(found[1][1]) == facts(network)
+
+
+@each_engine
+def test_watched_neurons_step_by_step(engine, threads):
+    """In the user's order, the state after each step."""
+    chosen = [69, 0, 64, 63, 5]
+    recording = Recording(spikes=(), states={"p": VARIABLES}, neurons={"p": chosen})
+    Network(BUSY, engine=engine).run(40, record=recording, threads=threads)
+    single = Network(BUSY, engine=engine)
+    for step in range(40):
+        single.run(1)
+        for variable in VARIABLES:
+            now = getattr(single.states["p"], variable)[chosen]
+            assert recording.states("p", variable)[step].tolist() == now.tolist()
+    assert recording.states("p", "v").shape == (40, 5)
+    assert recording.states("p", "theta").max() > 0
+
+
+@each_engine
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_an_interrupt_from_progress(engine, threads, on_disk, tmp_path):
+    def stop(done, total):
+        assert total == 50
+        if done >= 21:
+            raise KeyboardInterrupt
+
+    folder = tmp_path / "out" if on_disk else None
+    network = Network(BUSY, engine=engine)
+    recording = everything(BUSY, 4, folder)
+    with chunks_of(BUSY, 7), pytest.raises(KeyboardInterrupt):
+        network.run(50, record=recording, threads=threads, progress=stop)
+    fresh = Network(BUSY, engine="numpy")
+    expected = everything(BUSY, 4)
+    fresh.run(21, record=expected)
+    read = Recording.open(folder) if folder else recording
+    assert recording.steps == read.steps == 21
+    assert read.spikes("p").tolist() == expected.spikes("p").tolist()
+    assert read.states("p", "v").tolist() == expected.states("p", "v").tolist()
+    assert facts(network) == facts(fresh)
+    # And on, to the end.
+    network.run(29, record=recording, threads=threads)
+    fresh.run(29, record=expected)
+    assert recording.spikes("p").tolist() == expected.spikes("p").tolist()
+    assert facts(network) == facts(fresh)
+
+
+def test_an_interrupted_run_counts_the_events_of_its_steps():
+    def stop(done, total):
+        raise KeyboardInterrupt
+
+    network = Network(SMALL)
+    with chunks_of(SMALL, 3), pytest.raises(KeyboardInterrupt):
+        network.run(events=[9, -1] * 10, progress=stop)
+    assert dict(network.dropped) == {"in": 3}
+
+
+INTERRUPTED = """
+import sys
+import test_networks as t
+from fxlif import Network, network as network_module
+
+engine, threads, folder = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+network_module.CHUNK_WORK = 110 * 300
+network = Network(t.BUSY, engine=engine)
+network.run(3)
+network.reset()
+recording = t.everything(t.BUSY, 4, folder)
+print("running", flush=True)
+try:
+    network.run(10**7, record=recording, threads=threads)
+except KeyboardInterrupt:
+    network.save(folder + ".npz")
+    print("stopped", recording.steps, network.step_count, flush=True)
+"""
+
+
+@pytest.mark.parametrize(("engine", "threads"), [ENGINES[0], *KERNELS[:2]], ids=str)
+def test_ctrl_c(engine, threads, tmp_path):
+    """A real one, anywhere in a long run to disk."""
+    folder = tmp_path / "out"
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED, engine, str(threads), str(folder)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
+    )  # fmt: skip
+    try:
+        assert process.stdout.readline() == "running\n"
+        index = folder / "recording.json"
+        for _ in range(300):
+            time.sleep(0.05)
+            if index.exists() and '"steps":0' not in index.read_text():
+                break
+        process.send_signal(signal.SIGINT)
+        out, error = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert out.startswith("stopped"), error
+    recorded, stands = map(int, out.split()[1:])
+    assert recorded == stands > 0
+    read = Recording.open(folder)
+    assert read.steps == recorded
+    fresh = Network(BUSY)
+    expected = everything(BUSY, 4)
+    fresh.run(recorded, record=expected)
+    assert read.spikes("p").tobytes() == expected.spikes("p").tobytes()
+    assert read.states("p", "v").tobytes() == expected.states("p", "v").tobytes()
+    stopped = Network(BUSY)
+    stopped.restore(f"{folder}.npz")
+    assert facts(stopped) == facts(fresh)
+
+
+MEMORY = """
+import sys
+from fxlif import *
+
+n, steps, folder = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+params = NetworkParams(
+    source=[PoissonSource(name="noise", n=100, probability=0.1)],
+    population=[Population(name="p", n=n, neuron=NeuronParams(v_threshold=90))],
+    projection=[
+        Projection(source="noise", target="p", synapses=FixedInDegree(indegree=10, weight=60))
+    ],
+)
+recording = Recording(states={"p": ("v",)}, neurons={"p": range(10)}, folder=folder)
+Network(params).run(steps, record=recording)
+# Not getrusage: its peak counts what this process was forked from.
+status = open("/proc/self/status").read()
+print(int(status.split("VmHWM:")[1].split()[0]) // 1024)
+print(recording.steps, len(recording.spikes("p")) - steps)
+"""
+
+
+@pytest.mark.parametrize(
+    ("n", "steps"),
+    [(1000, 10_000), pytest.param(1000, 100_000, marks=pytest.mark.slow)],
+    ids=["10^7", "10^8"],
+)
+def test_a_long_run_to_disk_needs_little_memory(n, steps, tmp_path):
+    out = subprocess.run(
+        [sys.executable, "-c", MEMORY, str(n), str(steps), str(tmp_path / "out")],
+        capture_output=True, text=True, check=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    ).stdout  # fmt: skip
+    peak, done, spikes = map(int, out.split())
+    assert done == steps
+    assert spikes > n * steps // 100
+    assert peak < 400, f"{peak} MiB"
