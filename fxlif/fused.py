@@ -160,12 +160,12 @@ class Plan:
                 synapses.n_post if full[k] else 0, self.pending_at[target],
             )  # fmt: skip
             cuts = self.cuts[cuts_at[k] : cuts_at[k + 1]].reshape(self.threads + 1, rows[k])
-            starts = sum(links[j].synapses.indptr for j in bundle)
+            starts: Ints = np.sum([links[j].synapses.indptr for j in bundle], axis=0)
             cuts[0], cuts[-1] = starts[:-1], starts[1:]
             if self.threads > 1:
                 bounds = self.ranges[1:-1, self.places[target]]
                 loops.row_cuts(synapses.indptr, synapses.targets, bounds, cuts[1:-1])
-            values = synapses.weights if even[k] is None else even[k]
+            values: Any = synapses.weights if even[k] is None else even[k]
             self.weights[weights_at[k] : weights_at[k + 1]] = values
             if not full[k]:
                 codes = self.targets[targets_at[k] : targets_at[k + 1]]

@@ -385,26 +385,22 @@ def run_steps(
                 current = pending[slot : slot + n]
                 if sums is not None:
                     _add_sums(p, links, sums, step, first, last, current)
-                if drives is not None:
-                    if part[DRIVE_ROWS] != NONE:
-                        row = drives[part[DRIVE_ROWS] + (step - now) * n :]
-                        for i in range(first, last):
-                            current[i] += row[i]
-                if registers is not None:
-                    if part[LFSR_MASK]:
-                        numbers = random[part[RANDOM] + first : part[RANDOM] + last]
-                        registers[thread, p] = _draw(
-                            registers[thread, p], part[LFSR_MASK], skips[thread, p], numbers
-                        )
-                _call_step(part.ctypes.data, first, last - first, slot + first)
-            if keys is not None:
-                if part[KIND] == POISSON:
-                    _poisson(keys[p, step - now], part[LIMIT], first, last, own)
-            if phases is not None:
-                if part[KIND] == REGULAR:
-                    phase = step % part[PERIOD]
+                if drives is not None and part[DRIVE_ROWS] != NONE:
+                    row = drives[part[DRIVE_ROWS] + (step - now) * n :]
                     for i in range(first, last):
-                        own[i] = phases[part[PHASES] + i] == phase
+                        current[i] += row[i]
+                if registers is not None and part[LFSR_MASK]:
+                    numbers = random[part[RANDOM] + first : part[RANDOM] + last]
+                    registers[thread, p] = _draw(
+                        registers[thread, p], part[LFSR_MASK], skips[thread, p], numbers
+                    )
+                _call_step(part.ctypes.data, first, last - first, slot + first)
+            if keys is not None and part[KIND] == POISSON:
+                _poisson(keys[p, step - now], part[LIMIT], first, last, own)
+            if phases is not None and part[KIND] == REGULAR:
+                phase = step % part[PERIOD]
+                for i in range(first, last):
+                    own[i] = phases[part[PHASES] + i] == phase
             if part[KIND] != GIVEN:
                 found = lists[side * len(spikes) + at :]
                 counts[side, thread, p] = _list_spikes(own, first, last, found)
@@ -419,10 +415,9 @@ def run_steps(
                 for sender in range(1 if source[KIND] == GIVEN else threads):
                     begin = side * len(spikes) + source[SPIKES] + ranges[sender, q]
                     spiking = lists[begin : begin + counts[side, sender, q]]
-                    if event_ends is not None:
-                        if source[KIND] == GIVEN:
-                            ends = event_ends[source[EVENTS]]
-                            spiking = events[ends[step - now] : ends[step - now + 1]]
+                    if event_ends is not None and source[KIND] == GIVEN:
+                        ends = event_ends[source[EVENTS]]
+                        spiking = events[ends[step - now] : ends[step - now + 1]]
                     if records:
                         # No slice assignment: its errors' texts compile for more than a second.
                         begin = source[OUT] + out_lengths[q]
