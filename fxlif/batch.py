@@ -25,50 +25,54 @@ CHUNK_WORK = 1 << 28
 RANDOM_CHUNK_WORK = 1 << 22
 
 
-def run(
-    neuron: NeuronParams,
-    state: NeuronState,
-    thresholds: npt.NDArray[np.int64],
-    currents: npt.NDArray[np.signedinteger],
-    lfsr_state: int,
-    *,
-    threads: int = 1,
-    recorder: Recorder | None = None,
-) -> tuple[NeuronState, npt.NDArray[np.bool_], int]:
-    """All steps of ``currents`` (steps, n): (new state, spikes (steps, n) bool, LFSR's state)."""
-    steps, n = currents.shape
-    currents = np.ascontiguousarray(currents)
-    limits = _limits(currents)
-    ends = int(thresholds.min()), int(thresholds.max())
-    loop = step_loop(neuron, ends, currents.dtype, limits)
-    spikes = np.empty((steps, n), dtype=np.bool_)
-    arrays: dict[str, npt.NDArray[Any]] = {
-        name: getattr(state, name).astype(state_type(neuron, name)) for name in neuron.state_widths
-    }
-    arrays["v_threshold"] = np.ascontiguousarray(thresholds, element(*ends))
-    chunk = max(1, (RANDOM_CHUNK_WORK if neuron.random_bits else CHUNK_WORK) // n)
-    if recorder is not None:
-        chunk = 1
-    # Multiples of 64 neurons, so that no cache line has two owners.
-    firsts = [min(n, -(-n * k // threads // 64) * 64) for k in range(threads)] + [n]
-    with ThreadPoolExecutor(threads) if threads > 1 else nullcontext() as pool:
-        for start in range(0, steps, chunk):
-            count = min(chunk, steps - start)
-            if neuron.random_bits:
-                arrays["random"], lfsr_state = draws(neuron.lfsr, lfsr_state, count * n)
-            arrays["current"], arrays["spike"] = currents[start:], spikes[start:]
-            work = [
-                [count, last - first, *_pointers(arrays, first, n)]
-                for first, last in itertools.pairwise(firsts)
-                if last > first
-            ]
-            others = [pool.submit(loop.call, *arguments) for arguments in work[1:] if pool]
-            loop.call(*work[0])
-            for other in others:
-                other.result()
-            if recorder is not None:
-                recorder.take(_state(state, arrays))
-    return _state(state, arrays), spikes, lfsr_state
+class Batch:
+    """What the runs of one population have in common."""
+
+    def __init__(self, neuron: NeuronParams, thresholds: npt.NDArray[np.int64]) -> None:
+        self._neuron = neuron
+        self._ends = int(thresholds.min()), int(thresholds.max())
+        self._thresholds = np.ascontiguousarray(thresholds, element(*self._ends))
+        self._kinds = {name: state_type(neuron, name) for name in neuron.state_widths}
+        self._random = neuron.random_bits > 0
+
+    def run(
+        self,
+        state: NeuronState,
+        currents: npt.NDArray[np.signedinteger],
+        lfsr_state: int,
+        *,
+        threads: int = 1,
+        recorder: Recorder | None = None,
+    ) -> tuple[NeuronState, npt.NDArray[np.bool_], int]:
+        """All steps of ``currents``, (steps, n): new state, spikes (steps, n), LFSR's state."""
+        steps, n = currents.shape
+        currents = np.ascontiguousarray(currents)
+        loop = step_loop(self._neuron, self._ends, currents.dtype, _limits(currents))
+        spikes = np.empty((steps, n), dtype=np.bool_)
+        arrays: dict[str, npt.NDArray[Any]] = {
+            name: getattr(state, name).astype(kind) for name, kind in self._kinds.items()
+        }
+        arrays["v_threshold"] = self._thresholds
+        chunk = max(1, (RANDOM_CHUNK_WORK if self._random else CHUNK_WORK) // n)
+        if recorder is not None:
+            chunk = 1
+        # Multiples of 64 neurons, so that no cache line has two owners.
+        firsts = [min(n, -(-n * k // threads // 64) * 64) for k in range(threads)] + [n]
+        shares = [(a, b) for a, b in itertools.pairwise(firsts) if b > a]
+        with ThreadPoolExecutor(threads) if threads > 1 else nullcontext() as pool:
+            for start in range(0, steps, chunk):
+                count = min(chunk, steps - start)
+                if self._random:
+                    arrays["random"], lfsr_state = draws(self._neuron.lfsr, lfsr_state, count * n)
+                arrays["current"], arrays["spike"] = currents[start:], spikes[start:]
+                work = [[count, b - a, *_pointers(arrays, a, n)] for a, b in shares]
+                others = [pool.submit(loop.call, *arguments) for arguments in work[1:] if pool]
+                loop.call(*work[0])
+                for other in others:
+                    other.result()
+                if recorder is not None:
+                    recorder.take(_state(state, arrays))
+        return _state(state, arrays), spikes, lfsr_state
 
 
 def _limits(currents: npt.NDArray[np.signedinteger]) -> tuple[int, int]:

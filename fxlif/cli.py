@@ -14,6 +14,8 @@ import typer
 from .errors import FxlifError
 
 if TYPE_CHECKING:
+    from .events import Events
+    from .network_params import NetworkParams
     from .sim.verify import Verdict
 
 app = typer.Typer(
@@ -200,35 +202,78 @@ def verilog(
 @app.command()
 def run(
     design: Design,
-    input: Annotated[Path, typer.Option("--input", help="Events: .txt, .npz or .bin.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="Events: .txt, .npz or .bin.")],
+    out: Annotated[
+        Path,
+        typer.Option("-o", "--out", help="Events out: .txt, .npz or .bin; or a folder for all."),
+    ],
+    input: Annotated[
+        Path | None, typer.Option("--input", help="Events in: .txt, .npz or .bin.")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=0, help="How many; without it, those of the input.")
+    ] = None,
+    start: Annotated[
+        Path | None, typer.Option("--from", help="Go on from this saved state, .npz.")
+    ] = None,
+    state: Annotated[Path | None, typer.Option(help="Save the last state here, .npz.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, max=256, help="Default: as pays.")] = None,
 ) -> None:
-    """Run the golden model alone: an event file in, an event file out."""
+    """Run the golden model alone: the events of the last population to a file, or what every
+    population spikes to a folder."""
     from . import events
-    from .core_params import address_bits
     from .design import load
     from .network import Network
-    from .network_params import EventSource
+    from .recording import Recording
 
     network = load(design)
+    stream = None if input is None else _events_for(design, network, input)
+    if stream is None and steps is None:
+        raise FxlifError("--steps: found neither it nor --input, allowed one of them")
+    if out.suffix and out.suffix not in events.SUFFIXES and not out.is_dir():
+        allowed = ", ".join(events.SUFFIXES)
+        raise FxlifError(f"{out}: found suffix {out.suffix!r}, allowed {allowed}, or a folder")
+    for path in (out, state):
+        if path is not None and not path.parent.is_dir():
+            raise FxlifError(f"{path}: found no folder {path.parent}, allowed an existing folder")
+    golden = Network(network)
+    if start is not None:
+        golden.restore(start)
+    last = network.graph.populations[-1].name
+    record = Recording(folder=out) if out.suffix not in events.SUFFIXES else Recording([last])
+    with _progress() as progress:
+        golden.run(
+            steps, events=stream, record=record, threads=threads,
+            progress=lambda done, total: progress("golden model", done, total),
+        )  # fmt: skip
+    record.close()
+    if out.suffix in events.SUFFIXES:
+        events.write(out, record.spikes(last))
+    if state is not None:
+        golden.save(state)
+    taken = "" if stream is None else f", {int((stream != events.TICK).sum()):,} spikes in"
+    lost = sum(golden.dropped.values())
+    dropped = f", {lost:,} dropped" if lost else ""
+    given = sum(int(record.counts(name).sum()) for name in record.wanted_spikes)
+    print(f"{out}: {record.steps:,} steps{taken}{dropped}, {given:,} out")
+
+
+def _events_for(design: Path, network: NetworkParams, path: Path) -> Events:
+    """The events of a file, whose addresses a network can take."""
+    from . import events
+    from .core_params import address_bits
+    from .network_params import EventSource
+
     inputs = [source for source in network.graph.sources if isinstance(source, EventSource)]
     if len(inputs) != 1:
-        raise FxlifError(f"{design}: source: found {len(inputs)} event sources, allowed with run 1")
+        raise FxlifError(
+            f"{design}: source: found {len(inputs)} event sources, allowed 1 with --input"
+        )
     bits = network.core[0].in_address_bits if network.core else address_bits(inputs[0].n)
-    stream = events.read(input)
+    stream = events.read(path)
     try:
-        events.check(stream, 1 << bits)
+        return events.check(stream, 1 << bits)
     except FxlifError as error:
-        raise FxlifError(f"{input}: {error}") from None
-    golden = Network(network)
-    with _progress() as progress:
-        result = golden.stream(stream, lambda done, total: progress("golden model", done, total))
-    events.write(out, result)
-    steps = int((result == events.TICK).sum())
-    lost = sum(golden.dropped.values())
-    dropped = f", {lost} dropped" if lost else ""
-    print(f"{out}: {steps:,} steps, {len(stream) - steps:,} spikes in{dropped}, "
-          f"{len(result) - steps:,} out")  # fmt: skip
+        raise FxlifError(f"{path}: {error}") from None
 
 
 @app.command()

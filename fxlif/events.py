@@ -331,6 +331,8 @@ _FORMS: dict[str, _Form] = {
     ".npz": (_to_npz, _from_npz),
     ".bin": (_to_binary, _from_binary),
 }
+#: The suffixes of event files.
+SUFFIXES = tuple(_FORMS)
 
 
 def _form(path: Path) -> _Form:

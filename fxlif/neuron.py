@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,9 @@ from .errors import FxlifError
 from .lfsr import draws
 from .params import MAX_CURRENT_BITS, NeuronParams
 from .quantise import signed_range
+
+if TYPE_CHECKING:
+    from .batch import Batch
 
 
 class NeuronState(NamedTuple):
@@ -147,6 +150,7 @@ class LIFPopulation:
         for value in np.unique(self.v_threshold):
             self.params.check_threshold(int(value))
         self._initial = initial
+        self._batch: Batch | None = None
         self.reset()
 
     def _per_neuron(self, values: npt.ArrayLike, name: str) -> npt.NDArray[np.int64]:
@@ -201,12 +205,13 @@ class LIFPopulation:
             raise FxlifError(f"currents: found shape {array.shape}, allowed (steps, {self.n})")
         threads = choose_threads(threads, self.n)
         if self.engine == "kernels":
-            from . import batch
+            if self._batch is None:
+                from .batch import Batch
 
-            self.state, spikes, self._lfsr = batch.run(
-                self.params, self.state, self.v_threshold, array, self._lfsr,
-                threads=threads, recorder=recorder,
-            )  # fmt: skip
+                self._batch = Batch(self.params, self.v_threshold)
+            self.state, spikes, self._lfsr = self._batch.run(
+                self.state, array, self._lfsr, threads=threads, recorder=recorder
+            )
             return spikes
         spikes = np.empty(array.shape, dtype=np.bool_)
         for row, current in enumerate(array):

@@ -224,6 +224,8 @@ def networks(draw, sizes=SIZES, max_delay=63, most=4):
             ends = everything[source].n, everything[other].n, parts[other].neuron.weight_bits
             again = projections[-1].model_dump() | {
                 "target": other,
+                "weight_shift": draw(st.sampled_from([0, 0, 1])),
+                "delay": draw(st.sampled_from([delay, delay, 1])),
                 "synapses": draw(
                     connectivities(*ends, delay, delay, equal if isinstance(equal, int) else 5)
                 ),

@@ -326,7 +326,7 @@ def test_run_without_its_files(run, tiny, tmp_path):
     ran = run("run", tiny, "--input", "in.csv", "-o", "out.txt")
     assert ran.refusal == "in.csv: found suffix '.csv', allowed .txt, .npz, .bin"
     ran = run("run", tiny, "--input", "in.txt", "-o", "out.csv")
-    assert ran.mistake == "out.csv: found suffix '.csv', allowed .txt, .npz, .bin"
+    assert ran.refusal == "out.csv: found suffix '.csv', allowed .txt, .npz, .bin, or a folder"
     ran = run("run", tiny, "--input", "in.txt", "-o", "gone/out.txt")
     assert ran.mistake == "gone/out.txt: found no folder gone, allowed an existing folder"
     ran = run("run", tiny, "--input", "in.txt", "-o", "in.txt/out.txt")
@@ -338,6 +338,63 @@ def test_run_without_its_files(run, tiny, tmp_path):
     ran = run("run", tiny, "--input", "in.txt", "-o", "folder.txt")
     assert ran.mistake == "folder.txt: cannot be written (Is a directory)"
     assert contents(tmp_path) == {**before, "folder.txt": None}
+
+
+LOOP = """
+[[source]]
+name = "noise"
+kind = "poisson"
+n = 3
+probability = 0.4
+
+[[population]]
+name = "loop"
+n = 4
+neuron = { v_threshold = 9 }
+
+[[projection]]
+source = "noise"
+target = "loop"
+synapses = { kind = "all_to_all", weight = 2 }
+
+[[projection]]
+source = "loop"
+target = "loop"
+delay = 3
+synapses = { kind = "all_to_all", weight = -1 }
+"""
+
+
+def test_run_of_populations_goes_on_from_a_state(run, tmp_path):
+    """In two pieces, the second from the saved state of the first, as in one; to a folder too."""
+    (tmp_path / "loop.toml").write_text(LOOP)
+    assert run("run", "loop.toml", "--steps", "50", "-o", "all.txt").code == 0
+    first = run("run", "loop.toml", "--steps", "20", "-o", "a.txt", "--state", "state.npz")
+    assert first.code == 0
+    assert first.out.startswith("a.txt: 20 steps, ")
+    more = ("--steps", "30", "--from", "state.npz", "--threads", "2")
+    assert run("run", "loop.toml", *more, "-o", "b.bin").code == 0
+    assert run("run", "loop.toml", *more, "-o", "folder").code == 0
+    whole, a, b = (events.read(tmp_path / name) for name in ("all.txt", "a.txt", "b.bin"))
+    assert (whole >= 0).sum() > 20
+    assert whole.tolist() == [*a, *b]
+    assert events.read(tmp_path / "folder" / "loop.spikes.bin").tolist() == b.tolist()
+
+
+def test_run_refuses_what_it_cannot_go_on_from(run, tiny, tmp_path):
+    (tmp_path / "loop.toml").write_text(LOOP)
+    assert run("run", tiny, "--input", "in.txt", "-o", "o.txt", "--state", "s.npz").code == 0
+    before = contents(tmp_path)
+    to = ("-o", "out.txt")
+    ran = run("run", "loop.toml", "--steps", "5", *to, "--from", "s.npz")
+    assert ran.refusal.startswith("s.npz: found the state of another design (")
+    ran = run("run", "loop.toml", "--steps", "5", *to, "--from", "gone.npz")
+    assert ran.refusal == "gone.npz: no such file, allowed: what save() wrote"
+    ran = run("run", "loop.toml", "--input", "in.txt", *to)
+    assert ran.refusal == "loop.toml: source: found 0 event sources, allowed 1 with --input"
+    ran = run("run", "loop.toml", *to)
+    assert ran.refusal == "--steps: found neither it nor --input, allowed one of them"
+    assert contents(tmp_path) == before
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write everywhere")
@@ -589,8 +646,9 @@ def test_input_events_out_of_range(run, tmp_path, no_simulation):
         ["verilog", "tiny.toml"],
         ["verilog", "-o", "out"],
         ["verilog", "tiny.toml", "-o"],
-        ["run", "tiny.toml", "-o", "out.txt"],
         ["run", "tiny.toml", "--input", "in.txt"],
+        ["run", "tiny.toml", "-o", "out.txt", "--steps", "-1"],
+        ["run", "tiny.toml", "-o", "out.txt", "--threads", "0"],
         ["init"],
         ["init", "a", "b"],
         ["nonsense"],

@@ -388,7 +388,8 @@ def test_ends_of_every_type(dtype, rounding):
             adaptation=Adaptation(increment=min(highest, 2**31 - 1), leak=ShiftLeak(shift=1)),
             **dict.fromkeys(("state_bits", "threshold_bits", "current_bits", "theta_bits"), bits),
         )
-        check_population(neuron, [table, table[::-1]], own=[lowest, highest, 0])
+        ends = [np.full((2, 3), end, dtype) for end in (low, high)]
+        check_population(neuron, [table, *ends], own=[lowest, highest, 0])
 
 
 def test_narrow_neuron_wide_currents_wrap():
@@ -1006,7 +1007,7 @@ def test_engine_names(monkeypatch):
 def test_engines_are_carried_out():
     """Only kernels compile, only numpy steps."""
     for population in both():
-        with patch.object(batch, "run", side_effect=batch.run) as used:
+        with patch.object(batch, "draws", side_effect=batch.draws) as used:
             population.run(PLAIN)
         assert used.call_count == (population.engine == "kernels")
 

@@ -263,6 +263,37 @@ def test_every_form_of_a_table(synapses, delay):
     assert sum(len(step.spikes["out"]) for step in expected) > 20
 
 
+def test_projections_that_are_nearly_alike():
+    """What differs in one of weight, delay, shift or row from what may be sent as one table."""
+    rows = np.repeat([[3], [9], [0], [-4], [6]], 70, axis=1)
+    others = rows.copy()
+    others[4] = 7
+    holes = rows * (np.arange(350).reshape(5, 70) % 3 > 0)
+    joined = [
+        ("a", Dense(weights=rows), 1, 0),
+        ("b", Dense(weights=holes), 1, 0),
+        ("c", Dense(weights=holes), 1, 1),
+        ("a", Dense(weights=holes), 2, 0),
+        ("b", Dense(weights=others), 1, 0),
+        ("c", AllToAll(weight=5), 2, 0),
+        ("b", FixedInDegree(indegree=2, weight=5), 2, 0),
+        ("a", FixedProbability(probability=0.5, weight=5), 3, 0),
+        ("a", FixedInDegree(indegree=2, weight=5, seed=2), 2, 1),
+        ("b", FixedInDegree(indegree=2, weight=6), 2, 0),
+        ("b", FixedInDegree(indegree=3, weight=5), 2, 0),
+    ]
+    params = NetworkParams(
+        source=[RegularSource(name="clock", n=5, interval=4, seed=3)],
+        population=[Population(name=name, n=70, neuron=LIVELY) for name in "abc"],
+        projection=[
+            Projection(source="clock", target=to, synapses=table, delay=delay, weight_shift=shift)
+            for to, table, delay, shift in joined
+        ],
+    )
+    expected = check_all(params, Given(12), [5], 4, 3)
+    assert sum(len(step.spikes["b"]) for step in expected) > 20
+
+
 @pytest.mark.parametrize(
     "delay", [2, (1, 3)], ids=["targets beyond uint16", "coded targets beyond uint16"]
 )
