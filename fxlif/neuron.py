@@ -84,8 +84,9 @@ def signed_array(values: npt.ArrayLike, name: str) -> npt.NDArray[np.signedinteg
     if wide and array.size and (int(array.min()) < low or int(array.max()) > high):
         worst = max(int(array.max()), int(array.min()), key=abs)
         raise FxlifError(f"{name}: found {worst}, allowed {low}..{high}")
-    kind = np.promote_types(array.dtype, np.int8) if array.dtype != np.uint64 else np.int64
-    return array.astype(kind, copy=False).astype(np.dtype(kind).newbyteorder("="), copy=False)
+    # numpy would make floats of uint64 and a signed type; the values were seen to fit int64.
+    kind = np.dtype(np.int64) if wide else np.promote_types(array.dtype, np.int8)
+    return array.astype(kind.newbyteorder("="), copy=False)
 
 
 def integer_array(values: npt.ArrayLike, name: str) -> npt.NDArray[np.int64]:

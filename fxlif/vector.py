@@ -279,17 +279,20 @@ class _counted:
 
 
 @cache
-def _features() -> str:
+def _target() -> llvm.Target:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    # Full-width vectors: LLVM would halve them on most x86 machines.
-    return f"{llvm.get_host_cpu_features().flatten()},-prefer-256-bit"
+    return llvm.Target.from_default_triple()
 
 
 def _machine() -> llvm.TargetMachine:
-    """A machine for one engine, which owns it: it is freed with the engine."""
-    features = _features()
-    return llvm.Target.from_default_triple().create_target_machine(
+    """A machine for one engine, which owns it: it is freed with the engine.
+
+    How wide its vectors are is left to LLVM: the widest lose more at the edges of cache lines, on
+    arrays that are not aligned to them, than they gain.
+    """
+    features = llvm.get_host_cpu_features().flatten()
+    return _target().create_target_machine(
         cpu=llvm.get_host_cpu_name(), features=features, opt=3, jit=True
     )
 

@@ -860,7 +860,6 @@ def test_layouts(layout, dtype):
     assert np.array_equal(one.run(table, threads=2), expected)
 
 
-@pytest.mark.xfail(strict=True, reason="signed_array makes floats of big-endian uint64")
 def test_big_endian_uint64():
     one, other = both()
     assert np.array_equal(one.run(PLAIN.astype(">u8")), other.run(PLAIN))

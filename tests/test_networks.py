@@ -175,6 +175,38 @@ def test_saved_and_restored_on_other_engines(tmp_path_factory, data):
     compare(params, network, recording, expected, 1)
 
 
+@each_engine
+def test_all_of_a_state_is_restored(engine, threads, tmp_path):
+    """Random numbers, counters, and what is on its way in saturating sums and in others."""
+    noisy = NeuronParams(
+        v_threshold=90, leak={"kind": "shift", "shift": 3, "rounding": "stochastic"}
+    )
+    params = NetworkParams(
+        source=[
+            EventSource(name="in", n=3),
+            PoissonSource(name="noise", n=9, probability=0.3),
+        ],
+        population=[Population(name="p", n=70, neuron=noisy)],
+        projection=[
+            Projection(source="in", target="p", synapses=AllToAll(weight=100), delay=(1, 7)),
+            Projection(source="noise", target="p", synapses=AllToAll(weight=9), delay=5),
+        ],
+    )
+    given = Given(16, {"in": [[0, 1, 2, 7] * 2] * 16})
+    expected = network_oracle.run(params, Network(params), 16, given.events, {})
+    first = Network(params, engine=engine)
+    recording = everything(params, 6)
+    first.run(**given.part(0, 5), record=recording, threads=threads)
+    assert first.saturated[0] > 0
+    first.save(tmp_path / "state.npz")
+    second = Network(params, engine="auto" if engine == "numpy" else "numpy")
+    second.restore(tmp_path / "state.npz")
+    assert facts(second) == facts(first)
+    second.run(**given.part(5, 16), record=recording, threads=threads)
+    compare(params, second, recording, expected, 6)
+    assert sum(len(step.spikes["p"]) for step in expected) > 20
+
+
 @settings(max_examples=15, **RANDOM)
 @given(st.data())
 def test_reset_is_a_new_network(data):

@@ -123,7 +123,7 @@ def brian2(*forms: str) -> list[Contender]:
 
 
 def independent(n: int, steps: int, threads: bool = False) -> Workload:
-    """Workload A; with ``threads`` fxlif alone, on one and on two."""
+    """Workload A; with ``threads`` fxlif and the copy loop alone, on one and on two."""
     contenders = [
         *(FXLIF, COPY, COPY_INTO, LOOP, NUMPY),
         *brian2("input array", "constant", "constant float32"),
@@ -134,7 +134,7 @@ def independent(n: int, steps: int, threads: bool = False) -> Workload:
         f"A {short(n)}" + " threads" * threads,
         f"{n:,} independent neurons, {steps:,} steps",
         {"workload": "A", "n": n, "steps": steps, "threshold": THRESHOLD},
-        on_threads() if threads else contenders,
+        [*on_threads(FXLIF), *on_threads(COPY_INTO)] if threads else contenders,
         # With a threshold 16 times 320, such a neuron fires in about 3 % of the steps.
         arrays={
             "input": lambda: rng.integers(0, 700, (steps, n), dtype=np.int16),
@@ -158,7 +158,7 @@ def balanced(n: int, steps: int, threads: bool = False) -> Workload:
         f"{n * 4 // 5:,} excitatory and {n // 5:,} inhibitory neurons, 2 % connectivity, "
         f"{steps:,} steps",
         {"workload": "B", "n": n, "steps": steps, "threshold": THRESHOLD},
-        on_threads() if threads else contenders,
+        on_threads(FXLIF) if threads else contenders,
         rate="events",
         arrays={"network": lambda: connections(n)},
     )
@@ -227,10 +227,13 @@ def sheet(side: int, steps: int, reference_steps: int) -> Workload:
     )
 
 
-def on_threads() -> list[Contender]:
+def on_threads(contender: Contender) -> list[Contender]:
     return [
-        FXLIF._replace(name=f"fxlif, {threads} thread" + "s" * (threads > 1), form=form)
-        for threads, form in ((1, {"threads": 1}), (2, {"threads": 2}))
+        contender._replace(
+            name=f"{contender.name}, {threads} thread" + "s" * (threads > 1),
+            form={**contender.form, "threads": threads},
+        )
+        for threads in (1, 2)
     ]
 
 
