@@ -292,6 +292,7 @@ class Fused:
             else:
                 part[[KIND, EVENTS]] = GIVEN, self._given.index(source.name)
         self._phases = np.concatenate([*phases_of, np.zeros(0, np.int64)])
+        self._makes_spikes = len(self._given) < len(network.graph.sources)
         self._counter = np.zeros(16, np.int64)
         self._saturated = np.zeros((plan.threads, len(plan.links)), np.int64)
         self._out = np.zeros(0, np.int32)
@@ -377,17 +378,17 @@ class Fused:
         lengths = np.zeros(len(plan.names), np.int64)
         counts = np.zeros((2, plan.threads, len(plan.names)), np.int64)
         random = any(p.neuron.random_bits for p in self._populations.values())
+        more = (np.concatenate([*drives, np.zeros(0, np.int64)]), watches, watched, seen)
+        # Few groups: each that is None or not makes another function to compile.
         arguments = (
             self._counter.ctypes.data, now, steps, plan.depth, plan.width,
             parts, plan.ranges, plan.links, plan.cuts, plan.targets, plan.weights,
             self._pending.ravel(), self._spikes, self._lists, counts, self._out, lengths,
             *((self._sums, self._saturated) if plan.sums_length else (None, None)),
-            keys if poisson else None,
-            self._phases if len(self._phases) else None,
+            *((keys, self._phases) if self._makes_spikes else (None, None)),
             *((self._random, self._registers, self._skips) if random else (None, None, None)),
             *((events, event_ends) if self._given else (None, None)),
-            np.concatenate(drives) if drives else None,
-            *((watches, watched, seen) if len(watches) else (None, None, None)),
+            *(more if drives or len(watches) else (None,) * len(more)),
         )  # fmt: skip
         self._run(arguments)
         self._network._state.step += steps

@@ -85,6 +85,8 @@ def own_rows(projection: Any, n_pre: int, n_post: int) -> list[list[Synapse]] | 
         ]
     if not isinstance(delay, int):
         return None
+    if given.kind == "sparse" and not given.own_delays:
+        return [[(j, weight, delay) for j, weight, _ in row] for row in from_table(given.matrix)]
     if given.kind == "grid":
         return [grid_row(given, i, delay) for i in range(n_pre)]
     if given.kind == "all_to_all" and isinstance(given.weight, int):

@@ -131,6 +131,15 @@ def test_what_the_template_says_in_comments_is_true(run, tmp_path):
     assert plain.core[0].v_thresholds is plain.input is plain.core[0].neuron.adaptation is None
 
 
+def test_the_populations_of_the_template_run(run, tmp_path):
+    run("init", ".")
+    text = (tmp_path / "design.toml").read_text()
+    block = [line[2:] for line in text.splitlines() if line.startswith("#:")]
+    (tmp_path / "more.toml").write_text("\n".join(block))
+    assert run("run", "more.toml", "--steps", "50", "-o", "out.txt").code == 0
+    assert (events.read(tmp_path / "out.txt") >= 0).sum() > 100
+
+
 def test_init_keeps_a_design_that_is_there(run, tmp_path):
     (tmp_path / "design.toml").write_text("mine")
     message = "design.toml: found a file, allowed: a folder without design.toml"
