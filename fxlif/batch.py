@@ -43,12 +43,13 @@ class Batch:
         *,
         threads: int = 1,
         recorder: Recorder | None = None,
+        out: npt.NDArray[np.bool_] | None = None,
     ) -> tuple[NeuronState, npt.NDArray[np.bool_], int]:
         """All steps of ``currents``, (steps, n): new state, spikes (steps, n), LFSR's state."""
         steps, n = currents.shape
         currents = np.ascontiguousarray(currents)
         loop = step_loop(self._neuron, self._ends, currents.dtype, _limits(currents))
-        spikes = np.empty((steps, n), dtype=np.bool_)
+        spikes = np.empty((steps, n), dtype=np.bool_) if out is None else out
         arrays: dict[str, npt.NDArray[Any]] = {
             name: getattr(state, name).astype(kind) for name, kind in self._kinds.items()
         }

@@ -94,6 +94,15 @@ def integer_array(values: npt.ArrayLike, name: str) -> npt.NDArray[np.int64]:
     return signed_array(values, name).astype(np.int64)
 
 
+def _check_out(out: object, shape: tuple[int, ...]) -> None:
+    """Raise unless compiled code may write bools of this shape to ``out``."""
+    if not isinstance(out, np.ndarray) or out.dtype != np.bool_ or out.shape != shape:
+        found = f"{getattr(out, 'dtype', type(out).__name__)} of shape {np.shape(out)}"
+        raise FxlifError(f"out: found {found}, allowed bool of shape {shape}")
+    if not (out.flags.c_contiguous and out.flags.writeable):
+        raise FxlifError("out: found a strided or read-only array, allowed a C-contiguous one")
+
+
 class Recorder:
     """Keeps chosen state variables: ``Recorder("v", "theta")["v"]`` is (steps, n) int64."""
 
@@ -195,26 +204,31 @@ class LIFPopulation:
         recorder: Recorder | None = None,
         *,
         threads: int | None = None,
+        out: npt.NDArray[np.bool_] | None = None,
     ) -> npt.NDArray[np.bool_]:
         """The spikes of all steps, (steps, n) bool, of ``currents`` (steps, n) integers.
 
         Narrow currents (int8, int16) are the fastest. ``threads`` is 1..256, or None for as many
-        as pay; the results do not depend on it.
+        as pay; the results do not depend on it. ``out``, a C-contiguous array (steps, n) of bool,
+        is filled and returned in place of a new one: for large ones to ask the system for memory
+        takes as long as the neurons do.
         """
         array = signed_array(currents, "currents")
         if array.ndim != 2 or array.shape[1] != self.n:
             raise FxlifError(f"currents: found shape {array.shape}, allowed (steps, {self.n})")
         threads = choose_threads(threads, self.n)
+        if out is not None:
+            _check_out(out, array.shape)
         if self.engine == "kernels":
             if self._batch is None:
                 from .batch import Batch
 
                 self._batch = Batch(self.params, self.v_threshold)
             self.state, spikes, self._lfsr = self._batch.run(
-                self.state, array, self._lfsr, threads=threads, recorder=recorder
+                self.state, array, self._lfsr, threads=threads, recorder=recorder, out=out
             )
             return spikes
-        spikes = np.empty(array.shape, dtype=np.bool_)
+        spikes = np.empty(array.shape, dtype=np.bool_) if out is None else out
         for row, current in enumerate(array):
             spikes[row] = self._advance(current.astype(np.int64))
             if recorder is not None:

@@ -578,3 +578,40 @@ def test_own_thresholds_replace_the_default():
 
 def test_thresholds_off_the_grid_refused():
     assert message(LIFPopulation, 2, NeuronParams(threshold_shift=2), v_threshold=[4, 6])
+
+
+# --- an output of the caller's --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", ["numpy", "kernels"])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_run_fills_a_given_output(engine, threads):
+    currents = np.random.default_rng(7).integers(-20, 60, (30, 200))
+    expected = LIFPopulation(200).run(currents)
+    assert expected.any()
+    out = np.ones((30, 200), dtype=np.bool_)
+    assert LIFPopulation(200, engine=engine).run(currents, threads=threads, out=out) is out
+    assert np.array_equal(out, expected)
+
+
+@pytest.mark.parametrize("engine", ["numpy", "kernels"])
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [
+        (np.zeros((2, 4), bool), "out: found bool of shape (2, 4), allowed bool of shape (2, 3)"),
+        (np.zeros((2, 3), "u1"), "out: found uint8 of shape (2, 3), allowed bool of shape (2, 3)"),
+        ([[False] * 3] * 2, "out: found list of shape (2, 3), allowed bool of shape (2, 3)"),
+        (
+            np.zeros((3, 2), bool).T,
+            "out: found a strided or read-only array, allowed a C-contiguous one",
+        ),
+        (
+            np.broadcast_to(np.zeros(3, bool), (2, 3)),
+            "out: found a strided or read-only array, allowed a C-contiguous one",
+        ),
+    ],
+)
+def test_an_output_that_cannot_be_filled(engine, out, message):
+    with pytest.raises(FxlifError) as caught:
+        LIFPopulation(3, engine=engine).run([[1, 2, 3]] * 2, out=out)
+    assert str(caught.value) == message

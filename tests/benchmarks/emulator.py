@@ -105,6 +105,7 @@ FXLIF = Contender("fxlif", "fxlif_.py", exact=True)
 NUMPY = Contender("numpy step", "numpy_.py", exact=True)
 LOOP = Contender("numba loop by hand", "loop_.py", exact=True)
 COPY = Contender("copy loop", "copy_.py")
+FXLIF_INTO = Contender("preallocated fxlif", "fxlif_.py", form={"form": "preallocated"}, exact=True)
 COPY_INTO = Contender("preallocated copy loop", "copy_.py", form={"form": "preallocated"})
 TORCH = [
     Contender("snnTorch", "snntorch_.py", "torch"),
@@ -125,7 +126,7 @@ def brian2(*forms: str) -> list[Contender]:
 def independent(n: int, steps: int, threads: bool = False) -> Workload:
     """Workload A; with ``threads`` fxlif and the copy loop alone, on one and on two."""
     contenders = [
-        *(FXLIF, COPY, COPY_INTO, LOOP, NUMPY),
+        *(FXLIF, FXLIF_INTO, COPY, COPY_INTO, LOOP, NUMPY),
         *brian2("input array", "constant", "constant float32"),
         *(NEST, *TORCH),
     ]
@@ -134,7 +135,9 @@ def independent(n: int, steps: int, threads: bool = False) -> Workload:
         f"A {short(n)}" + " threads" * threads,
         f"{n:,} independent neurons, {steps:,} steps",
         {"workload": "A", "n": n, "steps": steps, "threshold": THRESHOLD},
-        [*on_threads(FXLIF), *on_threads(COPY_INTO)] if threads else contenders,
+        [*on_threads(FXLIF), *on_threads(FXLIF_INTO), *on_threads(COPY_INTO)]
+        if threads
+        else contenders,
         # With a threshold 16 times 320, such a neuron fires in about 3 % of the steps.
         arrays={
             "input": lambda: rng.integers(0, 700, (steps, n), dtype=np.int16),
@@ -564,8 +567,12 @@ def process(
         # Not in the checkout, which -c would put before what is installed.
         done = subprocess.run(
             [sys.executable, "-c", code],
-            capture_output=True, text=True, env=variables, cwd=folder, timeout=timeout,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            env=variables,
+            cwd=folder,
+            timeout=timeout,
+        )
     except subprocess.TimeoutExpired:
         raise Failure(f"no end within {timeout:.0f} s") from None
     seconds = time.perf_counter() - start
@@ -661,6 +668,21 @@ TARGETS = [
             Target(f"A {size}: Brian2", 10, None, "x", faster(f"A {size}", BRIAN2)),
             Target(f"A {size}: Brian2, input array", None, None, "x", faster(f"A {size}", LOOKUP)),
             Target(f"A {size}: copy loop", 0.6, 0.9, "x", faster(f"A {size}", COPY.name)),
+            # Like against like: neither asks the system for an output array in the run.
+            Target(
+                f"A {size}: Brian2, output preallocated",
+                None,
+                None,
+                "x",
+                faster(f"A {size}", BRIAN2, FXLIF_INTO.name),
+            ),
+            Target(
+                f"A {size}: copy loop, both preallocated",
+                None,
+                None,
+                "x",
+                faster(f"A {size}", COPY_INTO.name, FXLIF_INTO.name),
+            ),
         )
     ),
     Target("B 4k: Brian2", 2.5, 4, "x", faster("B 4k", BRIAN2)),
@@ -676,6 +698,13 @@ TARGETS = [
             faster(f"{name} threads", "fxlif, 1", "fxlif, 2"),
         )
         for name in ("A 100k", "B 40k")
+    ),
+    Target(
+        "A 100k: two threads, output preallocated",
+        1.6,
+        1.9,
+        "x",
+        faster("A 100k threads", f"{FXLIF_INTO.name}, 1", f"{FXLIF_INTO.name}, 2"),
     ),
     *(
         Target(f"first call: {what}, {cache}", must, None, " s", taken(f"{what}, {cache}"), True)
