@@ -304,9 +304,33 @@ _PREFIX = struct.Struct("<4sIQ")
 _FILE_ADDRESS_BITS = 31
 
 
+def header(count: int) -> bytes:
+    """The header of a ``.bin`` file of ``count`` events; its last eight bytes are the count."""
+    return _PREFIX.pack(_MAGIC, _VERSION, count)
+
+
+def header_count(found: bytes) -> int:
+    """The count in a :func:`header`."""
+    return int(_PREFIX.unpack(found)[2])
+
+
+def to_words(events: npt.ArrayLike) -> npt.NDArray[np.uint32]:
+    """The words of a ``.bin`` file: (count,) little-endian uint32.
+
+    Raises:
+        FxlifError: as :func:`check`, or an address of more than 31 bits.
+    """
+    return _pack(events, _FILE_ADDRESS_BITS).astype("<u4", copy=False)
+
+
+def from_words(words: npt.ArrayLike) -> Events:
+    """The stream of the words of a ``.bin`` file, the inverse of :func:`to_words`."""
+    return _unpack(words, _FILE_ADDRESS_BITS)
+
+
 def _to_binary(events: Events) -> bytes:
-    words = _pack(events, _FILE_ADDRESS_BITS).astype("<u4")
-    return _PREFIX.pack(_MAGIC, _VERSION, len(words)) + words.tobytes()
+    words = to_words(events)
+    return header(len(words)) + words.tobytes()
 
 
 def _from_binary(data: bytes) -> Events:
@@ -322,7 +346,7 @@ def _from_binary(data: bytes) -> Events:
         raise FxlifError(f"cut off: found {len(body) // 4} of {count} events")
     if len(body) > 4 * count:
         raise FxlifError(f"found {len(body) - 4 * count} bytes after event {count}, allowed none")
-    return _unpack(np.frombuffer(body, "<u4"), _FILE_ADDRESS_BITS)
+    return from_words(np.frombuffer(body, "<u4"))
 
 
 _Form = tuple[Callable[[Events], bytes], Callable[[bytes], Events]]
@@ -400,10 +424,14 @@ __all__ = [
     "check",
     "encode_images",
     "from_counts",
+    "from_words",
+    "header",
+    "header_count",
     "pack",
     "read",
     "split_steps",
     "to_counts",
+    "to_words",
     "unpack",
     "write",
 ]

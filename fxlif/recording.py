@@ -39,7 +39,6 @@ Ranges = Mapping[str, Mapping[str, tuple[int, int]]]
 VARIABLES = NeuronState._fields
 INDEX = "recording.json"
 MAX_SIZE = 1 << 30
-_ADDRESS_BITS = 31
 #: Entries that are decoded at a time: what reading needs beside its result.
 _BLOCK = 1 << 18
 
@@ -265,10 +264,10 @@ class _SpikeFile(_FileTrack):
     """The ``.bin`` form of :mod:`fxlif.events`."""
 
     def header(self, count: int) -> bytes:
-        return aer._PREFIX.pack(aer._MAGIC, aer._VERSION, count)
+        return aer.header(count)
 
     def header_count(self, header: bytes) -> int:
-        return int(aer._PREFIX.unpack(header)[2])
+        return aer.header_count(header)
 
 
 class _StateFile(_FileTrack):
@@ -553,7 +552,7 @@ class Recording:
             raise FxlifError(f"{name}: {error}") from None
         if stream.size and stream[-1] != TICK:
             raise FxlifError(f"{name}: found {stream[-1]} as the last event, allowed {TICK} (tick)")
-        track.add(aer._pack(stream, _ADDRESS_BITS).astype("<u4", copy=False))
+        track.add(aer.to_words(stream))
         self._count_steps(name, int(np.count_nonzero(stream == TICK)))
 
     def add_states(self, population: str, variable: str, rows: npt.ArrayLike) -> None:
@@ -732,7 +731,7 @@ class Recording:
         length = max(_BLOCK, self._begun.sizes[name])
         for start in range(0, len(words), length):
             try:
-                stream = aer._unpack(words[start : start + length], _ADDRESS_BITS)
+                stream = aer.from_words(words[start : start + length])
                 yield aer.check(stream, self._begun.sizes[name])
             except FxlifError as error:
                 raise FxlifError(f"{name}: from event {start} on: {error}") from None
