@@ -96,9 +96,12 @@ def integer_array(values: npt.ArrayLike, name: str) -> npt.NDArray[np.int64]:
 
 def _check_out(out: object, shape: tuple[int, ...]) -> None:
     """Raise unless compiled code may write bools of this shape to ``out``."""
-    if not isinstance(out, np.ndarray) or out.dtype != np.bool_ or out.shape != shape:
-        found = f"{getattr(out, 'dtype', type(out).__name__)} of shape {np.shape(out)}"
-        raise FxlifError(f"out: found {found}, allowed bool of shape {shape}")
+    if not isinstance(out, np.ndarray):
+        raise FxlifError(f"out: found {type(out).__name__}, allowed an array of bool")
+    if out.dtype != np.bool_ or out.shape != shape:
+        raise FxlifError(
+            f"out: found {out.dtype} of shape {out.shape}, allowed bool of shape {shape}"
+        )
     if not (out.flags.c_contiguous and out.flags.writeable):
         raise FxlifError("out: found a strided or read-only array, allowed a C-contiguous one")
 
