@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .engines import share_out
 from .kernels import ARGUMENTS, STEPPED, element, state_type, step_loop
 from .lfsr import draws
 from .neuron import NeuronState, Recorder
@@ -57,9 +58,7 @@ class Batch:
         chunk = max(1, (RANDOM_CHUNK_WORK if self._random else CHUNK_WORK) // n)
         if recorder is not None:
             chunk = 1
-        # Multiples of 64 neurons, so that no cache line has two owners.
-        firsts = [min(n, -(-n * k // threads // 64) * 64) for k in range(threads)] + [n]
-        shares = [(a, b) for a, b in itertools.pairwise(firsts) if b > a]
+        shares = [(a, b) for a, b in itertools.pairwise(share_out(n, threads)) if b > a]
         with ThreadPoolExecutor(threads) if threads > 1 else nullcontext() as pool:
             for start in range(0, steps, chunk):
                 count = min(chunk, steps - start)

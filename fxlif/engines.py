@@ -46,3 +46,11 @@ def choose_threads(threads: int | None, work: int) -> int:
     if isinstance(threads, bool) or not isinstance(threads, int) or not 1 <= threads <= 256:
         raise FxlifError(f"threads: found {threads!r}, allowed 1..256, or None")
     return threads
+
+
+def share_out(n: int, threads: int) -> list[int]:
+    """The first of ``n`` neurons of each thread, and ``n``.
+
+    Multiples of 64, so that no cache line has two owners.
+    """
+    return [min(n, -(-n * k // threads // 64) * 64) for k in range(threads)] + [n]

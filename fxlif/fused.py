@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from . import loops
 from .core import COUNTER_BITS
+from .engines import share_out
 from .kernels import ARGUMENTS, element, state_type, step_loop
 from .lfsr import columns, jump
 from .loops import (
@@ -91,9 +92,8 @@ class Plan:
         self.parts = np.zeros((len(self.names), PART_COLUMNS), np.int64)
         sizes = [everything[name].n for name in self.names]
         self.spikes_at = _offsets(sizes)
-        #: The first neuron of each thread: multiples of 64, so that no cache line has two owners.
-        shares = [[min(n, -(-n * k // threads // 64) * 64) for n in sizes] for k in range(threads)]
-        self.ranges = np.array([*shares, sizes], dtype=np.int64)
+        #: By thread, the first neuron of each part; and its size.
+        self.ranges = np.array([share_out(n, threads) for n in sizes], dtype=np.int64).T.copy()
         for p, name in enumerate(self.names):
             last = p + 1 == len(self.names) or levels[self.names[p + 1]] > levels[name]
             self.parts[p, [SIZE, SPIKES, LEVEL_ENDS]] = sizes[p], self.spikes_at[p], last
@@ -110,7 +110,8 @@ class Plan:
 
     def _join(self, links: list[Link]) -> None:
         """The tables of all synapses, one after the other, those of a bundle as one."""
-        bundles = self._bundles(links)
+        row_weights = [None if _is_full(link) else _row_weights(link.synapses) for link in links]
+        bundles = self._bundles(links, row_weights)
         #: The first link of each bundle.
         self.order = [bundle[0] for bundle in bundles]
         self.links = np.zeros((len(bundles), LINK_COLUMNS), np.int64)
@@ -119,10 +120,7 @@ class Plan:
             self.parts[p, [FIRST_LINK, LAST_LINK]] = (mine[0], mine[-1] + 1) if mine else (0, 0)
         counts = [sum(links[k].synapses.count for k in bundle) for bundle in bundles]
         full = [_is_full(links[first]) for first in self.order]
-        even = [
-            None if f else _row_weights(links[first].synapses)
-            for first, f in zip(self.order, full, strict=True)
-        ]
+        even = [row_weights[first] for first in self.order]
         rows = [links[first].synapses.n_pre for first in self.order]
         cuts_at = _offsets([(self.threads + 1) * n for n in rows])
         targets_at = _offsets([0 if f else n for n, f in zip(counts, full, strict=True)])
@@ -171,20 +169,21 @@ class Plan:
                 codes = self.targets[targets_at[k] : targets_at[k + 1]]
                 self._fill([links[j] for j in bundle], starts, codes)
 
-    def _bundles(self, links: list[Link]) -> list[list[int]]:
+    def _bundles(
+        self, links: list[Link], row_weights: list[npt.NDArray[np.int16] | None]
+    ) -> list[list[int]]:
         """Links that are one table: from one source, with one delay and the same row weights.
 
         Each row that a spike looks up costs as much as a dozen synapses. With several threads a
         row must be in the order of its targets' owners, and links stay apart.
         """
         bundles: dict[Any, list[int]] = {}
-        for k, link in enumerate(links):
+        for k, (link, weights) in enumerate(zip(links, row_weights, strict=True)):
             delays = link.synapses.delays
+            alike = weights is not None and isinstance(delays, int) and link.bits is None
             key: Any = k
-            if self.threads == 1 and isinstance(delays, int) and link.bits is None:
-                weights = None if _is_full(link) else _row_weights(link.synapses)
-                if weights is not None:
-                    key = (_source(link), weights.tobytes(), delays, link.projection.weight_shift)
+            if self.threads == 1 and alike and weights is not None:
+                key = (_source(link), weights.tobytes(), delays, link.projection.weight_shift)
             bundles.setdefault(key, []).append(k)
         return sorted(bundles.values(), key=lambda ks: self.places[_source(links[ks[0]])])
 
@@ -198,9 +197,10 @@ class Plan:
             if link.bits is not None:
                 width, at = synapses.n_post, 0
             values: Any = synapses.targets
-            if at or not isinstance(synapses.delays, int):
-                late = synapses.delays if not isinstance(synapses.delays, int) else 0
-                values = values + at + np.asarray(late).astype(codes.dtype) * width
+            if at:
+                values = values + at
+            if not isinstance(synapses.delays, int):
+                values = values + synapses.delays.astype(codes.dtype) * codes.dtype.type(width)
             if len(links) == 1:
                 codes[:] = values
                 return
@@ -245,10 +245,9 @@ def _is_full(link: Link) -> bool:
 class Fused:
     """The engine of one run: the network's state in narrow arrays, until it is closed."""
 
-    def __init__(self, network: Network, plan: Plan, drive: Drive, chunk: int) -> None:
+    def __init__(self, network: Network, plan: Plan, drive: Drive) -> None:
         self._network, self._plan, self._drive = network, plan, drive
         self._parts = plan.parts.copy()
-        self._chunk = chunk
         state = network._state
         self._populations = {p.name: p for p in network.graph.populations}
         self._given = [s.name for s in network.graph.sources if isinstance(s, EventSource)]

@@ -268,7 +268,7 @@ class Network:
         chunk = max(1, min(CHUNK_WORK // neurons, MAX_CHUNK_STEPS))
         with (
             _late_interrupts() as look,
-            self._engine(drive, chunk, choose_threads(threads, neurons)) as engine,
+            self._engine(drive, choose_threads(threads, neurons)) as engine,
         ):
             for start in range(0, steps, chunk):
                 count = min(chunk, steps - start)
@@ -292,7 +292,7 @@ class Network:
         return record.spikes(last)
 
     @contextmanager
-    def _engine(self, drive: Drive, chunk: int, threads: int) -> Iterator[Engine]:
+    def _engine(self, drive: Drive, threads: int) -> Iterator[Engine]:
         engine: Engine
         if self.engine == "numpy":
             engine = _Numpy(self, drive)
@@ -301,7 +301,7 @@ class Network:
 
             if self._plan is None or self._plan.threads != threads:
                 self._plan = Plan(self, threads)
-            engine = Fused(self, self._plan, drive, chunk)
+            engine = Fused(self, self._plan, drive)
         try:
             yield engine
         finally:

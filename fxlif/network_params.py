@@ -18,13 +18,12 @@ from pydantic import (
     model_validator,
 )
 
-from .connect import Synapses, from_csr, load_npz
+from .connect import MAX_DELAY, Synapses, from_csr, load_npz
 from .core_params import CoreParams, Thresholds, Weights, check_thresholds, frozen
 from .errors import FxlifError
 from .params import Int, NeuronParams, Params, plain_int, plain_tuple
 from .quantise import fit_weights, signed_range
 
-MAX_DELAY = 63
 MAX_NEURONS = 1 << 30
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]

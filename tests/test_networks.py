@@ -1080,3 +1080,20 @@ def test_a_long_run_to_disk_needs_little_memory(n, steps, tmp_path):
     assert done == steps
     assert spikes > n * steps // 100
     assert peak < 400, f"{peak} MiB"
+
+
+def test_populations_of_65536_neurons_together():
+    """The widest row whose places fit 16 bits: its width itself does not."""
+    params = NetworkParams(
+        population=[Population(name=name, n=32_768) for name in ("a", "b")],
+        projection=[
+            Projection(source="a", target=target, synapses=OneToOne(weight=70))
+            for target in ("a", "b")
+        ],
+    )
+    one, other = (
+        Network(params, engine=engine).run(4, currents={"a": 64}) for engine in ("numpy", "kernels")
+    )
+    for name in ("a", "b"):
+        assert one.counts(name).sum() > 32_768
+        assert np.array_equal(one.spikes(name), other.spikes(name))
