@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import tomli_w
 from pydantic import BaseModel, ValidationError
@@ -13,10 +13,12 @@ from pydantic import BaseModel, ValidationError
 from .errors import FxlifError
 from .files import whole_file
 from .network_params import NetworkParams
+from .params import NeuronParams, Params
 
 FORMS = (".toml", ".json")
 #: A broken array may hold a mistake per entry; more of them are counted, not shown.
 MAX_MISTAKES = 20
+M = TypeVar("M", bound=BaseModel)
 
 
 def _check_form(path: Path) -> None:
@@ -29,7 +31,29 @@ def load(path: str | Path) -> NetworkParams:
 
     Raises :class:`FxlifError`, one line per mistake: file, key, what was found, what is allowed.
     """
+    return _validated(NetworkParams, _read(Path(path)), Path(path))
+
+
+def load_hardware(path: str | Path) -> NetworkParams | NeuronParams:
+    """The network of a design file, or the neuron of one that has a ``[neuron]`` table instead.
+
+    Raises :class:`FxlifError` as :func:`load` does.
+    """
     path = Path(path)
+    raw = _read(path)
+    if not isinstance(raw, dict) or "neuron" not in raw:
+        return _validated(NetworkParams, raw, path)
+    return _validated(_NeuronFile, raw, path).neuron
+
+
+class _NeuronFile(Params):
+    """A design file that describes a single neuron."""
+
+    neuron: NeuronParams
+
+
+def _read(path: Path) -> Any:
+    """What stands in a design file, not yet validated."""
     _check_form(path)
     try:
         text = path.read_text(encoding="utf-8")
@@ -39,22 +63,26 @@ def load(path: str | Path) -> NetworkParams:
         reason = getattr(error, "strerror", None) or error
         raise FxlifError(f"{path}: cannot be read ({reason})") from None
     try:
-        raw = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
+        return tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
     except (ValueError, RecursionError) as error:
         raise FxlifError(f"{path}: not valid {path.suffix[1:].upper()} ({error})") from None
+
+
+def _validated(model: type[M], raw: Any, path: Path) -> M:
     try:
-        return NetworkParams.model_validate(raw, context={"folder": path.parent})
+        return model.model_validate(raw, context={"folder": path.parent})
     except ValidationError as error:
-        raise FxlifError(explain(error, str(path))) from None
+        raise FxlifError(explain(error, str(path), model)) from None
     except UnicodeEncodeError as error:  # half a surrogate pair, which JSON lets one write
         raise FxlifError(f"{path}: found text that is not Unicode ({error})") from None
 
 
-def save(network: NetworkParams, path: str | Path) -> None:
+def save(design: NetworkParams | NeuronParams, path: str | Path) -> None:
     """Write a design file, whole or not at all; weights are written out in full."""
     path = Path(path)
     _check_form(path)
-    content = network.model_dump(mode="json", exclude_none=True)
+    described = _NeuronFile(neuron=design) if isinstance(design, NeuronParams) else design
+    content = described.model_dump(mode="json", exclude_none=True)
     text = json.dumps(content, indent=1) if path.suffix == ".json" else tomli_w.dumps(content)
     with whole_file(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
@@ -70,11 +98,11 @@ def _models(annotation: Any) -> list[type[BaseModel]]:
     return [model for inner in get_args(annotation) for model in _models(inner)]
 
 
-def _locate(loc: tuple[int | str, ...]) -> tuple[str, list[type[BaseModel]]]:
+def _locate(loc: tuple[int | str, ...], root: type[BaseModel]) -> tuple[str, list[type[BaseModel]]]:
     """A location as a key (``core[0].neuron.leak``), without the tags of unions, and the tables
     that may stand there, none for a plain value."""
     key = ""
-    models: list[type[BaseModel]] = [NetworkParams]
+    models: list[type[BaseModel]] = [root]
     for part in loc:
         tags = {m.model_fields["kind"].default: m for m in models if "kind" in m.model_fields}
         if isinstance(part, int):
@@ -116,9 +144,9 @@ ALLOWED = {
 }
 
 
-def _one_line(error: Any) -> str:
+def _one_line(error: Any, root: type[BaseModel]) -> str:
     loc, kind, context = error["loc"], error["type"], error.get("ctx", {})
-    key, models = _locate(loc)
+    key, models = _locate(loc, root)
     found = _short(error["input"])
     if kind == "value_error":
         message = str(context["error"])
@@ -129,7 +157,7 @@ def _one_line(error: Any) -> str:
     if kind == "missing":
         return f"{key}: missing, allowed: a value, there is no default"
     if kind == "extra_forbidden":
-        known = ", ".join(sorted({n for m in _locate(loc[:-1])[1] for n in m.model_fields}))
+        known = ", ".join(sorted({n for m in _locate(loc[:-1], root)[1] for n in m.model_fields}))
         return f"{key}: unknown key, allowed {known}"
     if kind == "union_tag_invalid":
         tag = _short(error["input"]["kind"])
@@ -140,10 +168,10 @@ def _one_line(error: Any) -> str:
     return f"{key}{': ' if key else ''}found {found}, allowed {allowed}"
 
 
-def explain(error: ValidationError, file: str) -> str:
+def explain(error: ValidationError, file: str, root: type[BaseModel] = NetworkParams) -> str:
     """A validation error as one line per mistake, each with the file and the key."""
     mistakes = error.errors(include_url=False)
-    lines = [_one_line(mistake) for mistake in mistakes[:MAX_MISTAKES]]
+    lines = [_one_line(mistake, root) for mistake in mistakes[:MAX_MISTAKES]]
     if len(mistakes) > MAX_MISTAKES:
         lines.append(f"found {len(mistakes) - MAX_MISTAKES} more mistakes, allowed none")
     # Keys and names come from the file: a line break in one must not break the line.

