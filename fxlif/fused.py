@@ -22,7 +22,6 @@ from .engines import share_out
 from .kernels import ARGUMENTS, element, state_type, step_loop
 from .lfsr import columns, jump
 from .loops import (
-    ADDRESS,
     DRIVE_ROWS,
     EVENTS,
     FIRST_LINK,
@@ -39,17 +38,16 @@ from .loops import (
     PENDING,
     PERIOD,
     PHASES,
-    POINTERS,
     POISSON,
     POPULATION,
     RANDOM,
     REGULAR,
     SIZE,
-    SIZES,
     SPIKES,
     SUMS,
     WATCH_COLUMNS,
 )
+from .machine import ADDRESS, POINTERS, SIZES
 from .network_params import EventSource, PoissonSource, RegularSource
 from .neuron import NeuronState
 from .quantise import signed_bits, signed_range

@@ -10,11 +10,18 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-from llvmlite import ir
-from numba import njit, types
+from numba import njit
 
 from .events import TICK
-from .kernels import ARGUMENTS, STEPPED
+from .machine import (
+    call_step,
+    count_up,
+    fetch,
+    give_way,
+    load,
+    look,
+    lowest_bit,
+)
 from .sources import GAMMA, MIX_1, MIX_2
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -25,12 +32,7 @@ if TYPE_CHECKING:
     def _compiled(function: F) -> F: ...
 
     _inner = _compiled
-    intrinsic: Any
-    cgutils: Any
 else:
-    from numba.core import cgutils
-    from numba.extending import intrinsic
-
     # No divisor is 0: without a check before each division it compiles faster.
     _options = {"nogil": True, "cache": True, "error_model": "numpy"}
     _compiled = njit(**_options)
@@ -38,129 +40,24 @@ else:
     _inner = njit(**_options, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
-# --- what numba has no words for ----------------------------------------------------------------
-
-
-@intrinsic
-def _call_step(typingctx, part, first, count, current):  # type: ignore[no-untyped-def]
-    """One step of ``count`` neurons from ``first`` on of the population whose row of the table of
-    parts is at the address ``part``; their input begins at the element ``current``."""
-
-    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        word = ir.IntType(64)
-
-        def column(index: int) -> Any:
-            place = builder.add(args[0], ir.Constant(word, 8 * index))
-            return builder.load(builder.inttoptr(place, word.as_pointer()))
-
-        passed = [ir.Constant(word, 1), args[2]]
-        for k, name in enumerate(ARGUMENTS):
-            offset = builder.mul(args[3 if name == "current" else 1], column(SIZES + k))
-            passed.append(builder.add(column(POINTERS + k), offset))
-            if name in STEPPED:
-                passed.append(ir.Constant(word, 0))
-        kind = ir.FunctionType(ir.VoidType(), [word] * len(passed))
-        builder.call(builder.inttoptr(column(ADDRESS), kind.as_pointer()), passed)
-        return context.get_dummy_value()
-
-    return types.void(part, first, count, current), codegen
-
-
-@intrinsic
-def _load(typingctx, address, size):  # type: ignore[no-untyped-def]
-    """The signed integer of 2, 4 or 8 bytes at ``address``."""
-
-    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        word = ir.IntType(64)
-        result = cgutils.alloca_once_value(builder, ir.Constant(word, 0))
-        for size in (2, 4, 8):
-            kind = ir.IntType(8 * size)
-            with builder.if_then(builder.icmp_signed("==", args[1], ir.Constant(word, size))):
-                found = builder.load(builder.inttoptr(args[0], kind.as_pointer()))
-                builder.store(builder.sext(found, word) if size < 8 else found, result)
-        return builder.load(result)
-
-    return types.int64(address, size), codegen
-
-
-@intrinsic
-def _lowest_bit(typingctx, word):  # type: ignore[no-untyped-def]
-    """The place of the lowest 1 in an int64 that is not 0."""
-
-    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
-
-    return types.int64(word), codegen
-
-
-@intrinsic
-def _fetch(typingctx, address):  # type: ignore[no-untyped-def]
-    """Have the memory at ``address`` brought closer: it is read soon."""
-
-    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        word, number = ir.IntType(64), ir.IntType(32)
-        place = builder.inttoptr(args[0], word.as_pointer())
-        kind = ir.FunctionType(ir.VoidType(), [word.as_pointer(), *[number] * 3])
-        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-        builder.call(function, [place, *(ir.Constant(number, n) for n in (0, 3, 1))])
-        return context.get_dummy_value()
-
-    return types.void(address), codegen
-
-
-@intrinsic
-def _count_up(typingctx, address):  # type: ignore[no-untyped-def]
-    """Add 1 to the int64 at ``address``, seen by all threads in one order: its old value."""
-
-    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        word = ir.IntType(64)
-        place = builder.inttoptr(args[0], word.as_pointer())
-        return builder.atomic_rmw("add", place, ir.Constant(word, 1), "seq_cst")
-
-    return types.int64(address), codegen
-
-
-@intrinsic
-def _look(typingctx, address):  # type: ignore[no-untyped-def]
-    """The int64 at ``address`` as other threads have left it."""
-
-    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        word = ir.IntType(64)
-        place = builder.inttoptr(args[0], word.as_pointer())
-        return builder.load_atomic(place, "seq_cst", 8)
-
-    return types.int64(address), codegen
-
-
-@intrinsic
-def _give_way(typingctx):  # type: ignore[no-untyped-def]
-    """Let another thread have the processor."""
-
-    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        kind = ir.FunctionType(ir.IntType(32), [])
-        builder.call(cgutils.get_or_insert_function(builder.module, kind, "sched_yield"), [])
-        return context.get_dummy_value()
-
-    return types.void(), codegen
-
-
 @_inner
 def _meet(counter: int, threads: int) -> None:
     """Wait until every thread is here; ``counter`` is the address of how many came so far."""
     if threads == 1:
         return
-    others = (_count_up(counter) // threads + 1) * threads
+    others = (count_up(counter) // threads + 1) * threads
     looks = 0
-    while _look(counter) < others:
+    while look(counter) < others:
         looks += 1
         if looks > 2000:
-            _give_way()
+            give_way()
 
 
 # --- who spikes ---------------------------------------------------------------------------------
 
 # Columns of a part, which is a source or a population.
-KIND, SIZE, ADDRESS, POINTERS, SIZES, PENDING = 0, 1, 2, 3, 12, 21
+# Between SIZE and PENDING: ADDRESS, POINTERS and SIZES of :mod:`fxlif.machine`.
+KIND, SIZE, PENDING = 0, 1, 21
 SPIKES, FIRST_LINK, LAST_LINK, LEVEL_ENDS, OUT, PERIOD, SEED, LIMIT, PHASES, EVENTS = (
     23, 24, 25, 26, 27, 28, 29, 30, 31, 32,
 )  # fmt: skip
@@ -217,9 +114,9 @@ def _list_spikes(spikes: Any, first: int, last: int, found: Any) -> int:
     k = first
     while k + 8 <= last:
         # Most neurons do not spike: eight at a look, each a 1 in its byte.
-        word = _load(spikes.ctypes.data + k, 8)
+        word = load(spikes.ctypes.data + k, 8)
         while word:
-            found[count] = k + (_lowest_bit(word) >> 3)
+            found[count] = k + (lowest_bit(word) >> 3)
             count += 1
             word &= word - 1
         k += 8
@@ -246,8 +143,8 @@ def _add_even(
         spike = np.uint64(spikes[place])
         if place + ahead < len(spikes):
             row = codes.ctypes.data + begin[np.uint64(spikes[place + ahead])] * size
-            _fetch(row)
-            _fetch(row + 64)
+            fetch(row)
+            fetch(row + 64)
         weight = np.int64(weights[spike]) << shift
         k, last = np.uint64(begin[spike]), np.uint64(end[spike])
         while k + four <= last:
@@ -394,7 +291,7 @@ def run_steps(
                     registers[thread, p] = _draw(
                         registers[thread, p], part[LFSR_MASK], skips[thread, p], numbers
                     )
-                _call_step(part.ctypes.data, first, last - first, slot + first)
+                call_step(part.ctypes.data, first, last - first, slot + first)
             if keys is not None and part[KIND] == POISSON:
                 _poisson(keys[p, step - now], part[LIMIT], first, last, own)
             if phases is not None and part[KIND] == REGULAR:
@@ -472,4 +369,4 @@ def _watch(
                 neuron = watched[k, 0]
                 if first <= neuron < last:
                     at = watch[ROWS_AT] + row * watch[ROW_LENGTH] + watched[k, 1]
-                    seen[at] = _load(watch[STATE_ADDRESS] + neuron * size, size)
+                    seen[at] = load(watch[STATE_ADDRESS] + neuron * size, size)
