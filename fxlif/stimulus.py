@@ -53,23 +53,28 @@ def draw(state: Words, below: int) -> int:
 
 @njit
 def fill_flags(
-    state: Words, rates: Ints, resets: Ints, phase: int, epoch: int, scale: int, flags: Bytes
+    state: Words, clock: Ints, rates: Ints, resets: Ints, phase: int, epoch: int, flags: Bytes
 ) -> None:
-    """Idling, backpressure and resets of whole epochs of cycles; resets ``scale`` times rarer."""
-    idle = stall = often = hold = 0
+    """Idling, backpressure and resets of whole phases of cycles.
+
+    ``clock``: cycles until the next epoch, the cycles from reset to reset of this one, and for how
+    many cycles more a reset lasts.
+    """
+    idle = stall = 0
     for cycle in range(len(flags)):
-        if cycle % (phase * epoch) == 0:
-            often = resets[draw(state, len(resets))] * scale
         if cycle % phase == 0:
             idle, stall = rates[draw(state, len(rates))], rates[draw(state, len(rates))]
+            if clock[0] <= 0:
+                clock[0], clock[1] = epoch, resets[draw(state, len(resets))]
+            clock[0] -= phase
         word = next_word(state)
         flag = IDLE if word & 255 < idle else 0
         if (word >> 8) & 255 < stall:
             flag |= STALL
-        if often and hold == 0 and (word >> 16) % often == 0:
-            hold = 3 if word >> 60 == 0 else 1
-        if hold:
-            hold -= 1
+        if clock[1] and clock[2] == 0 and (word >> 16) % clock[1] == 0:
+            clock[2] = 3 if word >> 60 == 0 else 1
+        if clock[2]:
+            clock[2] -= 1
             flag |= RESET
         flags[cycle] = flag
 
@@ -78,16 +83,15 @@ def fill_flags(
 def fill_events(
     state: Words, kinds: Ints, lengths: Ints, favourites: Ints, counts: Ints, floods: Ints,
     n_inputs: int, address_bits: int, promised: int, most: int, repeats: int, excess: int,
-    events: Ints,
+    longest: int, events: Ints,
 ) -> int:  # fmt: skip
-    """Whole steps of packed events, until ``events`` has no room for the longest: how many.
+    """Whole steps of packed events, until ``events`` has no room for ``longest`` more: how many.
 
     ``favourites`` (2, n_neurons, most): the inputs that push a neuron up, or down, strongest
     first; ``counts`` (2, n_neurons) of them; ``floods`` (2, n_neurons) events of the first one
     saturate the accumulator.
     """
     often = min(promised, repeats)
-    longest = max(most * often, promised, floods.max()) + excess + 2
     filled = 0
     while True:
         kind = kinds[draw(state, len(kinds))]
@@ -133,6 +137,7 @@ class RandomStimulus:
     def __init__(self, core: CoreParams, seed: int) -> None:
         self._core = core
         self._flags = np.array([mix(seed)], dtype=np.uint64)
+        self._clock = np.zeros(3, dtype=np.int64)
         self._events = np.array([mix(mix(seed) ^ 1)], dtype=np.uint64)
         self._tables = [np.array(table, dtype=np.int64) for table in (KINDS, LENGTHS)]
         most = min(MOST, max(1, core.n_inputs // 4))
@@ -143,15 +148,16 @@ class RandomStimulus:
         ends = np.array([[1], [-1]]) * np.array(signed_range(core.accumulator_bits)[::-1])[:, None]
         needed = -(-ends // np.maximum(best[:, :, 0], 1)) + 1
         self._tables += [order, counts, np.where(needed <= FLOOD_EVENTS, needed, 0)]
-        self._longest = int(max(most * REPEATS, core.max_events_per_input, FLOOD_EVENTS)) + EXCESS
+        self._longest = int(max(most * REPEATS, core.max_events_per_input, FLOOD_EVENTS)) + EXCESS + 2
 
     def flags(self, cycles: int) -> Bytes:
-        """The flags of the next ``cycles`` cycles, (cycles,) uint8, in whole epochs."""
+        """The flags of the next ``cycles`` cycles, (cycles,) uint8, a multiple of PHASE."""
         flags = np.zeros(cycles, dtype=np.uint8)
+        # What takes long in a core takes longer in a larger one.
         scale = max(1, self._core.words // 8)
-        rates, resets = np.array(RATES), np.array(RESETS)
+        rates, resets = np.array(RATES), np.array(RESETS) * scale
         with np.errstate(over="ignore"):  # SplitMix64 counts modulo 2**64
-            fill_flags(self._flags, rates, resets, PHASE, EPOCH, scale, flags)
+            fill_flags(self._flags, self._clock, rates, resets, PHASE, EPOCH * PHASE * scale, flags)
         return flags
 
     def events(self, least: int) -> Ints:
@@ -161,6 +167,6 @@ class RandomStimulus:
         with np.errstate(over="ignore"):
             filled = fill_events(
                 self._events, *self._tables, core.n_inputs, core.in_address_bits,
-                core.max_events_per_input, MOST, REPEATS, EXCESS, events,
+                core.max_events_per_input, MOST, REPEATS, EXCESS, self._longest, events,
             )  # fmt: skip
         return events[:filled]

@@ -13,7 +13,36 @@ from .core import padded
 from .core_params import CoreParams
 from .kernels import ARGUMENTS, STEPPED, element, state_type, step_loop
 from .neuron import initial_state
+from .params import NeuronParams
 from .quantise import signed_range
+
+
+def kernel_row(
+    neuron: NeuronParams, thresholds: Ints, limits: tuple[int, int], currents: Ints, fired: Bools
+) -> tuple[Ints, list[Any]]:
+    """A compiled step of ``len(currents)`` neurons as a row of :mod:`fxlif.control`'s table of
+    kernels, and what its addresses belong to. ``limits``: lowest and highest current."""
+    ends = int(thresholds.min()), int(thresholds.max())
+    loop = step_loop(neuron, ends, currents.dtype, limits)
+    start = initial_state(neuron, len(currents))
+    states = {
+        name: getattr(start, name).astype(state_type(neuron, name)) for name in neuron.state_widths
+    }
+    row = np.zeros(control.CALL + 3 + len(ARGUMENTS) + len(STEPPED), dtype=np.int64)
+    for k, (name, array) in enumerate(states.items()):
+        row[control.STATE_AT + k] = array.ctypes.data
+        row[control.STATE_SIZE + k] = array.itemsize
+        row[control.STATE_INITIAL + k] = getattr(start, name)[0]
+    arrays: dict[str, Any] = {
+        **states, "v_threshold": thresholds.astype(element(*ends)),
+        "current": currents, "spike": fired,
+    }  # fmt: skip
+    call = [loop.address, 1, len(currents)]
+    for name in ARGUMENTS:
+        call.append(arrays[name].ctypes.data if name in arrays else 0)
+        call += [0] if name in STEPPED else []
+    row[control.CALL :] = call
+    return row, [loop, *arrays.values()]
 
 
 class Kernels:
@@ -27,37 +56,14 @@ class Kernels:
         total = sum(padded(core) for core in cores)
         currents = np.zeros(total, dtype=np.int64)
         fired = np.zeros(total, dtype=np.bool_)
-        self._kept: list[Any] = []  # what the addresses in the table belong to
-        words = control.CALL + 3 + len(ARGUMENTS) + len(STEPPED)
-        table = np.zeros((len(cores), words), dtype=np.int64)
+        rows = []
+        self._kept: list[Any] = []  # what the addresses in the rows belong to
         at = 0
-        for row, core, values in zip(table, cores, thresholds, strict=True):
-            end = at + padded(core)
-            self._fill(row, core, values, currents[at:end], fired[at:end])
-            at = end
-        self.tables: tuple[Ints, Ints, Bools] = (table, currents, fired)
-
-    def _fill(
-        self, row: Ints, core: CoreParams, thresholds: Ints, currents: Ints, fired: Bools
-    ) -> None:
-        neuron, size = core.neuron, len(currents)
-        ends = int(thresholds.min()), int(thresholds.max())
-        low, high = (end << core.weight_shift for end in signed_range(core.accumulator_bits))
-        loop = step_loop(neuron, ends, currents.dtype, (low, high))
-        start = initial_state(neuron, size)
-        arrays: dict[str, Any] = {
-            name: getattr(start, name).astype(state_type(neuron, name))
-            for name in neuron.state_widths
-        }
-        for k, (name, array) in enumerate(arrays.items()):
-            row[control.STATE_AT + k] = array.ctypes.data
-            row[control.STATE_SIZE + k] = array.itemsize
-            row[control.STATE_INITIAL + k] = getattr(start, name)[0]
-        arrays["v_threshold"] = thresholds.astype(element(*ends))
-        arrays |= {"current": currents, "spike": fired}
-        call = [loop.address, 1, size]
-        for name in ARGUMENTS:
-            call.append(arrays[name].ctypes.data if name in arrays else 0)
-            call += [0] if name in STEPPED else []
-        row[control.CALL :] = call
-        self._kept += [loop, *arrays.values()]
+        for core, values in zip(cores, thresholds, strict=True):
+            here = slice(at, at + padded(core))
+            low, high = (end << core.weight_shift for end in signed_range(core.accumulator_bits))
+            row, kept = kernel_row(core.neuron, values, (low, high), currents[here], fired[here])
+            rows.append(row)
+            self._kept += kept
+            at = here.stop
+        self.tables: tuple[Ints, Ints, Bools] = (np.stack(rows), currents, fired)

@@ -148,7 +148,7 @@ def compare(
             return
 
 
-def _layout(fields: Iterable[Field]) -> Ints:
+def layout(fields: Iterable[Field]) -> Ints:
     rows = [(field.offset, field.width, field.signed) for field in fields]
     return np.array(rows, dtype=np.int64)
 
@@ -162,12 +162,12 @@ class Comparison:
             RST: "rst", IN_VALID: "events_in.valid", IN_ADDRESS: "events_in.payload.address",
             IN_TICK: "events_in.payload.tick", OUT_READY: "events_out.ready",
         }  # fmt: skip
-        self._inputs = _layout(stimulus[inputs[column]] for column in sorted(inputs))
+        self._inputs = layout(stimulus[inputs[column]] for column in sorted(inputs))
         streams = {
             READY: "events_in.ready", VALID: "events_out.valid",
             ADDRESS: "events_out.payload.address", TICK: "events_out.payload.tick",
         }  # fmt: skip
-        self._streams = _layout(response[streams[row]] for row in sorted(streams))
+        self._streams = layout(response[streams[row]] for row in sorted(streams))
         layouts, self._at = [], np.zeros(len(cores), dtype=np.int64)
         for k, core in enumerate(cores):
             suffix = f"_{k}" if chain else ""
@@ -177,7 +177,7 @@ class Comparison:
                 names.append(f"trace{suffix}.spike[{lane}]")
                 names += [f"trace{suffix}.state[{lane}].{n}" for n in core.neuron.state_widths]
             self._at[k] = sum(map(len, layouts))
-            layouts.append(_layout(response[name] for name in names))
+            layouts.append(layout(response[name] for name in names))
         self._cores = np.concatenate(layouts)
         self._words = -(-interface.stimulus_bits // 64) + 1
         self.counts = np.zeros(COUNTS, dtype=np.int64)
