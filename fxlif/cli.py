@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +16,7 @@ from .errors import FxlifError
 if TYPE_CHECKING:
     from .events import Events
     from .network_params import NetworkParams
+    from .sim.findings import Findings
     from .sim.verify import Verdict
 
 app = typer.Typer(
@@ -26,6 +27,10 @@ app = typer.Typer(
     "compares every state in every clock cycle.",
 )
 
+ReportFolder = Annotated[
+    Path | None,
+    typer.Option("--report", help="Add the findings to report.html and junit.xml in this folder."),
+]
 Design = Annotated[Path, typer.Argument(help="A design file, .toml or .json.")]
 
 
@@ -65,23 +70,13 @@ def _table(verdict: Verdict, name: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    report = verdict.report
+    figures = dict(verdict.findings.figures)
+    del figures["simulator"]
     rows = [
-        ("cycles checked", f"{report.cycles:,}"),
-        ("steps", f"{report.steps:,}"),
-        ("events in", f"{report.events_in:,}"),
-        ("events out", f"{report.events_out:,}"),
-        ("spikes", f"{report.spikes:,}"),
-        ("resets", f"{report.resets:,}"),
-        ("comparisons", f"{report.comparisons:,}"),
-        ("mismatches", f"{report.mismatches:,}"),
+        (label, f"{value:,}" if isinstance(value, int) else str(value))
+        for label, value in figures.items()
     ]
-    if verdict.golden_accuracy is not None:
-        rows.append(("accuracy, golden model", f"{verdict.golden_accuracy:.2f} %"))
-    if verdict.hardware_accuracy is not None:
-        rows.append(("accuracy, hardware", f"{verdict.hardware_accuracy:.2f} %"))
-    rate = report.cycles / report.seconds if report.seconds else 0.0
-    rows += [("cycles per second", f"{rate:,.0f}"), ("seed", str(verdict.seed))]
+    rows.append(("seed", str(verdict.seed)))
     table = Table(title=f"{name} on {verdict.simulator}", show_header=False)
     table.add_column()
     table.add_column(justify="right")
@@ -90,9 +85,8 @@ def _table(verdict: Verdict, name: str) -> None:
     Console().print(table)
 
 
-def _difference(verdict: Verdict) -> str:
+def _difference(first: dict[str, Any] | None) -> str:
     """The first wrong cycle, and the ten before it."""
-    first = verdict.report.first
     if first is None:
         return ""
     digits, mask = -(-first["width"] // 4), (1 << first["width"]) - 1
@@ -115,7 +109,6 @@ def _difference(verdict: Verdict) -> str:
         f"{name:<{width}}" + "".join(f"{value:>9}" for value in values)
         for name, values in history.items()
     ]
-    lines += ["", f"seed {verdict.seed}; logs in {verdict.folder}", f"replay: {verdict.replay}"]
     return "\n".join(lines)
 
 
@@ -128,14 +121,18 @@ def verify(
     seed: Annotated[int, typer.Option(help="Of random stimulus and stalls.")] = 1,
     simulator: Annotated[str, typer.Option(help="verilator or icarus.")] = "verilator",
     waves: Annotated[bool, typer.Option(help="Write a VCD (Icarus: FST) file.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Keep logs, report and waves here.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Keep logs and waves here, and on a difference what replays it."),
+    ] = None,
+    report: ReportFolder = None,
 ) -> None:
     """Generate the Verilog, simulate it, compare every cycle with the golden model."""
-    from .design import load
+    from .design import load_hardware
     from .digits import DESIGN
 
     path = design or DESIGN
-    network = load(path)
+    hardware = load_hardware(path)
     _need("fxlif.sim.verify", "sim")
     from .sim import toolchain
     from .sim.verify import verify as run
@@ -145,16 +142,65 @@ def verify(
         out = Path("fxlif-waves")
     with _progress() as progress:
         verdict = run(
-            network, path, named=str(design or ""), simulator=simulator, cycles=cycles, seed=seed,
+            hardware, path, named=str(design or ""), simulator=simulator, cycles=cycles, seed=seed,
             waves=waves, out=out, progress=progress,
         )  # fmt: skip
-    _table(verdict, network.name)
+    _table(verdict, verdict.findings.design)
+    _write_report(report, verdict.findings)
     if verdict.reasons:
-        print(_difference(verdict))
+        print(_difference(verdict.report.first))
+        kept = verdict.failure or verdict.folder
+        print(f"\nseed {verdict.seed}; kept in {kept}\nreplay: {verdict.replay}")
         for reason in verdict.reasons:
             print(f"FAILED: {reason.splitlines()[0]}")
         raise typer.Exit(1)
     print("PASSED: the hardware and the golden model agree in every checked cycle")
+
+
+def _write_report(folder: Path | None, findings: Findings) -> None:
+    """Add findings to a report folder, if one was named."""
+    if folder is None:
+        return
+    from .sim.reports import write
+
+    page, _ = write(folder, findings)
+    print(f"report: {page}")
+
+
+@app.command()
+def replay(
+    folder: Annotated[Path, typer.Argument(help="What a failure left.")],
+    simulator: Annotated[
+        str | None, typer.Option(help="verilator or icarus; by default the one that saw it.")
+    ] = None,
+    regenerate: Annotated[
+        bool, typer.Option(help="Not the Verilog of the folder, but that of its design today.")
+    ] = False,
+    waves: Annotated[bool, typer.Option(help="Write FOLDER/replay.vcd, from power-up on.")] = False,
+) -> None:
+    """Show a failure again: exit code 1 if it differs, 0 if nothing does."""
+    _need("fxlif.sim.failures", "sim")
+    from .sim.failures import replay as run
+
+    with _progress() as progress:
+        done = run(
+            folder, simulator=simulator, regenerate=regenerate, waves=waves, progress=progress
+        )
+    if done.waves is not None:
+        print(f"waves: {done.waves}")
+    recorded = done.failure.note.first
+    before = f"cycle {recorded.cycle}, signal {recorded.signal}" if recorded else "no difference"
+    if not done.reasons:
+        which = "the Verilog of today" if regenerate else "the Verilog of the folder"
+        print(f"PASSED: nothing differs in {done.report.cycles:,} cycles; recorded was {before}")
+        print(f"({which} on {done.simulator})")
+        return
+    print(_difference(done.report.first))
+    if done.reproduced:
+        print(f"\nREPRODUCED: {before}, as recorded")
+    else:
+        print(f"\nFAILED: {done.reasons[0].splitlines()[0]}; recorded was {before}")
+    raise typer.Exit(1)
 
 
 def _need(module: str, extra: str) -> None:
@@ -178,19 +224,19 @@ def verilog(
     trace: Annotated[bool, typer.Option(help="With the ports that show each write-back.")] = False,
 ) -> None:
     """Write the Verilog, its memory images, and a JSON sidecar that describes them."""
-    from .design import load
+    from .design import load_hardware
     from .files import whole_folder
 
-    network = load(design)
+    params = load_hardware(design)
     _need("fxlif.hdl.verilog", "hdl")
-    from .hdl.limits import chain_of
+    from .hdl.limits import supported
     from .hdl.verilog import generate
 
-    network = chain_of(network)  # refused before anything is written
+    hardware = supported(params)  # refused before anything is written
     with whole_folder(out) as folder:
         with _progress() as progress:
             progress("generating Verilog", 0, None)
-            files = generate(network, trace=trace).files()
+            files = generate(hardware, trace=trace).files()
         for name, text in files.items():
             if (out / name).resolve() == design.resolve():
                 raise FxlifError(f"{out / name}: found the design itself, allowed another -o")

@@ -148,7 +148,9 @@ class RandomStimulus:
         ends = np.array([[1], [-1]]) * np.array(signed_range(core.accumulator_bits)[::-1])[:, None]
         needed = -(-ends // np.maximum(best[:, :, 0], 1)) + 1
         self._tables += [order, counts, np.where(needed <= FLOOD_EVENTS, needed, 0)]
-        self._longest = int(max(most * REPEATS, core.max_events_per_input, FLOOD_EVENTS)) + EXCESS + 2
+        self._longest = (
+            int(max(most * REPEATS, core.max_events_per_input, FLOOD_EVENTS)) + EXCESS + 2
+        )
 
     def flags(self, cycles: int) -> Bytes:
         """The flags of the next ``cycles`` cycles, (cycles,) uint8, a multiple of PHASE."""

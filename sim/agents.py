@@ -101,18 +101,25 @@ class StreamDriver:
 
 
 async def clocked(
-    dut: Any, driver: Driver, take: Callable[[list[int]], bool], *, cycles: int, block: int = 8192
+    dut: Any,
+    driver: Driver,
+    take: Callable[[list[int]], bool],
+    *,
+    cycles: int,
+    first: int = 0,
+    block: int = 8192,
 ) -> None:
     """Run ``driver`` on a wrapped design for up to ``cycles`` cycles or until it is done.
 
-    The responses go to ``take`` in blocks; it says whether to go on.
+    ``first`` is the stimulus of the first cycle, before the driver has seen anything. The responses
+    go to ``take`` in blocks; it says whether to go on.
     """
     import cocotb
     from cocotb.clock import Clock
     from cocotb.triggers import RisingEdge
 
     stimulus, response = dut.stimulus, dut.response
-    now = shown = 0
+    now = shown = first
     stimulus.value = now
     # The simulator's own clock: a Python one would cost more than everything else here.
     Clock(dut.clk, 2, unit="ns", impl="gpi").start(start_high=False)

@@ -8,7 +8,7 @@ import pickle
 import random
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +16,21 @@ from ..core_params import CoreParams
 from ..files import whole_file
 from ..network_params import NetworkParams
 from ..params import NeuronParams
-from .agents import Driver, StreamDriver, clocked
+from .agents import Driver, StreamDriver, VectorDriver, clocked
 from .interface import Interface
 from .scoreboard import Model, Report, Scoreboard, StreamModel
 from .stimulus import random_events, resets, stalls
 from .toolchain import PID
+from .trace import Trace
+from .words import to_bytes
 
 #: Names the folder in which a bench finds its job and leaves its report.
 FOLDER = "FXLIF_BENCH_FOLDER"
 JOB, REPORT, PROGRESS = "job.pickle", "report.json", "progress"
+#: The stimulus of every cycle as the design saw it (see :mod:`fxlif.sim.words`).
+STIMULUS = "stimulus.bin"
+#: What was observed and expected in the cycles that a job watches.
+TRACE = "trace.csv"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +38,10 @@ class Job:
     """What to check: the parameters, the wrapped design, how long, and with which stimulus.
 
     ``events`` are packed payloads and :data:`~fxlif.sim.agents.RESET` marks; None means random
-    ones, with random resets. Source and sink hold back at random.
+    ones, with random resets. Source and sink hold back at random. ``words`` are packed stimulus
+    words, one per cycle from power-up on, shown to their end instead of all that. ``watch``: the
+    cycles, from one to before the other, to write to :data:`TRACE`. ``sources``: file name → the
+    Verilog that is built, wrapper included.
     """
 
     params: NeuronParams | CoreParams | NetworkParams
@@ -40,11 +49,20 @@ class Job:
     cycles: int
     seed: int
     events: list[int] | None = None
+    words: list[int] | None = None
+    watch: tuple[int, int] = (0, 0)
+    sources: dict[str, str] = field(default_factory=dict)
 
 
 def put_job(folder: Path, job: Job) -> None:
     """Leave a job where the bench will look for it."""
     (folder / JOB).write_bytes(pickle.dumps(job))
+
+
+def get_job(folder: Path) -> Job:
+    """The job that :func:`put_job` left."""
+    job: Job = pickle.loads((folder / JOB).read_bytes())
+    return job
 
 
 def get_report(folder: Path) -> Report | None:
@@ -71,23 +89,32 @@ async def run_bench(
     """Run the job of this process on ``dut``; fails on any difference."""
     folder = Path(os.environ[FOLDER])
     (folder / PID).write_text(str(os.getpid()))
-    job: Job = pickle.loads((folder / JOB).read_bytes())
+    job = get_job(folder)
     report = Report()
     # Made before the clock starts, so that compilation does not count as simulation.
-    board = Scoreboard(job.interface, make_model(job, report), report)
-    driver = make_driver(job)
+    trace = Trace(job.interface, *job.watch)
+    board = Scoreboard(job.interface, make_model(job, report), report, watch=trace.add)
+    driver = make_driver(job) if job.words is None else VectorDriver(job.words[1:])
+    first = 0 if job.words is None else job.words[0]
+    cycles = job.cycles if job.words is None else len(job.words)
 
     def take(words: list[int]) -> bool:
+        shown.write(to_bytes(words, job.interface.stimulus_bits))
         went_well = board.take(words)
         (folder / PROGRESS).write_text(str(report.cycles))
-        return went_well
+        return went_well or job.words is not None
 
     started = time.perf_counter()
-    await clocked(dut, driver, take, cycles=job.cycles)
+    with (folder / STIMULUS).open("wb") as shown:
+        await clocked(dut, driver, take, cycles=cycles, first=first)
     report.seconds = time.perf_counter() - started
+    if trace.wanted:
+        trace.write(folder / TRACE)
     with whole_file(folder / REPORT) as temporary:
         temporary.write_text(json.dumps(asdict(report)))
-    assert report.mismatches == 0, f"{report.mismatches} mismatches, first: {report.first}"
+    if report.first is not None:
+        where = f"cycle {report.first['cycle']}, signal {report.first['signal']}"
+        raise AssertionError(f"{report.mismatches} mismatches, the first in {where}")
 
 
 def rng(seed: int, axis: str) -> random.Random:

@@ -31,11 +31,32 @@ class Check:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Bin:
+    """A situation of the functional coverage: how often it was met, of ``goal`` times wanted.
+
+    ``reachable`` is None where nobody knows; ``why`` says why a bin cannot be reached.
+    """
+
+    group: str
+    name: str
+    count: int
+    goal: int = 1
+    reachable: bool | None = None
+    why: str = ""
+
+    @property
+    def hit(self) -> bool:
+        """Whether it was met as often as wanted."""
+        return self.count >= self.goal
+
+
+@dataclass(frozen=True, kw_only=True)
 class Findings:
     """All that one command found about one design.
 
     ``figures`` are rows for people, in order: name → number or text. ``digest`` is that of the
-    parameters. Passed means: there was something to check, and nothing failed or stayed unknown.
+    parameters. Passed means: there was something to check, and nothing failed or stayed unknown;
+    what coverage has to reach is a check like any other.
     """
 
     command: str
@@ -45,6 +66,7 @@ class Findings:
     figures: dict[str, int | float | str] = field(default_factory=dict)
     seed: int | None = None
     replay: str = ""
+    coverage: tuple[Bin, ...] = ()
     versions: dict[str, str] = field(default_factory=lambda: versions())
 
     @property
@@ -72,6 +94,7 @@ class Findings:
         """The findings that :meth:`to_json` wrote."""
         content: dict[str, Any] = json.loads(text)
         content["checks"] = tuple(Check(**check) for check in content["checks"])
+        content["coverage"] = tuple(Bin(**row) for row in content.get("coverage", ()))
         return cls(**content)
 
 

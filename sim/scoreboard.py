@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -27,11 +27,15 @@ UNEXPECTED = -2
 
 @dataclass(frozen=True)
 class Expected:
-    """What a signal must show in the cycles ``where`` (all of them if None): one value each."""
+    """What a signal must show in the cycles ``where`` (all of them if None): one value each.
+
+    ``golden``: so says the golden network, which knows no clock.
+    """
 
     signal: str
     values: npt.NDArray[Any]
     where: Bools | None = None
+    golden: bool = False
 
 
 class Model(Protocol):
@@ -47,6 +51,7 @@ class Report:
     cycles: int = 0
     comparisons: int = 0
     mismatches: int = 0
+    golden_mismatches: int = 0
     unchecked_cycles: int = 0
     steps: int = 0
     events_in: int = 0
@@ -59,12 +64,23 @@ class Report:
     counts: list[list[int]] = field(default_factory=list)
 
 
+#: Is shown every block: the cycle it begins with, what was observed, and what was expected.
+Watch = Callable[[int, Cycles, Sequence[Expected]], None]
+
+
 class Scoreboard:
     """Compares every block of responses with a model; keeps the first difference."""
 
-    def __init__(self, interface: Interface, model: Model, report: Report) -> None:
+    def __init__(
+        self,
+        interface: Interface,
+        model: Model,
+        report: Report,
+        watch: Watch = lambda start, cycles, items: None,
+    ) -> None:
         self._interface = interface
         self._model = model
+        self._watch = watch
         self.report = report
         self._tail: list[int] = []
 
@@ -74,7 +90,9 @@ class Scoreboard:
         cycles = self._interface.decode(words)
         checked = np.zeros(len(words), dtype=np.bool_)
         wrong: list[tuple[int, str, int, int]] = []
-        for item in self._model.expect(cycles):
+        items = list(self._model.expect(cycles))
+        self._watch(report.cycles, cycles, items)
+        for item in items:
             at = np.arange(len(words)) if item.where is None else np.flatnonzero(item.where)
             observed = cycles.take(item.signal, slice(None) if item.where is None else item.where)
             expected = np.asarray(item.values, dtype=np.int64)
@@ -82,11 +100,12 @@ class Scoreboard:
             report.comparisons += len(at)
             differ = np.flatnonzero(observed != expected)
             report.mismatches += len(differ)
+            report.golden_mismatches += len(differ) * item.golden
             if len(differ):
                 k = differ[0]
                 wrong.append((int(at[k]), item.signal, int(expected[k]), int(observed[k])))
         report.unchecked_cycles += int(np.count_nonzero(~checked))
-        if wrong:
+        if wrong and report.first is None:
             self._describe(min(wrong), words)
         report.cycles += len(words)
         self._tail = (self._tail + words)[-HISTORY:]
@@ -124,6 +143,7 @@ class NeuronModel:
         self._report = report
         self._state = initial_state(neuron, 1)
         self._spike = False
+        self._was_reset = False
 
     def expect(self, cycles: Cycles) -> Iterable[Expected]:
         names = list(self._neuron.state_widths)
@@ -132,6 +152,8 @@ class NeuronModel:
             cycles["rst"], cycles["enable"], cycles["current"], strict=True
         ):
             rows.append([int(getattr(self._state, n)[0]) for n in names] + [int(self._spike)])
+            self._report.resets += bool(rst) and not self._was_reset
+            self._was_reset = bool(rst)
             if rst:
                 self._state, self._spike = initial_state(self._neuron, 1), False
             elif enable:
@@ -216,9 +238,9 @@ class StreamModel:
             if stop < len(rst):
                 self._reset(begins=bool(begins[stop]))
             start = stop + 1
-        yield Expected("events_out.payload.address", np.where(expected == TICK, 0, expected)[given],
-                       given)  # fmt: skip
-        yield Expected("events_out.payload.tick", expected[given] == TICK, given)
+        address = np.where(expected == TICK, 0, expected)
+        yield Expected("events_out.payload.address", address[given], given, golden=True)
+        yield Expected("events_out.payload.tick", expected[given] == TICK, given, golden=True)
 
     def _segment(self, events: Ints, given: Ints, outs: Ints, expected: Ints) -> None:
         waiting = np.concatenate([*self._pending, events])
@@ -240,3 +262,10 @@ class StreamModel:
         if begins:
             self._report.resets += 1
             self._report.counts.append([0] * len(self._report.counts[-1]))
+
+
+def model_of(params: NeuronParams | CoreParams | NetworkParams, report: Report) -> Model:
+    """The model of a neuron, a core or a chain of cores."""
+    if isinstance(params, NeuronParams):
+        return NeuronModel(params, report)
+    return StreamModel(params, report)

