@@ -35,7 +35,7 @@ Design = Annotated[Path, typer.Argument(help="A design file, .toml or .json.")]
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[str, int, int | None], None]]:
+def progress_line() -> Iterator[Callable[[str, int, int | None], None]]:
     """A line on stderr that says what goes on, how far it is and since when."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -125,39 +125,84 @@ def verify(
         Path | None,
         typer.Option(help="Keep logs and waves here, and on a difference what replays it."),
     ] = None,
+    until_covered: Annotated[
+        bool, typer.Option("--until-covered", help="Go on until every reachable bin is hit.")
+    ] = False,
+    dut: Annotated[
+        list[Path] | None,
+        typer.Option(help="Verilog of a core that fxlif did not generate; may be given again."),
+    ] = None,
+    top: Annotated[str | None, typer.Option(help="With --dut: its top module.")] = None,
+    mapping: Annotated[
+        Path | None, typer.Option("--map", help="With --dut: which port plays which part, .toml.")
+    ] = None,
     report: ReportFolder = None,
 ) -> None:
     """Generate the Verilog, simulate it, compare every cycle with the golden model."""
     from .design import load_hardware
     from .digits import DESIGN
 
+    if dut:
+        from .cli_checks import verify_foreign
+
+        if until_covered:
+            raise FxlifError("--until-covered: found it with --dut, allowed without")
+        verify_foreign(
+            design, dut, top, mapping, simulator=simulator, cycles=cycles, seed=seed, waves=waves,
+            out=out, report=report,
+        )  # fmt: skip
+        return
+    for option, value in (("--top", top), ("--map", mapping)):
+        if value is not None:
+            raise FxlifError(f"{option}: found it without --dut, allowed with it")
     path = design or DESIGN
     hardware = load_hardware(path)
-    _need("fxlif.sim.verify", "sim")
+    need("fxlif.sim.verify", "sim")
     from .sim import toolchain
     from .sim.verify import verify as run
 
     toolchain.find(simulator)  # refused before anything is computed or written
     if waves and out is None:
         out = Path("fxlif-waves")
-    with _progress() as progress:
+    with progress_line() as progress:
         verdict = run(
             hardware, path, named=str(design or ""), simulator=simulator, cycles=cycles, seed=seed,
-            waves=waves, out=out, progress=progress,
+            waves=waves, out=out, until_covered=until_covered, progress=progress,
         )  # fmt: skip
     _table(verdict, verdict.findings.design)
-    _write_report(report, verdict.findings)
+    if until_covered:
+        _coverage(verdict.findings)
+    write_report(report, verdict.findings)
     if verdict.reasons:
         print(_difference(verdict.report.first))
         kept = verdict.failure or verdict.folder
-        print(f"\nseed {verdict.seed}; kept in {kept}\nreplay: {verdict.replay}")
+        where = f"; kept in {kept}" if kept.exists() else ""
+        print(f"\nseed {verdict.seed}{where}\nreplay: {verdict.replay}")
         for reason in verdict.reasons:
             print(f"FAILED: {reason.splitlines()[0]}")
         raise typer.Exit(1)
     print("PASSED: the hardware and the golden model agree in every checked cycle")
 
 
-def _write_report(folder: Path | None, findings: Findings) -> None:
+def _coverage(findings: Findings) -> None:
+    """The bins per group, and why those that were not hit were not."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from .sim.cover import groups
+
+    table = Table("group", "hit", "unreachable", "missing", title="coverage")
+    for group in groups(findings.coverage):
+        counts = (f"{group.hit} of {group.of}", len(group.unreachable), len(group.missing))
+        table.add_row(group.name, *(str(count) if count else "" for count in counts))
+    Console().print(table)
+    for title, kind in (("unreachable", "unreachable"), ("MISSING", "missing")):
+        for group in groups(findings.coverage):
+            for each in getattr(group, kind):
+                print(f"{title}: {each.group}: {each.name}: {each.why}")
+
+
+def write_report(folder: Path | None, findings: Findings) -> None:
     """Add findings to a report folder, if one was named."""
     if folder is None:
         return
@@ -179,10 +224,10 @@ def replay(
     waves: Annotated[bool, typer.Option(help="Write FOLDER/replay.vcd, from power-up on.")] = False,
 ) -> None:
     """Show a failure again: exit code 1 if it differs, 0 if nothing does."""
-    _need("fxlif.sim.failures", "sim")
+    need("fxlif.sim.failures", "sim")
     from .sim.failures import replay as run
 
-    with _progress() as progress:
+    with progress_line() as progress:
         done = run(
             folder, simulator=simulator, regenerate=regenerate, waves=waves, progress=progress
         )
@@ -203,7 +248,7 @@ def replay(
     raise typer.Exit(1)
 
 
-def _need(module: str, extra: str) -> None:
+def need(module: str, extra: str) -> None:
     """An absent package is one line that names the extra, not a traceback."""
     from importlib import import_module
 
@@ -222,27 +267,49 @@ def verilog(
     design: Design,
     out: Annotated[Path, typer.Option("-o", "--out", help="The folder to write to.")],
     trace: Annotated[bool, typer.Option(help="With the ports that show each write-back.")] = False,
+    bench_cycles: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Length of the self-checking bench; by default 20,000, more for a large core. "
+            "0: no bench.",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the bench's stimulus.")] = 1,
 ) -> None:
-    """Write the Verilog, its memory images, and a JSON sidecar that describes them."""
+    """Write the Verilog, its memory images, a JSON sidecar that describes them, and a
+    self-checking bench that any Verilog simulator runs without Python."""
     from .design import load_hardware
     from .files import whole_folder
 
     params = load_hardware(design)
-    _need("fxlif.hdl.verilog", "hdl")
+    need("fxlif.hdl.verilog", "hdl")
     from .hdl.limits import supported
+    from .hdl.testbench import bench_of, with_bench
     from .hdl.verilog import generate
 
     hardware = supported(params)  # refused before anything is written
     with whole_folder(out) as folder:
-        with _progress() as progress:
+        with progress_line() as progress:
             progress("generating Verilog", 0, None)
-            files = generate(hardware, trace=trace).files()
+            made = generate(hardware, trace=trace)
+            files = made.files()
+            if bench_cycles != 0:
+                progress("golden model for the bench", 0, None)
+                bench = bench_of(hardware, made, cycles=bench_cycles, seed=seed)
+                files = with_bench(made, bench)
         for name, text in files.items():
             if (out / name).resolve() == design.resolve():
                 raise FxlifError(f"{out / name}: found the design itself, allowed another -o")
             (folder / name).write_text(text)
     for name in files:
         print(out / name)
+    if bench_cycles != 0 and not bench.spikes:
+        print(
+            f"fxlif: the bench shows no spike in {bench.cycles:,} cycles and says little; more "
+            "--bench-cycles or another --seed may help",
+            file=sys.stderr,
+        )
 
 
 @app.command()
@@ -286,7 +353,7 @@ def run(
         golden.restore(start)
     last = network.graph.populations[-1].name
     record = Recording(folder=out) if out.suffix not in events.SUFFIXES else Recording([last])
-    with _progress() as progress:
+    with progress_line() as progress:
         golden.run(
             steps, events=stream, record=record, threads=threads,
             progress=lambda done, total: progress("golden model", done, total),
@@ -323,12 +390,32 @@ def _events_for(design: Path, network: NetworkParams, path: Path) -> Events:
 
 
 @app.command()
-def init(folder: Annotated[Path, typer.Argument(help="Made if it is not there.")]) -> None:
-    """Write a commented design.toml to start from."""
+def init(
+    folder: Annotated[Path, typer.Argument(help="Made if it is not there.")],
+    example: Annotated[
+        str | None,
+        typer.Option(help="neuron or core: hand-written Verilog with its rule and map."),
+    ] = None,
+    mistake: Annotated[
+        str | None, typer.Option(help="With --example: a classic mistake in the Verilog.")
+    ] = None,
+) -> None:
+    """Write a commented design.toml to start from; or an example for verify --dut."""
     from importlib.resources import files
 
-    from .files import whole_file
+    from .files import whole_file, whole_folder
 
+    if example is not None:
+        need("fxlif.sim.examples", "sim")
+        from .sim import examples
+
+        with whole_folder(folder) as made:
+            names = examples.write(made, example, mistake)
+        for name in names:
+            print(folder / name)
+        return
+    if mistake is not None:
+        raise FxlifError("--mistake: found it without --example, allowed with it")
     target = folder / "design.toml"
     if os.path.lexists(target):
         raise FxlifError(f"{target}: found a file, allowed: a folder without design.toml")
@@ -339,6 +426,9 @@ def init(folder: Annotated[Path, typer.Argument(help="Made if it is not there.")
     with whole_file(target) as temporary:
         temporary.write_text(files("fxlif").joinpath("template.toml").read_text())
     print(target)
+
+
+from . import cli_checks as cli_checks  # noqa: E402  (its commands need the app)
 
 
 def main() -> None:

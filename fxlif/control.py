@@ -127,14 +127,14 @@ def in_stage(core: Ints, now: Ints, k: int, stage: int) -> bool:
 @inline
 def written_word(now: Ints, k: int) -> int:
     """The word that is written back if the sweep moves, or NONE."""
-    return max(now[k, ISSUED] - WRITE, NONE)
+    return int(max(now[k, ISSUED] - WRITE, NONE))
 
 
 @inline
 def control_flags(core: Ints, now: Ints, k: int) -> int:
     """What the control is doing, as bits in the order of CONTROL_FLAGS."""
     spike = now[k, EMIT_NEXT] != NONE
-    return (
+    return int(
         (now[k, CLEAR] > 0) | (now[k, ACTIVE] != 0) << 1 | (now[k, PENDING] != 0) << 2
         | in_stage(core, now, k, 0) << 3 | in_stage(core, now, k, READ) << 4
         | in_stage(core, now, k, COMPUTE) << 5 | in_stage(core, now, k, WRITE) << 6

@@ -244,10 +244,11 @@ class CycleModel:
                 block.inputs, cycle, block.streams, block.traces, self._between,
                 kernels, currents, fired, block.history, driver, events, flags,
             )  # fmt: skip
-            for k in np.flatnonzero(self._control[:, control.SWEEP_DUE]):
-                self._sweep(int(k), block.history)
-        for k, row in enumerate(self._control[:, control.SWEEP]):
-            self._last_rows[k] = self._rows(k, block.history)[row].copy()
+            for due in np.flatnonzero(self._control[:, control.SWEEP_DUE]):
+                self._sweep(int(due), block.history)
+        for k in range(len(self.cores)):
+            rows = self._rows(k, block.history)
+            self._last_rows[k] = rows[self._control[k, control.SWEEP]].copy()
         return block
 
     def run(self, inputs: CycleInputs) -> CycleOutputs:

@@ -6,6 +6,8 @@ a generator of its own: crossed, they reach corners that no single rate does.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -36,7 +38,7 @@ _2, _27, _30, _31 = (np.uint64(n) for n in (2, 27, 30, 31))
 
 
 @njit
-def next_word(state: Words) -> int:
+def next_word(state: Words) -> Any:
     """The next 62 bits of a SplitMix64 sequence."""
     state[0] += _GAMMA
     x = state[0]
@@ -46,7 +48,7 @@ def next_word(state: Words) -> int:
 
 
 @njit
-def draw(state: Words, below: int) -> int:
+def draw(state: Words, below: int) -> Any:
     """The next number in 0..below - 1 (below 2**31)."""
     return (next_word(state) >> 31) * below >> 31
 
@@ -139,7 +141,6 @@ class RandomStimulus:
         self._flags = np.array([mix(seed)], dtype=np.uint64)
         self._clock = np.zeros(3, dtype=np.int64)
         self._events = np.array([mix(mix(seed) ^ 1)], dtype=np.uint64)
-        self._tables = [np.array(table, dtype=np.int64) for table in (KINDS, LENGTHS)]
         most = min(MOST, max(1, core.n_inputs // 4))
         signed = np.stack([core.weights.T, -core.weights.T]).astype(np.int64)
         order = np.argsort(-signed, axis=2, kind="stable")[:, :, :most]
@@ -147,7 +148,8 @@ class RandomStimulus:
         counts = (best > 0).sum(axis=2)
         ends = np.array([[1], [-1]]) * np.array(signed_range(core.accumulator_bits)[::-1])[:, None]
         needed = -(-ends // np.maximum(best[:, :, 0], 1)) + 1
-        self._tables += [order, counts, np.where(needed <= FLOOD_EVENTS, needed, 0)]
+        self._favourites, self._counts = order, counts
+        self._floods = np.where(needed <= FLOOD_EVENTS, needed, 0)
         self._longest = (
             int(max(most * REPEATS, core.max_events_per_input, FLOOD_EVENTS)) + EXCESS + 2
         )
@@ -168,7 +170,9 @@ class RandomStimulus:
         core = self._core
         with np.errstate(over="ignore"):
             filled = fill_events(
-                self._events, *self._tables, core.n_inputs, core.in_address_bits,
-                core.max_events_per_input, MOST, REPEATS, EXCESS, self._longest, events,
+                self._events, np.array(KINDS), np.array(LENGTHS),
+                self._favourites, self._counts, self._floods,
+                core.n_inputs, core.in_address_bits, core.max_events_per_input,
+                MOST, REPEATS, EXCESS, self._longest, events,
             )  # fmt: skip
         return events[:filled]

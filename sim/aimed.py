@@ -19,8 +19,9 @@ Ints = npt.NDArray[np.int64]
 STEPS = 48
 #: Most events of a step, and rounds of looking for them.
 MOST_EVENTS, ROUNDS = 200, 300
-#: Neurons of a core that are pushed: the first, the last, and those that can be pushed hardest.
-HARDEST = 4
+#: Neurons of a core that are pushed: the first, the last, those that can be pushed hardest, and of
+#: each lane the hardest, since every lane has hardware of its own.
+HARDEST, LANES = 4, 16
 
 
 def push(core: CoreParams, neuron: int, *, up: bool) -> Ints:
@@ -84,5 +85,9 @@ def _pushes(cores: Sequence[CoreParams]) -> Iterator[Ints]:
 def _targets(core: CoreParams, *, up: bool) -> list[int]:
     """Neurons worth pushing, each once."""
     reach = np.where(core.weights > 0, core.weights, 0) if up else np.minimum(core.weights, 0)
-    hardest = np.argsort(-np.abs(reach.sum(axis=0)), kind="stable")[:HARDEST]
-    return list(dict.fromkeys([0, core.n_neurons - 1, *hardest.tolist()]))
+    order = np.argsort(-np.abs(reach.sum(axis=0)), kind="stable").tolist()
+    lanes = [
+        next(neuron for neuron in order if neuron % core.lanes == lane)
+        for lane in range(min(core.lanes, LANES))
+    ]
+    return list(dict.fromkeys([0, core.n_neurons - 1, *order[:HARDEST], *lanes]))

@@ -52,5 +52,8 @@ async def bench_dut(dut: Any) -> None:
     report.bins = [asdict(each) for each in model.bins]
     with whole_file(folder / REPORT) as temporary:
         temporary.write_text(json.dumps(asdict(report)))
-    assert report.mismatches == 0, f"{report.mismatches} mismatches, first: {report.first}"
+    if report.first is not None:
+        where = f"cycle {report.first['cycle']}, signal {report.first['signal']}"
+        raise AssertionError(f"{report.mismatches} mismatches, the first in {where}")
+    assert report.mismatches == 0, f"{report.mismatches} mismatches"
     assert not report.problems, report.problems[0]

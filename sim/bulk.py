@@ -7,34 +7,22 @@ known, and if it did not, that is the difference.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from .. import neuron_cycles
-from ..control import NONE, Ints, njit
+from ..control import IN_ADDRESS, IN_TICK, IN_VALID, NONE, OUT_READY, RST, Ints
 from ..core_params import CoreParams
-from ..cycles import Block, CycleModel, Driver
+from ..cycles import Block, CycleInputs, CycleModel, Driver
 from ..network_params import NetworkParams
-from ..neuron_cycles import NeuronCycles, NeuronStimulus
 from ..params import NeuronParams
 from ..stimulus import RandomStimulus
-from .compare import (
-    COMPARISONS,
-    COUNTS,
-    FIRED,
-    FIRST,
-    GIVEN,
-    RESETS,
-    STEPS,
-    TAKEN,
-    Comparison,
-    Packed,
-    differs,
-    layout,
-    pack,
-)
+from .aimed import aimed_events
+from .compare import COMPARISONS, FIRED, GIVEN, RESETS, STEPS, TAKEN, Comparison, Packed
 from .interface import Interface
+
+if TYPE_CHECKING:
+    from .coverage import Coverage
 
 #: Cycles of a block: its tables stay in the cache.
 BLOCK = 1 << 14
@@ -61,6 +49,12 @@ class Counts:
 class Bulk(Protocol):
     """One run of a design, from power-up on."""
 
+    def aim(self) -> None:
+        """Let aimed inputs come before the next random ones, where the design has such."""
+
+    def cover(self, coverage: Coverage) -> None:
+        """Count what the last block did."""
+
     def stimulus(self) -> Packed:
         """The inputs of the next block, (BLOCK, words)."""
 
@@ -70,6 +64,14 @@ class Bulk(Protocol):
     @property
     def counts(self) -> Counts:
         """Of all blocks so far; where one is wrong, up to the wrong cycle."""
+
+
+def inputs_by_name(table: Ints) -> CycleInputs:
+    """Inputs (cycles, INPUT_COLUMNS) of :mod:`fxlif.control` under their names."""
+    return CycleInputs(
+        rst=table[:, RST], in_valid=table[:, IN_VALID], in_address=table[:, IN_ADDRESS],
+        in_tick=table[:, IN_TICK], out_ready=table[:, OUT_READY],
+    )  # fmt: skip
 
 
 class ChainBulk:
@@ -83,13 +85,25 @@ class ChainBulk:
         self._driver = Driver(cores[0].in_address_bits)
         self._comparison = Comparison(cores, interface, chain=chain)
         self._cycles = 0
+        self._aiming = False
         self.block: Block | None = None
 
+    def aim(self) -> None:
+        self._driver.refill(aimed_events(self.model.cores))
+        self._aiming = True
+
     def stimulus(self) -> Packed:
-        if self._driver.left < BLOCK:
+        self._aiming &= self._driver.left > 0
+        # Nothing may come between the steps that are aimed.
+        flags = np.zeros(BLOCK, dtype=np.uint8) if self._aiming else self._stimulus.flags(BLOCK)
+        if not self._aiming and self._driver.left < BLOCK:
             self._driver.refill(self._stimulus.events(BLOCK))
-        self.block = self.model.drive(self._driver, self._stimulus.flags(BLOCK))
+        self.block = self.model.drive(self._driver, flags)
         return self._comparison.stimulus(self.block)
+
+    def cover(self, coverage: Coverage) -> None:
+        assert self.block is not None
+        coverage.take(inputs_by_name(self.block.inputs), self.model.outputs(self.block))
 
     def check(self, response: Packed) -> int:
         assert self.block is not None
@@ -107,71 +121,12 @@ class ChainBulk:
         )  # fmt: skip
 
 
-@njit
-def compare_neuron(inputs: Ints, shown: Ints, words: Packed, layouts: Ints, counts: Ints) -> None:
-    """Compare every state variable and the spike with the model's."""
-    spike = shown.shape[1] - 1
-    for cycle in range(len(inputs)):
-        wrong = False
-        for k in range(shown.shape[1]):
-            wrong |= differs(words, cycle, layouts, k, shown[cycle, k])
-        counts[COMPARISONS] += shown.shape[1]
-        if wrong:
-            counts[FIRST] = cycle
-            return
-        if inputs[cycle, neuron_cycles.RST]:
-            counts[RESETS] += 1
-        elif inputs[cycle, neuron_cycles.ENABLE]:
-            counts[STEPS] += 1
-            # The spike of a step is shown in the cycle after it.
-            if cycle + 1 < len(inputs):
-                counts[FIRED] += shown[cycle + 1, spike]
-
-
-class NeuronBulk:
-    """A single registered neuron."""
-
-    def __init__(self, neuron: NeuronParams, interface: Interface, seed: int) -> None:
-        stimulus, response = interface.stimulus, interface.response
-        bits = stimulus["current"].width
-        self.model = NeuronCycles(neuron, bits)
-        self._stimulus = NeuronStimulus(neuron, bits, seed)
-        self._inputs_layout = layout(stimulus[name] for name in ("rst", "enable", "current"))
-        names = [*(f"state.{name}" for name in neuron.state_widths), "spike"]
-        self._layout = layout(response[name] for name in names)
-        self._words = -(-interface.stimulus_bits // 64) + 1
-        self._found = np.zeros(COUNTS, dtype=np.int64)
-        self._cycles = 0
-        self.inputs = np.zeros((0, neuron_cycles.INPUT_COLUMNS), dtype=np.int64)
-        self.shown = np.zeros((0, len(names)), dtype=np.int64)
-
-    def stimulus(self) -> Packed:
-        self.inputs = self._stimulus.inputs(BLOCK)
-        self.shown = self.model.run(self.inputs)
-        words = np.empty((BLOCK, self._words), dtype=np.uint64)
-        pack(self.inputs, self._inputs_layout, words)
-        return words
-
-    def check(self, response: Packed) -> int:
-        self._found[FIRST] = NONE
-        compare_neuron(self.inputs, self.shown, response, self._layout, self._found)
-        wrong = int(self._found[FIRST])
-        self._cycles += BLOCK if wrong == NONE else wrong + 1
-        return wrong
-
-    @property
-    def counts(self) -> Counts:
-        return Counts(
-            cycles=self._cycles, comparisons=int(self._found[COMPARISONS]),
-            steps=int(self._found[STEPS]), spikes=int(self._found[FIRED]),
-            resets=int(self._found[RESETS]),
-        )  # fmt: skip
-
-
 def bulk_of(
     params: NeuronParams | CoreParams | NetworkParams, interface: Interface, seed: int
 ) -> Bulk:
     """The run of a design with this seed."""
     if isinstance(params, NeuronParams):
+        from .bulk_neuron import NeuronBulk  # needs numba to be imported at all
+
         return NeuronBulk(params, interface, seed)
     return ChainBulk(params, interface, seed)

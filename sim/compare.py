@@ -6,6 +6,7 @@ Compiled by numba where it is installed: the work per cycle is a few nanoseconds
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -64,7 +65,7 @@ def put(words: Packed, row: int, offset: int, width: int, value: int) -> None:
 
 
 @inline
-def get(words: Packed, row: int, offset: int, width: int, signed: int) -> int:
+def get(words: Packed, row: int, offset: int, width: int, signed: int) -> Any:
     """Read a number from a packed row."""
     place, shift = offset >> 6, np.uint64(offset & 63)
     bits = words[row, place] >> shift
@@ -168,7 +169,8 @@ class Comparison:
             ADDRESS: "events_out.payload.address", TICK: "events_out.payload.tick",
         }  # fmt: skip
         self._streams = layout(response[streams[row]] for row in sorted(streams))
-        layouts, self._at = [], np.zeros(len(cores), dtype=np.int64)
+        layouts: list[Ints] = []
+        self._at = np.zeros(len(cores), dtype=np.int64)
         for k, core in enumerate(cores):
             suffix = f"_{k}" if chain else ""
             names = [f"dropped{suffix}", f"saturated{suffix}"]
@@ -176,7 +178,7 @@ class Comparison:
             for lane in range(core.lanes):
                 names.append(f"trace{suffix}.spike[{lane}]")
                 names += [f"trace{suffix}.state[{lane}].{n}" for n in core.neuron.state_widths]
-            self._at[k] = sum(map(len, layouts))
+            self._at[k] = sum(len(rows) for rows in layouts)
             layouts.append(layout(response[name] for name in names))
         self._cores = np.concatenate(layouts)
         self._words = -(-interface.stimulus_bits // 64) + 1

@@ -164,6 +164,7 @@ def verify_dut(
     params: NeuronParams | NetworkParams,
     *,
     name: str,
+    named: str = "",
     sources: Sequence[Path],
     top: str,
     mapping: Path,
@@ -206,7 +207,7 @@ def verify_dut(
     if out is None and not reasons:
         shutil.rmtree(folder, ignore_errors=True)
     short = seen.first["cycle"] + 20 if seen.first else limit
-    command = ["fxlif", "verify", name]
+    command = ["fxlif", "verify", named or name]
     for path in sources:
         command += ["--dut", str(path)]
     command += ["--top", top, "--map", str(mapping), "--simulator", simulator]

@@ -6,153 +6,30 @@ over processes, stopped and gone on with, and a difference is in a segment that 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import random
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from ..control import NONE
-from ..core_params import CoreParams
-from ..engines import choose
 from ..errors import FxlifError
 from ..files import whole_file
-from ..hdl.limits import supported
-from ..network_params import NetworkParams
-from ..params import NeuronParams
-from ..sources import mix
-from .bulk import BLOCK, Bulk, Counts, bulk_of
-from .compare import Packed
-from .failures import leave
+from .bulk import BLOCK, Counts
+from .difference import leave_difference
 from .findings import Check, Findings
-from .interface import Interface
-from .narrow import AFTER, starts
-from .scoreboard import Report, Scoreboard, model_of
-from .shared import SharedDesign, build
-from .simulation import Progress, wrapped
-from .words import as_ints
+from .random_design import random_design
+from .segments import AnyParams, Segment, Target, run_segment, seed_of, target_of
+from .simulation import Progress
 
-AnyParams = NeuronParams | CoreParams | NetworkParams
 #: Cycles of a segment, unless the whole is less.
 SEGMENT = 1 << 23
 STATE_FORMAT = 1
-
-
-@dataclass(frozen=True, kw_only=True)
-class Target:
-    """What every segment runs: a design, its wrapper and the library built of it."""
-
-    params: AnyParams
-    interface: Interface
-    sources: dict[str, str]
-    library: Path
-
-
-@dataclass(frozen=True, kw_only=True)
-class Segment:
-    """One part of a soak. ``wrong``: the first cycle that differs, or NONE."""
-
-    number: int
-    wrong: int
-    counts: Counts
-    seconds: float
-
-
-def target_of(
-    params: AnyParams,
-    *,
-    edit: Callable[[str], str] = lambda verilog: verilog,
-    progress: Progress = lambda what, done, total: None,
-) -> Target:
-    """Generate and build; ``edit`` changes the Verilog on its way, to plant a fault."""
-    params = supported(params)
-    choose("kernels")  # refused here, and not in another process
-    progress("generating Verilog", 0, None)
-    interface, sources = wrapped(params, edit)
-    progress("building a library with Verilator", 0, None)
-    library = build(sources)
-    return Target(params=params, interface=interface, sources=sources, library=library)
-
-
-def seed_of(seed: int, segment: int) -> int:
-    """The seed of one segment."""
-    return mix(mix(seed & ((1 << 64) - 1)) + segment)
-
-
-def blocks(target: Target, seed: int, cycles: int) -> Iterator[tuple[Bulk, Packed, int]]:
-    """Run a segment block by block: its run, the stimulus shown, the first wrong cycle or NONE."""
-    design = SharedDesign(target.library, target.interface)
-    bulk = bulk_of(target.params, target.interface, seed)
-    try:
-        for _ in range(0, cycles, BLOCK):
-            stimulus = bulk.stimulus()
-            wrong = bulk.check(design.run(stimulus))
-            yield bulk, stimulus, wrong
-            if wrong != NONE:
-                return
-    finally:
-        design.close()
-
-
-def run_segment(target: Target, seed: int, number: int, cycles: int) -> Segment:
-    """Run one segment to its end, or to its first difference."""
-    started = time.process_time()
-    wrong, counts = NONE, Counts()
-    for place, (bulk, _, found) in enumerate(blocks(target, seed_of(seed, number), cycles)):
-        wrong = found if found == NONE else place * BLOCK + found
-        counts = bulk.counts
-    return Segment(number=number, wrong=wrong, counts=counts, seconds=time.process_time() - started)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Difference:
-    """A difference, narrowed: the words that show it and what a scoreboard says about it."""
-
-    words: list[int]
-    first: dict[str, Any]
-    segment: int
-    cycle: int
-
-
-def narrowed(target: Target, seed: int, segment: Segment) -> Difference:
-    """The shortest stimulus, from a reset of the segment on, that still shows a difference."""
-    shown, last = [], segment.wrong
-    for _, stimulus, _ in blocks(target, seed_of(seed, segment.number), last + 1 + AFTER):
-        shown.append(stimulus.copy())
-    words = np.concatenate(shown)[: last + 1 + AFTER]
-    reset = target.interface.stimulus["rst"].offset
-    held = (words[:, reset // 64] >> np.uint64(reset % 64)) & np.uint64(1)
-    for start in starts(held.astype(bool).tolist(), last):
-        first = difference(target, words[start:])
-        if first is not None:
-            return Difference(
-                words=as_ints(words[start : start + first["cycle"] + 1 + AFTER]), first=first,
-                segment=segment.number, cycle=last,
-            )  # fmt: skip
-    raise RuntimeError(f"segment {segment.number} differs in cycle {last}, but not in a second run")
-
-
-def difference(target: Target, words: Packed) -> dict[str, Any] | None:
-    """The first difference that the scoreboard of the cocotb benches sees, from power-up on."""
-    design = SharedDesign(target.library, target.interface)
-    report = Report()
-    board = Scoreboard(target.interface, model_of(target.params, report), report)
-    try:
-        for at in range(0, len(words), BLOCK):
-            if not board.take(as_ints(design.run(words[at : at + BLOCK]))):
-                return report.first
-    finally:
-        design.close()
-    return None
-
-
-# --- many segments ------------------------------------------------------------------------------
 
 
 class Store:
@@ -176,7 +53,7 @@ class Store:
                 int(number): (int(cycles), Counts(**counts))
                 for number, (cycles, counts) in content["segments"].items()
             }
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
             raise FxlifError(f"{path}: not the state of a soak ({error})") from None
         for key, value in self._head.items():
             if head[key] != value:
@@ -305,19 +182,10 @@ def soak(
         counts.add(segment.counts)
     where, replay = "", ""
     if wrong:
-        first = min(wrong, key=lambda segment: segment.number)
-        progress("narrowing the difference", 0, None)
-        found = narrowed(target, seed, first)
-        where = (
-            f"segment {found.segment}, cycle {found.cycle}, signal {found.first['signal']}: "
-            f"expected {found.first['expected']}, observed {found.first['observed']}"
-        )
-        folder = leave(
-            out or Path(f"fxlif-failure-{name}-{seed}"), params=target.params, name=name,
-            sources=target.sources, interface=target.interface, words=found.words,
-            first=found.first, seed=seed, reasons=[where], progress=progress,
+        where, replay = leave_difference(
+            target, seed, min(wrong, key=lambda segment: segment.number),
+            out or Path(f"fxlif-failure-{name}-{seed}"), name=name, progress=progress,
         )  # fmt: skip
-        replay = f"fxlif replay {folder}"
     checks = [
         Check(
             name="every output and state in every cycle", seconds=seconds,
@@ -342,3 +210,74 @@ def soak(
             "seconds": round(time.perf_counter() - started, 1),
         },
     )  # fmt: skip
+
+
+def soak_designs(
+    count: int,
+    *,
+    cycles: int,
+    seed: int = 1,
+    processes: int | None = None,
+    out: Path | None = None,
+    edit: Callable[[str], str] = lambda verilog: verilog,
+    progress: Progress = lambda what, done, total: None,
+) -> Findings:
+    """Soak ``count`` cores drawn at random, the k-th drawn and run with the seed ``seed + k``.
+
+    One check per design; all of them are run, whatever one of them shows.
+
+    Args:
+        cycles: of each design, at least.
+        processes: see :func:`soak`.
+        out: the folder in which every difference leaves one of its own, named by its seed; None:
+            ``fxlif-failure-random-<seed>`` here.
+        edit: changes the Verilog on its way to the simulator, to plant a fault.
+
+    Raises:
+        FxlifError: Verilator or numba is not installed.
+    """
+    started = time.perf_counter()
+    found: list[Findings] = []
+    for drawn in range(seed, seed + count):
+        core = random_design(random.Random(drawn))
+        progress(f"design {drawn - seed + 1} of {count}, seed {drawn}", 0, None)
+        found.append(
+            soak(
+                core, name=f"random-{drawn}", cycles=cycles, seed=drawn, processes=processes,
+                out=(out or Path()) / f"fxlif-failure-random-{drawn}", edit=edit, progress=progress,
+            )
+        )  # fmt: skip
+    bad = [each for each in found if not each.passed]
+    digests = "".join(each.digest for each in found)
+    names = ("cycles checked", "steps", "events in", "events out", "spikes", "resets",
+             "comparisons")  # fmt: skip
+    return Findings(
+        command="soak", design=f"{count} random designs", seed=seed,
+        digest=hashlib.sha256(digests.encode()).hexdigest(),
+        checks=tuple(_design_check(each) for each in found),
+        replay="; ".join(filter(None, (each.replay for each in bad))),
+        figures={
+            "designs": count, "designs that failed": len(bad),
+            **{name: sum(int(each.figures[name]) for each in found) for name in names},
+            "seconds": round(time.perf_counter() - started, 1),
+        },
+    )  # fmt: skip
+
+
+def _design_check(found: Findings) -> Check:
+    """What a soak of one of many designs says, as one check."""
+    told = [found.checks[0].detail]
+    if not found.passed:
+        told = [line for check in found.checks if check.outcome != "passed"
+                for line in check.detail.splitlines()]  # fmt: skip
+        told.append(f"drawn with seed {found.seed}")
+    return Check(
+        name=f"design {found.design}", outcome="passed" if found.passed else "failed",
+        detail="\n".join(told), seconds=found.checks[0].seconds,
+    )  # fmt: skip
+
+
+__all__ = [
+    "SEGMENT", "Segment", "Store", "Target", "run_segment", "run_segments", "seed_of", "sizes",
+    "soak", "soak_designs", "target_of",
+]  # fmt: skip

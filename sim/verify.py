@@ -251,6 +251,7 @@ def verify(
     seed: int = 1,
     waves: bool = False,
     out: Path | None = None,
+    until_covered: bool = False,
     progress: Progress = lambda what, done, total: None,
 ) -> Verdict:
     """Check the hardware of what the file ``design`` describes against the golden models.
@@ -258,7 +259,8 @@ def verify(
     ``named`` is how the user named the design, for the replay command. Without ``out`` the
     working folder is removed again, unless the check failed in a way that no replay shows. A
     difference leaves a failure folder (see :mod:`fxlif.sim.failures`): ``out``, or
-    ``fxlif-failure-<design>-<seed>`` in the current folder.
+    ``fxlif-failure-<design>-<seed>`` in the current folder. ``until_covered``: where all went well,
+    go on with random stimulus until every reachable bin was hit (:mod:`fxlif.sim.cover`).
     """
     neuron = isinstance(network, NeuronParams)
     name = design.stem if isinstance(network, NeuronParams) else network.name
@@ -301,21 +303,50 @@ def verify(
             command = ["fxlif", "replay", str(failure)]
         except FxlifError as error:  # what was found must be told all the same
             reasons.append(f"no failure folder: {error}")
-    if out is None and (failure is not None or not reasons):
+    unwell, more = bool(reasons), None
+    if until_covered:
+        command += ["--until-covered"] if failure is None else []
+        more = _until_covered(params, reasons, name=name, seed=seed, out=out, progress=progress)
+        reasons += more.reasons
+        if more.replay:
+            command = shlex.split(more.replay)
+            failure = Path(command[-1])
+    if out is None and (failure is not None or not unwell):
         shutil.rmtree(folder, ignore_errors=True)
     for passing in PASSING:
         (folder / passing).unlink(missing_ok=True)
     replay = shlex.join(command)
     findings = Findings(
         command="verify", design=name, digest=params.digest(), seed=seed, replay=replay,
-        checks=checks_of(results, report, neuron=neuron, accuracy=accuracy),
-        figures=figures(seen, golden, hardware, simulator),
+        checks=(*checks_of(results, report, neuron=neuron, accuracy=accuracy),
+                *(more.checks if more else ())),
+        figures=figures(seen, golden, hardware, simulator) | (more.figures if more else {}),
+        coverage=more.coverage if more else (),
     )  # fmt: skip
     return Verdict(
         report=seen, reasons=reasons, findings=findings, simulator=simulator, seed=seed,
         folder=folder, replay=replay, failure=failure, golden_accuracy=golden,
         hardware_accuracy=hardware,
     )  # fmt: skip
+
+
+def _until_covered(
+    params: NeuronParams | CoreParams | NetworkParams,
+    reasons: list[str],
+    *,
+    name: str,
+    seed: int,
+    out: Path | None,
+    progress: Progress,
+) -> Findings:
+    """What random stimulus until full coverage finds; nothing where something failed before."""
+    from .cover import COVERED, cover
+
+    if not reasons:
+        return cover(params, name=name, seed=seed, out=out, progress=progress)
+    why = "not asked, since the verification failed before"
+    unasked = Check(name=COVERED, outcome="unknown", detail=why)
+    return Findings(command="cover", design=name, digest=params.digest(), checks=(unasked,))
 
 
 def _accuracy(golden: float | None, hardware: float | None, *, whole: bool) -> Check:

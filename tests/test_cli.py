@@ -164,6 +164,9 @@ NAMES = [
     "tiny_core_0_thresholds.mem",
     "tiny_core_0_weights.mem",
     "tiny_core_1_weights.mem",
+    "tiny_tb.v",
+    "tiny_tb_expected.mem",
+    "tiny_tb_stimulus.mem",
 ]
 
 
@@ -180,12 +183,40 @@ def test_verilog(run, tiny, tmp_path, trace):
     assert re.search(rb"^module tiny *\(", written["tiny.v"], re.MULTILINE)
     assert (b"trace" in written["tiny.v"]) is trace
     int(written["tiny_core_0_weights.mem"].split()[0], 16)
+    assert sidecar["bench"]["files"] == NAMES[-3:]
+    assert sidecar["bench"]["output_spikes"] > 10
+
+
+def test_verilog_bench_options(run, tiny, tmp_path):
+    assert run("verilog", tiny, "-o", "a", "--bench-cycles", "700", "--seed", "5").code == 0
+    bench = json.loads((tmp_path / "a" / "tiny.json").read_text())["bench"]
+    assert (bench["cycles"], bench["seed"]) == (700, 5)
+    assert len((tmp_path / "a" / "tiny_tb_stimulus.mem").read_text().split()) == 700
+    ran = run("verilog", tiny, "-o", "b", "--bench-cycles", "0")
+    assert sorted(ran.out.split()) == [f"b/{name}" for name in NAMES[:-3]]
+    assert sorted(contents(tmp_path / "b")) == NAMES[:-3]
+    assert "bench" not in json.loads((tmp_path / "b" / "tiny.json").read_text())
+    message = "cycles: found 1000001, allowed 1..1000000"
+    assert run("verilog", tiny, "-o", "c", "--bench-cycles", "1000001").mistake == message
+    assert not (tmp_path / "c").exists()
+
+
+def test_verilog_bench_without_spikes_says_so(run, tmp_path):
+    (tmp_path / "one.toml").write_text("[neuron]\nv_threshold = 64\n")
+    ran = run("verilog", "one.toml", "-o", "out", "--bench-cycles", "9")
+    assert ran.code == 0
+    assert ran.err.splitlines()[-1] == (
+        "fxlif: the bench shows no spike in 9 cycles and says little; more --bench-cycles or "
+        "another --seed may help"
+    )
 
 
 def test_verilog_of_a_neuron(run, tmp_path):
     (tmp_path / "one.toml").write_text("[neuron]\nv_threshold = 64\nstate_bits = 12\n")
     ran = run("verilog", "one.toml", "-o", "out")
-    assert (ran.code, ran.out) == (0, "out/lif_neuron.v\nout/lif_neuron.json\n")
+    names = ["lif_neuron.v", "lif_neuron.json", "lif_neuron_tb.v"]
+    names += ["lif_neuron_tb_stimulus.mem", "lif_neuron_tb_expected.mem"]
+    assert (ran.code, ran.out.split()) == (0, [f"out/{name}" for name in names])
     sidecar = json.loads((tmp_path / "out" / "lif_neuron.json").read_text())
     assert sidecar["parameters"]["state_bits"] == 12
     assert (tmp_path / "out" / "lif_neuron.v").read_text().count("module lif_neuron(") == 1

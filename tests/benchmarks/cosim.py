@@ -1,7 +1,8 @@
-"""Checked clock cycles per second of the cocotb testbench on a 64-neuron core.
+"""Checked clock cycles per second on a 64-neuron core, by cocotb and by bulk co-simulation.
 
 Run it as ``python tests/benchmarks/cosim.py``; it prints one line per simulator that is installed,
-with the median, the lowest and the highest of the repeats. Every cycle is compared.
+and one for the shared library on one core of the machine, with the median, the lowest and the
+highest of the repeats. Every output is compared in every cycle.
 """
 
 from __future__ import annotations
@@ -9,11 +10,14 @@ from __future__ import annotations
 import argparse
 import statistics
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
 
 from fxlif import CoreParams, FxlifError, NeuronParams
+from fxlif.control import NONE
+from fxlif.sim.segments import Target, run_segment, target_of
 from fxlif.sim.toolchain import SIMULATORS
 from fxlif.sim.verify import check, doubts
 
@@ -37,6 +41,23 @@ def measure(simulator: str, cycles: int, seed: int) -> float:
     return report.cycles / report.seconds
 
 
+def measure_library(target: Target, cycles: int, seed: int) -> float:
+    """Checked cycles per second of one segment; an unclean run is an error."""
+    started = time.perf_counter()
+    segment = run_segment(target, seed, 0, cycles)
+    if segment.wrong != NONE or not segment.counts.spikes:
+        raise SystemExit(f"library: cycle {segment.wrong} differs, or nothing fired")
+    return segment.counts.cycles / (time.perf_counter() - started)
+
+
+def show(name: str, rates: list[float], cycles: int) -> None:
+    """One line of output."""
+    print(
+        f"{name}: {statistics.median(rates):,.0f} checked cycles/s "
+        f"({min(rates):,.0f}..{max(rates):,.0f}, {len(rates)} runs of {cycles:,} cycles)"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cycles", type=int, default=500_000)
@@ -48,11 +69,12 @@ def main() -> None:
         except FxlifError as error:
             print(f"{simulator}: not measured ({error})")
             continue
-        print(
-            f"{simulator}: {statistics.median(rates):,.0f} checked cycles/s "
-            f"({min(rates):,.0f}..{max(rates):,.0f}, {options.repeats} runs of "
-            f"{options.cycles:,} cycles)"
-        )
+        show(simulator, rates, options.cycles)
+    target = target_of(core())
+    run_segment(target, 0, 0, 1)  # compiles
+    cycles = 40 * options.cycles
+    rates = [measure_library(target, cycles, seed) for seed in range(options.repeats)]
+    show("library", rates, cycles)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,195 @@
+"""The commands that answer with findings: prove, soak, mutate, and verify for a foreign core."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .cli import ReportFolder, app, need, progress_line, write_report
+from .errors import FxlifError
+
+if TYPE_CHECKING:
+    from .network_params import NetworkParams
+    from .params import NeuronParams
+    from .sim.findings import Findings
+
+Shipped = Annotated[
+    Path | None, typer.Argument(help="A design file; without it, the shipped digits network.")
+]
+Seed = Annotated[int, typer.Option(help="Of all that is random.")]
+Processes = Annotated[
+    int | None, typer.Option(min=1, max=256, help="How many at once; without it, one per core.")
+]
+MARKS = {"passed": "ok", "failed": "FAILED", "unknown": "UNKNOWN", "impossible": "-"}
+
+
+def _load(design: Path | None) -> tuple[NetworkParams | NeuronParams, str]:
+    """A design and its name: a network's own, a neuron's file."""
+    from .design import load_hardware
+    from .digits import DESIGN
+    from .params import NeuronParams
+
+    path = design or DESIGN
+    found = load_hardware(path)
+    return found, path.stem if isinstance(found, NeuronParams) else found.name
+
+
+def conclude(findings: Findings, report: Path | None, passed: str) -> None:
+    """Print what was found, add it to a report; exit code 1 unless all of it passed."""
+    from rich.console import Console
+    from rich.table import Table
+
+    print(f"{findings.command} {findings.design}")
+    for check in findings.checks:
+        seconds = f"{check.seconds:6.1f} s" if check.seconds else " " * 8
+        print(f"  {MARKS[check.outcome]:<7} {seconds}  {check.name}")
+        if check.detail:
+            print(f"{'':19}{check.detail.partition(chr(10))[0]}")
+    if findings.figures:
+        figures = Table(show_header=False)
+        figures.add_column()
+        figures.add_column(justify="right")
+        for name, value in findings.figures.items():
+            shown = value if isinstance(value, str) else f"{value:,}"
+            figures.add_row(name, shown)
+        if findings.seed is not None:
+            figures.add_row("seed", str(findings.seed))
+        Console().print(figures)
+    write_report(report, findings)
+    if findings.passed:
+        print(f"PASSED: {passed}")
+        return
+    for check in findings.checks:
+        if check.outcome in ("failed", "unknown") and "\n" in check.detail:
+            print(f"\n{check.name}:\n{check.detail}")
+    if findings.replay:
+        print(f"\nreplay: {findings.replay}")
+    for reason in findings.reasons:
+        print(f"FAILED: {reason}")
+    raise typer.Exit(1)
+
+
+@app.command()
+def prove(
+    design: Shipped = None,
+    theorems: Annotated[
+        str | None, typer.Option(help="Only these groups, separated by commas.")
+    ] = None,
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds for each theorem.")] = 120.0,
+    solver: Annotated[str, typer.Option(help="auto, bitwuzla or z3.")] = "auto",
+    report: ReportFolder = None,
+) -> None:
+    """Prove the generated Verilog equal to the golden model, for every state and input."""
+    params, name = _load(design)
+    need("fxlif.sim.prove", "formal")
+    from .sim.prove import GROUPS
+    from .sim.prove import prove as run
+
+    wanted = None if theorems is None else [part.strip() for part in theorems.split(",")]
+    for group in wanted or ():
+        if group not in GROUPS:
+            raise FxlifError(f"--theorems: found {group!r}, allowed {', '.join(GROUPS)}")
+    with progress_line() as progress:
+        found = run(
+            params, name=name, timeout_s=timeout, theorems=wanted, solver=solver, progress=progress
+        )
+    conclude(found, report, "every theorem holds")
+
+
+@app.command()
+def soak(
+    design: Shipped = None,
+    cycles: Annotated[
+        float, typer.Option(min=1, help="At least so many clock cycles, such as 1e9.")
+    ] = 1e8,
+    seed: Seed = 1,
+    processes: Processes = None,
+    state: Annotated[
+        Path | None, typer.Option(help="Keeps what is done; where it exists, go on from it.")
+    ] = None,
+    designs: Annotated[
+        int | None, typer.Option(min=1, help="Draw so many random designs instead of one.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="What a difference leaves.")] = None,
+    report: ReportFolder = None,
+) -> None:
+    """Check many cycles of random stimulus, every output in every cycle, as a shared library."""
+    if designs is not None and (design is not None or state is not None):
+        raise FxlifError("--designs: found it with a design or --state, allowed alone")
+    need("fxlif.sim.soak", "sim")
+    from .sim import toolchain
+
+    toolchain.find("verilator")  # refused before anything is computed or written
+    if designs is not None:
+        from .sim.soak import soak_designs
+
+        with progress_line() as progress:
+            found = soak_designs(
+                designs, seed=seed, cycles=int(cycles), processes=processes, out=out,
+                progress=progress,
+            )  # fmt: skip
+    else:
+        from .sim.soak import soak as run
+
+        params, name = _load(design)
+        with progress_line() as progress:
+            found = run(
+                params, name=name, cycles=int(cycles), seed=seed, processes=processes, state=state,
+                out=out, progress=progress,
+            )  # fmt: skip
+    conclude(found, report, "the hardware and the model agree in every checked cycle")
+
+
+@app.command()
+def mutate(
+    design: Shipped = None,
+    count: Annotated[int, typer.Option(min=1, max=100_000, help="Mutants that are some.")] = 500,
+    seed: Seed = 1,
+    cycles: Annotated[
+        float, typer.Option(min=1, help="What a mutant that will not die is given.")
+    ] = 1 << 23,
+    processes: Processes = None,
+    source: Annotated[bool, typer.Option(help="Mutants of the rules' source as well.")] = True,
+    report: ReportFolder = None,
+) -> None:
+    """Break the generated Verilog in many small ways: the verification must notice each."""
+    params, name = _load(design)
+    need("fxlif.sim.mutate", "formal")
+    from .sim import toolchain
+    from .sim.mutate import mutate as run
+
+    toolchain.find("verilator")
+    with progress_line() as progress:
+        found = run(
+            params, name=name, count=count, seed=seed, cycles=int(cycles), processes=processes,
+            source=source, progress=progress,
+        )  # fmt: skip
+    conclude(found, report, "the verification notices what is wrong")
+
+
+def verify_foreign(
+    design: Path | None, sources: list[Path], top: str | None, mapping: Path | None, *,
+    simulator: str, cycles: int | None, seed: int, waves: bool, out: Path | None,
+    report: Path | None,
+) -> None:  # fmt: skip
+    """``fxlif verify --dut``: a core that fxlif did not generate, against the same models."""
+    for option, value in (("DESIGN", design), ("--top", top), ("--map", mapping)):
+        if value is None:
+            raise FxlifError(f"{option}: missing, allowed with --dut: a value")
+    assert top is not None
+    assert mapping is not None
+    params, name = _load(design)
+    need("fxlif.sim.dut", "sim")
+    from .sim import toolchain
+    from .sim.dut import verify_dut
+
+    toolchain.find(simulator)
+    with progress_line() as progress:
+        found = verify_dut(
+            params, name=name, named=str(design), sources=sources, top=top, mapping=mapping,
+            simulator=simulator,
+            cycles=cycles, seed=seed, waves=waves, out=out, progress=progress,
+        )  # fmt: skip
+    conclude(found, report, "the core and the golden model agree in all that was compared")

