@@ -165,7 +165,10 @@ class RandomStimulus:
         return flags
 
     def events(self, least: int) -> Ints:
-        """At least ``least`` packed events, whole steps of them."""
+        """At least ``least`` packed events, whole steps of them.
+
+        Which ones depends on how many are asked for at a time: what does not fit is drawn anew.
+        """
         events = np.zeros(least + 2 * self._longest, dtype=np.int64)
         core = self._core
         with np.errstate(over="ignore"):

@@ -199,7 +199,8 @@ def _small(trial: Trial, target: Target, found: Difference) -> Stimulus | None:
 def told_stimulus(stimulus: Stimulus) -> str:
     """A stimulus in one line."""
     events = ["TICK" if event == TICK else str(event) for event in stimulus.events]
-    parts = [f"{len(events)} events: {_told(_runs(events))}"]
+    count = f"{len(events)} event{'' if len(events) == 1 else 's'}"
+    parts = [f"{count}: {_told(_runs(events))}"]
     for axis in ("idle", "stall", "reset"):
         cycles = [str(cycle) for cycle in getattr(stimulus, axis)]
         if cycles:

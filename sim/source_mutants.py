@@ -20,12 +20,22 @@ from typing import Literal
 from ..control import NONE
 from ..errors import FxlifError
 from ..hdl.limits import supported
-from .segments import AnyParams, Target, run_segment
-from .shared import build
-from .simulation import wrapped
+from .findings import Check
+from .findings import Outcome as CheckOutcome
+from .segments import AnyParams, run_segment, target_of
+from .simulation import Progress, wrapped
 from .source_edits import MUTANTS, SourceMutant
 
-__all__ = ["Result", "SourceMutant", "applied", "mutants", "mutated", "run"]
+__all__ = [
+    "Result",
+    "SourceMutant",
+    "applied",
+    "check_all",
+    "equivalent",
+    "mutants",
+    "mutated",
+    "run",
+]
 
 #: ``no effect``: the Verilog of the design is the same, which does not use the rule.
 #: ``equivalent``: another Verilog, and proved to do the same.
@@ -168,7 +178,7 @@ def run(
     a proof that it is no mutant at all (``timeout_s``: of each query to the solver).
 
     Raises:
-        FxlifError: what the hardware cannot do; Verilator is not installed.
+        FxlifError: what the hardware cannot do; Verilator or numba is not installed.
     """
     started = time.perf_counter()
     params = supported(params)
@@ -181,13 +191,39 @@ def run(
         )  # fmt: skip
 
     if text is None:
-        return result("no effect", "impossible: no effect on this design")
-    interface, sources = wrapped(params, lambda _: text)
-    target = Target(params=params, interface=interface, sources=sources, library=build(sources))
+        return result("no effect", "no effect on this design")
+    target = target_of(params, edit=lambda _: text)
     segment = run_segment(target, seed, 0, cycles)
     if segment.wrong != NONE:
         return result("killed", f"differs in cycle {segment.wrong}", segment.wrong)
     survived = f"not found in {segment.counts.cycles:,} cycles of random stimulus, seed {seed}"
     if prove_survivors and equivalent(_plain(params), text, timeout_s=timeout_s):
-        return result("equivalent", f"impossible: proved to be the same; {survived}")
+        return result("equivalent", f"proved to be the same; {survived}")
     return result("survived", survived)
+
+
+def check_of(result: Result) -> Check:
+    """A result as an answer: a survivor is a failure, what cannot be killed was not asked."""
+    outcomes: dict[str, CheckOutcome] = {"killed": "passed", "survived": "failed"}
+    return Check(
+        name=f"source mutant {result.name}",
+        outcome=outcomes.get(result.outcome, "impossible"),
+        detail=result.detail,
+        seconds=result.seconds,
+    )
+
+
+def check_all(
+    params: AnyParams, *, name: str, seed: int = 1, cycles: int = CYCLES,
+    progress: Progress = lambda what, done, total: None,
+) -> list[Check]:  # fmt: skip
+    """Every source-level mutant of the design that the user named ``name``, one after the other.
+
+    Raises:
+        FxlifError: as :func:`run`.
+    """
+    checks = []
+    for number, mutant in enumerate(mutants()):
+        progress(f"source mutants of {name}", number, len(mutants()))
+        checks.append(check_of(run(params, mutant, cycles=cycles, seed=seed)))
+    return checks

