@@ -145,16 +145,36 @@ def soak(
 @app.command()
 def mutate(
     design: Shipped = None,
-    count: Annotated[int, typer.Option(min=1, max=100_000, help="Mutants that are some.")] = 500,
+    count: Annotated[
+        int | None,
+        typer.Option(min=1, max=100_000, help="Mutants that are some: 500, with --dut 100."),
+    ] = None,
     seed: Seed = 1,
     cycles: Annotated[
-        float, typer.Option(min=1, help="What a mutant that will not die is given.")
-    ] = 1 << 23,
+        float | None,
+        typer.Option(min=1, help="What a mutant that will not die is given: 2^23, with --dut 2e5."),
+    ] = None,
     processes: Processes = None,
     source: Annotated[bool, typer.Option(help="Mutants of the rules' source as well.")] = True,
+    dut: Annotated[
+        list[Path] | None, typer.Option(help="Verilog of a core that fxlif did not generate.")
+    ] = None,
+    top: Annotated[str | None, typer.Option(help="With --dut: its top module.")] = None,
+    mapping: Annotated[
+        Path | None, typer.Option("--map", help="With --dut: which port plays which part, .toml.")
+    ] = None,
     report: ReportFolder = None,
 ) -> None:
     """Break the generated Verilog in many small ways: the verification must notice each."""
+    if dut:
+        mutate_foreign(
+            design, dut, top, mapping, count=count, seed=seed, cycles=cycles, processes=processes,
+            report=report,
+        )  # fmt: skip
+        return
+    for option, value in (("--top", top), ("--map", mapping)):
+        if value is not None:
+            raise FxlifError(f"{option}: found it without --dut, allowed with it")
     params, name = _load(design)
     need("fxlif.sim.mutate", "formal")
     from .sim import toolchain
@@ -163,8 +183,34 @@ def mutate(
     toolchain.find("verilator")
     with progress_line() as progress:
         found = run(
-            params, name=name, count=count, seed=seed, cycles=int(cycles), processes=processes,
-            source=source, progress=progress,
+            params, name=name, count=count or 500, seed=seed, cycles=int(cycles or 1 << 23),
+            processes=processes, source=source, progress=progress,
+        )  # fmt: skip
+    conclude(found, report, "the verification notices what is wrong")
+
+
+def mutate_foreign(
+    design: Path | None, sources: list[Path], top: str | None, mapping: Path | None, *,
+    count: int | None, seed: int, cycles: float | None, processes: int | None,
+    report: Path | None,
+) -> None:  # fmt: skip
+    """``fxlif mutate --dut``: would the verification of a foreign core notice a wrong one?"""
+    for option, value in (("DESIGN", design), ("--top", top), ("--map", mapping)):
+        if value is None:
+            raise FxlifError(f"{option}: missing, allowed with --dut: a value")
+    assert top is not None
+    assert mapping is not None
+    params, name = _load(design)
+    need("fxlif.sim.dut", "sim")
+    need("fxlif.sim.dut_mutants", "formal")
+    from .sim.dut_mutate import COUNT, mutate_dut
+    from .sim.verify import DEFAULT_CYCLES
+
+    with progress_line() as progress:
+        found = mutate_dut(
+            params, name=name, sources=sources, top=top, mapping=mapping, count=count or COUNT,
+            seed=seed, cycles=int(cycles or DEFAULT_CYCLES), processes=processes,
+            progress=progress,
         )  # fmt: skip
     conclude(found, report, "the verification notices what is wrong")
 

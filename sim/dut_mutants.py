@@ -7,7 +7,7 @@ map compares leads out: logic that nobody looks at is gone before a mutant is dr
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
@@ -29,6 +29,8 @@ SHELL = "fxlif_shell"
 LANE = "fxlif_lane"
 #: The values of so many bits of registers are gone through one by one.
 SMALL = 8
+#: Registers of so many bits may say which of the others count.
+CONTROL = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -250,11 +252,83 @@ def reachable(net: Netlist, *, budget_s: float = 40.0) -> list[Any]:
     return []
 
 
-def same(made: Herd, *, solver: str) -> Same:
+@dataclass
+class _Tie:
+    """A register that is claimed to hold the same with and without a mutant, in every cycle in
+    which ``when`` holds."""
+
+    when: Any
+    register: Any
+
+    def apart(self, step: Sequence[tuple[Any, Any]], other: Sequence[tuple[Any, Any]]) -> Any:
+        """That it does not, in the states that the two substitutions lead to."""
+        here = z3.substitute(self.register, *step)
+        return z3.And(z3.substitute(self.when, *step), here != z3.substitute(self.register, *other))
+
+
+class SameSoFar(Same):
+    """As :class:`~fxlif.sim.mutants.Same`, and where a register differs only while nobody reads it:
+    both run side by side, and what is equal, by the value of a small register such as the state of
+    a control, is an invariant found by leaving out what does not hold.
+    """
+
+    def __init__(
+        self, net: Netlist, shown: Sequence[tuple[Any, Any]], assumed: Sequence[Any], *, solver: str
+    ) -> None:
+        super().__init__(net, shown, assumed, solver=solver)
+        self._net, self._shown = net, shown
+
+    def unseen(self, mutant: int, *, timeout_s: float = 20.0) -> bool:
+        """Whether it is shown that a mutant, different or not, never changes what is compared."""
+        small = [r for r in self._net.next if z3.is_bv(r) and r.size() <= CONTROL]
+        return any(self._beside(mutant, control, timeout_s) for control in small)
+
+    def _beside(self, mutant: int, control: Any, timeout_s: float) -> bool:
+        """Whether no output that counts ever differs, by an invariant split at ``control``."""
+        until = time.perf_counter() + timeout_s
+        twin = {r: z3.Const(f"{r}twin", r.sort()) for r in self._net.next}
+        now, there = [(r, r) for r in twin], list(twin.items())
+        after = [(r, self._at(n, 0)) for r, n in self._net.next.items()]
+        later = [(r, z3.substitute(self._at(n, mutant), *there)) for r, n in self._net.next.items()]
+        ties = [_Tie(control == value, register) for register in twin if not register.eq(control)
+                for value in range(1 << control.size())]  # fmt: skip
+        ties.append(_Tie(z3.BoolVal(True), control))
+        while time.perf_counter() < until:
+            if not ties[-1].when.eq(z3.BoolVal(True)):
+                return False
+            held = [z3.Not(tie.apart(now, there)) for tie in ties]
+            apart = [tie.apart(after, later) for tie in ties]
+            answer = decide(
+                [*held, *self._assumed, z3.Or(*apart)], solver="z3",
+                timeout_s=until - time.perf_counter(),
+                values={str(k): one for k, one in enumerate(apart)},
+            )  # fmt: skip
+            if answer.result == "unsat":
+                return self._silent(mutant, held, there, until - time.perf_counter())
+            if answer.result == "unknown":
+                return False
+            ties = [tie for k, tie in enumerate(ties) if not answer.model[str(k)]]
+            if not ties:
+                return False
+        return False
+
+    def _silent(self, mutant: int, held: list[Any], there: list[Any], timeout_s: float) -> bool:
+        differ = [
+            z3.And(
+                self._at(when, 0),
+                self._at(term, 0) != z3.substitute(self._at(term, mutant), *there),
+            )
+            for term, when in self._shown
+        ]  # fmt: skip
+        answer = decide([*held, *self._assumed, z3.Or(*differ)], solver="z3", timeout_s=timeout_s)
+        return answer.result == "unsat"
+
+
+def same(made: Herd, *, solver: str) -> SameSoFar:
     """Says which mutants are none: in no reachable state does anything that is compared differ.
 
     Raises:
         FxlifError: Yosys cannot make formulas of it.
     """
     net = Netlist(made.synchronous, SHELL)
-    return Same(net, _shown(made, net), reachable(net), solver=solver)
+    return SameSoFar(net, list(_shown(made, net)), reachable(net), solver=solver)

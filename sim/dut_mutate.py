@@ -30,7 +30,7 @@ from .dut import _files, dut_doubts, read_sources
 from .dut_board import DutReport
 from .dut_job import DutJob
 from .dut_map import load_map
-from .dut_mutants import SHELL, Herd, herd, same, side_by_side
+from .dut_mutants import SHELL, Herd, SameSoFar, herd, same, side_by_side
 from .findings import Check, Findings
 from .interface import TOP
 from .mutate import SCORE
@@ -201,18 +201,23 @@ def mutate_text(
         seen[found.number] = found
         progress("running mutants", len(seen), len(everyone))
     alive = [number for number in everyone if not seen[number].differs]
-    equivalent, unasked = _equivalent(made, alive, solvers.choose(solver), progress)
+    judge, equivalent, unasked = _equivalent(made, alive, solvers.choose(solver), progress)
     # The core itself is verified beside its survivors, and as long.
     alive = [number for number in alive if number not in equivalent]
     whole: dict[int, Seen] = {}
     for found in run_mutants(pen, [0, *alive], cycles, workers):
         whole[found.number] = found
         progress("running the survivors for longer", len(whole), len(alive) + 1)
+    unharmed = whole[0].doubts
+    # What is said of the core itself as well, such as that nothing fired, kills no mutant.
+    left = [n for n in alive if set(whole[n].doubts) <= set(unharmed)]
+    if judge is not None:
+        progress("asking which of them nobody could see", 0, len(left))
+        equivalent |= {n for n in left if judge.unseen(n)}
     real = [number for number in everyone if number not in equivalent][:count]
-    survivors = [n for n in real if n in whole and not whole[n].doubts]
+    survivors = [n for n in left if n in real]
     killed = [n for n in real if n not in survivors]
     deaths = sorted((whole.get(n) or seen[n]).cycle for n in killed)
-    unharmed = whole[0].doubts
     score = len(killed) / len(real) if real else 0.0
     lines = [f"{len(killed)} of {len(real)} killed", *unasked]
     lines += [f"mutant {n}: {made.texts[n - 1]}" for n in survivors]
@@ -244,22 +249,22 @@ def mutate_text(
 
 def _equivalent(
     made: Herd, alive: Sequence[int], solver: str, progress: Progress
-) -> tuple[set[int], list[str]]:
+) -> tuple[SameSoFar | None, set[int], list[str]]:
     """Which of the mutants are none, and why that could not be asked."""
     what = "asking which survivors are mutants at all"
     if not alive:
-        return set(), []
+        return None, set(), []
     progress(what, 0, len(alive))
     try:
         judge = same(made, solver=solver)
     except FxlifError as error:  # then all of them count, and the score can only be too low
-        return set(), [f"not asked which are equivalent: {error}"]
+        return None, set(), [f"not asked which are equivalent: {error}"]
     found = set()
     for done, number in enumerate(alive):
         if judge.equivalent(number):
             found.add(number)
         progress(what, done + 1, len(alive))
-    return found, []
+    return judge, found, []
 
 
 def mutate_dut(

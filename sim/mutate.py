@@ -274,7 +274,7 @@ def mutate(
     if source:
         from .source_mutants import check_all
 
-        checks += check_all(params, name=name, seed=seed, progress=progress)
+        checks += check_all(params, name=name, seed=seed, processes=workers, progress=progress)
     return Findings(
         command="mutate", design=name, digest=params.digest(), seed=seed, checks=tuple(checks),
         figures={

@@ -10,10 +10,12 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import import_module
+from multiprocessing import get_context
 from types import CodeType, FunctionType, ModuleType
 from typing import Literal
 
@@ -214,16 +216,27 @@ def check_of(result: Result) -> Check:
 
 
 def check_all(
-    params: AnyParams, *, name: str, seed: int = 1, cycles: int = CYCLES,
+    params: AnyParams, *, name: str, seed: int = 1, cycles: int = CYCLES, processes: int = 1,
     progress: Progress = lambda what, done, total: None,
 ) -> list[Check]:  # fmt: skip
-    """Every source-level mutant of the design that the user named ``name``, one after the other.
+    """Every source-level mutant of the design that the user named ``name``, on so many processes.
 
     Raises:
         FxlifError: as :func:`run`.
     """
+    judge = partial(_judge, params, cycles, seed)
+    every = mutants()
     checks = []
-    for number, mutant in enumerate(mutants()):
-        progress(f"source mutants of {name}", number, len(mutants()))
-        checks.append(check_of(run(params, mutant, cycles=cycles, seed=seed)))
+    # In processes even if it is one: a mutant is alive in its whole process.
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+        try:
+            for done, check in enumerate(pool.map(judge, every)):
+                checks.append(check)
+                progress(f"source mutants of {name}", done + 1, len(every))
+        finally:
+            pool.shutdown(cancel_futures=True)
     return checks
+
+
+def _judge(params: AnyParams, cycles: int, seed: int, mutant: SourceMutant) -> Check:
+    return check_of(run(params, mutant, cycles=cycles, seed=seed))

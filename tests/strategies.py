@@ -78,7 +78,7 @@ def scale_leaks(draw, lfsr_bits=None):
 @st.composite
 def multi_shift_leaks(draw, lfsr_bits=None):
     rounding, most = draw(roundings(lfsr_bits))
-    taken = draw(st.lists(shifts(most), min_size=1, max_size=8))
+    taken = draw(st.lists(shifts(min(most, 31)), min_size=1, max_size=8))
     signs = st.lists(st.sampled_from([-1, 1]), min_size=len(taken), max_size=len(taken))
     return MultiShiftLeak(
         shifts=taken,
@@ -92,7 +92,7 @@ def multi_shift_leaks(draw, lfsr_bits=None):
 def shift_leaks(draw, lfsr_bits=None):
     rounding, most = draw(roundings(lfsr_bits))
     return ShiftLeak(
-        shift=draw(shifts(most)), rounding=rounding, minimum_step=draw(st.integers(0, 1))
+        shift=draw(shifts(min(most, 31))), rounding=rounding, minimum_step=draw(st.integers(0, 1))
     )
 
 

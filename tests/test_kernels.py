@@ -331,7 +331,7 @@ def tables(draw, n, steps):
     return rng.choice(np.array(few, dtype), (steps, n))
 
 
-@settings(max_examples=250)
+@settings(max_examples=120)
 @given(st.data(), neurons(stochastic=True), st.sampled_from(SIZES))
 def test_any_neuron(data, neuron, n):
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
@@ -692,7 +692,7 @@ def conditions(draw, pool):
     return first, truth
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(st.data())
 def test_values_are_python_ints(data):
     """Any expression: exact results, the range that follows, the narrowest machine integer."""

@@ -126,7 +126,7 @@ def check_all(params, given, cuts, chunk, seed, engines=ENGINES):
 # --- all at once, at random ----------------------------------------------------------------------
 
 
-@settings(max_examples=80, **RANDOM)
+@settings(max_examples=40, **RANDOM)
 @given(st.data())
 def test_engines_equal_the_oracle(data):
     params = data.draw(networks())
@@ -136,7 +136,7 @@ def test_engines_equal_the_oracle(data):
     check_all(params, given, cuts, chunk, data.draw(st.integers(0, 99)))
 
 
-@settings(max_examples=20, **RANDOM)
+@settings(max_examples=12, **RANDOM)
 @given(st.data())
 def test_long_delays_and_many_steps(data):
     params = data.draw(networks(sizes=st.integers(1, 3), most=2))
@@ -146,7 +146,7 @@ def test_long_delays_and_many_steps(data):
     check_all(params, given, cuts, chunk, 5, engines=ENGINES[:3])
 
 
-@settings(max_examples=20, **RANDOM)
+@settings(max_examples=12, **RANDOM)
 @given(st.data())
 def test_saved_and_restored_on_other_engines(tmp_path_factory, data):
     """From cut to cut another engine goes on from the file of the one before."""
@@ -207,7 +207,7 @@ def test_all_of_a_state_is_restored(engine, threads, tmp_path):
     assert sum(len(step.spikes["p"]) for step in expected) > 20
 
 
-@settings(max_examples=15, **RANDOM)
+@settings(max_examples=8, **RANDOM)
 @given(st.data())
 def test_reset_is_a_new_network(data):
     params = data.draw(networks(sizes=st.one_of(st.integers(1, 4), st.just(65))))
@@ -235,7 +235,7 @@ def facts(network):
     return network.step_count, states, dict(network.dropped), list(network.saturated)
 
 
-@settings(max_examples=15, **RANDOM)
+@settings(max_examples=8, **RANDOM)
 @given(st.data())
 def test_cores_are_populations(data):
     """The chain of cores: oracle.run_core of each, one after the other."""
