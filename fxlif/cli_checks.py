@@ -45,8 +45,8 @@ def conclude(findings: Findings, report: Path | None, passed: str) -> None:
     for check in findings.checks:
         seconds = f"{check.seconds:6.1f} s" if check.seconds else " " * 8
         print(f"  {MARKS[check.outcome]:<7} {seconds}  {check.name}")
-        if check.detail:
-            print(f"{'':19}{check.detail.partition(chr(10))[0]}")
+        for line in check.detail.splitlines():
+            print(f"{'':19}{line}")
     if findings.figures:
         figures = Table(show_header=False)
         figures.add_column()
@@ -61,9 +61,6 @@ def conclude(findings: Findings, report: Path | None, passed: str) -> None:
     if findings.passed:
         print(f"PASSED: {passed}")
         return
-    for check in findings.checks:
-        if check.outcome in ("failed", "unknown") and "\n" in check.detail:
-            print(f"\n{check.name}:\n{check.detail}")
     if findings.replay:
         print(f"\nreplay: {findings.replay}")
     for reason in findings.reasons:
