@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -37,17 +37,15 @@ class DutReport(Report):
     bins: list[dict[str, Any]] = field(default_factory=list)
 
 
-class DutModel(Model):
+class DutModel(Model, Protocol):
     """A model that can also say what is still wrong when the run is over."""
 
     def finish(self) -> list[str]:
         """What is wrong at the end, a line each."""
-        raise NotImplementedError
 
     @property
     def bins(self) -> tuple[Bin, ...]:
         """The coverage of the rule; nothing where it is not counted."""
-        raise NotImplementedError
 
 
 class _Columns:

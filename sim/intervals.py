@@ -42,6 +42,7 @@ class Truth:
 class Interval:
     """All integers from ``low`` to ``high``, as an operand of the golden rule."""
 
+    # Equality is a question here, so there is no hash; mypy knows neither form.
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, low: int, high: int, extent: Extent) -> None:

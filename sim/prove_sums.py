@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from ..core_params import CoreParams
 from ..errors import FxlifError
 from ..quantise import signed_range
 from . import smt, transition
+from .findings import Outcome
 from .netlist import Netlist, conjuncts
 from .prove_step import EVERY_STATE, as_number, verdict
 from .prover import Prover, Theorem
@@ -144,14 +146,15 @@ def prove_overflow(prover: Prover) -> None:
         name = f"overflow: no accumulator overflows in a step within the promise, core {k}"
         start = time.perf_counter()
         prover.progress(f"proving {name}", len(prover.checks), None)
+        outcome: Outcome
         try:
             outcome, detail = _overflow(prover, k, core)
         except FxlifError as error:
             outcome, detail = "failed", f"cannot be stated: {error}"
-        prover.add(name, outcome, detail, time.perf_counter() - start)  # type: ignore[arg-type]
+        prover.add(name, outcome, detail, time.perf_counter() - start)
 
 
-def _overflow(prover: Prover, k: int, core: CoreParams) -> tuple[str, str]:
+def _overflow(prover: Prover, k: int, core: CoreParams) -> tuple[Outcome, str]:
     net = prover.netlist(prover.core_module(k))
     weights = delivered_weights(prover, k)
     bits = accumulator_bits(net, core)
@@ -285,7 +288,7 @@ def prove_accumulate(prover: Prover) -> None:
     """The adders of every core."""
     for k in range(len(prover.cores)):
         name = f"accumulate: golden accumulate = adders, core {k}"
-        prover.attempt(name, lambda k=k, name=name: accumulate_theorem(prover, name, k))  # type: ignore[misc]
+        prover.attempt(name, partial(accumulate_theorem, prover, name, k))
 
 
 def datapath_theorem(prover: Prover, name: str, k: int) -> Theorem:
@@ -344,4 +347,4 @@ def prove_datapath(prover: Prover) -> None:
     """The way into and out of the steps of every core."""
     for k in range(len(prover.cores)):
         name = f"datapath: golden synaptic_current into, write-back out of LIFStep, core {k}"
-        prover.attempt(name, lambda k=k, name=name: datapath_theorem(prover, name, k))  # type: ignore[misc]
+        prover.attempt(name, partial(datapath_theorem, prover, name, k))

@@ -8,14 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from .. import arithmetic
 from ..arithmetic import Number
 from ..neuron import NeuronState
+from ..params import (
+    ExponentialSynapse,
+    LinearLeak,
+    MultiShiftLeak,
+    NeuronParams,
+    NoLeak,
+    ScaleLeak,
+    ShiftLeak,
+)
 from ..params import Leak as AnyLeak
-from ..params import LinearLeak, MultiShiftLeak, NeuronParams, NoLeak, ScaleLeak, ShiftLeak
 from ..quantise import signed_range
 
 #: An array of bool, or a solver's condition.
@@ -55,7 +63,9 @@ class View:
     @cached_property
     def exact_i_syn(self) -> Number:
         """The new synaptic current of an exponential synapse, before overflow."""
-        return arithmetic.leak(self.neuron.synapse.leak, self.before.i_syn) + self.current  # type: ignore[union-attr]
+        synapse = self.neuron.synapse
+        assert isinstance(synapse, ExponentialSynapse)
+        return arithmetic.leak(synapse.leak, self.before.i_syn) + self.current
 
     @cached_property
     def i(self) -> Number:
@@ -176,6 +186,11 @@ def _always(_: View, condition: Condition) -> Condition:
     return condition
 
 
+def _unmoved(rule: AnyLeak, x: Number) -> Condition:
+    """Whether a leak leaves ``x`` as it is."""
+    return arithmetic.leak(rule, x) == x
+
+
 @dataclass(frozen=True)
 class _Leak:
     """One leak of a neuron: of what, and in which steps its result is used."""
@@ -201,9 +216,8 @@ class _Leak:
             ("dead zone: changes nothing", 0, "minimum_step = 1"),
             ("minimum step taken", 1, "minimum_step = 0"),
         ):
-            unmoved: Callable[[Number], Condition] = lambda x: arithmetic.leak(plain, x) == x  # noqa: E731
             why = "" if rule.minimum_step == wanted else why
-            yield from self._signs(name, unmoved, why)
+            yield from self._signs(name, partial(_unmoved, plain), why)
 
     def _terms(self) -> Iterator[tuple[str, int, int]]:
         """What is rounded: a title, by which factor x is multiplied first, how many bits go."""
