@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -252,7 +253,8 @@ print(json.dumps(bench_of(core, generate(core), cycles=600).files))
 def test_same_bytes_without_compiled_code():
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT], input=json.dumps(CORE.model_dump(mode="json")),
-        env={**os.environ, "NUMBA_DISABLE_JIT": "1"}, capture_output=True, text=True, check=True,
+        env={**os.environ, "NUMBA_DISABLE_JIT": "1"}, cwd=Path(__file__).parent,
+        capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert json.loads(done.stdout) == made("core", cycles=600)[1].files
 
