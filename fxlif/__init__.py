@@ -12,71 +12,71 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from .connect import Synapses as Synapses
-    from .core_params import CoreParams as CoreParams
-    from .design import load as load
-    from .design import save as save
     from .errors import FxlifError as FxlifError
-    from .network import Core as Core
-    from .network import Network as Network
-    from .network_params import AllToAll as AllToAll
-    from .network_params import Dense as Dense
-    from .network_params import EventSource as EventSource
-    from .network_params import FixedInDegree as FixedInDegree
-    from .network_params import FixedProbability as FixedProbability
-    from .network_params import Grid as Grid
-    from .network_params import NetworkParams as NetworkParams
-    from .network_params import OneToOne as OneToOne
-    from .network_params import PoissonSource as PoissonSource
-    from .network_params import Population as Population
-    from .network_params import Projection as Projection
-    from .network_params import RegularSource as RegularSource
-    from .network_params import Sparse as Sparse
-    from .neuron import LIFPopulation as LIFPopulation
-    from .neuron import NeuronState as NeuronState
-    from .neuron import Recorder as Recorder
-    from .params import Lfsr as Lfsr
-    from .params import NeuronParams as NeuronParams
-    from .quantise import quantise_threshold as quantise_threshold
-    from .recording import Recording as Recording
+    from .network.model import Core as Core
+    from .network.model import Network as Network
+    from .network.recording import Recording as Recording
+    from .network.synapses import Synapses as Synapses
+    from .params.core import CoreParams as CoreParams
+    from .params.design import load as load
+    from .params.design import save as save
+    from .params.leaks import Lfsr as Lfsr
+    from .params.network import AllToAll as AllToAll
+    from .params.network import Dense as Dense
+    from .params.network import EventSource as EventSource
+    from .params.network import FixedInDegree as FixedInDegree
+    from .params.network import FixedProbability as FixedProbability
+    from .params.network import Grid as Grid
+    from .params.network import NetworkParams as NetworkParams
+    from .params.network import OneToOne as OneToOne
+    from .params.network import PoissonSource as PoissonSource
+    from .params.network import Population as Population
+    from .params.network import Projection as Projection
+    from .params.network import RegularSource as RegularSource
+    from .params.network import Sparse as Sparse
+    from .params.neuron import NeuronParams as NeuronParams
+    from .params.quantise import quantise_threshold as quantise_threshold
+    from .population import LIFPopulation as LIFPopulation
+    from .population import Recorder as Recorder
     from .reference import FloatGrid as FloatGrid
     from .reference import FloatNeuron as FloatNeuron
     from .reference import FloatPopulation as FloatPopulation
     from .reference import FloatState as FloatState
+    from .rule.step import NeuronState as NeuronState
 
 # Imported at first use: the command line answers --help without numpy and pydantic.
 _HOMES = {
-    "AllToAll": "network_params",
-    "Core": "network",
-    "CoreParams": "core_params",
-    "Dense": "network_params",
-    "EventSource": "network_params",
-    "FixedInDegree": "network_params",
-    "FixedProbability": "network_params",
+    "AllToAll": "params.network",
+    "Core": "network.model",
+    "CoreParams": "params.core",
+    "Dense": "params.network",
+    "EventSource": "params.network",
+    "FixedInDegree": "params.network",
+    "FixedProbability": "params.network",
     "FloatGrid": "reference",
     "FloatNeuron": "reference",
     "FloatPopulation": "reference",
     "FloatState": "reference",
     "FxlifError": "errors",
-    "Grid": "network_params",
-    "LIFPopulation": "neuron",
-    "Lfsr": "params",
-    "Network": "network",
-    "NetworkParams": "network_params",
-    "NeuronParams": "params",
-    "NeuronState": "neuron",
-    "OneToOne": "network_params",
-    "PoissonSource": "network_params",
-    "Population": "network_params",
-    "Projection": "network_params",
-    "Recorder": "neuron",
-    "Recording": "recording",
-    "RegularSource": "network_params",
-    "Sparse": "network_params",
-    "Synapses": "connect",
-    "load": "design",
-    "quantise_threshold": "quantise",
-    "save": "design",
+    "Grid": "params.network",
+    "LIFPopulation": "population",
+    "Lfsr": "params.leaks",
+    "Network": "network.model",
+    "NetworkParams": "params.network",
+    "NeuronParams": "params.neuron",
+    "NeuronState": "rule.step",
+    "OneToOne": "params.network",
+    "PoissonSource": "params.network",
+    "Population": "params.network",
+    "Projection": "params.network",
+    "Recorder": "population",
+    "Recording": "network.recording",
+    "RegularSource": "params.network",
+    "Sparse": "params.network",
+    "Synapses": "network.synapses",
+    "load": "params.design",
+    "quantise_threshold": "params.quantise",
+    "save": "params.design",
 }
 __all__ = list(_HOMES)
 

@@ -1,4 +1,4 @@
-"""The integer rule as Amaranth expressions: the twin of :mod:`fxlif.arithmetic`, name by name.
+"""The integer rule as Amaranth expressions: the twin of :mod:`fxlif.rule.arithmetic`, name by name.
 
 Written separately from the golden rule on purpose. Amaranth's sums and shifts are exact
 (a sum grows a bit); only :func:`saturate`, :func:`wrap` and :func:`clamp` narrow.
@@ -9,16 +9,9 @@ from __future__ import annotations
 from amaranth.hdl import Cat, Const, Mux, Value, signed
 
 from ..errors import FxlifError
-from ..params import (
-    Adaptation,
-    Leak,
-    LinearLeak,
-    MultiShiftLeak,
-    NeuronParams,
-    NoLeak,
-    ShiftLeak,
-)
-from ..quantise import signed_bits, signed_range
+from ..params.leaks import Leak, LinearLeak, MultiShiftLeak, NoLeak, ShiftLeak
+from ..params.neuron import Adaptation, NeuronParams
+from ..params.quantise import signed_bits, signed_range
 
 
 def _as_signed(x: Value) -> Value:

@@ -1,4 +1,4 @@
-"""The time-multiplexed core. What it does in which cycle is written in :mod:`fxlif.cycles`."""
+"""The time-multiplexed core. :mod:`fxlif.cycles.model` says what it does in which cycle."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from ..core import COUNTER_BITS, event_cycles, padded_thresholds, padded_weights
-from ..core_params import CoreParams
+from ..cycles.latency import COUNTER_BITS, event_cycles, padded_thresholds, padded_weights
+from ..params.core import CoreParams
 from . import arithmetic
 from .events import event_stream
 from .neuron import LIFStep, initial_state, state_layout

@@ -6,7 +6,7 @@ from amaranth.lib import data, stream
 
 
 def event_layout(address_bits: int) -> data.StructLayout:
-    """``address`` in the low bits, ``tick`` above, as :func:`fxlif.events.pack` has it."""
+    """``address`` in the low bits, ``tick`` above, as :func:`fxlif.network.events.pack` has it."""
     return data.StructLayout({"address": address_bits, "tick": 1})
 
 

@@ -8,11 +8,12 @@ from itertools import pairwise
 
 from pydantic import ValidationError
 
-from ..core_params import CoreParams
 from ..errors import FxlifError
-from ..network_params import EventSource, NetworkParams, Projection
-from ..params import Leak, LinearLeak, NeuronParams, NoLeak
-from ..topology import synapses_of
+from ..network.topology import synapses_of
+from ..params.core import CoreParams
+from ..params.leaks import Leak, LinearLeak, NoLeak
+from ..params.network import EventSource, NetworkParams, Projection
+from ..params.neuron import NeuronParams
 
 #: A projection becomes a memory of n_pre x n_post weights, missing synapses included.
 MAX_WEIGHTS = 1 << 24

@@ -8,7 +8,7 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from ..network_params import NetworkParams
+from ..params.network import NetworkParams
 from .core import LIFCore, core_members
 from .events import event_stream
 

@@ -8,7 +8,7 @@ from amaranth.hdl import Const, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..params import NeuronParams
+from ..params.neuron import NeuronParams
 from . import arithmetic
 
 

@@ -17,10 +17,10 @@ from amaranth.back import verilog
 from amaranth.hdl import Shape, Value, ValueCastable
 from amaranth.lib import data, wiring
 
-from ..core import clear_cycles, event_cycles, sweep_cycles
-from ..core_params import CoreParams
-from ..network_params import NetworkParams
-from ..params import NeuronParams
+from ..cycles.latency import clear_cycles, event_cycles, sweep_cycles
+from ..params.core import CoreParams
+from ..params.network import NetworkParams
+from ..params.neuron import NeuronParams
 from .core import LIFCore, threshold_words, weight_words
 from .limits import supported
 from .network import LIFNetwork

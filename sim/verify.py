@@ -11,22 +11,22 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import events as event_files
-from ..core_params import CoreParams
 from ..errors import FxlifError
 from ..hdl.limits import supported
-from ..network import Network
-from ..network_params import EventInput, ImageInput, NetworkParams
-from ..params import NeuronParams
-from . import toolchain
-from .agents import RESET
-from .bench import JOB, PROGRESS, REPORT, STIMULUS, Job
-from .failures import leave_run
-from .findings import Check, Findings
-from .scoreboard import Report
-from .simulation import Progress as Progress
-from .simulation import simulate, wrapped
-from .toolchain import PID, RESULTS
+from ..network import events as event_files
+from ..network.model import Network
+from ..params.core import CoreParams
+from ..params.network import EventInput, ImageInput, NetworkParams
+from ..params.neuron import NeuronParams
+from ..progress import SILENT, Progress
+from .bench.agents import RESET
+from .bench.run import JOB, PROGRESS, REPORT, STIMULUS, Job
+from .bench.scoreboard import Report
+from .bench.simulation import simulate, wrapped
+from .failure.folder import leave_run
+from .report.findings import Check, Findings
+from .tools import simulators
+from .tools.simulators import PID, RESULTS
 
 #: Cycles of random stimulus where the design brings no input and the user names no number.
 DEFAULT_CYCLES = 200_000
@@ -128,7 +128,7 @@ def read_input(network: NetworkParams, folder: Path) -> tuple[list[int] | None, 
     return None, None
 
 
-def _doubts_of_run(results: toolchain.Results, report: Report | None) -> list[str]:
+def _doubts_of_run(results: simulators.Results, report: Report | None) -> list[str]:
     reasons = []
     if results.passed + results.failed + results.skipped != 1:
         ran = results.passed + results.failed + results.skipped
@@ -159,7 +159,7 @@ def _doubts_of_spikes(report: Report) -> list[str]:
     return [] if report.spikes else [silent]
 
 
-def doubts(results: toolchain.Results, report: Report | None) -> list[str]:
+def doubts(results: simulators.Results, report: Report | None) -> list[str]:
     """Why a run does not count as passed. An empty run, or one that saw nothing, did not."""
     reasons = _doubts_of_run(results, report)
     if report is None:
@@ -175,7 +175,7 @@ def _answer(name: str, reasons: list[str], shown: str, seconds: float = 0.0) -> 
 
 
 def checks_of(
-    results: toolchain.Results, report: Report | None, *, neuron: bool, accuracy: Check
+    results: simulators.Results, report: Report | None, *, neuron: bool, accuracy: Check
 ) -> tuple[Check, ...]:
     """The questions that one run answers; all of them passed if and only if there are no
     :func:`doubts` and ``accuracy`` is not failed."""
@@ -212,15 +212,15 @@ def check(
     events: list[int] | None = None,
     waves: bool = False,
     edit: Callable[[str], str] = lambda verilog: verilog,
-    progress: Progress = lambda what, done, total: None,
-) -> tuple[toolchain.Results, Report | None]:
+    progress: Progress = SILENT,
+) -> tuple[simulators.Results, Report | None]:
     """Generate, build and simulate; compare every cycle. ``folder`` receives logs and waves.
 
     ``edit`` changes the Verilog on its way to the simulator: that is how a planted fault is shown
     to be found.
     """
     params = supported(params)
-    found = toolchain.find(simulator)
+    found = simulators.find(simulator)
     progress("generating Verilog", 0, None)
     interface, sources = wrapped(params, edit)
     job = Job(params=params, interface=interface, cycles=cycles, seed=seed, events=events,
@@ -252,15 +252,15 @@ def verify(
     waves: bool = False,
     out: Path | None = None,
     until_covered: bool = False,
-    progress: Progress = lambda what, done, total: None,
+    progress: Progress = SILENT,
 ) -> Verdict:
     """Check the hardware of what the file ``design`` describes against the golden models.
 
     ``named`` is how the user named the design, for the replay command. Without ``out`` the
     working folder is removed again, unless the check failed in a way that no replay shows. A
-    difference leaves a failure folder (see :mod:`fxlif.sim.failures`): ``out``, or
+    difference leaves a failure folder (see :mod:`fxlif.sim.failure.folder`): ``out``, or
     ``fxlif-failure-<design>-<seed>`` in the current folder. ``until_covered``: where all went well,
-    go on with random stimulus until every reachable bin was hit (:mod:`fxlif.sim.cover`).
+    go on with random stimulus until every reachable bin was hit (:mod:`fxlif.sim.coverage.run`).
     """
     neuron = isinstance(network, NeuronParams)
     name = design.stem if isinstance(network, NeuronParams) else network.name
@@ -340,7 +340,7 @@ def _until_covered(
     progress: Progress,
 ) -> Findings:
     """What random stimulus until full coverage finds; nothing where something failed before."""
-    from .cover import COVERED, cover
+    from .coverage.run import COVERED, cover
 
     if not reasons:
         return cover(params, name=name, seed=seed, out=out, progress=progress)

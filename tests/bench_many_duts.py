@@ -1,6 +1,6 @@
 """Cocotb bench of many foreign cores side by side: a simulator takes longer to start than to run.
 
-Each has its own stimulus and scoreboard, as in :mod:`fxlif.sim.bench_dut`.
+Each has its own stimulus and scoreboard, as in :mod:`fxlif.sim.dut.bench`.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from pathlib import Path
 
 import cocotb
 
-from fxlif.params import NeuronParams
-from fxlif.sim import toolchain
-from fxlif.sim.agents import clocked
-from fxlif.sim.bench import FOLDER, JOB, REPORT
-from fxlif.sim.dut_board import DutReport, Tally
-from fxlif.sim.dut_job import DutJob, make_board, make_driver
-from fxlif.sim.interface import TOP
-from fxlif.sim.scoreboard import Scoreboard
+from fxlif.params.neuron import NeuronParams
+from fxlif.sim.bench.agents import clocked
+from fxlif.sim.bench.run import FOLDER, JOB, REPORT
+from fxlif.sim.bench.scoreboard import Scoreboard
+from fxlif.sim.bench.wrapper import TOP
+from fxlif.sim.dut.board import DutReport, Tally
+from fxlif.sim.dut.job import DutJob, make_board, make_driver
+from fxlif.sim.tools import simulators
 
 
 class Lane:
@@ -94,10 +94,10 @@ def simulate(
         f"module {TOP} (input clk, input [{stimulus - 1}:0] stimulus, "
         f"output [{response - 1}:0] response);\n" + "\n".join(instances) + "\nendmodule\n"
     )
-    icarus = toolchain.find("icarus")
-    built = toolchain.build(icarus, texts, top=TOP)
+    icarus = simulators.find("icarus")
+    built = simulators.build(icarus, texts, top=TOP)
     (folder / JOB).write_bytes(pickle.dumps(jobs))
-    results = toolchain.run(
+    results = simulators.run(
         icarus, built, top=TOP, module="bench_many_duts", folder=folder, seed=1,
         environment={FOLDER: str(folder)},
     )  # fmt: skip

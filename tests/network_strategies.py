@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import strategies as st
 from strategies import between, leaks, neurons, signed, thresholds
 
-from fxlif.network_params import (
+from fxlif.params.network import (
     AllToAll,
     Dense,
     EventSource,
@@ -21,7 +21,7 @@ from fxlif.network_params import (
     RegularSource,
     Sparse,
 )
-from fxlif.params import Adaptation, ExponentialSynapse
+from fxlif.params.neuron import Adaptation, ExponentialSynapse
 
 # Ranges of threads begin at multiples of 64.
 SIZES = st.one_of(st.integers(1, 6), st.sampled_from([63, 64, 65, 127, 128, 129, 150, 200]))

@@ -14,8 +14,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fxlif.core_params import CoreParams
-    from fxlif.params import NeuronParams
+    from fxlif.params.core import CoreParams
+    from fxlif.params.neuron import NeuronParams
 
 
 @dataclass

@@ -7,12 +7,12 @@ from amaranth.hdl import Value
 from amaranth.lib import wiring
 from amaranth.sim import Simulator
 
-from fxlif.core_params import CoreParams
 from fxlif.hdl.verilog import Hardware, component_of, ports_of
-from fxlif.network_params import NetworkParams
-from fxlif.params import NeuronParams
-from fxlif.sim.agents import Driver
-from fxlif.sim.interface import Interface, wrap
+from fxlif.params.core import CoreParams
+from fxlif.params.network import NetworkParams
+from fxlif.params.neuron import NeuronParams
+from fxlif.sim.bench.agents import Driver
+from fxlif.sim.bench.wrapper import Interface, wrap
 
 Params = NeuronParams | CoreParams | NetworkParams
 

@@ -26,20 +26,10 @@ from amaranth.hdl import Cat, Const, Elaboratable, Module, Signal
 from amaranth.sim import Simulator
 
 from fxlif.hdl.neuron import LIFStep
-from fxlif.neuron import NeuronState, step
-from fxlif.params import (
-    Adaptation,
-    DeltaSynapse,
-    ExponentialSynapse,
-    Leak,
-    LinearLeak,
-    MultiShiftLeak,
-    NeuronParams,
-    NoLeak,
-    ScaleLeak,
-    ShiftLeak,
-)
-from fxlif.sim import toolchain
+from fxlif.params.leaks import Leak, LinearLeak, MultiShiftLeak, NoLeak, ScaleLeak, ShiftLeak
+from fxlif.params.neuron import Adaptation, DeltaSynapse, ExponentialSynapse, NeuronParams
+from fxlif.rule.step import NeuronState, step
+from fxlif.sim.tools import simulators
 
 Ints = npt.NDArray[np.int64]
 
@@ -307,7 +297,7 @@ int main() {
 class Compiled:
     """A bank as Verilog, built by Verilator.
 
-    Not by :func:`fxlif.sim.toolchain.build`: what cocotb needs (every signal visible from
+    Not by :func:`fxlif.sim.tools.simulators.build`: what cocotb needs (every signal visible from
     outside) makes a build of so many modules about ten times slower. No clock, no bench.
     """
 
@@ -318,7 +308,7 @@ class Compiled:
             bank, name="top", ports=[bank.stimulus, bank.response], emit_src=False,
             strip_internal_attrs=True,
         )  # fmt: skip
-        found = toolchain.find("verilator")
+        found = simulators.find("verilator")
         assert found.path is not None
         environment = {**os.environ, "PATH": f"{found.path}{os.pathsep}{os.environ['PATH']}"}
         environment.pop("MAKEFLAGS", None)

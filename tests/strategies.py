@@ -6,20 +6,10 @@ Every drawn object is valid. ``neurons`` and ``cores`` take keyword arguments th
 
 from hypothesis import strategies as st
 
-from fxlif.core_params import CoreParams
-from fxlif.network_params import NetworkParams
-from fxlif.params import (
-    Adaptation,
-    DeltaSynapse,
-    ExponentialSynapse,
-    Lfsr,
-    LinearLeak,
-    MultiShiftLeak,
-    NeuronParams,
-    NoLeak,
-    ScaleLeak,
-    ShiftLeak,
-)
+from fxlif.params.core import CoreParams
+from fxlif.params.leaks import Lfsr, LinearLeak, MultiShiftLeak, NoLeak, ScaleLeak, ShiftLeak
+from fxlif.params.network import NetworkParams
+from fxlif.params.neuron import Adaptation, DeltaSynapse, ExponentialSynapse, NeuronParams
 
 ROUNDINGS = ("floor", "toward_zero", "away_from_zero", "nearest_even")
 

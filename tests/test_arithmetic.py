@@ -6,19 +6,10 @@ import numpy as np
 import oracle
 import pytest
 
-from fxlif import arithmetic
-from fxlif.lfsr import draws
-from fxlif.params import (
-    Adaptation,
-    ExponentialSynapse,
-    Lfsr,
-    LinearLeak,
-    MultiShiftLeak,
-    NeuronParams,
-    NoLeak,
-    ScaleLeak,
-    ShiftLeak,
-)
+from fxlif.params.leaks import Lfsr, LinearLeak, MultiShiftLeak, NoLeak, ScaleLeak, ShiftLeak
+from fxlif.params.neuron import Adaptation, ExponentialSynapse, NeuronParams
+from fxlif.rule import arithmetic
+from fxlif.rule.lfsr import draws
 
 ROUNDINGS = ("floor", "toward_zero", "away_from_zero", "nearest_even")
 

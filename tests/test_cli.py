@@ -1,6 +1,7 @@
 """The command line: what it writes is right, and a user's mistake is one line and exit code 2.
 
-Mostly in this process, through :func:`fxlif.cli.main`; what an absent package does needs another.
+Mostly in this process, through :func:`fxlif.cli.main.main`; what an absent package does needs
+another.
 """
 
 import json
@@ -16,7 +17,9 @@ import numpy as np
 import pytest
 import tomli_w
 
-from fxlif import Network, cli, events, load
+from fxlif import Network, load
+from fxlif.cli import main
+from fxlif.network import events
 
 TICK = events.TICK
 DESIGN = {
@@ -70,7 +73,7 @@ def run(monkeypatch, capsys, tmp_path):
         monkeypatch.setattr(sys, "argv", ["fxlif", *map(str, args)])
         capsys.readouterr()
         with pytest.raises(SystemExit) as caught:
-            cli.main()
+            main.main()
         code = caught.value.code or 0
         return Ran(code, *capsys.readouterr())
 
@@ -549,16 +552,16 @@ def test_two_mistakes_are_two_whole_lines(run, tmp_path):
 @pytest.fixture
 def no_simulation(monkeypatch):
     """A simulator seems to be installed; a test that comes to use it fails."""
-    from fxlif.sim import toolchain
+    from fxlif.sim.tools import simulators
 
     def find(name):
-        return toolchain.Simulator(name=name, version="0")
+        return simulators.Simulator(name=name, version="0")
 
     def build(*_, **__):
         pytest.fail("a simulation was started")
 
-    monkeypatch.setattr(toolchain, "find", find)
-    monkeypatch.setattr(toolchain, "build", build)
+    monkeypatch.setattr(simulators, "find", find)
+    monkeypatch.setattr(simulators, "build", build)
 
 
 def test_unknown_simulator(run, tiny, tmp_path):
@@ -598,12 +601,12 @@ def test_verify_where_no_folder_can_be(run, tiny, tmp_path, no_simulation):
 
 def test_verify_whose_build_fails_leaves_nothing(run, tiny, tmp_path, no_simulation, monkeypatch):
     from fxlif import FxlifError
-    from fxlif.sim import toolchain
+    from fxlif.sim.tools import simulators
 
     def build(*_, **__):
         raise FxlifError("verilator: the build failed")
 
-    monkeypatch.setattr(toolchain, "build", build)
+    monkeypatch.setattr(simulators, "build", build)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     before = contents(tmp_path)
     assert run("verify", tiny).mistake == "verilator: the build failed"
@@ -774,7 +777,15 @@ finally:
     ran = python(code, *command.split(), "--help", folder=tmp_path)
     assert ran.code == 0, ran.err
     assert "Usage: " in ran.out
-    heavy = {"numpy", "amaranth", "cocotb", "cocotb_tools", "numba", "tomli_w", "fxlif.params"}
+    heavy = {
+        "numpy",
+        "amaranth",
+        "cocotb",
+        "cocotb_tools",
+        "numba",
+        "tomli_w",
+        "fxlif.params.neuron",
+    }
     if not command:  # Typer itself takes pydantic for the parameters of a command, if it is there
         heavy |= {"pydantic"}
     assert not heavy & set(ran.err.split())

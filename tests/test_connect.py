@@ -16,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from fxlif import connect
-from fxlif.connect import (
+from fxlif.errors import FxlifError
+from fxlif.network import synapses
+from fxlif.network.synapses import (
     Synapses,
     all_to_all,
     draw,
@@ -29,7 +30,6 @@ from fxlif.connect import (
     load_npz,
     one_to_one,
 )
-from fxlif.errors import FxlifError
 
 INT32 = -(2**31), 2**31 - 1
 
@@ -42,7 +42,7 @@ def rng(seed=1):
 def chunk(request, monkeypatch):
     """Small tables in many chunks, as large ones are."""
     if request.param:
-        monkeypatch.setattr(connect, "_CHUNK", request.param)
+        monkeypatch.setattr(synapses, "_CHUNK", request.param)
 
 
 def pairs(topology):
@@ -156,7 +156,7 @@ def test_probability_of_a_large_sheet(autapses):
 
 def test_probability_does_not_depend_on_the_chunks(monkeypatch):
     whole = pairs(fixed_probability(40, 50, 0.1, rng()))
-    monkeypatch.setattr(connect, "_CHUNK", 7)
+    monkeypatch.setattr(synapses, "_CHUNK", 7)
     assert pairs(fixed_probability(40, 50, 0.1, rng())) == whole
 
 
@@ -174,7 +174,7 @@ def test_tiny_probabilities_on_huge_sheets_do_not_overflow(probability):
 
 def test_the_largest_sheet_leaves_room_in_int64():
     n = INT32[1]
-    found = list(connect._bernoulli(n * n, 3 / (n * n), rng()))
+    found = list(synapses._bernoulli(n * n, 3 / (n * n), rng()))
     hits = np.concatenate(found)
     assert 0 < len(hits) < 30
     assert (np.diff(hits) > 0).all()
@@ -371,7 +371,7 @@ def test_ordered_rows_are_known_from_unordered_ones():
         for targets in itertools.product(range(3), repeat=sum(lengths)):
             rows = [targets[a:b] for a, b in itertools.pairwise(indptr)]
             ordered = all(list(row) == sorted(set(row)) for row in rows)
-            assert connect._ascending(indptr, np.array(targets, np.int32)) == ordered
+            assert synapses._ascending(indptr, np.array(targets, np.int32)) == ordered
 
 
 @pytest.mark.parametrize("form", ["csr", "csc", "coo", "bsr", "lil", "dok", "dia"])
@@ -834,5 +834,8 @@ def test_delays_without_a_synapse_are_not_read():
 
 
 def test_needs_neither_scipy_nor_numba():
-    code = "import sys, fxlif.connect; sys.exit(any(x in sys.modules for x in ('scipy', 'numba')))"
+    code = (
+        "import sys, fxlif.network.synapses;"
+        "sys.exit(any(x in sys.modules for x in ('scipy', 'numba')))"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -16,15 +16,15 @@ from hypothesis import strategies as st
 from pysim import component, interface_of, simulate
 
 from fxlif import CoreParams, NetworkParams, NeuronParams
-from fxlif.core import clear_cycles, event_cycles, sweep_cycles
-from fxlif.cycles import CycleInputs, CycleModel
-from fxlif.events import TICK
+from fxlif.cycles.latency import clear_cycles, event_cycles, sweep_cycles
+from fxlif.cycles.model import CycleInputs, CycleModel
 from fxlif.hdl import arithmetic
-from fxlif.sim.agents import StreamDriver
-from fxlif.sim.bench import rng
-from fxlif.sim.interface import Cycles
-from fxlif.sim.scoreboard import Report, Scoreboard, StreamModel, transfers
-from fxlif.sim.stimulus import random_events, resets, stalls
+from fxlif.network.events import TICK
+from fxlif.sim.bench.agents import StreamDriver
+from fxlif.sim.bench.run import rng
+from fxlif.sim.bench.scoreboard import Report, Scoreboard, StreamModel, transfers
+from fxlif.sim.bench.wrapper import Cycles
+from fxlif.sim.stimulus.events import random_events, resets, stalls
 from fxlif.sim.verify import check, doubts
 
 RICH = NeuronParams(
@@ -171,7 +171,7 @@ def passed(cycles: Cycles, side: str) -> list[tuple[int, int]]:
 @pytest.mark.parametrize("n_neurons", [1, 2, 3, 4, 7, 12])
 @pytest.mark.parametrize("lanes", [1, 2, 5])
 def test_cycles_of_a_step(n_neurons: int, lanes: int) -> None:
-    """The hardware takes exactly the cycles that the formulas of fxlif.core give."""
+    """The hardware takes exactly the cycles that the formulas of fxlif.cycles.latency give."""
     core = make(4, n_neurons, min(lanes, n_neurons), NeuronParams(v_threshold=40),
                 input_address_bits=3)  # fmt: skip
     dut = component(core)

@@ -14,20 +14,20 @@ import oracle
 import pytest
 
 from fxlif import CoreParams, FxlifError, NetworkParams, NeuronParams, load
-from fxlif.control import IN_ADDRESS, IN_TICK, IN_VALID, OUT_READY, RST
-from fxlif.cycles import CONTROL_FLAGS, CycleInputs, CycleModel, CycleOutputs, Driver, Steps
+from fxlif.cycles.control import IN_ADDRESS, IN_TICK, IN_VALID, OUT_READY, RST
+from fxlif.cycles.model import CONTROL_FLAGS, CycleInputs, CycleModel, CycleOutputs, Driver, Steps
 from fxlif.digits import DESIGN
-from fxlif.neuron import NeuronState, initial_state, step
-from fxlif.params import MultiShiftLeak
-from fxlif.sim import state_space, tally
-from fxlif.sim.aimed import aimed_events, push, push_through
-from fxlif.sim.coverage import NOT_SHOWN, Coverage
-from fxlif.sim.event_bins import StepEvents, Tables
-from fxlif.sim.random_design import random_design, random_neuron
-from fxlif.sim.reachable import settle
-from fxlif.sim.step_bins import View, step_bins
-from fxlif.sim.stream_bins import LENGTH_NAMES, Side, SideCarry, classes, runs_before
-from fxlif.stimulus import RandomStimulus
+from fxlif.params.leaks import MultiShiftLeak
+from fxlif.rule.step import NeuronState, initial_state, step
+from fxlif.sim.coverage import state_space, tally
+from fxlif.sim.coverage.counter import NOT_SHOWN, Coverage
+from fxlif.sim.coverage.event_bins import StepEvents, Tables
+from fxlif.sim.coverage.reachable import settle
+from fxlif.sim.coverage.step_bins import View, step_bins
+from fxlif.sim.coverage.stream_bins import LENGTH_NAMES, Side, SideCarry, classes, runs_before
+from fxlif.sim.soak.random_design import random_design, random_neuron
+from fxlif.sim.stimulus.aimed import aimed_events, push, push_through
+from fxlif.sim.stimulus.compiled import RandomStimulus
 
 SHIFT = {"kind": "shift", "shift": 2}
 EVEN = SHIFT | {"rounding": "nearest_even"}
@@ -532,7 +532,7 @@ def test_solver_and_walk_agree(z3, monkeypatch) -> None:
         walked, asked = Coverage(core), Coverage(core)
         settle(walked, seconds=20)
         with monkeypatch.context() as patch:
-            patch.setattr("fxlif.sim.reachable.enumerate_steps", too_many)
+            patch.setattr("fxlif.sim.coverage.reachable.enumerate_steps", too_many)
             settle(asked, seconds=20)
         truth = {(b.group, b.name): b.reachable for b in walked.bins}
         for each in asked.bins:

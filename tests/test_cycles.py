@@ -11,15 +11,24 @@ import pytest
 from test_core import CORES
 
 from fxlif import CoreParams
-from fxlif.control import IDLE, IN_ADDRESS, IN_READY, IN_TICK, IN_VALID, INPUT_COLUMNS, RESET, RST
-from fxlif.cycles import Block, CoreTrace, CycleModel, CycleOutputs, Driver, Steps
+from fxlif.cycles.control import (
+    IDLE,
+    IN_ADDRESS,
+    IN_READY,
+    IN_TICK,
+    IN_VALID,
+    INPUT_COLUMNS,
+    RESET,
+    RST,
+)
+from fxlif.cycles.model import Block, CoreTrace, CycleModel, CycleOutputs, Driver, Steps
 from fxlif.engines import compiled
-from fxlif.neuron import initial_state, step
-from fxlif.params import NeuronParams
-from fxlif.quantise import signed_range
-from fxlif.sim.bulk import inputs_by_name
-from fxlif.sim.random_design import random_design, random_neuron
-from fxlif.stimulus import PHASE, RandomStimulus
+from fxlif.params.neuron import NeuronParams
+from fxlif.params.quantise import signed_range
+from fxlif.rule.step import initial_state, step
+from fxlif.sim.soak.bulk import inputs_by_name
+from fxlif.sim.soak.random_design import random_design, random_neuron
+from fxlif.sim.stimulus.compiled import PHASE, RandomStimulus
 
 needs_numba = pytest.mark.skipif(not compiled(), reason="compares compiled code")
 CYCLES = 8 * PHASE
@@ -203,7 +212,8 @@ def golden(neuron: NeuronParams, inputs: np.ndarray) -> np.ndarray:
 
 @needs_numba
 def test_neurons_equal_the_golden_step() -> None:
-    from fxlif.neuron_cycles import NeuronCycles, NeuronStimulus
+    from fxlif.cycles.neuron import NeuronCycles
+    from fxlif.sim.stimulus.neuron import NeuronStimulus
 
     fired = 0
     for seed in range(12):

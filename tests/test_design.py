@@ -14,19 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fxlif import FxlifError, load, save
-from fxlif.core_params import CoreParams
-from fxlif.design import MAX_MISTAKES, load_hardware
-from fxlif.network_params import EventInput, ImageInput, NetworkParams
-from fxlif.params import (
-    Adaptation,
-    ExponentialSynapse,
-    LinearLeak,
-    MultiShiftLeak,
-    NeuronParams,
-    NoLeak,
-    ScaleLeak,
-    ShiftLeak,
-)
+from fxlif.params.core import CoreParams
+from fxlif.params.design import MAX_MISTAKES, load_hardware
+from fxlif.params.leaks import LinearLeak, MultiShiftLeak, NoLeak, ScaleLeak, ShiftLeak
+from fxlif.params.network import EventInput, ImageInput, NetworkParams
+from fxlif.params.neuron import Adaptation, ExponentialSynapse, NeuronParams
 
 BASE = {
     "name": "net",

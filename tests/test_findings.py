@@ -2,7 +2,7 @@
 
 import pytest
 
-from fxlif.sim.findings import Check, Findings
+from fxlif.sim.report.findings import Check, Findings
 
 
 def findings(*outcomes: str) -> Findings:

@@ -7,13 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import cores, kept_promises, networks, steps
 
-from fxlif.core_params import CoreParams
 from fxlif.errors import FxlifError
-from fxlif.events import TICK
-from fxlif.network import Core, Network
-from fxlif.network_params import NetworkParams
-from fxlif.neuron import NeuronState
-from fxlif.params import Adaptation, ExponentialSynapse, NeuronParams, NoLeak
+from fxlif.network.events import TICK
+from fxlif.network.model import Core, Network
+from fxlif.params.core import CoreParams
+from fxlif.params.leaks import NoLeak
+from fxlif.params.network import NetworkParams
+from fxlif.params.neuron import Adaptation, ExponentialSynapse, NeuronParams
+from fxlif.rule.step import NeuronState
 
 FIELDS = NeuronState._fields
 

@@ -1,4 +1,4 @@
-"""Each function of the hardware's arithmetic against its namesake in :mod:`fxlif.arithmetic`.
+"""Each function of the hardware's arithmetic against its namesake in :mod:`fxlif.rule.arithmetic`.
 
 Exhaustive over every operand of small shapes. An expression is read through a signal of the
 expression's own shape: where that shape were too narrow, the value would differ.
@@ -14,20 +14,11 @@ import pytest
 from amaranth.hdl import Module, Shape, Signal, Value, signed, unsigned
 from amaranth.sim import Simulator
 
-from fxlif import arithmetic as golden
 from fxlif.hdl import arithmetic as hardware
-from fxlif.params import (
-    Adaptation,
-    ExponentialSynapse,
-    Leak,
-    LinearLeak,
-    MultiShiftLeak,
-    NeuronParams,
-    NoLeak,
-    ScaleLeak,
-    ShiftLeak,
-)
-from fxlif.quantise import signed_range
+from fxlif.params.leaks import Leak, LinearLeak, MultiShiftLeak, NoLeak, ScaleLeak, ShiftLeak
+from fxlif.params.neuron import Adaptation, ExponentialSynapse, NeuronParams
+from fxlif.params.quantise import signed_range
+from fxlif.rule import arithmetic as golden
 
 ROUNDINGS = ("floor", "toward_zero", "away_from_zero", "nearest_even")
 SHIFTS = range(9)  # beyond the width of every operand here

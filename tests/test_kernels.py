@@ -1,8 +1,9 @@
 """The compiled kernels: bit for bit the numpy reference and the oracle, with every option.
 
 Whole small designs first (four bits, every state and every current, one compilation each), then
-any neuron of any width, then what the kernels are made of (:mod:`fxlif.vector`), then the choice
-of the engine. The options are sampled by a seed that a failure shows; ``FXLIF_SEED`` sets it.
+any neuron of any width, then what the kernels are made of (:mod:`fxlif.compiled.expressions`), then
+the choice of the engine. The options are sampled by a seed that a failure shows; ``FXLIF_SEED``
+sets it.
 """
 
 import json
@@ -23,23 +24,15 @@ from strategies import between, currents, neurons, signed, thresholds
 
 from fxlif import engines
 from fxlif.errors import FxlifError
-from fxlif.neuron import LIFPopulation, NeuronState, Recorder, step
-from fxlif.params import (
-    Adaptation,
-    DeltaSynapse,
-    ExponentialSynapse,
-    Lfsr,
-    LinearLeak,
-    MultiShiftLeak,
-    NeuronParams,
-    NoLeak,
-    ScaleLeak,
-    ShiftLeak,
-)
+from fxlif.params.leaks import Lfsr, LinearLeak, MultiShiftLeak, NoLeak, ScaleLeak, ShiftLeak
+from fxlif.params.neuron import Adaptation, DeltaSynapse, ExponentialSynapse, NeuronParams
+from fxlif.population import LIFPopulation, Recorder
+from fxlif.rule.step import NeuronState, step
 
 pytest.importorskip("llvmlite")
 
-from fxlif import batch, kernels, vector
+from fxlif.compiled import expressions, neuron_step
+from fxlif.compiled import population as compiled_population
 
 SEED = int(os.environ.get("FXLIF_SEED", "0")) or random.randrange(1, 1 << 31)
 FIELDS = NeuronState._fields
@@ -54,10 +47,10 @@ def narrowest(low, high):
 def call(loop, steps, n, given_arrays, stride=None):
     """A compiled step on arrays by name, whose rows are ``stride`` elements apart."""
     arguments = [steps, n]
-    for name in kernels.ARGUMENTS:
+    for name in neuron_step.ARGUMENTS:
         array = given_arrays.get(name)
         arguments.append(None if array is None else array.ctypes.data)
-        if name in kernels.STEPPED:
+        if name in neuron_step.STEPPED:
             arguments.append(n if stride is None else stride)
     loop.call(*arguments)
 
@@ -165,7 +158,7 @@ def check_whole_design(neuron, own, rng):
     )
     ends = int(space["v_threshold"].min()), int(space["v_threshold"].max())
     assert ends == ((-16, 14) if own else (2, 2))
-    loop = kernels.step_loop(neuron, ends, np.dtype(np.int8), (-128, 127))
+    loop = neuron_step.step_loop(neuron, ends, np.dtype(np.int8), (-128, 127))
     arrays = {name: space[name].astype(np.int16) for name in (*neuron.state_widths, "v_threshold")}
     arrays["random"] = space["random"]
     arrays["current"] = space["current"].astype(np.int8)
@@ -356,7 +349,7 @@ def test_any_neuron(data, neuron, n):
     ]
     # So small that a run is cut into several calls.
     chunk = data.draw(st.sampled_from((1, n, 2 * n, 3 * n + 1, 1 << 22)))
-    with patch.multiple(batch, CHUNK_WORK=chunk, RANDOM_CHUNK_WORK=chunk):
+    with patch.multiple(compiled_population, CHUNK_WORK=chunk, RANDOM_CHUNK_WORK=chunk):
         check_population(
             neuron,
             runs,
@@ -408,7 +401,9 @@ def test_threads_own_every_neuron_once(n, threads):
     neuron = NeuronParams(leak=ShiftLeak(shift=2, rounding="stochastic"), refractory=1)
     rng = np.random.default_rng(n)
     tables = [rng.integers(-50, 120, (steps, n), dtype=np.int16) for steps in (5, 0, 3)]
-    with patch.object(batch, "_pointers", side_effect=batch._pointers) as begun:
+    with patch.object(
+        compiled_population, "_pointers", side_effect=compiled_population._pointers
+    ) as begun:
         check_population(
             neuron, tables, own=rng.integers(1, 99, n), threads=(threads,), recorded={2}
         )
@@ -419,7 +414,7 @@ def test_threads_own_every_neuron_once(n, threads):
 def test_long_runs_in_pieces():
     """The pieces that a long run is cut into, at their real size."""
     neuron = NeuronParams(leak=ShiftLeak(shift=3, rounding="stochastic"), v_threshold=20)
-    steps = batch.RANDOM_CHUNK_WORK // 1024 + 3
+    steps = compiled_population.RANDOM_CHUNK_WORK // 1024 + 3
     table = np.random.default_rng(1).integers(-3, 9, (steps, 1024), dtype=np.int8)
     spikes = {}
     for engine in ("kernels", "numpy"):
@@ -446,7 +441,7 @@ def test_step_loop_with_drives(data, neuron, clear):
     kind = SIGNED[32 if data.draw(st.booleans()) else 64]
     ends = [data.draw(thresholds(neuron.threshold_bits, neuron.threshold_shift)) for _ in "ab"]
     lowest, highest = sorted(ends)
-    loop = kernels.step_loop(
+    loop = neuron_step.step_loop(
         neuron, (lowest, highest), kind, tuple(limits), tuple(drives), clear
     )  # fmt: skip
     drive = rng.integers(*drives, n, endpoint=True)
@@ -456,9 +451,11 @@ def test_step_loop_with_drives(data, neuron, clear):
     for name in neuron.state_widths:
         low, high = neuron.ranges[name]
         state[name] = rng.choice([low, high, max(0, low), (low + high) // 2], n)
-        assert kernels.state_type(neuron, name) == SIGNED[narrowest(low, high)]
+        assert neuron_step.state_type(neuron, name) == SIGNED[narrowest(low, high)]
     threshold = rng.choice([lowest, highest], n)
-    arrays = {name: part.astype(kernels.state_type(neuron, name)) for name, part in state.items()}
+    arrays = {
+        name: part.astype(neuron_step.state_type(neuron, name)) for name, part in state.items()
+    }
     arrays |= {
         "v_threshold": threshold.astype(SIGNED[narrowest(lowest, highest)]),
         "random": draws,
@@ -485,7 +482,7 @@ def test_step_loop_with_drives(data, neuron, clear):
 
 def test_nothing_to_do_touches_nothing():
     """0 steps or 0 neurons, and pointers of arrays that a neuron does not have."""
-    loop = kernels.step_loop(NeuronParams(), (64, 64), np.dtype(np.int8), (-128, 127))
+    loop = neuron_step.step_loop(NeuronParams(), (64, 64), np.dtype(np.int8), (-128, 127))
     v = np.array([1, 2, 3], np.int16)
     current, spike = np.full((2, 3), 100, np.int8), np.full((2, 3), 7, np.uint8)
     arrays = {"v": v, "current": current, "spike": spike}
@@ -500,8 +497,8 @@ def test_nothing_to_do_touches_nothing():
 
 def generated(*arguments):
     """The text that a step is compiled from, before LLVM works on it."""
-    with patch.object(vector, "_compile", side_effect=vector._compile) as compiled:
-        kernels.step_loop.__wrapped__(*arguments)
+    with patch.object(expressions, "_compile", side_effect=expressions._compile) as compiled:
+        neuron_step.step_loop.__wrapped__(*arguments)
     return compiled.call_args.args[0]
 
 
@@ -540,7 +537,7 @@ def test_narrow_values_are_kept_narrow():
 
 
 def count_compilations():
-    return patch.object(vector, "_compile", side_effect=vector._compile)
+    return patch.object(expressions, "_compile", side_effect=expressions._compile)
 
 
 def test_equal_parameters_compile_once():
@@ -548,7 +545,7 @@ def test_equal_parameters_compile_once():
         return NeuronParams(leak=ShiftLeak(shift=5), v_threshold=SEED % 1000 + 64, **more)
 
     rng = np.random.default_rng()
-    kernels.step_loop.cache_clear()
+    neuron_step.step_loop.cache_clear()
     with count_compilations() as compiled:
         for n in (3, 70):
             for _ in range(3):
@@ -575,17 +572,17 @@ def test_equal_parameters_compile_once():
         for own in ([3, 9], [9, 3]):
             LIFPopulation(2, neuron(), v_threshold=own, engine="kernels").run([[1, 2]])
         assert compiled.call_count == 6
-    one = kernels.step_loop(neuron(), (1, 2), np.dtype(np.int8), (-128, 127))
-    assert kernels.step_loop(neuron(), (1, 2), np.dtype(np.int8), (-128, 127)) is one
-    assert kernels.step_loop(neuron(), (1, 3), np.dtype(np.int8), (-128, 127)) is not one
+    one = neuron_step.step_loop(neuron(), (1, 2), np.dtype(np.int8), (-128, 127))
+    assert neuron_step.step_loop(neuron(), (1, 2), np.dtype(np.int8), (-128, 127)) is one
+    assert neuron_step.step_loop(neuron(), (1, 3), np.dtype(np.int8), (-128, 127)) is not one
 
 
 def test_every_loop_has_a_machine_of_its_own():
     """An engine frees its machine: one that was shared crashed once a loop was dropped."""
-    real = vector.llvm.create_mcjit_compiler
-    with patch.object(vector.llvm, "create_mcjit_compiler", side_effect=real) as made:
+    real = expressions.llvm.create_mcjit_compiler
+    with patch.object(expressions.llvm, "create_mcjit_compiler", side_effect=real) as made:
         for gap in range(3):
-            kernels.step_loop.__wrapped__(
+            neuron_step.step_loop.__wrapped__(
                 NeuronParams(v_threshold=gap), (gap, gap), np.dtype(np.int8), (-128, 127)
             )
     machines = [each.args[1] for each in made.call_args_list]
@@ -652,9 +649,9 @@ def operations(draw, pool):
         condition, truth = draw(conditions(pool))
         chosen = [a if t else b for t, a, b in zip(truth, known, others, strict=True)]
         span = (min(x.low, y.low), max(x.high, y.high))
-        return name, lambda: vector.select(condition, x, y), chosen, span
+        return name, lambda: expressions.select(condition, x, y), chosen, span
     if name.endswith("int"):
-        y, others = vector.Value(x.builder, constant, constant), [constant] * len(known)
+        y, others = expressions.Value(x.builder, constant, constant), [constant] * len(known)
     other = constant if name.endswith("int") else y
     pairs = list(zip(known, others, strict=True))
     if name.startswith("add"):
@@ -702,7 +699,7 @@ def test_values_are_python_ints(data):
     for name in ("a", "b", "c"):
         low, high = sorted((data.draw(WORDS), data.draw(WORDS)))
         bits = 8 if fits(low, high, 8) and rng.random() < 0.5 else narrowest(low, high)
-        inputs.append(vector.Array(name, bits, low, high))
+        inputs.append(expressions.Array(name, bits, low, high))
         some = [low, high, max(low, high - 1), min(high, max(low, 0)), min(high, low + 1)]
         known[name] = [rng.choice([*some, rng.randint(low, high)]) for _ in range(n)]
         known[name][:2] = low, high
@@ -733,9 +730,9 @@ def test_values_are_python_ints(data):
             returned[f"out{number}"] = made
         return returned
 
-    outputs = [vector.Array(f"out{k}", 64, -(2**63), 2**63 - 1) for k in range(OUTPUTS)]
-    outputs.append(vector.Array("bit", 8, 0, 1))
-    loop = vector.Loop([*inputs, *outputs], body)
+    outputs = [expressions.Array(f"out{k}", 64, -(2**63), 2**63 - 1) for k in range(OUTPUTS)]
+    outputs.append(expressions.Array("bit", 8, 0, 1))
+    loop = expressions.Loop([*inputs, *outputs], body)
     arrays = {each.name: np.full(n, 77, SIGNED[each.bits]) for each in (*inputs, *outputs)}
     for each in inputs:
         arrays[each.name][:] = known[each.name]
@@ -749,15 +746,17 @@ def test_values_are_python_ints(data):
 def test_width():
     for bits in (16, 32, 64):
         low, high = signed(bits)
-        assert [vector.width(*ends) for ends in ((low, 0), (0, high), (low, high))] == [bits] * 3
-        assert vector.width(high, high) == vector.width(low, low) == bits
+        assert [expressions.width(*ends) for ends in ((low, 0), (0, high), (low, high))] == [
+            bits
+        ] * 3
+        assert expressions.width(high, high) == expressions.width(low, low) == bits
         for ends in ((low - 1, 0), (0, high + 1), (high + 1, high + 1), (low - 1, low - 1)):
             if bits < 64:
-                assert vector.width(*ends) == 2 * bits
+                assert expressions.width(*ends) == 2 * bits
             else:
                 with pytest.raises(OverflowError, match="needs 65 bits"):
-                    vector.width(*ends)
-    assert vector.width(0, 0) == 16
+                    expressions.width(*ends)
+    assert expressions.width(0, 0) == 16
 
 
 def test_too_wide_is_an_error_and_no_wrap():
@@ -768,13 +767,13 @@ def test_too_wide_is_an_error_and_no_wrap():
         for operation in (
             lambda: x + 1, lambda: x - 1, lambda: x * 2, lambda: x * -1, lambda: x - x,
             lambda: x + x, lambda: x & 2**64 - 1, lambda: x > 2**63, lambda: x.at_least(2**63),
-            lambda: vector.select(x > 0, x, vector.Value(x.builder, 2**63, 2**63)),
+            lambda: expressions.select(x > 0, x, expressions.Value(x.builder, 2**63, 2**63)),
         ):  # fmt: skip
             with pytest.raises(OverflowError):
                 operation()
         return {"x": x.at_most(high - 1) + 1}
 
-    loop = vector.Loop([vector.Array("x", 64, low, high)], body)
+    loop = expressions.Loop([expressions.Array("x", 64, low, high)], body)
     x = np.array([low, high, 0, high - 1], np.int64)
     loop.call(1, 4, x.ctypes.data)
     assert x.tolist() == [low + 1, high, 1, high]
@@ -783,17 +782,17 @@ def test_too_wide_is_an_error_and_no_wrap():
 def test_a_loop_over_rows():
     """Stepped arrays go on by their own rows, the others stay; 0-bit arrays are never touched."""
     arrays = [
-        vector.Array("total", 32, -(2**31), 2**31 - 1),
-        vector.Array("absent", stepped=True),
-        vector.Array("x", 8, -128, 127, stepped=True),
-        vector.Array("seen", 64, -(2**63), 2**63 - 1, stepped=True),
+        expressions.Array("total", 32, -(2**31), 2**31 - 1),
+        expressions.Array("absent", stepped=True),
+        expressions.Array("x", 8, -128, 127, stepped=True),
+        expressions.Array("seen", 64, -(2**63), 2**63 - 1, stepped=True),
     ]
 
     def body(now):
         total = (now["total"] + now["x"]).wrapped(32)
         return {"total": total, "seen": total}
 
-    loop = vector.Loop(arrays, body)
+    loop = expressions.Loop(arrays, body)
     total = np.array([10, -20, 2**31 - 1, 5], np.int32)
     x = np.arange(-10, 10, dtype=np.int8).reshape(4, 5)
     seen = np.zeros((4, 7), np.int64)
@@ -1006,7 +1005,9 @@ def test_engine_names(monkeypatch):
 def test_engines_are_carried_out():
     """Only kernels compile, only numpy steps."""
     for population in both():
-        with patch.object(batch, "draws", side_effect=batch.draws) as used:
+        with patch.object(
+            compiled_population, "draws", side_effect=compiled_population.draws
+        ) as used:
             population.run(PLAIN)
         assert used.call_count == (population.engine == "kernels")
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import lfsrs
 
-from fxlif.lfsr import columns, draws, jump, shift
-from fxlif.params import Lfsr
+from fxlif.params.leaks import Lfsr
+from fxlif.rule.lfsr import columns, draws, jump, shift
 
 
 def walk(lfsr, count):

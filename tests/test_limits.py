@@ -9,16 +9,18 @@ import test_cli
 from hypothesis import given, settings
 from strategies import networks
 
-from fxlif import FxlifError, Network, NeuronParams, events, load
-from fxlif.core_params import CoreParams
-from fxlif.events import TICK
+from fxlif import FxlifError, Network, NeuronParams, load
 from fxlif.hdl import limits
 from fxlif.hdl.arithmetic import round_shift
 from fxlif.hdl.limits import chain_of, supported
 from fxlif.hdl.verilog import component_of, generate
-from fxlif.network_params import NetworkParams
-from fxlif.params import Adaptation, ExponentialSynapse, MultiShiftLeak, ScaleLeak, ShiftLeak
-from fxlif.sim import toolchain
+from fxlif.network import events
+from fxlif.network.events import TICK
+from fxlif.params.core import CoreParams
+from fxlif.params.leaks import MultiShiftLeak, ScaleLeak, ShiftLeak
+from fxlif.params.network import NetworkParams
+from fxlif.params.neuron import Adaptation, ExponentialSynapse
+from fxlif.sim.tools import simulators
 from fxlif.sim.verify import check, verify
 
 run = test_cli.run
@@ -352,7 +354,7 @@ def test_the_rule_itself_refuses():
 
 @pytest.mark.parametrize("command", ["verilog", "verify"])
 def test_command_line(run, design, tmp_path, command, monkeypatch):
-    monkeypatch.setattr(toolchain, "find", lambda name: None)
+    monkeypatch.setattr(simulators, "find", lambda name: None)
     path = tmp_path / "refused.json"
     content = raw(load(design))
     delays(content)

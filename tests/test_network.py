@@ -7,7 +7,7 @@ import pytest
 from test_core import CORES, RICH, SIMPLE, make
 
 from fxlif import NetworkParams, NeuronParams, load, save
-from fxlif import events as event_files
+from fxlif.network import events as event_files
 from fxlif.sim.verify import check, doubts, verify
 
 

@@ -40,8 +40,8 @@ from fxlif import (
     RegularSource,
     Sparse,
 )
-from fxlif import network as network_module
 from fxlif.engines import compiled
+from fxlif.network import model as network_module
 
 VARIABLES = ("v", "i_syn", "theta", "refractory")
 KERNELS = [("kernels", 1), ("kernels", 2), ("kernels", 3)] if compiled() else []

@@ -11,18 +11,10 @@ from pydantic import ValidationError
 from strategies import currents, neurons
 
 from fxlif.errors import FxlifError
-from fxlif.neuron import LIFPopulation, NeuronState, Recorder, initial_state, step
-from fxlif.params import (
-    Adaptation,
-    ExponentialSynapse,
-    Lfsr,
-    LinearLeak,
-    MultiShiftLeak,
-    NeuronParams,
-    NoLeak,
-    ScaleLeak,
-    ShiftLeak,
-)
+from fxlif.params.leaks import Lfsr, LinearLeak, MultiShiftLeak, NoLeak, ScaleLeak, ShiftLeak
+from fxlif.params.neuron import Adaptation, ExponentialSynapse, NeuronParams
+from fxlif.population import LIFPopulation, Recorder
+from fxlif.rule.step import NeuronState, initial_state, step
 
 FIELDS = NeuronState._fields
 

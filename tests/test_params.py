@@ -10,22 +10,20 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from strategies import cores, networks, neurons
 
-from fxlif.core_params import CoreParams
 from fxlif.errors import FxlifError
-from fxlif.network_params import EventInput, ImageInput, NetworkParams
-from fxlif.params import (
-    Adaptation,
-    ExponentialSynapse,
+from fxlif.params.core import CoreParams
+from fxlif.params.leaks import (
     Lfsr,
     LinearLeak,
     MultiShiftLeak,
-    NeuronParams,
     NoLeak,
     ScaleLeak,
     ShiftLeak,
     random_bits,
 )
-from fxlif.quantise import fit_weights, quantise_threshold, signed_bits, signed_range
+from fxlif.params.network import EventInput, ImageInput, NetworkParams
+from fxlif.params.neuron import Adaptation, ExponentialSynapse, NeuronParams
+from fxlif.params.quantise import fit_weights, quantise_threshold, signed_bits, signed_range
 
 
 def refusal(call, *args, **kwargs):

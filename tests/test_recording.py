@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fxlif import events, recording
 from fxlif.errors import FxlifError
-from fxlif.events import TICK
-from fxlif.params import NeuronParams
-from fxlif.recording import Recording
+from fxlif.network import events, recording
+from fxlif.network.events import TICK
+from fxlif.network.recording import Recording
+from fxlif.params.neuron import NeuronParams
 
 SIZES = {"exc": 5, "inh": 2, "noise": 3}
 RANGES = {

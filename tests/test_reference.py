@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from fxlif.errors import FxlifError
-from fxlif.neuron import LIFPopulation
-from fxlif.params import Adaptation, ExponentialSynapse, ShiftLeak
+from fxlif.params.leaks import ShiftLeak
+from fxlif.params.neuron import Adaptation, ExponentialSynapse
+from fxlif.population import LIFPopulation
 from fxlif.reference import FloatGrid, FloatNeuron, FloatPopulation, FloatState, propagator, step
 
 pytestmark = pytest.mark.filterwarnings("error")

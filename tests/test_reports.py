@@ -11,12 +11,11 @@ import pytest
 from test_cli import run, tiny  # noqa: F401  fixtures
 
 from fxlif import FxlifError, load
-from fxlif.sim import reports
-from fxlif.sim.findings import Bin, Check, Findings
-from fxlif.sim.page import outcome_of, page
-from fxlif.sim.reports import junit, write
-from fxlif.sim.scoreboard import Report
-from fxlif.sim.toolchain import Results
+from fxlif.sim.bench.scoreboard import Report
+from fxlif.sim.report.findings import Bin, Check, Findings
+from fxlif.sim.report.page import outcome_of, page
+from fxlif.sim.report.write import junit, write
+from fxlif.sim.tools.simulators import Results
 from fxlif.sim.verify import checks_of, doubts
 
 MIXED = (
@@ -220,7 +219,7 @@ def test_every_command_adds_to_the_report(tmp_path):
     root = ET.parse(folder / "junit.xml").getroot()
     assert (root.get("tests"), root.get("failures")) == ("3", "1")
     assert Page((folder / "report.html").read_text()).verdict == "failed"
-    assert reports.read(folder)["prove.json"].coverage == (Bin(group="g", name="n", count=1),)
+    assert write.read(folder)["prove.json"].coverage == (Bin(group="g", name="n", count=1),)
 
 
 @pytest.mark.parametrize(
@@ -297,7 +296,7 @@ def test_report_of_the_command(run, tiny, tmp_path, monkeypatch):  # noqa: F811
     assert names(tmp_path / "reports") == [
         "junit.xml", "report.html", "verify-one.json", "verify.json",
     ]  # fmt: skip
-    found = reports.read(tmp_path / "reports")
+    found = write.read(tmp_path / "reports")
     assert found["verify.json"].design == "tiny"
     assert found["verify.json"].digest == load(tiny).digest()
     assert found["verify.json"].figures["spikes"] == 5

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from fxlif import CoreParams, FxlifError, NeuronParams
-from fxlif.control import IDLE, IN_ADDRESS, IN_TICK, IN_VALID, OUT_READY, RESET, RST, STALL
-from fxlif.cycles import CycleInputs, CycleModel, Driver
-from fxlif.events import TICK
+from fxlif.cycles.control import IDLE, IN_ADDRESS, IN_TICK, IN_VALID, OUT_READY, RESET, RST, STALL
+from fxlif.cycles.model import CycleInputs, CycleModel, Driver
 from fxlif.hdl.limits import supported
-from fxlif.sim.random_design import random_design
-from fxlif.sim.shrink import AXES, Stimulus, search, shrink, stimuli
+from fxlif.network.events import TICK
+from fxlif.sim.failure.shrink import AXES, Stimulus, search, shrink, stimuli
+from fxlif.sim.soak.random_design import random_design
 
 CORE = CoreParams(
     n_inputs=4, n_neurons=3, lanes=2, weights=[[30, 5, -9], [40, -7, 3], [9, 60, 2], [-20, 8, 70]],
@@ -217,7 +217,7 @@ def test_designs_drawn_at_random() -> None:
 
 @pytest.mark.parametrize("seed", range(10))
 def test_designs_fire_under_the_random_stimulus(seed: int) -> None:
-    from fxlif.stimulus import RandomStimulus
+    from fxlif.sim.stimulus.compiled import RandomStimulus
 
     core = random_design(random.Random(seed))
     source, driver = RandomStimulus(core, seed), Driver(core.in_address_bits)

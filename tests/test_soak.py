@@ -18,30 +18,33 @@ from test_core import CORES
 from test_verify import swap
 from typer.testing import CliRunner
 
-from fxlif import CoreParams, FxlifError, NetworkParams, NeuronParams, cli
-from fxlif.control import NONE, OUT_READY
-from fxlif.cycles import CycleModel, CycleOutputs, Driver
+from fxlif import CoreParams, FxlifError, NetworkParams, NeuronParams
+from fxlif.cli import main
+from fxlif.cycles.control import NONE, OUT_READY
+from fxlif.cycles.model import CycleModel, CycleOutputs, Driver
 from fxlif.engines import compiled
-from fxlif.neuron import step
-from fxlif.sim import cover as cover_module
-from fxlif.sim import difference as difference_module
-from fxlif.sim import failures, segments, verify
-from fxlif.sim import soak as soak_module
-from fxlif.sim.bulk import BLOCK, ChainBulk, Counts, bulk_of
-from fxlif.sim.compare import get, put
-from fxlif.sim.cover import COVERED, cover, covered, groups
-from fxlif.sim.coverage import Coverage
-from fxlif.sim.difference import as_stimulus, narrowed, shrunk
-from fxlif.sim.findings import Bin, Check, Findings
-from fxlif.sim.interface import Interface
-from fxlif.sim.random_design import random_design, random_neuron
-from fxlif.sim.scoreboard import Report
-from fxlif.sim.segments import Segment, Target, blocks, run_segment, seed_of, target_of
-from fxlif.sim.shared import SharedDesign
-from fxlif.sim.simulation import wrapped
-from fxlif.sim.soak import SEGMENT, Store, sizes, soak, soak_designs
-from fxlif.sim.toolchain import Results
-from fxlif.sim.words import as_ints
+from fxlif.rule.step import step
+from fxlif.sim import verify
+from fxlif.sim.bench.scoreboard import Report
+from fxlif.sim.bench.simulation import wrapped
+from fxlif.sim.bench.wrapper import Interface
+from fxlif.sim.coverage import run as cover_module
+from fxlif.sim.coverage.counter import Coverage
+from fxlif.sim.coverage.run import COVERED, cover, covered, groups
+from fxlif.sim.failure import difference as difference_module
+from fxlif.sim.failure import folder
+from fxlif.sim.failure.difference import as_stimulus, narrowed, shrunk
+from fxlif.sim.report.findings import Bin, Check, Findings
+from fxlif.sim.soak import run as soak_module
+from fxlif.sim.soak import segments
+from fxlif.sim.soak.bulk import BLOCK, ChainBulk, Counts, bulk_of
+from fxlif.sim.soak.compare import get, put
+from fxlif.sim.soak.random_design import random_design, random_neuron
+from fxlif.sim.soak.run import SEGMENT, Store, sizes, soak, soak_designs
+from fxlif.sim.soak.segments import Segment, Target, blocks, run_segment, seed_of, target_of
+from fxlif.sim.tools.simulators import Results
+from fxlif.sim.tools.verilated import SharedDesign
+from fxlif.sim.tools.words import as_ints
 
 pytestmark = pytest.mark.skipif(not compiled(), reason="bulk runs need numba")
 CORE = CORES["all options"]
@@ -339,7 +342,7 @@ def test_a_fault_in_the_verilog_is_replayed(fault: str, tmp_path) -> None:
     found = soak(CORE, name="x", cycles=64 * BLOCK, processes=1, out=tmp_path / "f", edit=edit)
     assert not found.passed
     assert (tmp_path / "f" / "waves.vcd").exists()
-    assert failures.replay(tmp_path / "f").reproduced
+    assert folder.replay(tmp_path / "f").reproduced
 
 
 def test_a_stimulus_is_what_its_inputs_were() -> None:
@@ -587,8 +590,8 @@ def test_verify_until_covered(fails: bool, monkeypatch, tmp_path) -> None:
     monkeypatch.chdir(tmp_path)
     Path("n.toml").write_text("[neuron]\nv_threshold = 60\n")
     runner = CliRunner()
-    assert runner.invoke(cli.app, ["verify", "n.toml"]).exit_code == 0
-    ran = runner.invoke(cli.app, ["verify", "n.toml", "--until-covered"])
+    assert runner.invoke(main.app, ["verify", "n.toml"]).exit_code == 0
+    ran = runner.invoke(main.app, ["verify", "n.toml", "--until-covered"])
     assert ran.exit_code == int(fails), ran.output
     assert ("MISSING" if fails else "unreachable: g: other: so") in ran.output
     assert ("--until-covered" in ran.output) == fails, "what repeats it"
@@ -647,7 +650,7 @@ def test_without_numba_it_says_so() -> None:
         "from fxlif import FxlifError, NeuronParams\n"
         "from fxlif.engines import _installed\n"
         "import fxlif.engines as engines; engines._installed = lambda: False\n"
-        "from fxlif.sim.soak import soak\n"
+        "from fxlif.sim.soak.run import soak\n"
         "try:\n soak(NeuronParams(v_threshold=60), name='x', cycles=1)\n"
         "except FxlifError as error:\n print(error)\n"
     )

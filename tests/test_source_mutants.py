@@ -12,15 +12,15 @@ import pytest
 from pysim import component, interface_of, simulate
 
 from fxlif import CoreParams, NeuronParams
-from fxlif.design import load_hardware
 from fxlif.digits import DESIGN
 from fxlif.errors import FxlifError
 from fxlif.hdl import arithmetic, neuron
-from fxlif.sim import source_mutants
-from fxlif.sim.agents import StreamDriver, VectorDriver
-from fxlif.sim.scoreboard import Report, Scoreboard, model_of
-from fxlif.sim.source_mutants import SourceMutant, applied, equivalent, mutants, mutated, run
-from fxlif.sim.stimulus import random_events, resets, stalls
+from fxlif.params.design import load_hardware
+from fxlif.sim.bench.agents import StreamDriver, VectorDriver
+from fxlif.sim.bench.scoreboard import Report, Scoreboard, model_of
+from fxlif.sim.mutate import source_mutants
+from fxlif.sim.mutate.source_mutants import SourceMutant, applied, equivalent, mutants, mutated, run
+from fxlif.sim.stimulus.events import random_events, resets, stalls
 
 BY_NAME = {mutant.name: mutant for mutant in mutants()}
 #: As many cycles as Amaranth's simulator shows before a mutant counts as not found.

@@ -48,11 +48,12 @@ from step_space import (
 )
 from strategies import neurons
 
-from fxlif import arithmetic
 from fxlif.hdl.neuron import LIFNeuron, LIFStep
-from fxlif.neuron import NeuronState, step
-from fxlif.params import Adaptation, ExponentialSynapse, Leak, NeuronParams, NoLeak, ShiftLeak
-from fxlif.quantise import signed_range
+from fxlif.params.leaks import Leak, NoLeak, ShiftLeak
+from fxlif.params.neuron import Adaptation, ExponentialSynapse, NeuronParams
+from fxlif.params.quantise import signed_range
+from fxlif.rule import arithmetic
+from fxlif.rule.step import NeuronState, step
 
 SEED = int(os.environ.get("FXLIF_SEED", "20250"))
 

@@ -10,11 +10,11 @@ import pytest
 from test_core import CORES
 
 from fxlif import CoreParams, NeuronParams
-from fxlif.control import IDLE, RESET, STALL
-from fxlif.cycles import CycleModel, Driver
+from fxlif.cycles.control import IDLE, RESET, STALL
+from fxlif.cycles.model import CycleModel, Driver
 from fxlif.engines import compiled
-from fxlif.quantise import signed_range
-from fxlif.stimulus import EPOCH, EXCESS, PHASE, RATES, RESETS, RandomStimulus
+from fxlif.params.quantise import signed_range
+from fxlif.sim.stimulus.compiled import EPOCH, EXCESS, PHASE, RATES, RESETS, RandomStimulus
 
 needs_numba = pytest.mark.skipif(not compiled(), reason="too slow where it is not compiled")
 CORE = CoreParams(
@@ -140,7 +140,7 @@ def test_resets_come_in_epochs_of_one_rate() -> None:
 
 @needs_numba
 def test_a_neuron_gets_resets_pauses_and_the_ends_of_its_range() -> None:
-    from fxlif.neuron_cycles import NeuronStimulus
+    from fxlif.sim.stimulus.neuron import NeuronStimulus
 
     neuron = NeuronParams(v_threshold=60)
     one, same = (NeuronStimulus(neuron, 12, 9) for _ in range(2))

@@ -15,14 +15,14 @@ import numpy as np
 import pytest
 from test_verilog import RICH, UNEVEN
 
-from fxlif.core_params import CoreParams
 from fxlif.errors import FxlifError
-from fxlif.hdl import expected
-from fxlif.hdl.testbench import TOP, bench_of, signature, with_bench
 from fxlif.hdl.verilog import generate
-from fxlif.network_params import EventInput, NetworkParams
-from fxlif.params import Adaptation, ExponentialSynapse, NeuronParams
-from fxlif.sim import toolchain
+from fxlif.params.core import CoreParams
+from fxlif.params.network import EventInput, NetworkParams
+from fxlif.params.neuron import Adaptation, ExponentialSynapse, NeuronParams
+from fxlif.sim.portable import expected
+from fxlif.sim.portable.testbench import TOP, bench_of, signature, with_bench
+from fxlif.sim.tools import simulators
 
 needs_icarus = pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus is optional")
 CYCLES = 4096
@@ -103,14 +103,14 @@ def test_passes(name, trace, tmp_path):
 @pytest.mark.parametrize("name", ["neuron", pytest.param("chain", marks=pytest.mark.slow)])
 def test_passes_with_verilator(name, tmp_path):
     try:
-        simulator = toolchain._verilator()
+        simulator = simulators._verilator()
     except FxlifError as error:
         pytest.skip(str(error))
     files = files_of(name, trace=True)
     for file, text in files.items():
         (tmp_path / file).write_text(text)
     bench = made(name, True)[1].described
-    with toolchain.prepared(simulator, toolchain.STANDALONE_VARIABLES):
+    with simulators.prepared(simulator, simulators.STANDALONE_VARIABLES):
         build, run = map(shlex.split, bench["commands"]["verilator"])
         done = subprocess.run(build, cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr

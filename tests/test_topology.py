@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from fxlif import connect
-from fxlif.network_params import (
+from fxlif.network import synapses as tables
+from fxlif.network.topology import synapses_of
+from fxlif.params.network import (
     AllToAll,
     Dense,
     FixedInDegree,
@@ -16,7 +17,6 @@ from fxlif.network_params import (
     Projection,
     Sparse,
 )
-from fxlif.topology import synapses_of
 
 scipy_sparse = pytest.importorskip("scipy.sparse")
 
@@ -43,7 +43,7 @@ def test_given_weights(synapses):
     assert delays(synapses_of(joined(synapses), 3, 3)) == [1] * 5
     assert delays(synapses_of(joined(synapses, delay=0), 3, 3)) == [0] * 5
     drawn = synapses_of(joined(synapses, delay=(2, 9), delay_seed=5), 3, 3)
-    assert delays(drawn) == connect.draw((2, 9), 5, rng(5), "delay").tolist()
+    assert delays(drawn) == tables.draw((2, 9), 5, rng(5), "delay").tolist()
     assert joined(synapses, delay=(2, 9)).delay_range == (2, 9)
 
 
@@ -72,12 +72,12 @@ def test_seeds():
         FixedProbability(probability=0.5, weight=(-9, 9), seed=3), delay=(0, 5), delay_seed=4
     )
     generator = rng(3)
-    indptr, targets = connect.fixed_probability(6, 8, 0.5, generator)
+    indptr, targets = tables.fixed_probability(6, 8, 0.5, generator)
     found = synapses_of(projection, 6, 8)
     assert found.indptr.tolist() == indptr.tolist()
     assert found.targets.tolist() == targets.tolist()
-    assert found.weights.tolist() == connect.draw((-9, 9), len(targets), generator).tolist()
-    assert found.delays.tolist() == connect.draw((0, 5), len(targets), rng(4), "delay").tolist()
+    assert found.weights.tolist() == tables.draw((-9, 9), len(targets), generator).tolist()
+    assert found.delays.tolist() == tables.draw((0, 5), len(targets), rng(4), "delay").tolist()
     assert synapses_of(projection, 6, 8).digest() == found.digest()
 
 

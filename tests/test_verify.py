@@ -9,12 +9,15 @@ from dataclasses import replace
 import pytest
 from test_core import CORES, SIMULATORS
 
-from fxlif import FxlifError, NetworkParams, cli, load
+from fxlif import FxlifError, NetworkParams, load
+from fxlif.cli import main
 from fxlif.digits import DESIGN
-from fxlif.sim import failures, simulation, toolchain
 from fxlif.sim import verify as verify_module
-from fxlif.sim.scoreboard import Report
-from fxlif.sim.toolchain import Results, read_results
+from fxlif.sim.bench import simulation
+from fxlif.sim.bench.scoreboard import Report
+from fxlif.sim.failure import folder
+from fxlif.sim.tools import simulators
+from fxlif.sim.tools.simulators import Results, read_results
 from fxlif.sim.verify import check, doubts, verify
 
 SMALL = NetworkParams.chain(CORES["a lane to spare"], name="small")
@@ -96,14 +99,14 @@ def test_planted_verilog_fault_is_found_and_replayed(tmp_path, monkeypatch) -> N
     assert any("mismatches" in reason for reason in first.reasons)
     found = first.report.first
     assert found is not None
-    shown = cli._difference(found)
+    shown = main._difference(found)
     assert f"cycle {found['cycle']}, signal {found['signal']}" in shown
     assert "0x" in shown
     assert len(found["history"]["rst"]) == min(11, found["cycle"] + 1)
 
     assert first.failure == tmp_path / "first"
     assert first.replay == f"fxlif replay {tmp_path / 'first'}"
-    again = failures.replay(first.failure)
+    again = folder.replay(first.failure)
     assert again.reproduced
     assert again.simulator == "verilator"
     recorded = again.failure.note
@@ -151,9 +154,9 @@ def test_interrupted_build_leaves_nothing(tmp_path, monkeypatch) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(runner.Runner, "build", interrupted)
-    simulator = toolchain.find("verilator")
+    simulator = simulators.find("verilator")
     with pytest.raises(KeyboardInterrupt):
-        toolchain.build(simulator, {"a.v": "module a; endmodule"}, top="a")
+        simulators.build(simulator, {"a.v": "module a; endmodule"}, top="a")
     assert list((tmp_path / "builds").iterdir()) == []
 
 
@@ -167,7 +170,7 @@ def test_interrupted_simulation_stops_the_simulator(tmp_path) -> None:
     with pytest.raises(KeyboardInterrupt):
         verify(SMALL, tmp_path / "d.toml", cycles=1 << 40, out=tmp_path, progress=interrupt)
     with pytest.raises(ProcessLookupError):
-        os.kill(int((tmp_path / toolchain.PID).read_text()), 0)
+        os.kill(int((tmp_path / simulators.PID).read_text()), 0)
 
 
 def test_a_simulator_that_dies_is_not_a_pass(tmp_path, monkeypatch) -> None:
@@ -180,11 +183,11 @@ def test_a_simulator_that_dies_is_not_a_pass(tmp_path, monkeypatch) -> None:
 def test_missing_tools(monkeypatch) -> None:
     monkeypatch.setenv("PATH", os.devnull)
     with pytest.raises(FxlifError, match="icarus: found no iverilog"):
-        toolchain.find("icarus")
+        simulators.find("icarus")
     with pytest.raises(FxlifError, match="verilator: found no perl"):
-        toolchain.find("verilator")
+        simulators.find("verilator")
     with pytest.raises(FxlifError, match="simulator: found 'modelsim', allowed verilator, icarus"):
-        toolchain.find("modelsim")
-    monkeypatch.setattr(toolchain.sysconfig, "get_config_var", lambda name: 0)
+        simulators.find("modelsim")
+    monkeypatch.setattr(simulators.sysconfig, "get_config_var", lambda name: 0)
     with pytest.raises(FxlifError, match="libpython"):
-        toolchain.find("verilator")
+        simulators.find("verilator")

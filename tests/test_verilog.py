@@ -14,10 +14,10 @@ import pytest
 import strategies
 from hypothesis import Phase, given, settings
 
-from fxlif.core_params import CoreParams
 from fxlif.hdl.verilog import generate
-from fxlif.network_params import EventInput, NetworkParams
-from fxlif.params import Adaptation, ExponentialSynapse, NeuronParams
+from fxlif.params.core import CoreParams
+from fxlif.params.network import EventInput, NetworkParams
+from fxlif.params.neuron import Adaptation, ExponentialSynapse, NeuronParams
 
 RICH = NeuronParams(
     v_threshold=48,

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from fxlif import CoreParams, FxlifError, NeuronParams
-from fxlif.control import NONE
-from fxlif.sim.segments import Target, run_segment, target_of
-from fxlif.sim.toolchain import SIMULATORS
+from fxlif.cycles.control import NONE
+from fxlif.sim.soak.segments import Target, run_segment, target_of
+from fxlif.sim.tools.simulators import SIMULATORS
 from fxlif.sim.verify import check, doubts
 
 

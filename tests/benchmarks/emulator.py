@@ -496,7 +496,7 @@ def golden_fingerprint(job: Job) -> int:
     The synapses are written out here once more, as plainly as can be: a matrix, or the shifted
     sheet of spikes.
     """
-    from fxlif.neuron import initial_state, step
+    from fxlif.rule.step import initial_state, step
 
     sys.path.insert(0, str(SCRIPTS))
     fxlif_ = import_module("fxlif_")  # the contender's own parameters, not a copy of them

@@ -8,7 +8,8 @@ import numpy as np
 from harness import Job, Ready, Run, fingerprint, serve, timed
 
 import fxlif
-from fxlif.params import Adaptation, ExponentialSynapse, ScaleLeak, ShiftLeak
+from fxlif.params.leaks import ScaleLeak, ShiftLeak
+from fxlif.params.neuron import Adaptation, ExponentialSynapse
 
 Array = np.ndarray[Any, Any]
 DECAY_BITS = 12

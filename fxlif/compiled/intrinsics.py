@@ -1,0 +1,158 @@
+"""What numba has no words for: addresses, bits and threads, as instructions for its compiler."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from llvmlite import ir
+from numba import types
+
+from .neuron_step import ARGUMENTS, STEPPED
+
+if TYPE_CHECKING:
+    intrinsic: Any
+    cgutils: Any
+else:
+    from numba.core import cgutils
+    from numba.extending import intrinsic
+
+# Columns of the table of parts that a call of a step reads: the address of the compiled step, and
+# for each of its arguments where it begins and the size of its elements.
+ADDRESS, POINTERS, SIZES = 2, 3, 12
+
+
+@intrinsic
+def call_step(typingctx, part, first, count, current):  # type: ignore[no-untyped-def]
+    """One step of ``count`` neurons from ``first`` on of the population whose row of the table of
+    parts is at the address ``part``; their input begins at the element ``current``."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        word = ir.IntType(64)
+
+        def column(index: int) -> Any:
+            place = builder.add(args[0], ir.Constant(word, 8 * index))
+            return builder.load(builder.inttoptr(place, word.as_pointer()))
+
+        passed = [ir.Constant(word, 1), args[2]]
+        for k, name in enumerate(ARGUMENTS):
+            offset = builder.mul(args[3 if name == "current" else 1], column(SIZES + k))
+            passed.append(builder.add(column(POINTERS + k), offset))
+            if name in STEPPED:
+                passed.append(ir.Constant(word, 0))
+        kind = ir.FunctionType(ir.VoidType(), [word] * len(passed))
+        builder.call(builder.inttoptr(column(ADDRESS), kind.as_pointer()), passed)
+        return context.get_dummy_value()
+
+    return types.void(part, first, count, current), codegen
+
+
+@intrinsic
+def load(typingctx, address, size):  # type: ignore[no-untyped-def]
+    """The signed integer of 2, 4 or 8 bytes at ``address``."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        word = ir.IntType(64)
+        result = cgutils.alloca_once_value(builder, ir.Constant(word, 0))
+        for size in (2, 4, 8):
+            kind = ir.IntType(8 * size)
+            with builder.if_then(builder.icmp_signed("==", args[1], ir.Constant(word, size))):
+                found = builder.load(builder.inttoptr(args[0], kind.as_pointer()))
+                builder.store(builder.sext(found, word) if size < 8 else found, result)
+        return builder.load(result)
+
+    return types.int64(address, size), codegen
+
+
+@intrinsic
+def store(typingctx, address, size, value):  # type: ignore[no-untyped-def]
+    """Write ``value`` as a signed integer of 2, 4 or 8 bytes to ``address``."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        word = ir.IntType(64)
+        for size in (2, 4, 8):
+            kind = ir.IntType(8 * size)
+            with builder.if_then(builder.icmp_signed("==", args[1], ir.Constant(word, size))):
+                narrow = builder.trunc(args[2], kind) if size < 8 else args[2]
+                builder.store(narrow, builder.inttoptr(args[0], kind.as_pointer()))
+        return context.get_dummy_value()
+
+    return types.void(address, size, value), codegen
+
+
+@intrinsic
+def lowest_bit(typingctx, word):  # type: ignore[no-untyped-def]
+    """The place of the lowest 1 in an int64 that is not 0."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(word), codegen
+
+
+@intrinsic
+def fetch(typingctx, address):  # type: ignore[no-untyped-def]
+    """Have the memory at ``address`` brought closer: it is read soon."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        word, number = ir.IntType(64), ir.IntType(32)
+        place = builder.inttoptr(args[0], word.as_pointer())
+        kind = ir.FunctionType(ir.VoidType(), [word.as_pointer(), *[number] * 3])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        builder.call(function, [place, *(ir.Constant(number, n) for n in (0, 3, 1))])
+        return context.get_dummy_value()
+
+    return types.void(address), codegen
+
+
+@intrinsic
+def count_up(typingctx, address):  # type: ignore[no-untyped-def]
+    """Add 1 to the int64 at ``address``, seen by all threads in one order: its old value."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        word = ir.IntType(64)
+        place = builder.inttoptr(args[0], word.as_pointer())
+        return builder.atomic_rmw("add", place, ir.Constant(word, 1), "seq_cst")
+
+    return types.int64(address), codegen
+
+
+@intrinsic
+def look(typingctx, address):  # type: ignore[no-untyped-def]
+    """The int64 at ``address`` as other threads have left it."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        word = ir.IntType(64)
+        place = builder.inttoptr(args[0], word.as_pointer())
+        return builder.load_atomic(place, "seq_cst", 8)
+
+    return types.int64(address), codegen
+
+
+@intrinsic
+def give_way(typingctx):  # type: ignore[no-untyped-def]
+    """Let another thread have the processor."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        kind = ir.FunctionType(ir.IntType(32), [])
+        builder.call(cgutils.get_or_insert_function(builder.module, kind, "sched_yield"), [])
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
+@intrinsic
+def call_kernel(typingctx, words):  # type: ignore[no-untyped-def]
+    """Call a compiled step: at the address ``words`` stand its own address and its arguments."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        word = ir.IntType(64)
+        count = 3 + len(ARGUMENTS) + len(STEPPED)
+        table = builder.inttoptr(args[0], word.as_pointer())
+        address, *passed = (
+            builder.load(builder.gep(table, [ir.Constant(word, k)])) for k in range(count)
+        )
+        kind = ir.FunctionType(ir.VoidType(), [word] * len(passed))
+        builder.call(builder.inttoptr(address, kind.as_pointer()), passed)
+        return context.get_dummy_value()
+
+    return types.void(words), codegen

@@ -1,0 +1,1 @@
+"""The golden network: synapses, sources, events, the numpy engine, and what a run records."""

@@ -1,0 +1,111 @@
+"""Everything that describes a neuron, validated once.
+
+The golden model, the hardware, the testbench and the proof all read these objects; no width,
+shift or threshold is written anywhere else. The objects are frozen, take keyword arguments only
+and are checked when they are made. Cores are in :mod:`fxlif.params.core`, networks in
+:mod:`fxlif.params.network`; :mod:`fxlif.params.design` reads and writes them as TOML and JSON.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+)
+
+
+def plain_int(value: Any) -> Any:
+    return int(value) if isinstance(value, np.integer) else value
+
+
+def plain_tuple(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    return tuple(value) if isinstance(value, list) else value
+
+
+def later(*names: str) -> BeforeValidator:
+    """Refuse, by name, a choice of the integer rule that fxlif does not carry out yet."""
+
+    def check(value: Any) -> Any:
+        found = tuple(value) if isinstance(value, list) else value
+        if found in names:
+            raise ValueError(f"{found!r} is part of the integer rule but not supported yet")
+        return value
+
+    return BeforeValidator(check)
+
+
+def one_of(*choices: int) -> Callable[[int], int]:
+    def check(value: int) -> int:
+        if value not in choices:
+            raise ValueError(f"allowed {', '.join(map(str, choices))}")
+        return value
+
+    return check
+
+
+def no_more_than(limit: int, more: str) -> Callable[[int], int]:
+    """``limit`` alone, and by name that ``more`` of it is a matter of time."""
+
+    def check(value: int) -> int:
+        if value > limit:
+            raise ValueError(f"{more} but not supported yet")
+        return one_of(limit)(value)
+
+    return check
+
+
+Int = Annotated[int, BeforeValidator(plain_int)]
+Rounding = Literal["floor", "toward_zero", "away_from_zero", "nearest_even", "stochastic"]
+#: Literal[-1, 1] alone would take True and 1.0, which are equal to 1.
+Sign = Annotated[Int, AfterValidator(one_of(-1, 1))]
+MAX_SHIFT = 31
+
+
+class Params(BaseModel):
+    """Base of all parameter objects: frozen, no unknown keys, no silent conversions."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True
+    )
+
+    def described(self) -> dict[str, Any]:
+        """What shapes the hardware, as JSON values."""
+        return self.model_dump(mode="json")
+
+    def canonical(self) -> str:
+        """:meth:`described` as text with sorted keys: equal texts mean equal parameters."""
+        return self._canonical
+
+    @cached_property
+    def _canonical(self) -> str:
+        return json.dumps(self.described(), sort_keys=True, separators=(",", ":"))
+
+    def model_copy(self, **options: Any) -> Self:
+        """As pydantic's, and without what was worked out from the fields of the original."""
+        made = super().model_copy(**options)
+        for name in set(made.__dict__) - set(type(self).model_fields):
+            del made.__dict__[name]
+        return made
+
+    def digest(self) -> str:
+        """SHA-256 of :meth:`canonical`, as hexadecimal text."""
+        return hashlib.sha256(self.canonical().encode()).hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Params) and (
+            type(self) is type(other) and self.canonical() == other.canonical()
+        )
+
+    def __hash__(self) -> int:
+        return hash(self.canonical())

@@ -1,0 +1,188 @@
+"""Everything that describes one time-multiplexed core."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import numpy as np
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    ValidationInfo,
+    model_validator,
+)
+
+from .base import Int, Params, no_more_than, plain_tuple
+from .neuron import MAX_CURRENT_BITS, NeuronParams
+from .protocol import CoreSignals, Kind
+from .quantise import accumulator_bits, fit_weights
+
+_NO_DELAY = no_more_than(0, "delays are part of the integer rule")
+
+
+def load_array(value: Any, info: ValidationInfo) -> Any:
+    """A nested list, an array, or the text ``file.npy`` / ``file.npz:key``."""
+    if not isinstance(value, str):
+        return value
+    name, _, key = value.partition(":")
+    folder = (info.context or {}).get("folder", Path())
+    path = Path(folder) / name
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return loaded
+        with loaded:
+            names = loaded.files
+            if key in names:
+                return loaded[key]
+    except FileNotFoundError:
+        raise ValueError(f"{path}: no such file, allowed a .npy or .npz file") from None
+    except Exception as error:  # whatever numpy, zipfile and zlib make of a broken file
+        raise ValueError(f"{path}: not a readable .npy or .npz file ({error})") from None
+    raise ValueError(
+        f"{path}: found no array {key!r}, allowed file:key with one of {', '.join(names)}"
+    )
+
+
+def frozen(value: np.ndarray) -> np.ndarray:
+    value = value.copy()
+    value.setflags(write=False)
+    return value
+
+
+Weights = Annotated[
+    Any,
+    BeforeValidator(load_array),
+    PlainSerializer(lambda value: np.asarray(value).tolist(), return_type=list[list[int]]),
+]
+Thresholds = Annotated[
+    tuple[Int, ...],
+    BeforeValidator(plain_tuple),
+    BeforeValidator(load_array),
+    AfterValidator(tuple),
+]
+
+
+def check_thresholds(
+    neuron: NeuronParams, values: tuple[int, ...] | None, n: int, counted_by: str
+) -> None:
+    """Raise unless ``values`` are None or ``n`` thresholds that ``neuron`` can store."""
+    if values is None:
+        return
+    if len(values) != n:
+        raise ValueError(f"v_thresholds: found {len(values)} values, allowed {n} ({counted_by})")
+    # Each value once: a million equal thresholds are checked as one.
+    for value in dict.fromkeys(values):
+        neuron.check_threshold(value, f"v_thresholds[{values.index(value)}]")
+
+
+class CoreParams(Params):
+    """A population of equal neurons, all-to-all weights into it, and how it is laid out in time.
+
+    ``weights`` is an (n_inputs, n_neurons) matrix of integers. It may be given as nested lists,
+    as an array, or as the text ``file.npy`` or ``file.npz:key``, relative to the design file.
+    """
+
+    n_inputs: Annotated[Int, Field(ge=1, le=1 << 24)]
+    n_neurons: Annotated[Int, Field(ge=1, le=1 << 24)]
+    neuron: NeuronParams = NeuronParams()
+    weights: Weights
+    #: Bring weights that do not fit to the end of the range instead of refusing them.
+    clip_weights: bool = False
+    #: Left shift of the summed weights.
+    weight_shift: Annotated[Int, Field(ge=0, le=16)] = 0
+    #: One threshold per neuron (a memory in hardware), in place of the neuron's v_threshold.
+    v_thresholds: Thresholds | None = None
+    #: How often one input may spike in one step; beyond this promise the sum saturates.
+    max_events_per_input: Annotated[Int, Field(ge=1, le=65535)] = 1
+    #: Longest delay of a synapse, in steps.
+    max_delay: Annotated[Int, AfterValidator(_NO_DELAY)] = 0
+    #: Neurons and synapses handled per clock.
+    lanes: Annotated[Int, Field(ge=1, le=256)] = 1
+    #: Width of an input address; None means the fewest bits that name every input.
+    input_address_bits: Annotated[Int, Field(ge=1, le=30)] | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        weights = fit_weights(
+            self.weights, weight_bits=self.neuron.weight_bits, clip=self.clip_weights
+        )
+        if weights.shape != (self.n_inputs, self.n_neurons):
+            raise ValueError(
+                f"weights: found shape {weights.shape}, allowed {(self.n_inputs, self.n_neurons)} "
+                "(n_inputs, n_neurons)"
+            )
+        object.__setattr__(self, "weights", frozen(weights))
+        if self.lanes > self.n_neurons:
+            raise ValueError(f"lanes: found {self.lanes}, allowed 1..{self.n_neurons} (n_neurons)")
+        check_thresholds(self.neuron, self.v_thresholds, self.n_neurons, "n_neurons")
+        needed = address_bits(self.n_inputs)
+        if self.input_address_bits is not None and self.input_address_bits < needed:
+            raise ValueError(
+                f"input_address_bits: found {self.input_address_bits}, allowed {needed} or more "
+                f"(n_inputs = {self.n_inputs})"
+            )
+        if self.accumulator_bits + self.weight_shift > MAX_CURRENT_BITS:
+            raise ValueError(
+                f"weight_shift: found a current of {self.accumulator_bits + self.weight_shift} "
+                f"bits, allowed {MAX_CURRENT_BITS} (accumulator {self.accumulator_bits} bits)"
+            )
+        return self
+
+    @property
+    def kind(self) -> Kind:
+        """As :class:`~fxlif.params.protocol.Design`."""
+        return "core"
+
+    @property
+    def cores(self) -> tuple[CoreParams, ...]:
+        """Itself."""
+        return (self,)
+
+    @property
+    def neurons(self) -> tuple[NeuronParams, ...]:
+        """The neuron that all of the core's neurons are."""
+        return (self.neuron,)
+
+    @property
+    def signals(self) -> tuple[CoreSignals, ...]:
+        """The plain names of a lone core."""
+        return (CoreSignals(None),)
+
+    @property
+    def words(self) -> int:
+        """Memory words that hold one value per neuron, ``lanes`` values to the word."""
+        return -(-self.n_neurons // self.lanes)
+
+    @property
+    def in_address_bits(self) -> int:
+        """Width of an input event's address."""
+        return self.input_address_bits or address_bits(self.n_inputs)
+
+    @property
+    def out_address_bits(self) -> int:
+        """Width of an output event's address."""
+        return address_bits(self.n_neurons)
+
+    @property
+    def accumulator_bits(self) -> int:
+        """Width of the sum of weights of one step: exact for every step that keeps the promise."""
+        positive = np.where(self.weights > 0, self.weights, 0).sum(axis=0)
+        negative = np.where(self.weights < 0, self.weights, 0).sum(axis=0)
+        return accumulator_bits(
+            int(negative.min()), int(positive.max()),
+            events=self.max_events_per_input, weight_bits=self.neuron.weight_bits,
+        )  # fmt: skip
+
+    @property
+    def thresholds(self) -> tuple[int, ...]:
+        """The threshold of each neuron."""
+        return self.v_thresholds or (self.neuron.v_threshold,) * self.n_neurons
+
+
+def address_bits(count: int) -> int:
+    """The fewest bits, at least one, that number ``count`` things from 0."""
+    return max(1, (count - 1).bit_length())

@@ -1,0 +1,180 @@
+"""Design files: a network's parameters as TOML or JSON, both ways, with errors for people."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+import tomli_w
+from pydantic import BaseModel, ValidationError
+
+from ..errors import FxlifError
+from ..files import whole_file
+from .base import Params
+from .network import NetworkParams
+from .neuron import NeuronParams
+
+FORMS = (".toml", ".json")
+#: A broken array may hold a mistake per entry; more of them are counted, not shown.
+MAX_MISTAKES = 20
+M = TypeVar("M", bound=BaseModel)
+
+
+def _check_form(path: Path) -> None:
+    if path.suffix not in FORMS:
+        raise FxlifError(f"{path}: found suffix {path.suffix!r}, allowed {', '.join(FORMS)}")
+
+
+def load(path: str | Path) -> NetworkParams:
+    """The network of a design file. Files that it names are looked for beside it.
+
+    Raises :class:`FxlifError`, one line per mistake: file, key, what was found, what is allowed.
+    """
+    return _validated(NetworkParams, _read(Path(path)), Path(path))
+
+
+def load_hardware(path: str | Path) -> NetworkParams | NeuronParams:
+    """The network of a design file, or the neuron of one that has a ``[neuron]`` table instead.
+
+    Raises :class:`FxlifError` as :func:`load` does.
+    """
+    path = Path(path)
+    raw = _read(path)
+    if not isinstance(raw, dict) or "neuron" not in raw:
+        return _validated(NetworkParams, raw, path)
+    return _validated(_NeuronFile, raw, path).neuron
+
+
+class _NeuronFile(Params):
+    """A design file that describes a single neuron."""
+
+    neuron: NeuronParams
+
+
+def _read(path: Path) -> Any:
+    """What stands in a design file, not yet validated."""
+    _check_form(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise FxlifError(f"{path}: no such file, allowed: a design (see fxlif init)") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise FxlifError(f"{path}: cannot be read ({reason})") from None
+    try:
+        return tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise FxlifError(f"{path}: not valid {path.suffix[1:].upper()} ({error})") from None
+
+
+def _validated(model: type[M], raw: Any, path: Path) -> M:
+    try:
+        return model.model_validate(raw, context={"folder": path.parent})
+    except ValidationError as error:
+        raise FxlifError(explain(error, str(path), model)) from None
+    except UnicodeEncodeError as error:  # half a surrogate pair, which JSON lets one write
+        raise FxlifError(f"{path}: found text that is not Unicode ({error})") from None
+
+
+def save(design: NetworkParams | NeuronParams, path: str | Path) -> None:
+    """Write a design file, whole or not at all; weights are written out in full."""
+    path = Path(path)
+    _check_form(path)
+    described = _NeuronFile(neuron=design) if isinstance(design, NeuronParams) else design
+    content = described.model_dump(mode="json", exclude_none=True)
+    text = json.dumps(content, indent=1) if path.suffix == ".json" else tomli_w.dumps(content)
+    with whole_file(path) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+# --- pydantic's errors as one line each -----------------------------------------------------------
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    """The parameter classes that an annotation mentions."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for inner in get_args(annotation) for model in _models(inner)]
+
+
+def _locate(loc: tuple[int | str, ...], root: type[BaseModel]) -> tuple[str, list[type[BaseModel]]]:
+    """A location as a key (``core[0].neuron.leak``), without the tags of unions, and the tables
+    that may stand there, none for a plain value."""
+    key = ""
+    models: list[type[BaseModel]] = [root]
+    for part in loc:
+        tags = {m.model_fields["kind"].default: m for m in models if "kind" in m.model_fields}
+        if isinstance(part, int):
+            key += f"[{part}]"
+        elif len(models) > 1 and part in tags:
+            models = [tags[part]]
+        else:
+            key += f".{part}" if key else part
+            fields = [m.model_fields[part].annotation for m in models if part in m.model_fields]
+            models = [model for annotation in fields for model in _models(annotation)]
+    return key, models
+
+
+def _short(value: Any) -> str:
+    try:
+        text = repr(value)
+    except ValueError:  # Python does not write integers of thousands of digits
+        return "a huge integer"
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+#: Pydantic's kind of error → what is allowed.
+ALLOWED = {
+    "greater_than_equal": "{ge} or more",
+    "less_than_equal": "{le} or less",
+    "literal_error": "{expected}",
+    "int_type": "an integer",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "string_type": "text",
+    "string_unicode": "text",
+    "bool_type": "true or false",
+    "tuple_type": "a list",
+    "model_type": "a table",
+    "model_attributes_type": "a table with a 'kind'",
+    "too_short": "{min_length} or more entries",
+    "too_long": "{max_length} entries at most",
+    "string_pattern_mismatch": "text that matches {pattern}",
+}
+
+
+def _one_line(error: Any, root: type[BaseModel]) -> str:
+    loc, kind, context = error["loc"], error["type"], error.get("ctx", {})
+    key, models = _locate(loc, root)
+    found = _short(error["input"])
+    if kind == "value_error":
+        message = str(context["error"])
+        if models:  # about a whole table: the message begins with the key inside it
+            return f"{key}.{message}" if key else message
+        complete = message.startswith("found ") or ": found" in message or found in message
+        return f"{key}: {message}" if complete else f"{key}: found {found}, {message}"
+    if kind == "missing":
+        return f"{key}: missing, allowed: a value, there is no default"
+    if kind == "extra_forbidden":
+        known = ", ".join(sorted({n for m in _locate(loc[:-1], root)[1] for n in m.model_fields}))
+        return f"{key}: unknown key, allowed {known}"
+    if kind == "union_tag_invalid":
+        tag = _short(error["input"]["kind"])
+        return f"{key}.kind: found {tag}, allowed {context['expected_tags']}"
+    if kind == "union_tag_not_found":
+        return f"{key}: found no 'kind', allowed a table with a 'kind'"
+    allowed = ALLOWED[kind].format(**context) if kind in ALLOWED else error["msg"]
+    return f"{key}{': ' if key else ''}found {found}, allowed {allowed}"
+
+
+def explain(error: ValidationError, file: str, root: type[BaseModel] = NetworkParams) -> str:
+    """A validation error as one line per mistake, each with the file and the key."""
+    mistakes = error.errors(include_url=False)
+    lines = [_one_line(mistake, root) for mistake in mistakes[:MAX_MISTAKES]]
+    if len(mistakes) > MAX_MISTAKES:
+        lines.append(f"found {len(mistakes) - MAX_MISTAKES} more mistakes, allowed none")
+    # Keys and names come from the file: a line break in one must not break the line.
+    plain = ["".join(c if c.isprintable() else ascii(c)[1:-1] for c in line) for line in lines]
+    return "\n".join(f"{file}: {line}" for line in plain)

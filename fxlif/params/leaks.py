@@ -1,0 +1,137 @@
+"""Everything that describes a neuron, validated once.
+
+The golden model, the hardware, the testbench and the proof all read these objects; no width,
+shift or threshold is written anywhere else. The objects are frozen, take keyword arguments only
+and are checked when they are made. Cores are in :mod:`fxlif.params.core`, networks in
+:mod:`fxlif.params.network`; :mod:`fxlif.params.design` reads and writes them as TOML and JSON.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    BeforeValidator,
+    Field,
+    model_validator,
+)
+
+from .base import MAX_SHIFT, Int, Params, Rounding, Sign, plain_tuple
+
+# --- random numbers (semantics, section 2) ------------------------------------------------------
+
+
+class Lfsr(Params):
+    """A Galois linear feedback shift register, the random numbers of ``stochastic`` rounding.
+
+    It shifts right; a 1 that falls out is added, modulo 2, at every tap: bit ``tap - 1``. One draw
+    per neuron and step, in index order: the state before the shift. A rounding by s bits uses its
+    low s bits, and all leaks of a neuron share the draw of the step.
+    """
+
+    bits: Annotated[Int, Field(ge=2, le=32)] = 16
+    taps: Annotated[tuple[Int, ...], BeforeValidator(plain_tuple), Field(min_length=1)] = (
+        16, 15, 13, 4,
+    )  # fmt: skip
+    seed: Annotated[Int, Field(ge=1)] = 1
+
+    @model_validator(mode="after")
+    def _shifts(self) -> Self:
+        for tap in self.taps:
+            if not 1 <= tap <= self.bits:
+                raise ValueError(f"taps: found {tap}, allowed 1..{self.bits} (bits)")
+        if self.bits not in self.taps or len(set(self.taps)) < len(self.taps):
+            raise ValueError(
+                f"taps: found {list(self.taps)}, allowed each once, among them {self.bits} (bits)"
+            )
+        if self.seed >> self.bits:
+            raise ValueError(f"seed: found {self.seed}, allowed 1..{(1 << self.bits) - 1}")
+        return self
+
+    @property
+    def mask(self) -> int:
+        """What is added to the state when a 1 falls out."""
+        return sum(1 << (tap - 1) for tap in self.taps)
+
+
+# --- leaks (semantics, section 2) ---------------------------------------------------------------
+
+
+class NoLeak(Params):
+    """x stays x."""
+
+    kind: Literal["none"] = "none"
+
+
+class RoundedLeak(Params):
+    rounding: Rounding = "floor"
+    #: With 1, a leak that would change nothing moves x by 1 towards rest.
+    minimum_step: Annotated[Int, Field(ge=0, le=1)] = 0
+
+
+class ShiftLeak(RoundedLeak):
+    """x - round(x / 2**shift)."""
+
+    kind: Literal["shift"] = "shift"
+    shift: Annotated[Int, Field(ge=0, le=MAX_SHIFT)] = 4
+
+
+class MultiShiftLeak(RoundedLeak):
+    """x - sum of sign * round(x / 2**shift); ``signs`` left out means all +1."""
+
+    kind: Literal["multi_shift"] = "multi_shift"
+    shifts: Annotated[
+        tuple[Annotated[Int, Field(ge=0, le=MAX_SHIFT)], ...],
+        BeforeValidator(plain_tuple),
+        Field(min_length=1, max_length=8),
+    ]
+    signs: Annotated[tuple[Sign, ...], BeforeValidator(plain_tuple)] = ()
+
+    @model_validator(mode="after")
+    def _one_sign_per_shift(self) -> Self:
+        if self.signs and len(self.signs) != len(self.shifts):
+            raise ValueError(
+                f"signs: found {len(self.signs)} signs, allowed one for each of the "
+                f"{len(self.shifts)} shifts, or none"
+            )
+        return self
+
+    @property
+    def terms(self) -> tuple[tuple[int, int], ...]:
+        """(sign, shift) pairs."""
+        return tuple(zip(self.signs or (1,) * len(self.shifts), self.shifts, strict=True))
+
+
+class ScaleLeak(RoundedLeak):
+    """round(x * factor / 2**shift); Loihi's 12-bit decay d is factor 4096 - d, shift 12."""
+
+    kind: Literal["scale"] = "scale"
+    factor: Annotated[Int, Field(ge=0, le=1 << 16)]
+    shift: Annotated[Int, Field(ge=0, le=16)]
+
+    @model_validator(mode="after")
+    def _does_not_grow(self) -> Self:
+        if self.factor > 1 << self.shift:
+            raise ValueError(
+                f"factor: found {self.factor}, allowed 0..{1 << self.shift} (shift = {self.shift})"
+            )
+        return self
+
+
+class LinearLeak(Params):
+    """Moves x by ``step`` towards 0 and stops there."""
+
+    kind: Literal["linear"] = "linear"
+    step: Annotated[Int, Field(ge=0, le=(1 << 31) - 1)]
+
+
+Leak = Annotated[
+    NoLeak | ShiftLeak | MultiShiftLeak | ScaleLeak | LinearLeak, Field(discriminator="kind")
+]
+
+
+def random_bits(rule: Leak) -> int:
+    """How many random bits a step of the leak uses; 0 unless its rounding is stochastic."""
+    if isinstance(rule, NoLeak | LinearLeak) or rule.rounding != "stochastic":
+        return 0
+    return max(rule.shifts) if isinstance(rule, MultiShiftLeak) else rule.shift

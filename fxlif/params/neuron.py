@@ -1,0 +1,214 @@
+"""Everything that describes a neuron, validated once.
+
+The golden model, the hardware, the testbench and the proof all read these objects; no width,
+shift or threshold is written anywhere else. The objects are frozen, take keyword arguments only
+and are checked when they are made. Cores are in :mod:`fxlif.params.core`, networks in
+:mod:`fxlif.params.network`; :mod:`fxlif.params.design` reads and writes them as TOML and JSON.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    field_validator,
+    model_validator,
+)
+
+from ..errors import FxlifError
+from .base import Int, Params, later, no_more_than, plain_tuple
+from .leaks import Leak, Lfsr, ShiftLeak, random_bits
+from .protocol import CoreSignals, Kind
+from .quantise import quantise_threshold, signed_range
+
+if TYPE_CHECKING:
+    from .core import CoreParams
+
+_ONE_SPIKE = no_more_than(1, "more than 1 spike per step is part of the rule")
+#: Exact sums stay inside int64 with room for the leak's own arithmetic.
+MAX_CURRENT_BITS = 48
+
+
+# --- one neuron (semantics, section 1) ----------------------------------------------------------
+
+
+class DeltaSynapse(Params):
+    """The current of a step acts in that step only."""
+
+    kind: Literal["delta"] = "delta"
+
+
+class ExponentialSynapse(Params):
+    """The current is kept in ``i_syn``, which decays by its own leak."""
+
+    kind: Literal["exponential"] = "exponential"
+    leak: Leak = ShiftLeak()
+
+
+Synapse = Annotated[DeltaSynapse | ExponentialSynapse, Field(discriminator="kind")]
+
+
+class Adaptation(Params):
+    """Each spike raises the neuron's own threshold by ``increment``, which decays by ``leak``."""
+
+    increment: Annotated[Int, Field(ge=0, le=(1 << 31) - 1)]
+    leak: Leak = ShiftLeak()
+
+
+StateBits = Annotated[Int, Field(ge=4, le=32)]
+RULE_ORDER = ("leak", "integrate", "fire")
+
+
+class NeuronParams(Params):
+    """One integer LIF neuron. All potentials are in units of the least significant bit of ``v``."""
+
+    leak: Leak = ShiftLeak()
+    v_leak: Int = 0
+    v_threshold: Int = 64
+    v_reset: Int = 0
+    #: None, or the lowest value that v may take.
+    v_floor: Int | None = None
+    compare: Literal["ge", "gt"] = "ge"
+    reset: Literal["to_value", "subtract"] = "to_value"
+    max_spikes_per_step: Annotated[Int, AfterValidator(_ONE_SPIKE)] = 1
+    overflow: Literal["saturate", "wrap"] = "saturate"
+    #: Steps without a spike after a spike.
+    refractory: Annotated[Int, Field(ge=0, le=255)] = 0
+    refractory_mode: Literal["clamp", "mask"] = "clamp"
+    synapse: Synapse = DeltaSynapse()
+    adaptation: Adaptation | None = None
+    bias: Int = 0
+    order: Annotated[tuple[str, ...], BeforeValidator(plain_tuple)] = RULE_ORDER
+    accumulate: Annotated[Literal["exact"], later("per_event")] = "exact"
+    #: The random numbers of stochastic rounding; without effect on the other roundings.
+    lfsr: Lfsr = Lfsr()
+    state_bits: StateBits = 16
+    weight_bits: Annotated[Int, Field(ge=1, le=16)] = 8
+    threshold_bits: StateBits = 16
+    #: A threshold is stored as mantissa << threshold_shift, the mantissa on threshold_bits bits.
+    threshold_shift: Annotated[Int, Field(ge=0, le=16)] = 0
+    current_bits: StateBits = 16
+    theta_bits: StateBits = 16
+
+    @field_validator("order")
+    @classmethod
+    def _supported_order(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if value == RULE_ORDER:
+            return value
+        if sorted(value) == sorted(RULE_ORDER):
+            raise ValueError("this order is part of the integer rule but not supported yet")
+        raise ValueError(f"allowed a permutation of {', '.join(RULE_ORDER)}")
+
+    @model_validator(mode="after")
+    def _values_fit(self) -> Self:
+        low, high = self.state_range
+        for name in ("v_leak", "v_reset", "v_floor"):
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                raise ValueError(
+                    f"{name}: found {value}, allowed {low}..{high} (state_bits = {self.state_bits})"
+                )
+        bias_low, bias_high = signed_range(32)
+        if not bias_low <= self.bias <= bias_high:
+            raise ValueError(f"bias: found {self.bias}, allowed {bias_low}..{bias_high}")
+        self.check_threshold(self.v_threshold)
+        if self.adaptation is not None and self.adaptation.increment > self.theta_max:
+            raise ValueError(
+                f"adaptation.increment: found {self.adaptation.increment}, "
+                f"allowed 0..{self.theta_max} (theta_bits = {self.theta_bits})"
+            )
+        for key, rule in self.leaks.items():
+            shift = random_bits(rule)
+            if shift > self.lfsr.bits:
+                raise ValueError(
+                    f"{key}: found stochastic rounding by {shift} bits, "
+                    f"allowed 0..{self.lfsr.bits} (lfsr.bits)"
+                )
+        return self
+
+    def check_threshold(self, value: int, name: str = "v_threshold") -> None:
+        """Raise unless ``value`` can be stored exactly as a threshold of this neuron."""
+        stored = quantise_threshold(
+            value, threshold_bits=self.threshold_bits, shift=self.threshold_shift, name=name
+        )
+        if stored.error:
+            raise FxlifError(
+                f"{name}: found {value}, allowed multiples of {1 << self.threshold_shift} "
+                f"(threshold_shift = {self.threshold_shift}); the nearest is {stored.stored}"
+            )
+
+    @property
+    def kind(self) -> Kind:
+        """As :class:`~fxlif.params.protocol.Design`."""
+        return "neuron"
+
+    @property
+    def cores(self) -> tuple[CoreParams, ...]:
+        """None: a lone neuron is no core."""
+        return ()
+
+    @property
+    def neurons(self) -> tuple[NeuronParams, ...]:
+        """Itself."""
+        return (self,)
+
+    @property
+    def signals(self) -> tuple[CoreSignals, ...]:
+        """None: there is no core to show anything."""
+        return ()
+
+    @property
+    def leaks(self) -> dict[str, Leak]:
+        """Every leak of this neuron, by its key."""
+        found: dict[str, Leak] = {"leak": self.leak}
+        if isinstance(self.synapse, ExponentialSynapse):
+            found["synapse.leak"] = self.synapse.leak
+        if self.adaptation is not None:
+            found["adaptation.leak"] = self.adaptation.leak
+        return found
+
+    @property
+    def random_bits(self) -> int:
+        """How many bits of a draw the leaks use; 0 where nothing is random."""
+        return max(map(random_bits, self.leaks.values()))
+
+    @property
+    def state_range(self) -> tuple[int, int]:
+        """Lowest and highest value of v."""
+        return signed_range(self.state_bits)
+
+    @property
+    def theta_max(self) -> int:
+        """Highest value of theta, which is unsigned."""
+        return (1 << self.theta_bits) - 1
+
+    @property
+    def ranges(self) -> dict[str, tuple[int, int]]:
+        """Lowest and highest value of each state variable; (0, 0) for one that is not there."""
+        exponential = isinstance(self.synapse, ExponentialSynapse)
+        return {
+            "v": self.state_range,
+            "i_syn": signed_range(self.current_bits) if exponential else (0, 0),
+            "theta": (0, self.theta_max) if self.adaptation is not None else (0, 0),
+            "refractory": (0, self.refractory),
+        }
+
+    @property
+    def refractory_bits(self) -> int:
+        """Width of the refractory counter; 0 where there is none."""
+        return self.refractory.bit_length()
+
+    @property
+    def state_widths(self) -> dict[str, int]:
+        """Bits of each state variable that this neuron has, in storage order."""
+        widths = {"v": self.state_bits}
+        if isinstance(self.synapse, ExponentialSynapse):
+            widths["i_syn"] = self.current_bits
+        if self.adaptation is not None:
+            widths["theta"] = self.theta_bits
+        if self.refractory:
+            widths["refractory"] = self.refractory_bits
+        return widths

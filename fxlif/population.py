@@ -1,0 +1,151 @@
+"""The golden step of one neuron, and a population of equal neurons."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .engines import choose, choose_threads
+from .errors import FxlifError
+from .params.neuron import NeuronParams
+from .rule.lfsr import draws
+
+if TYPE_CHECKING:
+    from .compiled.population import Batch
+from .arrays import check_output, integer_array, signed_array
+from .rule.step import NeuronState, initial_state, step
+
+
+class Recorder:
+    """Keeps chosen state variables: ``Recorder("v", "theta")["v"]`` is (steps, n) int64."""
+
+    def __init__(self, *variables: str) -> None:
+        unknown = [name for name in variables if name not in NeuronState._fields]
+        if unknown:
+            raise FxlifError(
+                f"Recorder: found {unknown[0]!r}, allowed {', '.join(NeuronState._fields)}"
+            )
+        self._rows: dict[str, list[Any]] = {name: [] for name in variables}
+
+    def take(self, state: NeuronState) -> None:
+        """Keep one step."""
+        for name, rows in self._rows.items():
+            rows.append(getattr(state, name))
+
+    def __getitem__(self, variable: str) -> npt.NDArray[np.int64]:
+        if variable not in self._rows:
+            raise FxlifError(f"{variable}: not recorded, allowed {', '.join(self._rows)}")
+        return np.array(self._rows[variable], dtype=np.int64)
+
+
+class LIFPopulation:
+    """``n`` equal LIF neurons, advanced step by step in exact integer arithmetic.
+
+    ``v_threshold``, an int or (n,) integers, takes the place of ``params.v_threshold``;
+    ``initial`` (a :class:`NeuronState` of ints or (n,) integers) that of the reset state.
+    ``engine`` is ``numpy``, ``kernels`` or, the default, ``auto``: the same results.
+    Keyword arguments beyond these make the parameters: ``LIFPopulation(3, refractory=2)``.
+    """
+
+    def __init__(
+        self,
+        n: int,
+        params: NeuronParams | None = None,
+        *,
+        v_threshold: npt.ArrayLike | None = None,
+        initial: NeuronState | None = None,
+        engine: str = "auto",
+        **choices: Any,
+    ) -> None:
+        self.engine = choose(engine)
+        if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+            raise FxlifError(f"n: found {n!r}, allowed a number of neurons, 1 or more")
+        if params is not None and choices:
+            raise FxlifError(f"{next(iter(choices))}: give params or single choices, not both")
+        self.n = int(n)
+        if v_threshold is not None:
+            self.v_threshold = self._per_neuron(v_threshold, "v_threshold")
+            # The default need not fit widths that were chosen for another threshold.
+            choices = choices if params else {**choices, "v_threshold": int(self.v_threshold[0])}
+        self.params = params or NeuronParams(**choices)
+        if v_threshold is None:
+            self.v_threshold = self._per_neuron(self.params.v_threshold, "v_threshold")
+        for value in np.unique(self.v_threshold):
+            self.params.check_threshold(int(value))
+        self._initial = initial
+        self._batch: Batch | None = None
+        self.reset()
+
+    def _per_neuron(self, values: npt.ArrayLike, name: str) -> npt.NDArray[np.int64]:
+        array = integer_array(values, name)
+        if array.shape not in ((), (self.n,)):
+            raise FxlifError(
+                f"{name}: found shape {array.shape}, allowed one integer or ({self.n},)"
+            )
+        return np.broadcast_to(array, (self.n,))
+
+    def reset(self) -> None:
+        """Back to the initial state, and to the first draw."""
+        self._lfsr = self.params.lfsr.seed
+        self.state = initial_state(self.params, self.n)
+        if self._initial is None:
+            return
+        fields = {}
+        for name, value in self._initial._asdict().items():
+            fields[name] = self._per_neuron(value, f"initial.{name}").copy()
+            low, high = self.params.ranges[name]
+            for wrong in fields[name][(fields[name] < low) | (fields[name] > high)][:1]:
+                raise FxlifError(f"initial.{name}: found {wrong}, allowed {low}..{high}")
+        self.state = NeuronState(**fields)
+
+    def forward(self, x: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+        """One step with the input current ``x``, an int or (n,) integers: the spikes, (n,) bool."""
+        return self._advance(self._per_neuron(x, "x"))
+
+    def _advance(self, current: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        random: npt.NDArray[np.int64] | int = 0
+        if self.params.random_bits:
+            random, self._lfsr = draws(self.params.lfsr, self._lfsr, self.n)
+        self.state, fire = step(
+            self.params, self.state, current + self.params.bias, self.v_threshold, random
+        )
+        return np.asarray(fire, dtype=np.bool_)
+
+    def run(
+        self,
+        currents: npt.ArrayLike,
+        recorder: Recorder | None = None,
+        *,
+        threads: int | None = None,
+        out: npt.NDArray[np.bool_] | None = None,
+    ) -> npt.NDArray[np.bool_]:
+        """The spikes of all steps, (steps, n) bool, of ``currents`` (steps, n) integers.
+
+        Narrow currents (int8, int16) are the fastest. ``threads`` is 1..256, or None for as many
+        as pay; the results do not depend on it. ``out``, a C-contiguous array (steps, n) of bool,
+        is filled and returned in place of a new one: for large ones to ask the system for memory
+        takes as long as the neurons do.
+        """
+        array = signed_array(currents, "currents")
+        if array.ndim != 2 or array.shape[1] != self.n:
+            raise FxlifError(f"currents: found shape {array.shape}, allowed (steps, {self.n})")
+        threads = choose_threads(threads, self.n)
+        if out is not None:
+            check_output(out, array.shape)
+        if self.engine == "kernels":
+            if self._batch is None:
+                from .compiled.population import Batch
+
+                self._batch = Batch(self.params, self.v_threshold)
+            self.state, spikes, self._lfsr = self._batch.run(
+                self.state, array, self._lfsr, threads=threads, recorder=recorder, out=out
+            )
+            return spikes
+        spikes = np.empty(array.shape, dtype=np.bool_) if out is None else out
+        for row, current in enumerate(array):
+            spikes[row] = self._advance(current.astype(np.int64))
+            if recorder is not None:
+                recorder.take(self.state)
+        return spikes

@@ -1,0 +1,141 @@
+"""What the cocotb benches share: the job they are given and the report that they leave."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import random
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ...files import whole_file
+from ...params.core import CoreParams
+from ...params.network import NetworkParams
+from ...params.neuron import NeuronParams
+from ..stimulus.events import random_events, resets, stalls
+from ..tools.simulators import PID
+from ..tools.words import to_bytes
+from .agents import Driver, StreamDriver, VectorDriver, clocked
+from .scoreboard import Model, Report, Scoreboard, StreamModel
+from .trace import Trace
+from .wrapper import Interface
+
+#: Names the folder in which a bench finds its job and leaves its report.
+FOLDER = "FXLIF_BENCH_FOLDER"
+JOB, REPORT, PROGRESS = "job.pickle", "report.json", "progress"
+#: The stimulus of every cycle as the design saw it (see :mod:`fxlif.sim.tools.words`).
+STIMULUS = "stimulus.bin"
+#: What was observed and expected in the cycles that a job watches.
+TRACE = "trace.csv"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What to check: the parameters, the wrapped design, how long, and with which stimulus.
+
+    ``events`` are packed payloads and :data:`~fxlif.sim.bench.agents.RESET` marks; None means
+    random ones, with random resets. Source and sink hold back at random. ``words`` are packed
+    stimulus words, one per cycle from power-up on, shown to their end instead of all that.
+    ``watch``: the cycles, from one to before the other, to write to :data:`TRACE`. ``sources``:
+    file name → the Verilog that is built, wrapper included.
+    """
+
+    params: NeuronParams | CoreParams | NetworkParams
+    interface: Interface
+    cycles: int
+    seed: int
+    events: list[int] | None = None
+    words: list[int] | None = None
+    watch: tuple[int, int] = (0, 0)
+    sources: dict[str, str] = field(default_factory=dict)
+
+
+def put_job(folder: Path, job: Job) -> None:
+    """Leave a job where the bench will look for it."""
+    (folder / JOB).write_bytes(pickle.dumps(job))
+
+
+def get_job(folder: Path) -> Job:
+    """The job that :func:`put_job` left."""
+    job: Job = pickle.loads((folder / JOB).read_bytes())
+    return job
+
+
+def get_report(folder: Path) -> Report | None:
+    """The report of a bench; None where it left none."""
+    try:
+        return Report(**json.loads((folder / REPORT).read_text()))
+    except FileNotFoundError:
+        return None
+
+
+def get_progress(folder: Path) -> int:
+    """Cycles checked so far."""
+    try:
+        return int((folder / PROGRESS).read_text())
+    except (FileNotFoundError, ValueError):
+        return 0
+
+
+async def run_bench(
+    dut: Any,
+    make_driver: Callable[[Job], Driver],
+    make_model: Callable[[Job, Report], Model],
+) -> None:
+    """Run the job of this process on ``dut``; fails on any difference."""
+    folder = Path(os.environ[FOLDER])
+    (folder / PID).write_text(str(os.getpid()))
+    job = get_job(folder)
+    report = Report()
+    # Made before the clock starts, so that compilation does not count as simulation.
+    trace = Trace(job.interface, *job.watch)
+    board = Scoreboard(job.interface, make_model(job, report), report, watch=trace.add)
+    driver = make_driver(job) if job.words is None else VectorDriver(job.words[1:])
+    first = 0 if job.words is None else job.words[0]
+    cycles = job.cycles if job.words is None else len(job.words)
+
+    def take(words: list[int]) -> bool:
+        shown.write(to_bytes(words, job.interface.stimulus_bits))
+        went_well = board.take(words)
+        (folder / PROGRESS).write_text(str(report.cycles))
+        return went_well or job.words is not None
+
+    started = time.perf_counter()
+    with (folder / STIMULUS).open("wb") as shown:
+        await clocked(dut, driver, take, cycles=cycles, first=first)
+    report.seconds = time.perf_counter() - started
+    if trace.wanted:
+        trace.write(folder / TRACE)
+    with whole_file(folder / REPORT) as temporary:
+        temporary.write_text(json.dumps(asdict(report)))
+    if report.first is not None:
+        where = f"cycle {report.first['cycle']}, signal {report.first['signal']}"
+        raise AssertionError(f"{report.mismatches} mismatches, the first in {where}")
+
+
+def rng(seed: int, axis: str) -> random.Random:
+    """The generator of one axis of the stimulus."""
+    return random.Random(f"{seed}:{axis}")
+
+
+def stream_driver(job: Job) -> Driver:
+    """The source and sink of a core or a network, as the job asks for them."""
+    assert not isinstance(job.params, NeuronParams)
+    core = job.params.core[0] if isinstance(job.params, NetworkParams) else job.params
+    events: Iterable[int] | None = job.events
+    reset: Iterable[bool] = ()
+    if events is None:
+        events = random_events(core, rng(job.seed, "events"))
+        reset = resets(rng(job.seed, "reset"), every=max(2000, 20 * core.words))
+    idle, stall = stalls(rng(job.seed, "idle")), stalls(rng(job.seed, "stall"))
+    return StreamDriver(job.interface, events, idle=idle, stall=stall, reset=reset)
+
+
+def stream_model(job: Job, report: Report) -> Model:
+    """The model of a core or a network."""
+    assert not isinstance(job.params, NeuronParams)
+    return StreamModel(job.params, report)

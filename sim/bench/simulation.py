@@ -1,0 +1,57 @@
+"""From parameters to a simulation: Verilog and wrapper, build, bench, report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ...hdl.verilog import generate
+from ...params.core import CoreParams
+from ...params.network import NetworkParams
+from ...params.neuron import NeuronParams
+from ...progress import SILENT, Progress
+from ..tools import simulators
+from .run import FOLDER, Job, get_progress, get_report, put_job
+from .scoreboard import Report
+from .wrapper import TOP, Interface, wrap
+
+BENCHES = {
+    NeuronParams: "fxlif.sim.bench.neuron",
+    CoreParams: "fxlif.sim.bench.core",
+    NetworkParams: "fxlif.sim.bench.network",
+}
+
+
+def wrapped(
+    params: NeuronParams | CoreParams | NetworkParams,
+    edit: Callable[[str], str] = lambda verilog: verilog,
+) -> tuple[Interface, dict[str, str]]:
+    """The interface of the hardware of ``params``, and its Verilog, wrapper included."""
+    hardware = generate(params, trace=not isinstance(params, NeuronParams))
+    interface = wrap(hardware)
+    return interface, {"design.v": edit(hardware.verilog), "bench.v": interface.wrapper}
+
+
+def simulate(
+    job: Job,
+    simulator: simulators.Simulator,
+    *,
+    folder: Path,
+    module: str | None = None,
+    waves: bool = False,
+    progress: Progress = SILENT,
+) -> tuple[simulators.Results, Report | None]:
+    """Build the sources of a job and run it. ``module``: its bench, if not that of its parameters.
+
+    ``folder`` receives the job, the report, the stimulus that was shown, logs and waves.
+    """
+    progress(f"building with {simulator.name} {simulator.version}", 0, None)
+    built = simulators.build(simulator, job.sources, top=TOP, waves=waves)
+    put_job(folder, job)
+    total = job.cycles if job.events is None else None
+    results = simulators.run(
+        simulator, built, top=TOP, module=module or BENCHES[type(job.params)], folder=folder,
+        seed=job.seed, environment={FOLDER: str(folder)}, waves=waves,
+        waiting=lambda: progress("simulating", get_progress(folder), total),
+    )  # fmt: skip
+    return results, get_report(folder)

@@ -1,0 +1,223 @@
+"""What may happen in one step of a core as a whole: its input events and its spikes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ...params.core import CoreParams
+from ...params.quantise import signed_range
+
+Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class StepEvents:
+    """The known addresses that came in some steps, one step after the other, in arrival order.
+
+    ``address`` (events,); ``ends`` (steps,): where each step's events end.
+    """
+
+    address: Ints
+    ends: Ints
+
+    @property
+    def step(self) -> Ints:
+        """To which step each event belongs, (events,)."""
+        return np.repeat(np.arange(len(self.ends)), np.diff(self.ends, prepend=0))
+
+    def of(self, step: int) -> Ints:
+        """The addresses of one step."""
+        return self.address[self.ends[step - 1] if step else 0 : self.ends[step]]
+
+
+def from_spikes(fire: Bools) -> StepEvents:
+    """The events that the spikes of the core before make; ``fire`` (steps, inputs)."""
+    return StepEvents(address=np.nonzero(fire)[1], ends=np.cumsum(fire.sum(axis=1)))
+
+
+@dataclass(frozen=True)
+class EventBin:
+    """One thing that may happen; ``hit`` gives (steps,) bool."""
+
+    group: str
+    name: str
+    hit: Callable[[Tables], Bools]
+    impossible: str = ""
+
+
+class Tables:
+    """Steps of one core and what follows from their events."""
+
+    def __init__(self, core: CoreParams, events: StepEvents) -> None:
+        self.core, self.events = core, events
+        self.steps = len(events.ends)
+        # Each input of each step once: (step, address) pairs, in order of the step.
+        pairs, self.times = np.unique(
+            events.step * core.n_inputs + events.address, return_counts=True
+        )
+        self.step, self.address = pairs // core.n_inputs, pairs % core.n_inputs
+
+    def any_of(self, pairs: Bools) -> Bools:
+        """Of which steps any pair holds."""
+        return np.bincount(self.step[pairs], minlength=self.steps) > 0
+
+    def inputs(self) -> Ints:
+        """How many different inputs spiked, (steps,)."""
+        return np.bincount(self.step, minlength=self.steps)
+
+    def mixed(self) -> Bools:
+        """Whether a neuron was excited and inhibited."""
+        found = np.zeros(self.steps, dtype=np.bool_)
+        if not len(self.step):
+            return found
+        firsts = np.flatnonzero(np.diff(self.step, prepend=-1))
+        ends = np.append(firsts[1:], len(self.step))
+        above, below = self.core.weights > 0, self.core.weights < 0
+        # Some steps at a time: what is gathered has one row per pair, one column per neuron.
+        some = max(1, (1 << 22) // (self.core.n_neurons * self.core.n_inputs))
+        for at in range(0, len(firsts), some):
+            base, end = firsts[at], ends[at : at + some][-1]
+            rows, cuts = self.address[base:end], firsts[at : at + some] - base
+            up = np.logical_or.reduceat(above[rows], cuts, axis=0)
+            down = np.logical_or.reduceat(below[rows], cuts, axis=0)
+            found[self.step[firsts[at : at + some]]] = (up & down).any(axis=1)
+        return found
+
+    def saturates(self, end: int) -> Bools:
+        """Whether the first addition of a neuron's that did not fit passed the lowest (``end`` 0)
+        or the highest (1) value of the accumulator."""
+        low, high = signed_range(self.core.accumulator_bits)
+        found = np.zeros(self.steps, dtype=np.bool_)
+        promised = self.core.max_events_per_input
+        for step in np.flatnonzero(self.any_of(self.times > promised)).tolist():
+            # Exact up to the first addition that does not fit, and no further is it looked at.
+            sums = np.cumsum(self.core.weights[self.events.of(step)], axis=0)
+            outside = (sums < low) | (sums > high)
+            first = sums[outside.argmax(axis=0), np.arange(self.core.n_neurons)]
+            found[step] = bool(((first > high) if end else (first < low)).any())
+        return found
+
+
+def event_bins(core: CoreParams, *, chained: bool, prefix: str) -> tuple[EventBin, ...]:
+    """The bins of the input events of one step; ``chained``: they are the spikes of a core, so
+    that no stimulus can choose them all."""
+    group = f"{prefix}events"
+    once = "an input is a neuron of the core before: it spikes once in a step" if chained else ""
+    both = ((core.weights > 0).any(axis=0) & (core.weights < 0).any(axis=0)).any()
+    last = core.n_inputs - 1
+    promised = core.max_events_per_input
+    up = "" if core.weights.max() > 0 else "no weight is above 0"
+    down = "" if core.weights.min() < 0 else "no weight is below 0"
+    every = EventBin(group, "of every input in a step", lambda t: t.inputs() == core.n_inputs)
+    return (
+        EventBin(group, "none in a step", lambda t: t.inputs() == 0),
+        *(() if chained else (every,)),
+        EventBin(group, "of the last input", lambda t: t.any_of(t.address == last)),
+        EventBin(group, "an input repeated in a step", lambda t: t.any_of(t.times > 1), once),
+        EventBin(
+            group, "more of an input than max_events_per_input",
+            lambda t: t.any_of(t.times > promised), once,
+        ),
+        EventBin(group, "accumulator saturates up", lambda t: t.saturates(1), once or up),
+        EventBin(group, "accumulator saturates down", lambda t: t.saturates(0), once or down),
+        EventBin(
+            group, "a neuron excited and inhibited in a step", Tables.mixed,
+            "" if both else "no neuron has weights above and below 0",
+        ),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SpikeBin:
+    """One thing that may happen; ``hit`` takes the spikes, (steps, n), and gives (steps,) bool.
+
+    ``spikes``: only where neurons fire.
+    """
+
+    group: str
+    name: str
+    hit: Callable[[Bools], Bools]
+    impossible: str = ""
+    spikes: bool = True
+
+
+def spike_bins(core: CoreParams, prefix: str) -> tuple[SpikeBin, ...]:
+    """The bins of the spikes of one step."""
+    group, words, lanes = f"{prefix}spikes", core.words, core.lanes
+
+    def several(fire: Bools) -> Bools:
+        filled = np.pad(fire, ((0, 0), (0, words * lanes - fire.shape[1])))
+        found: Bools = (filled.reshape(len(fire), words, lanes).sum(axis=2) > 1).any(axis=1)
+        return found
+
+    return (
+        SpikeBin(group, "none in a step", lambda f: np.logical_not(f.any(axis=1)), spikes=False),
+        SpikeBin(group, "of the first neuron", lambda f: f[:, 0]),
+        SpikeBin(group, "of the last neuron", lambda f: f[:, -1]),
+        SpikeBin(
+            group, "of several neurons of a word", several,
+            "" if lanes > 1 else "lanes = 1",
+        ),
+    )  # fmt: skip
+
+
+class EventWindow:
+    """Sorts the input events of a core by the sweep that they are for, over blocks of cycles.
+
+    Cycles are counted from 0 on without end.
+    """
+
+    def __init__(self, core: CoreParams) -> None:
+        self._core = core
+        nothing = np.zeros(0, dtype=np.int64)
+        self._spikes, self._addresses, self._ticks, self._resets = (nothing,) * 4
+        self._now = 0
+
+    def take(
+        self, passes: Bools, tick: Bools, address: Ints, rst: Bools, starts: Ints
+    ) -> StepEvents:
+        """The events of the sweeps that start in the cycles ``starts`` of this block."""
+        known = np.flatnonzero(passes & ~tick & (address < self._core.n_inputs))
+        spikes = np.concatenate([self._spikes, known + self._now])
+        addresses = np.concatenate([self._addresses, address[known]])
+        ticks = np.concatenate([self._ticks, np.flatnonzero(passes & tick) + self._now])
+        resets = np.concatenate([self._resets, np.flatnonzero(rst) + self._now])
+        # A sweep is that of the last TICK taken before it starts.
+        of_sweep = ticks[np.searchsorted(ticks, starts + self._now) - 1]
+        bounds = np.union1d(ticks, resets)
+        before = np.searchsorted(bounds, of_sweep) - 1
+        opened = np.where(before >= 0, bounds[np.maximum(before, 0)], -1)
+        first = np.searchsorted(spikes, opened, side="right")
+        last = np.searchsorted(spikes, of_sweep)
+        lengths = last - first
+        ends = np.cumsum(lengths)
+        picked = np.repeat(first - (ends - lengths), lengths) + np.arange(lengths.sum())
+        made = StepEvents(address=addresses[picked], ends=ends)
+        if len(of_sweep):
+            spent = of_sweep[-1]
+            keep = spikes > spent
+            spikes, addresses = spikes[keep], addresses[keep]
+            # The last TICK and reset stay: they bound the events of the next step.
+            ticks, resets = ticks[ticks >= spent], resets[resets >= spent]
+        elif len(resets):
+            keep = spikes > resets[-1]
+            spikes, addresses = spikes[keep], addresses[keep]
+            ticks, resets = ticks[ticks > resets[-1]], resets[-1:]
+        self._spikes, self._addresses = spikes, addresses
+        self._ticks, self._resets = ticks, resets
+        self._now += len(rst)
+        return made
+
+
+def hits(bins: Collection[EventBin], core: CoreParams, events: StepEvents) -> npt.NDArray[np.bool_]:
+    """(steps, bins) bool."""
+    tables = Tables(core, events) if bins else None
+    found = np.zeros((len(events.ends), len(bins)), dtype=np.bool_)
+    for k, each in enumerate(bins):
+        found[:, k] = each.hit(tables) if tables else False
+    return found

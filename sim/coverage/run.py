@@ -1,0 +1,180 @@
+"""Random stimulus until every reachable bin of the functional coverage was hit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...cycles.control import NONE
+from ...errors import FxlifError
+from ...progress import SILENT, Progress
+from ..failure.difference import leave_difference
+from ..report.findings import Bin, Check, Findings
+from ..soak.bulk import BLOCK, Counts
+from ..soak.segments import AnyParams, Segment, Target, blocks, seed_of, target_of
+from .counter import Coverage
+from .reachable import settle
+
+#: Cycles after which bins that are still missing are given up.
+LIMIT_CYCLES = 20_000_000
+#: The block from which on the stimulus is aimed, if bins are missing by then.
+AIM = 16
+#: Why bins are missing is asked after so many blocks, and so long as this finds no new bin:
+#: a share of the blocks that were run.
+FIRST_ASKED, PATIENCE = 64, 0.5
+SETTLE_SECONDS = 60.0
+
+COMPARED = "every output in every cycle"
+COVERED = "every reachable bin was hit"
+
+
+@dataclass
+class Run:
+    """What a run towards full coverage saw."""
+
+    segment: Segment
+    unsettled: str = ""
+
+
+def run(
+    target: Target, coverage: Coverage, *, seed: int, limit_cycles: int, progress: Progress
+) -> Run:
+    """Run the first segment until nothing is missing, it differs, or the limit is reached."""
+    started = time.process_time()
+    last = -(-limit_cycles // BLOCK)
+    counts, asked, unsettled = Counts(), False, ""
+    wrong, missing, newest = NONE, coverage.missing, 0
+    for number, (bulk, _, found) in enumerate(
+        blocks(target, seed_of(seed, 0), last * BLOCK, AIM), start=1
+    ):
+        counts = bulk.counts
+        if found != NONE:
+            wrong = (number - 1) * BLOCK + found
+            break
+        bulk.cover(coverage)
+        before, missing = len(missing), coverage.missing
+        newest = number if len(missing) < before else newest
+        progress(f"covering, {len(missing)} bins missing", counts.cycles, None)
+        waited = number >= FIRST_ASKED and number - newest >= PATIENCE * number
+        if missing and not asked and (waited or number == last):
+            asked, unsettled = True, _settle(coverage, progress)
+            missing = coverage.missing
+        if not missing:
+            break
+    segment = Segment(
+        number=0, wrong=wrong, counts=counts, aim=AIM, seconds=time.process_time() - started
+    )
+    return Run(segment=segment, unsettled=unsettled)
+
+
+def _settle(coverage: Coverage, progress: Progress) -> str:
+    """Ask why bins are missing; why that cannot be asked, if so."""
+    progress("asking which bins can be reached", 0, None)
+    try:
+        settle(coverage, seconds=SETTLE_SECONDS)
+    except FxlifError as error:  # what is missing is told all the same
+        return str(error)
+    return ""
+
+
+def cover(
+    params: AnyParams,
+    *,
+    name: str,
+    seed: int = 1,
+    limit_cycles: int = LIMIT_CYCLES,
+    out: Path | None = None,
+    edit: Callable[[str], str] = lambda verilog: verilog,
+    progress: Progress = SILENT,
+) -> Findings:
+    """Check random cycles, every output in every one, until every reachable bin was hit.
+
+    Args:
+        limit_cycles: at most so many cycles, in whole blocks; what is then missing has failed.
+        out: the folder that a difference leaves; None: ``fxlif-failure-<name>-<seed>``.
+        edit: changes the Verilog on its way to the simulator, to plant a fault.
+
+    Raises:
+        FxlifError: the design cannot be hardware; Verilator or numba is not installed.
+    """
+    started = time.perf_counter()
+    target = target_of(params, edit=edit, progress=progress)
+    coverage = Coverage(target.params, counts=False)
+    ran = run(target, coverage, seed=seed, limit_cycles=limit_cycles, progress=progress)
+    segment, counts = ran.segment, ran.segment.counts
+    differs = segment.wrong != NONE
+    where, replay = "", ""
+    if differs:
+        folder = out or Path(f"fxlif-failure-{name}-{seed}")
+        where, replay = leave_difference(
+            target, seed, segment, folder, name=name, progress=progress
+        )
+    compared = Check(
+        name=COMPARED, seconds=segment.seconds, outcome="failed" if differs else "passed",
+        detail=where or f"{counts.cycles:,} cycles, {counts.comparisons:,} comparisons",
+    )  # fmt: skip
+    bins = coverage.bins
+    return Findings(
+        command="cover", design=name, digest=target.params.digest(), seed=seed, replay=replay,
+        checks=(compared, covered(bins, counts.cycles, cut=differs, unsettled=ran.unsettled)),
+        coverage=bins,
+        figures={
+            "cycles until covered": counts.cycles, "bins": len(bins),
+            "bins hit": sum(each.hit for each in bins),
+            "bins that cannot be hit": sum(unreachable(each) for each in bins),
+            "bins missing": sum(missing(each) for each in bins),
+            "seconds until covered": round(time.perf_counter() - started, 1),
+        },
+    )  # fmt: skip
+
+
+def unreachable(each: Bin) -> bool:
+    """Whether a bin was not hit and is shown to be unreachable."""
+    return not each.hit and each.reachable is False
+
+
+def missing(each: Bin) -> bool:
+    """Whether a bin was not hit though it may be reachable."""
+    return not each.hit and each.reachable is not False
+
+
+def covered(bins: tuple[Bin, ...], cycles: int, *, cut: bool, unsettled: str = "") -> Check:
+    """Whether every bin was hit that is not shown to be unreachable; a run that was ``cut`` short
+    by a difference cannot say."""
+    left = [f"{each.group}: {each.name}: {each.why}" for each in bins if missing(each)]
+    if not left and any(each.hit for each in bins):
+        hit = sum(each.hit for each in bins)
+        return Check(
+            name=COVERED, outcome="passed",
+            detail=f"{hit} bins hit, {len(bins) - hit} shown to be unreachable",
+        )  # fmt: skip
+    short = [f"{unsettled}; without it nobody knows which bins are reachable"] if unsettled else []
+    told = f"{len(left)} bins missing after {cycles:,} cycles" if left else "no bin was hit"
+    return Check(
+        name=COVERED,
+        outcome="unknown" if cut else "failed",
+        detail="\n".join([told, *left, *short]),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """The bins of one group: how many were hit, and which were not."""
+
+    name: str
+    hit: int
+    of: int
+    unreachable: tuple[Bin, ...]
+    missing: tuple[Bin, ...]
+
+
+def groups(bins: tuple[Bin, ...]) -> Iterator[Group]:
+    """Bins by their group, in order."""
+    for name in dict.fromkeys(each.group for each in bins):
+        here = [each for each in bins if each.group == name]
+        yield Group(
+            name=name, hit=sum(each.hit for each in here), of=len(here),
+            unreachable=tuple(filter(unreachable, here)), missing=tuple(filter(missing, here)),
+        )  # fmt: skip

@@ -1,0 +1,157 @@
+"""Random events for a foreign core, some of them aimed at its thresholds by the golden network."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import ValidationError
+
+from ...errors import FxlifError
+from ...hdl.limits import MAX_WEIGHTS, chain_of
+from ...network.events import TICK
+from ...network.model import Network
+from ...network.topology import synapses_of
+from ...params.core import CoreParams
+from ...params.network import NetworkParams
+from ...params.neuron import NeuronParams
+from ...rule import arithmetic
+from ..stimulus.events import KINDS, step_events
+from .map import CoreMap
+from .wrap import event_source
+
+#: Kinds of steps beside those of :mod:`fxlif.sim.stimulus.events`, and the most events in one.
+FLOOD, AIMED, MOST = "flood", "aimed", 24
+#: Steps of a phase: the longest bring a potential to the end of its range.
+LENGTHS = (1, 1, 2, 3, 8, 20)
+#: Additions that the search for one aimed step may cost.
+SEARCH = 1 << 19
+Ints = npt.NDArray[np.int64]
+
+
+def first_layer(network: NetworkParams, address_bits: int | None = None) -> CoreParams:
+    """All that the events of a network act on, as a core: which inputs excite whom.
+
+    Raises:
+        FxlifError: more synapses than a core may have.
+    """
+    source = event_source(network)
+    graph = network.graph
+    onto = [p for p in graph.projections if p.source == source.name]
+    if source.n * sum(graph.sizes[p.target] for p in onto) > MAX_WEIGHTS:
+        raise FxlifError(f"projection: found more than {MAX_WEIGHTS} synapses of {source.name}")
+    weights = np.hstack([
+        synapses_of(p, source.n, graph.sizes[p.target]).dense() for p in onto
+    ] or [np.zeros((source.n, 1), dtype=np.int64)])  # fmt: skip
+    try:
+        return CoreParams(
+            n_inputs=source.n, n_neurons=weights.shape[1], weights=weights,
+            neuron=NeuronParams(weight_bits=16), clip_weights=True,
+            max_events_per_input=source.max_events_per_input, input_address_bits=address_bits,
+        )  # fmt: skip
+    except ValidationError as error:
+        message = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise FxlifError(f"projection: as a core, {message}") from None
+
+
+class StreamEvents:
+    """Packed payloads without end, for the cores that a map describes: phases of like steps.
+
+    A golden network goes along, so that steps can be aimed at the thresholds of a single core;
+    :meth:`reset` keeps it near the core that is driven.
+    """
+
+    def __init__(
+        self, network: NetworkParams, parts: CoreMap, address_bits: int, draw: random.Random
+    ) -> None:
+        self._layer, self._draw = first_layer(network, address_bits), draw
+        unwanted = {"unknown"} if not parts.unknown_addresses else set()
+        unwanted |= {"broken promise"} if not parts.broken_promise else set()
+        kinds = (*KINDS, "unknown", FLOOD, FLOOD)
+        self._kinds = [kind for kind in kinds if kind not in unwanted]
+        self._sent: list[int] = []  # the events of the step under way
+        self._core = _single(network)
+        if self._core is not None:
+            self._golden = Network(NetworkParams.chain(self._core), engine="numpy")
+            self._kinds += [AIMED] * (len(self._kinds) // 2)
+
+    def reset(self) -> None:
+        """The core was reset: what was sent of this step is lost."""
+        self._sent = []
+        if self._core is not None:
+            self._golden.reset()
+
+    def __iter__(self) -> Iterator[int]:
+        draw, layer = self._draw, self._layer
+        while True:
+            kind = draw.choice(self._kinds)
+            wave = flood(layer, draw) if kind == FLOOD else []
+            for _ in range(draw.choice(LENGTHS)):
+                if kind == AIMED:
+                    events = self._aimed()
+                else:
+                    events = wave if kind == FLOOD else step_events(layer, draw, kind)
+                for event in events:
+                    self._sent.append(event)
+                    yield event
+                if self._core is not None:
+                    self._golden.stream([*self._sent, TICK])
+                self._sent = []
+                yield 1 << layer.in_address_bits
+
+    def _aimed(self) -> list[int]:
+        """Of some random steps, the one that brings a neuron nearest to its threshold, or one off:
+        chance alone seldom meets it."""
+        core, draw = self._core, self._draw
+        assert core is not None
+        tries = max(1, min(256, SEARCH // core.weights.size))
+        some = np.random.default_rng(draw.getrandbits(32))
+        few = min(core.n_inputs, draw.choice((1, 2, 4, 8)))
+        share = some.random((tries, core.n_inputs)) < few / core.n_inputs
+        counts = (
+            some.integers(1, core.max_events_per_input, size=share.shape, endpoint=True) * share
+        )
+        distance = potentials(core, self._golden, counts) - thresholds(core, self._golden)
+        wanted = draw.choice((0, 0, -1, 1))
+        best = int(np.abs(distance - wanted).min(axis=1).argmin())
+        events = np.repeat(np.arange(core.n_inputs), counts[best]).tolist()
+        draw.shuffle(events)
+        return events[: 4 * MOST]
+
+
+def _single(network: NetworkParams) -> CoreParams | None:
+    """The network as one core; None where it is more than that."""
+    try:
+        cores = chain_of(network).core
+    except FxlifError:
+        return None
+    return cores[0] if len(cores) == 1 else None
+
+
+def potentials(core: CoreParams, golden: Network, counts: Ints) -> Ints:
+    """The potentials that steps of ``counts`` (steps, n_inputs) events would reach now, before
+    overflow: (steps, n_neurons)."""
+    neuron = core.neuron
+    (state,) = golden.states.values()
+    current = arithmetic.synaptic_current(counts @ core.weights, core.weight_shift, neuron.bias)
+    if neuron.synapse.kind == "exponential":
+        current = current + arithmetic.leak(neuron.synapse.leak, state.i_syn)
+    found: Ints = arithmetic.leak(neuron.leak, state.v - neuron.v_leak) + neuron.v_leak + current
+    return found
+
+
+def thresholds(core: CoreParams, golden: Network) -> Ints:
+    """The effective thresholds, (n_neurons,)."""
+    (state,) = golden.states.values()
+    found: Ints = np.array(core.thresholds, dtype=np.int64) + state.theta
+    return found
+
+
+def flood(core: CoreParams, draw: random.Random) -> list[int]:
+    """All inputs, as often as they may come, that push one neuron the same way: step after step,
+    they bring it to an end of its range. At most :data:`MOST` events."""
+    weights = core.weights[:, draw.randrange(core.n_neurons)] * draw.choice((1, -1))
+    order = [int(i) for i in np.argsort(-weights, kind="stable") if weights[i] > 0]
+    return [i for i in order for _ in range(core.max_events_per_input)][:MOST]

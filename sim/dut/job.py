@@ -1,0 +1,75 @@
+"""What the bench of a foreign core is given to do: its model and its stimulus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ...params.core import address_bits
+from ...params.network import NetworkParams
+from ...params.neuron import NeuronParams
+from ..bench.agents import Driver, VectorDriver
+from ..bench.run import rng
+from .board import DutModel, DutReport, NeuronBoard, StreamBoard
+from .check import default_patience
+from .events import StreamEvents
+from .map import DutMap
+from .oracle import NeuronOracle, NeuronTiming, StreamOracle
+from .stimulus import ForeignStreamDriver, neuron_words, repacked
+from .wrap import Wrapped, event_source
+
+
+@dataclass(frozen=True, kw_only=True)
+class DutJob:
+    """What to check: the rule, the wrapped module, its map, how long, with which stimulus.
+
+    ``events``: packed payloads and :data:`~fxlif.sim.bench.agents.RESET` marks; None means random
+    ones and random resets, for ``cycles`` cycles and until all of it is answered.
+    """
+
+    params: NeuronParams | NetworkParams
+    wrapped: Wrapped
+    dut_map: DutMap
+    cycles: int
+    seed: int
+    events: list[int] | None = None
+
+
+def make_board(job: DutJob, report: DutReport) -> DutModel:
+    """The oracle of a job as a model of the scoreboard."""
+    known, reset = job.dut_map.known_at_power_up, job.dut_map.reset
+    if isinstance(job.params, NeuronParams):
+        assert job.dut_map.neuron is not None
+        parts = job.dut_map.neuron
+        timing = NeuronTiming(
+            latency=parts.latency, state_latency=parts.state_latency, between=parts.between,
+            asynchronous_reset=reset is not None and not reset.synchronous,
+        )  # fmt: skip
+        return NeuronBoard(NeuronOracle(job.params, timing), job.wrapped, report, known=known)
+    assert job.dut_map.core is not None
+    oracle = StreamOracle(
+        job.params, patience=default_patience(job.params, job.dut_map.core),
+        states=job.dut_map.core.trace is not None,
+    )  # fmt: skip
+    return StreamBoard(oracle, job.wrapped, report, job.dut_map.core, known=known)
+
+
+def make_driver(job: DutJob) -> Driver:
+    """The stimulus of a job."""
+    has_reset = job.dut_map.reset is not None
+    interface = job.wrapped.interface
+    if isinstance(job.params, NeuronParams):
+        return VectorDriver(neuron_words(interface, job.params, job.seed, has_reset=has_reset))
+    assert job.dut_map.core is not None
+    given = interface.stimulus["events_in.payload.address"].width
+    drawn = StreamEvents(job.params, job.dut_map.core, given, rng(job.seed, "events"))
+    events: Iterable[int] = drawn
+    if job.events is not None:
+        needed = address_bits(event_source(job.params).n)
+        if job.params.core:
+            needed = job.params.core[0].in_address_bits
+        events = repacked(job.events, needed, given)
+    return ForeignStreamDriver(
+        job.wrapped, events, cycles=job.cycles, seed=job.seed, has_reset=has_reset,
+        random_resets=job.events is None, on_reset=drawn.reset,
+    )  # fmt: skip

@@ -1,0 +1,222 @@
+"""Which port of a foreign core plays which part: the map that a user writes beside its Verilog."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from ...errors import FxlifError
+from ...params.base import Int, Params, plain_tuple
+from ...params.design import _read, _validated
+
+_REF = re.compile(r"([A-Za-z_][A-Za-z0-9_$]*)(?:\[(\d{1,5})(?::(\d{1,5}))?\])?")
+
+
+class Ref(NamedTuple):
+    """A port, or the bits ``high`` down to ``low`` of it (both None: all)."""
+
+    port: str
+    high: int | None
+    low: int | None
+
+
+def parse_ref(text: str) -> Ref:
+    """``port``, ``port[3]`` or ``port[7:0]``; ValueError on anything else."""
+    match = _REF.fullmatch(text)
+    if match is None:
+        raise ValueError("allowed port, port[3] or port[7:0]")
+    high = None if match[2] is None else int(match[2])
+    low = high if match[3] is None else int(match[3])
+    if high is not None and low is not None and high < low:
+        raise ValueError("allowed the higher bit first")
+    return Ref(match[1], high, low)
+
+
+def _checked_ref(text: str) -> str:
+    parse_ref(text)
+    return text
+
+
+def _checked_port(text: str) -> str:
+    if parse_ref(text).high is not None:
+        raise ValueError("allowed a whole port")
+    return text
+
+
+def _checked_value(value: Any) -> int | str:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError("allowed an integer or text")
+    if isinstance(value, int) and not -(1 << 31) <= value < 1 << 31:
+        raise ValueError("allowed an integer of 32 bits")
+    if isinstance(value, str) and not re.fullmatch(r"[ !#-\[\]-~]*", value):
+        raise ValueError('allowed printable text without " and \\')
+    return value
+
+
+PortRef = Annotated[str, AfterValidator(_checked_ref)]
+PortName = Annotated[str, AfterValidator(_checked_port)]
+ParameterName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_$]*$")]
+Cycles = Annotated[Int, Field(ge=1, le=1 << 24)]
+Latency = Annotated[Int, Field(ge=0, le=1024)]
+
+
+class Reset(Params):
+    """The reset. Asynchronous: the outputs show it in the same cycle, without a clock edge."""
+
+    port: PortRef
+    active: Literal["high", "low"] = "high"
+    synchronous: bool = True
+
+
+class StateMap(Params):
+    """Outputs that show state variables; one that is left out is not compared."""
+
+    v: PortRef | None = None
+    i_syn: PortRef | None = None
+    theta: PortRef | None = None
+    refractory: PortRef | None = None
+
+    @property
+    def mapped(self) -> dict[str, str]:
+        """State variable → port, those that are given."""
+        return {name: port for name, port in self if port is not None}
+
+
+class NeuronMap(Params):
+    """The ports of a single neuron."""
+
+    #: High: this clock takes a step. Left out: every clock does.
+    enable: PortRef | None = None
+    #: The input of a step, signed.
+    current: PortRef
+    spike: PortRef
+    #: High in the cycle in which the result of a step first shows.
+    valid: PortRef | None = None
+    state: StateMap = StateMap()
+    #: Cycles from the one with enable to the one in which ``spike`` (and ``valid``) shows the
+    #: result: 1 is a register, 0 is combinational.
+    latency: Latency = 1
+    #: The same for the state variables; left out: as ``latency``, at least 1.
+    state_latency: Annotated[Int, Field(ge=1, le=1024)] | None = None
+    #: What ``spike`` shows between results: the last one, 0, or anything.
+    between: Literal["held", "low", "any"] = "held"
+
+    @model_validator(mode="after")
+    def _combinational_holds_nothing(self) -> Self:
+        if self.latency == 0 and self.between == "held":
+            raise ValueError("between: found 'held' with latency 0, allowed 'low', 'any'")
+        return self
+
+
+class Spacing(Params):
+    """Where nothing says that an input is ready: cycles that it is given after each event."""
+
+    spike: Cycles = 1
+    tick: Cycles = 1
+    reset: Cycles = 1
+
+
+class StreamMap(Params):
+    """One stream of events."""
+
+    valid: PortRef
+    #: Left out of an input: see ``spacing``. Left out of an output: an event lasts one cycle.
+    ready: PortRef | None = None
+    address: PortRef
+    #: Beside the address: with ``valid``, it makes the event a TICK.
+    tick: PortRef | None = None
+    #: In place of ``tick``: a TICK of its own, without ``valid``.
+    tick_strobe: PortRef | None = None
+
+    @model_validator(mode="after")
+    def _one_tick(self) -> Self:
+        if (self.tick is None) == (self.tick_strobe is None):
+            found = "neither" if self.tick is None else "both"
+            raise ValueError(f"tick: found {found} of tick and tick_strobe, allowed one of them")
+        return self
+
+
+class InputMap(StreamMap):
+    """The stream into the core."""
+
+    spacing: Spacing | None = None
+
+    @model_validator(mode="after")
+    def _ready_or_spacing(self) -> Self:
+        if (self.ready is None) == (self.spacing is None):
+            found = "neither" if self.ready is None else "both"
+            raise ValueError(f"ready: found {found} of ready and spacing, allowed one of them")
+        return self
+
+
+class TraceMap(StateMap):
+    """Outputs that show each neuron's new state once a step, in any order."""
+
+    valid: PortRef
+    index: PortRef
+
+    @property
+    def mapped(self) -> dict[str, str]:
+        found = super().mapped
+        return {name: port for name, port in found.items() if name not in ("valid", "index")}
+
+
+class CoreMap(Params):
+    """The ports of a core or network: events in, events out."""
+
+    events_in: InputMap
+    events_out: StreamMap
+    trace: TraceMap | None = None
+    #: Counters since reset, compared whenever all is answered; they may saturate at their width.
+    dropped: PortRef | None = None
+    saturated: PortRef | None = None
+    #: Cycles without any transfer after which a core that owes something counts as stuck.
+    answer_within: Cycles | None = None
+    #: Whether the stimulus holds addresses beyond the inputs, which the rule drops.
+    unknown_addresses: bool = True
+    #: Whether it holds more events of an input and step than max_events_per_input promises: then
+    #: the rule saturates an accumulator of a fixed width.
+    broken_promise: bool = True
+
+
+class DutMap(Params):
+    """A map file: ``clock``, and either ``[neuron]`` or ``[core]``; the rest where it is needed."""
+
+    clock: PortName
+    reset: Reset | None = None
+    #: Verilog parameters of the top module.
+    parameters: dict[ParameterName, Annotated[Any, AfterValidator(_checked_value)]] = Field(
+        default={}
+    )
+    #: Inputs without a part, and the constants that they are given.
+    ties: dict[PortRef, Annotated[Int, Field(ge=0)]] = Field(default={})
+    #: Files that the Verilog reads when it runs, beside the map; found in the current folder.
+    files: Annotated[tuple[str, ...], BeforeValidator(plain_tuple)] = ()
+    neuron: NeuronMap | None = None
+    core: CoreMap | None = None
+
+    @model_validator(mode="after")
+    def _one_part(self) -> Self:
+        if (self.neuron is None) == (self.core is None):
+            found = "neither" if self.neuron is None else "both"
+            raise ValueError(f"neuron: found {found} of neuron and core, allowed one of them")
+        return self
+
+    @property
+    def known_at_power_up(self) -> bool:
+        """Whether the outputs mean something before any reset: where there is none."""
+        return self.reset is None
+
+
+def load_map(path: str | Path) -> DutMap:
+    """The map in a TOML or JSON file.
+
+    Raises :class:`FxlifError`, one line per mistake: file, key, what was found, what is allowed.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FxlifError(f"{path}: no such file, allowed: a map of ports")
+    return _validated(DutMap, _read(path), path)

@@ -1,0 +1,293 @@
+"""Any core against the golden model: Verilog that fxlif did not make, and a map of its ports.
+
+:func:`verify_dut` is ``fxlif verify DESIGN --dut FILE.v --top NAME --map MAP.toml``;
+:func:`check_dut` does the same to Verilog text. For a cocotb test of one's own, without wrapper and
+map, see :mod:`fxlif.sim.dut.check`.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+import re
+import shlex
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ...errors import FxlifError
+from ...params.network import NetworkParams
+from ...params.neuron import NeuronParams
+from ...progress import SILENT, Progress
+from ..bench.run import FOLDER, JOB, REPORT, get_progress
+from ..bench.wrapper import TOP
+from ..report.findings import Bin, Check, Findings, Outcome
+from ..tools import simulators
+from ..tools.simulators import Results
+from ..verify import DEFAULT_CYCLES, _working_folder, doubts
+from .board import DutReport
+from .coverage import coverage_of
+from .job import DutJob
+from .map import DutMap, load_map
+from .ports import VERILOG, read_ports
+from .wrap import Wrapped, event_source, wrap_dut
+
+BENCH = "fxlif.sim.dut.bench"
+_INCLUDE = re.compile(r'(?m)^[ \t]*`include[ \t]+"([^"]+)".*$')
+
+
+def read_sources(paths: Sequence[Path]) -> dict[str, str]:
+    """File name → text of Verilog files, and of what they include from beside them.
+
+    Raises:
+        FxlifError: a file that cannot be read, or two of one name.
+    """
+    sources: dict[str, str] = {}
+    for path in paths:
+        if path.suffix not in VERILOG:
+            raise FxlifError(f"{path}: found suffix {path.suffix!r}, allowed {', '.join(VERILOG)}")
+        if path.name in sources:
+            raise FxlifError(f"{path}: found a second {path.name}, allowed each name once")
+        sources[path.name] = _included(path, ())
+    return sources
+
+
+def _included(path: Path, within: tuple[Path, ...]) -> str:
+    """A file's text with what it includes in its place: the simulators see one folder only."""
+    if path in within:
+        raise FxlifError(f"{path}: found included by itself, allowed no circle")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise FxlifError(f"{path}: cannot be read ({error})") from None
+
+    def put(match: re.Match[str]) -> str:
+        inner = path.parent / match[1]
+        return _included(inner, (*within, path)) if inner.exists() else match[0]
+
+    return _INCLUDE.sub(put, text)
+
+
+def wrap_sources(
+    params: NeuronParams | NetworkParams, sources: Mapping[str, str], *, top: str,
+    dut_map: DutMap, map_file: str = "map",
+) -> Wrapped:  # fmt: skip
+    """The wrapper of module ``top``; ``map_file`` is how errors name the map.
+
+    Raises:
+        FxlifError: Verilog that is not accepted, or a map that does not fit it or the design.
+    """
+    alone = isinstance(params, NeuronParams)
+    if alone != (dut_map.neuron is not None):
+        found, allowed = ("core", "neuron") if alone else ("neuron", "core")
+        raise FxlifError(f"{map_file}: found {found}, allowed {allowed} for this design")
+    if isinstance(params, NetworkParams):
+        try:
+            event_source(params)
+        except ValueError as error:
+            raise FxlifError(str(error)) from None
+    return wrap_dut(params, read_ports(sources, top, dut_map.parameters), top, dut_map, map_file)
+
+
+def check_dut(
+    params: NeuronParams | NetworkParams,
+    sources: Mapping[str, str],
+    *,
+    top: str,
+    dut_map: DutMap,
+    folder: Path,
+    map_file: str = "map",
+    files: Mapping[str, bytes] | None = None,
+    simulator: str = "verilator",
+    cycles: int = DEFAULT_CYCLES,
+    seed: int = 1,
+    events: list[int] | None = None,
+    waves: bool = False,
+    progress: Progress = SILENT,
+) -> tuple[Results, DutReport | None]:
+    """Build Verilog text in its wrapper, simulate it, compare it with the golden model.
+
+    Args:
+        params: the rule that the module is held against.
+        sources: file name → text.
+        top: its top module, whose ports ``dut_map`` names.
+        folder: receives logs, waves and ``files`` (name → content), which the Verilog reads.
+        events: packed payloads and resets for a core; random ones where left out.
+
+    Returns:
+        What the simulator said and what the bench saw; :func:`dut_doubts` judges both.
+    """
+    found = simulators.find(simulator)
+    progress("reading the ports", 0, None)
+    wrapped = wrap_sources(params, sources, top=top, dut_map=dut_map, map_file=map_file)
+    for name, content in (files or {}).items():
+        (folder / name).write_bytes(content)
+    progress(f"building with {found.name} {found.version}", 0, None)
+    texts = {**sources, "fxlif_bench.v": wrapped.interface.wrapper}
+    built = simulators.build(found, texts, top=TOP, waves=waves)
+    job = DutJob(params=params, wrapped=wrapped, dut_map=dut_map, cycles=cycles, seed=seed,
+                 events=events)  # fmt: skip
+    (folder / JOB).write_bytes(pickle.dumps(job))
+    results = simulators.run(
+        found, built, top=TOP, module=BENCH, folder=folder, seed=seed,
+        environment={FOLDER: str(folder)}, waves=waves,
+        waiting=lambda: progress("simulating", get_progress(folder), cycles),
+    )  # fmt: skip
+    return results, _report(folder)
+
+
+def _report(folder: Path) -> DutReport | None:
+    try:
+        content: dict[str, Any] = json.loads((folder / REPORT).read_text())
+    except FileNotFoundError:
+        return None
+    return DutReport(**content)
+
+
+def dut_doubts(results: Results, report: DutReport | None) -> list[str]:
+    """Why a run does not count as passed, a line each; empty if and only if it does."""
+    if report is None:
+        return doubts(results, None)
+    # Before the first reset, and where the map says so, no output means anything.
+    reasons = doubts(
+        results, replace(report, unchecked_cycles=report.unchecked_cycles - report.excused)
+    )
+    if report.steps == 0:
+        reasons.append("no step was taken")
+    if report.comparisons == 0:
+        reasons.append("nothing was compared")
+    return reasons + report.problems
+
+
+def verify_dut(
+    params: NeuronParams | NetworkParams,
+    *,
+    name: str,
+    named: str = "",
+    sources: Sequence[Path],
+    top: str,
+    mapping: Path,
+    simulator: str = "verilator",
+    cycles: int | None = None,
+    seed: int = 1,
+    events: list[int] | None = None,
+    waves: bool = False,
+    out: Path | None = None,
+    progress: Progress = SILENT,
+) -> Findings:
+    """Check the module ``top`` of the Verilog files ``sources`` against the rule ``params``.
+
+    ``name`` is how the user named the design, ``mapping`` the map of the ports, ``events`` a core's
+    packed stimulus where it is not to be random. Without ``out`` the working folder is removed
+    again, unless the check failed.
+
+    Raises:
+        FxlifError: a file that cannot be read, Verilog that is not accepted, a map that does not
+            fit; one line per mistake.
+    """
+    dut_map = load_map(mapping)
+    texts = read_sources(sources)
+    files = dict(_files(dut_map, mapping))
+    limit = cycles or (DEFAULT_CYCLES if events is None else 1 << 40)
+    wrapped = wrap_sources(params, texts, top=top, dut_map=dut_map, map_file=str(mapping))
+    folder = _working_folder(out)
+    try:
+        results, report = check_dut(
+            params, texts, top=top, dut_map=dut_map, map_file=str(mapping), files=files,
+            folder=folder, simulator=simulator, cycles=limit, seed=seed, events=events,
+            waves=waves, progress=progress,
+        )  # fmt: skip
+    except BaseException:
+        if out is None:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+    reasons = dut_doubts(results, report)
+    seen = report or DutReport()
+    if out is None and not reasons:
+        shutil.rmtree(folder, ignore_errors=True)
+    short = seen.first["cycle"] + 20 if seen.first else limit
+    command = ["fxlif", "verify", named or name]
+    for path in sources:
+        command += ["--dut", str(path)]
+    command += ["--top", top, "--map", str(mapping), "--simulator", simulator]
+    command += ["--seed", str(seed), "--cycles", str(short), "--waves", "--out", "replay"]
+    checks = [Check(name="the run", outcome="failed" if reasons else "passed",
+                    detail="\n".join(reasons), seconds=seen.seconds)]  # fmt: skip
+    checks += _checks(seen, wrapped, dut_map)
+    counted = coverage_of(params, dut_map.core)
+    if isinstance(counted, str):
+        checks.append(Check(name="coverage", outcome="impossible", detail=counted))
+    figures: dict[str, int | float | str] = {
+        "simulator": simulator, "cycles checked": seen.cycles, "steps": seen.steps,
+        "spikes": seen.spikes, "resets": seen.resets, "comparisons": seen.comparisons,
+        "mismatches": seen.mismatches,
+    }  # fmt: skip
+    if isinstance(params, NetworkParams):
+        figures |= {"events in": seen.events_in, "events out": seen.events_out}
+    coverage = tuple(Bin(**row) for row in seen.bins)
+    if coverage:
+        wanted = [each for each in coverage if each.reachable is not False]
+        hit = sum(each.hit for each in wanted)
+        figures["coverage"] = f"{hit} of {len(wanted)} bins of the rule"
+    if reasons:
+        figures["folder"] = str(folder)
+    return Findings(
+        command="verify --dut", design=name, digest=params.digest(), checks=tuple(checks),
+        figures=figures, seed=seed, coverage=coverage, replay=shlex.join(command),
+    )  # fmt: skip
+
+
+def _files(dut_map: DutMap, mapping: Path) -> Iterator[tuple[str, bytes]]:
+    for k, name in enumerate(dut_map.files):
+        path = mapping.parent / name
+        try:
+            yield path.name, path.read_bytes()
+        except OSError as error:
+            raise FxlifError(
+                f"{mapping}: files[{k}]: found {name!r}, which cannot be read ({error.strerror}), "
+                "allowed files beside the map"
+            ) from None
+
+
+def _checks(report: DutReport, wrapped: Wrapped, dut_map: DutMap) -> Iterator[Check]:
+    """What was compared, signal by signal; what was not, and why."""
+    for signal, (count, wrong) in report.signals.items():
+        port = wrapped.shown_by.get(signal, signal)
+        detail = f"port {port}: {count:,} comparisons"
+        if wrong:
+            detail = _difference(report, signal, port) or f"port {port}: {wrong:,} mismatches"
+        elif not count:
+            detail = f"port {port}: never compared"
+        outcome: Outcome = "failed" if wrong else "passed" if count else "unknown"
+        yield Check(name=signal, outcome=outcome, detail=detail)
+    for signal in wrapped.not_compared:
+        yield Check(name=signal, outcome="impossible", detail="not compared: the map has no port")
+    if dut_map.core is not None:
+        for key in ("unknown_addresses", "broken_promise"):
+            if not getattr(dut_map.core, key):
+                yield Check(name=key, outcome="impossible",
+                            detail="not in the stimulus: the map says so")  # fmt: skip
+
+
+def _difference(report: DutReport, signal: str, port: str) -> str:
+    """The first wrong cycle, if it is this signal's, and the ten before it."""
+    first = report.first
+    if first is None or first["signal"].removesuffix(".unknown") != signal:
+        return ""
+    observed = first["observed"]
+    if first["signal"].endswith(".unknown"):
+        lines = [f"port {port}: cycle {first['cycle']}: observed x or z"]
+    else:
+        lines = [f"port {port}: cycle {first['cycle']}: expected {first['expected']}, "
+                 f"observed {observed}"]  # fmt: skip
+    history = {name: values for name, values in first["history"].items()
+               if not name.endswith(".unknown") or any(values)}  # fmt: skip
+    width = max(map(len, history))
+    count = len(next(iter(history.values())))
+    cycles = range(first["cycle"] - count + 1, first["cycle"] + 1)
+    lines.append(" " * width + "".join(f"{cycle:>9}" for cycle in cycles))
+    lines += [f"{name:<{width}}" + "".join(f"{value:>9}" for value in values)
+              for name, values in history.items()]  # fmt: skip
+    return "\n".join(lines)

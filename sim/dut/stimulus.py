@@ -1,0 +1,195 @@
+"""Stimulus for foreign cores: the agents as they are, aimed by the golden model, with an end."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, repeat
+
+from ...params.neuron import NeuronParams
+from ...params.quantise import signed_range
+from ...rule import arithmetic
+from ...rule.step import NeuronState, step
+from ..bench.agents import RESET, StreamDriver
+from ..bench.run import rng
+from ..bench.wrapper import Interface
+from .oracle import rest
+from .wrap import Wrapped
+
+#: Cycles that the reset is held at power-up.
+POWER_UP = 3
+#: Cycles after the last answer in which nothing more may come.
+LINGER = 500
+
+
+# --- what holds back and resets ---------------------------------------------------------------
+
+
+def holds(draw: random.Random) -> Iterator[bool]:
+    """Whether to hold back in each cycle; the rate changes often, so that short runs see all."""
+    while True:
+        rate = draw.choice((0, 0, 0.1, 0.5, 0.9))
+        for _ in range(draw.choice((16, 64, 256))):
+            yield draw.random() < rate
+
+
+def uneven_resets(draw: random.Random, *, every: int) -> Iterator[bool]:
+    """Resets, some soon after another, some late: a slow core needs long to get anywhere."""
+    while True:
+        mean = every * draw.choice((0.25, 1, 8))
+        yield from repeat(False, 1 + int(draw.expovariate(1 / mean)))
+        yield from repeat(True, draw.choice((1, 1, 1, 3)))
+
+
+# --- one neuron ---------------------------------------------------------------------------------
+
+#: What the current of a step is aimed at.
+AIMS = ("any", "small", "threshold", "threshold", "rest", "above", "below", "top", "bottom",
+        "highest", "lowest", "none")  # fmt: skip
+
+
+def aimed(
+    neuron: NeuronParams, state: NeuronState, aim: str, draw: random.Random,
+    limits: tuple[int, int],
+) -> int:  # fmt: skip
+    """A current within ``limits`` that brings the potential to where it is aimed."""
+    low, high = limits
+    threshold = neuron.v_threshold + state.theta
+    if aim == "none":
+        return min(max(0, low), high)
+    if aim in ("highest", "lowest"):
+        return high if aim == "highest" else low
+    if aim == "any":
+        return draw.randint(low, high)
+    if aim == "small":
+        most = max(1, abs(threshold))
+        return min(max(draw.randint(-most // 4, most), low), high)
+    bottom, top = neuron.state_range
+    target = {
+        "threshold": threshold + draw.randint(-1, 1),
+        "rest": neuron.v_leak + draw.randint(-40, 40),
+        "above": draw.randint(min(threshold, top), top),
+        "below": draw.randint(bottom, min(max(threshold, bottom), top)),
+        "top": top + draw.randint(-1, 2),
+        "bottom": bottom + draw.randint(-2, 1),
+    }[aim]
+    decayed = arithmetic.leak(neuron.leak, state.v - neuron.v_leak) + neuron.v_leak
+    if neuron.synapse.kind == "exponential":
+        decayed += arithmetic.leak(neuron.synapse.leak, state.i_syn)
+    wanted: int = target - decayed - neuron.bias
+    return min(max(wanted, low), high)
+
+
+def neuron_words(
+    interface: Interface, neuron: NeuronParams, seed: int, *, has_reset: bool
+) -> Iterator[int]:
+    """Stimulus words of a neuron without end: phases of like currents, stalls and resets."""
+    fields = interface.stimulus
+    current = fields["current"]
+    limits, mask = signed_range(current.width), (1 << current.width) - 1
+    draw = rng(seed, "current")
+    reset: Iterator[bool] = repeat(False)
+    if has_reset:
+        reset = chain(repeat(True, POWER_UP), uneven_resets(rng(seed, "reset"), every=60))
+    held = holds(rng(seed, "idle"))
+    state, fired = rest(neuron), False
+    while True:
+        aim = draw.choice(AIMS)
+        for _ in range(draw.choice((1, 1, 2, 3, 8, 40))):
+            # Just after a spike, a reset has most to bring back.
+            rst = next(reset) or (has_reset and fired and draw.random() < 0.03)
+            enable = not next(held)
+            value = aimed(neuron, state, aim, draw, limits)
+            yield (
+                (value & mask) << current.offset
+                | int(enable) << fields["enable"].offset
+                | int(rst) << fields["rst"].offset
+            )
+            if rst:
+                state, fired = rest(neuron), False
+            elif enable or interface.response["enable"] != fields["enable"]:
+                state, fired = step(neuron, state, value + neuron.bias, neuron.v_threshold)
+
+
+# --- event streams ------------------------------------------------------------------------------
+
+
+class ForeignStreamDriver:
+    """A :class:`~fxlif.sim.bench.agents.StreamDriver` that comes to an end.
+
+    After ``cycles`` cycles no further event, stall or reset comes; when every TICK is answered, it
+    waits for :data:`LINGER` cycles, in which nothing more may come. A core that never answers is
+    the scoreboard's to stop. At times the sink is shy, and ready waits for valid: a core whose
+    valid waits for ready then stands still.
+    """
+
+    def __init__(
+        self, wrapped: Wrapped, events: Iterable[int], *, cycles: int, seed: int, has_reset: bool,
+        random_resets: bool = True, reset_every: int = 1500,
+        on_reset: Callable[[], None] = lambda: None,
+    ) -> None:  # fmt: skip
+        at = wrapped.interface.response
+        self.done = False
+        self.cycle = 0
+        self._limit = cycles
+        self._linger = LINGER
+        self._on_reset = on_reset
+        self._valid = 1 << at["events_out.valid"].offset
+        self._ready = 1 << at["events_out.ready"].offset
+        self._rst = 1 << at["rst"].offset
+        self._tick = 1 << (at["events_in.payload.tick"].offset
+                           - at["events_in.payload.address"].offset)  # fmt: skip
+        self._power_up = POWER_UP if has_reset else 0
+        self._draw, self._shy = rng(seed, "shy"), False
+        if not has_reset:
+            events = (event for event in events if event != RESET)
+        drawn = uneven_resets(rng(seed, "reset"), every=reset_every)
+        self._inner = StreamDriver(
+            wrapped.interface,
+            self._ending(events),
+            idle=self._while_running(holds(rng(seed, "idle"))),
+            stall=self._while_running(holds(rng(seed, "stall"))),
+            reset=self._while_running(drawn) if has_reset and random_resets else (),
+        )
+
+    @property
+    def _running(self) -> bool:
+        return self.cycle < self._limit
+
+    def _while_running(self, flags: Iterator[bool]) -> Iterator[bool]:
+        while self._running:
+            yield next(flags)
+
+    def _ending(self, events: Iterable[int]) -> Iterator[int]:
+        last = self._tick
+        for last in events:
+            if not self._running:
+                break
+            yield last
+        # The step under way ends, so that all that was taken in is answered for.
+        if last not in (self._tick, RESET) or not self._running:
+            yield self._tick
+
+    def clock(self, response: int) -> int:
+        self.cycle += 1
+        if response & self._rst:
+            self._on_reset()
+        word = self._inner.clock(response)
+        if self.cycle <= self._power_up:
+            word |= self._rst
+        if self._inner.done:
+            self._linger -= 1
+            self.done = self._linger <= 0
+            return word
+        if response & self._valid:
+            self._shy = self._draw.random() < 0.25
+        elif self._shy:
+            word &= ~self._ready
+        return word
+
+
+def repacked(events: Iterable[int], needed: int, given: int) -> Iterator[int]:
+    """Payloads of ``needed`` address bits for a port of ``given``; :data:`RESET` stays."""
+    for event in events:
+        tick = event >> needed
+        yield event if event == RESET or not tick else tick << given

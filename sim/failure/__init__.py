@@ -1,0 +1,1 @@
+"""What a failure leaves behind: narrowed, shrunk, in a folder that shows it again."""

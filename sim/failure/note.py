@@ -1,0 +1,143 @@
+"""What stands in a failure folder for machines to read, and reading it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ...errors import FxlifError
+from ...hdl.verilog import Field
+from ...params import design
+from ...params.core import CoreParams
+from ...params.network import NetworkParams
+from ...params.neuron import NeuronParams
+from ..bench.wrapper import Interface
+from ..tools.words import read_text
+
+FORMAT: Literal[1] = 1
+DESIGN, NOTE, WORDS = "design.toml", "failure.json", "stimulus.mem"
+AnyParams = NeuronParams | CoreParams | NetworkParams
+Kind = Literal["network", "core", "neuron"]
+
+
+class First(BaseModel):
+    """The first difference; the cycles are those of the stimulus in the folder."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    cycle: int
+    signal: str
+    width: int
+    expected: int
+    observed: int
+    history: dict[str, list[int]]
+
+
+class Packing(BaseModel):
+    """How the numbers are packed into stimulus and response: see :class:`Interface`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    stimulus: dict[str, Field]
+    response: dict[str, Field]
+    stimulus_bits: int
+    response_bits: int
+
+
+class Note(BaseModel):
+    """What ``failure.json`` says.
+
+    ``start`` is the cycle of the run that failed in which the stimulus of the folder begins;
+    ``reproduced`` whether that stimulus was seen to fail in the same way.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: Literal[1] = FORMAT
+    name: str
+    kind: Kind
+    bench: str | None = None
+    simulator: str
+    seed: int | None = None
+    reasons: list[str] = []
+    start: int = 0
+    reproduced: bool = False
+    first: First | None = None
+    sources: list[str]
+    interface: Packing
+    notes: list[str] = []
+    versions: dict[str, str] = {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """A failure folder, read. ``words``: stimulus words, one per cycle from power-up on."""
+
+    folder: Path
+    note: Note
+    params: AnyParams
+    interface: Interface
+    sources: dict[str, str]
+    words: list[int]
+
+
+def load(folder: str | Path) -> Failure:
+    """Read a failure folder; only ``failure.json``, ``design.toml``, ``stimulus.mem`` and the
+    sources are needed.
+
+    Raises:
+        FxlifError: one line per mistake: file, key, what was found, what is allowed.
+    """
+    folder = Path(folder)
+    path = folder / NOTE
+    if not folder.is_dir():
+        raise FxlifError(f"{folder}: no such folder, allowed: one that a failure left")
+    if not path.exists():
+        raise FxlifError(f"{path}: no such file, allowed: a folder that a failure left")
+    try:
+        note = Note.model_validate_json(_text(path))
+    except ValidationError as error:
+        raise FxlifError(design.explain(error, str(path), Note)) from None
+    if note.bench is not None and not note.bench.startswith("fxlif.sim.bench."):
+        raise FxlifError(f"{path}: bench: found {note.bench!r}, allowed a bench of fxlif.sim")
+    for file in note.sources:
+        if Path(file).name != file:
+            raise FxlifError(f"{path}: sources: found {file!r}, allowed the name of a file in it")
+    packing = note.interface
+    interface = Interface(
+        packing.stimulus, packing.response, packing.stimulus_bits, packing.response_bits, wrapper=""
+    )
+    return Failure(
+        folder=folder, note=note, interface=interface,
+        params=_of_kind(note.kind, folder / DESIGN),
+        sources={file: _text(folder / file) for file in note.sources},
+        words=read_text(folder / WORDS, interface.stimulus_bits),
+    )  # fmt: skip
+
+
+def kind_of(params: AnyParams) -> Kind:
+    """Which kind of hardware the parameters describe."""
+    if isinstance(params, NeuronParams):
+        return "neuron"
+    return "core" if isinstance(params, CoreParams) else "network"
+
+
+def _of_kind(kind: str, path: Path) -> AnyParams:
+    params = design.load_hardware(path)
+    if isinstance(params, NeuronParams) is not (kind == "neuron"):
+        raise FxlifError(f"{path}: found another kind of design, allowed a {kind}, as {NOTE} says")
+    return params.core[0] if kind == "core" and isinstance(params, NetworkParams) else params
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise FxlifError(f"{path}: cannot be read ({reason})") from None
+
+
+__all__ = ["DESIGN", "NOTE", "WORDS", "Failure", "First", "Note", "Packing", "kind_of", "load"]

@@ -1,0 +1,267 @@
+"""From a failure to a few events: hypothesis draws stimuli outside the simulator and shrinks them.
+
+A stimulus is plain data. Whoever asks brings the question, ``fails``: one that runs a shared
+library or a model answers thousands of times a second.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from ...cycles.control import IDLE, RESET, STALL
+from ...cycles.latency import clear_cycles, event_cycles, sweep_cycles
+from ...errors import FxlifError
+from ...network.events import TICK
+from ...params.core import CoreParams
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
+
+T = TypeVar("T")
+AXES = ("idle", "stall", "reset")
+#: Drawn at most: events, cycles of each axis, and the last cycle of an axis.
+MOST_EVENTS, MOST_HELD, HORIZON = 40, 12, 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stimulus:
+    """What is done to a core or a chain of cores from power-up on.
+
+    ``events``: addresses and TICK (:mod:`fxlif.network.events`), offered one after the other, each
+    until it is taken. ``idle``, ``stall``, ``reset``: the cycles, in order, in which no new event
+    is offered, the output is not ready, the reset is held.
+    """
+
+    events: tuple[int, ...] = ()
+    idle: tuple[int, ...] = ()
+    stall: tuple[int, ...] = ()
+    reset: tuple[int, ...] = ()
+
+    @property
+    def size(self) -> tuple[int, ...]:
+        """What is smaller is simpler: the number of things, then how late and how large."""
+        held = [getattr(self, axis) for axis in AXES]
+        count = len(self.events) + sum(map(len, held))
+        late = sum(map(sum, held))
+        addresses = [event for event in self.events if event != TICK]
+        return count, len(self.events), late, len(addresses), sum(addresses)
+
+    def packed(self, address_bits: int) -> npt.NDArray[np.int64]:
+        """The events as payloads: an address, or the bit above the address."""
+        events = np.array(self.events, dtype=np.int64)
+        return np.where(events == TICK, 1 << address_bits, events)
+
+    def flags(self, cycles: int) -> npt.NDArray[np.uint8]:
+        """IDLE, STALL and RESET of :mod:`fxlif.cycles.control` per cycle: (cycles,)."""
+        flags = np.zeros(cycles, dtype=np.uint8)
+        for axis, bit in zip(AXES, (IDLE, STALL, RESET), strict=True):
+            held = np.array(getattr(self, axis), dtype=np.int64)
+            flags[held[held < cycles]] |= bit
+        return flags
+
+    def cycles(self, cores: Sequence[CoreParams]) -> int:
+        """After so many cycles all that is offered has come out of ``cores``, at the latest."""
+        ticks = sum(event == TICK for event in self.events)
+        slow = max((event_cycles(core) for core in cores), default=1)
+        step = sum(sweep_cycles(core, core.n_neurons) + core.n_neurons * slow for core in cores)
+        clear = sum(map(clear_cycles, cores)) * (len(self.reset) + 1)
+        held = sum(len(getattr(self, axis)) for axis in AXES)
+        last = max((getattr(self, axis)[-1] for axis in AXES if getattr(self, axis)), default=0)
+        return last + held + clear + len(self.events) * slow + (ticks + 1) * step
+
+
+class Question:
+    """Asks whether stimuli fail, each at most once, and remembers the simplest that did.
+
+    When ``max_calls`` calls, or ``seconds``, are spent, everything else passes.
+    """
+
+    def __init__(
+        self, fails: Callable[[Stimulus], bool], max_calls: int, seconds: float | None
+    ) -> None:
+        self._fails = fails
+        self._known: dict[Stimulus, bool] = {}
+        self._deadline = None if seconds is None else time.monotonic() + seconds
+        self.max_calls = max_calls
+        self.best: Stimulus | None = None
+
+    @property
+    def calls(self) -> int:
+        return len(self._known)
+
+    @property
+    def spent(self) -> bool:
+        """Whether nothing more may be asked."""
+        late = self._deadline is not None and time.monotonic() > self._deadline
+        return late or self.calls >= self.max_calls
+
+    def __call__(self, stimulus: Stimulus) -> bool:
+        if stimulus not in self._known:
+            # Whether there is a failure at all is asked in any case.
+            if self._known and self.spent:
+                return False
+            self._known[stimulus] = bool(self._fails(stimulus))
+        failed = self._known[stimulus]
+        if failed and (self.best is None or stimulus.size < self.best.size):
+            self.best = stimulus
+        return failed
+
+
+def stimuli(core: CoreParams, *, most_events: int = MOST_EVENTS) -> SearchStrategy[Stimulus]:
+    """A hypothesis strategy: short stimuli for ``core``, unknown addresses among them."""
+    from hypothesis import strategies as st
+
+    event = st.one_of(st.just(TICK), st.integers(0, (1 << core.in_address_bits) - 1))
+    held = st.lists(st.integers(0, HORIZON), unique=True, max_size=MOST_HELD).map(_ordered)
+    events = st.lists(event, max_size=most_events).map(tuple)
+    return st.builds(Stimulus, events=events, idle=held, stall=held, reset=held)
+
+
+def _ordered(values: list[int]) -> tuple[int, ...]:
+    return tuple(sorted(values))
+
+
+def search(
+    fails: Callable[[Stimulus], bool],
+    core: CoreParams,
+    *,
+    max_calls: int = 5000,
+    seconds: float | None = None,
+) -> Stimulus | None:
+    """A short stimulus of ``core`` that fails, or None where none was found.
+
+    The same one each time, unless ``seconds`` cut the search short.
+    """
+    question = Question(fails, max_calls, seconds)
+    _find(stimuli(core), question, max_examples=max(1, max_calls // 2))
+    if question.best is None:
+        return None
+    return _polish(question)
+
+
+def shrink(
+    fails: Callable[[Stimulus], bool],
+    start: Stimulus,
+    *,
+    max_calls: int = 5000,
+    seconds: float | None = None,
+) -> Stimulus:
+    """A simpler stimulus than ``start`` that fails too, as a rule of a few events.
+
+    The same one each time, unless ``seconds`` cut the search short.
+
+    Raises:
+        FxlifError: ``start`` does not fail.
+    """
+    question = Question(fails, max_calls, seconds)
+    if not question(start):
+        raise FxlifError("shrink: found a stimulus that does not fail, allowed one that does")
+    _reduce(question)
+    return _polish(question)
+
+
+def _polish(question: Question) -> Stimulus:
+    """Leave out and lower what can be, until nothing more can be."""
+    assert question.best is not None  # asked only after a failure
+    best = None
+    while best != question.best and not question.spent:
+        best = question.best
+        _reduce(question)
+        _find(_below(question.best), question, max_examples=200)
+    return question.best
+
+
+def _find(strategy: Any, question: Question, *, max_examples: int) -> None:
+    """Let hypothesis draw from ``strategy`` and shrink what fails."""
+    if find_spec("hypothesis") is None:
+        raise FxlifError("hypothesis: not installed, allowed after: pip install 'fxlif[sim]'")
+    import hypothesis
+    from hypothesis.errors import NoSuchExample
+
+    # The example database of the folder it runs in must not decide what comes out.
+    how = hypothesis.settings(
+        max_examples=max_examples, database=None, derandomize=True, deadline=None
+    )
+    try:
+        hypothesis.find(strategy, question, settings=how)
+    except NoSuchExample:
+        return
+
+
+def _below(start: Stimulus) -> SearchStrategy[Stimulus]:
+    """Stimuli that are no larger than ``start`` in any part; ``start`` is the largest of them."""
+    from hypothesis import strategies as st
+
+    def event(value: int) -> Any:
+        if value == TICK:
+            return st.just(TICK)
+        return st.one_of(st.integers(0, value), st.just(value))
+
+    def held(cycles: tuple[int, ...]) -> Any:
+        each = [st.one_of(st.integers(0, cycle), st.just(cycle)) for cycle in cycles]
+        return st.tuples(*each).map(lambda drawn: _ordered(list(set(drawn))))
+
+    return st.builds(
+        Stimulus, events=st.tuples(*map(event, start.events)), idle=held(start.idle),
+        stall=held(start.stall), reset=held(start.reset),
+    )  # fmt: skip
+
+
+# --- leaving out --------------------------------------------------------------------------------
+
+
+def _reduce(question: Question) -> None:
+    """Leave out whole axes, then the end of the events, then whatever else can be left out."""
+    best = question.best
+    assert best is not None  # asked only after a failure
+    for axis in AXES:
+        if getattr(best, axis) and question(replace(best, **{axis: ()})):
+            best = replace(best, **{axis: ()})
+    best = replace(best, events=_shortest(best, question))
+    for part in ("events", "reset", "stall", "idle"):
+        kept = _ddmin(getattr(best, part), _asks(question, best, part))
+        best = replace(best, **{part: kept})
+
+
+def _asks(question: Question, best: Stimulus, part: str) -> Callable[[tuple[int, ...]], bool]:
+    return lambda values: question(replace(best, **{part: values}))
+
+
+def _shortest(best: Stimulus, question: Question) -> tuple[int, ...]:
+    """The shortest beginning of the events that fails, if longer ones do."""
+    low, high = 0, len(best.events)
+    while low < high:
+        middle = (low + high) // 2
+        if question(replace(best, events=best.events[:middle])):
+            high = middle
+        else:
+            low = middle + 1
+    return best.events[:high]
+
+
+def _ddmin(values: tuple[T, ...], fails: Callable[[tuple[T, ...]], bool]) -> tuple[T, ...]:
+    """A part of ``values`` of which no single one can be left out (Zeller's delta debugging)."""
+    size = max(1, len(values) // 2)
+    while values:
+        shorter = next((rest for rest in _without(values, size) if fails(rest)), None)
+        if shorter is not None:
+            values = shorter
+        elif size == 1:
+            break
+        else:
+            size = max(1, size // 2)
+    return values
+
+
+def _without(values: tuple[T, ...], size: int) -> Iterator[tuple[T, ...]]:
+    """``values`` without one run of ``size`` of them; the last run first, since what comes after
+    a failure is never needed."""
+    for at in reversed(range(0, len(values), size)):
+        yield values[:at] + values[at + size :]

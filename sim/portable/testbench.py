@@ -1,0 +1,311 @@
+"""A self-checking bench of plain Verilog-2005: it runs in any simulator, without Python.
+
+Stimulus and expected outputs lie in ``.mem`` files, a word per clock cycle, both made by the
+cycle-accurate golden model. The bench compares every output in every cycle in which it means
+something, with ``!==``, so that an ``x`` is a difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...errors import FxlifError
+from ...hdl.limits import supported
+from ...hdl.verilog import Hardware, Port
+from ...params.core import CoreParams
+from ...params.network import NetworkParams
+from ...params.neuron import NeuronParams
+from .expected import Part, chain_parts, default_cycles, neuron_parts
+
+AnyParams = NeuronParams | CoreParams | NetworkParams
+Column = npt.NDArray[np.int64]
+
+#: With capitals, as every name of the bench, which no design's name has.
+TOP = "FxlifTb"
+MOST_CYCLES = 1_000_000
+
+TEMPLATE = """\
+// Self-checking bench of {name}: {cycles} clock cycles, {comparisons} comparisons, seed {seed}.
+//
+// Run it in the folder of these files, in any simulator for Verilog-2005:
+//
+{commands}
+//
+// It prints one line "PASSED: ..." or "FAILED: ..."; without one it did not run. Before a FAILED
+// stands the first difference of each port. A memory file of another bench, or none, is a
+// FAILED too.
+//
+// Each cycle lasts 10 time units: the stimulus changes at 0, the outputs are compared at 4, the
+// clock rises at 5. A memory file has a word per cycle. In the stimulus it is
+{stimulus_bits}
+// and in the expected values, with one bit more for each port above them: it counts in this cycle,
+{expected_bits}
+module {top};
+  parameter STIMULUS_FILE = "{stimulus_file}";
+  parameter EXPECTED_FILE = "{expected_file}";
+  localparam CYCLES = {cycles};
+  localparam COMPARISONS_DUE = {comparisons};
+  localparam [{stimulus_last}:0] STIMULUS_SIGNATURE = {stimulus_signature};
+  localparam [{expected_last}:0] EXPECTED_SIGNATURE = {expected_signature};
+
+  reg [{stimulus_last}:0] STIMULI [0:CYCLES-1];
+  reg [{expected_last}:0] ANSWERS [0:CYCLES-1];
+  reg [{stimulus_last}:0] STIMULUS, STIMULUS_READ;
+  reg [{expected_last}:0] ANSWER, EXPECTED_READ;
+  reg [{ports_last}:0] DIFFERED;
+  reg CLK;
+  integer CYCLE, COMPARISONS, DIFFERENCES, FIRST;
+{wires}
+
+  \\{name} DUT (
+{connections}
+  );
+
+  task COMPARE;
+    begin
+{compare}
+    end
+  endtask
+
+  initial begin
+    CLK = 1'b0;
+    COMPARISONS = 0;
+    DIFFERENCES = 0;
+    FIRST = 0;
+    DIFFERED = 0;
+    STIMULUS = 0;
+    STIMULUS_READ = 0;
+    EXPECTED_READ = 0;
+    $readmemh(STIMULUS_FILE, STIMULI);
+    $readmemh(EXPECTED_FILE, ANSWERS);
+    for (CYCLE = 0; CYCLE < CYCLES; CYCLE = CYCLE + 1) begin
+      STIMULUS_READ = {{STIMULUS_READ[{stimulus_last}-1:0], STIMULUS_READ[{stimulus_last}]}}
+                      ^ STIMULI[CYCLE];
+      EXPECTED_READ = {{EXPECTED_READ[{expected_last}-1:0], EXPECTED_READ[{expected_last}]}}
+                      ^ ANSWERS[CYCLE];
+    end
+    if (STIMULUS_READ !== STIMULUS_SIGNATURE)
+      $display("FAILED: %0s cannot be read, or is not the one of this bench", STIMULUS_FILE);
+    else if (EXPECTED_READ !== EXPECTED_SIGNATURE)
+      $display("FAILED: %0s cannot be read, or is not the one of this bench", EXPECTED_FILE);
+    else begin
+      for (CYCLE = 0; CYCLE < CYCLES; CYCLE = CYCLE + 1) begin
+        STIMULUS = STIMULI[CYCLE];
+        ANSWER = ANSWERS[CYCLE];
+        #4 COMPARE;
+        #1 CLK = 1'b1;
+        #5 CLK = 1'b0;
+      end
+      if (DIFFERENCES != 0)
+        $display("FAILED: %0d differences, the first in cycle %0d; %0d cycles, %0d comparisons",
+                 DIFFERENCES, FIRST, CYCLES, COMPARISONS);
+      else if (COMPARISONS != COMPARISONS_DUE)
+        $display("FAILED: %0d comparisons, but %0d are due", COMPARISONS, COMPARISONS_DUE);
+      else
+        $display("PASSED: %0d cycles, %0d comparisons", CYCLES, COMPARISONS);
+    end
+    $finish;
+  end
+endmodule
+"""
+
+COMPARE = """\
+      if (ANSWER[{care}]) begin
+        COMPARISONS = COMPARISONS + 1;
+        if ({wire} !== ANSWER[{bits}]) begin
+          if (DIFFERENCES == 0) FIRST = CYCLE;
+          DIFFERENCES = DIFFERENCES + 1;
+          if (!DIFFERED[{number}])
+            $display("cycle %0d: port {name}: expected %h, observed %h",
+                     CYCLE, ANSWER[{bits}], {wire});
+          DIFFERED[{number}] = 1'b1;
+        end
+      end"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """The files of a bench (name → text), what the sidecar says about it, and the spikes that
+    its outputs show: with none it says little about the design."""
+
+    cycles: int
+    files: dict[str, str]
+    described: dict[str, Any]
+    spikes: int
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a port stands in its packed word."""
+
+    port: Port
+    offset: int
+
+    @property
+    def bits(self) -> str:
+        return f"{self.offset + self.port.width - 1}:{self.offset}"
+
+    @property
+    def wire(self) -> str:
+        return f"OUT_{self.port.name}"
+
+
+def _places(hardware: Hardware, direction: str) -> tuple[list[_Place], int]:
+    places, at = [], 0
+    for port in hardware.ports:
+        if port.direction == direction and port.name != hardware.sidecar["clock"]:
+            places.append(_Place(port, at))
+            at += port.width
+    return places, at
+
+
+def _listed(places: list[_Place]) -> str:
+    return "\n".join(f"//   [{place.bits}] {place.port.name}" for place in places)
+
+
+def _pack(places: list[_Place], columns: Mapping[str, Column], cycles: int) -> list[int]:
+    """One word per cycle of the numbers of all fields."""
+    words = [0] * cycles
+    for place in places:
+        for field in place.port.fields:
+            at, mask = place.offset + field.offset, (1 << field.width) - 1
+            values = columns[field.name].tolist()
+            words = [word | (value & mask) << at for word, value in zip(words, values, strict=True)]
+    return words
+
+
+def _answers(places: list[_Place], bits: int, part: Part, cycles: int) -> tuple[list[int], int]:
+    """The expected word of each cycle, 0 where a port does not count, and how many ports do."""
+    shown = part.outputs
+    columns = {
+        name: np.where(each.counts, each.values.astype(np.int64), 0) for name, each in shown.items()
+    }
+    words = _pack(places, columns, cycles)
+    comparisons = 0
+    for number, place in enumerate(places):
+        # The fields of a port count together.
+        counts = shown[place.port.fields[0].name].counts
+        comparisons += int(np.count_nonzero(counts))
+        at = bits + number
+        words = [word | care << at for word, care in zip(words, counts.tolist(), strict=True)]
+    return words, comparisons
+
+
+def signature(words: list[int], bits: int) -> int:
+    """What the bench makes of a memory file: any one word or bit that is changed changes it."""
+    mask, made = (1 << bits) - 1, 0
+    for word in words:
+        made = ((made << 1 | made >> (bits - 1)) & mask) ^ word
+    return made
+
+
+def commands(name: str) -> dict[str, list[str]]:
+    """How to run the bench of the design ``name``, simulator by simulator."""
+    bench, design = f"{name}_tb.v", f"{name}.v"
+    return {
+        "icarus": [
+            f"iverilog -g2005 -Wall -s {TOP} -o {name}_tb.vvp {bench} {design}",
+            f"vvp -n {name}_tb.vvp",
+        ],
+        # Amaranth's Verilog leaves widths to the language's own rules here and there.
+        "verilator": [
+            f"verilator --binary --timing -Wno-WIDTHEXPAND --top-module {TOP} "
+            f"--Mdir {name}_tb.obj {bench} {design}",
+            f"{name}_tb.obj/V{TOP}",
+        ],
+    }
+
+
+def _parts(params: AnyParams, hardware: Hardware, cycles: int, seed: int) -> Iterator[Part]:
+    if not isinstance(params, NeuronParams):
+        return chain_parts(params, cycles, seed)
+    (current,) = (port for port in hardware.ports if port.name == "current")
+    return neuron_parts(params, current.width, cycles, seed)
+
+
+def _text(words: list[int], bits: int) -> str:
+    digits = -(-bits // 4)
+    return "".join([f"{word:0{digits}x}\n" for word in words])
+
+
+def bench_of(
+    params: AnyParams,
+    hardware: Hardware,
+    *,
+    cycles: int | None = None,
+    seed: int = 1,
+) -> Bench:
+    """The bench of ``hardware``, which was generated from ``params``, with or without trace ports.
+
+    ``cycles``: how long it is, None for :func:`~fxlif.sim.portable.expected.default_cycles`. The
+    same design, length and seed give the same bytes.
+
+    Raises:
+        FxlifError: ``cycles`` outside 1..:data:`MOST_CYCLES`, or a design without hardware.
+    """
+    params = supported(params)
+    if cycles is None:
+        cycles = default_cycles(params)
+    if not 1 <= cycles <= MOST_CYCLES:
+        raise FxlifError(f"cycles: found {cycles}, allowed 1..{MOST_CYCLES}")
+    inputs, in_bits = _places(hardware, "in")
+    outputs, out_bits = _places(hardware, "out")
+    bits = out_bits + len(outputs)
+    stimuli: list[int] = []
+    answers: list[int] = []
+    comparisons = spikes = 0
+    for part in _parts(params, hardware, cycles, seed & ((1 << 64) - 1)):
+        count = len(part.inputs["rst"])
+        stimuli += _pack(inputs, part.inputs, count)
+        words, compared = _answers(outputs, out_bits, part, count)
+        answers += words
+        comparisons += compared
+        spikes += part.spikes
+    name = hardware.name
+    stimulus_file, expected_file = f"{name}_tb_stimulus.mem", f"{name}_tb_expected.mem"
+    connections = [".clk(CLK)"]
+    connections += [f".{p.port.name}(STIMULUS[{p.bits}])" for p in inputs]
+    connections += [f".{p.port.name}({p.wire})" for p in outputs]
+    # The prompt: Verilator takes a comment that begins with its name for an order.
+    how = [f"//   $ {line}" for lines in commands(name).values() for line in lines]
+    text = TEMPLATE.format(
+        top=TOP, name=name, cycles=cycles, comparisons=comparisons, seed=seed,
+        commands="\n".join(how),
+        stimulus_file=stimulus_file, expected_file=expected_file,
+        stimulus_bits=_listed(inputs), expected_bits=_listed(outputs),
+        stimulus_last=in_bits - 1, expected_last=bits - 1, ports_last=len(outputs) - 1,
+        stimulus_signature=f"{in_bits}'h{signature(stimuli, in_bits):x}",
+        expected_signature=f"{bits}'h{signature(answers, bits):x}",
+        wires="\n".join(f"  wire [{p.port.width - 1}:0] {p.wire};" for p in outputs),
+        connections=",\n".join(f"    {each}" for each in connections),
+        compare="\n".join(
+            COMPARE.format(
+                care=out_bits + number, number=number, wire=p.wire, bits=p.bits, name=p.port.name
+            )
+            for number, p in enumerate(outputs)
+        ),
+    )  # fmt: skip
+    files = {
+        f"{name}_tb.v": text,
+        stimulus_file: _text(stimuli, in_bits),
+        expected_file: _text(answers, bits),
+    }
+    described = {
+        "top": TOP, "files": sorted(files), "cycles": cycles, "comparisons": comparisons,
+        "output_spikes": spikes, "seed": seed, "commands": commands(name),
+    }  # fmt: skip
+    return Bench(cycles=cycles, files=files, described=described, spikes=spikes)
+
+
+def with_bench(hardware: Hardware, bench: Bench) -> dict[str, str]:
+    """File name → text of a design and its bench, which the sidecar names under ``bench``."""
+    described = {**hardware.sidecar, "bench": bench.described}
+    return {**replace(hardware, sidecar=described).files(), **bench.files}
+
+
+__all__ = ["TOP", "Bench", "bench_of", "commands", "signature", "with_bench"]

@@ -1,0 +1,1 @@
+"""Theorems about the delivered Verilog, each with its solver, mode and time."""

@@ -1,0 +1,334 @@
+"""Theorem 4: no event lost, none invented, TICKs in order; and a TICK always comes out.
+
+Shown by induction over one cycle, for any input, any stall and any length of run. What is claimed
+stands in :mod:`fxlif.sim.prove.core_claims`, what makes it inductive in
+:mod:`fxlif.sim.prove.core_invariants`. It is proved of a small core with the neuron of the design,
+and of the core itself where that is not too large. If it does not hold, a bounded search on the
+small core looks for a run that shows it; the run is replayed in the cycle model and in simulation.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ...cycles.latency import clear_cycles, sweep_cycles
+from ...cycles.model import CycleInputs, CycleModel
+from ...errors import FxlifError
+from ...hdl.verilog import generate
+from ...params.core import CoreParams
+from ...params.network import NetworkParams
+from ...params.neuron import NeuronParams
+from ...params.quantise import signed_range
+from ..report.findings import Outcome
+from ..tools.solver import z3
+from .core_claims import CoreProof
+from .core_invariants import invariants, sweeping
+from .counterexample import simulate
+from .induction import Run, System, induct
+from .netlist import Netlist, modules
+from .prover import Prover, Theorem
+
+#: A core of more neurons or words is not proved itself: its sets become too wide for the solver.
+#: 64 neurons in 8 words take 7 s, 128 in 16 words 15 s, 256 in 8 words 37 s, in 16 words 57 s.
+MAX_NEURONS, MAX_WORDS = 256, 64
+SMALL = "prove_small"
+#: A core of no more neurons and inputs is searched itself for a run that shows a fault.
+MAX_SEARCHED = 8
+#: Clock cycles of the search, from reset on.
+SEARCH_CYCLES = 24
+
+
+def small_core(core: CoreParams) -> CoreParams:
+    """2 inputs x 3 neurons on 2 lanes, so that a lane is left over, with the same neuron.
+
+    Its weights are the largest, and a threshold that they would take long to reach is lowered: a
+    short run is to show spikes. The proof is of any weights and any step.
+    """
+    neuron = core.neuron
+    low, high = signed_range(neuron.weight_bits)
+    # Above rest, and what the neuron can store.
+    reached = (max(high, 1) << core.weight_shift) // 2 + max(neuron.v_leak, 0)
+    reached = max(reached >> neuron.threshold_shift, 1) << neuron.threshold_shift
+    if neuron.v_threshold > reached:
+        neuron = NeuronParams(**{**neuron.model_dump(), "v_threshold": reached})
+    thresholds = None if core.v_thresholds is None else (neuron.v_threshold,) * 3
+    return CoreParams(
+        n_inputs=2, n_neurons=3, lanes=2, neuron=neuron,
+        weights=np.array([[high, high, low], [high, low, high]]),
+        weight_shift=core.weight_shift, v_thresholds=thresholds, input_address_bits=2,
+    )  # fmt: skip
+
+
+def is_small(core: CoreParams) -> bool:
+    """Whether runs of the core are short enough to be searched."""
+    return max(core.n_inputs, core.n_neurons, core.words) <= MAX_SEARCHED
+
+
+def prove_events(prover: Prover) -> None:
+    """Of a small core for each neuron of the design, and of each core that is not too large."""
+    seen: list[tuple[Any, ...]] = []
+    for k, core in enumerate(prover.cores):
+        kind = (core.neuron, core.weight_shift, core.v_thresholds is None)
+        if kind not in seen and not is_small(core):
+            seen.append(kind)
+            small = small_core(core)
+            text = generate(NetworkParams.chain(small, name=SMALL)).verilog
+            label = f"small core (2 x 3, 2 lanes) with the neuron of core {k}"
+            _prove(prover, label, prover.edit(text), f"{SMALL}.core_0", small)
+        label = f"core {k} ({core.n_inputs} x {core.n_neurons}, {core.lanes} lanes)"
+        if core.n_neurons > MAX_NEURONS or core.words > MAX_WORDS:
+            why = (
+                f"{core.n_neurons} neurons in {core.words} words; itself proved up to "
+                f"{MAX_NEURONS} in {MAX_WORDS}, this one as the small core with its neuron"
+            )
+            prover.add(f"events: {label}", "impossible", why)
+            continue
+        _prove(prover, label, prover.verilog, prover.core_module(k), core)
+
+
+def _prove(prover: Prover, label: str, verilog: str, top: str, core: CoreParams) -> None:
+    name = f"events: none lost, none invented, TICKs in order, {label}"
+    reset, progress = f"reset: {label}", f"progress: a TICK always comes out, {label}"
+    prover.progress(f"proving {name}", len(prover.checks), None)
+    start = time.perf_counter()
+    try:
+        cut = [module for module in modules(verilog) if module.startswith(f"{top}.step_")]
+        proof = CoreProof(Netlist(verilog, top, cut=cut), core)
+        outcome, detail = _induction(prover, proof, verilog)
+    except (FxlifError, ValueError) as error:
+        prover.add(name, "failed", f"cannot be stated: {error}", time.perf_counter() - start)
+        return
+    prover.add(name, outcome, detail, time.perf_counter() - start)
+    prover.attempt(reset, lambda: reset_theorem(reset, proof))
+    if outcome == "passed":
+        prover.attempt(progress, lambda: progress_theorem(progress, proof))
+    else:
+        prover.add(progress, "unknown", "it rests on invariants that were not proved")
+
+
+def _induction(prover: Prover, proof: CoreProof, verilog: str) -> tuple[Outcome, str]:
+    claims = {name: proof.term(claim) for name, claim in proof.claims().items()}
+    lemmas = {name: proof.term(lemma) for name, lemma in invariants(proof).items()}
+    system = proof.system()
+    found = induct(
+        system,
+        {**claims, **lemmas},
+        depth=1,
+        solver=prover.solver,
+        timeout_s=prover.timeout_s,
+        apart=not is_small(proof.core),
+    )
+    by = f"{prover.solver}, induction, depth 1, unbounded"
+    if found.stage == "vacuous":
+        return "failed", f"{by}\nvacuous: no first cycle is possible"
+    if found.answer.result == "unknown":
+        return "unknown", f"{by}: no answer in {prover.timeout_s:.0f} s"
+    if found.stage == "done":
+        witness = _witness(prover, proof, system)
+        if witness != "sat":
+            return ("failed" if witness == "unsat" else "unknown"), (
+                f"{by}\nvacuous: no run from reset emits a spike and a TICK ({witness})"
+            )
+        return "passed", f"{by}: {len(claims)} claims by {len(lemmas)} invariants"
+    where = "does not hold after a reset" if found.stage == "base" else "not inductive"
+    lines = [f"{where}: {', '.join(found.broken)}", f"found by {by}"]
+    if not is_small(proof.core):
+        return "unknown", "\n".join([*lines, "a run that shows it is looked for on the small core"])
+    shown = search(prover, proof, verilog)
+    if shown is None:
+        lines.append(
+            f"no run from reset shows it within {SEARCH_CYCLES} cycles "
+            f"(bounded, depth {SEARCH_CYCLES}: not a proof beyond it)"
+        )
+        return "unknown", "\n".join(lines)
+    return "failed", "\n".join([*lines, shown])
+
+
+def _witness(prover: Prover, proof: CoreProof, system: System) -> str:
+    """Whether a run exists that takes a TICK, emits a spike and a TICK: sat, unsat or unknown."""
+    # Words of equal state and sum fire alike, whatever the step: one spike of each word.
+    end = clear_cycles(proof.core) + sweep_cycles(proof.core, proof.words)
+    # The same inputs in every cycle, TICKs and a ready output: little is left to search.
+    tick = 1 << proof.core.in_address_bits
+    inputs = {"events_in__valid": 1, "events_in__payload": tick, "events_out__ready": 1}
+    fixed = [proof.net[port] == value for port, value in inputs.items()]
+    run = Run(system=replace(system, given=[*system.given, *fixed]))
+    emitted = [run.at(proof.term(proof.seen["spike out"]), end - 1),
+               run.at(proof.term(proof.seen["tick out"]), end)]  # fmt: skip
+    return prover.decide([*system.base, *run.conditions(end), *emitted], prover.timeout_s).result
+
+
+# --- resets and progress --------------------------------------------------------------------------
+
+
+def reset_theorem(name: str, proof: CoreProof) -> Theorem:
+    """Power-up, and every reset from any state, is the first state of the induction."""
+    net = proof.net
+    claims = {}
+    for register, value in proof.after_reset.items():
+        claims[f"power-up: {register}"] = z3.Implies(net.init, register == value)
+        after = z3.substitute(net.next[register], proof.reset_is(True))
+        claims[f"reset: {register}"] = after == value
+    return Theorem(
+        name=name, mode="every state and input, one transition", claims=claims,
+        cases={"power-up": net.init},
+    )  # fmt: skip
+
+
+def progress_theorem(name: str, proof: CoreProof) -> Theorem:
+    """While the output is ready, a step of E spikes takes ``sweep_cycles(core, E)`` cycles.
+
+    In each cycle of a sweep exactly one thing happens: the pipeline moves (``words + 3`` times), a
+    spike goes out, or the TICK does. The input is refused only while memories are cleared, while
+    a row is added, which ends, or while a TICK waits for the sweep before it.
+    """
+    g, s, net = proof.ghosts, proof.seen, proof.net
+    following = proof.ghost_next()
+    moved = proof.term(following[g["moves"]]) == g["moves"] + 1
+    kept = proof.term(following[g["moves"]]) == g["moves"]
+    lost = net["waiting"] & (net["waiting"] - 1)
+    after = {n: proof.term(net.next[net.drivers(n)[0]]) for n in ("waiting", "tick", "slot")}
+    under_way = sweeping(proof)
+    outs = (s["spike out"], s["tick out"])
+    ready = proof.on("events_out__ready")
+    quiet = z3.And(*(z3.Not(out) for out in outs))
+    last = proof.slots - 1
+    refused = z3.Or(
+        proof.on("clearing"),
+        z3.And(proof.on("active"), proof.number("slot") < last),
+        z3.And(proof.on("pending"), under_way),
+    )
+    claims = {
+        "one thing in a cycle": z3.Implies(
+            z3.And(under_way, ready),
+            z3.Or(
+                z3.And(moved, quiet, g["moves"] < proof.words + 3),
+                z3.And(s["spike out"], kept, after["waiting"] == lost),
+                z3.And(s["tick out"], after["tick"] == 0, after["waiting"] == 0),
+            ),
+        ),
+        "a waiting TICK starts": z3.Implies(
+            z3.And(proof.on("pending"), z3.Not(under_way)), proof.on("start")
+        ),
+        "input refused for a reason": z3.Implies(z3.Not(proof.on("events_in__ready")), refused),
+        "a row goes on": z3.Implies(
+            z3.And(proof.on("active"), proof.number("slot") < last),
+            proof.number(after["slot"]) == proof.number("slot") + 1,
+        ),
+        "clearing goes on": z3.Implies(
+            proof.on("clearing"),
+            z3.Or(
+                proof.term(net.after(net["clearing"], "'")) == 0,
+                proof.number(proof.term(net.after(net["clear_word"], "'")))
+                == proof.number("clear_word") + 1,
+            ),
+        ),
+    }
+    given = [proof.term(lemma) for lemma in invariants(proof).values()]
+    cases = {
+        "a sweep": z3.And(under_way, ready),
+        "a TICK that waits": z3.And(proof.on("pending"), z3.Not(under_way)),
+        "a row": z3.And(proof.on("active"), proof.number("slot") < last),
+    }
+    return Theorem(
+        name=name, mode="from the invariants proved by induction, unbounded",
+        claims={what: proof.term(claim) for what, claim in claims.items()},
+        given=[*given, *proof.system().given],
+        cases={case: proof.term(formula) for case, formula in cases.items()},
+    )  # fmt: skip
+
+
+# --- a run that shows a fault ---------------------------------------------------------------------
+
+
+def search(prover: Prover, cut: CoreProof, verilog: str) -> str | None:
+    """A run from power-up that breaks a claim, replayed; None within the bound."""
+    core = cut.core
+    proof = CoreProof(Netlist(verilog, cut.net.top), core, whole=True)
+    claims = {name: proof.term(claim) for name, claim in proof.claims().items()}
+    system = proof.system()
+    run, first = Run(system=system), [*system.base, proof.net.init]
+    deadline = time.perf_counter() + prover.timeout_s
+    inputs: dict[str, Any] = {}
+    # Cycle by cycle: one question about all cycles at once takes ten times as long.
+    for cycle in range(SEARCH_CYCLES):
+        prover.progress("looking for a run that shows it", cycle, SEARCH_CYCLES)
+        driven = run.all_at({port: proof.net[port] for port in PORTS}, cycle)
+        inputs |= {f"{port} {cycle}": term for port, term in driven.items()}
+        there = run.all_at(claims, cycle)
+        answer = prover.decide(
+            [*first, *run.conditions(cycle), z3.Not(z3.And(*there.values()))],
+            deadline - time.perf_counter(), {**there, **inputs},
+        )  # fmt: skip
+        if answer.result == "unknown":
+            return None
+        if answer.result == "sat":
+            broken = [name for name in claims if not answer.model[name]]
+            return _told(verilog, proof, answer.model, cycle, broken)
+    return None
+
+
+#: What drives a core, beside its reset.
+PORTS = ("events_in__valid", "events_in__payload", "events_out__ready")
+
+
+def _told(
+    verilog: str, proof: CoreProof, model: Mapping[str, int], cycle: int, broken: list[str]
+) -> str:
+    core = proof.core
+    tail = [{"events_out__ready": 1}] * (sweep_cycles(core, core.n_neurons) + 4)
+    inputs = [{port: model[f"{port} {at}"] for port in PORTS} for at in range(cycle + 1)] + tail
+    text = [f"run from reset: cycle {cycle} breaks {', '.join(broken)}"]
+    for at, given in enumerate(inputs[: cycle + 1]):
+        text.append(f"  cycle {at}: " + _event(core, given))
+    try:
+        simulator, seen = simulate(verilog, proof.net.top, modules(verilog)[proof.net.top], inputs)
+    except FxlifError as error:
+        return "\n".join([*text, f"replay in simulation: impossible ({error})"])
+    golden = golden_ports(core, inputs)
+    for at, (expected, observed) in enumerate(zip(golden, seen, strict=True)):
+        wrong = [port for port, value in expected.items() if observed[port] != value]
+        if wrong:
+            text += [
+                f"expected in cycle {at}: {', '.join(f'{p} {expected[p]}' for p in wrong)}",
+                f"observed in cycle {at}: {', '.join(f'{p} {observed[p]}' for p in wrong)}",
+                f"replay: golden cycle model and {simulator} confirm it",
+            ]
+            return "\n".join(text)
+    return "\n".join([*text, f"replay: golden cycle model and {simulator} do NOT confirm it"])
+
+
+def _event(core: CoreParams, given: Mapping[str, int]) -> str:
+    payload = given["events_in__payload"]
+    what = "TICK" if payload >> core.in_address_bits else f"SPIKE({payload})"
+    offered = what if given["events_in__valid"] else "nothing"
+    return f"offered {offered}, out_ready {given['events_out__ready']}"
+
+
+def golden_ports(core: CoreParams, inputs: list[dict[str, int]]) -> list[dict[str, int]]:
+    """What the cycle model says that the ports show; the payload where valid."""
+    model = CycleModel([core])
+    payload = np.array([given.get("events_in__payload", 0) for given in inputs])
+    mask = (1 << core.in_address_bits) - 1
+    out = model.run(CycleInputs(
+        rst=np.zeros(len(inputs), dtype=np.int64),
+        in_valid=np.array([given.get("events_in__valid", 0) for given in inputs]),
+        in_address=payload & mask, in_tick=payload >> core.in_address_bits,
+        out_ready=np.array([given.get("events_out__ready", 0) for given in inputs]),
+    ))  # fmt: skip
+    rows = []
+    for at in range(len(inputs)):
+        row = {
+            "events_in__ready": int(out.in_ready[at]), "events_out__valid": int(out.out_valid[at]),
+            "dropped": int(out.cores[0].dropped[at]), "saturated": int(out.cores[0].saturated[at]),
+        }  # fmt: skip
+        if out.out_valid[at]:
+            tick = int(out.out_tick[at]) << core.out_address_bits
+            row["events_out__payload"] = int(out.out_address[at]) | tick
+        rows.append(row)
+    return rows

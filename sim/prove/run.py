@@ -1,0 +1,120 @@
+"""``fxlif prove``: theorems about the delivered Verilog, each with its solver, mode and time.
+
+What is proved, and how far (each group is a name for ``theorems``):
+
+- ``step``: :func:`fxlif.rule.step.step` itself, on bit-vectors wide enough that nothing overflows,
+  is the generated ``LIFStep``, for every state and every input.
+- ``registers``: a single neuron takes the step when enabled, holds otherwise, resets.
+- ``weights``, ``overflow``, ``accumulate``, ``datapath``: the sum of a step is exact and reaches
+  the step (:mod:`fxlif.sim.prove.sums`).
+- ``streams``: the handshake contract of every stream (:mod:`fxlif.sim.prove.streams`).
+- ``events``: no event lost, none invented, TICKs in order, and a TICK always comes out: by
+  induction, unbounded (:mod:`fxlif.sim.prove.events`).
+
+The theorems of a core hold of a chain: ``streams`` proves that nothing lies between its cores. The
+promise ``max_events_per_input`` is the user's for the first core; ``events`` proves it for the
+others, since no neuron is emitted twice in a step.
+
+Trusted are Yosys' reading of the Verilog, the solver, and z3's terms. A counterexample is replayed
+in a simulator, which reads the same Verilog by itself.
+
+How wide? The lemmas of :mod:`fxlif.sim.prove.lemmas` make every leak with every rounding a matter
+of less than a second, at any width that the parameters allow (``tests/test_prove.py`` proves the
+widest). Without them a product is out of reach beyond 8 bits where ``v_leak`` is not 0:
+
+==============================  ========  ========  ========  ========
+seconds, Bitwuzla, one core      8 bits   16 bits   24 bits   32 bits
+==============================  ========  ========  ========  ========
+shift, floor                      0.1       0.2       0.1       0.2
+shift, nearest even, minimum      0.3       0.2       0.2       0.3
+multi_shift, nearest even         0.3       0.2       0.2       0.2
+linear                            0.1       0.1       0.1       0.1
+scale, 12 bit, toward zero        0.1       0.1       0.1       0.1
+scale, 16 bit, away from zero     0.2       0.2       0.1       0.1
+==============================  ========  ========  ========  ========
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from ...errors import FxlifError
+from ...hdl.limits import supported
+from ...hdl.verilog import generate
+from ...params.network import NetworkParams
+from ...params.neuron import NeuronParams
+from ...progress import SILENT, Progress
+from ..report.findings import Findings, versions
+from ..tools.solver import choose
+from .events import prove_events
+from .prover import Prover
+from .step import prove_registers, prove_steps
+from .streams import prove_streams
+from .sums import prove_accumulate, prove_datapath, prove_overflow, prove_weights
+
+GROUPS: dict[str, Callable[[Prover], None]] = {
+    "step": prove_steps,
+    "registers": prove_registers,
+    "weights": prove_weights,
+    "overflow": prove_overflow,
+    "accumulate": prove_accumulate,
+    "datapath": prove_datapath,
+    "streams": prove_streams,
+    "events": prove_events,
+}
+_NO_CORE = "a single neuron has no core"
+#: Why a group has nothing to prove of a design.
+NOT_ASKED = dict.fromkeys(GROUPS, _NO_CORE) | {
+    "registers": "a core has no registers of a single neuron; see events and datapath",
+}
+#: Longest time for one theorem.
+TIMEOUT_S = 120.0
+
+
+def prove(
+    params: NetworkParams | NeuronParams,
+    *,
+    name: str,
+    edit: Callable[[str], str] = lambda verilog: verilog,
+    timeout_s: float = TIMEOUT_S,
+    theorems: Collection[str] | None = None,
+    solver: str = "auto",
+    progress: Progress = SILENT,
+) -> Findings:
+    """Prove the hardware of ``params``; one :class:`Check` per theorem.
+
+    ``name`` is how the user named the design; ``edit`` changes the Verilog on its way, which is how
+    a planted fault is shown to be found; ``timeout_s`` is per theorem, and a theorem without an
+    answer is ``unknown``. ``theorems`` are some of :data:`GROUPS`, None is all. ``solver`` is
+    ``z3``, ``bitwuzla``, or ``auto``: Bitwuzla where it is installed.
+
+    Raises:
+        FxlifError: what the hardware cannot do, an unknown group or solver, a missing package.
+    """
+    for group in theorems or ():
+        if group not in GROUPS:
+            raise FxlifError(f"theorems: found {group!r}, allowed {', '.join(GROUPS)}")
+    design = supported(params)
+    if not isinstance(design, NetworkParams | NeuronParams):
+        raise FxlifError(f"design: found {type(design).__name__}, allowed a network or a neuron")
+    progress("generating Verilog", 0, None)
+    hardware = generate(design)
+    prover = Prover(
+        params=design, hardware=hardware, edit=edit, solver=choose(solver),
+        timeout_s=timeout_s, progress=progress,
+    )  # fmt: skip
+    for group, run in GROUPS.items():
+        if theorems is not None and group not in theorems:
+            continue
+        before = len(prover.checks)
+        run(prover)
+        if len(prover.checks) == before:
+            prover.add(group, "impossible", NOT_ASKED[group])
+    return Findings(
+        command="prove",
+        design=name,
+        digest=design.digest(),
+        checks=tuple(prover.checks),
+        figures={"theorems": len(prover.checks), "solver": prover.solver},
+        versions={**versions(), **versions(("bitwuzla",))},
+    )

@@ -1,0 +1,1 @@
+"""Bulk co-simulation: the design as a shared library against the compiled cycle model."""

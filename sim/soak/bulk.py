@@ -1,0 +1,132 @@
+"""A wrapped design under random stimulus beside its model, in blocks of cycles, all compiled.
+
+The stimulus comes from a seed and the model alone: that the design took an event is not seen but
+known, and if it did not, that is the difference.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from ...cycles.control import IN_ADDRESS, IN_TICK, IN_VALID, NONE, OUT_READY, RST, Ints
+from ...cycles.model import Block, CycleInputs, CycleModel, Driver
+from ...params.core import CoreParams
+from ...params.network import NetworkParams
+from ...params.neuron import NeuronParams
+from ..bench.wrapper import Interface
+from ..stimulus.aimed import aimed_events
+from ..stimulus.compiled import RandomStimulus
+from .compare import COMPARISONS, FIRED, GIVEN, RESETS, STEPS, TAKEN, Comparison, Packed
+
+if TYPE_CHECKING:
+    from ..coverage.counter import Coverage
+
+#: Cycles of a block: its tables stay in the cache.
+BLOCK = 1 << 14
+
+
+@dataclass
+class Counts:
+    """What was checked, and what was seen meanwhile."""
+
+    cycles: int = 0
+    comparisons: int = 0
+    steps: int = 0
+    events_in: int = 0
+    events_out: int = 0
+    spikes: int = 0
+    resets: int = 0
+
+    def add(self, other: Counts) -> None:
+        """Add what another part of the run counted."""
+        for name, value in vars(other).items():
+            setattr(self, name, getattr(self, name) + value)
+
+
+class Bulk(Protocol):
+    """One run of a design, from power-up on."""
+
+    def aim(self) -> None:
+        """Let aimed inputs come before the next random ones, where the design has such."""
+
+    def cover(self, coverage: Coverage) -> None:
+        """Count what the last block did."""
+
+    def stimulus(self) -> Packed:
+        """The inputs of the next block, (BLOCK, words)."""
+
+    def check(self, response: Packed) -> int:
+        """The first cycle of that block in which the response is wrong, or NONE."""
+
+    @property
+    def counts(self) -> Counts:
+        """Of all blocks so far; where one is wrong, up to the wrong cycle."""
+
+
+def inputs_by_name(table: Ints) -> CycleInputs:
+    """Inputs (cycles, INPUT_COLUMNS) of :mod:`fxlif.cycles.control` under their names."""
+    return CycleInputs(
+        rst=table[:, RST], in_valid=table[:, IN_VALID], in_address=table[:, IN_ADDRESS],
+        in_tick=table[:, IN_TICK], out_ready=table[:, OUT_READY],
+    )  # fmt: skip
+
+
+class ChainBulk:
+    """A core or a chain of cores."""
+
+    def __init__(self, params: CoreParams | NetworkParams, interface: Interface, seed: int) -> None:
+        chain = isinstance(params, NetworkParams)
+        cores = params.core if isinstance(params, NetworkParams) else (params,)
+        self.model = CycleModel(cores, engine="kernels")
+        self._stimulus = RandomStimulus(cores[0], seed)
+        self._driver = Driver(cores[0].in_address_bits)
+        self._comparison = Comparison(cores, interface, chain=chain)
+        self._cycles = 0
+        self._aiming = False
+        self.block: Block | None = None
+
+    def aim(self) -> None:
+        self._driver.refill(aimed_events(self.model.cores))
+        self._aiming = True
+
+    def stimulus(self) -> Packed:
+        self._aiming &= self._driver.left > 0
+        # Nothing may come between the steps that are aimed.
+        flags = np.zeros(BLOCK, dtype=np.uint8) if self._aiming else self._stimulus.flags(BLOCK)
+        if not self._aiming and self._driver.left < BLOCK:
+            self._driver.refill(self._stimulus.events(BLOCK))
+        self.block = self.model.drive(self._driver, flags)
+        return self._comparison.stimulus(self.block)
+
+    def cover(self, coverage: Coverage) -> None:
+        assert self.block is not None
+        coverage.take(inputs_by_name(self.block.inputs), self.model.outputs(self.block))
+
+    def check(self, response: Packed) -> int:
+        assert self.block is not None
+        wrong = self._comparison.check(self.block, response)
+        self._cycles += BLOCK if wrong == NONE else wrong + 1
+        return wrong
+
+    @property
+    def counts(self) -> Counts:
+        found = self._comparison.counts.tolist()
+        return Counts(
+            cycles=self._cycles, comparisons=found[COMPARISONS], steps=found[STEPS],
+            events_in=found[TAKEN], events_out=found[GIVEN], spikes=found[FIRED],
+            resets=found[RESETS],
+        )  # fmt: skip
+
+
+def bulk_of(
+    params: NeuronParams | CoreParams | NetworkParams, interface: Interface, seed: int
+) -> Bulk:
+    """The run of a design with this seed."""
+    if isinstance(params, NeuronParams):
+        from .bulk_neuron import NeuronBulk
+
+        return NeuronBulk(params, interface, seed)
+    return ChainBulk(params, interface, seed)

@@ -1,0 +1,110 @@
+"""A single registered neuron under random stimulus beside its model; it needs numba."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...cycles import neuron as neuron_cycles
+from ...cycles.control import NONE, Bools, Ints, njit
+from ...cycles.model import Steps
+from ...cycles.neuron import NeuronCycles
+from ...params.neuron import NeuronParams
+from ...rule.step import NeuronState
+from ..bench.wrapper import Interface
+from ..stimulus.neuron import NeuronStimulus
+from .bulk import BLOCK, Counts
+from .compare import COMPARISONS, COUNTS, FIRED, FIRST, RESETS, STEPS, Packed, differs, layout, pack
+
+if TYPE_CHECKING:
+    from ..coverage.counter import Coverage
+
+
+@njit
+def compare_neuron(inputs: Ints, shown: Ints, words: Packed, layouts: Ints, counts: Ints) -> None:
+    """Compare every state variable and the spike with the model's; ``shown`` has a row more."""
+    spike = shown.shape[1] - 1
+    for cycle in range(len(inputs)):
+        wrong = False
+        for k in range(shown.shape[1]):
+            wrong |= differs(words, cycle, layouts, k, shown[cycle, k])
+        counts[COMPARISONS] += shown.shape[1]
+        if wrong:
+            counts[FIRST] = cycle
+            return
+        if inputs[cycle, neuron_cycles.RST]:
+            counts[RESETS] += 1
+        elif inputs[cycle, neuron_cycles.ENABLE]:
+            counts[STEPS] += 1
+            # The spike of a step is shown in the cycle after it.
+            counts[FIRED] += shown[cycle + 1, spike]
+
+
+class NeuronBulk:
+    """A single registered neuron."""
+
+    def __init__(self, neuron: NeuronParams, interface: Interface, seed: int) -> None:
+        stimulus, response = interface.stimulus, interface.response
+        bits = stimulus["current"].width
+        self.model = NeuronCycles(neuron, bits)
+        self._neuron = neuron
+        self._stimulus = NeuronStimulus(neuron, bits, seed)
+        self._inputs_layout = layout(stimulus[name] for name in ("rst", "enable", "current"))
+        self._names = list(neuron.state_widths)
+        names = [*(f"state.{name}" for name in neuron.state_widths), "spike"]
+        self._layout = layout(response[name] for name in names)
+        self._words = -(-interface.stimulus_bits // 64) + 1
+        self._found = np.zeros(COUNTS, dtype=np.int64)
+        self._cycles = 0
+        self.inputs = np.zeros((0, neuron_cycles.INPUT_COLUMNS), dtype=np.int64)
+        self.shown = np.zeros((0, len(names)), dtype=np.int64)
+
+    def aim(self) -> None:
+        pass
+
+    def cover(self, coverage: Coverage) -> None:
+        rst = self.inputs[:, neuron_cycles.RST] != 0
+        enable = self.inputs[:, neuron_cycles.ENABLE] != 0
+        coverage.take_neuron(rst, enable, self.steps(enable & ~rst))
+
+    def steps(self, taken: Bools) -> Steps:
+        """The steps of the cycles ``taken`` (cycles,) of the last block."""
+        at = np.flatnonzero(taken)
+        columns = {name: self.shown[:, k] for k, name in enumerate(self._names)}
+
+        def state(rows: Ints) -> NeuronState:
+            nothing = np.zeros(len(rows), dtype=np.int64)
+            return NeuronState(
+                *(columns[n][rows] if n in columns else nothing for n in NeuronState._fields)
+            )
+
+        return Steps(
+            before=state(at), after=state(at + 1), fire=self.shown[at + 1, -1] != 0,
+            current=self.inputs[at, neuron_cycles.CURRENT] + self._neuron.bias,
+            threshold=np.full(len(at), self._neuron.v_threshold, dtype=np.int64),
+        )  # fmt: skip
+
+    def stimulus(self) -> Packed:
+        self.inputs = self._stimulus.inputs(BLOCK)
+        # One cycle more, in which nothing is done: it shows what the last step left.
+        idle = np.zeros((1, neuron_cycles.INPUT_COLUMNS), dtype=np.int64)
+        self.shown = np.concatenate([self.model.run(self.inputs), self.model.run(idle)])
+        words = np.empty((BLOCK, self._words), dtype=np.uint64)
+        pack(self.inputs, self._inputs_layout, words)
+        return words
+
+    def check(self, response: Packed) -> int:
+        self._found[FIRST] = NONE
+        compare_neuron(self.inputs, self.shown, response, self._layout, self._found)
+        wrong = int(self._found[FIRST])
+        self._cycles += BLOCK if wrong == NONE else wrong + 1
+        return wrong
+
+    @property
+    def counts(self) -> Counts:
+        return Counts(
+            cycles=self._cycles, comparisons=int(self._found[COMPARISONS]),
+            steps=int(self._found[STEPS]), spikes=int(self._found[FIRED]),
+            resets=int(self._found[RESETS]),
+        )  # fmt: skip

@@ -1,0 +1,200 @@
+"""Responses of a design against a block of the cycle model, every output in every cycle.
+
+Compiled by numba where it is installed: the work per cycle is a few nanoseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...cycles.control import (
+    HISTORY_AT,
+    IN_ADDRESS,
+    IN_READY,
+    IN_TICK,
+    IN_VALID,
+    LANES,
+    NONE,
+    OUT_ADDRESS,
+    OUT_READY,
+    OUT_TICK,
+    OUT_VALID,
+    ROW,
+    RST,
+    SPIKE,
+    TRACE_DROPPED,
+    TRACE_SATURATED,
+    VARIABLES,
+    WORDS,
+    WRITTEN,
+    Ints,
+    inline,
+    njit,
+)
+from ...cycles.model import Block
+from ...hdl.verilog import Field
+from ...params.core import CoreParams
+from ..bench.wrapper import Interface
+
+Packed = npt.NDArray[np.uint64]
+
+# Columns of a layout: where a number stands in a packed word.
+OFFSET, WIDTH, SIGNED = 0, 1, 2
+# Rows of the streams' layout, and of a core's, whose lanes follow: the spike, then the state.
+READY, VALID, ADDRESS, TICK = 0, 1, 2, 3
+DROPPED, SATURATED, TRACE_VALID, TRACE_INDEX, FIRST_LANE = 0, 1, 2, 3, 4
+# What is counted.
+FIRST, COMPARISONS, TAKEN, STEPS, GIVEN, FIRED, RESETS = 0, 1, 2, 3, 4, 5, 6
+COUNTS = 7
+
+_64 = np.uint64(64)
+
+
+@inline
+def put(words: Packed, row: int, offset: int, width: int, value: int) -> None:
+    """Write a number into a packed row that was 0 there."""
+    place, shift = offset >> 6, np.uint64(offset & 63)
+    bits = np.uint64(value) & (~np.uint64(0) >> np.uint64(64 - width))
+    words[row, place] |= bits << shift
+    if (offset & 63) + width > 64:
+        words[row, place + 1] |= bits >> (_64 - shift)
+
+
+@inline
+def get(words: Packed, row: int, offset: int, width: int, signed: int) -> Any:
+    """Read a number from a packed row."""
+    place, shift = offset >> 6, np.uint64(offset & 63)
+    bits = words[row, place] >> shift
+    if (offset & 63) + width > 64:
+        bits |= words[row, place + 1] << (_64 - shift)
+    value = np.int64(bits & (~np.uint64(0) >> np.uint64(64 - width)))
+    if signed and value >> (width - 1):
+        value -= np.int64(1) << width
+    return value
+
+
+@njit
+def pack(inputs: Ints, layout: Ints, words: Packed) -> None:
+    """The inputs of each cycle, (cycles, fields), as packed rows; ``words`` is 0 where it is not
+    overwritten whole."""
+    for cycle in range(len(inputs)):
+        for column in range(words.shape[1]):
+            words[cycle, column] = 0
+        for k in range(len(layout)):
+            put(words, cycle, layout[k, OFFSET], layout[k, WIDTH], inputs[cycle, k])
+
+
+@inline
+def differs(words: Packed, cycle: int, layout: Ints, row: int, value: int) -> bool:
+    found = get(words, cycle, layout[row, OFFSET], layout[row, WIDTH], layout[row, SIGNED])
+    return bool(found != value)
+
+
+@njit
+def compare(
+    config: Ints, inputs: Ints, streams: Ints, traces: Ints, history: Ints,
+    words: Packed, stream_layout: Ints, core_layouts: Ints, layout_at: Ints, counts: Ints,
+) -> None:  # fmt: skip
+    """Compare every output with the model's; ``counts[FIRST]`` is the first cycle that differs.
+
+    ``core_layouts`` has the layouts of all cores one below the other, ``layout_at`` where a core's
+    begins.
+    """
+    for cycle in range(len(inputs)):
+        wrong = differs(words, cycle, stream_layout, READY, streams[cycle, IN_READY])
+        wrong |= differs(words, cycle, stream_layout, VALID, streams[cycle, OUT_VALID])
+        counts[COMPARISONS] += 2
+        if streams[cycle, OUT_VALID]:
+            wrong |= differs(words, cycle, stream_layout, ADDRESS, streams[cycle, OUT_ADDRESS])
+            wrong |= differs(words, cycle, stream_layout, TICK, streams[cycle, OUT_TICK])
+            counts[COMPARISONS] += 2
+            counts[GIVEN] += inputs[cycle, OUT_READY]
+        if inputs[cycle, RST]:
+            counts[RESETS] += 1
+        elif inputs[cycle, IN_VALID] and streams[cycle, IN_READY]:
+            counts[TAKEN] += 1
+            counts[STEPS] += inputs[cycle, IN_TICK]
+        for k in range(len(config)):
+            at = layout_at[k]
+            written = traces[k, cycle, WRITTEN]
+            wrong |= differs(
+                words, cycle, core_layouts, at + DROPPED, traces[k, cycle, TRACE_DROPPED]
+            )
+            wrong |= differs(
+                words, cycle, core_layouts, at + SATURATED, traces[k, cycle, TRACE_SATURATED]
+            )
+            wrong |= differs(words, cycle, core_layouts, at + TRACE_VALID, written != NONE)
+            counts[COMPARISONS] += 3
+            if written == NONE:
+                continue
+            wrong |= differs(words, cycle, core_layouts, at + TRACE_INDEX, written)
+            size = config[k, WORDS] * config[k, LANES]
+            variables = config[k, VARIABLES] - SPIKE
+            row = config[k, HISTORY_AT] + traces[k, cycle, ROW] * config[k, VARIABLES] * size
+            row += SPIKE * size + written * config[k, LANES]
+            place = at + FIRST_LANE
+            for lane in range(config[k, LANES]):
+                for variable in range(variables):
+                    value = history[row + variable * size + lane]
+                    wrong |= differs(words, cycle, core_layouts, place, value)
+                    place += 1
+                counts[FIRED] += history[row + lane]
+            counts[COMPARISONS] += 1 + config[k, LANES] * variables
+        if wrong:
+            counts[FIRST] = cycle
+            return
+
+
+def layout(fields: Iterable[Field]) -> Ints:
+    rows = [(field.offset, field.width, field.signed) for field in fields]
+    return np.array(rows, dtype=np.int64)
+
+
+class Comparison:
+    """Packs stimulus for a wrapped chain of cores and compares its responses."""
+
+    def __init__(self, cores: tuple[CoreParams, ...], interface: Interface, *, chain: bool) -> None:
+        stimulus, response = interface.stimulus, interface.response
+        inputs = {
+            RST: "rst", IN_VALID: "events_in.valid", IN_ADDRESS: "events_in.payload.address",
+            IN_TICK: "events_in.payload.tick", OUT_READY: "events_out.ready",
+        }  # fmt: skip
+        self._inputs = layout(stimulus[inputs[column]] for column in sorted(inputs))
+        streams = {
+            READY: "events_in.ready", VALID: "events_out.valid",
+            ADDRESS: "events_out.payload.address", TICK: "events_out.payload.tick",
+        }  # fmt: skip
+        self._streams = layout(response[streams[row]] for row in sorted(streams))
+        layouts: list[Ints] = []
+        self._at = np.zeros(len(cores), dtype=np.int64)
+        for k, core in enumerate(cores):
+            suffix = f"_{k}" if chain else ""
+            names = [f"dropped{suffix}", f"saturated{suffix}"]
+            names += [f"trace{suffix}.valid", f"trace{suffix}.index"]
+            for lane in range(core.lanes):
+                names.append(f"trace{suffix}.spike[{lane}]")
+                names += [f"trace{suffix}.state[{lane}].{n}" for n in core.neuron.state_widths]
+            self._at[k] = sum(len(rows) for rows in layouts)
+            layouts.append(layout(response[name] for name in names))
+        self._cores = np.concatenate(layouts)
+        self._words = -(-interface.stimulus_bits // 64) + 1
+        self.counts = np.zeros(COUNTS, dtype=np.int64)
+
+    def stimulus(self, block: Block) -> Packed:
+        """What the inputs of a block are for the wrapper, (cycles, words)."""
+        words = np.empty((len(block.inputs), self._words), dtype=np.uint64)
+        pack(block.inputs, self._inputs, words)
+        return words
+
+    def check(self, block: Block, response: Packed) -> int:
+        """The first cycle of a block in which the response differs, or NONE."""
+        self.counts[FIRST] = NONE
+        compare(
+            block.config, block.inputs, block.streams, block.traces, block.history,
+            response, self._streams, self._cores, self._at, self.counts,
+        )  # fmt: skip
+        return int(self.counts[FIRST])

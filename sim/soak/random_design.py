@@ -1,0 +1,143 @@
+"""Cores drawn at random over all parameters, small, and such that neurons fire."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from ...errors import FxlifError
+from ...hdl.limits import supported
+from ...params.core import CoreParams, address_bits
+from ...params.leaks import Leak, LinearLeak, MultiShiftLeak, NoLeak, ScaleLeak, ShiftLeak
+from ...params.neuron import Adaptation, DeltaSynapse, ExponentialSynapse, NeuronParams
+from ...params.quantise import signed_range
+from ...rule.step import initial_state, step
+
+ROUNDINGS = ("floor", "toward_zero", "away_from_zero", "nearest_even")
+#: Steps in which a drawn neuron must fire, and how often one is drawn again.
+TRIAL, TRIES = 64, 1000
+
+
+def random_leak(rng: random.Random) -> Leak:
+    """Any leak that the hardware knows; small shifts are frequent."""
+    how: dict[str, Any] = {"rounding": rng.choice(ROUNDINGS), "minimum_step": rng.randrange(2)}
+    kind = rng.choice(("none", "shift", "shift", "multi_shift", "scale", "linear"))
+    if kind == "none":
+        return NoLeak()
+    if kind == "shift":
+        return ShiftLeak(shift=rng.randrange(8), **how)
+    if kind == "multi_shift":
+        shifts = tuple(rng.randrange(7) for _ in range(rng.randint(1, 3)))
+        return MultiShiftLeak(
+            shifts=shifts, signs=tuple(rng.choice((-1, 1)) for _ in shifts), **how
+        )
+    if kind == "scale":
+        shift = rng.randrange(13)
+        return ScaleLeak(factor=rng.randint(0, 1 << shift), shift=shift, **how)
+    return LinearLeak(step=rng.choice((0, 1, 2, 5, 30)))
+
+
+def random_neuron(rng: random.Random) -> NeuronParams:
+    """Any neuron that the hardware knows; whether it ever fires is another matter."""
+    state_bits = rng.choice((5, 6, 7, 8, 10, 12, 16, 24))
+    low, high = signed_range(state_bits)
+    theta_bits = rng.randint(4, 10)
+    threshold_shift = rng.choice((0, 0, 0, 1, 3))
+    threshold_bits = rng.randint(max(4, state_bits - threshold_shift), 24)
+    top = min(high, signed_range(threshold_bits)[1] << threshold_shift)
+    threshold = rng.randint(max(1, top // 16), max(2, top // 2))
+
+    def potential(most: int) -> int:
+        return rng.choice((0, rng.randint(max(low, -most), min(high, most))))
+
+    return NeuronParams(
+        leak=random_leak(rng),
+        v_leak=potential(threshold // 2),
+        v_threshold=max(1, threshold >> threshold_shift) << threshold_shift,
+        v_reset=potential(threshold),
+        v_floor=rng.choice((None, rng.randint(low, 0))),
+        compare=rng.choice(("ge", "gt")),
+        reset=rng.choice(("to_value", "subtract")),
+        overflow=rng.choice(("saturate", "wrap")),
+        refractory=rng.choice((0, 0, 1, 2, 3, 7, rng.randrange(256))),
+        refractory_mode=rng.choice(("clamp", "mask")),
+        synapse=rng.choice((DeltaSynapse(), ExponentialSynapse(leak=random_leak(rng)))),
+        adaptation=rng.choice(
+            (
+                None,
+                Adaptation(
+                    increment=rng.randint(0, min(threshold, (1 << theta_bits) - 1)),
+                    leak=random_leak(rng),
+                ),
+            )
+        ),
+        bias=rng.choice((0, 0, rng.randint(-threshold // 4, threshold // 4))),
+        state_bits=state_bits,
+        weight_bits=rng.randint(3, 10),
+        threshold_bits=threshold_bits,
+        threshold_shift=threshold_shift,
+        current_bits=rng.choice((state_bits, max(4, state_bits - 2), 12)),
+        theta_bits=theta_bits,
+    )
+
+
+def random_design(rng: random.Random, *, max_inputs: int = 12, max_neurons: int = 12) -> CoreParams:
+    """A core that the hardware supports, of which some neuron fires within 64 steps of random
+    input. The same ``rng`` state gives the same core."""
+    for _ in range(TRIES):
+        try:
+            core = _draw(rng, max_inputs, max_neurons)
+        except (ValidationError, FxlifError):
+            continue  # parts that do not fit together
+        supported(core)
+        if _fires(core, rng):
+            return core
+    raise FxlifError(f"random_design: found no core that fires, allowed within {TRIES} tries")
+
+
+def _draw(rng: random.Random, max_inputs: int, max_neurons: int) -> CoreParams:
+    neuron = random_neuron(rng)
+    n_inputs, n_neurons = rng.randint(1, max_inputs), rng.randint(1, max_neurons)
+    low, high = signed_range(neuron.weight_bits)
+    # A few events together reach the threshold, some strongly enough to pass the state's ends.
+    reach = max(2, min(high, neuron.v_threshold * rng.choice((1, 2, 8)) // 2))
+    weights = [
+        [rng.randint(max(low, -reach * 2 // 3), reach) for _ in range(n_neurons)]
+        for _ in range(n_inputs)
+    ]
+    thresholds = None
+    if rng.randrange(2):
+        unit = 1 << neuron.threshold_shift
+        most = max(1, neuron.v_threshold // unit)
+        thresholds = tuple(rng.randint(max(1, most // 2), most) * unit for _ in range(n_neurons))
+    needed = address_bits(n_inputs)
+    return CoreParams(
+        n_inputs=n_inputs,
+        n_neurons=n_neurons,
+        neuron=neuron,
+        weights=weights,
+        weight_shift=rng.choice((0, 0, 1, 2)),
+        v_thresholds=thresholds,
+        max_events_per_input=rng.choice((1, 1, 2, 5)),
+        lanes=rng.randint(1, n_neurons),
+        input_address_bits=rng.choice((None, needed, needed + 1, needed + 3)),
+    )
+
+
+def _fires(core: CoreParams, rng: random.Random) -> bool:
+    """Whether any neuron fires when each in turn is excited."""
+    draw = np.random.default_rng(rng.getrandbits(64))
+    state = initial_state(core.neuron, core.n_neurons)
+    thresholds = np.array(core.thresholds)
+    for number in range(TRIAL):
+        exciting = core.weights[:, number % core.n_neurons] > 0
+        sent = exciting & (draw.random(core.n_inputs) < 0.8)
+        total = core.weights[sent].sum(axis=0) * core.max_events_per_input
+        current = (total << core.weight_shift) + core.neuron.bias
+        state, fire = step(core.neuron, state, current, thresholds)
+        if fire.any():
+            return True
+    return False

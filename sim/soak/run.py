@@ -1,0 +1,283 @@
+"""Bulk co-simulation: the Verilated design as a shared library against the compiled cycle model.
+
+A soak is cut into segments, each from power-up on and with a seed of its own: so it can be spread
+over processes, stopped and gone on with, and a difference is in a segment that can be run alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import asdict
+from multiprocessing import get_context
+from pathlib import Path
+
+from ...cycles.control import NONE
+from ...errors import FxlifError
+from ...files import whole_file
+from ...progress import SILENT, Progress
+from ..failure.difference import leave_difference
+from ..report.findings import Check, Findings
+from .bulk import BLOCK, Counts
+from .random_design import random_design
+from .segments import AnyParams, Segment, Target, run_segment, seed_of, target_of
+
+#: Cycles of a segment, unless the whole is less.
+SEGMENT = 1 << 23
+STATE_FORMAT = 1
+
+
+class Store:
+    """The segments that are done, in a file from which a soak goes on."""
+
+    def __init__(self, path: Path | None, target: Target, seed: int) -> None:
+        self._path = path
+        self._head = {
+            "format": STATE_FORMAT, "parameters_sha256": target.params.digest(), "seed": seed,
+            "library": target.library.parent.name,
+        }  # fmt: skip
+        self.done: dict[int, tuple[int, Counts]] = {}
+        if path is not None and path.exists():
+            self._read(path)
+
+    def _read(self, path: Path) -> None:
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            head = {key: content[key] for key in self._head}
+            done = {
+                int(number): (int(cycles), Counts(**counts))
+                for number, (cycles, counts) in content["segments"].items()
+            }
+        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+            raise FxlifError(f"{path}: not the state of a soak ({error})") from None
+        for key, value in self._head.items():
+            if head[key] != value:
+                raise FxlifError(f"{path}: {key}: found {head[key]!r}, allowed {value!r} here")
+        self.done = done
+
+    def add(self, segment: Segment, cycles: int) -> None:
+        """Keep a segment that went well."""
+        self.done[segment.number] = cycles, segment.counts
+        if self._path is None:
+            return
+        segments = {str(n): (cycles, asdict(counts)) for n, (cycles, counts) in self.done.items()}
+        with whole_file(self._path) as temporary:
+            temporary.write_text(json.dumps({**self._head, "segments": segments}) + "\n")
+
+
+def sizes(cycles: int) -> list[int]:
+    """How many cycles each segment has, whole blocks, together at least ``cycles``."""
+    total = -(-cycles // BLOCK) * BLOCK
+    return [min(SEGMENT, total - at) for at in range(0, total, SEGMENT)]
+
+
+_target: Target | None = None
+
+
+def _start(target: Target) -> None:
+    """In a process that runs segments: compile once."""
+    global _target
+    _target = target
+
+
+def _segment(seed: int, number: int, cycles: int) -> Segment:
+    assert _target is not None
+    return run_segment(_target, seed, number, cycles)
+
+
+def run_segments(
+    target: Target, seed: int, wanted: dict[int, int], processes: int
+) -> Iterator[Segment]:
+    """Run segments (number → cycles) in their order, on so many processes; ends with the first
+    segment that differs, those before it included."""
+    if processes == 1 or len(wanted) == 1:
+        for number, cycles in wanted.items():
+            segment = run_segment(target, seed, number, cycles)
+            yield segment
+            if segment.wrong != NONE:
+                return
+        return
+    waiting = iter(wanted.items())
+    running: set[Future[Segment]] = set()
+    failed = False
+    # Not forked: the parent may have threads, of the progress bar or of numba.
+    context = get_context("spawn")
+    with ProcessPoolExecutor(processes, context, _start, (target,)) as pool:
+        try:
+            while True:
+                while not failed and len(running) < processes:
+                    following = next(waiting, None)
+                    if following is None:
+                        break
+                    running.add(pool.submit(_segment, seed, *following))
+                if not running:
+                    return
+                finished, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    segment = future.result()
+                    failed |= segment.wrong != NONE
+                    yield segment
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def soak(
+    params: AnyParams,
+    *,
+    name: str,
+    cycles: int,
+    seed: int = 1,
+    processes: int | None = None,
+    state: Path | None = None,
+    out: Path | None = None,
+    edit: Callable[[str], str] = lambda verilog: verilog,
+    progress: Progress = SILENT,
+) -> Findings:
+    """Check at least ``cycles`` cycles of random stimulus, every output in every cycle.
+
+    Args:
+        processes: how many segments run at once; None: one per core.
+        state: a file that keeps what is done; where it exists, the soak goes on from it.
+        out: the folder that a difference leaves; None: ``fxlif-failure-<name>-<seed>``.
+        edit: changes the Verilog on its way to the simulator, to plant a fault.
+
+    Raises:
+        FxlifError: the design cannot be hardware; Verilator or numba is not installed; the state
+            is another soak's.
+    """
+    started = time.perf_counter()
+    target = target_of(params, edit=edit, progress=progress)
+    store = Store(state, target, seed)
+    parts = sizes(cycles)
+    wanted = {
+        number: size
+        for number, size in enumerate(parts)
+        if store.done.get(number, (0, Counts()))[0] < size
+    }
+    resumed = sum(store.done[n][0] for n in range(len(parts)) if n not in wanted)
+    workers = min(processes or os.cpu_count() or 1, max(1, len(wanted)))
+    wrong: list[Segment] = []
+    busy = 0.0
+    checked = resumed
+    simulated = time.perf_counter()
+    progress("checking", checked, sum(parts))
+    for segment in run_segments(target, seed, wanted, workers):
+        busy += segment.seconds
+        checked += segment.counts.cycles
+        progress("checking", checked, sum(parts))
+        if segment.wrong == NONE:
+            store.add(segment, wanted[segment.number])
+        else:
+            wrong.append(segment)
+    seconds = time.perf_counter() - simulated
+    counts = Counts()
+    for number in range(len(parts)):
+        counts.add(store.done.get(number, (0, Counts()))[1])
+    for segment in wrong:
+        counts.add(segment.counts)
+    where, replay = "", ""
+    if wrong:
+        where, replay = leave_difference(
+            target, seed, min(wrong, key=lambda segment: segment.number),
+            out or Path(f"fxlif-failure-{name}-{seed}"), name=name, progress=progress,
+        )  # fmt: skip
+    checks = [
+        Check(
+            name="every output and state in every cycle", seconds=seconds,
+            outcome="failed" if wrong else "passed",
+            detail=where or f"{counts.cycles:,} cycles, {counts.comparisons:,} comparisons",
+        ),
+        Check(
+            name="some neuron fired", outcome="passed" if counts.spikes or wrong else "failed",
+            detail=f"{counts.spikes:,} spikes",
+        ),
+    ]  # fmt: skip
+    rate = (counts.cycles - resumed) / busy if busy else 0.0
+    return Findings(
+        command="soak", design=name, digest=target.params.digest(), checks=tuple(checks),
+        seed=seed, replay=replay,
+        figures={
+            "cycles checked": counts.cycles, "of these in earlier runs": resumed,
+            "steps": counts.steps, "events in": counts.events_in, "events out": counts.events_out,
+            "spikes": counts.spikes, "resets": counts.resets, "comparisons": counts.comparisons,
+            "segments that differ": len(wrong), "processes": workers,
+            "checked cycles per second and core": round(rate),
+            "seconds": round(time.perf_counter() - started, 1),
+        },
+    )  # fmt: skip
+
+
+def soak_designs(
+    count: int,
+    *,
+    cycles: int,
+    seed: int = 1,
+    processes: int | None = None,
+    out: Path | None = None,
+    edit: Callable[[str], str] = lambda verilog: verilog,
+    progress: Progress = SILENT,
+) -> Findings:
+    """Soak ``count`` cores drawn at random, the k-th drawn and run with the seed ``seed + k``.
+
+    One check per design; all of them are run, whatever one of them shows.
+
+    Args:
+        cycles: of each design, at least.
+        processes: see :func:`soak`.
+        out: the folder in which every difference leaves one of its own, named by its seed; None:
+            ``fxlif-failure-random-<seed>`` here.
+        edit: changes the Verilog on its way to the simulator, to plant a fault.
+
+    Raises:
+        FxlifError: Verilator or numba is not installed.
+    """
+    started = time.perf_counter()
+    found: list[Findings] = []
+    for drawn in range(seed, seed + count):
+        core = random_design(random.Random(drawn))
+        progress(f"design {drawn - seed + 1} of {count}, seed {drawn}", 0, None)
+        found.append(
+            soak(
+                core, name=f"random-{drawn}", cycles=cycles, seed=drawn, processes=processes,
+                out=(out or Path()) / f"fxlif-failure-random-{drawn}", edit=edit, progress=progress,
+            )
+        )  # fmt: skip
+    bad = [each for each in found if not each.passed]
+    digests = "".join(each.digest for each in found)
+    names = ("cycles checked", "steps", "events in", "events out", "spikes", "resets",
+             "comparisons")  # fmt: skip
+    return Findings(
+        command="soak", design=f"{count} random designs", seed=seed,
+        digest=hashlib.sha256(digests.encode()).hexdigest(),
+        checks=tuple(_design_check(each) for each in found),
+        replay="; ".join(filter(None, (each.replay for each in bad))),
+        figures={
+            "designs": count, "designs that failed": len(bad),
+            **{name: sum(int(each.figures[name]) for each in found) for name in names},
+            "seconds": round(time.perf_counter() - started, 1),
+        },
+    )  # fmt: skip
+
+
+def _design_check(found: Findings) -> Check:
+    """What a soak of one of many designs says, as one check."""
+    told = [found.checks[0].detail]
+    if not found.passed:
+        told = [line for check in found.checks if check.outcome != "passed"
+                for line in check.detail.splitlines()]  # fmt: skip
+        told.append(f"drawn with seed {found.seed}")
+    return Check(
+        name=f"design {found.design}", outcome="passed" if found.passed else "failed",
+        detail="\n".join(told), seconds=found.checks[0].seconds,
+    )  # fmt: skip
+
+
+__all__ = [
+    "SEGMENT", "Segment", "Store", "Target", "run_segment", "run_segments", "seed_of", "sizes",
+    "soak", "soak_designs", "target_of",
+]  # fmt: skip

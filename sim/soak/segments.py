@@ -1,0 +1,107 @@
+"""One part of a bulk co-simulation: a wrapped design from power-up on, block by block."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...cycles.control import NONE
+from ...engines import compiled
+from ...errors import FxlifError
+from ...hdl.limits import supported
+from ...network.sources import mix
+from ...params.core import CoreParams
+from ...params.network import NetworkParams
+from ...params.neuron import NeuronParams
+from ...progress import SILENT, Progress
+from ..bench.simulation import wrapped
+from ..bench.wrapper import Interface
+from ..tools.verilated import SharedDesign, build
+from .bulk import BLOCK, Bulk, Counts, bulk_of
+from .compare import Packed
+
+AnyParams = NeuronParams | CoreParams | NetworkParams
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """What every segment runs: a design, its wrapper and the library built of it."""
+
+    params: AnyParams
+    interface: Interface
+    sources: dict[str, str]
+    library: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segment:
+    """One part of a run. ``wrong``: the first cycle that differs, or NONE.
+
+    ``aim``: the block with which :meth:`~fxlif.sim.soak.bulk.Bulk.aim` was called, if it was.
+    """
+
+    number: int
+    wrong: int
+    counts: Counts
+    seconds: float
+    aim: int | None = None
+
+
+def target_of(
+    params: AnyParams,
+    *,
+    edit: Callable[[str], str] = lambda verilog: verilog,
+    progress: Progress = SILENT,
+) -> Target:
+    """Generate and build; ``edit`` changes the Verilog on its way, to plant a fault.
+
+    Raises:
+        FxlifError: the design cannot be hardware; Verilator or numba is not installed.
+    """
+    params = supported(params)
+    if not compiled():  # refused here, and not in another process
+        raise FxlifError("numba: not installed or switched off, allowed after: pip install fxlif")
+    progress("generating Verilog", 0, None)
+    interface, sources = wrapped(params, edit)
+    progress("building a library with Verilator", 0, None)
+    library = build(sources)
+    return Target(params=params, interface=interface, sources=sources, library=library)
+
+
+def seed_of(seed: int, segment: int) -> int:
+    """The seed of one segment."""
+    return mix((mix(seed & ((1 << 64) - 1)) + segment) & ((1 << 64) - 1))
+
+
+def blocks(
+    target: Target, seed: int, cycles: int, aim: int | None = None
+) -> Iterator[tuple[Bulk, Packed, int]]:
+    """Run a segment block by block: its run, the stimulus shown, the first wrong cycle or NONE.
+
+    From block ``aim`` on, aimed events go before the random ones.
+    """
+    design = SharedDesign(target.library, target.interface)
+    bulk = bulk_of(target.params, target.interface, seed)
+    try:
+        for number in range(-(-cycles // BLOCK)):
+            if number == aim:
+                bulk.aim()
+            stimulus = bulk.stimulus()
+            wrong = bulk.check(design.run(stimulus))
+            yield bulk, stimulus, wrong
+            if wrong != NONE:
+                return
+    finally:
+        design.close()
+
+
+def run_segment(target: Target, seed: int, number: int, cycles: int) -> Segment:
+    """Run one segment to its end, or to its first difference."""
+    started = time.process_time()
+    wrong, counts = NONE, Counts()
+    for place, (bulk, _, found) in enumerate(blocks(target, seed_of(seed, number), cycles)):
+        wrong = found if found == NONE else place * BLOCK + found
+        counts = bulk.counts
+    return Segment(number=number, wrong=wrong, counts=counts, seconds=time.process_time() - started)

@@ -1,0 +1,1 @@
+"""Seeded random stimulus: stalls, gaps, resets, and steps of input events."""

