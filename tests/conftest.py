@@ -1,6 +1,38 @@
-"""Random tests take new examples in every run; a failing one says how to run it again."""
+"""Fixtures, and how hypothesis draws: new examples each run; a failing one says how to repeat."""
 
+import sys
+
+import pytest
+import tomli_w
+from designs import EVENTS, TINY, Ran
 from hypothesis import settings
+
+from fxlif import cli
+from fxlif.network import events
 
 settings.register_profile("fxlif", deadline=None, derandomize=False, print_blob=True)
 settings.load_profile("fxlif")
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    """Runs a command in this process, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*args):
+        monkeypatch.setattr(sys, "argv", ["fxlif", *map(str, args)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        code = caught.value.code or 0
+        return Ran(code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    """A design file and its event file; the name of the design."""
+    (tmp_path / "tiny.toml").write_text(tomli_w.dumps(TINY))
+    events.write(tmp_path / "in.txt", EVENTS)
+    return "tiny.toml"

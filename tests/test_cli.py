@@ -1,6 +1,6 @@
 """The command line: what it writes is right, and a user's mistake is one line and exit code 2.
 
-Mostly in this process, through :func:`fxlif.cli.main.main`; what an absent package does needs
+Mostly in this process, through :func:`fxlif.cli.main`; what an absent package does needs
 another.
 """
 
@@ -11,93 +11,19 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pytest
 import tomli_w
+from designs import EVENTS, TINY, Ran, contents
 
 from fxlif import Network, load
-from fxlif.cli import main
 from fxlif.network import events
-
-TICK = events.TICK
-DESIGN = {
-    "name": "tiny",
-    "core": [
-        {
-            "n_inputs": 3,
-            "n_neurons": 5,
-            "lanes": 2,
-            "weights": [[9, -2, 3, 4, 5], [-6, 7, 8, 9, -1], [1, 9, -8, 1, 9]],
-            "v_thresholds": [8, 9, 10, 11, 12],
-        },
-        {
-            "n_inputs": 5,
-            "n_neurons": 2,
-            "weights": [[9, 1], [1, 9], [5, 5], [-3, 4], [4, -3]],
-            "neuron": {"v_threshold": 12},
-        },
-    ],
-}
-EVENTS = [0, 1, 2, TICK, 0, 3, TICK, TICK, 2, 1, 1, TICK, 0, TICK]
-
-
-class Ran(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-    @property
-    def mistake(self):
-        """The one line about the mistake, once nothing else was said but what goes on."""
-        *notes, line = self.err.splitlines()
-        assert all(re.fullmatch(r"fxlif: .* \.\.\.", note) for note in notes), self.err
-        assert line.startswith("fxlif: ")
-        assert (self.code, self.out) == (2, "")
-        return line.removeprefix("fxlif: ")
-
-    @property
-    def refusal(self):
-        """As :attr:`mistake`, of a mistake that is found before any work begins."""
-        assert len(self.err.splitlines()) == 1, self.err
-        return self.mistake
-
-
-@pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
-    """Runs a command in this process, in a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*args):
-        monkeypatch.setattr(sys, "argv", ["fxlif", *map(str, args)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as caught:
-            main.main()
-        code = caught.value.code or 0
-        return Ran(code, *capsys.readouterr())
-
-    return run
-
-
-@pytest.fixture
-def tiny(tmp_path):
-    """A design file and its event file; the name of the design."""
-    (tmp_path / "tiny.toml").write_text(tomli_w.dumps(DESIGN))
-    events.write(tmp_path / "in.txt", EVENTS)
-    return "tiny.toml"
-
-
-def contents(folder):
-    """Everything below a folder, with what is in it."""
-    return {
-        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
-        for path in folder.rglob("*")
-    }
+from fxlif.network.events import TICK
 
 
 def design_with(folder, **top):
-    (folder / "broken.toml").write_text(tomli_w.dumps({**DESIGN, **top}))
+    (folder / "broken.toml").write_text(tomli_w.dumps({**TINY, **top}))
     return "broken.toml"
 
 
@@ -239,7 +165,7 @@ def test_verilog_into_a_folder_with_files(run, tiny, tmp_path):
 
 
 def test_verilog_never_writes_over_the_design(run, tmp_path):
-    (tmp_path / "tiny.json").write_text(json.dumps(DESIGN))
+    (tmp_path / "tiny.json").write_text(json.dumps(TINY))
     before = contents(tmp_path)
     message = run("verilog", "tiny.json", "-o", ".").mistake
     assert message == "tiny.json: found the design itself, allowed another -o"
@@ -464,7 +390,7 @@ def test_folders_without_permission(run, tiny, tmp_path):
 
 # --- designs that are refused ---------------------------------------------------------------------
 
-CORE = DESIGN["core"][0]
+CORE = TINY["core"][0]
 REFUSED = {
     "type": ({"core": [{**CORE, "lanes": "2"}]}, "core[0].lanes: found '2', allowed an integer"),
     "key": (

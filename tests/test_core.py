@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from itertools import pairwise
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import strategies
+from designs import CORES, SIMPLE, SIMULATORS, flat, make, random_driver, random_inputs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pysim import component, interface_of, simulate
@@ -21,59 +21,9 @@ from fxlif.cycles.model import CycleInputs, CycleModel
 from fxlif.hdl import arithmetic
 from fxlif.network.events import TICK
 from fxlif.sim.bench.agents import StreamDriver
-from fxlif.sim.bench.run import rng
 from fxlif.sim.bench.scoreboard import Report, Scoreboard, StreamModel, transfers
 from fxlif.sim.bench.wrapper import Cycles
-from fxlif.sim.stimulus.events import random_events, resets, stalls
 from fxlif.sim.verify import check, doubts
-
-RICH = NeuronParams(
-    leak={"kind": "shift", "shift": 3, "rounding": "nearest_even", "minimum_step": 1},
-    v_leak=-7,
-    v_threshold=90,
-    v_reset=-20,
-    v_floor=-150,
-    reset="subtract",
-    refractory=3,
-    refractory_mode="mask",
-    synapse={"kind": "exponential", "leak": {"kind": "scale", "factor": 11, "shift": 4}},
-    adaptation={"increment": 9},
-    bias=2,
-    state_bits=9,
-    current_bits=8,
-)
-
-
-def make(n_inputs: int, n_neurons: int, lanes: int, neuron: NeuronParams, **more) -> CoreParams:
-    """A core with random weights, a little more exciting than inhibiting."""
-    draw = np.random.default_rng(n_inputs * 1000 + n_neurons)
-    weights = draw.integers(-50, 80, (n_inputs, n_neurons))
-    return CoreParams(
-        n_inputs=n_inputs, n_neurons=n_neurons, lanes=lanes, neuron=neuron, weights=weights, **more
-    )
-
-
-SIMPLE = NeuronParams(v_threshold=120, state_bits=10)
-CORES = {
-    "one neuron": make(1, 1, 1, NeuronParams(v_threshold=60)),
-    "one word": make(3, 4, 4, SIMPLE),
-    "two words": make(5, 4, 2, SIMPLE, max_events_per_input=2),
-    "a lane to spare": make(11, 10, 4, SIMPLE, input_address_bits=5),
-    "one lane": make(16, 9, 1, NeuronParams(v_threshold=120, refractory=2, overflow="wrap",
-                                            state_bits=8)),
-    "all options": make(6, 7, 3, RICH, v_thresholds=(90, 40, 60, 80, 100, 20, 70), weight_shift=1,
-                        max_events_per_input=2),
-}  # fmt: skip
-
-
-def random_driver(core: CoreParams, interface, seed: int, *, idle=True, stall=True, reset=True):
-    return StreamDriver(
-        interface,
-        random_events(core, rng(seed, "events")),
-        idle=stalls(rng(seed, "idle")) if idle else (),
-        stall=stalls(rng(seed, "stall")) if stall else (),
-        reset=resets(rng(seed, "reset"), every=700) if reset else (),
-    )
 
 
 def compare(core: CoreParams, seed: int, cycles: int, **axes: bool) -> Report:
@@ -122,14 +72,6 @@ def test_any_network_in_amaranth(network: NetworkParams, seed: int) -> None:
 
 
 # --- the same cores as Verilog -------------------------------------------------------------------
-
-SIMULATORS = [
-    "verilator",
-    pytest.param(
-        "icarus",
-        marks=pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus is optional"),
-    ),
-]
 
 
 CYCLES = {"verilator": 60_000, "icarus": 20_000}
@@ -219,29 +161,6 @@ def test_input_waits_for_nothing_else() -> None:
 # --- the cycle model by itself -------------------------------------------------------------------
 
 
-def random_inputs(core: CoreParams, cycles: int, seed: int) -> dict[str, np.ndarray]:
-    """Inputs that keep no protocol: the model must stand anything."""
-    draw = np.random.default_rng(seed)
-    return {
-        "rst": draw.random(cycles) < 0.002,
-        "in_valid": draw.random(cycles) < 0.7,
-        "in_address": draw.integers(0, 1 << core.in_address_bits, cycles),
-        "in_tick": draw.random(cycles) < 0.2,
-        "out_ready": draw.random(cycles) < 0.6,
-    }
-
-
-def flat(outputs) -> dict[str, np.ndarray]:
-    arrays = {name: getattr(outputs, name)
-              for name in ("in_ready", "out_valid", "out_address", "out_tick")}  # fmt: skip
-    for k, trace in enumerate(outputs.cores):
-        for name in ("valid", "index", "spike", "dropped", "saturated"):
-            arrays[f"{k}.{name}"] = getattr(trace, name)
-        for name, values in trace.state.items():
-            arrays[f"{k}.{name}"] = values
-    return arrays
-
-
 def test_cycle_model_in_pieces_is_the_same() -> None:
     cores = [CORES["all options"], make(7, 5, 2, SIMPLE)]
     inputs = random_inputs(cores[0], 6000, seed=11)
@@ -261,8 +180,8 @@ def test_cycle_model_in_pieces_is_the_same() -> None:
 WITHOUT_NUMBA = """
 import hashlib, sys
 import numpy as np
-from test_core import CORES, flat, random_inputs
-from fxlif.cycles import CycleInputs, CycleModel
+from designs import CORES, flat, random_inputs
+from fxlif.cycles.model import CycleInputs, CycleModel
 core = CORES["all options"]
 outputs = flat(CycleModel([core]).run(CycleInputs(**random_inputs(core, 4000, 5))))
 digest = hashlib.sha256()

@@ -8,7 +8,7 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
-from test_core import CORES
+from designs import CORES
 
 from fxlif import CoreParams
 from fxlif.cycles.control import (

@@ -15,9 +15,8 @@ from typing import Any
 import bench_many_duts
 import oracle
 import pytest
+from designs import CORES, FINE, PASSED, random_driver
 from pysim import component, interface_of, simulate
-from test_core import CORES, random_driver
-from test_verify import FINE, PASSED
 
 from fxlif import FxlifError, NetworkParams, NeuronParams
 from fxlif.network import events

@@ -12,9 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_cli import contents, run  # noqa: F401  a fixture
-from test_core import make
-from test_verify import FAULT, swap
+from designs import FAULT, contents, make, swap
 
 from fxlif import FxlifError, NetworkParams, NeuronParams, load
 from fxlif.hdl.verilog import Field
@@ -24,7 +22,8 @@ from fxlif.sim.bench.scoreboard import Expected, Report
 from fxlif.sim.bench.simulation import wrapped
 from fxlif.sim.bench.trace import Trace
 from fxlif.sim.bench.wrapper import Interface
-from fxlif.sim.failure import folder, narrow
+from fxlif.sim.failure import folder as failures
+from fxlif.sim.failure import narrow
 from fxlif.sim.failure.narrow import Case, starts
 from fxlif.sim.failure.note import kind_of
 from fxlif.sim.report import write
@@ -56,13 +55,13 @@ def test_there_is_something_to_ask():
 @pytest.mark.parametrize("folder", sorted(p.name for p in KEPT.iterdir() if p.is_dir()))
 def test_mended_failures_stay_mended(folder):
     """The Verilog of today, with the stimulus that once failed."""
-    done = folder.replay(KEPT / folder, simulator=SIMULATOR, regenerate=True)
+    done = failures.replay(KEPT / folder, simulator=SIMULATOR, regenerate=True)
     assert done.reasons == []
     assert done.report.cycles == len(done.failure.words)
 
 
 def test_a_generator_that_is_still_broken_fails():
-    done = folder.replay(EXAMPLE, simulator=SIMULATOR, regenerate=True, edit=FAULT)
+    done = failures.replay(EXAMPLE, simulator=SIMULATOR, regenerate=True, edit=FAULT)
     assert done.reasons != []
     assert done.reproduced
 
@@ -100,7 +99,7 @@ def vcd_cycles(file: Path, name: str) -> dict[int, int]:
     return cycles
 
 
-def shown_in(failure: folder.Failure, file: Path) -> dict[int, int]:
+def shown_in(failure: failures.Failure, file: Path) -> dict[int, int]:
     """The signal of the first difference in the waves of a folder, by cycle."""
     field = failure.interface.response[failure.note.first.signal]
     responses = vcd_cycles(failure.folder / file, "response")
@@ -109,7 +108,7 @@ def shown_in(failure: folder.Failure, file: Path) -> dict[int, int]:
     }
 
 
-def test_failure_of_a_network_moves_and_replays(run, tmp_path, monkeypatch):  # noqa: F811
+def test_failure_of_a_network_moves_and_replays(run, tmp_path, monkeypatch):
     """The whole way; the folder is complete, and replays from elsewhere after a move."""
     verdict = fail(monkeypatch, NETWORK, tmp_path / "x.toml", FAULT, cycles=9000, seed=4)
     assert verdict.failure == Path("fxlif-failure-network-4")
@@ -124,7 +123,7 @@ def test_failure_of_a_network_moves_and_replays(run, tmp_path, monkeypatch):  # 
         "trace.csv", "waves.v", "waves.vcd",
     ]  # fmt: skip
     assert load(folder / "design.toml").digest() == NETWORK.digest()
-    failure = folder.load(folder)
+    failure = failures.load(folder)
     seen, note = verdict.report.first, failure.note
     first = note.first
     assert (note.seed, note.reproduced, note.simulator) == (4, True, SIMULATOR)
@@ -158,7 +157,7 @@ def test_failure_of_a_network_moves_and_replays(run, tmp_path, monkeypatch):  # 
     )
 
 
-def test_failure_of_a_neuron(run, tmp_path, monkeypatch):  # noqa: F811
+def test_failure_of_a_neuron(run, tmp_path, monkeypatch):
     """A state that no reset brings back: what came before the reset cannot be left out."""
     fault = swap(r"if \(rst\) begin\s+\\\$1 += 16'h0000;", r"if (1'b0) begin \\$1 = 16'h0000;")
     (tmp_path / "one.toml").write_text("[neuron]\nv_threshold = 64\n")
@@ -170,13 +169,13 @@ def test_failure_of_a_neuron(run, tmp_path, monkeypatch):  # noqa: F811
     assert "seed 1; kept in out\nreplay: fxlif replay out\n" in ran.out
     found = re.search(r"first difference: cycle (\d+), signal (\S+)", ran.out)
     assert write.read(tmp_path / "report")["verify.json"].replay == "fxlif replay out"
-    failure = folder.load("out")
+    failure = failures.load("out")
     assert load_hardware("out/design.toml") == NEURON == failure.params
     first = failure.note.first
     assert (failure.note.start, failure.note.reproduced) == (0, True)
     assert found.groups() == (str(first.cycle), first.signal)
     assert not {"job.pickle", "stimulus.bin"} & set(contents(tmp_path / "out"))
-    done = folder.replay("out", waves=True)
+    done = failures.replay("out", waves=True)
     assert done.reproduced
     assert not done.failure.folder.is_absolute()
     shown = shown_in(failure, "replay.vcd")
@@ -209,10 +208,10 @@ def test_failure_under_verilator(tmp_path, monkeypatch):
     monkeypatch.setattr("test_failures.SIMULATOR", "verilator")
     verdict = fail(monkeypatch, NETWORK, tmp_path / "x.toml", FAULT, cycles=9000, seed=4,
                    out=tmp_path / "out")  # fmt: skip
-    failure = folder.load(verdict.failure)
+    failure = failures.load(verdict.failure)
     first = failure.note.first
     assert failure.note.notes == []
-    assert folder.replay(verdict.failure).reproduced
+    assert failures.replay(verdict.failure).reproduced
     waves = shown_in(failure, "waves.vcd")
     assert (min(waves), max(waves)) == (max(0, first.cycle - 999), first.cycle + 20)
     assert waves[first.cycle] == first.observed
@@ -310,16 +309,16 @@ def test_a_difference_that_is_not_seen_again_is_left_all_the_same(tmp_path):
     shown = [2, 0] * 30
     first = {"cycle": 30, "signal": "spike", "width": 1, "expected": 1, "observed": 0,
              "history": {"rst": [0]}}  # fmt: skip
-    folder.leave(tmp_path / "f", params=NEURON, name="n", sources=sources, interface=interface,
+    failures.leave(tmp_path / "f", params=NEURON, name="n", sources=sources, interface=interface,
                    words=shown, first=first, simulator=SIMULATOR, waves=False)  # fmt: skip
-    failure = folder.load(tmp_path / "f")
+    failure = failures.load(tmp_path / "f")
     assert failure.words == shown[:51]
     assert not failure.note.reproduced
     assert failure.note.notes == ["this stimulus was not seen to fail in this way"]
     assert failure.note.first.model_dump() == first
 
 
-def test_verify_of_a_neuron(run, tmp_path):  # noqa: F811
+def test_verify_of_a_neuron(run, tmp_path):
     (tmp_path / "one.toml").write_text("[neuron]\nv_threshold = 64\nrefractory = 2\n")
     ran = run("verify", "one.toml", "--simulator", SIMULATOR, "--cycles", "9000")
     assert ran.code == 0, ran.out + ran.err
@@ -391,7 +390,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize(("mistake", "message"), MISTAKES.values(), ids=MISTAKES.keys())
-def test_bad_folder_is_one_line(run, tmp_path, mistake, message):  # noqa: F811
+def test_bad_folder_is_one_line(run, tmp_path, mistake, message):
     shutil.copytree(EXAMPLE, tmp_path / "f")
     mistake(tmp_path / "f")
     before = contents(tmp_path)
@@ -403,7 +402,7 @@ def test_sources_keep_off_the_folders_own_names(tmp_path):
     interface, sources = wrapped(NEURON)
     for name in ("failure.json", "a/b.v", "stimulus.mem"):
         with pytest.raises(FxlifError, match=f"{name}: found as the name of a source"):
-            folder.leave(
+            failures.leave(
                 tmp_path / "f", params=NEURON, name="n", sources={**sources, name: ""},
                 interface=interface, words=[0], first=None, simulator=SIMULATOR,
             )  # fmt: skip
@@ -415,10 +414,10 @@ def test_whole_or_not_at_all(tmp_path, monkeypatch, fault):
     def write(*_):
         raise fault
 
-    monkeypatch.setattr(folder, "to_text", write)
+    monkeypatch.setattr(failures, "to_text", write)
     interface, sources = wrapped(NEURON)
     with pytest.raises((FxlifError, KeyboardInterrupt)):
-        folder.leave(tmp_path / "f", params=NEURON, name="n", sources=sources, words=[0],
+        failures.leave(tmp_path / "f", params=NEURON, name="n", sources=sources, words=[0],
                        interface=interface, first=None, simulator=SIMULATOR)  # fmt: skip
     assert contents(tmp_path) == {}
 
@@ -427,11 +426,11 @@ def test_waves_that_cannot_be_made_are_noted(tmp_path, monkeypatch):
     def dump(*_):
         raise FxlifError("verilator: a bench without cocotb failed: no coroutines")
 
-    monkeypatch.setattr(folder, "dump", dump)
+    monkeypatch.setattr(failures, "dump", dump)
     interface, sources = wrapped(NETWORK.core[0])
-    folder.leave(tmp_path / "f", params=NETWORK.core[0], name="n", sources=sources, words=[0],
+    failures.leave(tmp_path / "f", params=NETWORK.core[0], name="n", sources=sources, words=[0],
                    interface=interface, first=None, simulator=SIMULATOR)  # fmt: skip
-    failure = folder.load(tmp_path / "f")
+    failure = failures.load(tmp_path / "f")
     assert any("no coroutines" in note for note in failure.note.notes)
     assert kind_of(failure.params) == "core"
     assert failure.params.digest() == NETWORK.core[0].digest()
@@ -453,8 +452,8 @@ def test_waves_that_cannot_be_made_are_noted(tmp_path, monkeypatch):
 def test_a_replay_that_saw_nothing_did_not_pass(monkeypatch, results, report, reason):
     passed, failed, skipped = results
     outcome = Results(passed=passed, failed=failed, skipped=skipped, message="")
-    example = folder.load(EXAMPLE)
-    monkeypatch.setattr(folder, "load", lambda _: replace(example, words=[0] * 9))
-    monkeypatch.setattr(folder, "show", lambda *_, **__: (outcome, report))
-    found = folder.replay(EXAMPLE, simulator=SIMULATOR).reasons
+    example = failures.load(EXAMPLE)
+    monkeypatch.setattr(failures, "load", lambda _: replace(example, words=[0] * 9))
+    monkeypatch.setattr(failures, "show", lambda *_, **__: (outcome, report))
+    found = failures.replay(EXAMPLE, simulator=SIMULATOR).reasons
     assert found == [] if reason is None else reason in found[0]

@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-import test_cli
+from designs import contents
 from hypothesis import given, settings
 from strategies import networks
 
@@ -22,8 +22,6 @@ from fxlif.params.network import NetworkParams
 from fxlif.params.neuron import Adaptation, ExponentialSynapse
 from fxlif.sim.tools import simulators
 from fxlif.sim.verify import check, verify
-
-run = test_cli.run
 
 DESIGN = """
 name = "small"
@@ -360,7 +358,7 @@ def test_command_line(run, design, tmp_path, command, monkeypatch):
     delays(content)
     random(content)
     path.write_text(json.dumps(content))
-    before = test_cli.contents(tmp_path)
+    before = contents(tmp_path)
     ran = run(command, str(path), "--out", str(tmp_path / "out"))
     assert ran.code == 2
     assert ran.out == ""
@@ -372,7 +370,7 @@ def test_command_line(run, design, tmp_path, command, monkeypatch):
             for key in ("leak", "synapse.leak", "adaptation.leak")
         ),
     ]
-    assert test_cli.contents(tmp_path) == before
+    assert contents(tmp_path) == before
 
 
 def test_run_on_populations(run, design, tmp_path):

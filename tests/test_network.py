@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from test_core import CORES, RICH, SIMPLE, make
+from designs import CORES, RICH, SIMPLE, make
 
 from fxlif import NetworkParams, NeuronParams, load, save
 from fxlif.network import events as event_files

@@ -990,7 +990,8 @@ def test_an_interrupted_run_counts_the_events_of_its_steps():
 INTERRUPTED = """
 import sys
 import test_networks as t
-from fxlif import Network, network as network_module
+from fxlif import Network
+from fxlif.network import model as network_module
 
 engine, threads, folder = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 network_module.CHUNK_WORK = 110 * 300

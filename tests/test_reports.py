@@ -8,10 +8,10 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from test_cli import run, tiny  # noqa: F401  fixtures
 
 from fxlif import FxlifError, load
 from fxlif.sim.bench.scoreboard import Report
+from fxlif.sim.report import write as reports
 from fxlif.sim.report.findings import Bin, Check, Findings
 from fxlif.sim.report.page import outcome_of, page
 from fxlif.sim.report.write import junit, write
@@ -219,7 +219,7 @@ def test_every_command_adds_to_the_report(tmp_path):
     root = ET.parse(folder / "junit.xml").getroot()
     assert (root.get("tests"), root.get("failures")) == ("3", "1")
     assert Page((folder / "report.html").read_text()).verdict == "failed"
-    assert write.read(folder)["prove.json"].coverage == (Bin(group="g", name="n", count=1),)
+    assert reports.read(folder)["prove.json"].coverage == (Bin(group="g", name="n", count=1),)
 
 
 @pytest.mark.parametrize(
@@ -280,7 +280,7 @@ def test_findings_tell_the_golden_network_from_the_cycle_model():
     assert [check.outcome for check in checks].count("failed") == 1
 
 
-def test_report_of_the_command(run, tiny, tmp_path, monkeypatch):  # noqa: F811
+def test_report_of_the_command(run, tiny, tmp_path, monkeypatch):
     """The command line writes what the run found, of a network and of a neuron."""
     from fxlif.sim import verify as module
 
@@ -296,7 +296,7 @@ def test_report_of_the_command(run, tiny, tmp_path, monkeypatch):  # noqa: F811
     assert names(tmp_path / "reports") == [
         "junit.xml", "report.html", "verify-one.json", "verify.json",
     ]  # fmt: skip
-    found = write.read(tmp_path / "reports")
+    found = reports.read(tmp_path / "reports")
     assert found["verify.json"].design == "tiny"
     assert found["verify.json"].digest == load(tiny).digest()
     assert found["verify.json"].figures["spikes"] == 5

@@ -12,14 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from designs import CORES, swap
 from hypothesis import given
 from hypothesis import strategies as st
-from test_core import CORES
-from test_verify import swap
 from typer.testing import CliRunner
 
-from fxlif import CoreParams, FxlifError, NetworkParams, NeuronParams
-from fxlif.cli import main
+from fxlif import CoreParams, FxlifError, NetworkParams, NeuronParams, cli
 from fxlif.cycles.control import NONE, OUT_READY
 from fxlif.cycles.model import CycleModel, CycleOutputs, Driver
 from fxlif.engines import compiled
@@ -590,8 +588,8 @@ def test_verify_until_covered(fails: bool, monkeypatch, tmp_path) -> None:
     monkeypatch.chdir(tmp_path)
     Path("n.toml").write_text("[neuron]\nv_threshold = 60\n")
     runner = CliRunner()
-    assert runner.invoke(main.app, ["verify", "n.toml"]).exit_code == 0
-    ran = runner.invoke(main.app, ["verify", "n.toml", "--until-covered"])
+    assert runner.invoke(cli.app.app, ["verify", "n.toml"]).exit_code == 0
+    ran = runner.invoke(cli.app.app, ["verify", "n.toml", "--until-covered"])
     assert ran.exit_code == int(fails), ran.output
     assert ("MISSING" if fails else "unreachable: g: other: so") in ran.output
     assert ("--until-covered" in ran.output) == fails, "what repeats it"

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from test_core import CORES
+from designs import CORES
 
 from fxlif import CoreParams, NeuronParams
 from fxlif.cycles.control import IDLE, RESET, STALL

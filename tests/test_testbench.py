@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_verilog import RICH, UNEVEN
+from designs import ADAPTIVE, UNEVEN
 
 from fxlif.errors import FxlifError
 from fxlif.hdl.verilog import generate
@@ -53,7 +53,7 @@ DESIGNS = {
     "thresholds": LANES,
     "chain": NetworkParams(name="reg", core=(LANES, LAST), input=EventInput(file="none.txt")),
     "neuron": NEURON,
-    "rich": RICH,
+    "rich": ADAPTIVE,
 }
 
 
@@ -242,9 +242,9 @@ def test_same_bytes():
 
 SCRIPT = """
 import json, sys
-from fxlif.hdl.testbench import bench_of
+from fxlif.sim.portable.testbench import bench_of
 from fxlif.hdl.verilog import generate
-from fxlif.core_params import CoreParams
+from fxlif.params.core import CoreParams
 core = CoreParams.model_validate(json.load(sys.stdin))
 print(json.dumps(bench_of(core, generate(core), cycles=600).files))
 """

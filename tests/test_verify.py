@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import replace
 
 import pytest
-from test_core import CORES, SIMULATORS
+from designs import CORES, FAULT, FINE, PASSED, SIMULATORS
 
-from fxlif import FxlifError, NetworkParams, load
-from fxlif.cli import main
+from fxlif import FxlifError, NetworkParams, cli, load
 from fxlif.digits import DESIGN
 from fxlif.sim import verify as verify_module
 from fxlif.sim.bench import simulation
@@ -21,8 +19,6 @@ from fxlif.sim.tools.simulators import Results, read_results
 from fxlif.sim.verify import check, doubts, verify
 
 SMALL = NetworkParams.chain(CORES["a lane to spare"], name="small")
-PASSED = Results(passed=1, failed=0, skipped=0, message="")
-FINE = Report(cycles=10, comparisons=40, spikes=1)
 
 
 def test_shipped_digits() -> None:
@@ -72,20 +68,6 @@ def test_results_file(tmp_path) -> None:
     assert read_results(file) == Results(passed=1, failed=1, skipped=1, message="x")
 
 
-def swap(pattern: str, by: str):
-    """An edit of the Verilog that must change something."""
-
-    def edit(text: str) -> str:
-        changed, count = re.subn(pattern, by, text)
-        assert count > 0, pattern
-        return changed
-
-    return edit
-
-
-FAULT = swap(r"assign spike = (\$signed\(.*?\)) >= ", r"assign spike = \1 > ")
-
-
 def test_planted_verilog_fault_is_found_and_replayed(tmp_path, monkeypatch) -> None:
     """A fault in the Verilog text: the first wrong cycle, and a folder that shows it again."""
 
@@ -99,7 +81,7 @@ def test_planted_verilog_fault_is_found_and_replayed(tmp_path, monkeypatch) -> N
     assert any("mismatches" in reason for reason in first.reasons)
     found = first.report.first
     assert found is not None
-    shown = main._difference(found)
+    shown = cli.app._difference(found)
     assert f"cycle {found['cycle']}, signal {found['signal']}" in shown
     assert "0x" in shown
     assert len(found["history"]["rst"]) == min(11, found["cycle"] + 1)

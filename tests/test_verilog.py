@@ -12,37 +12,14 @@ from pathlib import Path
 
 import pytest
 import strategies
+from designs import ADAPTIVE, UNEVEN
 from hypothesis import Phase, given, settings
 
 from fxlif.hdl.verilog import generate
 from fxlif.params.core import CoreParams
 from fxlif.params.network import EventInput, NetworkParams
-from fxlif.params.neuron import Adaptation, ExponentialSynapse, NeuronParams
+from fxlif.params.neuron import NeuronParams
 
-RICH = NeuronParams(
-    v_threshold=48,
-    v_reset=-60,
-    refractory=3,
-    bias=-9,
-    synapse=ExponentialSynapse(),
-    adaptation=Adaptation(increment=20),
-    state_bits=12,
-    weight_bits=5,
-    threshold_bits=9,
-    threshold_shift=4,
-    current_bits=20,
-    theta_bits=7,
-)
-#: 7 neurons on 3 lanes: two lanes of the last word are only fillers.
-UNEVEN = CoreParams(
-    n_inputs=5,
-    n_neurons=7,
-    lanes=3,
-    neuron=RICH,
-    weights=[[(7 * i + 3 * j) % 32 - 16 for j in range(7)] for i in range(5)],
-    v_thresholds=[-4096, 4080, -16, 0, 16, 32, -48],
-    input_address_bits=6,
-)
 SINGLE = CoreParams(n_inputs=1, n_neurons=1, weights=[[-1]])
 EVEN = CoreParams(
     n_inputs=7,
@@ -59,7 +36,7 @@ LARGER = CoreParams(
     neuron=NeuronParams(weight_bits=4, refractory=255),
 )
 DESIGNS = {
-    "neuron": RICH,
+    "neuron": ADAPTIVE,
     "plain neuron": NeuronParams(),
     "uneven": UNEVEN,
     "single": SINGLE,
@@ -104,7 +81,7 @@ def test_same_bytes_twice(params):
 SCRIPT = """
 import hashlib, json, sys
 from fxlif.hdl.verilog import generate
-from fxlif.network_params import NetworkParams
+from fxlif.params.network import NetworkParams
 files = generate(NetworkParams.model_validate(json.load(sys.stdin)), trace=True).files()
 print(json.dumps({name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()}))
 """
@@ -163,7 +140,7 @@ def test_names_of_the_files():
         "chain_2_core_0_thresholds.mem",
         "chain_2_core_1_weights.mem",
     ]
-    assert [*made(RICH, trace=False).files()] == ["lif_neuron.v", "lif_neuron.json"]
+    assert [*made(ADAPTIVE, trace=False).files()] == ["lif_neuron.v", "lif_neuron.json"]
     named = generate(SINGLE, name="mine")
     assert [*named.files()] == ["mine.v", "mine.json", "mine_core_0_weights.mem"]
     assert named.top == named.sidecar["top"] == "mine"

@@ -1,1 +1,5 @@
 """The command line, ``fxlif``."""
+
+from .app import main
+
+__all__ = ["main"]

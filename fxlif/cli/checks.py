@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import FxlifError
-from .main import ReportFolder, app, need, progress_line, write_report
+from .app import ReportFolder, app, need, progress_line, write_report
 
 if TYPE_CHECKING:
     from ..params.network import NetworkParams

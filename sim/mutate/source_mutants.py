@@ -64,7 +64,7 @@ def mutants() -> tuple[SourceMutant, ...]:
 
 
 def _module(mutant: SourceMutant) -> ModuleType:
-    return import_module(f"..hdl.{mutant.module}", __package__)
+    return import_module(f"fxlif.hdl.{mutant.module}")
 
 
 @lru_cache

@@ -1,0 +1,217 @@
+"""Designs and small helpers that more than one test takes."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from fxlif import CoreParams, NeuronParams
+from fxlif.network.events import TICK
+from fxlif.params.neuron import Adaptation, ExponentialSynapse
+from fxlif.sim.bench.agents import StreamDriver
+from fxlif.sim.bench.run import rng
+from fxlif.sim.bench.scoreboard import Report
+from fxlif.sim.stimulus.events import random_events, resets, stalls
+from fxlif.sim.tools.simulators import Results
+
+RICH = NeuronParams(
+    leak={"kind": "shift", "shift": 3, "rounding": "nearest_even", "minimum_step": 1},
+    v_leak=-7,
+    v_threshold=90,
+    v_reset=-20,
+    v_floor=-150,
+    reset="subtract",
+    refractory=3,
+    refractory_mode="mask",
+    synapse={"kind": "exponential", "leak": {"kind": "scale", "factor": 11, "shift": 4}},
+    adaptation={"increment": 9},
+    bias=2,
+    state_bits=9,
+    current_bits=8,
+)
+
+
+def make(n_inputs: int, n_neurons: int, lanes: int, neuron: NeuronParams, **more) -> CoreParams:
+    """A core with random weights, a little more exciting than inhibiting."""
+    draw = np.random.default_rng(n_inputs * 1000 + n_neurons)
+    weights = draw.integers(-50, 80, (n_inputs, n_neurons))
+    return CoreParams(
+        n_inputs=n_inputs, n_neurons=n_neurons, lanes=lanes, neuron=neuron, weights=weights, **more
+    )
+
+
+SIMPLE = NeuronParams(v_threshold=120, state_bits=10)
+
+
+CORES = {
+    "one neuron": make(1, 1, 1, NeuronParams(v_threshold=60)),
+    "one word": make(3, 4, 4, SIMPLE),
+    "two words": make(5, 4, 2, SIMPLE, max_events_per_input=2),
+    "a lane to spare": make(11, 10, 4, SIMPLE, input_address_bits=5),
+    "one lane": make(16, 9, 1, NeuronParams(v_threshold=120, refractory=2, overflow="wrap",
+                                            state_bits=8)),
+    "all options": make(6, 7, 3, RICH, v_thresholds=(90, 40, 60, 80, 100, 20, 70), weight_shift=1,
+                        max_events_per_input=2),
+}  # fmt: skip
+
+
+def random_driver(core: CoreParams, interface, seed: int, *, idle=True, stall=True, reset=True):
+    return StreamDriver(
+        interface,
+        random_events(core, rng(seed, "events")),
+        idle=stalls(rng(seed, "idle")) if idle else (),
+        stall=stalls(rng(seed, "stall")) if stall else (),
+        reset=resets(rng(seed, "reset"), every=700) if reset else (),
+    )
+
+
+SIMULATORS = [
+    "verilator",
+    pytest.param(
+        "icarus",
+        marks=pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus is optional"),
+    ),
+]
+
+
+def random_inputs(core: CoreParams, cycles: int, seed: int) -> dict[str, np.ndarray]:
+    """Inputs that keep no protocol: the model must stand anything."""
+    draw = np.random.default_rng(seed)
+    return {
+        "rst": draw.random(cycles) < 0.002,
+        "in_valid": draw.random(cycles) < 0.7,
+        "in_address": draw.integers(0, 1 << core.in_address_bits, cycles),
+        "in_tick": draw.random(cycles) < 0.2,
+        "out_ready": draw.random(cycles) < 0.6,
+    }
+
+
+def flat(outputs) -> dict[str, np.ndarray]:
+    arrays = {name: getattr(outputs, name)
+              for name in ("in_ready", "out_valid", "out_address", "out_tick")}  # fmt: skip
+    for k, trace in enumerate(outputs.cores):
+        for name in ("valid", "index", "spike", "dropped", "saturated"):
+            arrays[f"{k}.{name}"] = getattr(trace, name)
+        for name, values in trace.state.items():
+            arrays[f"{k}.{name}"] = values
+    return arrays
+
+
+PASSED = Results(passed=1, failed=0, skipped=0, message="")
+
+
+FINE = Report(cycles=10, comparisons=40, spikes=1)
+
+
+def swap(pattern: str, by: str):
+    """An edit of the Verilog that must change something."""
+
+    def edit(text: str) -> str:
+        changed, count = re.subn(pattern, by, text)
+        assert count > 0, pattern
+        return changed
+
+    return edit
+
+
+FAULT = swap(r"assign spike = (\$signed\(.*?\)) >= ", r"assign spike = \1 > ")
+
+
+class Ran(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+    @property
+    def mistake(self):
+        """The one line about the mistake, once nothing else was said but what goes on."""
+        *notes, line = self.err.splitlines()
+        assert all(re.fullmatch(r"fxlif: .* \.\.\.", note) for note in notes), self.err
+        assert line.startswith("fxlif: ")
+        assert (self.code, self.out) == (2, "")
+        return line.removeprefix("fxlif: ")
+
+    @property
+    def refusal(self):
+        """As :attr:`mistake`, of a mistake that is found before any work begins."""
+        assert len(self.err.splitlines()) == 1, self.err
+        return self.mistake
+
+
+def contents(folder):
+    """Everything below a folder, with what is in it."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+        for path in folder.rglob("*")
+    }
+
+
+EVENTS = [0, 1, 2, TICK, 0, 3, TICK, TICK, 2, 1, 1, TICK, 0, TICK]
+
+
+TINY = {
+    "name": "tiny",
+    "core": [
+        {
+            "n_inputs": 3,
+            "n_neurons": 5,
+            "lanes": 2,
+            "weights": [[9, -2, 3, 4, 5], [-6, 7, 8, 9, -1], [1, 9, -8, 1, 9]],
+            "v_thresholds": [8, 9, 10, 11, 12],
+        },
+        {
+            "n_inputs": 5,
+            "n_neurons": 2,
+            "weights": [[9, 1], [1, 9], [5, 5], [-3, 4], [4, -3]],
+            "neuron": {"v_threshold": 12},
+        },
+    ],
+}
+EVENTS = [
+    0,
+    1,
+    2,
+    TICK,
+    0,
+    3,
+    TICK,
+    TICK,
+    2,
+    1,
+    1,
+    TICK,
+    0,
+    TICK,
+]
+
+
+ADAPTIVE = NeuronParams(
+    v_threshold=48,
+    v_reset=-60,
+    refractory=3,
+    bias=-9,
+    synapse=ExponentialSynapse(),
+    adaptation=Adaptation(increment=20),
+    state_bits=12,
+    weight_bits=5,
+    threshold_bits=9,
+    threshold_shift=4,
+    current_bits=20,
+    theta_bits=7,
+)
+
+
+#: 7 neurons on 3 lanes: two lanes of the last word are only fillers.
+UNEVEN = CoreParams(
+    n_inputs=5,
+    n_neurons=7,
+    lanes=3,
+    neuron=ADAPTIVE,
+    weights=[[(7 * i + 3 * j) % 32 - 16 for j in range(7)] for i in range(5)],
+    v_thresholds=[-4096, 4080, -16, 0, 16, 32, -48],
+    input_address_bits=6,
+)
