@@ -197,7 +197,9 @@ def checks_of(
     wrong = [f"{report.golden_mismatches} mismatches"] if report.golden_mismatches else []
     stream = _answer(names[1], wrong, f"{report.events_out:,} events")
     if neuron:
-        stream = Check(name=names[1], outcome="impossible", detail="a single neuron has no events")
+        stream = Check(
+            name=names[1], outcome="not_applicable", detail="a single neuron has no events"
+        )
     fired = _answer(names[2], _doubts_of_spikes(report), f"{report.spikes:,} spikes")
     return ran, cycles, stream, fired, accuracy
 
@@ -353,9 +355,11 @@ def _accuracy(golden: float | None, hardware: float | None, *, whole: bool) -> C
     """Whether the hardware classifies as the golden model does, if the ``whole`` input was run."""
     name = "accuracy on the labelled images"
     if golden is None:
-        return Check(name=name, outcome="impossible", detail="the design brings no labelled images")
+        return Check(
+            name=name, outcome="not_applicable", detail="the design brings no labelled images"
+        )
     if not whole:
-        return Check(name=name, outcome="impossible", detail="--cycles cuts the images short")
+        return Check(name=name, outcome="not_applicable", detail="--cycles cuts the images short")
     wrong = [f"golden model {golden}, hardware {hardware}"] if golden != hardware else []
     return _answer(name, wrong, f"{golden:.2f} %, golden model and hardware")
 

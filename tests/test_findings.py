@@ -14,10 +14,10 @@ def findings(*outcomes: str) -> Findings:
     ("outcomes", "passed"),
     [
         (["passed"], True),
-        (["passed", "impossible"], True),
+        (["passed", "not_applicable"], True),
         (["passed", "failed"], False),
         (["passed", "unknown"], False),
-        (["impossible"], False),
+        (["not_applicable"], False),
         ([], False),
     ],
 )

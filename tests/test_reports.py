@@ -22,7 +22,7 @@ MIXED = (
     Check(name="holds", outcome="passed", detail="12 cycles", seconds=1.25),
     Check(name="broken", outcome="failed", detail="v = 3 < 4 & more\nsecond line", seconds=0.5),
     Check(name="open", outcome="unknown", detail="z3: no answer in 9 s"),
-    Check(name="elsewhere", outcome="impossible", detail="no labels"),
+    Check(name="elsewhere", outcome="not_applicable", detail="no labels"),
 )
 
 

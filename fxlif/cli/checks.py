@@ -22,7 +22,7 @@ Seed = Annotated[int, typer.Option(help="Of all that is random.")]
 Processes = Annotated[
     int | None, typer.Option(min=1, max=256, help="How many at once; without it, one per core.")
 ]
-MARKS = {"passed": "ok", "failed": "FAILED", "unknown": "UNKNOWN", "impossible": "-"}
+MARKS = {"passed": "ok", "failed": "FAILED", "unknown": "UNKNOWN", "not_applicable": "-"}
 
 
 def _load(design: Path | None) -> tuple[NetworkParams | NeuronParams, str]:

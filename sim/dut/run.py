@@ -218,7 +218,7 @@ def verify_dut(
     checks += _checks(seen, wrapped, dut_map)
     counted = coverage_of(params, dut_map.core)
     if isinstance(counted, str):
-        checks.append(Check(name="coverage", outcome="impossible", detail=counted))
+        checks.append(Check(name="coverage", outcome="not_applicable", detail=counted))
     figures: dict[str, int | float | str] = {
         "simulator": simulator, "cycles checked": seen.cycles, "steps": seen.steps,
         "spikes": seen.spikes, "resets": seen.resets, "comparisons": seen.comparisons,
@@ -263,11 +263,13 @@ def _checks(report: DutReport, wrapped: Wrapped, dut_map: DutMap) -> Iterator[Ch
         outcome: Outcome = "failed" if wrong else "passed" if count else "unknown"
         yield Check(name=signal, outcome=outcome, detail=detail)
     for signal in wrapped.not_compared:
-        yield Check(name=signal, outcome="impossible", detail="not compared: the map has no port")
+        yield Check(
+            name=signal, outcome="not_applicable", detail="not compared: the map has no port"
+        )
     if dut_map.core is not None:
         for key in ("unknown_addresses", "broken_promise"):
             if not getattr(dut_map.core, key):
-                yield Check(name=key, outcome="impossible",
+                yield Check(name=key, outcome="not_applicable",
                             detail="not in the stimulus: the map says so")  # fmt: skip
 
 

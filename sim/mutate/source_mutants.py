@@ -210,7 +210,7 @@ def check_of(result: Result) -> Check:
     outcomes: dict[str, CheckOutcome] = {"killed": "passed", "survived": "failed"}
     return Check(
         name=f"source mutant {result.name}",
-        outcome=outcomes.get(result.outcome, "impossible"),
+        outcome=outcomes.get(result.outcome, "not_applicable"),
         detail=result.detail,
         seconds=result.seconds,
     )

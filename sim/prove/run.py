@@ -109,7 +109,7 @@ def prove(
         before = len(prover.checks)
         run(prover)
         if len(prover.checks) == before:
-            prover.add(group, "impossible", NOT_ASKED[group])
+            prover.add(group, "not_applicable", NOT_ASKED[group])
     return Findings(
         command="prove",
         design=name,

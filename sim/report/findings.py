@@ -10,8 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal, Self
 
 #: ``passed``: shown to hold. ``failed``: shown not to hold. ``unknown``: asked, not answered (a
-#: solver's time ran out). ``impossible``: cannot be asked of this design, and ``detail`` says why.
-Outcome = Literal["passed", "failed", "unknown", "impossible"]
+#: solver's time ran out). ``not_applicable``: cannot be asked of this design; ``detail`` says why.
+Outcome = Literal["passed", "failed", "unknown", "not_applicable"]
 
 #: What each command stands on; those that are absent are left out.
 PACKAGES = (
@@ -72,7 +72,7 @@ class Findings:
     @property
     def passed(self) -> bool:
         """Whether this may be called green."""
-        asked = [check for check in self.checks if check.outcome != "impossible"]
+        asked = [check for check in self.checks if check.outcome != "not_applicable"]
         return bool(asked) and all(check.outcome == "passed" for check in asked)
 
     @property

@@ -14,16 +14,16 @@ WORDS: dict[Outcome, tuple[str, str]] = {
     "passed": ("passed", "✓"),
     "failed": ("failed", "✗"),
     "unknown": ("not answered", "?"),
-    "impossible": ("not applicable", "-"),
+    "not_applicable": ("not applicable", "-"),
 }
 
 STYLE = """
 :root { color-scheme: light dark; --text: #1d2126; --dim: #5b6470; --line: #d9dee4;
   --back: #ffffff; --card: #f6f8fa; --passed: #1a7f37; --failed: #cf222e; --unknown: #9a6700;
-  --impossible: #6e7781; }
+  --not_applicable: #6e7781; }
 @media (prefers-color-scheme: dark) { :root { --text: #e3e8ee; --dim: #98a2ae; --line: #343b44;
   --back: #14181d; --card: #1c2128; --passed: #3fb950; --failed: #ff7b72; --unknown: #d29922;
-  --impossible: #8b949e; } }
+  --not_applicable: #8b949e; } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 62rem; color: var(--text);
   background: var(--back); font: 15px/1.5 system-ui, -apple-system, "Segoe UI", sans-serif; }
@@ -47,7 +47,7 @@ td:last-child { padding-right: 0; }
 .scroll { overflow-x: auto; } .narrow { width: auto; min-width: 20rem; }
 .badge { white-space: nowrap; font-weight: 600; }
 .passed { color: var(--passed); } .failed { color: var(--failed); }
-.unknown { color: var(--unknown); } .impossible { color: var(--impossible); }
+.unknown { color: var(--unknown); } .not_applicable { color: var(--not_applicable); }
 .bar { display: inline-block; width: 8rem; height: .6rem; border-radius: .3rem;
   background: var(--line); vertical-align: middle; overflow: hidden; }
 .bar i { display: block; height: 100%; background: var(--passed); }
@@ -61,10 +61,10 @@ summary { cursor: pointer; color: var(--dim); margin: .5rem 0; }
 
 
 def outcome_of(item: Findings) -> Outcome:
-    """What may be said of findings as a whole; ``impossible`` where nothing was asked."""
+    """What may be said of findings as a whole; ``not_applicable`` where nothing was asked."""
     outcomes = {check.outcome for check in item.checks}
     order: tuple[Outcome, ...] = ("failed", "unknown", "passed")
-    return next((kind for kind in order if kind in outcomes), "impossible")
+    return next((kind for kind in order if kind in outcomes), "not_applicable")
 
 
 def page(findings: Sequence[Findings]) -> str:
@@ -114,7 +114,9 @@ def _overview(findings: Sequence[Findings]) -> str:
 
 def _state(item: Findings) -> str:
     outcome = outcome_of(item)
-    return _badge(outcome) if outcome != "impossible" else _badge("failed", "nothing was checked")
+    return (
+        _badge(outcome) if outcome != "not_applicable" else _badge("failed", "nothing was checked")
+    )
 
 
 def _badge(outcome: Outcome, word: str = "") -> str:
@@ -222,7 +224,7 @@ def _bins(bins: Sequence[Bin]) -> str:
         if one.hit:
             state = _badge("passed", "hit")
         elif one.reachable is False:
-            state = _badge("impossible", "unreachable")
+            state = _badge("not_applicable", "unreachable")
         else:
             state = _badge("failed" if one.reachable else "unknown", "missed")
         why = f'<span class="detail">{escape(one.why)}</span>'

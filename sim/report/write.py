@@ -79,8 +79,8 @@ def _plain(name: str) -> str:
 def junit(findings: Sequence[Findings]) -> str:
     """JUnit XML: a suite per findings, a case per check.
 
-    A failed check is a failure, an unknown one an error, an impossible one is skipped. Findings in
-    which nothing was asked hold an error that says so: an empty suite would be green.
+    A failed check is a failure, an unknown one an error, a not applicable one is skipped. Findings
+    in which nothing was asked hold an error that says so: an empty suite would be green.
     """
     root = ET.Element("testsuites")
     for item in findings:
@@ -95,12 +95,12 @@ def junit(findings: Sequence[Findings]) -> str:
 
 def _suite(findings: Findings) -> ET.Element:
     checks = list(findings.checks)
-    if all(check.outcome == "impossible" for check in checks):
+    if all(check.outcome == "not_applicable" for check in checks):
         checks.append(Check(name="anything", outcome="unknown", detail="nothing was checked"))
     count = {
         key: sum(check.outcome == outcome for check in checks)
         for key, outcome in (("failures", "failed"), ("errors", "unknown"),
-                             ("skipped", "impossible"))
+                             ("skipped", "not_applicable"))
     }  # fmt: skip
     suite = ET.Element("testsuite", name=_clean(f"{findings.command} {findings.design}"))
     suite.set("tests", str(len(checks)))
@@ -130,7 +130,7 @@ def _case(findings: Findings, check: Check) -> ET.Element:
     if check.outcome == "passed":
         if detail:
             ET.SubElement(case, "system-out").text = detail
-    elif check.outcome == "impossible":
+    elif check.outcome == "not_applicable":
         ET.SubElement(case, "skipped", message=message).text = detail
     else:
         tag = "failure" if check.outcome == "failed" else "error"
