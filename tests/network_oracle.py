@@ -1,6 +1,6 @@
 """An independent oracle for networks, in plain Python ints: dicts, lists and queues.
 
-Written from section 5 of ``shared/design/semantics.md`` and from the docstrings of the parameters.
+Written from docs/rule.md#networks (and #events, #delays, #sources) and the parameters' docstrings.
 It reads the plain fields of the parameter objects and shares no code with the package; only where
 synapses or delays are drawn at random does it take the drawn table from the network under test.
 One neuron's step is the one of ``oracle.py``.

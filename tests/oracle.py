@@ -1,7 +1,7 @@
 """An independent oracle for the integer leaky integrate-and-fire neuron.
 
-Written straight from the normative page ``shared/design/semantics.md`` in plain unbounded Python
-ints and exact fractions: no numpy, no shift tricks and no code shared with the package. It reads
+Written straight from the normative page, docs/rule.md, in plain unbounded Python ints and exact
+fractions: no numpy, no shift tricks and no code shared with the package. It reads
 the plain fields of the parameter objects, never their computed properties, and derives every
 range and width itself. It is meant to be read against the page and to be slow.
 """
@@ -33,7 +33,7 @@ def initial(params: NeuronParams) -> State:
     return State(v=params.v_reset, i_syn=0, theta=0, refractory=0)
 
 
-# --- random numbers (section 2) -----------------------------------------------------------------
+# --- random numbers (docs/rule.md#stochastic) ---------------------------------------------------
 
 
 class Lfsr:
@@ -54,7 +54,7 @@ class Lfsr:
         return value
 
 
-# --- rounding and leaks (section 2) -------------------------------------------------------------
+# --- rounding and leaks (docs/rule.md#rounding, docs/rule.md#leaks) -----------------------------
 
 
 def round_quotient(numerator: int, denominator: int, mode: str, random: int = 0) -> int:
@@ -109,7 +109,7 @@ def _rounded_leak(rule: Any, x: int, random: int) -> int:
     raise ValueError(f"leak: {rule.kind!r}")
 
 
-# --- one neuron, one step (section 1) -----------------------------------------------------------
+# --- one neuron, one step (docs/rule.md#step) ---------------------------------------------------
 
 
 def _clamp(value: int, low: int, high: int) -> int:

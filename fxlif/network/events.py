@@ -1,4 +1,4 @@
-"""Events and ticks: the one format between cores, in files and on the wire (semantics, section 5).
+"""Events and ticks: the one format between cores, in files and on the wire (docs/rule.md#events).
 
 In memory a stream is a one-dimensional int64 array. An entry >= 0 is SPIKE(address), the entry
 :data:`TICK` ends a step: all spikes before the k-th TICK belong to step k.

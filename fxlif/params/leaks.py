@@ -18,7 +18,7 @@ from pydantic import (
 
 from .base import MAX_SHIFT, Int, Params, Rounding, Sign, plain_tuple
 
-# --- random numbers (semantics, section 2) ------------------------------------------------------
+# --- random numbers (docs/rule.md#stochastic) ---------------------------------------------------
 
 
 class Lfsr(Params):
@@ -54,7 +54,7 @@ class Lfsr(Params):
         return sum(1 << (tap - 1) for tap in self.taps)
 
 
-# --- leaks (semantics, section 2) ---------------------------------------------------------------
+# --- leaks (docs/rule.md#leaks) -----------------------------------------------------------------
 
 
 class NoLeak(Params):

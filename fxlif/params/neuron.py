@@ -32,7 +32,7 @@ _ONE_SPIKE = no_more_than(1, "more than 1 spike per step is part of the rule")
 MAX_CURRENT_BITS = 48
 
 
-# --- one neuron (semantics, section 1) ----------------------------------------------------------
+# --- one neuron (docs/rule.md#step) -------------------------------------------------------------
 
 
 class DeltaSynapse(Params):

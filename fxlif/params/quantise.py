@@ -48,7 +48,7 @@ class QuantisedThreshold:
 def quantise_threshold(
     asked: float, *, threshold_bits: int, shift: int = 0, name: str = "v_threshold"
 ) -> QuantisedThreshold:
-    """The storable threshold nearest to ``asked`` (semantics, section 3; ties to even).
+    """The storable threshold nearest to ``asked`` (docs/rule.md#thresholds; ties to even).
 
     ``asked`` is in units of the membrane potential's least significant bit. A threshold beyond
     the range of a signed mantissa of ``threshold_bits`` bits is an error, never clipped: a

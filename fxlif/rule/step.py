@@ -36,7 +36,7 @@ def step(
     v_threshold: Number,
     random: Number = 0,
 ) -> tuple[NeuronState, Number]:
-    """One time step of the integer rule (its section 1): (new state, whether it fires).
+    """One time step of the rule (docs/rule.md#step): (new state, whether it fires).
 
     ``current`` is the exact input of the step with the bias added; ``v_threshold`` the stored
     threshold, without theta; ``random`` the draw of each neuron (:mod:`fxlif.rule.lfsr`), which
