@@ -1,4 +1,4 @@
-"""Which engine carries out the rule: numpy, or compiled kernels. The results are the same."""
+"""Which engine carries out the rule: numpy, or compiled code. The results are the same."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from importlib.util import find_spec
 
 from .errors import FxlifError
 
-ENGINES = ("auto", "numpy", "kernels")
+ENGINES = ("auto", "numpy", "compiled")
+#: Names that older scripts use, and what they mean today.
+OLD_NAMES = {"kernels": "compiled"}
 
 
 @cache
@@ -16,24 +18,27 @@ def _installed() -> bool:
     return find_spec("numba") is not None and find_spec("llvmlite") is not None
 
 
-def compiled() -> bool:
-    """Whether kernels can be compiled here: numba is installed and not switched off."""
+def can_compile() -> bool:
+    """Whether rules can be compiled here: numba is installed and not switched off."""
     return _installed() and os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
 
 
-def choose(engine: str) -> str:
-    """``numpy`` or ``kernels``, from one of :data:`ENGINES`.
+def choose_engine(engine: str) -> str:
+    """``numpy`` or ``compiled``, from one of :data:`ENGINES` or of :data:`OLD_NAMES`.
 
     Raises:
-        FxlifError: another name, or kernels where they cannot be compiled.
+        FxlifError: another name, or ``compiled`` where nothing can be compiled.
     """
-    if engine not in ENGINES:
-        raise FxlifError(f"engine: found {engine!r}, allowed {', '.join(ENGINES)}")
-    if engine == "kernels" and not compiled():
-        raise FxlifError("engine: found 'kernels' without numba, allowed auto, numpy")
-    if engine == "auto":
-        return "kernels" if compiled() else "numpy"
-    return engine
+    asked = OLD_NAMES.get(engine, engine) if isinstance(engine, str) else engine
+    if asked not in ENGINES:
+        raise FxlifError.must_be("engine", ", ".join(ENGINES), engine)
+    if asked == "auto":
+        return "compiled" if can_compile() else "numpy"
+    if asked == "compiled" and not can_compile():
+        raise FxlifError.must_be(
+            "engine", "auto, numpy", engine, found=f"{engine!r} where numba is missing or off"
+        )
+    return asked
 
 
 def choose_threads(threads: int | None, work: int) -> int:
@@ -44,7 +49,7 @@ def choose_threads(threads: int | None, work: int) -> int:
     if threads is None:
         return max(1, min(os.cpu_count() or 1, work // 16_384))
     if isinstance(threads, bool) or not isinstance(threads, int) or not 1 <= threads <= 256:
-        raise FxlifError(f"threads: found {threads!r}, allowed 1..256, or None")
+        raise FxlifError.must_be("threads", "1..256, or None", threads)
     return threads
 
 

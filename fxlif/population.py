@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from .engines import choose, choose_threads
+from .engines import choose_engine, choose_threads
 from .errors import FxlifError
 from .params.neuron import NeuronParams
 from .rule.lfsr import draws
@@ -45,7 +45,7 @@ class LIFPopulation:
 
     ``v_threshold``, an int or (n,) integers, takes the place of ``params.v_threshold``;
     ``initial`` (a :class:`NeuronState` of ints or (n,) integers) that of the reset state.
-    ``engine`` is ``numpy``, ``kernels`` or, the default, ``auto``: the same results.
+    ``engine`` is ``numpy``, ``compiled`` or, the default, ``auto``: the same results.
     Keyword arguments beyond these make the parameters: ``LIFPopulation(3, refractory=2)``.
     """
 
@@ -59,7 +59,7 @@ class LIFPopulation:
         engine: str = "auto",
         **choices: Any,
     ) -> None:
-        self.engine = choose(engine)
+        self.engine = choose_engine(engine)
         if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
             raise FxlifError(f"n: found {n!r}, allowed a number of neurons, 1 or more")
         if params is not None and choices:
@@ -134,7 +134,7 @@ class LIFPopulation:
         threads = choose_threads(threads, self.n)
         if out is not None:
             check_output(out, array.shape)
-        if self.engine == "kernels":
+        if self.engine == "compiled":
             if self._batch is None:
                 from .compiled.population import Batch
 

@@ -601,7 +601,7 @@ def test_every_bin_of_the_digits_is_hit_or_has_a_reason(z3) -> None:
     coverage = Coverage(load(DESIGN), counts=False)
     cores = coverage.cores
     source, driver = RandomStimulus(cores[0], 1), Driver(cores[0].in_address_bits)
-    model = CycleModel(cores, engine="kernels")
+    model = CycleModel(cores, engine="compiled")
 
     def run(flags: np.ndarray) -> None:
         block = model.drive(driver, flags)

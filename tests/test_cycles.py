@@ -22,7 +22,7 @@ from fxlif.cycles.control import (
     RST,
 )
 from fxlif.cycles.model import Block, CoreTrace, CycleModel, CycleOutputs, Driver, Steps
-from fxlif.engines import compiled
+from fxlif.engines import can_compile
 from fxlif.params.neuron import NeuronParams
 from fxlif.params.quantise import signed_range
 from fxlif.rule.step import initial_state, step
@@ -30,7 +30,7 @@ from fxlif.sim.soak.bulk import inputs_by_name
 from fxlif.sim.soak.random_design import random_design, random_neuron
 from fxlif.sim.stimulus.compiled import PHASE, RandomStimulus
 
-needs_numba = pytest.mark.skipif(not compiled(), reason="compares compiled code")
+needs_numba = pytest.mark.skipif(not can_compile(), reason="compares compiled code")
 CYCLES = 8 * PHASE
 
 
@@ -108,7 +108,7 @@ def test_engines_and_cuts(name: str) -> None:
     wanted = in_blocks(cores, inputs, "numpy", [])
     assert wanted[".cores[0].spike"].any() or wanted[".cores[0].steps.fire"].any()
     assert len(wanted[".cores[0].steps.fire"]) > 100
-    for engine in ("numpy", "kernels"):
+    for engine in ("numpy", "compiled"):
         cuts = sorted(rng.sample(range(len(inputs)), 7))
         assert_same(in_blocks(cores, inputs, engine, [cuts[0], *cuts]), wanted)  # one is empty
 
@@ -135,7 +135,7 @@ def test_steps_are_those_of_the_golden_neuron(name: str) -> None:
 # --- drivers ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("engine", ["numpy", pytest.param("kernels", marks=needs_numba)])
+@pytest.mark.parametrize("engine", ["numpy", pytest.param("compiled", marks=needs_numba)])
 @pytest.mark.parametrize("name", ["random 0", "two cores"])
 def test_driving_is_running_what_was_shown(name: str, engine: str) -> None:
     cores = DESIGNS[name]

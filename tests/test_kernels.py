@@ -190,7 +190,7 @@ def check_population(neuron, runs, *, initial=None, own=None, threads=(1,), reco
     n = runs[0].shape[1]
     made = {
         engine: LIFPopulation(n, neuron, initial=initial, v_threshold=own, engine=engine)
-        for engine in ("kernels", "numpy")
+        for engine in ("compiled", "numpy")
     }
     assert {name: each.engine for name, each in made.items()} == {k: k for k in made}
     each_threshold = made["numpy"].v_threshold.tolist()
@@ -219,7 +219,7 @@ def check_population(neuron, runs, *, initial=None, own=None, threads=(1,), reco
                 )
                 fires.append(fire)
             rows.append(fires)
-        assert spikes["kernels"].tolist() == rows == spikes["numpy"].tolist()
+        assert spikes["compiled"].tolist() == rows == spikes["numpy"].tolist()
         for name in FIELDS:
             expected = [getattr(state, name) for state in states]
             for engine, each in made.items():
@@ -227,7 +227,7 @@ def check_population(neuron, runs, *, initial=None, own=None, threads=(1,), reco
                 assert found.dtype == np.int64
                 assert found.tolist() == expected, (engine, name)
             if at in recorded and len(table):
-                kept = recorders["kernels"][name]
+                kept = recorders["compiled"][name]
                 assert np.array_equal(kept, recorders["numpy"][name])
                 assert kept.shape == table.shape
                 assert kept[-1].tolist() == expected
@@ -417,12 +417,12 @@ def test_long_runs_in_pieces():
     steps = compiled_population.RANDOM_CHUNK_WORK // 1024 + 3
     table = np.random.default_rng(1).integers(-3, 9, (steps, 1024), dtype=np.int8)
     spikes = {}
-    for engine in ("kernels", "numpy"):
+    for engine in ("compiled", "numpy"):
         population = LIFPopulation(1024, neuron, engine=engine)
         spikes[engine] = population.run(table)
-        if engine == "kernels":
+        if engine == "compiled":
             state = population.state
-    assert np.array_equal(spikes["kernels"], spikes["numpy"])
+    assert np.array_equal(spikes["compiled"], spikes["numpy"])
     assert spikes["numpy"][-3:].any()
     assert np.array_equal(state.v, population.state.v)
 
@@ -550,7 +550,7 @@ def test_equal_parameters_compile_once():
         for n in (3, 70):
             for _ in range(3):
                 # Narrow inputs of any content, and any state, threads or recorder.
-                population = LIFPopulation(n, neuron(), engine="kernels")
+                population = LIFPopulation(n, neuron(), engine="compiled")
                 population.run(rng.integers(-9, 99, (4, n), dtype=np.int8))
                 population.run(np.zeros((2, n), bool), threads=3)
                 population.run(np.full((1, n), -128, np.int8), Recorder("v"))
@@ -559,18 +559,18 @@ def test_equal_parameters_compile_once():
         population.run(rng.integers(0, 256, (4, 70), dtype=np.uint8))
         assert compiled.call_count == 2
         LIFPopulation(70, neuron(), engine="numpy").run(np.zeros((1, 70), np.int8))
-        LIFPopulation(70, neuron(), engine="kernels").forward(1)
+        LIFPopulation(70, neuron(), engine="compiled").forward(1)
         assert compiled.call_count == 2
         # Wide inputs by how many bits they have.
         for values in ([5, 7], [4, 6], [-8, 0]):
-            LIFPopulation(2, neuron(), engine="kernels").run(np.array([values]))
+            LIFPopulation(2, neuron(), engine="compiled").run(np.array([values]))
         assert compiled.call_count == 3
-        LIFPopulation(2, neuron(), engine="kernels").run(np.array([[0, 8]]))
+        LIFPopulation(2, neuron(), engine="compiled").run(np.array([[0, 8]]))
         assert compiled.call_count == 4
-        LIFPopulation(2, neuron(compare="gt"), engine="kernels").run(np.zeros((1, 2), np.int8))
+        LIFPopulation(2, neuron(compare="gt"), engine="compiled").run(np.zeros((1, 2), np.int8))
         assert compiled.call_count == 5
         for own in ([3, 9], [9, 3]):
-            LIFPopulation(2, neuron(), v_threshold=own, engine="kernels").run([[1, 2]])
+            LIFPopulation(2, neuron(), v_threshold=own, engine="compiled").run([[1, 2]])
         assert compiled.call_count == 6
     one = neuron_step.step_loop(neuron(), (1, 2), np.dtype(np.int8), (-128, 127))
     assert neuron_step.step_loop(neuron(), (1, 2), np.dtype(np.int8), (-128, 127)) is one
@@ -816,7 +816,7 @@ def both():
         synapse=ExponentialSynapse(leak=ShiftLeak(shift=2)),
         adaptation=Adaptation(increment=7),
     )
-    return [LIFPopulation(6, neuron, engine=engine) for engine in ("kernels", "numpy")]
+    return [LIFPopulation(6, neuron, engine=engine) for engine in ("compiled", "numpy")]
 
 
 PLAIN = np.random.default_rng(6).integers(0, 60, (9, 6))
@@ -876,7 +876,7 @@ def test_what_was_given_is_left_alone():
     start = NeuronState(*(np.array([3, 2, 1, 0, 1, 1]) for _ in FIELDS))
     own = np.arange(20, 26)
     neuron = both()[0].params.model_copy(update={"refractory": 3})
-    population = LIFPopulation(6, neuron, initial=start, v_threshold=own, engine="kernels")
+    population = LIFPopulation(6, neuron, initial=start, v_threshold=own, engine="compiled")
     recorder = Recorder(*FIELDS)
     before = population.state
     kept = [part.copy() for part in before]
@@ -968,7 +968,7 @@ def test_refused_alike(case):
 
 @pytest.mark.parametrize("threads", [0, -1, 257, True, 1.0, "2"])
 def test_threads_refused(threads):
-    expected = f"threads: found {threads!r}, allowed 1..256, or None"
+    expected = f"threads: must be 1..256, or None, not {threads!r}"
     for population in both():
         assert message(population.run, PLAIN, threads=threads) == expected
         assert population.state.v.tolist() == [0] * 6
@@ -981,7 +981,7 @@ def test_threads_as_many_as_pay():
     with patch.object(os, "cpu_count", return_value=None):
         assert engines.choose_threads(None, 10**9) == 1
     assert engines.choose_threads(256, 1) == 256
-    one, other = (LIFPopulation(40_000, engine=engine) for engine in ("kernels", "numpy"))
+    one, other = (LIFPopulation(40_000, engine=engine) for engine in ("compiled", "numpy"))
     table = np.random.default_rng(2).integers(-9, 99, (6, 40_000), dtype=np.int8)
     with patch.object(os, "cpu_count", return_value=2):
         assert np.array_equal(one.run(table), other.run(table))
@@ -993,13 +993,15 @@ def test_threads_as_many_as_pay():
 
 def test_engine_names(monkeypatch):
     monkeypatch.delenv("NUMBA_DISABLE_JIT", raising=False)
-    assert LIFPopulation(1).engine == LIFPopulation(1, engine="auto").engine == "kernels"
-    for engine in ("numpy", "kernels"):
+    assert LIFPopulation(1).engine == LIFPopulation(1, engine="auto").engine == "compiled"
+    for engine in ("numpy", "compiled"):
         assert LIFPopulation(1, engine=engine).engine == engine
     for wrong in ("fast", "", "NumPy", None, 1):
-        assert message(LIFPopulation, 1, engine=wrong) == (
-            f"engine: found {wrong!r}, allowed auto, numpy, kernels"
-        )
+        with pytest.raises(FxlifError) as caught:
+            LIFPopulation(1, engine=wrong)
+        error = caught.value
+        assert (error.key, error.value, error.allowed) == ("engine", wrong, "auto, numpy, compiled")
+    assert LIFPopulation(1, engine="kernels").engine == "compiled"  # its old name
 
 
 def test_engines_are_carried_out():
@@ -1009,18 +1011,18 @@ def test_engines_are_carried_out():
             compiled_population, "draws", side_effect=compiled_population.draws
         ) as used:
             population.run(PLAIN)
-        assert used.call_count == (population.engine == "kernels")
+        assert used.call_count == (population.engine == "compiled")
 
 
 @pytest.mark.parametrize(("value", "compiled"), [("", True), ("0", True), ("1", False)])
 def test_jit_switched_off(monkeypatch, value, compiled):
     monkeypatch.setenv("NUMBA_DISABLE_JIT", value)
-    assert engines.compiled() is compiled
-    assert LIFPopulation(1).engine == ("kernels" if compiled else "numpy")
+    assert engines.can_compile() is compiled
+    assert LIFPopulation(1).engine == ("compiled" if compiled else "numpy")
     if not compiled:
-        assert message(LIFPopulation, 1, engine="kernels") == (
-            "engine: found 'kernels' without numba, allowed auto, numpy"
-        )
+        with pytest.raises(FxlifError) as caught:
+            LIFPopulation(1, engine="compiled")
+        assert (caught.value.key, caught.value.allowed) == ("engine", "auto, numpy")
 
 
 ELSEWHERE = """
@@ -1034,7 +1036,7 @@ population = LIFPopulation(6, neuron)
 recorder = Recorder("v", "theta")
 spikes = population.run(np.array({table!r}), recorder, threads=2)
 try:
-    refused = LIFPopulation(6, neuron, engine="kernels").engine
+    refused = LIFPopulation(6, neuron, engine="compiled").engine
 except FxlifError as error:
     refused = str(error)
 imported = [name for name in ("numba", "llvmlite") if sys.modules.get(name)]
@@ -1047,7 +1049,7 @@ print(json.dumps([population.engine, refused, imported, spikes.tolist(), state, 
 @pytest.mark.parametrize(
     ("blocked", "disabled", "engine"),
     [
-        ((), "0", "kernels"),
+        ((), "0", "compiled"),
         ((), "1", "numpy"),
         (("numba",), "0", "numpy"),
         (("llvmlite",), "0", "numpy"),
@@ -1073,10 +1075,12 @@ def test_another_process(blocked, disabled, engine):
     found, refused, imported, *results = json.loads(done.stdout)
     assert found == engine
     if engine == "numpy":
-        assert refused == "engine: found 'kernels' without numba, allowed auto, numpy"
+        assert refused == (
+            "engine: must be auto, numpy, not 'compiled' where numba is missing or off"
+        )
         assert imported == []
     else:
-        assert refused == "kernels"
+        assert refused == "compiled"
     assert results == [
         spikes.tolist(),
         [part.tolist() for part in here.state],

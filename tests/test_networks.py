@@ -40,11 +40,11 @@ from fxlif import (
     RegularSource,
     Sparse,
 )
-from fxlif.engines import compiled
+from fxlif.engines import can_compile
 from fxlif.network import model as network_module
 
 VARIABLES = ("v", "i_syn", "theta", "refractory")
-KERNELS = [("kernels", 1), ("kernels", 2), ("kernels", 3)] if compiled() else []
+KERNELS = [("compiled", 1), ("compiled", 2), ("compiled", 3)] if can_compile() else []
 ENGINES = [("numpy", 1), *KERNELS]
 each_engine = pytest.mark.parametrize(
     ("engine", "threads"), ENGINES, ids=[f"{engine}-{threads}" for engine, threads in ENGINES]
@@ -684,8 +684,8 @@ SMALL = NetworkParams(
         ({"steps": 2, "events": [0, -1, -1, -1]}, "events['in']: found 3 steps, allowed 2"),
         ({"events": {"in": [0, -2]}}, "events['in']: event 1: found -2, allowed -1 (tick) or more"),
         ({"events": {"in": [0.5]}}, "events['in']: events: found "),
-        ({"steps": 2, "threads": 0}, "threads: found 0, allowed 1..256, or None"),
-        ({"steps": 2, "threads": 257}, "threads: found 257, allowed 1..256, or None"),
+        ({"steps": 2, "threads": 0}, "threads: must be 1..256, or None, not 0"),
+        ({"steps": 2, "threads": 257}, "threads: must be 1..256, or None, not 257"),
         ({"steps": 2, "record": Recording(spikes=("c",))}, "spikes: found 'c', allowed "),
     ],
 )
@@ -789,7 +789,7 @@ def test_mistakes_of_a_description():
     ):
         with pytest.raises(ValueError, match=re.escape(message)):
             make()
-    with pytest.raises(FxlifError, match="engine: found 'gpu', allowed auto, numpy, kernels"):
+    with pytest.raises(FxlifError, match="engine: must be auto, numpy, compiled, not 'gpu'"):
         Network(SMALL, engine="gpu")
 
 
@@ -1093,7 +1093,8 @@ def test_populations_of_65536_neurons_together():
         ],
     )
     one, other = (
-        Network(params, engine=engine).run(4, currents={"a": 64}) for engine in ("numpy", "kernels")
+        Network(params, engine=engine).run(4, currents={"a": 64})
+        for engine in ("numpy", "compiled")
     )
     for name in ("a", "b"):
         assert one.counts(name).sum() > 32_768

@@ -575,7 +575,7 @@ def test_thresholds_off_the_grid_refused():
 # --- an output of the caller's --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("engine", ["numpy", "kernels"])
+@pytest.mark.parametrize("engine", ["numpy", "compiled"])
 @pytest.mark.parametrize("threads", [1, 2])
 def test_run_fills_a_given_output(engine, threads):
     currents = np.random.default_rng(7).integers(-20, 60, (30, 200))
@@ -586,7 +586,7 @@ def test_run_fills_a_given_output(engine, threads):
     assert np.array_equal(out, expected)
 
 
-@pytest.mark.parametrize("engine", ["numpy", "kernels"])
+@pytest.mark.parametrize("engine", ["numpy", "compiled"])
 @pytest.mark.parametrize(
     ("out", "message"),
     [

@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from fxlif import CoreParams, FxlifError, NetworkParams, NeuronParams, cli
 from fxlif.cycles.control import NONE, OUT_READY
 from fxlif.cycles.model import CycleModel, CycleOutputs, Driver
-from fxlif.engines import compiled
+from fxlif.engines import can_compile
 from fxlif.rule.step import step
 from fxlif.sim import verify
 from fxlif.sim.bench.scoreboard import Report
@@ -44,7 +44,7 @@ from fxlif.sim.tools.simulators import Results
 from fxlif.sim.tools.verilated import SharedDesign
 from fxlif.sim.tools.words import as_ints
 
-pytestmark = pytest.mark.skipif(not compiled(), reason="bulk runs need numba")
+pytestmark = pytest.mark.skipif(not can_compile(), reason="bulk runs need numba")
 CORE = CORES["all options"]
 NEURON = NeuronParams(v_threshold=60, refractory=2)
 
@@ -353,7 +353,7 @@ def test_a_stimulus_is_what_its_inputs_were() -> None:
     stimulus = as_stimulus((CORE,), inputs)
     driver = Driver(CORE.in_address_bits)
     driver.refill(stimulus.packed(CORE.in_address_bits))
-    model = CycleModel([CORE], engine="kernels")
+    model = CycleModel([CORE], engine="compiled")
     shown = model.drive(driver, stimulus.flags(BLOCK)).inputs
     # With nothing on offer, the address means nothing.
     np.testing.assert_array_equal(shown, inputs)

@@ -12,11 +12,11 @@ from designs import CORES
 from fxlif import CoreParams, NeuronParams
 from fxlif.cycles.control import IDLE, RESET, STALL
 from fxlif.cycles.model import CycleModel, Driver
-from fxlif.engines import compiled
+from fxlif.engines import can_compile
 from fxlif.params.quantise import signed_range
 from fxlif.sim.stimulus.compiled import EPOCH, EXCESS, PHASE, RATES, RESETS, RandomStimulus
 
-needs_numba = pytest.mark.skipif(not compiled(), reason="too slow where it is not compiled")
+needs_numba = pytest.mark.skipif(not can_compile(), reason="too slow where it is not compiled")
 CORE = CoreParams(
     n_inputs=12, n_neurons=5, lanes=2, input_address_bits=6, max_events_per_input=2,
     weights=[[(7 * i + 5 * n) % 15 - 7 for n in range(5)] for i in range(12)],
@@ -92,7 +92,7 @@ def test_all_kinds_of_steps() -> None:
 @needs_numba
 def test_it_saturates_drops_and_fires() -> None:
     stimulus, driver = RandomStimulus(CORE, 6), Driver(CORE.in_address_bits)
-    model = CycleModel([CORE], engine="kernels")
+    model = CycleModel([CORE], engine="compiled")
     most = {"dropped": 0, "saturated": 0, "spikes": 0}
     for _ in range(8):
         driver.refill(stimulus.events(1 << 14))

@@ -54,7 +54,7 @@ from .network_loop import (
 from .neuron_step import ARGUMENTS, element, state_type, step_loop
 
 if TYPE_CHECKING:
-    from ..network.model import Drive, Link, Network
+    from ..network.model import ExternalInput, Network, PlacedProjection
     from ..network.recording import Recording
     from ..network.synapses import Synapses
     from .expressions import Loop
@@ -78,7 +78,7 @@ class Plan:
         for name in graph.order:
             before = [
                 levels[link.projection.source]
-                for link in network.links
+                for link in network.projections
                 if link.projection.target == name
                 and link.synapses.min_delay == 0
                 and link.synapses.count
@@ -101,12 +101,12 @@ class Plan:
             zip([p.name for p in graph.populations], _offsets(widths), strict=False)
         )
         self.width = sum(widths)
-        self.depth = max([1, *(link.depth for link in network.links if link.bits is None)])
+        self.depth = max([1, *(link.depth for link in network.projections if link.bits is None)])
         for name, at in self.pending_at.items():
             self.parts[self.places[name], PENDING] = at
-        self._join(network.links)
+        self._join(network.projections)
 
-    def _join(self, links: list[Link]) -> None:
+    def _join(self, links: list[PlacedProjection]) -> None:
         """The tables of all synapses, one after the other, those of a bundle as one."""
         row_weights = [None if _is_full(link) else _row_weights(link.synapses) for link in links]
         bundles = self._bundles(links, row_weights)
@@ -168,7 +168,7 @@ class Plan:
                 self._fill([links[j] for j in bundle], starts, codes)
 
     def _bundles(
-        self, links: list[Link], row_weights: list[npt.NDArray[np.int16] | None]
+        self, links: list[PlacedProjection], row_weights: list[npt.NDArray[np.int16] | None]
     ) -> list[list[int]]:
         """Links that are one table: from one source, with one delay and the same row weights.
 
@@ -185,7 +185,7 @@ class Plan:
             bundles.setdefault(key, []).append(k)
         return sorted(bundles.values(), key=lambda ks: self.places[_source(links[ks[0]])])
 
-    def _fill(self, links: list[Link], starts: Ints, codes: npt.NDArray[Any]) -> None:
+    def _fill(self, links: list[PlacedProjection], starts: Ints, codes: npt.NDArray[Any]) -> None:
         """Write the targets of some links into one table whose rows begin at ``starts``."""
         filled = starts[:-1].copy()
         for link in links:
@@ -229,11 +229,11 @@ def _some_rows(synapses: Synapses) -> Iterator[tuple[int, int, int, int]]:
         yield first, last, int(synapses.indptr[first]), int(synapses.indptr[last])
 
 
-def _source(link: Link) -> str:
+def _source(link: PlacedProjection) -> str:
     return link.projection.source
 
 
-def _is_full(link: Link) -> bool:
+def _is_full(link: PlacedProjection) -> bool:
     """Whether every neuron reaches every other, after the same delay."""
     synapses = link.synapses
     full = synapses.count == synapses.n_pre * synapses.n_post
@@ -243,10 +243,10 @@ def _is_full(link: Link) -> bool:
 class Fused:
     """The engine of one run: the network's state in narrow arrays, until it is closed."""
 
-    def __init__(self, network: Network, plan: Plan, drive: Drive) -> None:
+    def __init__(self, network: Network, plan: Plan, drive: ExternalInput) -> None:
         self._network, self._plan, self._drive = network, plan, drive
         self._parts = plan.parts.copy()
-        state = network._state
+        state = network.state
         self._populations = {p.name: p for p in network.graph.populations}
         self._given = [s.name for s in network.graph.sources if isinstance(s, EventSource)]
         self._rows = {  # external currents that change from step to step
@@ -322,7 +322,7 @@ class Fused:
 
     def _prepare(self, name: str) -> None:
         """The compiled step of a population, and the arrays that it works on."""
-        network, plan, state = self._network, self._plan, self._network._state
+        network, plan, state = self._network, self._plan, self._network.state
         population = self._populations[name]
         neuron, place = population.neuron, plan.places[name]
         part = self._parts[place]
@@ -388,7 +388,7 @@ class Fused:
             *(more if drives or len(watches) else (None,) * len(more)),
         )  # fmt: skip
         self._run(arguments)
-        self._network._state.step += steps
+        self._network.state.step += steps
         for name in recording.wanted_spikes:
             place = plan.places[name]
             at = parts[place, OUT]
@@ -469,7 +469,7 @@ class Fused:
         """Bring the network's state up to date."""
         if self._pool is not None:
             self._pool.shutdown()
-        plan, state = self._plan, self._network._state
+        plan, state = self._plan, self._network.state
         for name, population in self._populations.items():
             old = state.neurons[name]
             state.neurons[name] = NeuronState(

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ..engines import choose
+from ..engines import choose_engine
 from ..params.core import CoreParams
 from ..params.quantise import signed_range
 from ..rule import arithmetic
@@ -144,7 +144,7 @@ class CycleModel:
     """The cycle-accurate model of a chain of cores, from power-up on.
 
     :meth:`run` takes any number of cycles and goes on from where the last call ended. ``engine``
-    says where values come from: ``numpy`` is the golden step, ``kernels`` the compiled one, some
+    says where values come from: ``numpy`` is the golden step, ``compiled`` the compiled one, some
     twenty times faster; the same results.
     """
 
@@ -175,7 +175,7 @@ class CycleModel:
         self._between = tuple(np.zeros(len(self.cores) + 1, dtype=np.int64) for _ in range(5))
         self._driven: Block | None = None
         self._kernels: Kernels | None = None
-        if choose(engine) == "kernels":
+        if choose_engine(engine) == "compiled":
             from .compiled_steps import Kernels
 
             self._kernels = Kernels(self.cores, self._thresholds)

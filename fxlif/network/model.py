@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..cycles.latency import COUNTER_BITS
-from ..engines import choose, choose_threads
+from ..engines import choose_engine, choose_threads
 from ..errors import FxlifError
 from ..files import whole_file
 from ..params.core import CoreParams
@@ -54,7 +54,7 @@ MAX_CHUNK_STEPS = 1 << 14
 
 
 @dataclass(frozen=True, eq=False)
-class Link:
+class PlacedProjection:
     """A projection that is ready to run.
 
     Where ``bits`` is given, spikes may break the promise on how many there are: its weights are
@@ -90,7 +90,7 @@ class NetworkState:
 
 
 @dataclass
-class Drive:
+class ExternalInput:
     """What comes from outside in a run: per event source its steps' addresses and how many unknown
     ones each step had, per population its external current, (1, n) for a constant one or
     (steps, n)."""
@@ -131,7 +131,7 @@ class Engine(Protocol):
 
 
 class Network:
-    """A network that runs; ``engine`` is ``numpy``, ``kernels`` or, the default, ``auto``.
+    """A network that runs; ``engine`` is ``numpy``, ``compiled`` or, the default, ``auto``.
 
     Raises:
         FxlifError: synapses whose sums could leave 48 bits, or an engine that is not there.
@@ -140,9 +140,9 @@ class Network:
     def __init__(self, params: NetworkParams, *, engine: str = "auto") -> None:
         self.params = params
         self.graph = params.graph
-        self.engine = choose(engine)
+        self.engine = choose_engine(engine)
         sizes = self.graph.sizes
-        self.links = [self._link(projection, sizes) for projection in self.graph.projections]
+        self.projections = [self._place(projection, sizes) for projection in self.graph.projections]
         self.thresholds = {
             p.name: np.array(p.v_thresholds or (p.neuron.v_threshold,) * p.n, dtype=np.int64)
             for p in self.graph.populations
@@ -152,21 +152,21 @@ class Network:
         self._plan: Any = None
         self.reset()
 
-    def _link(self, projection: Projection, sizes: Mapping[str, int]) -> Link:
+    def _place(self, projection: Projection, sizes: Mapping[str, int]) -> PlacedProjection:
         synapses = synapses_of(projection, sizes[projection.source], sizes[projection.target])
         source = next((s for s in self.graph.sources if s.name == projection.source), None)
         if not isinstance(source, EventSource):
-            return Link(projection, synapses, None)
+            return PlacedProjection(projection, synapses, None)
         target = next(p for p in self.graph.populations if p.name == projection.target)
         bits = accumulator_bits(
             *synapses.weight_bounds(), events=source.max_events_per_input,
             weight_bits=target.neuron.weight_bits,
         )  # fmt: skip
-        return Link(projection, synapses, bits)
+        return PlacedProjection(projection, synapses, bits)
 
     def _range(self, population: Population) -> tuple[int, int]:
         low = high = 0
-        for k, link in enumerate(self.links):
+        for k, link in enumerate(self.projections):
             if link.projection.target != population.name:
                 continue
             ends = link.synapses.weight_bounds() if link.bits is None else signed_range(link.bits)
@@ -183,23 +183,23 @@ class Network:
     def reset(self) -> None:
         """Back to step 0: the initial state, no spike under way, counters at 0."""
         depths = {p.name: 1 for p in self.graph.populations}
-        for link in self.links:
+        for link in self.projections:
             if link.bits is None:
                 name = link.projection.target
                 depths[name] = max(depths[name], link.depth)
         populations = self.graph.populations
-        self._state = NetworkState(
+        self.state = NetworkState(
             step=0,
             neurons={p.name: initial_state(p.neuron, p.n) for p in populations},
             pending={p.name: np.zeros((depths[p.name], p.n), np.int64) for p in populations},
             sums={
                 k: np.zeros((link.depth, link.synapses.n_post), np.int64)
-                for k, link in enumerate(self.links)
+                for k, link in enumerate(self.projections)
                 if link.bits is not None
             },
             lfsr={p.name: p.neuron.lfsr.seed for p in populations},
             dropped={s.name: 0 for s in self.graph.sources if isinstance(s, EventSource)},
-            saturated=[0] * len(self.links),
+            saturated=[0] * len(self.projections),
         )
 
     # --- what a user looks at -------------------------------------------------------------------
@@ -207,26 +207,26 @@ class Network:
     @property
     def step_count(self) -> int:
         """Steps since the last reset."""
-        return self._state.step
+        return self.state.step
 
     @property
     def states(self) -> Mapping[str, NeuronState]:
         """By population, the state after the last step: arrays (n,) int64."""
-        return self._state.neurons
+        return self.state.neurons
 
     @property
     def dropped(self) -> dict[str, int]:
         """By event source, events with an address beyond it, modulo 2**32."""
-        return self._state.dropped
+        return self.state.dropped
 
     @property
     def saturated(self) -> list[int]:
         """By projection, additions to its accumulator that did not fit, modulo 2**32."""
-        return self._state.saturated
+        return self.state.saturated
 
     def synapses(self, projection: int) -> Synapses:
         """The synapses of a projection, by its index."""
-        return self.links[projection].synapses
+        return self.projections[projection].synapses
 
     # --- running --------------------------------------------------------------------------------
 
@@ -293,7 +293,7 @@ class Network:
         return record.spikes(last)
 
     @contextmanager
-    def _engine(self, drive: Drive, threads: int) -> Iterator[Engine]:
+    def _engine(self, drive: ExternalInput, threads: int) -> Iterator[Engine]:
         engine: Engine
         if self.engine == "numpy":
             engine = _Numpy(self, drive)
@@ -313,12 +313,12 @@ class Network:
         steps: int | None,
         events: Mapping[str, npt.ArrayLike] | npt.ArrayLike | None,
         currents: Mapping[str, npt.ArrayLike] | None,
-    ) -> tuple[Drive, int]:
+    ) -> tuple[ExternalInput, int]:
         if steps is not None and (
             isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 0
         ):
             raise FxlifError(f"steps: found {steps!r}, allowed a number of steps, 0 or more")
-        drive = Drive()
+        drive = ExternalInput()
         inputs = {s.name: s for s in self.graph.sources if isinstance(s, EventSource)}
         if events is not None and not isinstance(events, Mapping):
             if len(inputs) != 1:
@@ -346,8 +346,8 @@ class Network:
             drive.currents[name] = self._current(name, values, steps)
         return drive, int(steps)
 
-    def _drop(self, drive: Drive, start: int, count: int) -> None:
-        dropped = self._state.dropped
+    def _drop(self, drive: ExternalInput, start: int, count: int) -> None:
+        dropped = self.state.dropped
         for name, unknown in drive.unknown.items():
             lost = sum(unknown[start : start + count])
             dropped[name] = (dropped[name] + lost) % (1 << COUNTER_BITS)
@@ -385,7 +385,7 @@ class Network:
         digest = hashlib.blake2b(digest_size=32)
         for part in (*self.graph.sources, *self.graph.populations):
             digest.update(part.canonical().encode())
-        for link in self.links:
+        for link in self.projections:
             ends = [link.projection.source, link.projection.target, link.projection.weight_shift]
             digest.update(json.dumps(ends).encode() + link.synapses.digest().encode())
         return digest.hexdigest()
@@ -397,7 +397,7 @@ class Network:
             FxlifError: another suffix, or a file that cannot be written.
         """
         path = _npz(path)
-        state = self._state
+        state = self.state
         about = {
             "format": STATE_FORMAT, "digest": self.digest(), "step": state.step,
             "lfsr": state.lfsr, "dropped": state.dropped, "saturated": state.saturated,
@@ -432,19 +432,19 @@ class Network:
                 f"{path}: found the state of another design ({str(digest)[:12]}), "
                 f"allowed of this one ({mine[:12]})"
             )
-        expected = _arrays(self._state)
+        expected = _arrays(self.state)
         if {k: (v.shape, v.dtype) for k, v in found.items()} != {
             k: (v.shape, v.dtype) for k, v in expected.items()
         }:
             raise FxlifError(f"{path}: not a saved state (arrays of other names or shapes)")
-        self._state = NetworkState(
+        self.state = NetworkState(
             step=about["step"],
             neurons={
                 name: NeuronState(*(found[f"{name}.{field}"] for field in NeuronState._fields))
-                for name in self._state.neurons
+                for name in self.state.neurons
             },
-            pending={name: found[f"{name}.pending"] for name in self._state.pending},
-            sums={k: found[f"projection_{k}.sums"] for k in self._state.sums},
+            pending={name: found[f"{name}.pending"] for name in self.state.pending},
+            sums={k: found[f"projection_{k}.sums"] for k in self.state.sums},
             lfsr=about["lfsr"],
             dropped=about["dropped"],
             saturated=about["saturated"],
@@ -512,7 +512,7 @@ def _arrays(state: NetworkState) -> dict[str, Ints]:
 class _Numpy:
     """The steps in numpy: meant to be read."""
 
-    def __init__(self, network: Network, drive: Drive) -> None:
+    def __init__(self, network: Network, drive: ExternalInput) -> None:
         self._network, self._drive = network, drive
         self._phases = {
             s.name: sources.phases(s) for s in network.graph.sources if isinstance(s, RegularSource)
@@ -540,7 +540,7 @@ class _Numpy:
 
     def _step(self, row: int) -> dict[str, Ints]:
         """One step, the ``row``-th of this run: who spikes, by source and population."""
-        network, state = self._network, self._network._state
+        network, state = self._network, self._network.state
         fired: dict[str, Ints] = {}
         for source in network.graph.sources:
             fired[source.name] = self._spikes_of(source, row)
@@ -571,13 +571,13 @@ class _Numpy:
 
     def _current(self, name: str, row: int) -> Ints:
         """What arrives at a population in this step, which is then no longer pending."""
-        state = self._network._state
+        state = self._network.state
         pending = state.pending[name]
         slot = state.step % len(pending)
         current: Ints = pending[slot].copy()
         pending[slot] = 0
         for k, sums in state.sums.items():
-            projection = self._network.links[k].projection
+            projection = self._network.projections[k].projection
             if projection.target == name:
                 slot = state.step % len(sums)
                 current += arithmetic.synaptic_current(sums[slot], projection.weight_shift, 0)
@@ -588,7 +588,7 @@ class _Numpy:
         return current
 
     def _deliver(self, source: str, spikes: Ints) -> None:
-        for k, link in enumerate(self._network.links):
+        for k, link in enumerate(self._network.projections):
             if link.projection.source != source:
                 continue
             if link.bits is None:
@@ -596,9 +596,9 @@ class _Numpy:
             else:
                 self._accumulate(k, link, link.bits, spikes)
 
-    def _add(self, link: Link, spikes: Ints) -> None:
+    def _add(self, link: PlacedProjection, spikes: Ints) -> None:
         """The weights of all spikes at once: their sum is exact in every order."""
-        state, synapses = self._network._state, link.synapses
+        state, synapses = self._network.state, link.synapses
         pending = state.pending[link.projection.target]
         first, last = synapses.indptr[spikes], synapses.indptr[spikes + 1]
         entries = np.concatenate(
@@ -611,9 +611,9 @@ class _Numpy:
             arithmetic.synaptic_current(weights, link.projection.weight_shift, 0),
         )  # fmt: skip
 
-    def _accumulate(self, k: int, link: Link, bits: int, spikes: Ints) -> None:
+    def _accumulate(self, k: int, link: PlacedProjection, bits: int, spikes: Ints) -> None:
         """Event after event, in arrival order, on an accumulator that saturates."""
-        state, synapses = self._network._state, link.synapses
+        state, synapses = self._network.state, link.synapses
         sums = state.sums[k]
         for spike in spikes:
             entries = np.arange(synapses.indptr[spike], synapses.indptr[spike + 1])

@@ -116,7 +116,7 @@ class Trial:
     def _block(self, stimulus: Stimulus) -> Block:
         driver = Driver(self.cores[0].in_address_bits)
         driver.refill(stimulus.packed(self.cores[0].in_address_bits))
-        model = CycleModel(self.cores, engine="kernels")
+        model = CycleModel(self.cores, engine="compiled")
         return model.drive(driver, stimulus.flags(stimulus.cycles(self.cores)))
 
     def words(self, stimulus: Stimulus) -> Packed:
@@ -148,7 +148,7 @@ def inputs_of(interface: Interface, words: list[int]) -> Ints:
 
 def as_stimulus(cores: tuple[CoreParams, ...], inputs: Ints) -> Stimulus:
     """The stimulus that makes a driver show these inputs (cycles, INPUT_COLUMNS) again."""
-    made = CycleModel(cores, engine="kernels").run(inputs_by_name(inputs))
+    made = CycleModel(cores, engine="compiled").run(inputs_by_name(inputs))
     valid = inputs[:, IN_VALID] != 0
     stays = valid & ~made.in_ready
     offered = inputs[valid & ~np.concatenate([[False], stays[:-1]])]

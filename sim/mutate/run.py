@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from ...cycles.control import NONE
-from ...engines import choose
+from ...engines import choose_engine
 from ...hdl.core import STAGES
 from ...hdl.limits import supported
 from ...hdl.verilog import generate
@@ -240,7 +240,7 @@ def mutate(
     """
     started = time.perf_counter()
     params = supported(params)
-    choose("kernels")  # refused here, and not in another process
+    choose_engine("compiled")  # refused here, and not in another process
     solver = solvers.choose(solver)
     workers = processes or os.cpu_count() or 1
     progress("drawing mutants with Yosys (45 s the first time)", 0, None)

@@ -80,7 +80,7 @@ class ChainBulk:
     def __init__(self, params: CoreParams | NetworkParams, interface: Interface, seed: int) -> None:
         chain = isinstance(params, NetworkParams)
         cores = params.core if isinstance(params, NetworkParams) else (params,)
-        self.model = CycleModel(cores, engine="kernels")
+        self.model = CycleModel(cores, engine="compiled")
         self._stimulus = RandomStimulus(cores[0], seed)
         self._driver = Driver(cores[0].in_address_bits)
         self._comparison = Comparison(cores, interface, chain=chain)

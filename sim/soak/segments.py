@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...cycles.control import NONE
-from ...engines import compiled
+from ...engines import can_compile
 from ...errors import FxlifError
 from ...hdl.limits import supported
 from ...network.sources import mix
@@ -61,7 +61,7 @@ def target_of(
         FxlifError: the design cannot be hardware; Verilator or numba is not installed.
     """
     params = supported(params)
-    if not compiled():  # refused here, and not in another process
+    if not can_compile():  # refused here, and not in another process
         raise FxlifError("numba: not installed or switched off, allowed after: pip install fxlif")
     progress("generating Verilog", 0, None)
     interface, sources = wrapped(params, edit)

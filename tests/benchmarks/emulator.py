@@ -224,7 +224,7 @@ def sheet(side: int, steps: int, reference_steps: int) -> Workload:
             "kernel": [[24, 48, 24], [48, 0, 48], [24, 48, 24]],
             "compare_steps": reference_steps,
         },
-        [FXLIF._replace(form={"form": "kernels"}), reference],
+        [FXLIF._replace(form={"form": "compiled"}), reference],
         # With this drive about 3 % of the neurons fire in a step.
         arrays={"network": lambda: {"drive": rng.integers(40, 121, side * side).astype(np.int32)}},
     )
