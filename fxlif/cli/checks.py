@@ -169,7 +169,6 @@ def mutate(
         typer.Option(min=1, help="What a mutant that will not die is given: 2^23, with --dut 2e5."),
     ] = None,
     processes: Processes = None,
-    source: Annotated[bool, typer.Option(help="Mutants of the rules' source as well.")] = True,
     dut: Annotated[
         list[Path] | None, typer.Option(help="Verilog of a core that fxlif did not generate.")
     ] = None,
@@ -196,7 +195,7 @@ def mutate(
     with progress_line() as progress:
         found = run(
             params, name=name, count=count or 500, seed=seed, cycles=int(cycles or 1 << 23),
-            processes=processes, source=source, progress=progress,
+            processes=processes, progress=progress,
         )  # fmt: skip
     conclude(found, report, "the verification notices what is wrong")
 

@@ -1,8 +1,7 @@
 """Mutation: does the verification notice a design that is wrong by one small thing?
 
-Mutants of the netlist are drawn by Yosys; those that are provably none are left out by a solver.
-Mutants of the source are the mistakes that hurt in practice
-(:mod:`fxlif.sim.mutate.source_mutants`). A mutant is killed by the first cycle in which an output
+Mutants of the netlist are drawn by Yosys; those that are provably none are left out by a solver. A
+mutant is killed by the first cycle in which an output
 differs from the model's.
 """
 
@@ -225,7 +224,6 @@ def mutate(
     cycles: int = CYCLES,
     processes: int | None = None,
     solver: str = "auto",
-    source: bool = True,
     progress: Progress = SILENT,
 ) -> Findings:
     """Draw mutants of a design until ``count`` are none that are equivalent, and run them all.
@@ -233,7 +231,6 @@ def mutate(
     Args:
         cycles: what a mutant that survives the first cycles is given.
         processes: how many run at once; None: one per core.
-        source: mutants of the rules' source as well.
 
     Raises:
         FxlifError: the design cannot be hardware; Verilator, numba, Yosys or z3 is not installed.
@@ -272,10 +269,6 @@ def mutate(
             detail=f"{len(killed)} of {len(real)} killed\n{listed}".strip(),
         ),
     ]  # fmt: skip
-    if source:
-        from .source_mutants import check_all
-
-        checks += check_all(params, name=name, seed=seed, processes=workers, progress=progress)
     return Findings(
         command="mutate", design=name, digest=params.digest(), seed=seed, checks=tuple(checks),
         figures={

