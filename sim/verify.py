@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import shlex
 import shutil
-import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,20 +19,18 @@ from ..params.network import EventInput, ImageInput, NetworkParams
 from ..params.neuron import NeuronParams
 from ..progress import SILENT, Progress
 from .bench.agents import RESET
-from .bench.run import JOB, PROGRESS, REPORT, STIMULUS, Job
+from .bench.outcome import answer, checks_of, figures
+from .bench.run import PASSING, Job, working_folder
 from .bench.scoreboard import Report
 from .bench.simulation import simulate, wrapped
 from .failure.folder import leave_run
 from .report.findings import Check, Findings
 from .tools import simulators
-from .tools.simulators import PID, RESULTS
 
 #: Cycles of random stimulus where the design brings no input and the user names no number.
 DEFAULT_CYCLES = 200_000
 #: More than any design with an input of its own needs; it ends when its input has ended.
 UNBOUNDED = 1 << 40
-#: What a bench and its parent tell each other: of no use once it is over.
-PASSING = (JOB, PROGRESS, PID, STIMULUS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,27 +43,6 @@ class Labelled:
     def accuracy(self, counts: np.ndarray) -> float:
         """The share of images, in per cent, whose label is the neuron with the most spikes."""
         return 100.0 * float((counts.argmax(axis=1) == self.labels).mean())
-
-
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """What came out; :attr:`reasons` is empty if and only if the design passed.
-
-    ``findings`` say the same, check by check. ``folder`` holds logs and report, unless they were
-    removed; ``failure`` is the failure folder that a difference left. ``replay`` is the command
-    that shows the failure again, or repeats the run where there is none to show.
-    """
-
-    report: Report
-    reasons: list[str]
-    findings: Findings
-    simulator: str
-    seed: int
-    folder: Path
-    replay: str
-    failure: Path | None = None
-    golden_accuracy: float | None = None
-    hardware_accuracy: float | None = None
 
 
 def load_images(source: ImageInput, folder: Path, n_inputs: int, n_outputs: int) -> Labelled:
@@ -128,82 +104,6 @@ def read_input(network: NetworkParams, folder: Path) -> tuple[list[int] | None, 
     return None, None
 
 
-def _doubts_of_run(results: simulators.Results, report: Report | None) -> list[str]:
-    reasons = []
-    if results.passed + results.failed + results.skipped != 1:
-        ran = results.passed + results.failed + results.skipped
-        reasons.append(f"{ran} benches ran, 1 expected {results.message}".rstrip())
-    if results.failed:
-        first_line = results.message.partition("\n")[0]
-        reasons.append(f"the bench failed: {first_line}")
-    if results.skipped:
-        reasons.append("the bench was skipped")
-    if report is None:
-        return [*reasons, "the bench left no report"]
-    if report.cycles == 0:
-        reasons.append("no cycle was checked")
-    return reasons
-
-
-def _doubts_of_cycles(report: Report) -> list[str]:
-    reasons = []
-    if report.unchecked_cycles:
-        reasons.append(f"nothing was compared in {report.unchecked_cycles} cycles")
-    if report.mismatches:
-        reasons.append(f"{report.mismatches} mismatches")
-    return reasons
-
-
-def _doubts_of_spikes(report: Report) -> list[str]:
-    silent = "no neuron ever fired: such a run agrees with everything"
-    return [] if report.spikes else [silent]
-
-
-def doubts(results: simulators.Results, report: Report | None) -> list[str]:
-    """Why a run does not count as passed. An empty run, or one that saw nothing, did not."""
-    reasons = _doubts_of_run(results, report)
-    if report is None:
-        return reasons
-    return [*reasons, *_doubts_of_spikes(report), *_doubts_of_cycles(report)]
-
-
-def _answer(name: str, reasons: list[str], shown: str, seconds: float = 0.0) -> Check:
-    return Check(
-        name=name, outcome="failed" if reasons else "passed", seconds=seconds,
-        detail="\n".join(reasons) or shown,
-    )  # fmt: skip
-
-
-def checks_of(
-    results: simulators.Results, report: Report | None, *, neuron: bool, accuracy: Check
-) -> tuple[Check, ...]:
-    """The questions that one run answers; all of them passed if and only if there are no
-    :func:`doubts` and ``accuracy`` is not failed."""
-    ran = _answer("the bench ran, once and to its end", _doubts_of_run(results, report), "")
-    names = (
-        "every output and state in every cycle",
-        "events out equal those of the golden network",
-        "some neuron fired",
-    )
-    if report is None:
-        gone = "the bench left no report"
-        return (ran, *(Check(name=name, outcome="unknown", detail=gone) for name in names))
-    first = report.first
-    where = f"first in cycle {first['cycle']}, signal {first['signal']}" if first else ""
-    cycles = _answer(
-        names[0], [f"{line} {where}".rstrip() for line in _doubts_of_cycles(report)],
-        f"{report.cycles:,} cycles, {report.comparisons:,} comparisons", report.seconds,
-    )  # fmt: skip
-    wrong = [f"{report.golden_mismatches} mismatches"] if report.golden_mismatches else []
-    stream = _answer(names[1], wrong, f"{report.events_out:,} events")
-    if neuron:
-        stream = Check(
-            name=names[1], outcome="not_applicable", detail="a single neuron has no events"
-        )
-    fired = _answer(names[2], _doubts_of_spikes(report), f"{report.spikes:,} spikes")
-    return ran, cycles, stream, fired, accuracy
-
-
 def check(
     params: NeuronParams | CoreParams | NetworkParams,
     *,
@@ -230,19 +130,6 @@ def check(
     return simulate(job, found, folder=folder, waves=waves, progress=progress)
 
 
-def _working_folder(out: Path | None) -> Path:
-    """The folder for logs and results, without what an earlier run left there."""
-    if out is None:
-        return Path(tempfile.mkdtemp(prefix="fxlif-")).resolve()
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        for stale in (REPORT, RESULTS, *PASSING):
-            (out / stale).unlink(missing_ok=True)
-    except OSError as error:
-        raise FxlifError(f"{out}: cannot be used as a folder ({error.strerror})") from None
-    return out.resolve()
-
-
 def verify(
     network: NetworkParams | NeuronParams,
     design: Path,
@@ -255,7 +142,7 @@ def verify(
     out: Path | None = None,
     until_covered: bool = False,
     progress: Progress = SILENT,
-) -> Verdict:
+) -> Findings:
     """Check the hardware of what the file ``design`` describes against the golden models.
 
     ``named`` is how the user named the design, for the replay command. Without ``out`` the
@@ -264,7 +151,6 @@ def verify(
     ``fxlif-failure-<design>-<seed>`` in the current folder. ``until_covered``: where all went well,
     go on with random stimulus until every reachable bin was hit (:mod:`fxlif.sim.coverage.run`).
     """
-    neuron = isinstance(network, NeuronParams)
     name = design.stem if isinstance(network, NeuronParams) else network.name
     params = supported(network)
     payloads, images = None, None
@@ -275,7 +161,7 @@ def verify(
     if images is not None and isinstance(network, NetworkParams):
         progress("golden model", 0, None)
         golden = images.accuracy(golden_counts(network, images))
-    folder = _working_folder(out)
+    folder = working_folder(out)
     try:
         results, report = check(
             params, folder=folder, simulator=simulator, cycles=limit, seed=seed,
@@ -285,56 +171,55 @@ def verify(
         if out is None:
             shutil.rmtree(folder, ignore_errors=True)
         raise
-    reasons = doubts(results, report)
     seen = report or Report()
     hardware = None
     if images is not None and seen.resets >= len(images.labels):
         hardware = images.accuracy(np.array(seen.counts[: len(images.labels)]))
-    accuracy = _accuracy(golden, hardware, whole=cycles is None)
-    if accuracy.outcome == "failed":
-        reasons.append(f"accuracy: {accuracy.detail}")
+    counted = figures(seen, simulator)
+    for model, accuracy in (("golden model", golden), ("hardware", hardware)):
+        if accuracy is not None:
+            counted[f"accuracy, {model}"] = f"{accuracy:.2f} %"
+    checks = checks_of(results, report, neuron=params.kind == "neuron")
+    checks.append(_accuracy(golden, hardware, whole=cycles is None))
+    found = Findings(
+        command="verify", design=name, digest=params.digest(), seed=seed, checks=tuple(checks),
+        figures=counted, first=seen.first,
+    )  # fmt: skip
     command = ["fxlif", "verify", *([named] if named else []), "--simulator", simulator]
     command += ["--seed", str(seed), *([] if cycles is None else ["--cycles", str(cycles)])]
-    failure = None
     if seen.first is not None:
         try:
             failure = leave_run(
                 out or Path(f"fxlif-failure-{name}-{seed}"), folder, seen, name=name,
-                simulator=simulator, reasons=reasons, progress=progress,
+                simulator=simulator, reasons=found.reasons, progress=progress,
             )  # fmt: skip
             command = ["fxlif", "replay", str(failure)]
+            found = replace(found, folder=str(failure))
         except FxlifError as error:  # what was found must be told all the same
-            reasons.append(f"no failure folder: {error}")
-    unwell, more = bool(reasons), None
-    if until_covered:
-        command += ["--until-covered"] if failure is None else []
-        more = _until_covered(params, reasons, name=name, seed=seed, out=out, progress=progress)
-        reasons += more.reasons
-        if more.replay:
-            command = shlex.split(more.replay)
-            failure = Path(command[-1])
-    if out is None and (failure is not None or not unwell):
+            missing = Check(name="failure folder", outcome="failed", detail=str(error))
+            found = replace(found, checks=(*found.checks, missing))
+    if out is None and (found.folder or found.passed):
         shutil.rmtree(folder, ignore_errors=True)
+    elif not found.passed and not found.folder:
+        found = replace(found, folder=str(folder))
     for passing in PASSING:
         (folder / passing).unlink(missing_ok=True)
-    replay = shlex.join(command)
-    findings = Findings(
-        command="verify", design=name, digest=params.digest(), seed=seed, replay=replay,
-        checks=(*checks_of(results, report, neuron=neuron, accuracy=accuracy),
-                *(more.checks if more else ())),
-        figures=figures(seen, golden, hardware, simulator) | (more.figures if more else {}),
-        coverage=more.coverage if more else (),
-    )  # fmt: skip
-    return Verdict(
-        report=seen, reasons=reasons, findings=findings, simulator=simulator, seed=seed,
-        folder=folder, replay=replay, failure=failure, golden_accuracy=golden,
-        hardware_accuracy=hardware,
-    )  # fmt: skip
+    if until_covered:
+        command += ["--until-covered"] if seen.first is None else []
+        more = _until_covered(params, found, name=name, seed=seed, out=out, progress=progress)
+        if more.replay:
+            command = shlex.split(more.replay)
+            found = replace(found, folder=command[-1])
+        found = replace(
+            found, checks=(*found.checks, *more.checks), figures=counted | more.figures,
+            coverage=more.coverage,
+        )  # fmt: skip
+    return replace(found, replay=shlex.join(command))
 
 
 def _until_covered(
     params: NeuronParams | CoreParams | NetworkParams,
-    reasons: list[str],
+    before: Findings,
     *,
     name: str,
     seed: int,
@@ -344,7 +229,7 @@ def _until_covered(
     """What random stimulus until full coverage finds; nothing where something failed before."""
     from .coverage.run import COVERED, cover
 
-    if not reasons:
+    if before.passed:
         return cover(params, name=name, seed=seed, out=out, progress=progress)
     why = "not asked, since the verification failed before"
     unasked = Check(name=COVERED, outcome="unknown", detail=why)
@@ -361,20 +246,4 @@ def _accuracy(golden: float | None, hardware: float | None, *, whole: bool) -> C
     if not whole:
         return Check(name=name, outcome="not_applicable", detail="--cycles cuts the images short")
     wrong = [f"golden model {golden}, hardware {hardware}"] if golden != hardware else []
-    return _answer(name, wrong, f"{golden:.2f} %, golden model and hardware")
-
-
-def figures(
-    report: Report, golden: float | None, hardware: float | None, simulator: str
-) -> dict[str, int | float | str]:
-    """What a run counted, in the order in which it is shown."""
-    rows: dict[str, int | float | str] = {
-        "cycles checked": report.cycles, "steps": report.steps, "events in": report.events_in,
-        "events out": report.events_out, "spikes": report.spikes, "resets": report.resets,
-        "comparisons": report.comparisons, "mismatches": report.mismatches,
-    }  # fmt: skip
-    for model, accuracy in (("golden model", golden), ("hardware", hardware)):
-        if accuracy is not None:
-            rows[f"accuracy, {model}"] = f"{accuracy:.2f} %"
-    rate = report.cycles / report.seconds if report.seconds else 0.0
-    return {**rows, "cycles per second": round(rate), "simulator": simulator}
+    return answer(name, wrong, f"{golden:.2f} %, golden model and hardware")

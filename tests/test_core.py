@@ -21,9 +21,10 @@ from fxlif.cycles.model import CycleInputs, CycleModel
 from fxlif.hdl import arithmetic
 from fxlif.network.events import TICK
 from fxlif.sim.bench.agents import StreamDriver
+from fxlif.sim.bench.outcome import failure_reasons
 from fxlif.sim.bench.scoreboard import Report, Scoreboard, StreamModel, transfers
 from fxlif.sim.bench.wrapper import Cycles
-from fxlif.sim.verify import check, doubts
+from fxlif.sim.verify import check
 
 
 def compare(core: CoreParams, seed: int, cycles: int, **axes: bool) -> Report:
@@ -84,7 +85,7 @@ def test_verilog(name: str, simulator: str, tmp_path) -> None:
         CORES[name], folder=tmp_path, simulator=simulator, cycles=CYCLES[simulator], seed=7
     )
     assert report is not None
-    assert doubts(results, report) == []
+    assert failure_reasons(results, report) == []
     assert report.cycles == CYCLES[simulator]
     assert report.spikes > 100
     assert report.resets > 1
@@ -98,7 +99,7 @@ def test_verilog_long(name: str, simulator: str, seed: int, tmp_path) -> None:
     results, report = check(
         CORES[name], folder=tmp_path, simulator=simulator, cycles=1_000_000, seed=seed
     )
-    assert doubts(results, report) == []
+    assert failure_reasons(results, report) == []
 
 
 # --- the formulas --------------------------------------------------------------------------------

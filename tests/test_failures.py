@@ -27,6 +27,7 @@ from fxlif.sim.failure import narrow
 from fxlif.sim.failure.narrow import Case, starts
 from fxlif.sim.failure.note import kind_of
 from fxlif.sim.report import write
+from fxlif.sim.report.findings import Findings
 from fxlif.sim.tools import simulators, words
 from fxlif.sim.tools.simulators import Results
 
@@ -69,7 +70,7 @@ def test_a_generator_that_is_still_broken_fails():
 # --- a failure from end to end --------------------------------------------------------------------
 
 
-def fail(monkeypatch, params, design: Path, edit, **options) -> verify.Verdict:
+def fail(monkeypatch, params, design: Path, edit, **options) -> Findings:
     """``fxlif verify`` with a fault planted in the Verilog."""
     real = verify.check
     with monkeypatch.context() as patch:
@@ -111,20 +112,19 @@ def shown_in(failure: failures.Failure, file: Path) -> dict[int, int]:
 def test_failure_of_a_network_moves_and_replays(run, tmp_path, monkeypatch):
     """The whole way; the folder is complete, and replays from elsewhere after a move."""
     verdict = fail(monkeypatch, NETWORK, tmp_path / "x.toml", FAULT, cycles=9000, seed=4)
-    assert verdict.failure == Path("fxlif-failure-network-4")
-    assert verdict.replay == verdict.findings.replay == "fxlif replay fxlif-failure-network-4"
-    assert not verdict.findings.passed
-    assert not verdict.folder.exists()
+    assert verdict.folder == "fxlif-failure-network-4"
+    assert verdict.replay == "fxlif replay fxlif-failure-network-4"
+    assert not verdict.passed
     folder = tmp_path / "elsewhere" / "moved"
     folder.parent.mkdir()
-    shutil.move(tmp_path / verdict.failure, folder)
+    shutil.move(tmp_path / verdict.folder, folder)
     assert sorted(contents(folder)) == [
         "bench.v", "design.toml", "design.v", "failure.json", "replay.txt", "stimulus.mem",
         "trace.csv", "waves.v", "waves.vcd",
     ]  # fmt: skip
     assert load(folder / "design.toml").digest() == NETWORK.digest()
     failure = failures.load(folder)
-    seen, note = verdict.report.first, failure.note
+    seen, note = verdict.first, failure.note
     first = note.first
     assert (note.seed, note.reproduced, note.simulator) == (4, True, SIMULATOR)
     assert {"fxlif", "python", SIMULATOR} <= set(note.versions)
@@ -166,7 +166,7 @@ def test_failure_of_a_neuron(run, tmp_path, monkeypatch):
     ran = run("verify", "one.toml", "--simulator", SIMULATOR, "--cycles", "9000", "--out", "out",
               "--report", "report")  # fmt: skip
     assert ran.code == 1
-    assert "seed 1; kept in out\nreplay: fxlif replay out\n" in ran.out
+    assert "kept in out\nreplay: fxlif replay out\n" in ran.out
     found = re.search(r"first difference: cycle (\d+), signal (\S+)", ran.out)
     assert write.read(tmp_path / "report")["verify.json"].replay == "fxlif replay out"
     failure = failures.load("out")
@@ -192,13 +192,12 @@ def test_a_folder_that_cannot_be_written_hides_no_failure(tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "fxlif-failure-one-1").write_text("mine")
     verdict = fail(monkeypatch, NEURON, tmp_path / "one.toml", FAULT, cycles=9000)
-    assert verdict.report.first is not None
-    assert verdict.failure is None
+    assert verdict.first is not None
     assert verdict.reasons[-1] == (
-        "no failure folder: fxlif-failure-one-1: found a file, allowed a folder"
+        "failure folder: fxlif-failure-one-1: found a file, allowed a folder"
     )
     assert verdict.replay.startswith("fxlif verify --simulator")
-    assert (verdict.folder / "simulation.log").exists()
+    assert (Path(verdict.folder) / "simulation.log").exists()
     shutil.rmtree(verdict.folder)
     assert contents(tmp_path) == {"fxlif-failure-one-1": b"mine"}
 
@@ -208,10 +207,10 @@ def test_failure_under_verilator(tmp_path, monkeypatch):
     monkeypatch.setattr("test_failures.SIMULATOR", "verilator")
     verdict = fail(monkeypatch, NETWORK, tmp_path / "x.toml", FAULT, cycles=9000, seed=4,
                    out=tmp_path / "out")  # fmt: skip
-    failure = failures.load(verdict.failure)
+    failure = failures.load(verdict.folder)
     first = failure.note.first
     assert failure.note.notes == []
-    assert failures.replay(verdict.failure).reproduced
+    assert failures.replay(verdict.folder).reproduced
     waves = shown_in(failure, "waves.vcd")
     assert (min(waves), max(waves)) == (max(0, first.cycle - 999), first.cycle + 20)
     assert waves[first.cycle] == first.observed

@@ -8,7 +8,8 @@ from designs import CORES, RICH, SIMPLE, make
 
 from fxlif import NetworkParams, NeuronParams, load, save
 from fxlif.network import events as event_files
-from fxlif.sim.verify import check, doubts, verify
+from fxlif.sim.bench.outcome import failure_reasons
+from fxlif.sim.verify import check, verify
 
 
 def test_chain_of_three(tmp_path) -> None:
@@ -17,7 +18,7 @@ def test_chain_of_three(tmp_path) -> None:
     )
     results, report = check(network, folder=tmp_path, cycles=60_000, seed=5)
     assert report is not None
-    assert doubts(results, report) == []
+    assert failure_reasons(results, report) == []
     assert report.spikes > 1000
     assert report.events_out > 0
 
@@ -34,9 +35,9 @@ def test_design_with_an_event_file(tmp_path) -> None:
     save(network, tmp_path / "design.toml")
     verdict = verify(load(tmp_path / "design.toml"), tmp_path / "design.toml")
     assert verdict.reasons == []
-    assert verdict.report.steps == 200
-    assert verdict.report.events_in == len(stream)
-    assert not verdict.folder.exists()  # a passed check leaves nothing behind
+    assert verdict.figures["steps"] == 200
+    assert verdict.figures["events in"] == len(stream)
+    assert verdict.folder == ""  # a passed check leaves nothing behind
 
 
 NEURONS = [
@@ -51,6 +52,6 @@ NEURONS = [
 def test_registered_neuron(neuron: NeuronParams, tmp_path) -> None:
     results, report = check(neuron, folder=tmp_path, cycles=15_000, seed=2)
     assert report is not None
-    assert doubts(results, report) == []
+    assert failure_reasons(results, report) == []
     assert report.cycles == 15_000
     assert report.spikes > 100

@@ -10,13 +10,13 @@ from html.parser import HTMLParser
 import pytest
 
 from fxlif import FxlifError, load
+from fxlif.sim.bench.outcome import checks_of, failure_reasons
 from fxlif.sim.bench.scoreboard import Report
 from fxlif.sim.report import write as reports
 from fxlif.sim.report.findings import Bin, Check, Findings
 from fxlif.sim.report.page import outcome_of, page
 from fxlif.sim.report.write import junit, write
 from fxlif.sim.tools.simulators import Results
-from fxlif.sim.verify import checks_of, doubts
 
 MIXED = (
     Check(name="holds", outcome="passed", detail="12 cycles", seconds=1.25),
@@ -244,7 +244,6 @@ def test_folder_that_cannot_be(tmp_path):
 
 RAN = Results(passed=1, failed=0, skipped=0, message="")
 FINE = Report(cycles=10, comparisons=40, spikes=1)
-LABELS = Check(name="accuracy", outcome="passed")
 
 
 @pytest.mark.parametrize("neuron", [False, True])
@@ -264,19 +263,19 @@ LABELS = Check(name="accuracy", outcome="passed")
     ],
 )
 def test_findings_are_green_exactly_where_the_verdict_is(results, report, neuron):
-    checks = checks_of(results, report, neuron=neuron, accuracy=LABELS)
-    assert findings(*checks).passed is (doubts(results, report) == [])
+    checks = checks_of(results, report, neuron=neuron)
+    assert findings(*checks).passed is (failure_reasons(results, report) == [])
 
 
 def test_findings_tell_the_golden_network_from_the_cycle_model():
     first = {"cycle": 7, "signal": "events_out.payload.tick"}
     report = replace(FINE, mismatches=3, golden_mismatches=2, first=first)
-    checks = checks_of(RAN, report, neuron=False, accuracy=LABELS)
+    checks = checks_of(RAN, report, neuron=False)
     outcomes = {check.name: check.outcome for check in checks}
     assert outcomes["every output and state in every cycle"] == "failed"
     assert outcomes["events out equal those of the golden network"] == "failed"
     assert "cycle 7, signal events_out.payload.tick" in checks[1].detail
-    checks = checks_of(RAN, replace(report, golden_mismatches=0), neuron=False, accuracy=LABELS)
+    checks = checks_of(RAN, replace(report, golden_mismatches=0), neuron=False)
     assert [check.outcome for check in checks].count("failed") == 1
 
 

@@ -594,12 +594,12 @@ def test_verify_until_covered(fails: bool, monkeypatch, tmp_path) -> None:
     assert ("MISSING" if fails else "unreachable: g: other: so") in ran.output
     assert ("--until-covered" in ran.output) == fails, "what repeats it"
     verdict = verify.verify(NEURON, Path("n.toml"), until_covered=True)
-    assert verdict.findings.coverage == rows
-    assert verdict.findings.passed is not fails
-    assert not verdict.folder.exists()
+    assert verdict.coverage == rows
+    assert verdict.passed is not fails
+    assert verdict.folder == ""
     monkeypatch.setattr(verify, "check", lambda params, **how: (passed, replace(report, spikes=0)))
     verdict = verify.verify(NEURON, Path("n.toml"), until_covered=True)
-    assert verdict.findings.checks[-1] == Check(
+    assert verdict.checks[-1] == Check(
         name=COVERED, outcome="unknown", detail="not asked, since the verification failed before"
     )
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from ..network.events import Events
     from ..params.network import NetworkParams
     from ..sim.report.findings import Findings
-    from ..sim.verify import Verdict
 
 app = typer.Typer(
     add_completion=False,
@@ -81,52 +80,6 @@ def progress_line() -> Iterator[Progress]:
         yield _Bar(bar)
 
 
-def _table(verdict: Verdict, name: str) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    figures = dict(verdict.findings.figures)
-    del figures["simulator"]
-    rows = [
-        (label, f"{value:,}" if isinstance(value, int) else str(value))
-        for label, value in figures.items()
-    ]
-    rows.append(("seed", str(verdict.seed)))
-    table = Table(title=f"{name} on {verdict.simulator}", show_header=False)
-    table.add_column()
-    table.add_column(justify="right")
-    for row in rows:
-        table.add_row(*row)
-    Console().print(table)
-
-
-def _difference(first: dict[str, Any] | None) -> str:
-    """The first wrong cycle, and the ten before it."""
-    if first is None:
-        return ""
-    digits, mask = -(-first["width"] // 4), (1 << first["width"]) - 1
-
-    def both(value: int) -> str:
-        return f"0x{value & mask:0{digits}x} ({value})"
-
-    history = first["history"]
-    count = len(next(iter(history.values())))
-    width = max(map(len, history))
-    cycles = [first["cycle"] - count + 1 + k for k in range(count)]
-    lines = [
-        f"first difference: cycle {first['cycle']}, signal {first['signal']}",
-        f"  expected {both(first['expected'])}",
-        f"  observed {both(first['observed'])}",
-        "",
-        " " * width + "".join(f"{cycle:>9}" for cycle in cycles),
-    ]
-    lines += [
-        f"{name:<{width}}" + "".join(f"{value:>9}" for value in values)
-        for name, values in history.items()
-    ]
-    return "\n".join(lines)
-
-
 @app.command()
 def verify(
     design: Annotated[
@@ -156,7 +109,7 @@ def verify(
     """Generate the Verilog, simulate it, compare every cycle with the golden model."""
     from ..digits import DESIGN
     from ..params.design import load_hardware
-    from .checks import verify_foreign, without_dut
+    from .checks import conclude, verify_foreign, without_dut
 
     if dut:
         if until_covered:
@@ -177,23 +130,13 @@ def verify(
     if waves and out is None:
         out = Path("fxlif-waves")
     with progress_line() as progress:
-        verdict = run(
+        found = run(
             hardware, path, named=str(design or ""), simulator=simulator, cycles=cycles, seed=seed,
             waves=waves, out=out, until_covered=until_covered, progress=progress,
         )  # fmt: skip
-    _table(verdict, verdict.findings.design)
     if until_covered:
-        _coverage(verdict.findings)
-    write_report(report, verdict.findings)
-    if verdict.reasons:
-        print(_difference(verdict.report.first))
-        kept = verdict.failure or verdict.folder
-        where = f"; kept in {kept}" if kept.exists() else ""
-        print(f"\nseed {verdict.seed}{where}\nreplay: {verdict.replay}")
-        for reason in verdict.reasons:
-            print(f"FAILED: {reason.splitlines()[0]}")
-        raise typer.Exit(1)
-    print("PASSED: the hardware and the golden model agree in every checked cycle")
+        _coverage(found)
+    conclude(found, report, "the hardware and the golden model agree in every checked cycle")
 
 
 def _coverage(findings: Findings) -> None:
@@ -238,6 +181,7 @@ def replay(
     """Show a failure again: exit code 1 if it differs, 0 if nothing does."""
     need("fxlif.sim.failure.folder", "sim")
     from ..sim.failure.folder import replay as run
+    from ..sim.report.difference import difference_table
 
     with progress_line() as progress:
         done = run(
@@ -252,7 +196,8 @@ def replay(
         print(f"PASSED: nothing differs in {done.report.cycles:,} cycles; recorded was {before}")
         print(f"({which} on {done.simulator})")
         return
-    print(_difference(done.report.first))
+    if done.report.first is not None:
+        print(difference_table(done.report.first))
     if done.reproduced:
         print(f"\nREPRODUCED: {before}, as recorded")
     else:

@@ -78,8 +78,13 @@ def conclude(findings: Findings, report: Path | None, passed: str) -> None:
     if findings.passed:
         print(f"PASSED: {passed}")
         return
+    if findings.first is not None:
+        from ..sim.report.difference import difference_table
+
+        print(difference_table(findings.first))
+    print(f"\nkept in {findings.folder}" if findings.folder else "")
     if findings.replay:
-        print(f"\nreplay: {findings.replay}")
+        print(f"replay: {findings.replay}")
     for reason in findings.reasons:
         print(f"FAILED: {reason}")
     raise typer.Exit(1)

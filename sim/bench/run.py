@@ -6,18 +6,20 @@ import json
 import os
 import pickle
 import random
+import tempfile
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ...errors import FxlifError
 from ...files import whole_file
 from ...params.core import CoreParams
 from ...params.network import NetworkParams
 from ...params.neuron import NeuronParams
 from ..stimulus.events import random_events, resets, stalls
-from ..tools.simulators import PID
+from ..tools.simulators import PID, RESULTS
 from ..tools.words import to_bytes
 from .agents import Driver, StreamDriver, VectorDriver, clocked
 from .scoreboard import Model, Report, Scoreboard, StreamModel
@@ -29,6 +31,8 @@ FOLDER = "FXLIF_BENCH_FOLDER"
 JOB, REPORT, PROGRESS = "job.pickle", "report.json", "progress"
 #: The stimulus of every cycle as the design saw it (see :mod:`fxlif.sim.tools.words`).
 STIMULUS = "stimulus.bin"
+#: What a bench and its parent tell each other: of no use once it is over.
+PASSING = (JOB, PROGRESS, PID, STIMULUS)
 #: What was observed and expected in the cycles that a job watches.
 TRACE = "trace.csv"
 
@@ -52,6 +56,23 @@ class Job:
     words: list[int] | None = None
     watch: tuple[int, int] = (0, 0)
     sources: dict[str, str] = field(default_factory=dict)
+
+
+def working_folder(out: Path | None) -> Path:
+    """The folder for logs and results, ``out`` or a new one, without what an earlier run left.
+
+    Raises:
+        FxlifError: it cannot be made or written.
+    """
+    if out is None:
+        return Path(tempfile.mkdtemp(prefix="fxlif-")).resolve()
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for stale in (REPORT, RESULTS, *PASSING):
+            (out / stale).unlink(missing_ok=True)
+    except OSError as error:
+        raise FxlifError(f"{out}: cannot be used as a folder ({error.strerror})") from None
+    return out.resolve()
 
 
 def put_job(folder: Path, job: Job) -> None:

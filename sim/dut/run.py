@@ -21,12 +21,13 @@ from ...errors import FxlifError
 from ...params.network import NetworkParams
 from ...params.neuron import NeuronParams
 from ...progress import SILENT, Progress
-from ..bench.run import FOLDER, JOB, REPORT, get_progress
+from ..bench.outcome import failure_reasons
+from ..bench.run import FOLDER, JOB, REPORT, get_progress, working_folder
 from ..bench.wrapper import TOP
 from ..report.findings import Bin, Check, Findings, Outcome
 from ..tools import simulators
 from ..tools.simulators import Results
-from ..verify import DEFAULT_CYCLES, _working_folder, doubts
+from ..verify import DEFAULT_CYCLES
 from .board import DutReport
 from .coverage import coverage_of
 from .job import DutJob
@@ -149,9 +150,9 @@ def _report(folder: Path) -> DutReport | None:
 def dut_doubts(results: Results, report: DutReport | None) -> list[str]:
     """Why a run does not count as passed, a line each; empty if and only if it does."""
     if report is None:
-        return doubts(results, None)
+        return failure_reasons(results, None)
     # Before the first reset, and where the map says so, no output means anything.
-    reasons = doubts(
+    reasons = failure_reasons(
         results, replace(report, unchecked_cycles=report.unchecked_cycles - report.excused)
     )
     if report.steps == 0:
@@ -192,7 +193,7 @@ def verify_dut(
     files = dict(_files(dut_map, mapping))
     limit = cycles or (DEFAULT_CYCLES if events is None else 1 << 40)
     wrapped = wrap_sources(params, texts, top=top, dut_map=dut_map, map_file=str(mapping))
-    folder = _working_folder(out)
+    folder = working_folder(out)
     try:
         results, report = check_dut(
             params, texts, top=top, dut_map=dut_map, map_file=str(mapping), files=files,
@@ -231,11 +232,10 @@ def verify_dut(
         wanted = [each for each in coverage if each.reachable is not False]
         hit = sum(each.hit for each in wanted)
         figures["coverage"] = f"{hit} of {len(wanted)} bins of the rule"
-    if reasons:
-        figures["folder"] = str(folder)
     return Findings(
         command="verify --dut", design=name, digest=params.digest(), checks=tuple(checks),
         figures=figures, seed=seed, coverage=coverage, replay=shlex.join(command),
+        folder=str(folder) if reasons else "",
     )  # fmt: skip
 
 

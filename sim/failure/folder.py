@@ -231,8 +231,8 @@ def _replay_waves(folder: Path, case: Case, found: simulators.Simulator, work: P
 
 
 def _differences(results: simulators.Results, report: Report | None, cycles: int) -> list[str]:
-    """Why a replay did not go well. Unlike :func:`fxlif.sim.verify.doubts` it does not ask for
-    spikes: a short stimulus may well bring none."""
+    """Why a replay did not go well. Spikes are not asked for:
+    a short stimulus may well bring none."""
     if report is None:
         return [f"the bench left no report: {results.message}"]
     if report.first is not None:

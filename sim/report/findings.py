@@ -52,11 +52,17 @@ class Bin:
 
 @dataclass(frozen=True, kw_only=True)
 class Findings:
-    """All that one command found about one design.
+    """All that one command found about one design: its verdict.
 
-    ``figures`` are rows for people, in order: name → number or text. ``digest`` is that of the
-    parameters. Passed means: there was something to check, and nothing failed or stayed unknown;
-    what coverage has to reach is a check like any other.
+    Passed means: there was something to check, and nothing failed or stayed unknown; what coverage
+    has to reach is a check like any other.
+
+    Attributes:
+        digest: that of the parameters.
+        figures: rows for people, in order: name → number or text.
+        replay: the command that shows a failure again, or repeats the run.
+        folder: what a failure left to look at: its failure folder, else logs; empty if nothing.
+        first: the first difference, as :class:`~fxlif.sim.bench.scoreboard.Report` has it.
     """
 
     command: str
@@ -66,6 +72,8 @@ class Findings:
     figures: dict[str, int | float | str] = field(default_factory=dict)
     seed: int | None = None
     replay: str = ""
+    folder: str = ""
+    first: dict[str, Any] | None = None
     coverage: tuple[Bin, ...] = ()
     versions: dict[str, str] = field(default_factory=lambda: versions())
 

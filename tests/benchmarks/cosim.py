@@ -17,9 +17,10 @@ import numpy as np
 
 from fxlif import CoreParams, FxlifError, NeuronParams
 from fxlif.cycles.control import NONE
+from fxlif.sim.bench.outcome import failure_reasons
 from fxlif.sim.soak.segments import Target, run_segment, target_of
 from fxlif.sim.tools.simulators import SIMULATORS
-from fxlif.sim.verify import check, doubts
+from fxlif.sim.verify import check
 
 
 def core() -> CoreParams:
@@ -35,7 +36,7 @@ def measure(simulator: str, cycles: int, seed: int) -> float:
         results, report = check(
             core(), folder=Path(folder), simulator=simulator, cycles=cycles, seed=seed
         )
-    reasons = doubts(results, report)
+    reasons = failure_reasons(results, report)
     if reasons or report is None:
         raise SystemExit(f"{simulator}: {reasons}")
     return report.cycles / report.seconds

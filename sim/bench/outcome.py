@@ -1,0 +1,93 @@
+"""Whether the run of a bench passed: why not, as checks, and what it counted."""
+
+from __future__ import annotations
+
+from ..report.findings import Check
+from ..tools.simulators import Results
+from .scoreboard import Report
+
+SILENT_RUN = "no neuron ever fired: such a run agrees with everything"
+NO_REPORT = "the bench left no report"
+
+
+def failure_reasons(results: Results, report: Report | None) -> list[str]:
+    """Why a run does not count as passed, a line each; none if it does.
+
+    An empty run, one that compared nothing and one in which no neuron fired did not pass.
+    """
+    reasons = _of_run(results, report)
+    if report is None:
+        return reasons
+    return [*reasons, *([] if report.spikes else [SILENT_RUN]), *_of_cycles(report)]
+
+
+def _of_run(results: Results, report: Report | None) -> list[str]:
+    reasons = []
+    ran = results.passed + results.failed + results.skipped
+    if ran != 1:
+        reasons.append(f"{ran} benches ran, 1 expected {results.message}".rstrip())
+    if results.failed:
+        reasons.append(f"the bench failed: {results.message.partition(chr(10))[0]}")
+    if results.skipped:
+        reasons.append("the bench was skipped")
+    if report is None:
+        reasons.append(NO_REPORT)
+    elif report.cycles == 0:
+        reasons.append("no cycle was checked")
+    return reasons
+
+
+def _of_cycles(report: Report) -> list[str]:
+    reasons = []
+    if report.unchecked_cycles:
+        reasons.append(f"nothing was compared in {report.unchecked_cycles} cycles")
+    if report.mismatches:
+        reasons.append(f"{report.mismatches} mismatches")
+    return reasons
+
+
+def answer(name: str, reasons: list[str], shown: str, seconds: float = 0.0) -> Check:
+    """A check that passed, and shows ``shown``, if there are no ``reasons`` against it."""
+    return Check(
+        name=name, outcome="failed" if reasons else "passed", seconds=seconds,
+        detail="; ".join(reasons) or shown,
+    )  # fmt: skip
+
+
+def checks_of(results: Results, report: Report | None, *, neuron: bool) -> list[Check]:
+    """The questions that one run answers; all passed if and only if :func:`failure_reasons` finds
+    none. ``neuron``: the design is a single neuron, which has no events."""
+    ran = answer("the bench ran, once and to its end", _of_run(results, report), "")
+    names = (
+        "every output and state in every cycle",
+        "events out equal those of the golden network",
+        "some neuron fired",
+    )
+    if report is None:
+        return [ran, *(Check(name=name, outcome="unknown", detail=NO_REPORT) for name in names)]
+    first, wrong = report.first, _of_cycles(report)
+    if wrong and first:
+        wrong[-1] += f", first in cycle {first['cycle']}, signal {first['signal']}"
+    shown = f"{report.cycles:,} cycles, {report.comparisons:,} comparisons"
+    cycles = answer(names[0], wrong, shown, report.seconds)
+    golden = [f"{report.golden_mismatches} mismatches"] if report.golden_mismatches else []
+    stream = answer(names[1], golden, f"{report.events_out:,} events")
+    if neuron:
+        why = "a single neuron has no events"
+        stream = Check(name=names[1], outcome="not_applicable", detail=why)
+    fired = answer(names[2], [] if report.spikes else [SILENT_RUN], f"{report.spikes:,} spikes")
+    return [ran, cycles, stream, fired]
+
+
+def figures(report: Report, simulator: str) -> dict[str, int | float | str]:
+    """What a run counted, in the order in which it is shown."""
+    rate = report.cycles / report.seconds if report.seconds else 0.0
+    return {
+        "simulator": simulator, "cycles checked": report.cycles, "steps": report.steps,
+        "events in": report.events_in, "events out": report.events_out, "spikes": report.spikes,
+        "resets": report.resets, "comparisons": report.comparisons,
+        "mismatches": report.mismatches, "cycles per second": round(rate),
+    }  # fmt: skip
+
+
+__all__ = ["answer", "checks_of", "failure_reasons", "figures"]
