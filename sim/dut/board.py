@@ -16,7 +16,7 @@ from ..report.findings import Bin
 from .coverage import CoreCoverage, NeuronCoverage, coverage_of
 from .map import CoreMap
 from .oracle import CoreStep, NeuronOracle, NeuronStep, StreamOracle
-from .wrap import Wrapped
+from .wrapper import Wrapped
 
 Bools = npt.NDArray[np.bool_]
 

@@ -37,7 +37,7 @@ from ...params.network import NetworkParams
 from ...params.neuron import NeuronParams
 from .map import CoreMap
 from .oracle import NeuronOracle, NeuronTiming, StreamOracle
-from .wrap import event_source
+from .wrapper import event_source
 
 
 class Difference(AssertionError):

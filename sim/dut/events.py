@@ -20,7 +20,7 @@ from ...params.neuron import NeuronParams
 from ...rule import arithmetic
 from ..stimulus.events import KINDS, step_events
 from .map import CoreMap
-from .wrap import event_source
+from .wrapper import event_source
 
 #: Kinds of steps beside those of :mod:`fxlif.sim.stimulus.events`, and the most events in one.
 FLOOD, AIMED, MOST = "flood", "aimed", 24

@@ -16,7 +16,7 @@ from .events import StreamEvents
 from .map import DutMap
 from .oracle import NeuronOracle, NeuronTiming, StreamOracle
 from .stimulus import ForeignStreamDriver, neuron_words, repacked
-from .wrap import Wrapped, event_source
+from .wrapper import Wrapped, event_source
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import pickle
-import re
 import shlex
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,70 +25,16 @@ from ..bench.run import FOLDER, JOB, REPORT, get_progress, working_folder
 from ..bench.wrapper import TOP
 from ..report.findings import Bin, Check, Findings, Outcome
 from ..tools import simulators
+from ..tools.ports import read_sources
 from ..tools.simulators import Results
 from ..verify import DEFAULT_CYCLES
 from .board import DutReport
 from .coverage import coverage_of
 from .job import DutJob
 from .map import DutMap, load_map
-from .ports import VERILOG, read_ports
-from .wrap import Wrapped, event_source, wrap_dut
+from .wrapper import Wrapped, wrap_sources
 
 BENCH = "fxlif.sim.dut.bench"
-_INCLUDE = re.compile(r'(?m)^[ \t]*`include[ \t]+"([^"]+)".*$')
-
-
-def read_sources(paths: Sequence[Path]) -> dict[str, str]:
-    """File name → text of Verilog files, and of what they include from beside them.
-
-    Raises:
-        FxlifError: a file that cannot be read, or two of one name.
-    """
-    sources: dict[str, str] = {}
-    for path in paths:
-        if path.suffix not in VERILOG:
-            raise FxlifError(f"{path}: found suffix {path.suffix!r}, allowed {', '.join(VERILOG)}")
-        if path.name in sources:
-            raise FxlifError(f"{path}: found a second {path.name}, allowed each name once")
-        sources[path.name] = _included(path, ())
-    return sources
-
-
-def _included(path: Path, within: tuple[Path, ...]) -> str:
-    """A file's text with what it includes in its place: the simulators see one folder only."""
-    if path in within:
-        raise FxlifError(f"{path}: found included by itself, allowed no circle")
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise FxlifError(f"{path}: cannot be read ({error})") from None
-
-    def put(match: re.Match[str]) -> str:
-        inner = path.parent / match[1]
-        return _included(inner, (*within, path)) if inner.exists() else match[0]
-
-    return _INCLUDE.sub(put, text)
-
-
-def wrap_sources(
-    params: NeuronParams | NetworkParams, sources: Mapping[str, str], *, top: str,
-    dut_map: DutMap, map_file: str = "map",
-) -> Wrapped:  # fmt: skip
-    """The wrapper of module ``top``; ``map_file`` is how errors name the map.
-
-    Raises:
-        FxlifError: Verilog that is not accepted, or a map that does not fit it or the design.
-    """
-    alone = isinstance(params, NeuronParams)
-    if alone != (dut_map.neuron is not None):
-        found, allowed = ("core", "neuron") if alone else ("neuron", "core")
-        raise FxlifError(f"{map_file}: found {found}, allowed {allowed} for this design")
-    if isinstance(params, NetworkParams):
-        try:
-            event_source(params)
-        except ValueError as error:
-            raise FxlifError(str(error)) from None
-    return wrap_dut(params, read_ports(sources, top, dut_map.parameters), top, dut_map, map_file)
 
 
 def check_dut(

@@ -14,7 +14,7 @@ from ..bench.agents import RESET, StreamDriver
 from ..bench.run import rng
 from ..bench.wrapper import Interface
 from .oracle import rest
-from .wrap import Wrapped
+from .wrapper import Wrapped
 
 #: Cycles that the reset is held at power-up.
 POWER_UP = 3

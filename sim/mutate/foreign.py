@@ -28,10 +28,11 @@ from ..bench.wrapper import TOP
 from ..dut.board import DutReport
 from ..dut.job import DutJob
 from ..dut.map import load_map
-from ..dut.run import _files, dut_doubts, read_sources
+from ..dut.run import _files, dut_doubts
 from ..report.findings import Check, Findings
 from ..tools import simulators
 from ..tools import solver as solvers
+from ..tools.ports import read_sources
 from ..tools.simulators import Results
 from ..verify import DEFAULT_CYCLES
 from .bench_foreign import MutantsJob

@@ -17,10 +17,10 @@ from ...params.network import NetworkParams
 from ...params.neuron import NeuronParams
 from ..bench.wrapper import TOP
 from ..dut.map import DutMap, Ref, parse_ref
-from ..dut.ports import DutPort, literal, read_ports
-from ..dut.run import wrap_sources
-from ..dut.wrap import Wrapped
+from ..dut.wrapper import Wrapped, wrap_sources
 from ..prove.netlist import Netlist
+from ..tools.ports import VerilogPort as DutPort
+from ..tools.ports import literal, read_ports
 from ..tools.solver import decide, z3
 from .mutants import SELECT, Same, draw
 

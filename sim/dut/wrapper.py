@@ -1,7 +1,7 @@
-"""The wrapper around a foreign core: to the agents and the scoreboard it looks like one of fxlif's.
+"""The wrapper around a foreign core, which gives it the signals that fxlif's own cores have.
 
-Polarity, slices, strobes and missing handshakes end here. Beside each compared output ``x`` stands
-``x.unknown``: whether a simulator of four states shows an x or z in it.
+Polarity, slices, strobes and missing handshakes are adapted in it. Beside each compared output
+``x`` stands ``x.unknown``: whether a simulator of four states shows an x or z in it.
 """
 
 from __future__ import annotations
@@ -9,15 +9,119 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from ...errors import FxlifError
 from ...hdl.verilog import Field
 from ...params.core import address_bits
 from ...params.network import EventSource, NetworkParams
 from ...params.neuron import MAX_CURRENT_BITS, NeuronParams
 from ..bench.wrapper import TOP, Interface
-from .map import CoreMap, DutMap, NeuronMap, StateMap, StreamMap
-from .ports import Bits, DutPort, Fitting, literal
+from ..tools.ports import VerilogPort, literal, read_ports
+from .map import CoreMap, DutMap, NeuronMap, StateMap, StreamMap, parse_ref
 
 SIGNED_STATE = ("v", "i_syn")
+
+
+@dataclass(frozen=True)
+class Bits:
+    """Bits ``low`` to ``low + width - 1`` of a port."""
+
+    port: VerilogPort
+    low: int
+    width: int
+
+    def __str__(self) -> str:
+        if self.width == self.port.width:
+            return self.port.name
+        high = self.low + self.width - 1
+        return f"{self.port.name}[{self.low}]" if self.width == 1 else (
+            f"{self.port.name}[{high}:{self.low}]"
+        )  # fmt: skip
+
+    @property
+    def wire(self) -> str:
+        """The same bits of the wrapper's wire on that port."""
+        return f"{_wire(self.port)}[{self.low} +: {self.width}]"
+
+
+@dataclass
+class Wiring:
+    """Which bits of which port each key of the map names, and what drives each input.
+
+    What does not fit is collected in :attr:`mistakes`. ``drivers``: input port → its bits, each
+    with the expression that drives them.
+    """
+
+    top: str
+    ports: Mapping[str, VerilogPort]
+    mistakes: list[FxlifError] = field(default_factory=list)
+    drivers: dict[str, list[tuple[Bits, str]]] = field(default_factory=dict)
+
+    def refuse(self, key: str, allowed: str, found: object) -> None:
+        """Note a mistake in the map."""
+        self.mistakes.append(FxlifError.must_be(key, allowed, found))
+
+    def bits(
+        self, key: str, text: str, direction: str, *, least: int = 1, most: int = 1, why: str = ""
+    ) -> Bits | None:
+        """The bits that a key of the map names, of a port of this direction and this wide."""
+        ref = parse_ref(text)
+        port = self.ports.get(ref.port)
+        if port is None or port.direction != direction:
+            what = {"in": "inputs", "out": "outputs"}[direction]
+            known = ", ".join(str(p) for p in self.ports.values() if p.direction == direction)
+            self.refuse(key, f"one of the {what} of {self.top} ({known})", ref.port)
+            return None
+        high, low = ref.high, ref.low
+        if high is None or low is None:
+            high, low = port.width - 1, 0
+        if high >= port.width:
+            self.refuse(key, f"bits of {port}", text)
+            return None
+        width = high - low + 1
+        if not least <= width <= most:
+            allowed = f"{least}" if least == most else f"{least} to {most}"
+            plural = "bit" if allowed == "1" else "bits"
+            self.mistakes.append(
+                FxlifError.must_be(key, f"of {allowed} {plural}{why}", text,
+                                   found=f"{text!r} of {width}")
+            )  # fmt: skip
+            return None
+        return Bits(port, low, width)
+
+    def drive(
+        self, key: str, text: str, expression: str, *, least: int = 1, most: int = 1, why: str = ""
+    ) -> Bits | None:
+        """As :meth:`bits` for an input, which ``expression`` drives from now on."""
+        found = self.bits(key, text, "in", least=least, most=most, why=why)
+        if found is not None:
+            taken = self.drivers.setdefault(found.port.name, [])
+            for other, _ in taken:
+                if found.low < other.low + other.width and other.low < found.low + found.width:
+                    self.refuse(key, "an input that no other key names", text)
+                    return None
+            taken.append((found, expression))
+        return found
+
+    def finish(self, file: str) -> None:
+        """Raise what was collected, and name the inputs that nothing drives."""
+        idle = [
+            str(port)
+            for port in self.ports.values()
+            if port.direction == "in"
+            and sum(bits.width for bits, _ in self.drivers.get(port.name, [])) < port.width
+        ]
+        if idle and not self.mistakes:
+            missing = ", ".join(idle)
+            self.mistakes.append(FxlifError(
+                f"ties: a constant is missing for {missing}, which no other key names",
+                key="ties", value=missing, allowed="a key or a constant for every input",
+            ))  # fmt: skip
+        if self.mistakes:
+            first = self.mistakes[0]
+            raise FxlifError(
+                "\n".join(f"{file}: {mistake}" for mistake in self.mistakes),
+                key=first.key, value=first.value, allowed=first.allowed,
+            )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -39,7 +143,7 @@ class Wrapped:
 class _Packing:
     """Collects the fields of stimulus and response while the parts of a map are gone through."""
 
-    fitting: Fitting
+    wiring: Wiring
     stimulus: dict[str, Field] = field(default_factory=dict)
     #: What the response shows of a stimulus field, where it is not the field itself.
     overruled: dict[str, str] = field(default_factory=dict)
@@ -63,38 +167,43 @@ class _Packing:
         if bits is None:
             return "1'b0"
         self.shown_by[name] = str(bits)
-        expression = f"{_wire(bits.port)}[{bits.low} +: {bits.width}]"
-        self.outputs.append((name, expression, bits.width, signed))
-        return expression
+        self.outputs.append((name, bits.wire, bits.width, signed))
+        return bits.wire
 
 
-def wrap_dut(
-    params: NeuronParams | NetworkParams, ports: dict[str, DutPort], top: str, dut_map: DutMap,
-    file: str,
+def wrap_sources(
+    params: NeuronParams | NetworkParams, sources: Mapping[str, str], *, top: str,
+    dut_map: DutMap, map_file: str = "map",
 ) -> Wrapped:  # fmt: skip
-    """The wrapper of a module with these ports, as the map ``file`` says.
+    """The wrapper of the module ``top`` of ``sources`` (file name → text), as a map says.
 
     Raises:
-        FxlifError: a port that is not there, too narrow or given twice, an input without a part:
-            one line each.
+        FxlifError: Verilog that is not accepted; a map of another kind of design; a port that is
+            not there, too narrow or named twice, an input that nothing drives: one line each.
+            ``map_file`` is how these name the map.
     """
-    fitting = Fitting(top, ports)
-    packing = _Packing(fitting)
-    fitting.drive("clock", dut_map.clock, "clk")
+    alone = params.kind == "neuron"
+    if alone != (dut_map.neuron is not None):
+        found, allowed = ("core", "neuron") if alone else ("neuron", "core")
+        raise FxlifError.must_be(map_file, f"a map of a {allowed}, as the design is", found)
+    if isinstance(params, NetworkParams):
+        event_source(params)
+    ports = read_ports(sources, top, dut_map.parameters)
+    wiring = Wiring(top, ports)
+    packing = _Packing(wiring)
+    wiring.drive("clock", dut_map.clock, "clk")
     reset = packing.give("rst")
     if dut_map.reset is None:
         packing.overruled["rst"] = "1'b0"
     else:
         inverted = "~" if dut_map.reset.active == "low" else ""
-        fitting.drive("reset.port", dut_map.reset.port, f"{inverted}{reset}")
+        wiring.drive("reset.port", dut_map.reset.port, f"{inverted}{reset}")
     for port, value in dut_map.ties.items():
-        bits = fitting.drive(f"ties.{port}", port, "", most=1 << 16)
+        bits = wiring.drive(f"ties.{port}", port, "", most=1 << 16)
         if bits is not None:
             if value >> bits.width:
-                fitting.mistakes.append(
-                    f"ties.{port}: found {value}, allowed {bits.width} bits"
-                )  # fmt: skip
-            taken = fitting.drivers[bits.port.name]
+                wiring.refuse(f"ties.{port}", f"a number of {bits.width} bits", value)
+            taken = wiring.drivers[bits.port.name]
             taken[-1] = (bits, f"{bits.width}'h{value:x}")
     if isinstance(params, NeuronParams):
         assert dut_map.neuron is not None
@@ -102,24 +211,24 @@ def wrap_dut(
     else:
         assert dut_map.core is not None
         _core(packing, params, dut_map.core)
-    fitting.finish(file)
+    wiring.finish(map_file)
     return _assemble(packing, dut_map)
 
 
 def _neuron(packing: _Packing, neuron: NeuronParams, parts: NeuronMap) -> None:
-    fitting = packing.fitting
+    wiring = packing.wiring
     enable = packing.give("enable")
     if parts.enable is None:
         packing.overruled["enable"] = "1'b1"
     else:
-        fitting.drive("neuron.enable", parts.enable, enable)
-    found = fitting.bits("neuron.current", parts.current, "in", least=2, most=MAX_CURRENT_BITS)
+        wiring.drive("neuron.enable", parts.enable, enable)
+    found = wiring.bits("neuron.current", parts.current, "in", least=2, most=MAX_CURRENT_BITS)
     if found is not None:
         current = packing.give("current", found.width, signed=True)
-        fitting.drive("neuron.current", parts.current, current, most=MAX_CURRENT_BITS)
-    packing.show("spike", fitting.bits("neuron.spike", parts.spike, "out"))
+        wiring.drive("neuron.current", parts.current, current, most=MAX_CURRENT_BITS)
+    packing.show("spike", wiring.bits("neuron.spike", parts.spike, "out"))
     if parts.valid is not None:
-        packing.show("valid", fitting.bits("neuron.valid", parts.valid, "out"))
+        packing.show("valid", wiring.bits("neuron.valid", parts.valid, "out"))
     _states(packing, neuron, parts.state, "neuron.state", "state")
 
 
@@ -130,12 +239,10 @@ def _states(
     widths = neuron.state_widths
     for name, port in parts.mapped.items():
         if name not in widths:
-            packing.fitting.mistakes.append(
-                f"{key}.{name}: found a port of a variable that the neuron does not have, "
-                f"allowed {', '.join(widths)}"
-            )
+            allowed = f"left out: the state of this neuron is {', '.join(widths)}"
+            packing.wiring.refuse(f"{key}.{name}", allowed, port)
             continue
-        bits = packing.fitting.bits(
+        bits = packing.wiring.bits(
             f"{key}.{name}", port, "out", least=widths[name], most=62,
             why=f" (the rule's {name} has {widths[name]})",
         )  # fmt: skip
@@ -147,22 +254,22 @@ def event_source(network: NetworkParams) -> EventSource:
     """Where the events come in.
 
     Raises:
-        ValueError: not exactly one event source.
+        FxlifError: not exactly one event source.
     """
     found = [s for s in network.graph.sources if isinstance(s, EventSource)]
     if len(found) != 1:
-        raise ValueError(f"source: found {len(found)} event sources, allowed 1 with --dut")
+        raise FxlifError.must_be("source", "a single event source, with --dut", len(found))
     return found[0]
 
 
 def _core(packing: _Packing, network: NetworkParams, parts: CoreMap) -> None:
-    fitting = packing.fitting
+    wiring = packing.wiring
     _events_in(packing, parts, address_bits(event_source(network).n))
     last = network.graph.populations[-1]
     _events_out(packing, parts.events_out, address_bits(last.n))
     if parts.trace is not None:
-        packing.show("trace.valid", fitting.bits("core.trace.valid", parts.trace.valid, "out"))
-        packing.show("trace.index", fitting.bits(
+        packing.show("trace.valid", wiring.bits("core.trace.valid", parts.trace.valid, "out"))
+        packing.show("trace.index", wiring.bits(
             "core.trace.index", parts.trace.index, "out", least=address_bits(last.n), most=30,
         ))  # fmt: skip
         _states(packing, last.neuron, parts.trace, "core.trace", "trace")
@@ -172,20 +279,20 @@ def _core(packing: _Packing, network: NetworkParams, parts: CoreMap) -> None:
         if port is None:
             packing.missing.append(name)
         else:
-            packing.show(name, fitting.bits(f"core.{name}", port, "out", most=62))
+            packing.show(name, wiring.bits(f"core.{name}", port, "out", most=62))
 
 
 def _events_in(packing: _Packing, parts: CoreMap, needed: int) -> None:
-    fitting, stream, key = packing.fitting, parts.events_in, "core.events_in"
+    wiring, stream, key = packing.wiring, parts.events_in, "core.events_in"
     why = f" (the inputs need {needed})"
     valid = packing.give("events_in.valid")
-    found = fitting.bits(f"{key}.address", stream.address, "in", least=needed, most=30, why=why)
+    found = wiring.bits(f"{key}.address", stream.address, "in", least=needed, most=30, why=why)
     address = packing.give("events_in.payload.address", found.width if found else 1)
     tick = packing.give("events_in.payload.tick")
     if found is not None:
-        fitting.drive(f"{key}.address", stream.address, address, most=30)
+        wiring.drive(f"{key}.address", stream.address, address, most=30)
     if stream.ready is not None:
-        ready = packing.show("events_in.ready", fitting.bits(f"{key}.ready", stream.ready, "out"))
+        ready = packing.show("events_in.ready", wiring.bits(f"{key}.ready", stream.ready, "out"))
     else:
         assert stream.spacing is not None
         ready = "open"
@@ -193,11 +300,11 @@ def _events_in(packing: _Packing, parts: CoreMap, needed: int) -> None:
         packing.overruled["events_in.ready"] = ready
         valid = f"({valid} & open)"
     if stream.tick is not None:
-        fitting.drive(f"{key}.valid", stream.valid, valid)
-        fitting.drive(f"{key}.tick", stream.tick, tick)
+        wiring.drive(f"{key}.valid", stream.valid, valid)
+        wiring.drive(f"{key}.tick", stream.tick, tick)
     elif stream.tick_strobe is not None:
-        fitting.drive(f"{key}.valid", stream.valid, f"{valid} & ~{tick}")
-        fitting.drive(f"{key}.tick_strobe", stream.tick_strobe, f"{valid} & {tick}")
+        wiring.drive(f"{key}.valid", stream.valid, f"{valid} & ~{tick}")
+        wiring.drive(f"{key}.tick_strobe", stream.tick_strobe, f"{valid} & {tick}")
 
 
 def _spacing(cycles: Mapping[str, int], valid: str, tick: str) -> Iterator[str]:
@@ -212,25 +319,25 @@ def _spacing(cycles: Mapping[str, int], valid: str, tick: str) -> Iterator[str]:
 
 
 def _events_out(packing: _Packing, stream: StreamMap, needed: int) -> None:
-    fitting, key = packing.fitting, "core.events_out"
+    wiring, key = packing.wiring, "core.events_out"
     ready = packing.give("events_out.ready")
     if stream.ready is None:
         packing.overruled["events_out.ready"] = "1'b1"
     else:
-        fitting.drive(f"{key}.ready", stream.ready, ready)
+        wiring.drive(f"{key}.ready", stream.ready, ready)
     why = f" (the outputs need {needed})"
-    valid = fitting.bits(f"{key}.valid", stream.valid, "out")
-    address = fitting.bits(f"{key}.address", stream.address, "out", least=needed, most=30, why=why)
+    valid = wiring.bits(f"{key}.valid", stream.valid, "out")
+    address = wiring.bits(f"{key}.address", stream.address, "out", least=needed, most=30, why=why)
     if stream.tick is not None:
         packing.show("events_out.valid", valid)
         packing.show("events_out.payload.address", address)
-        packing.show("events_out.payload.tick", fitting.bits(f"{key}.tick", stream.tick, "out"))
+        packing.show("events_out.payload.tick", wiring.bits(f"{key}.tick", stream.tick, "out"))
         return
     assert stream.tick_strobe is not None
-    strobe = fitting.bits(f"{key}.tick_strobe", stream.tick_strobe, "out")
+    strobe = wiring.bits(f"{key}.tick_strobe", stream.tick_strobe, "out")
     if valid is None or strobe is None:
         return
-    spike, tick = (f"{_wire(b.port)}[{b.low} +: 1]" for b in (valid, strobe))
+    spike, tick = valid.wire, strobe.wire
     for name, expression in (
         ("events_out.valid", f"{spike} | {tick}"),
         ("events_out.payload.tick", tick),
@@ -241,12 +348,12 @@ def _events_out(packing: _Packing, stream: StreamMap, needed: int) -> None:
     packing.show("events_out.payload.address", address)
 
 
-def _wire(port: DutPort) -> str:
+def _wire(port: VerilogPort) -> str:
     return f"port_{port.name.replace('$', '__')}_{'o' if port.direction == 'out' else 'i'}"
 
 
 def _assemble(packing: _Packing, dut_map: DutMap) -> Wrapped:
-    ports = packing.fitting.ports
+    ports = packing.wiring.ports
     body = list(packing.lines)
     links = []
     for port in ports.values():
@@ -259,10 +366,9 @@ def _assemble(packing: _Packing, dut_map: DutMap) -> Wrapped:
     # Declared before anything reads them.
     wires = [f"wire [{p.width - 1}:0] {_wire(p)};" for p in ports.values()
              if p.direction != "inout" and p.name != dut_map.clock]  # fmt: skip
-    for name, taken in packing.fitting.drivers.items():
+    for name, taken in packing.wiring.drivers.items():
         if name != dut_map.clock:
-            body += [f"assign {_wire(ports[name])}[{b.low} +: {b.width}] = {expression};"
-                     for b, expression in taken]  # fmt: skip
+            body += [f"assign {b.wire} = {expression};" for b, expression in taken]
     fields, at = dict(packing.stimulus), packing.stimulus_bits
     for name, given in packing.stimulus.items():
         shown = packing.overruled.get(name, f"stimulus[{given.offset} +: {given.width}]")
@@ -289,7 +395,7 @@ def _assemble(packing: _Packing, dut_map: DutMap) -> Wrapped:
         f"module {TOP} (input clk, input [{packing.stimulus_bits - 1}:0] stimulus, "
         f"output [{at - 1}:0] response);",
         *(f"  {line}" for line in wires + body),
-        f"  \\{packing.fitting.top} {'#(' + parameters + ') ' if parameters else ''}dut (",
+        f"  \\{packing.wiring.top} {'#(' + parameters + ') ' if parameters else ''}dut (",
         "    " + ",\n    ".join(links),
         "  );",
         "endmodule",
