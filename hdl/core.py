@@ -13,13 +13,11 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from ..cycles.latency import COUNTER_BITS, event_cycles, padded_thresholds, padded_weights
+from ..cycles.pipeline import STAGES
 from ..params.core import CoreParams
 from . import arithmetic
 from .events import event_stream
 from .neuron import LIFStep, initial_state, state_layout
-
-#: The pipeline of the sweep, first to last.
-STAGES = ("issue", "read", "compute", "write")
 
 
 def trace_signature(core: CoreParams) -> wiring.Signature:
@@ -94,9 +92,9 @@ class LIFCore(wiring.Component):
         # What both halves of the core look at.
         clearing = Signal(init=1)
         clear_word = Signal(word)
-        pending = Signal()  # a TICK was taken, its sweep has not started
+        pending = Signal()  # a TICK was taken, its update has not started
         bank = Signal()  # the bank that is being integrated into
-        over = Signal()  # no sweep under way
+        over = Signal()  # no update under way
         start = Signal()
         m.d.comb += start.eq(pending & over)
         with m.If(start):
@@ -106,7 +104,7 @@ class LIFCore(wiring.Component):
 
         totals = self._totals(m, clearing, clear_word)
         self._integrate(m, totals, clearing, pending, bank, over, start)
-        self._sweep(m, totals, clearing, clear_word, bank, over, start)
+        self._update(m, totals, clearing, clear_word, bank, over, start)
         return m
 
     # --- memories ---------------------------------------------------------------------------
@@ -195,9 +193,9 @@ class LIFCore(wiring.Component):
             with m.If(writing & (writing_bank == number)):
                 m.d.comb += [write.en.eq(1), write.addr.eq(writing_word), write.data.eq(result)]
 
-    # --- sweep ------------------------------------------------------------------------------
+    # --- update -----------------------------------------------------------------------------
 
-    def _sweep(
+    def _update(
         self, m: Module, totals: list[tuple[Any, Any]], clearing: Value, clear_word: Value,
         bank: Value, over: Value, start: Value,
     ) -> None:  # fmt: skip
@@ -227,7 +225,7 @@ class LIFCore(wiring.Component):
             with m.If(start):
                 m.d.sync += [valid["issue"].eq(1), at["issue"].eq(0)]
 
-        # issue: address. The bank that is not integrated into belongs to the sweep.
+        # issue: address. The bank that is not integrated into belongs to the update.
         reading = moving & valid["issue"]
         m.d.comb += [state_read.addr.eq(at["issue"]), state_read.en.eq(reading)]
         if thresholds is not None:
@@ -290,7 +288,7 @@ class LIFCore(wiring.Component):
     def _emit(
         self, m: Module, moving: Value, writing: Value, is_last: Value, spike: Value, start: Value
     ) -> None:
-        """Spikes of one word, lowest lane first, then the TICK; the sweep waits meanwhile."""
+        """Spikes of one word, lowest lane first, then the TICK; the update waits meanwhile."""
         core = self.params
         waiting = Signal(core.lanes)
         tick = Signal()

@@ -17,7 +17,7 @@ from amaranth.back import verilog
 from amaranth.hdl import Shape, Value, ValueCastable
 from amaranth.lib import data, wiring
 
-from ..cycles.latency import clear_cycles, event_cycles, sweep_cycles
+from ..cycles.latency import clear_cycles, event_cycles, update_cycles
 from ..params.core import CoreParams
 from ..params.network import NetworkParams
 from ..params.neuron import NeuronParams
@@ -142,7 +142,7 @@ def _timing(core: CoreParams) -> dict[str, int | str]:
     return {
         "cycles_per_spike_in": event_cycles(core),
         "cycles_per_tick_in": 1,
-        "cycles_from_tick_in_to_tick_out": sweep_cycles(core, 0),
+        "cycles_from_tick_in_to_tick_out": update_cycles(core, 0),
         "cycles_per_spike_out": 1,
         "cycles_to_clear_after_reset": clear_cycles(core),
     }

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pysim import component, interface_of, simulate
 
 from fxlif import CoreParams, NetworkParams, NeuronParams
-from fxlif.cycles.latency import clear_cycles, event_cycles, sweep_cycles
+from fxlif.cycles.latency import clear_cycles, event_cycles, update_cycles
 from fxlif.cycles.model import CycleInputs, CycleModel
 from fxlif.hdl import arithmetic
 from fxlif.network.events import TICK
@@ -135,9 +135,9 @@ def test_cycles_of_a_step(n_neurons: int, lanes: int) -> None:
     assert sum(spikes) > 0
     started = -(10**9)
     for at_in, at_out, fired in zip(ticks_in, ticks_out, spikes, strict=True):
-        # A sweep begins when its TICK is taken, or as the last one ends.
+        # An update begins when its TICK is taken, or as the last one ends.
         started = max(at_in, started)
-        assert at_out - started == sweep_cycles(core, int(fired))
+        assert at_out - started == update_cycles(core, int(fired))
         started = at_out
     for (at, event), (following, _) in pairwise(into):
         cost = event_cycles(core) if 0 <= event < core.n_inputs else 1
@@ -148,14 +148,14 @@ def test_cycles_of_a_step(n_neurons: int, lanes: int) -> None:
 
 
 def test_input_waits_for_nothing_else() -> None:
-    """With sweeps shorter than the integration, events follow each other without a gap."""
+    """With updates shorter than the integration, events follow each other without a gap."""
     core = make(8, 6, 1, NeuronParams(v_threshold=30000))
     dut = component(core)
     interface = interface_of(dut)
     payloads = ([1] * 5 + [1 << core.in_address_bits]) * 6
     cycles = interface.decode(simulate(dut, StreamDriver(interface, payloads), 3000))
     into = passed(cycles, "events_in")
-    assert 5 * event_cycles(core) + 1 > sweep_cycles(core, 0)
+    assert 5 * event_cycles(core) + 1 > update_cycles(core, 0)
     assert into[-1][0] - into[5][0] == 5 * (5 * event_cycles(core) + 1)
 
 

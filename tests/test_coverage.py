@@ -14,7 +14,6 @@ import oracle
 import pytest
 
 from fxlif import CoreParams, FxlifError, NetworkParams, NeuronParams, load
-from fxlif.cycles.control import IN_ADDRESS, IN_TICK, IN_VALID, OUT_READY, RST
 from fxlif.cycles.model import CONTROL_FLAGS, CycleInputs, CycleModel, CycleOutputs, Driver, Steps
 from fxlif.digits import DESIGN
 from fxlif.params.leaks import MultiShiftLeak
@@ -216,14 +215,7 @@ def drive(cores, seed: int, cycles: int) -> tuple[CycleInputs, CycleOutputs]:
     draw = np.random.default_rng(seed)
     flags[draw.random(cycles) < 1 / 90] |= 4
     block = model.drive(driver, flags)
-    return named(block.inputs), model.outputs(block)
-
-
-def named(table: np.ndarray) -> CycleInputs:
-    return CycleInputs(
-        rst=table[:, RST], in_valid=table[:, IN_VALID], in_address=table[:, IN_ADDRESS],
-        in_tick=table[:, IN_TICK], out_ready=table[:, OUT_READY],
-    )  # fmt: skip
+    return CycleInputs.of(block.inputs), model.outputs(block)
 
 
 def cut(cores, inputs: CycleInputs, coverage: Coverage, lengths) -> None:
@@ -288,7 +280,7 @@ def test_a_model_that_uses_its_arrays_again() -> None:
     model, parts = CycleModel([core]), Coverage(core)
     for at in range(0, 1200, 8):
         block = model.drive(driver, flags[at : at + 8])
-        parts.take(named(block.inputs), model.outputs(block))
+        parts.take(CycleInputs.of(block.inputs), model.outputs(block))
     assert parts.to_dict() == whole.to_dict()
 
 
@@ -605,7 +597,7 @@ def test_every_bin_of_the_digits_is_hit_or_has_a_reason(z3) -> None:
 
     def run(flags: np.ndarray) -> None:
         block = model.drive(driver, flags)
-        coverage.take(named(block.inputs), model.outputs(block))
+        coverage.take(CycleInputs.of(block.inputs), model.outputs(block))
 
     for _ in range(24):
         driver.refill(source.events(1 << 15))

@@ -11,22 +11,12 @@ import pytest
 from designs import CORES
 
 from fxlif import CoreParams
-from fxlif.cycles.control import (
-    IDLE,
-    IN_ADDRESS,
-    IN_READY,
-    IN_TICK,
-    IN_VALID,
-    INPUT_COLUMNS,
-    RESET,
-    RST,
-)
-from fxlif.cycles.model import Block, CoreTrace, CycleModel, CycleOutputs, Driver, Steps
+from fxlif.cycles.control import IDLE, INPUT, RESET, Block
+from fxlif.cycles.model import CoreTrace, CycleInputs, CycleModel, CycleOutputs, Driver, Steps
 from fxlif.engines import can_compile
 from fxlif.params.neuron import NeuronParams
 from fxlif.params.quantise import signed_range
 from fxlif.rule.step import initial_state, step
-from fxlif.sim.soak.bulk import inputs_by_name
 from fxlif.sim.soak.random_design import random_design, random_neuron
 from fxlif.sim.stimulus.compiled import PHASE, RandomStimulus
 
@@ -89,7 +79,7 @@ def in_blocks(cores, inputs: np.ndarray, engine: str, cuts: list[int]) -> dict[s
     model = CycleModel(cores, engine=engine)
     ends = [*cuts, len(inputs)]
     return joined([
-        model.run(inputs_by_name(inputs[start:end]))
+        model.run(CycleInputs.of(inputs[start:end]))
         for start, end in zip([0, *cuts], ends, strict=True)
     ])  # fmt: skip
 
@@ -117,7 +107,7 @@ def test_engines_and_cuts(name: str) -> None:
 def test_steps_are_those_of_the_golden_neuron(name: str) -> None:
     cores = DESIGNS[name]
     model = CycleModel(cores)
-    outputs = model.run(inputs_by_name(driven(cores, seed=4).inputs))
+    outputs = model.run(CycleInputs.of(driven(cores, seed=4).inputs))
     for core, trace in zip(cores, outputs.cores, strict=True):
         steps = trace.steps
         assert len(steps.fire) % core.n_neurons == 0
@@ -167,16 +157,16 @@ def test_an_event_on_offer_stays(name: str) -> None:
         flags[::97] |= RESET
         block = model.drive(driver, flags)
         inputs.append(block.inputs.copy())
-        ready.append(block.streams[:, IN_READY] != 0)
+        ready.append(block.streams["in_ready"] != 0)
     table, taken = np.concatenate(inputs), np.concatenate(ready)
-    valid = table[:, IN_VALID] != 0
+    valid = table["in_valid"] != 0
     held = valid & ~taken
-    payload = table[:, [IN_VALID, IN_ADDRESS, IN_TICK]]
+    payload = table[["in_valid", "in_address", "in_tick"]]
     np.testing.assert_array_equal(payload[1:][held[:-1]], payload[:-1][held[:-1]])
     assert held.sum() > 100
-    assert (held & (table[:, RST] != 0)).any()  # even through a reset
+    assert (held & (table["rst"] != 0)).any()  # even through a reset
     passed = table[valid & taken]
-    packed = passed[:, IN_ADDRESS] | passed[:, IN_TICK] << core.in_address_bits
+    packed = passed["in_address"] | passed["in_tick"] << core.in_address_bits
     np.testing.assert_array_equal(packed, np.concatenate(given)[: len(packed)])
 
 
@@ -186,9 +176,9 @@ def test_idle_holds_back_what_is_not_on_offer_yet() -> None:
     driver.refill(np.array([1, 2]))
     flags = np.array([IDLE] * 20 + [0] + [IDLE] * 20 + [0] * 20, dtype=np.uint8)
     block = CycleModel([core]).drive(driver, flags)
-    valid = np.flatnonzero(block.inputs[:, IN_VALID])
+    valid = np.flatnonzero(block.inputs["in_valid"])
     assert valid[0] == 20
-    assert list(block.inputs[valid, IN_ADDRESS]) == [1] * (len(valid) - 1) + [2]
+    assert list(block.inputs["in_address"][valid]) == [1] * (len(valid) - 1) + [2]
     assert valid[-1] == 41
     assert driver.left == 0
 
@@ -234,5 +224,5 @@ def test_neurons_equal_the_golden_step() -> None:
 
 def test_no_cycles_are_no_outputs() -> None:
     core = CORES["one word"]
-    made = CycleModel([core]).run(inputs_by_name(np.zeros((0, INPUT_COLUMNS), dtype=np.int64)))
+    made = CycleModel([core]).run(CycleInputs.of(np.zeros(0, dtype=INPUT)))
     assert all(len(values) == 0 for values in joined([made]).values())

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from fxlif import CoreParams, FxlifError, NeuronParams
-from fxlif.cycles.control import IDLE, IN_ADDRESS, IN_TICK, IN_VALID, OUT_READY, RESET, RST, STALL
+from fxlif.cycles.control import IDLE, RESET, STALL
 from fxlif.cycles.model import CycleInputs, CycleModel, Driver
 from fxlif.hdl.limits import supported
 from fxlif.network.events import TICK
@@ -47,10 +47,7 @@ class Bench:
         driver.refill(stimulus.packed(CORE.in_address_bits))
         model = CycleModel([CORE])
         table = model.drive(driver, stimulus.flags(stimulus.cycles([CORE]))).inputs
-        inputs = CycleInputs(
-            rst=table[:, RST], in_valid=table[:, IN_VALID], in_address=table[:, IN_ADDRESS],
-            in_tick=table[:, IN_TICK], out_ready=table[:, OUT_READY],
-        )  # fmt: skip
+        inputs = CycleInputs.of(table)
         assert driver.left == 0, "cycles() promises that all is offered"
         want = CycleModel([CORE]).run(inputs)
         given = {name: np.full(len(table), value) for name, value in self.spoilt.items()}

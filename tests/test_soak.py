@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from fxlif import CoreParams, FxlifError, NetworkParams, NeuronParams, cli
-from fxlif.cycles.control import NONE, OUT_READY
+from fxlif.cycles.control import NONE
 from fxlif.cycles.model import CycleModel, CycleOutputs, Driver
 from fxlif.engines import can_compile
 from fxlif.rule.step import step
@@ -357,7 +357,7 @@ def test_a_stimulus_is_what_its_inputs_were() -> None:
     shown = model.drive(driver, stimulus.flags(BLOCK)).inputs
     # With nothing on offer, the address means nothing.
     np.testing.assert_array_equal(shown, inputs)
-    assert (inputs[:, OUT_READY] == 0).any()
+    assert (inputs["out_ready"] == 0).any()
 
 
 # --- segments, processes, state -----------------------------------------------------------------

@@ -1,20 +1,26 @@
 """The control of a chain of cores, one clock edge after the other, as plain integer code.
 
 :mod:`fxlif.cycles.model` says what it does and keeps its values; numba compiles it where it is
-installed. All tables are int64 arrays whose columns have the names below.
+installed. All tables are arrays of the records below, rows of named int64 numbers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from .latency import COUNTER_BITS
+from .pipeline import STAGES, WRITE_DISTANCE
+
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
+#: A table, and one row of it.
+Records = npt.NDArray[np.void]
+Record = np.void
 F = TypeVar("F", bound=Callable[..., Any])
 
 if TYPE_CHECKING:
@@ -47,49 +53,107 @@ else:
         inline = njit
 
 
-# Columns of the configuration: what a core is.
-N_INPUTS, N_NEURONS, WORDS, LANES, EVENT_CYCLES = 0, 1, 2, 3, 4
-LOW, HIGH, WEIGHTS_AT, TOTALS_AT, SPIKES_AT = 5, 6, 7, 8, 9
-HISTORY_AT, VARIABLES, WEIGHT_SHIFT = 10, 11, 12
-CONFIG_COLUMNS = 13
+def record(*names: str) -> np.dtype[np.void]:
+    """The type of a table's row with an int64 of each name."""
+    return np.dtype([(name, np.int64) for name in names])
 
-# Columns of the control: where a core is. NONE stands for an empty stage.
+
+#: Stands for an empty stage, and for no neuron.
 NONE = -1
-CLEAR, ACTIVE, WORD, ADDRESS, PENDING, BANK = 0, 1, 2, 3, 4, 5  # integration
-CLIPPED_1, CLIPPED_2, DROPPED, SATURATED = 6, 7, 8, 9
-ISSUED = 10  # the word in the first stage of the sweep; later stages are so many words behind
-EMIT_NEXT, EMIT_END, EMIT_TICK = 11, 12, 13  # next neuron to emit or NONE; end of its word
-SWEEP, SWEEP_DUE, WAS_RESET = 14, 15, 16  # row of the history, and when to make a new one
-CONTROL_COLUMNS = 17
-#: How far behind the first stage of the sweep the others are.
-READ, COMPUTE, WRITE = 1, 2, 3
+COUNTER_MASK = (1 << COUNTER_BITS) - 1
 
-#: What the control is doing, bit by bit, in the column FLAGS of a trace.
-CONTROL_FLAGS = (
-    "clearing", "integrating", "pending", "issue", "read", "compute", "write",
-    "emitting_spike", "emitting_tick",
+#: What a core is: its shape, the ends of its accumulators, and where its numbers begin in the
+#: arrays of all cores.
+CORE = record(
+    "n_inputs", "n_neurons", "words", "lanes", "event_cycles", "low", "high", "weight_shift",
+    "weights_at", "totals_at", "spikes_at", "history_at", "variables",
 )  # fmt: skip
 
-# Columns of the inputs, the streams and a trace, one row per cycle.
-RST, IN_VALID, IN_ADDRESS, IN_TICK, OUT_READY = 0, 1, 2, 3, 4
-INPUT_COLUMNS = 5
-IN_READY, OUT_VALID, OUT_ADDRESS, OUT_TICK = 0, 1, 2, 3
-STREAM_COLUMNS = 4
-WRITTEN, ROW, TRACE_DROPPED, TRACE_SATURATED, FLAGS = 0, 1, 2, 3, 4
-TRACE_COLUMNS = 5
+#: Where a core is. Integration: words still to clear, the event under way, a TICK that waits, and
+#: the additions that saturated in its stages. ``issued``: the word in the first stage of the
+#: update; later stages are so many words behind. ``emit_next``, ``emit_end``: the next neuron to
+#: emit or NONE, and the end of its word. ``update``: the row of the history, ``update_due``:
+#: whether the values of a new one are to be made.
+CONTROL = record(
+    "clear", "active", "word", "address", "pending", "bank",
+    "clipped_1", "clipped_2", "dropped", "saturated",
+    "issued", "emit_next", "emit_end", "emit_tick", "update", "update_due", "was_reset",
+)  # fmt: skip
 
-# A row of the history holds for every neuron what these variables were in one sweep (FRESH, the
+#: What the control is doing, bit by bit, in ``flags`` of a trace.
+CONTROL_FLAGS = (
+    "clearing", "integrating", "pending", *STAGES, "emitting_spike", "emitting_tick",
+)  # fmt: skip
+_STAGES_AT = CONTROL_FLAGS.index(STAGES[0])
+_EMITTING_AT = CONTROL_FLAGS.index("emitting_spike")
+_STAGES = len(STAGES)
+
+#: What inputs and outputs show, one row per cycle; ``link``: what passes between two cores.
+INPUT = record("rst", "in_valid", "in_address", "in_tick", "out_ready")
+STREAM = record("in_ready", "out_valid", "out_address", "out_tick")
+TRACE = record("written", "row", "dropped", "saturated", "flags")
+LINK = record("valid", "address", "tick", "ready", "over")
+
+# A row of the history holds for every neuron what these variables were in one update (FRESH, the
 # first after a reset, for the first neuron only), then the state variables as they are stored.
 FRESH, CURRENT, SPIKE, FIRST_STATE = 0, 1, 2, 3
 
-# Columns of a compiled step: of each state variable the address, the bytes of an element and the
-# value after reset; then the words of the call.
-STATE_AT, STATE_SIZE, STATE_INITIAL, CALL = 0, 4, 8, 12
+#: A state variable of a compiled step: its address, the bytes of an element, the value after reset.
+VARIABLE = record("address", "item_size", "initial")
 
-# Flags of a driven cycle, and columns of the driver.
+#: Flags of a driven cycle.
 IDLE, STALL, RESET = 1, 2, 4
-NEXT_EVENT, HOLDS, TICK_BIT = 0, 1, 2
-DRIVER_COLUMNS = 3
+#: How far a driver is: the next event, whether one is on offer, and which bit of it says TICK.
+DRIVER = record("next_event", "holds", "tick_bit")
+
+
+class Block(NamedTuple):
+    """Some cycles of the model.
+
+    ``config`` (cores,) of :data:`CORE`; ``inputs`` (cycles,) of :data:`INPUT`, ``streams``
+    (cycles,) of :data:`STREAM`, ``traces`` (cores, cycles) of :data:`TRACE`; ``history`` is flat, a
+    core's begins at its ``history_at`` with the row of the update before these cycles.
+    """
+
+    config: Records
+    inputs: Records
+    streams: Records
+    traces: Records
+    history: Ints
+
+
+class Chain(NamedTuple):
+    """What a chain of cores holds: ``control`` (cores,) of :data:`CONTROL`, and as it is
+    ``after_reset``; flat, core after core,
+    the ``weights``, the ``totals`` of both banks and the last ``spikes``; ``links`` (cores + 1,) of
+    :data:`LINK` is room for one cycle."""
+
+    control: Records
+    after_reset: Records
+    weights: Ints
+    totals: Ints
+    spikes: Bools
+    links: Records
+
+
+class Driven(NamedTuple):
+    """What drives a chain: ``state`` (1,) of :data:`DRIVER`, packed ``events`` (n,), and ``flags``
+    (cycles,)."""
+
+    state: Records
+    events: Ints
+    flags: Bytes
+
+
+class CompiledSteps(NamedTuple):
+    """One compiled step per core: the address of its ``calls`` (cores,), its state ``variables``
+    (cores, state variables) of :data:`VARIABLE`, and of all cores, where a core's begin at its
+    ``spikes_at``, the ``currents`` that it reads and what ``fired``."""
+
+    calls: Ints
+    variables: Records
+    currents: Ints
+    fired: Bools
 
 
 @inline
@@ -102,237 +166,243 @@ def next_spike(spikes: Bools, at: int, start: int, end: int) -> int:
 
 
 @inline
-def emitting(now: Ints, k: int) -> bool:
-    return bool(now[k, EMIT_NEXT] != NONE or now[k, EMIT_TICK] != 0)
+def emitting(now: Record) -> bool:
+    return bool(now["emit_next"] != NONE or now["emit_tick"] != 0)
 
 
 @inline
-def sweep_over(now: Ints, k: int) -> bool:
-    return bool(now[k, ISSUED] == NONE and not emitting(now, k))
+def update_over(now: Record) -> bool:
+    return bool(now["issued"] == NONE and not emitting(now))
 
 
 @inline
-def takes_event(core: Ints, now: Ints, k: int, over: int) -> bool:
-    row_done = now[k, ACTIVE] == 0 or now[k, WORD] == core[k, EVENT_CYCLES] - 1
-    return bool(now[k, CLEAR] == 0 and row_done and (over or now[k, PENDING] == 0))
+def takes_event(core: Record, now: Record, over: int) -> bool:
+    row_done = now["active"] == 0 or now["word"] == core["event_cycles"] - 1
+    return bool(now["clear"] == 0 and row_done and (over or now["pending"] == 0))
 
 
 @inline
-def in_stage(core: Ints, now: Ints, k: int, stage: int) -> bool:
-    """Whether there is a word in this stage of the sweep."""
-    word = now[k, ISSUED] - stage
-    return bool(0 <= word < core[k, WORDS])
+def in_stage(core: Record, now: Record, stage: int) -> bool:
+    """Whether there is a word so many stages after the first of the update."""
+    word = now["issued"] - stage
+    return bool(0 <= word < core["words"])
 
 
 @inline
-def written_word(now: Ints, k: int) -> int:
-    """The word that is written back if the sweep moves, or NONE."""
-    return int(max(now[k, ISSUED] - WRITE, NONE))
+def written_word(now: Record) -> int:
+    """The word that is written back if the update moves, or NONE."""
+    return int(max(now["issued"] - WRITE_DISTANCE, NONE))
 
 
 @inline
-def control_flags(core: Ints, now: Ints, k: int) -> int:
+def control_flags(core: Record, now: Record) -> int:
     """What the control is doing, as bits in the order of CONTROL_FLAGS."""
-    spike = now[k, EMIT_NEXT] != NONE
-    return int(
-        (now[k, CLEAR] > 0) | (now[k, ACTIVE] != 0) << 1 | (now[k, PENDING] != 0) << 2
-        | in_stage(core, now, k, 0) << 3 | in_stage(core, now, k, READ) << 4
-        | in_stage(core, now, k, COMPUTE) << 5 | in_stage(core, now, k, WRITE) << 6
-        | spike << 7 | (now[k, EMIT_TICK] != 0 and not spike) << 8
-    )  # fmt: skip
+    spike = now["emit_next"] != NONE
+    flags = (now["clear"] > 0) | (now["active"] != 0) << 1 | (now["pending"] != 0) << 2
+    for stage in range(_STAGES):
+        flags |= in_stage(core, now, stage) << (_STAGES_AT + stage)
+    tick = now["emit_tick"] != 0 and not spike
+    return int(flags | spike << _EMITTING_AT | tick << (_EMITTING_AT + 1))
 
 
 @njit
-def reset_control(core: Ints, now: Ints, k: int, totals: Ints) -> None:
-    for column in range(CONTROL_COLUMNS):
-        if column != SWEEP:
-            now[k, column] = 0
-    now[k, CLEAR] = core[k, WORDS]
-    now[k, ISSUED] = now[k, EMIT_NEXT] = NONE
-    now[k, WAS_RESET] = 1
-    first = core[k, TOTALS_AT]
-    for at in range(first, first + 2 * core[k, WORDS] * core[k, LANES]):
-        totals[at] = 0
+def reset_core(chain: Chain, core: Record, k: int) -> None:
+    """Bring core ``k`` into its state after a reset; the values that it showed stay to be seen."""
+    now = chain.control[k]
+    update = now["update"]
+    chain.control[k] = chain.after_reset[k]
+    now["update"] = update
+    first = core["totals_at"]
+    for at in range(first, first + 2 * core["words"] * core["lanes"]):
+        chain.totals[at] = 0
 
 
 @inline
-def integrate_word(core: Ints, now: Ints, k: int, weights: Ints, totals: Ints) -> int:
+def integrate_word(core: Record, now: Record, weights: Ints, totals: Ints) -> int:
     """Add the current word of weights to the current bank; how many additions saturated."""
     clipped = 0
-    width = core[k, WORDS] * core[k, LANES]
-    first = now[k, WORD] * core[k, LANES]
-    row = core[k, WEIGHTS_AT] + now[k, ADDRESS] * width
-    bank = core[k, TOTALS_AT] + now[k, BANK] * width
-    for neuron in range(first, first + core[k, LANES]):
+    width = core["words"] * core["lanes"]
+    first = now["word"] * core["lanes"]
+    row = core["weights_at"] + now["address"] * width
+    bank = core["totals_at"] + now["bank"] * width
+    for neuron in range(first, first + core["lanes"]):
         total = totals[bank + neuron] + weights[row + neuron]
-        if total < core[k, LOW] or total > core[k, HIGH]:
+        if total < core["low"] or total > core["high"]:
             clipped += 1
-            total = min(max(total, core[k, LOW]), core[k, HIGH])
+            total = min(max(total, core["low"]), core["high"])
         totals[bank + neuron] = total
     return clipped
 
 
 @inline
-def clock_sweep(
-    core: Ints, now: Ints, k: int, spikes: Bools, start: bool, emits: int, out_ready: int
+def clock_update(
+    core: Record, now: Record, spikes: Bools, start: bool, emits: int, out_ready: int
 ) -> None:
-    """One clock edge of the sweep and the emitter."""
+    """One clock edge of the update and the emitter."""
     if emits:
         if not out_ready:
             return
-        if now[k, EMIT_NEXT] == NONE:
-            now[k, EMIT_TICK] = 0
+        if now["emit_next"] == NONE:
+            now["emit_tick"] = 0
         else:
-            first = now[k, EMIT_NEXT] + 1
-            now[k, EMIT_NEXT] = next_spike(spikes, core[k, SPIKES_AT], first, now[k, EMIT_END])
-    elif now[k, ISSUED] != NONE:
-        word = written_word(now, k)
-        last = word == core[k, WORDS] - 1
+            first = now["emit_next"] + 1
+            now["emit_next"] = next_spike(spikes, core["spikes_at"], first, now["emit_end"])
+    elif now["issued"] != NONE:
+        word = written_word(now)
+        last = word == core["words"] - 1
         if word != NONE:
-            first = word * core[k, LANES]
-            now[k, EMIT_END] = first + core[k, LANES]
-            now[k, EMIT_NEXT] = next_spike(spikes, core[k, SPIKES_AT], first, now[k, EMIT_END])
-            now[k, EMIT_TICK] = last
-        now[k, ISSUED] = NONE if last else now[k, ISSUED] + 1
+            first = word * core["lanes"]
+            now["emit_end"] = first + core["lanes"]
+            now["emit_next"] = next_spike(spikes, core["spikes_at"], first, now["emit_end"])
+            now["emit_tick"] = last
+        now["issued"] = NONE if last else now["issued"] + 1
     elif start:
-        now[k, ISSUED] = 0
+        now["issued"] = 0
 
 
 @inline
 def clock(
-    core: Ints, now: Ints, k: int, weights: Ints, totals: Ints, spikes: Bools,
-    taken: bool, address: int, tick: int, over: int, emits: int, out_ready: int, mask: int,
-) -> None:  # fmt: skip
-    """One clock edge of a core out of reset."""
-    start = bool(now[k, PENDING] != 0 and over != 0)
-    if now[k, CLIPPED_2]:
-        now[k, SATURATED] = (now[k, SATURATED] + now[k, CLIPPED_2]) & mask
-    now[k, CLIPPED_2] = now[k, CLIPPED_1]
-    now[k, CLIPPED_1] = 0
-    if now[k, ACTIVE]:
-        if now[k, WORD] < core[k, WORDS]:
-            now[k, CLIPPED_1] = integrate_word(core, now, k, weights, totals)
-        now[k, WORD] += 1
-        if now[k, WORD] == core[k, EVENT_CYCLES]:
-            now[k, ACTIVE] = 0
-    if now[k, CLEAR] > 0:
-        now[k, CLEAR] -= 1
+    chain: Chain, core: Record, now: Record, link: Record, emits: int, out_ready: int
+) -> None:
+    """One clock edge of a core out of reset; ``link``: what its input shows."""
+    start = bool(now["pending"] != 0 and link["over"] != 0)
+    taken = bool(link["valid"] and link["ready"])
+    if now["clipped_2"]:
+        now["saturated"] = (now["saturated"] + now["clipped_2"]) & COUNTER_MASK
+    now["clipped_2"] = now["clipped_1"]
+    now["clipped_1"] = 0
+    if now["active"]:
+        if now["word"] < core["words"]:
+            now["clipped_1"] = integrate_word(core, now, chain.weights, chain.totals)
+        now["word"] += 1
+        if now["word"] == core["event_cycles"]:
+            now["active"] = 0
+    if now["clear"] > 0:
+        now["clear"] -= 1
     if start:
-        now[k, PENDING] = 0
-        now[k, BANK] ^= 1
-        now[k, SWEEP_DUE] = 1
-    if taken and tick:
-        now[k, PENDING] = 1
-    elif taken and address < core[k, N_INPUTS]:
-        now[k, ACTIVE] = 1
-        now[k, WORD] = 0
-        now[k, ADDRESS] = address
+        now["pending"] = 0
+        now["bank"] ^= 1
+        now["update_due"] = 1
+    if taken and link["tick"]:
+        now["pending"] = 1
+    elif taken and link["address"] < core["n_inputs"]:
+        now["active"] = 1
+        now["word"] = 0
+        now["address"] = link["address"]
     elif taken:
-        now[k, DROPPED] = (now[k, DROPPED] + 1) & mask
-    clock_sweep(core, now, k, spikes, start, emits, out_ready)
-
-
-@njit
-def compiled_sweep(
-    core: Ints, now: Ints, k: int, totals: Ints, spikes: Bools, kernels: Ints, currents: Ints,
-    fired: Bools, history: Ints,
-) -> None:  # fmt: skip
-    """The values of the sweep that starts: from the compiled step, into the next row of history."""
-    size = core[k, WORDS] * core[k, LANES]
-    now[k, SWEEP] += 1
-    row = core[k, HISTORY_AT] + now[k, SWEEP] * core[k, VARIABLES] * size
-    variables = core[k, VARIABLES] - FIRST_STATE
-    bank = core[k, TOTALS_AT] + (now[k, BANK] ^ 1) * size
-    history[row + FRESH * size] = now[k, WAS_RESET]
-    at = core[k, SPIKES_AT]
-    for i in range(size):
-        currents[at + i] = totals[bank + i] << core[k, WEIGHT_SHIFT]
-        history[row + CURRENT * size + i] = currents[at + i]
-        totals[bank + i] = 0
-    if now[k, WAS_RESET]:
-        for variable in range(variables):
-            width = kernels[k, STATE_SIZE + variable]
-            for i in range(size):
-                place = kernels[k, STATE_AT + variable] + i * width
-                store(place, width, kernels[k, STATE_INITIAL + variable])
-        now[k, WAS_RESET] = 0
-    call_kernel(kernels[k, CALL:].ctypes.data)
-    for i in range(size):
-        spikes[at + i] = fired[at + i] and i < core[k, N_NEURONS]
-        history[row + SPIKE * size + i] = spikes[at + i]
-    for variable in range(variables):
-        place, width = kernels[k, STATE_AT + variable], kernels[k, STATE_SIZE + variable]
-        for i in range(size):
-            history[row + (FIRST_STATE + variable) * size + i] = load(place + i * width, width)
-    now[k, SWEEP_DUE] = 0
+        now["dropped"] = (now["dropped"] + 1) & COUNTER_MASK
+    clock_update(core, now, chain.spikes, start, emits, out_ready)
 
 
 @inline
-def offer(driver: Ints, events: Ints, flags: int, inputs: Ints, cycle: int) -> None:
-    """What a source, a sink and a reset show in a driven cycle; an event on offer stays."""
-    if not driver[HOLDS] and not flags & IDLE and driver[NEXT_EVENT] < len(events):
-        driver[HOLDS] = 1
-        driver[NEXT_EVENT] += 1
-    event = events[driver[NEXT_EVENT] - 1] if driver[HOLDS] else 0
-    inputs[cycle, RST] = (flags & RESET) != 0
-    inputs[cycle, IN_VALID] = driver[HOLDS]
-    inputs[cycle, IN_ADDRESS] = event & ((1 << driver[TICK_BIT]) - 1)
-    inputs[cycle, IN_TICK] = event >> driver[TICK_BIT]
-    inputs[cycle, OUT_READY] = not flags & STALL
+def compiled_update(
+    block: Block, chain: Chain, steps: CompiledSteps, core: Record, now: Record, k: int
+) -> None:
+    """The values of the update that core ``k`` starts: from the compiled step, into the next row of
+    the history."""
+    history, totals = block.history, chain.totals
+    size = core["words"] * core["lanes"]
+    now["update"] += 1
+    row = core["history_at"] + now["update"] * core["variables"] * size
+    variables = core["variables"] - FIRST_STATE
+    bank = core["totals_at"] + (now["bank"] ^ 1) * size
+    history[row + FRESH * size] = now["was_reset"]
+    at = core["spikes_at"]
+    for i in range(size):
+        steps.currents[at + i] = totals[bank + i] << core["weight_shift"]
+        history[row + CURRENT * size + i] = steps.currents[at + i]
+        totals[bank + i] = 0
+    if now["was_reset"]:
+        for variable in range(variables):
+            reset_variable(steps.variables[k, variable], size)
+        now["was_reset"] = 0
+    call_kernel(steps.calls[k])
+    for i in range(size):
+        chain.spikes[at + i] = steps.fired[at + i] and i < core["n_neurons"]
+        history[row + SPIKE * size + i] = chain.spikes[at + i]
+    for variable in range(variables):
+        place = steps.variables[k, variable]
+        address, width = place["address"], place["item_size"]
+        for i in range(size):
+            history[row + (FIRST_STATE + variable) * size + i] = load(address + i * width, width)
+    now["update_due"] = 0
+
+
+@inline
+def reset_variable(variable: Record, size: int) -> None:
+    """Give ``size`` neurons the value after a reset."""
+    address, width = variable["address"], variable["item_size"]
+    for i in range(size):
+        store(address + i * width, width, variable["initial"])
+
+
+@inline
+def offer(driven: Driven, flags: int, shown: Record) -> None:
+    """What a source, a sink and a reset show in a cycle; an event on offer stays."""
+    driver = driven.state[0]
+    if not driver["holds"] and not flags & IDLE and driver["next_event"] < len(driven.events):
+        driver["holds"] = 1
+        driver["next_event"] += 1
+    event = driven.events[driver["next_event"] - 1] if driver["holds"] else 0
+    shown["rst"] = (flags & RESET) != 0
+    shown["in_valid"] = driver["holds"]
+    shown["in_address"] = event & ((1 << driver["tick_bit"]) - 1)
+    shown["in_tick"] = event >> driver["tick_bit"]
+    shown["out_ready"] = not flags & STALL
+
+
+@inline
+def show(core: Record, now: Record, link: Record, following: Record, trace: Record) -> None:
+    """What a core shows before a clock edge: at its input, its output and its trace."""
+    link["over"] = update_over(now)
+    link["ready"] = takes_event(core, now, link["over"])
+    following["valid"] = emitting(now)
+    following["tick"] = now["emit_next"] == NONE
+    following["address"] = max(now["emit_next"], 0)
+    trace["written"] = NONE if following["valid"] else written_word(now)
+    trace["row"] = now["update"]
+    trace["dropped"] = now["dropped"]
+    trace["saturated"] = now["saturated"]
+    trace["flags"] = control_flags(core, now)
 
 
 @njit
 def run_chain(
-    core: Ints, now: Ints, weights: Ints, totals: Ints, spikes: Bools, mask: int,
-    inputs: Ints, first: int, streams: Ints, traces: Ints, between: Any,
-    kernels: Any, currents: Any, fired: Any, history: Any, driver: Any, events: Any, flags: Any,
-) -> int:  # fmt: skip
-    """Run from cycle ``first`` to the end, or until a core needs the values of a new sweep.
+    block: Block, chain: Chain, first: int, driven: Driven | None, steps: CompiledSteps | None
+) -> int:
+    """Run from cycle ``first`` to the end, or until a core needs the values of a new update.
 
-    ``core`` (cores, CONFIG_COLUMNS) and ``now`` (cores, CONTROL_COLUMNS) say what and where the
-    cores are. ``inputs`` (cycles, INPUT_COLUMNS) is read; with a ``driver`` it is filled instead,
-    from packed ``events`` and ``flags`` (cycles,). Fills ``streams`` (cycles, STREAM_COLUMNS) and
-    ``traces`` (cores, cycles, TRACE_COLUMNS). ``between`` (5 arrays of cores + 1) is room for what
-    passes between the cores in a cycle. With ``kernels`` the values of a sweep are made
-    here, into ``history``. Returns the next cycle.
+    The inputs of the block are read; where the chain is ``driven`` they are filled instead. Fills
+    streams and traces, and with compiled ``steps`` the history. Returns the next cycle.
     """
-    cores = len(core)
-    valid, address, tick, ready, over = between
-    for cycle in range(first, len(inputs)):
-        if driver is not None:
-            offer(driver, events, flags[cycle], inputs, cycle)
-        valid[0], address[0] = inputs[cycle, IN_VALID], inputs[cycle, IN_ADDRESS]
-        tick[0], ready[cores] = inputs[cycle, IN_TICK], inputs[cycle, OUT_READY]
+    cores, links = len(block.config), chain.links
+    for cycle in range(first, len(block.inputs)):
+        shown, stream = block.inputs[cycle], block.streams[cycle]
+        if driven is not None:
+            offer(driven, driven.flags[cycle], shown)
+        links[0]["valid"] = shown["in_valid"]
+        links[0]["address"] = shown["in_address"]
+        links[0]["tick"] = shown["in_tick"]
+        links[cores]["ready"] = shown["out_ready"]
         for k in range(cores):
-            over[k] = sweep_over(now, k)
-            ready[k] = takes_event(core, now, k, over[k])
-            valid[k + 1] = emitting(now, k)
-            tick[k + 1] = now[k, EMIT_NEXT] == NONE
-            address[k + 1] = 0 if now[k, EMIT_NEXT] == NONE else now[k, EMIT_NEXT]
-            traces[k, cycle, WRITTEN] = NONE if valid[k + 1] else written_word(now, k)
-            traces[k, cycle, ROW] = now[k, SWEEP]
-            traces[k, cycle, TRACE_DROPPED] = now[k, DROPPED]
-            traces[k, cycle, TRACE_SATURATED] = now[k, SATURATED]
-            traces[k, cycle, FLAGS] = control_flags(core, now, k)
-        streams[cycle, IN_READY] = ready[0]
-        streams[cycle, OUT_VALID] = valid[cores]
-        streams[cycle, OUT_ADDRESS] = address[cores]
-        streams[cycle, OUT_TICK] = tick[cores]
-        if driver is not None and valid[0] and ready[0]:
-            driver[HOLDS] = 0
+            now, trace = chain.control[k], block.traces[k, cycle]
+            show(block.config[k], now, links[k], links[k + 1], trace)
+        stream["in_ready"] = links[0]["ready"]
+        stream["out_valid"] = links[cores]["valid"]
+        stream["out_address"] = links[cores]["address"]
+        stream["out_tick"] = links[cores]["tick"]
+        if driven is not None and links[0]["valid"] and links[0]["ready"]:
+            driven.state[0]["holds"] = 0
         due = 0
         for k in range(cores):
-            if inputs[cycle, RST]:
-                reset_control(core, now, k, totals)
+            core, now = block.config[k], chain.control[k]
+            if shown["rst"]:
+                reset_core(chain, core, k)
                 continue
-            taken = bool(valid[k] and ready[k])
-            clock(
-                core, now, k, weights, totals, spikes,
-                taken, address[k], tick[k], over[k], valid[k + 1], ready[k + 1], mask,
-            )  # fmt: skip
-            if kernels is not None and now[k, SWEEP_DUE]:
-                compiled_sweep(core, now, k, totals, spikes, kernels, currents, fired, history)
-            due += now[k, SWEEP_DUE]
+            clock(chain, core, now, links[k], links[k + 1]["valid"], links[k + 1]["ready"])
+            if steps is not None and now["update_due"]:
+                compiled_update(block, chain, steps, core, now, k)
+            due += now["update_due"]
         if due:
             return cycle + 1
-    return len(inputs)
+    return len(block.inputs)

@@ -10,13 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ..params.core import CoreParams
+from .pipeline import INTEGRATION_STAGES, WRITE_DISTANCE
 
 #: Counters of dropped events and saturated additions have this width and wrap around.
 COUNTER_BITS = 32
-#: Read, add, write back: an event must not meet the same accumulator before it is written.
-MIN_EVENT_CYCLES = 3
-#: From the taking of a TICK to the first write-back: start, address, memory, step.
-SWEEP_LATENCY = 4
+#: An event must not meet an accumulator before the event ahead has been written back.
+MIN_EVENT_CYCLES = len(INTEGRATION_STAGES)
+#: From the taking of a TICK to the first write-back: one cycle to start, then the stages before it.
+UPDATE_LATENCY = 1 + WRITE_DISTANCE
 
 
 def event_cycles(core: CoreParams) -> int:
@@ -28,14 +29,15 @@ def event_cycles(core: CoreParams) -> int:
     return max(core.words, MIN_EVENT_CYCLES)
 
 
-def sweep_cycles(core: CoreParams, spikes: int) -> int:
+def update_cycles(core: CoreParams, spikes: int) -> int:
     """Clock cycles from the taking of a TICK to the TICK at the output, never stalled.
 
-    ``ceil(n_neurons / lanes) + spikes + 5``: one cycle per memory word, one per spike that
-    is emitted. The next sweep starts at the earliest as many cycles after this one did, so a
-    step of E spikes costs ``max(E * event_cycles + 1, sweep_cycles)`` in a steady state.
+    ``ceil(n_neurons / lanes) + spikes + UPDATE_LATENCY + 1``: one cycle per memory word, one per
+    spike that is emitted, and one for the TICK. The next update starts at the earliest as many
+    cycles after this one did, so a step of E spikes costs ``max(E * event_cycles + 1,
+    update_cycles)`` in a steady state.
     """
-    return core.words + spikes + SWEEP_LATENCY + 1
+    return core.words + spikes + UPDATE_LATENCY + 1
 
 
 def clear_cycles(core: CoreParams) -> int:

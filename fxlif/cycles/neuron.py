@@ -11,19 +11,8 @@ import numpy as np
 
 from ..params.neuron import NeuronParams
 from ..params.quantise import signed_range
-from .compiled_steps import kernel_row
-from .control import (
-    CALL,
-    STATE_AT,
-    STATE_INITIAL,
-    STATE_SIZE,
-    Bools,
-    Ints,
-    call_kernel,
-    load,
-    njit,
-    store,
-)
+from .compiled_steps import compiled_step
+from .control import Bools, Ints, Records, call_kernel, load, njit, reset_variable
 
 # Columns of the inputs, one row per cycle.
 RST, ENABLE, CURRENT = 0, 1, 2
@@ -34,20 +23,20 @@ RESETS = (0, 0, 0, 2048, 64)
 
 @njit
 def run_neuron(
-    kernel: Ints, currents: Ints, fired: Bools, variables: int, inputs: Ints, shown: Ints
+    call: int, variables: Records, currents: Ints, fired: Bools, inputs: Ints, shown: Ints
 ) -> None:
     """What each cycle shows before its clock edge: the state variables, then the spike."""
     for cycle in range(len(inputs)):
-        for k in range(variables):
-            shown[cycle, k] = load(kernel[STATE_AT + k], kernel[STATE_SIZE + k])
-        shown[cycle, variables] = fired[0]
+        for k in range(len(variables)):
+            shown[cycle, k] = load(variables[k]["address"], variables[k]["item_size"])
+        shown[cycle, len(variables)] = fired[0]
         if inputs[cycle, RST]:
-            for k in range(variables):
-                store(kernel[STATE_AT + k], kernel[STATE_SIZE + k], kernel[STATE_INITIAL + k])
+            for k in range(len(variables)):
+                reset_variable(variables[k], 1)
             fired[0] = False
         elif inputs[cycle, ENABLE]:
             currents[0] = inputs[cycle, CURRENT]
-            call_kernel(kernel[CALL:].ctypes.data)
+            call_kernel(call)
 
 
 class NeuronCycles:
@@ -55,17 +44,15 @@ class NeuronCycles:
 
     def __init__(self, neuron: NeuronParams, input_bits: int) -> None:
         self.neuron = neuron
-        self.variables = len(neuron.state_widths)
-        self._limits = signed_range(input_bits)
         self._currents = np.zeros(1, dtype=np.int64)
         self._fired = np.zeros(1, dtype=np.bool_)
         threshold = np.array([neuron.v_threshold], dtype=np.int64)
-        self._kernel, self._kept = kernel_row(
-            neuron, threshold, self._limits, self._currents, self._fired
+        self._call, self._variables, self._kept = compiled_step(
+            neuron, threshold, signed_range(input_bits), self._currents, self._fired
         )
 
     def run(self, inputs: Ints) -> Ints:
         """What is shown in each cycle, (cycles, state variables + 1), for inputs (cycles, 3)."""
-        shown = np.empty((len(inputs), self.variables + 1), dtype=np.int64)
-        run_neuron(self._kernel, self._currents, self._fired, self.variables, inputs, shown)
+        shown = np.empty((len(inputs), len(self._variables) + 1), dtype=np.int64)
+        run_neuron(self._call, self._variables, self._currents, self._fired, inputs, shown)
         return shown

@@ -10,17 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ...cycles.control import (
-    IN_ADDRESS,
-    IN_TICK,
-    IN_VALID,
-    INPUT_COLUMNS,
-    NONE,
-    OUT_READY,
-    RST,
-    Ints,
-)
-from ...cycles.model import Block, CycleModel, Driver
+from ...cycles.control import INPUT, NONE, Block, Records
+from ...cycles.model import CycleInputs, CycleModel, Driver
+from ...cycles.signals import INPUT_PORTS
 from ...errors import FxlifError
 from ...network.events import TICK
 from ...params.core import CoreParams
@@ -29,7 +21,7 @@ from ...params.neuron import NeuronParams
 from ...progress import Progress
 from ..bench.scoreboard import Report, Scoreboard, model_of
 from ..bench.wrapper import Cycles, Interface
-from ..soak.bulk import BLOCK, inputs_by_name
+from ..soak.bulk import BLOCK
 from ..soak.compare import Comparison, Packed
 from ..soak.segments import Segment, Target, blocks, seed_of
 from ..tools.verilated import SharedDesign
@@ -133,33 +125,31 @@ class Trial:
         return self._comparison.check(block, response) != NONE
 
 
-def inputs_of(interface: Interface, words: list[int]) -> Ints:
-    """The inputs that packed stimulus words show, (cycles, INPUT_COLUMNS)."""
+def inputs_of(interface: Interface, words: list[int]) -> Records:
+    """The inputs that packed stimulus words show, (cycles,)."""
     size = -(-interface.stimulus_bits // 64) * 8 + 8
     raw = b"".join([word.to_bytes(size, "little") for word in words])
     shown = Cycles(interface.stimulus, np.frombuffer(raw, "<u8").reshape(len(words), -1))
-    table = np.zeros((len(words), INPUT_COLUMNS), dtype=np.int64)
-    table[:, RST], table[:, OUT_READY] = shown["rst"], shown["events_out.ready"]
-    table[:, IN_VALID] = shown["events_in.valid"]
-    table[:, IN_ADDRESS] = shown["events_in.payload.address"]
-    table[:, IN_TICK] = shown["events_in.payload.tick"]
+    table: Records = np.zeros(len(words), dtype=INPUT)
+    for field, port in INPUT_PORTS.items():
+        table[field] = shown[port]
     return table
 
 
-def as_stimulus(cores: tuple[CoreParams, ...], inputs: Ints) -> Stimulus:
-    """The stimulus that makes a driver show these inputs (cycles, INPUT_COLUMNS) again."""
-    made = CycleModel(cores, engine="compiled").run(inputs_by_name(inputs))
-    valid = inputs[:, IN_VALID] != 0
+def as_stimulus(cores: tuple[CoreParams, ...], inputs: Records) -> Stimulus:
+    """The stimulus that makes a driver show these inputs (cycles,) again."""
+    made = CycleModel(cores, engine="compiled").run(CycleInputs.of(inputs))
+    valid = inputs["in_valid"] != 0
     stays = valid & ~made.in_ready
     offered = inputs[valid & ~np.concatenate([[False], stays[:-1]])]
-    events = np.where(offered[:, IN_TICK] != 0, TICK, offered[:, IN_ADDRESS])
+    events = np.where(offered["in_tick"] != 0, TICK, offered["in_address"])
 
     def held(where: Any) -> tuple[int, ...]:
         return tuple(np.flatnonzero(where).tolist())
 
     return Stimulus(
-        events=tuple(events.tolist()), idle=held(~valid), stall=held(inputs[:, OUT_READY] == 0),
-        reset=held(inputs[:, RST]),
+        events=tuple(events.tolist()), idle=held(~valid), stall=held(inputs["out_ready"] == 0),
+        reset=held(inputs["rst"]),
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...cycles.control import IDLE, RESET, STALL
-from ...cycles.latency import clear_cycles, event_cycles, sweep_cycles
+from ...cycles.latency import clear_cycles, event_cycles, update_cycles
 from ...errors import FxlifError
 from ...network.events import TICK
 from ...params.core import CoreParams
@@ -70,7 +70,7 @@ class Stimulus:
         """After so many cycles all that is offered has come out of ``cores``, at the latest."""
         ticks = sum(event == TICK for event in self.events)
         slow = max((event_cycles(core) for core in cores), default=1)
-        step = sum(sweep_cycles(core, core.n_neurons) + core.n_neurons * slow for core in cores)
+        step = sum(update_cycles(core, core.n_neurons) + core.n_neurons * slow for core in cores)
         clear = sum(map(clear_cycles, cores)) * (len(self.reset) + 1)
         held = sum(len(getattr(self, axis)) for axis in AXES)
         last = max((getattr(self, axis)[-1] for axis in AXES if getattr(self, axis)), default=0)

@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from ...cycles.control import NONE
+from ...cycles.pipeline import STAGES
 from ...engines import choose_engine
-from ...hdl.core import STAGES
 from ...hdl.limits import supported
 from ...hdl.verilog import generate
 from ...params.core import CoreParams

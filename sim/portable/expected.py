@@ -7,25 +7,21 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from ...cycles.control import (
     IDLE,
-    IN_ADDRESS,
-    IN_TICK,
-    IN_VALID,
-    OUT_READY,
     RESET,
-    RST,
     STALL,
     Bytes,
     Ints,
 )
 from ...cycles.latency import clear_cycles
 from ...cycles.model import CycleModel, CycleOutputs, Driver
+from ...cycles.signals import INPUT_PORTS
 from ...network.sources import mix
 from ...params.core import CoreParams
 from ...params.network import NetworkParams
@@ -139,18 +135,13 @@ def chain_parts(params: CoreParams | NetworkParams, cycles: int, seed: int) -> I
         if driver.left < BLOCK:
             driver.refill(stimulus.events(BLOCK))
         shared = model.drive(driver, flags[at : at + BLOCK])
-        block = replace(
-            shared, inputs=shared.inputs.copy(), streams=shared.streams.copy(),
-            traces=shared.traces.copy(),
-        )  # fmt: skip
+        block = shared._replace(
+            inputs=shared.inputs.copy(), streams=shared.streams.copy(), traces=shared.traces.copy()
+        )
         made = model.outputs(block)
-        columns = {
-            "rst": RST, "events_in.valid": IN_VALID, "events_in.payload.address": IN_ADDRESS,
-            "events_in.payload.tick": IN_TICK, "events_out.ready": OUT_READY,
-        }  # fmt: skip
-        given = made.out_valid & (block.inputs[:, OUT_READY] != 0) & ~made.out_tick
+        given = made.out_valid & (block.inputs["out_ready"] != 0) & ~made.out_tick
         yield Part(
-            inputs={name: block.inputs[:, column] for name, column in columns.items()},
+            inputs={port: block.inputs[field] for field, port in INPUT_PORTS.items()},
             outputs=_shown(made, cores, chain=isinstance(params, NetworkParams)),
             spikes=int(np.count_nonzero(given)),
         )

@@ -17,7 +17,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
-from ...cycles.latency import COUNTER_BITS, event_cycles, padded, sweep_cycles
+from ...cycles.latency import COUNTER_BITS, event_cycles, padded, update_cycles
 from ...params.core import CoreParams
 from ...rule import arithmetic
 from ..tools.solver import z3
@@ -255,7 +255,7 @@ class CoreProof:
     @property
     def patience(self) -> int:
         """Cycles that a step takes if every neuron fires and the output is always ready."""
-        return sweep_cycles(self.core, padded(self.core))
+        return update_cycles(self.core, padded(self.core))
 
     @property
     def initial_state(self) -> int:

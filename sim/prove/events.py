@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ...cycles.latency import clear_cycles, sweep_cycles
+from ...cycles.latency import clear_cycles, update_cycles
 from ...cycles.model import CycleInputs, CycleModel
 from ...errors import FxlifError
 from ...hdl.verilog import generate
@@ -152,7 +152,7 @@ def _induction(prover: Prover, proof: CoreProof, verilog: str) -> tuple[Outcome,
 def _witness(prover: Prover, proof: CoreProof, system: System) -> str:
     """Whether a run exists that takes a TICK, emits a spike and a TICK: sat, unsat or unknown."""
     # Words of equal state and sum fire alike, whatever the step: one spike of each word.
-    end = clear_cycles(proof.core) + sweep_cycles(proof.core, proof.words)
+    end = clear_cycles(proof.core) + update_cycles(proof.core, proof.words)
     # The same inputs in every cycle, TICKs and a ready output: little is left to search.
     tick = 1 << proof.core.in_address_bits
     inputs = {"events_in__valid": 1, "events_in__payload": tick, "events_out__ready": 1}
@@ -181,7 +181,7 @@ def reset_theorem(name: str, proof: CoreProof) -> Theorem:
 
 
 def progress_theorem(name: str, proof: CoreProof) -> Theorem:
-    """While the output is ready, a step of E spikes takes ``sweep_cycles(core, E)`` cycles.
+    """While the output is ready, a step of E spikes takes ``update_cycles(core, E)`` cycles.
 
     In each cycle of a sweep exactly one thing happens: the pipeline moves (``words + 3`` times), a
     spike goes out, or the TICK does. The input is refused only while memories are cleared, while
@@ -281,7 +281,7 @@ def _told(
     verilog: str, proof: CoreProof, model: Mapping[str, int], cycle: int, broken: list[str]
 ) -> str:
     core = proof.core
-    tail = [{"events_out__ready": 1}] * (sweep_cycles(core, core.n_neurons) + 4)
+    tail = [{"events_out__ready": 1}] * (update_cycles(core, core.n_neurons) + 4)
     inputs = [{port: model[f"{port} {at}"] for port in PORTS} for at in range(cycle + 1)] + tail
     text = [f"run from reset: cycle {cycle} breaks {', '.join(broken)}"]
     for at, given in enumerate(inputs[: cycle + 1]):

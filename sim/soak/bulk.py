@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from ...cycles.control import IN_ADDRESS, IN_TICK, IN_VALID, NONE, OUT_READY, RST, Ints
-from ...cycles.model import Block, CycleInputs, CycleModel, Driver
+from ...cycles.control import NONE, Block
+from ...cycles.model import CycleInputs, CycleModel, Driver
 from ...params.core import CoreParams
 from ...params.network import NetworkParams
 from ...params.neuron import NeuronParams
@@ -66,14 +66,6 @@ class Bulk(Protocol):
         """Of all blocks so far; where one is wrong, up to the wrong cycle."""
 
 
-def inputs_by_name(table: Ints) -> CycleInputs:
-    """Inputs (cycles, INPUT_COLUMNS) of :mod:`fxlif.cycles.control` under their names."""
-    return CycleInputs(
-        rst=table[:, RST], in_valid=table[:, IN_VALID], in_address=table[:, IN_ADDRESS],
-        in_tick=table[:, IN_TICK], out_ready=table[:, OUT_READY],
-    )  # fmt: skip
-
-
 class ChainBulk:
     """A core or a chain of cores."""
 
@@ -103,7 +95,7 @@ class ChainBulk:
 
     def cover(self, coverage: Coverage) -> None:
         assert self.block is not None
-        coverage.take(inputs_by_name(self.block.inputs), self.model.outputs(self.block))
+        coverage.take(CycleInputs.of(self.block.inputs), self.model.outputs(self.block))
 
     def check(self, response: Packed) -> int:
         assert self.block is not None

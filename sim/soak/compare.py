@@ -11,31 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...cycles.control import (
-    HISTORY_AT,
-    IN_ADDRESS,
-    IN_READY,
-    IN_TICK,
-    IN_VALID,
-    LANES,
-    NONE,
-    OUT_ADDRESS,
-    OUT_READY,
-    OUT_TICK,
-    OUT_VALID,
-    ROW,
-    RST,
-    SPIKE,
-    TRACE_DROPPED,
-    TRACE_SATURATED,
-    VARIABLES,
-    WORDS,
-    WRITTEN,
-    Ints,
-    inline,
-    njit,
-)
-from ...cycles.model import Block
+from ...cycles.control import INPUT, NONE, SPIKE, STREAM, Block, Ints, Records, inline, njit
+from ...cycles.signals import INPUT_PORTS, OUTPUT_PORTS
 from ...hdl.verilog import Field
 from ...params.core import CoreParams
 from ..bench.wrapper import Interface
@@ -44,7 +21,7 @@ Packed = npt.NDArray[np.uint64]
 
 # Columns of a layout: where a number stands in a packed word.
 OFFSET, WIDTH, SIGNED = 0, 1, 2
-# Rows of the streams' layout, and of a core's, whose lanes follow: the spike, then the state.
+# Rows of the streams' layout, in the order of STREAM, and of a core's, whose lanes follow.
 READY, VALID, ADDRESS, TICK = 0, 1, 2, 3
 DROPPED, SATURATED, TRACE_VALID, TRACE_INDEX, FIRST_LANE = 0, 1, 2, 3, 4
 # What is counted.
@@ -96,7 +73,7 @@ def differs(words: Packed, cycle: int, layout: Ints, row: int, value: int) -> bo
 
 @njit
 def compare(
-    config: Ints, inputs: Ints, streams: Ints, traces: Ints, history: Ints,
+    config: Records, inputs: Records, streams: Records, traces: Records, history: Ints,
     words: Packed, stream_layout: Ints, core_layouts: Ints, layout_at: Ints, counts: Ints,
 ) -> None:  # fmt: skip
     """Compare every output with the model's; ``counts[FIRST]`` is the first cycle that differs.
@@ -105,48 +82,51 @@ def compare(
     begins.
     """
     for cycle in range(len(inputs)):
-        wrong = differs(words, cycle, stream_layout, READY, streams[cycle, IN_READY])
-        wrong |= differs(words, cycle, stream_layout, VALID, streams[cycle, OUT_VALID])
+        wrong = differs(words, cycle, stream_layout, READY, streams[cycle]["in_ready"])
+        wrong |= differs(words, cycle, stream_layout, VALID, streams[cycle]["out_valid"])
         counts[COMPARISONS] += 2
-        if streams[cycle, OUT_VALID]:
-            wrong |= differs(words, cycle, stream_layout, ADDRESS, streams[cycle, OUT_ADDRESS])
-            wrong |= differs(words, cycle, stream_layout, TICK, streams[cycle, OUT_TICK])
+        if streams[cycle]["out_valid"]:
+            wrong |= differs(words, cycle, stream_layout, ADDRESS, streams[cycle]["out_address"])
+            wrong |= differs(words, cycle, stream_layout, TICK, streams[cycle]["out_tick"])
             counts[COMPARISONS] += 2
-            counts[GIVEN] += inputs[cycle, OUT_READY]
-        if inputs[cycle, RST]:
+            counts[GIVEN] += inputs[cycle]["out_ready"]
+        if inputs[cycle]["rst"]:
             counts[RESETS] += 1
-        elif inputs[cycle, IN_VALID] and streams[cycle, IN_READY]:
+        elif inputs[cycle]["in_valid"] and streams[cycle]["in_ready"]:
             counts[TAKEN] += 1
-            counts[STEPS] += inputs[cycle, IN_TICK]
+            counts[STEPS] += inputs[cycle]["in_tick"]
         for k in range(len(config)):
             at = layout_at[k]
-            written = traces[k, cycle, WRITTEN]
+            written = traces[k, cycle]["written"]
+            wrong |= differs(words, cycle, core_layouts, at + DROPPED, traces[k, cycle]["dropped"])
             wrong |= differs(
-                words, cycle, core_layouts, at + DROPPED, traces[k, cycle, TRACE_DROPPED]
-            )
-            wrong |= differs(
-                words, cycle, core_layouts, at + SATURATED, traces[k, cycle, TRACE_SATURATED]
+                words, cycle, core_layouts, at + SATURATED, traces[k, cycle]["saturated"]
             )
             wrong |= differs(words, cycle, core_layouts, at + TRACE_VALID, written != NONE)
             counts[COMPARISONS] += 3
             if written == NONE:
                 continue
             wrong |= differs(words, cycle, core_layouts, at + TRACE_INDEX, written)
-            size = config[k, WORDS] * config[k, LANES]
-            variables = config[k, VARIABLES] - SPIKE
-            row = config[k, HISTORY_AT] + traces[k, cycle, ROW] * config[k, VARIABLES] * size
-            row += SPIKE * size + written * config[k, LANES]
+            size = config[k]["words"] * config[k]["lanes"]
+            variables = config[k]["variables"] - SPIKE
+            row = config[k]["history_at"] + traces[k, cycle]["row"] * config[k]["variables"] * size
+            row += SPIKE * size + written * config[k]["lanes"]
             place = at + FIRST_LANE
-            for lane in range(config[k, LANES]):
+            for lane in range(config[k]["lanes"]):
                 for variable in range(variables):
                     value = history[row + variable * size + lane]
                     wrong |= differs(words, cycle, core_layouts, place, value)
                     place += 1
                 counts[FIRED] += history[row + lane]
-            counts[COMPARISONS] += 1 + config[k, LANES] * variables
+            counts[COMPARISONS] += 1 + config[k]["lanes"] * variables
         if wrong:
             counts[FIRST] = cycle
             return
+
+
+def columns(table: Records) -> Ints:
+    """A table of records (rows,) as its numbers (rows, fields)."""
+    return table.view(np.int64).reshape(len(table), -1)
 
 
 def layout(fields: Iterable[Field]) -> Ints:
@@ -159,16 +139,8 @@ class Comparison:
 
     def __init__(self, cores: tuple[CoreParams, ...], interface: Interface, *, chain: bool) -> None:
         stimulus, response = interface.stimulus, interface.response
-        inputs = {
-            RST: "rst", IN_VALID: "events_in.valid", IN_ADDRESS: "events_in.payload.address",
-            IN_TICK: "events_in.payload.tick", OUT_READY: "events_out.ready",
-        }  # fmt: skip
-        self._inputs = layout(stimulus[inputs[column]] for column in sorted(inputs))
-        streams = {
-            READY: "events_in.ready", VALID: "events_out.valid",
-            ADDRESS: "events_out.payload.address", TICK: "events_out.payload.tick",
-        }  # fmt: skip
-        self._streams = layout(response[streams[row]] for row in sorted(streams))
+        self._inputs = layout(stimulus[INPUT_PORTS[name]] for name in INPUT.names or ())
+        self._streams = layout(response[OUTPUT_PORTS[name]] for name in STREAM.names or ())
         layouts: list[Ints] = []
         self._at = np.zeros(len(cores), dtype=np.int64)
         for k, core in enumerate(cores):
@@ -187,7 +159,7 @@ class Comparison:
     def stimulus(self, block: Block) -> Packed:
         """What the inputs of a block are for the wrapper, (cycles, words)."""
         words = np.empty((len(block.inputs), self._words), dtype=np.uint64)
-        pack(block.inputs, self._inputs, words)
+        pack(columns(block.inputs), self._inputs, words)
         return words
 
     def check(self, block: Block, response: Packed) -> int:
