@@ -28,11 +28,11 @@ from fxlif.sim.bench.simulation import wrapped
 from fxlif.sim.bench.wrapper import Interface
 from fxlif.sim.coverage import run as cover_module
 from fxlif.sim.coverage.counter import Coverage
-from fxlif.sim.coverage.run import COVERED, cover, covered, groups
+from fxlif.sim.coverage.run import COVERED, cover, covered
 from fxlif.sim.failure import difference as difference_module
 from fxlif.sim.failure import folder
 from fxlif.sim.failure.difference import as_stimulus, narrowed, shrunk
-from fxlif.sim.report.findings import Bin, Check, Findings
+from fxlif.sim.report.findings import Bin, Check, Findings, groups
 from fxlif.sim.soak import run as soak_module
 from fxlif.sim.soak import segments
 from fxlif.sim.soak.bulk import BLOCK, ChainBulk, Counts, bulk_of
@@ -588,10 +588,10 @@ def test_verify_until_covered(fails: bool, monkeypatch, tmp_path) -> None:
     monkeypatch.chdir(tmp_path)
     Path("n.toml").write_text("[neuron]\nv_threshold = 60\n")
     runner = CliRunner()
-    assert runner.invoke(cli.app.app, ["verify", "n.toml"]).exit_code == 0
-    ran = runner.invoke(cli.app.app, ["verify", "n.toml", "--until-covered"])
+    assert runner.invoke(cli.app, ["verify", "n.toml"]).exit_code == 0
+    ran = runner.invoke(cli.app, ["verify", "n.toml", "--until-covered"])
     assert ran.exit_code == int(fails), ran.output
-    assert ("MISSING" if fails else "unreachable: g: other: so") in ran.output
+    assert ("1 bins missing" if fails else "unreachable: g: other: so") in ran.output
     assert ("--until-covered" in ran.output) == fails, "what repeats it"
     verdict = verify.verify(NEURON, Path("n.toml"), until_covered=True)
     assert verdict.coverage == rows

@@ -1,5 +1,5 @@
 """The command line, ``fxlif``."""
 
-from .app import main
+from .app import app, main
 
-__all__ = ["main"]
+__all__ = ["app", "main"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,27 +123,17 @@ def cover(
         figures={
             "cycles until covered": counts.cycles, "bins": len(bins),
             "bins hit": sum(each.hit for each in bins),
-            "bins that cannot be hit": sum(unreachable(each) for each in bins),
-            "bins missing": sum(missing(each) for each in bins),
+            "bins that cannot be hit": sum(each.unreachable for each in bins),
+            "bins missing": sum(each.missing for each in bins),
             "seconds until covered": round(time.perf_counter() - started, 1),
         },
     )  # fmt: skip
 
 
-def unreachable(each: Bin) -> bool:
-    """Whether a bin was not hit and is shown to be unreachable."""
-    return not each.hit and each.reachable is False
-
-
-def missing(each: Bin) -> bool:
-    """Whether a bin was not hit though it may be reachable."""
-    return not each.hit and each.reachable is not False
-
-
 def covered(bins: tuple[Bin, ...], cycles: int, *, cut: bool, unsettled: str = "") -> Check:
     """Whether every bin was hit that is not shown to be unreachable; a run that was ``cut`` short
     by a difference cannot say."""
-    left = [f"{each.group}: {each.name}: {each.why}" for each in bins if missing(each)]
+    left = [f"{each.group}: {each.name}: {each.why}" for each in bins if each.missing]
     if not left and any(each.hit for each in bins):
         hit = sum(each.hit for each in bins)
         return Check(
@@ -157,24 +147,3 @@ def covered(bins: tuple[Bin, ...], cycles: int, *, cut: bool, unsettled: str = "
         outcome="unknown" if cut else "failed",
         detail="\n".join([told, *left, *short]),
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Group:
-    """The bins of one group: how many were hit, and which were not."""
-
-    name: str
-    hit: int
-    of: int
-    unreachable: tuple[Bin, ...]
-    missing: tuple[Bin, ...]
-
-
-def groups(bins: tuple[Bin, ...]) -> Iterator[Group]:
-    """Bins by their group, in order."""
-    for name in dict.fromkeys(each.group for each in bins):
-        here = [each for each in bins if each.group == name]
-        yield Group(
-            name=name, hit=sum(each.hit for each in here), of=len(here),
-            unreachable=tuple(filter(unreachable, here)), missing=tuple(filter(missing, here)),
-        )  # fmt: skip

@@ -7,7 +7,7 @@ import platform
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 #: ``passed``: shown to hold. ``failed``: shown not to hold. ``unknown``: asked, not answered (a
 #: solver's time ran out). ``not_applicable``: cannot be asked of this design; ``detail`` says why.
@@ -48,6 +48,41 @@ class Bin:
     def hit(self) -> bool:
         """Whether it was met as often as wanted."""
         return self.count >= self.goal
+
+    @property
+    def unreachable(self) -> bool:
+        """Whether it was not hit and is shown to be unreachable."""
+        return not self.hit and self.reachable is False
+
+    @property
+    def missing(self) -> bool:
+        """Whether it was not hit though it may be reachable."""
+        return not self.hit and self.reachable is not False
+
+
+class Group(NamedTuple):
+    """The bins of one group: how many were hit, of how many, and those that were not."""
+
+    name: str
+    hit: int
+    of: int
+    unreachable: tuple[Bin, ...]
+    missing: tuple[Bin, ...]
+
+
+def groups(bins: Iterable[Bin]) -> list[Group]:
+    """The bins by their group, in the order in which the groups appear."""
+    members: dict[str, list[Bin]] = {}
+    for each in bins:
+        members.setdefault(each.group, []).append(each)
+    return [
+        Group(
+            name, sum(each.hit for each in here), len(here),
+            tuple(each for each in here if each.unreachable),
+            tuple(each for each in here if each.missing),
+        )
+        for name, here in members.items()
+    ]  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,200 @@
+"""The commands that make something from a design, or a design: verilog, run, init."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import FxlifError
+from .options import Design, Seed, need, refuse_beside
+from .screen import showing_progress
+
+if TYPE_CHECKING:
+    from ..network.events import Events
+    from ..params.network import NetworkParams
+
+
+def verilog(
+    design: Design,
+    out: Annotated[Path, typer.Option("-o", "--out", help="The folder to write to.")],
+    trace: Annotated[bool, typer.Option(help="With the ports that show each write-back.")] = False,
+    bench_cycles: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Length of the self-checking bench; by default 20,000, more for a large core. "
+            "0: no bench.",
+        ),
+    ] = None,
+    seed: Seed = 1,
+) -> None:
+    """Write the Verilog, its memory images, a JSON description of ports and latencies, and a
+    self-checking bench that any Verilog simulator runs without Python."""
+    from ..files import whole_folder
+    from ..params.design import load_hardware
+
+    params = load_hardware(design)
+    need("fxlif.hdl.verilog", "hdl")
+    from ..hdl.limits import supported
+    from ..hdl.verilog import generate
+    from ..sim.portable.testbench import bench_of, with_bench
+
+    hardware = supported(params)  # refused before anything is written
+    with whole_folder(out) as folder:
+        with showing_progress() as progress:
+            progress("generating Verilog", 0, None)
+            made = generate(hardware, trace=trace)
+            files = made.files()
+            if bench_cycles != 0:
+                progress("golden model for the bench", 0, None)
+                bench = bench_of(hardware, made, cycles=bench_cycles, seed=seed)
+                files = with_bench(made, bench)
+        for name, text in files.items():
+            if (out / name).resolve() == design.resolve():
+                raise FxlifError(
+                    f"{out / name}: is the design itself; -o must be another folder",
+                    key=str(out / name), allowed="another -o",
+                )  # fmt: skip
+            (folder / name).write_text(text)
+    for name in files:
+        print(out / name)
+    if bench_cycles != 0 and not bench.spikes:
+        print(
+            f"fxlif: the bench shows no spike in {bench.cycles:,} cycles and says little; more "
+            "--bench-cycles or another --seed may help",
+            file=sys.stderr,
+        )
+
+
+def run(
+    design: Design,
+    out: Annotated[
+        Path,
+        typer.Option("-o", "--out", help="Events out: .txt, .npz or .bin; or a folder for all."),
+    ],
+    input: Annotated[
+        Path | None, typer.Option("--input", help="Events in: .txt, .npz or .bin.")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=0, help="How many; without it, those of the input.")
+    ] = None,
+    start: Annotated[
+        Path | None, typer.Option("--from", help="Go on from this saved state, .npz.")
+    ] = None,
+    state: Annotated[Path | None, typer.Option(help="Save the last state here, .npz.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, max=256, help="Default: as many as pay.")
+    ] = None,
+) -> None:
+    """Run the golden model alone: the last population's events to a file, or the spikes of every
+    population to a folder."""
+    from ..network import events
+    from ..network.model import Network
+    from ..network.recording import Recording
+    from ..params.design import load
+
+    network = load(design)
+    stream = None if input is None else _events_for(design, network, input)
+    if stream is None and steps is None:
+        raise FxlifError(
+            "--steps: must be given, or else --input", key="--steps", allowed="a number"
+        )
+    if out.suffix and out.suffix not in events.SUFFIXES and not out.is_dir():
+        allowed = f"a folder or a file with suffix {', '.join(events.SUFFIXES)}"
+        raise FxlifError.must_be(str(out), allowed, out.suffix)
+    for path in (out, state):
+        if path is not None and not path.parent.is_dir():
+            raise FxlifError(
+                f"{path}: there is no folder {path.parent}", key=str(path), value=str(path.parent),
+                allowed="an existing folder",
+            )  # fmt: skip
+    golden = Network(network)
+    if start is not None:
+        golden.restore(start)
+    last = network.graph.populations[-1].name
+    record = Recording(folder=out) if out.suffix not in events.SUFFIXES else Recording([last])
+    with showing_progress() as progress:
+        golden.run(
+            steps, events=stream, record=record, threads=threads,
+            progress=lambda done, total: progress("golden model", done, total),
+        )  # fmt: skip
+    record.close()
+    if out.suffix in events.SUFFIXES:
+        events.write(out, record.spikes(last))
+    if state is not None:
+        golden.save(state)
+    taken = "" if stream is None else f", {int((stream != events.TICK).sum()):,} spikes in"
+    lost = sum(golden.dropped.values())
+    dropped = f", {lost:,} dropped" if lost else ""
+    given = sum(int(record.counts(name).sum()) for name in record.wanted_spikes)
+    print(f"{out}: {record.steps:,} steps{taken}{dropped}, {given:,} out")
+
+
+def _events_for(design: Path, network: NetworkParams, path: Path) -> Events:
+    """The events of a file; FxlifError where an address is none of the network's one input."""
+    from ..network import events
+    from ..params.core import address_bits
+    from ..params.network import EventSource
+
+    inputs = [source for source in network.graph.sources if isinstance(source, EventSource)]
+    if len(inputs) != 1:
+        raise FxlifError.must_be(
+            f"{design}: source", "one event source, with --input", len(inputs),
+            found=f"{len(inputs)} event sources",
+        )  # fmt: skip
+    bits = network.core[0].in_address_bits if network.core else address_bits(inputs[0].n)
+    stream = events.read(path)
+    try:
+        return events.check(stream, 1 << bits)
+    except FxlifError as error:
+        raise FxlifError(
+            f"{path}: {error}", key=f"{path}: {error.key}", value=error.value,
+            allowed=error.allowed,
+        ) from None  # fmt: skip
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="Made if it is not there.")],
+    example: Annotated[
+        str | None,
+        typer.Option(help="neuron or core: hand-written Verilog with its rule and map."),
+    ] = None,
+    mistake: Annotated[
+        str | None, typer.Option(help="With --example: a classic mistake in the Verilog.")
+    ] = None,
+) -> None:
+    """Write a commented design.toml to start from; or an example for verify --dut."""
+    from importlib.resources import files
+
+    from ..files import whole_file, whole_folder
+
+    if example is not None:
+        need("fxlif.sim.examples", "sim")
+        from ..sim import examples
+
+        with whole_folder(folder) as made:
+            names = examples.write(made, example, mistake)
+        for name in names:
+            print(folder / name)
+        return
+    refuse_beside("without --example", {"--mistake": mistake})
+    target = folder / "design.toml"
+    if os.path.lexists(target):
+        raise FxlifError(
+            f"{target}: exists already, and is kept as it is", key=str(target),
+            allowed="a folder without design.toml",
+        )  # fmt: skip
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FxlifError(
+            f"{folder}: cannot be made ({error.strerror})", key=str(folder),
+            allowed="a folder that can be written",
+        ) from None  # fmt: skip
+    with whole_file(target) as temporary:
+        temporary.write_text(files("fxlif").joinpath("template.toml").read_text())
+    print(target)

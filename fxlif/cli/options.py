@@ -1,0 +1,104 @@
+"""What several commands take: options, the design they work on, the packages they need.
+
+Nothing heavy is imported before a command runs: ``fxlif --help`` must be quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+
+from ..errors import FxlifError
+
+if TYPE_CHECKING:
+    from ..params.network import NetworkParams
+    from ..params.neuron import NeuronParams
+
+Design = Annotated[Path, typer.Argument(help="A design file, .toml or .json.")]
+DesignOrDigits = Annotated[
+    Path | None,
+    typer.Argument(help="A design file, .toml or .json; without it, the shipped digits network."),
+]
+Seed = Annotated[int, typer.Option(help="Seed of everything that is drawn at random.")]
+Processes = Annotated[
+    int | None, typer.Option(min=1, max=256, help="How many at once; without it, one per core.")
+]
+Simulator = Annotated[str, typer.Option(help="verilator or icarus.")]
+Report = Annotated[
+    Path | None,
+    typer.Option("--report", help="Add the findings to report.html and junit.xml in this folder."),
+]
+DutSources = Annotated[
+    list[Path] | None,
+    typer.Option(help="Verilog of a core that fxlif did not generate; may be given again."),
+]
+DutTop = Annotated[str | None, typer.Option(help="With --dut: its top module.")]
+DutMap = Annotated[
+    Path | None, typer.Option("--map", help="With --dut: the map of its ports, .toml.")
+]
+
+
+class Dut(NamedTuple):
+    """A core that fxlif did not generate: its Verilog files, top module and map of ports."""
+
+    sources: list[Path]
+    top: str
+    mapping: Path
+
+
+def dut_of(
+    design: Path | None, sources: list[Path] | None, top: str | None, mapping: Path | None
+) -> Dut | None:
+    """The core that ``--dut`` names, None without it.
+
+    Raises:
+        FxlifError: with ``--dut`` something is missing, or without it something has no meaning.
+    """
+    if not sources:
+        refuse_beside("without --dut", {"--top": top, "--map": mapping})
+        return None
+    for option, value in {"DESIGN": design, "--top": top, "--map": mapping}.items():
+        if value is None:
+            raise FxlifError(
+                f"{option}: must be given with --dut", key=option, allowed="a value, with --dut"
+            )
+    assert top is not None
+    assert mapping is not None
+    return Dut(sources, top, mapping)
+
+
+def refuse_beside(circumstance: str, options: dict[str, object]) -> None:
+    """Raise FxlifError for the first of ``options`` that was given (is neither None nor False)."""
+    for option, value in options.items():
+        if value is not None and value is not False:
+            raise FxlifError(
+                f"{option}: must be left out {circumstance}", key=option, value=value,
+                allowed=f"nothing {circumstance}",
+            )  # fmt: skip
+
+
+def load_or_digits(design: Path | None) -> tuple[NetworkParams | NeuronParams, str]:
+    """The design of a file, or the digits, and its name: a network's own, or a neuron's file's."""
+    from ..digits import DESIGN
+    from ..params.design import load_hardware
+    from ..params.network import NetworkParams
+
+    path = design or DESIGN
+    found = load_hardware(path)
+    return found, found.name if isinstance(found, NetworkParams) else path.stem
+
+
+def need(module: str, extra: str) -> None:
+    """Import ``module``; an absent package is a FxlifError that names the extra that brings it."""
+    try:
+        import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name and error.name.split(".")[0] == "fxlif":
+            raise
+        raise FxlifError(
+            f"{error.name}: not installed; pip install 'fxlif[{extra}]' brings it",
+            key=str(error.name), allowed=f"pip install 'fxlif[{extra}]'",
+        ) from None  # fmt: skip

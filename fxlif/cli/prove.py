@@ -1,0 +1,137 @@
+"""The commands that look for a fault by other means: prove, soak, mutate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import FxlifError
+from .options import (
+    DesignOrDigits,
+    DutMap,
+    DutSources,
+    DutTop,
+    Processes,
+    Report,
+    Seed,
+    dut_of,
+    load_or_digits,
+    need,
+    refuse_beside,
+)
+from .screen import conclude, showing_progress
+
+
+def prove(
+    design: DesignOrDigits = None,
+    theorems: Annotated[
+        str | None, typer.Option(help="Only these groups, separated by commas.")
+    ] = None,
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds for each theorem.")] = 120.0,
+    solver: Annotated[str, typer.Option(help="auto, bitwuzla or z3.")] = "auto",
+    report: Report = None,
+) -> None:
+    """Prove the generated Verilog equal to the golden model, for every state and input."""
+    params, name = load_or_digits(design)
+    need("fxlif.sim.prove.run", "formal")
+    from ..sim.prove import run
+
+    wanted = None if theorems is None else [part.strip() for part in theorems.split(",")]
+    for group in wanted or ():
+        if group not in run.GROUPS:
+            raise FxlifError.must_be("--theorems", f"among {', '.join(run.GROUPS)}", group)
+    with showing_progress() as progress:
+        found = run.prove(
+            params, name=name, timeout_s=timeout, theorems=wanted, solver=solver, progress=progress
+        )
+    conclude(found, "every theorem holds", report=report)
+
+
+def soak(
+    design: DesignOrDigits = None,
+    cycles: Annotated[
+        float, typer.Option(min=1, help="At least so many clock cycles, such as 1e9.")
+    ] = 1e8,
+    seed: Seed = 1,
+    processes: Processes = None,
+    state: Annotated[
+        Path | None, typer.Option(help="Keeps what is done; where it exists, go on from it.")
+    ] = None,
+    designs: Annotated[
+        int | None, typer.Option(min=1, help="Draw so many random designs instead of one.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The folder for what replays a difference.")
+    ] = None,
+    report: Report = None,
+) -> None:
+    """Check many cycles of random stimulus, every output in every cycle, without cocotb."""
+    if designs is not None:
+        refuse_beside("with --designs", {"DESIGN": design, "--state": state})
+    need("fxlif.sim.soak.run", "sim")
+    from ..sim.soak import run
+    from ..sim.tools import simulators
+
+    simulators.find("verilator")  # refused before anything is computed or written
+    if designs is not None:
+        with showing_progress() as progress:
+            found = run.soak_designs(
+                designs, seed=seed, cycles=int(cycles), processes=processes, out=out,
+                progress=progress,
+            )  # fmt: skip
+    else:
+        params, name = load_or_digits(design)
+        with showing_progress() as progress:
+            found = run.soak(
+                params, name=name, cycles=int(cycles), seed=seed, processes=processes, state=state,
+                out=out, progress=progress,
+            )  # fmt: skip
+    conclude(found, "the hardware and the model agree in every checked cycle", report=report)
+
+
+def mutate(
+    design: DesignOrDigits = None,
+    count: Annotated[
+        int | None,
+        typer.Option(min=1, max=100_000, help="How many mutants: by default 500, with --dut 100."),
+    ] = None,
+    seed: Seed = 1,
+    cycles: Annotated[
+        float | None,
+        typer.Option(
+            min=1, help="Clock cycles until a mutant counts as survived: 2^23, with --dut 2e5."
+        ),
+    ] = None,
+    processes: Processes = None,
+    dut: DutSources = None,
+    top: DutTop = None,
+    mapping: DutMap = None,
+    report: Report = None,
+) -> None:
+    """Break the Verilog in many small ways: the verification must notice each."""
+    foreign = dut_of(design, dut, top, mapping)
+    params, name = load_or_digits(design)
+    need("fxlif.sim.mutate.run", "formal")
+    from ..sim.tools import simulators
+
+    simulators.find("verilator")  # refused before anything is computed or written
+    with showing_progress() as progress:
+        if foreign is None:
+            from ..sim.mutate.run import mutate as run
+
+            found = run(
+                params, name=name, count=count or 500, seed=seed, cycles=int(cycles or 1 << 23),
+                processes=processes, progress=progress,
+            )  # fmt: skip
+        else:
+            from ..sim.mutate.foreign import COUNT, mutate_dut
+            from ..sim.verify import DEFAULT_CYCLES
+
+            found = mutate_dut(
+                params, name=name, sources=foreign.sources, top=foreign.top,
+                mapping=foreign.mapping, count=count or COUNT, seed=seed,
+                cycles=int(cycles or DEFAULT_CYCLES), processes=processes, progress=progress,
+            )  # fmt: skip
+    conclude(found, "the verification notices what is wrong", report=report)

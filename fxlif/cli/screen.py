@@ -1,0 +1,141 @@
+"""What a command shows: progress while it works, and its findings at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from ..progress import Progress
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress as RichProgress
+
+    from ..sim.report.findings import Bin, Findings
+
+#: What stands before a check on screen, by its outcome.
+MARKS = {"passed": "ok", "failed": "FAILED", "unknown": "UNKNOWN", "not_applicable": "-"}
+
+
+class LineProgress(Progress):
+    """A line on stderr for each new thing that goes on, where stderr is no terminal."""
+
+    def __init__(self, console: Console) -> None:
+        self._console, self._shown = console, ""
+
+    def __call__(self, what: str, done: int = 0, total: int | None = None) -> None:
+        if what != self._shown:
+            self._console.print(f"fxlif: {what} ...", highlight=False, soft_wrap=True)
+        self._shown = what
+
+
+class BarProgress(Progress):
+    """A bar in a terminal: what goes on, how far it is and since when."""
+
+    def __init__(self, bar: RichProgress) -> None:
+        self._bar = bar
+        self._task = bar.add_task("starting", total=None, count="")
+
+    def __call__(self, what: str, done: int = 0, total: int | None = None) -> None:
+        count = f"{done:,}" if done else ""
+        self._bar.update(self._task, description=what, completed=done, total=total, count=count)
+
+
+@contextmanager
+def showing_progress() -> Iterator[Progress]:
+    """A progress on stderr that is wiped away at the end: a bar in a terminal, lines elsewhere."""
+    from rich.console import Console
+    from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as RichProgress
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield LineProgress(console)
+        return
+    columns = (
+        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24),
+        TextColumn("{task.fields[count]}"), TimeElapsedColumn(),
+    )  # fmt: skip
+    with RichProgress(*columns, console=console, transient=True) as bar:
+        yield BarProgress(bar)
+
+
+def conclude(
+    findings: Findings, passed: str, *, report: Path | None = None, failed: str = ""
+) -> None:
+    """Print the checks, the figures and the verdict, and add them to a report folder.
+
+    Args:
+        passed: what ``PASSED:`` says.
+        report: the report folder, None for none.
+        failed: the last line of findings that did not pass, in place of one line for each reason.
+
+    Raises:
+        typer.Exit: with code 1, unless the findings passed.
+    """
+    print(f"{findings.command} {findings.design}")
+    for check in findings.checks:
+        seconds = f"{check.seconds:6.1f} s" if check.seconds else " " * 8
+        print(f"  {MARKS[check.outcome]:<7} {seconds}  {check.name}")
+        for line in check.detail.splitlines():
+            print(f"{'':19}{line}".rstrip())
+    _print_figures(findings)
+    _print_coverage(findings.coverage)
+    if report is not None:
+        from ..sim.report.write import write
+
+        page, _ = write(report, findings)
+        print(f"report: {page}")
+    if findings.passed:
+        print(f"PASSED: {passed}")
+        return
+    if findings.first is not None:
+        from ..sim.report.difference import difference_table
+
+        print(difference_table(findings.first))
+    print(f"\nkept in {findings.folder}" if findings.folder else "")
+    if findings.replay:
+        print(f"replay: {findings.replay}")
+    for line in [failed] if failed else [f"FAILED: {reason}" for reason in findings.reasons]:
+        print(line)
+    raise typer.Exit(1)
+
+
+def _print_figures(findings: Findings) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    rows = dict(findings.figures)
+    if findings.seed is not None:
+        rows["seed"] = str(findings.seed)
+    if not rows:
+        return
+    table = Table(show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    for name, value in rows.items():
+        table.add_row(name, value if isinstance(value, str) else f"{value:,}")
+    Console().print(table)
+
+
+def _print_coverage(bins: tuple[Bin, ...]) -> None:
+    """A table of the groups of bins, and why those that cannot be reached cannot."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from ..sim.report.findings import groups
+
+    if not bins:
+        return
+    found = groups(bins)
+    table = Table("group", "hit", "unreachable", "missing", title="coverage")
+    for group in found:
+        counts = (f"{group.hit} of {group.of}", len(group.unreachable), len(group.missing))
+        table.add_row(group.name, *(str(count) if count else "" for count in counts))
+    Console().print(table)
+    for each in (each for group in found for each in group.unreachable):
+        print(f"unreachable: {each.group}: {each.name}: {each.why}")

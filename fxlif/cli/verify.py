@@ -1,0 +1,109 @@
+"""The commands that simulate a design beside its model: verify, and replay of what it left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import (
+    DesignOrDigits,
+    DutMap,
+    DutSources,
+    DutTop,
+    Report,
+    Seed,
+    Simulator,
+    dut_of,
+    load_or_digits,
+    need,
+    refuse_beside,
+)
+from .screen import conclude, showing_progress
+
+
+def verify(
+    design: DesignOrDigits = None,
+    cycles: Annotated[int | None, typer.Option(min=1, help="Stop after so many cycles.")] = None,
+    seed: Seed = 1,
+    simulator: Simulator = "verilator",
+    waves: Annotated[bool, typer.Option(help="Write a VCD (Icarus: FST) file.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Keep logs and waves here, and on a difference what replays it."),
+    ] = None,
+    until_covered: Annotated[
+        bool, typer.Option("--until-covered", help="Go on until every reachable bin is hit.")
+    ] = False,
+    dut: DutSources = None,
+    top: DutTop = None,
+    mapping: DutMap = None,
+    report: Report = None,
+) -> None:
+    """Generate the Verilog, simulate it, compare every cycle with the golden model."""
+    foreign = dut_of(design, dut, top, mapping)
+    params, name = load_or_digits(design)
+    need("fxlif.sim.verify", "sim")
+    from ..sim.tools import simulators
+
+    simulators.find(simulator)  # refused before anything is computed or written
+    passed = "the hardware and the golden model agree in every checked cycle"
+    with showing_progress() as progress:
+        if foreign is None:
+            from ..digits import DESIGN
+            from ..sim.verify import verify as run
+
+            if waves and out is None:
+                out = Path("fxlif-waves")
+            found = run(
+                params, design or DESIGN, named=str(design or ""), simulator=simulator,
+                cycles=cycles, seed=seed, waves=waves, out=out, until_covered=until_covered,
+                progress=progress,
+            )  # fmt: skip
+        else:
+            from ..sim.dut.run import verify_dut
+
+            refuse_beside("with --dut", {"--until-covered": until_covered})
+            passed = "the core and the golden model agree in all that was compared"
+            found = verify_dut(
+                params, name=name, named=str(design), sources=foreign.sources, top=foreign.top,
+                mapping=foreign.mapping, simulator=simulator, cycles=cycles, seed=seed,
+                waves=waves, out=out, progress=progress,
+            )  # fmt: skip
+    conclude(found, passed, report=report)
+
+
+def replay(
+    folder: Annotated[Path, typer.Argument(help="What a failure left.")],
+    simulator: Annotated[
+        str | None, typer.Option(help="verilator or icarus; by default the one that saw it.")
+    ] = None,
+    regenerate: Annotated[
+        bool, typer.Option(help="Not the Verilog of the folder, but that of its design today.")
+    ] = False,
+    waves: Annotated[bool, typer.Option(help="Write FOLDER/replay.vcd, from power-up on.")] = False,
+) -> None:
+    """Show a failure again: exit code 1 if it differs, 0 if nothing does."""
+    need("fxlif.sim.failure.folder", "sim")
+    from ..sim.failure.folder import replay as run
+
+    with showing_progress() as progress:
+        done = run(
+            folder, simulator=simulator, regenerate=regenerate, waves=waves, progress=progress
+        )
+    if done.waves is not None:
+        print(f"waves: {done.waves}")
+    recorded = done.failure.note.first
+    before = f"cycle {recorded.cycle}, signal {recorded.signal}" if recorded else "no difference"
+    if not done.reasons:
+        which = "the Verilog of today" if regenerate else "the Verilog of the folder"
+        print(f"PASSED: nothing differs in {done.report.cycles:,} cycles; recorded was {before}")
+        print(f"({which} on {done.simulator})")
+        return
+    print(difference_table(done.report.first))
+    if done.reproduced:
+        print(f"\nREPRODUCED: {before}, as recorded")
+    else:
+        print(f"\nFAILED: {done.reasons[0].splitlines()[0]}; recorded was {before}")
+    raise typer.Exit(1)
