@@ -92,18 +92,8 @@ def replay(
         done = run(
             folder, simulator=simulator, regenerate=regenerate, waves=waves, progress=progress
         )
-    if done.waves is not None:
-        print(f"waves: {done.waves}")
-    recorded = done.failure.note.first
-    before = f"cycle {recorded.cycle}, signal {recorded.signal}" if recorded else "no difference"
-    if not done.reasons:
-        which = "the Verilog of today" if regenerate else "the Verilog of the folder"
-        print(f"PASSED: nothing differs in {done.report.cycles:,} cycles; recorded was {before}")
-        print(f"({which} on {done.simulator})")
-        return
-    print(difference_table(done.report.first))
-    if done.reproduced:
-        print(f"\nREPRODUCED: {before}, as recorded")
-    else:
-        print(f"\nFAILED: {done.reasons[0].splitlines()[0]}; recorded was {before}")
-    raise typer.Exit(1)
+    conclude(
+        done.findings,
+        f"nothing differs in {done.report.cycles:,} cycles; recorded was {done.recorded}",
+        failed=f"REPRODUCED: {done.recorded}, as recorded" if done.reproduced else "",
+    )

@@ -31,7 +31,7 @@ from ..bench.run import STIMULUS, TRACE, get_job
 from ..bench.scoreboard import Report
 from ..bench.simulation import wrapped
 from ..bench.wrapper import Interface
-from ..report.findings import versions
+from ..report.findings import Check, Findings, versions
 from ..tools import simulators
 from ..tools.words import Words, as_ints, from_bytes, repack, to_text
 from .narrow import AFTER, Case, narrow, show
@@ -168,7 +168,34 @@ class Replayed:
     simulator: str
     report: Report
     reasons: list[str]
+    regenerated: bool = False
     waves: Path | None = None
+
+    @property
+    def recorded(self) -> str:
+        """The recorded difference in words."""
+        first = self.failure.note.first
+        return f"cycle {first.cycle}, signal {first.signal}" if first else "no difference"
+
+    @property
+    def findings(self) -> Findings:
+        """The same in the form in which every command answers."""
+        ran = Check(
+            name="every output and state in every cycle", seconds=self.report.seconds,
+            outcome="failed" if self.reasons else "passed",
+            detail="\n".join(self.reasons) or f"{self.report.cycles:,} cycles",
+        )  # fmt: skip
+        figures: dict[str, int | float | str] = {
+            "simulator": self.simulator, "cycles checked": self.report.cycles,
+            "Verilog": "generated today" if self.regenerated else "of the folder",
+            "recorded": self.recorded,
+        }  # fmt: skip
+        if self.waves is not None:
+            figures["waves"] = str(self.waves)
+        return Findings(
+            command="replay", design=self.failure.note.name, digest=self.failure.params.digest(),
+            checks=(ran,), figures=figures, first=self.report.first,
+        )  # fmt: skip
 
     @property
     def reproduced(self) -> bool:
@@ -216,6 +243,7 @@ def replay(
         made = _replay_waves(failure.folder, case, found, Path(work)) if waves else None
     return Replayed(
         failure=failure, simulator=found.name, report=report or Report(), waves=made,
+        regenerated=regenerate,
         reasons=_differences(results, report, len(case.words)),
     )  # fmt: skip
 
