@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -141,6 +141,7 @@ def verify(
     waves: bool = False,
     out: Path | None = None,
     until_covered: bool = False,
+    waivers: Path | None = None,
     progress: Progress = SILENT,
 ) -> Findings:
     """Check the hardware of what the file ``design`` describes against the golden models.
@@ -149,10 +150,19 @@ def verify(
     working folder is removed again, unless the check failed in a way that no replay shows. A
     difference leaves a failure folder (see :mod:`fxlif.sim.failure.folder`): ``out``, or
     ``fxlif-failure-<design>-<seed>`` in the current folder. ``until_covered``: where all went well,
-    go on with random stimulus until every reachable bin was hit (:mod:`fxlif.sim.coverage.run`).
+    go on with random stimulus until every reachable bin was hit, but for those that the file
+    ``waivers`` names (:mod:`fxlif.sim.coverage.until_covered`, :mod:`fxlif.sim.coverage.waivers`).
     """
     name = design.stem if isinstance(network, NeuronParams) else network.name
     params = supported(network)
+    waived: dict[tuple[str, str], str] = {}
+    if waivers is not None:  # refused before anything is simulated
+        from .coverage.coverage import Coverage
+        from .coverage.waivers import read_waivers
+
+        if not until_covered:
+            raise FxlifError.must_be("waivers", "given with until_covered alone", str(waivers))
+        waived = read_waivers(waivers, [(b.group, b.name) for b in Coverage(params).bins])
     payloads, images = None, None
     if isinstance(params, NetworkParams):
         payloads, images = read_input(params, design.parent)
@@ -205,8 +215,11 @@ def verify(
     for passing in PASSING:
         (folder / passing).unlink(missing_ok=True)
     if until_covered:
-        command += ["--until-covered"] if seen.first is None else []
-        more = _until_covered(params, found, name=name, seed=seed, out=out, progress=progress)
+        if seen.first is None:
+            command += ["--until-covered", *(["--waivers", str(waivers)] if waivers else [])]
+        more = _until_covered(
+            params, found, name=name, seed=seed, out=out, waivers=waived, progress=progress
+        )
         if more.replay:
             command = shlex.split(more.replay)
             found = replace(found, folder=command[-1])
@@ -224,13 +237,14 @@ def _until_covered(
     name: str,
     seed: int,
     out: Path | None,
+    waivers: Mapping[tuple[str, str], str],
     progress: Progress,
 ) -> Findings:
     """What random stimulus until full coverage finds; nothing where something failed before."""
-    from .coverage.run import COVERED, cover
+    from .coverage.until_covered import COVERED, cover
 
     if before.passed:
-        return cover(params, name=name, seed=seed, out=out, progress=progress)
+        return cover(params, name=name, seed=seed, out=out, waivers=waivers, progress=progress)
     why = "not asked, since the verification failed before"
     unasked = Check(name=COVERED, outcome="unknown", detail=why)
     return Findings(command="cover", design=name, digest=params.digest(), checks=(unasked,))

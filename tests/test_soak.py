@@ -26,9 +26,10 @@ from fxlif.sim import verify
 from fxlif.sim.bench.scoreboard import Report
 from fxlif.sim.bench.simulation import wrapped
 from fxlif.sim.bench.wrapper import Interface
-from fxlif.sim.coverage import run as cover_module
-from fxlif.sim.coverage.counter import Coverage
-from fxlif.sim.coverage.run import COVERED, cover, covered
+from fxlif.sim.coverage import until_covered as cover_module
+from fxlif.sim.coverage.bins import BinRule
+from fxlif.sim.coverage.coverage import Coverage
+from fxlif.sim.coverage.until_covered import COVERED, WAIVERS, cover, covered
 from fxlif.sim.failure import difference as difference_module
 from fxlif.sim.failure import folder
 from fxlif.sim.failure.difference import as_stimulus, narrowed, shrunk
@@ -461,13 +462,18 @@ def ready(target, monkeypatch) -> None:
     monkeypatch.setattr(cover_module, "target_of", lambda params, **how: target)
 
 
+def never(why: str) -> BinRule:
+    """A bin that no neuron's step hits; ``why`` it cannot be hit, if so."""
+    return BinRule("planted", "never", lambda _: np.zeros(0), why)
+
+
 def planting(monkeypatch, why: str) -> None:
     """A bin that nothing hits; ``why`` it cannot be hit, if so."""
 
     class Planted(Coverage):
         def __init__(self, params, **how) -> None:
             super().__init__(params, **how)
-            self._tally.declare("planted", "never", why)
+            self._counts.declare([never(why)])
 
     monkeypatch.setattr(cover_module, "Coverage", Planted)
 
@@ -492,7 +498,7 @@ def test_until_covered(monkeypatch) -> None:
 @pytest.mark.usefixtures("ready")
 def test_a_bin_that_is_never_hit_fails(monkeypatch) -> None:
     planting(monkeypatch, "")
-    monkeypatch.setattr(cover_module, "settle", lambda coverage, seconds: None)
+    monkeypatch.setattr(cover_module, "prove_unreachable", lambda coverage, seconds: None)
     found = cover(CORE, name="x", limit_cycles=3 * BLOCK)
     assert found.checks[0].outcome == "passed"
     assert found.checks[1].outcome == "failed"
@@ -501,11 +507,31 @@ def test_a_bin_that_is_never_hit_fails(monkeypatch) -> None:
 
 
 @pytest.mark.usefixtures("ready")
+def test_a_waiver_stands_for_a_bin_that_is_not_hit(monkeypatch) -> None:
+    """And one of a bin that was hit is a finding, so that it goes when it is no longer true."""
+    planting(monkeypatch, "")
+    monkeypatch.setattr(cover_module, "prove_unreachable", lambda coverage, seconds: None)
+    found = cover(CORE, name="x", limit_cycles=8 * BLOCK)
+    others = {(b.group, b.name): "not proved here" for b in found.coverage if b.missing}
+    assert ("planted", "never") in others
+    found = cover(CORE, name="x", limit_cycles=8 * BLOCK, waivers=others)
+    assert found.passed, found.reasons
+    assert found.figures["bins waived"] == len(others)
+    assert {each.waiver for group in groups(found.coverage) for each in group.waived} == {
+        "not proved here"
+    }
+    stale = others | {("threshold", "fires"): "never fires"}
+    found = cover(CORE, name="x", limit_cycles=8 * BLOCK, waivers=stale)
+    assert [check.name for check in found.checks if check.outcome == "failed"] == [WAIVERS]
+    assert "threshold: fires" in found.reasons[0]
+
+
+@pytest.mark.usefixtures("ready")
 def test_coverage_without_a_solver_is_not_green(monkeypatch) -> None:
     def absent(coverage, seconds):
         raise FxlifError("z3: not installed")
 
-    monkeypatch.setattr(cover_module, "settle", absent)
+    monkeypatch.setattr(cover_module, "prove_unreachable", absent)
     found = cover(CORE, name="x", limit_cycles=BLOCK)
     assert found.checks[1].outcome == "failed"
     assert "z3: not installed" in found.checks[1].detail
@@ -547,7 +573,7 @@ def test_a_difference_after_aimed_events_is_narrowed_with_them(target, monkeypat
         monkeypatch.setattr(module, "SharedDesign", Late)
     monkeypatch.setattr(cover_module, "AIM", 1)
     coverage = Coverage(CORE, counts=False)
-    coverage._tally.declare("planted", "never", "")
+    coverage._counts.declare([never("")])
     ran = cover_module.run(target, coverage, seed=5, limit_cycles=8 * BLOCK,
                            progress=lambda what, done, total: None)  # fmt: skip
     assert ran.segment.wrong == 2 * BLOCK + 100
@@ -589,6 +615,10 @@ def test_verify_until_covered(fails: bool, monkeypatch, tmp_path) -> None:
     Path("n.toml").write_text("[neuron]\nv_threshold = 60\n")
     runner = CliRunner()
     assert runner.invoke(cli.app, ["verify", "n.toml"]).exit_code == 0
+    Path("waivers.toml").write_text('[[waiver]]\ngroup = "g"\nname = "other"\nreason = "so"\n')
+    waived = ["verify", "n.toml", "--waivers", "waivers.toml"]
+    for command in (waived, [*waived, "--until-covered"]):
+        assert isinstance(runner.invoke(cli.app, command).exception, FxlifError)
     ran = runner.invoke(cli.app, ["verify", "n.toml", "--until-covered"])
     assert ran.exit_code == int(fails), ran.output
     assert ("1 bins missing" if fails else "unreachable: g: other: so") in ran.output

@@ -123,7 +123,7 @@ def _print_figures(findings: Findings) -> None:
 
 
 def _print_coverage(bins: tuple[Bin, ...]) -> None:
-    """A table of the groups of bins, and why those that cannot be reached cannot."""
+    """A table of the groups of bins, and why those that cannot or need not be hit are not."""
     from rich.console import Console
     from rich.table import Table
 
@@ -132,10 +132,13 @@ def _print_coverage(bins: tuple[Bin, ...]) -> None:
     if not bins:
         return
     found = groups(bins)
-    table = Table("group", "hit", "unreachable", "missing", title="coverage")
+    table = Table("group", "hit", "unreachable", "waived", "missing", title="coverage")
     for group in found:
-        counts = (f"{group.hit} of {group.of}", len(group.unreachable), len(group.missing))
-        table.add_row(group.name, *(str(count) if count else "" for count in counts))
+        others = (len(group.unreachable), len(group.waived), len(group.missing))
+        counts = (f"{group.hit} of {group.of}", *(str(count) if count else "" for count in others))
+        table.add_row(group.name, *counts)
     Console().print(table)
     for each in (each for group in found for each in group.unreachable):
         print(f"unreachable: {each.group}: {each.name}: {each.why}")
+    for each in (each for group in found for each in group.waived):
+        print(f"waived: {each.group}: {each.name}: {each.waiver}")

@@ -36,6 +36,10 @@ def verify(
     until_covered: Annotated[
         bool, typer.Option("--until-covered", help="Go on until every reachable bin is hit.")
     ] = False,
+    waivers: Annotated[
+        Path | None,
+        typer.Option(help="With --until-covered: bins that need not be hit, and why, .toml."),
+    ] = None,
     dut: DutSources = None,
     top: DutTop = None,
     mapping: DutMap = None,
@@ -59,12 +63,12 @@ def verify(
             found = run(
                 params, design or DESIGN, named=str(design or ""), simulator=simulator,
                 cycles=cycles, seed=seed, waves=waves, out=out, until_covered=until_covered,
-                progress=progress,
+                waivers=waivers, progress=progress,
             )  # fmt: skip
         else:
             from ..sim.dut.run import verify_dut
 
-            refuse_beside("with --dut", {"--until-covered": until_covered})
+            refuse_beside("with --dut", {"--until-covered": until_covered, "--waivers": waivers})
             passed = "the core and the golden model agree in all that was compared"
             found = verify_dut(
                 params, name=name, named=str(design), sources=foreign.sources, top=foreign.top,

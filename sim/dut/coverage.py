@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from ...cycles.model import Steps
 from ...errors import FxlifError
@@ -14,14 +13,14 @@ from ...params.core import CoreParams
 from ...params.network import NetworkParams
 from ...params.neuron import NeuronParams
 from ...rule.step import NeuronState
-from ..coverage.counter import NOT_SHOWN, Coverage
-from ..coverage.event_bins import StepEvents, event_bins, hits, spike_bins
-from ..coverage.tally import SweepTally, Tally
+from ..coverage.bins import BinCounts, Bools
+from ..coverage.core_bins import StepEvents, event_bins, event_hits, spike_bins
+from ..coverage.counters import StepCounter
+from ..coverage.coverage import NOT_SHOWN, Coverage
 from ..report.findings import Bin
 from .map import CoreMap
 from .oracle import CoreStep, NeuronStep
 
-Bools = npt.NDArray[np.bool_]
 #: What happens only where an input spikes more often in a step than was promised.
 BEYOND_PROMISE = (
     "more of an input than max_events_per_input",
@@ -58,14 +57,10 @@ class CoreCoverage:
     def __init__(self, core: CoreParams, *, unwanted: Sequence[str] = ()) -> None:
         """``unwanted``: bins of the events that the map keeps out of the stimulus."""
         self._core, self._unwanted = core, unwanted
-        self._tally = Tally(counts=True, goal=1)
-        self._sweeps = SweepTally(self._tally, core.neuron, core.n_neurons, "")
-        self._events = event_bins(core, chained=False, prefix="")
-        self._spikes = spike_bins(core, "")
-        for event in self._events:
-            self._tally.declare(event.group, event.name, event.impossible)
-        for spike in self._spikes:
-            self._tally.declare(spike.group, spike.name, spike.impossible)
+        self._counts = BinCounts()
+        self._steps = StepCounter(self._counts, core.neuron, core.n_neurons)
+        self._events = self._counts.declare(event_bins(core))
+        self._spikes = self._counts.declare(spike_bins(core))
 
     def take(self, taken: Sequence[CoreStep]) -> None:
         """Steps in order. One in which an accumulator saturated counts for its events only."""
@@ -75,20 +70,19 @@ class CoreCoverage:
         known = [[a for a in step.events if a < core.n_inputs] for step in taken]
         flat = np.array([a for events in known for a in events], dtype=np.int64)
         window = StepEvents(address=flat, ends=np.cumsum([len(events) for events in known]))
-        counts = hits(self._events, core, window).sum(axis=0)
+        counts = event_hits(self._events, core, window).sum(axis=0)
         for event, count in zip(self._events, counts, strict=True):
-            self._tally.add(event.group, event.name, count)
+            self._counts.add(event.key, count)
         fire = np.zeros((len(taken), core.n_neurons), dtype=np.bool_)
         sums = np.zeros((len(taken), core.n_neurons), dtype=np.int64)
         for k, step in enumerate(taken):
             fire[k, list(step.fired)] = True
             addresses = np.array(known[k], dtype=np.int64)
             sums[k] = np.bincount(addresses, minlength=core.n_inputs) @ core.weights
-        for spike in self._spikes:
-            self._tally.add(spike.group, spike.name, np.count_nonzero(spike.hit(fire)))
+        self._counts.count(self._spikes, fire)
         exact = np.array([not step.saturated for step in taken], dtype=np.bool_)
         current = (sums << core.weight_shift) + core.neuron.bias
-        self._sweeps.take(Steps(
+        self._steps.take(Steps(
             before=_stacked([s.before for s in taken], exact), current=current[exact].ravel(),
             threshold=np.tile(np.array(core.thresholds, dtype=np.int64), int(exact.sum())),
             after=_stacked([s.after for s in taken], exact), fire=fire[exact].ravel(),
@@ -97,10 +91,10 @@ class CoreCoverage:
     @property
     def bins(self) -> tuple[Bin, ...]:
         """Every bin, with its count."""
-        return tuple(self._bin(*key) for key in self._tally.hits)
+        return tuple(self._bin(*key) for key in self._counts.hits)
 
     def _bin(self, group: str, name: str) -> Bin:
-        count, why = self._tally.hits[group, name], self._tally.rules[group, name].impossible
+        count, why = self._counts.hits[group, name], self._counts.rules[group, name].impossible
         if not count and group == "events" and name in self._unwanted:
             why = "the map keeps it out of the stimulus"
         reachable = True if count else False if why else None

@@ -27,7 +27,7 @@ from ...params.network import NetworkParams
 from ...params.neuron import NeuronParams
 from ...progress import SILENT, Progress
 from ..bench.wrapper import Interface, wrap
-from ..coverage.state_space import Symbolic, invariant, of_core
+from ..coverage.invariant import Neurons, SymbolicStep, invariant
 from ..prove.bitvectors import is_signed
 from ..report.findings import Check, Findings
 from ..soak.bulk import BLOCK, ChainBulk, bulk_of
@@ -153,15 +153,15 @@ def unreachable(params: AnyParams) -> list[str]:
 
 def bounds_of(params: AnyParams) -> list[Bound]:
     """What the states that a core reads for its steps never leave: intervals that a solver proved
-    inductive over the golden step (:mod:`fxlif.sim.coverage.state_space`)."""
+    inductive over the golden step (:mod:`fxlif.sim.coverage.invariant`)."""
     if isinstance(params, NeuronParams):
         return []
     chain = isinstance(params, NetworkParams)
     cores = params.core if isinstance(params, NetworkParams) else (params,)
     found = []
     for k, core in enumerate(cores):
-        population = of_core(core, chained=k > 0)
-        proved = invariant(Symbolic(population, time.monotonic() + BOUNDS_S))
+        neurons = Neurons.of_core(core, chained=k > 0)
+        proved = invariant(SymbolicStep(neurons, time.monotonic() + BOUNDS_S))
         for lane in range(core.lanes):
             offset = 0
             for name, width in core.neuron.state_widths.items():

@@ -34,7 +34,8 @@ class Check:
 class Bin:
     """A situation of the functional coverage: how often it was met, of ``goal`` times wanted.
 
-    ``reachable`` is None where nobody knows; ``why`` says why a bin cannot be reached.
+    ``reachable`` is None where nobody knows; ``why`` says why a bin cannot be reached. ``waiver``
+    is the reason that a person gave why it need not be hit.
     """
 
     group: str
@@ -43,6 +44,7 @@ class Bin:
     goal: int = 1
     reachable: bool | None = None
     why: str = ""
+    waiver: str = ""
 
     @property
     def hit(self) -> bool:
@@ -55,9 +57,14 @@ class Bin:
         return not self.hit and self.reachable is False
 
     @property
+    def waived(self) -> bool:
+        """Whether it was not hit, and is missing but for its waiver."""
+        return not self.hit and self.reachable is not False and bool(self.waiver)
+
+    @property
     def missing(self) -> bool:
-        """Whether it was not hit though it may be reachable."""
-        return not self.hit and self.reachable is not False
+        """Whether it was not hit, though nothing says that it cannot or need not be."""
+        return not self.hit and self.reachable is not False and not self.waiver
 
 
 class Group(NamedTuple):
@@ -67,6 +74,7 @@ class Group(NamedTuple):
     hit: int
     of: int
     unreachable: tuple[Bin, ...]
+    waived: tuple[Bin, ...]
     missing: tuple[Bin, ...]
 
 
@@ -79,6 +87,7 @@ def groups(bins: Iterable[Bin]) -> list[Group]:
         Group(
             name, sum(each.hit for each in here), len(here),
             tuple(each for each in here if each.unreachable),
+            tuple(each for each in here if each.waived),
             tuple(each for each in here if each.missing),
         )
         for name, here in members.items()

@@ -225,9 +225,11 @@ def _bins(bins: Sequence[Bin]) -> str:
             state = _badge("passed", "hit")
         elif one.reachable is False:
             state = _badge("not_applicable", "unreachable")
+        elif one.waiver:
+            state = _badge("not_applicable", "waived")
         else:
             state = _badge("failed" if one.reachable else "unknown", "missed")
-        why = f'<span class="detail">{escape(one.why)}</span>'
+        why = f'<span class="detail">{escape(one.waiver if one.waived else one.why)}</span>'
         count = f"{one.count:,} of {one.goal:,}"
         rows.append([escape(one.group), escape(one.name), count, state, why])
     return _table(["group", "bin", "#count", "", "why"], rows)

@@ -22,7 +22,7 @@ from ..stimulus.compiled import RandomStimulus
 from .compare import COMPARISONS, FIRED, GIVEN, RESETS, STEPS, TAKEN, Comparison, Packed
 
 if TYPE_CHECKING:
-    from ..coverage.counter import Coverage
+    from ..coverage.coverage import Coverage
 
 #: Cycles of a block: its tables stay in the cache.
 BLOCK = 1 << 14

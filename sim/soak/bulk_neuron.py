@@ -18,7 +18,7 @@ from .bulk import BLOCK, Counts
 from .compare import COMPARISONS, COUNTS, FIRED, FIRST, RESETS, STEPS, Packed, differs, layout, pack
 
 if TYPE_CHECKING:
-    from ..coverage.counter import Coverage
+    from ..coverage.coverage import Coverage
 
 
 @njit

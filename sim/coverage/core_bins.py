@@ -1,18 +1,17 @@
-"""What may happen in one step of a core as a whole: its input events and its spikes."""
+"""The bins of one step of a core: its input events and its spikes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from ...params.core import CoreParams
 from ...params.quantise import signed_range
-
-Bools = npt.NDArray[np.bool_]
-Ints = npt.NDArray[np.int64]
+from .bins import BinRule, Bools, Ints
+from .cycle_bins import Cycles
+from .neuron_bins import fires_key
 
 
 @dataclass(frozen=True)
@@ -40,23 +39,15 @@ def from_spikes(fire: Bools) -> StepEvents:
     return StepEvents(address=np.nonzero(fire)[1], ends=np.cumsum(fire.sum(axis=1)))
 
 
-@dataclass(frozen=True)
-class EventBin:
-    """One thing that may happen; ``hit`` gives (steps,) bool."""
+class EventCounts:
+    """How often each input of a core spiked in some steps, and what follows from it.
 
-    group: str
-    name: str
-    hit: Callable[[Tables], Bools]
-    impossible: str = ""
-
-
-class Tables:
-    """Steps of one core and what follows from their events."""
+    ``step``, ``address``, ``times`` (pairs,): each input of each step once, in order of the step.
+    """
 
     def __init__(self, core: CoreParams, events: StepEvents) -> None:
         self.core, self.events = core, events
         self.steps = len(events.ends)
-        # Each input of each step once: (step, address) pairs, in order of the step.
         pairs, self.times = np.unique(
             events.step * core.n_inputs + events.address, return_counts=True
         )
@@ -89,8 +80,8 @@ class Tables:
         return found
 
     def saturates(self, end: int) -> Bools:
-        """Whether the first addition of a neuron's that did not fit passed the lowest (``end`` 0)
-        or the highest (1) value of the accumulator."""
+        """Whether the first sum of a neuron that did not fit was below the lowest (``end`` 0) or
+        above the highest (1) value of the accumulator."""
         low, high = signed_range(self.core.accumulator_bits)
         found = np.zeros(self.steps, dtype=np.bool_)
         promised = self.core.max_events_per_input
@@ -103,73 +94,76 @@ class Tables:
         return found
 
 
-def event_bins(core: CoreParams, *, chained: bool, prefix: str) -> tuple[EventBin, ...]:
-    """The bins of the input events of one step; ``chained``: they are the spikes of a core, so
-    that no stimulus can choose them all."""
+EventBin = BinRule[EventCounts]
+#: Of the spikes of some steps, (steps, n) bool.
+SpikeBin = BinRule[Bools]
+
+
+def event_bins(core: CoreParams, prefix: str = "", before: str | None = None) -> list[EventBin]:
+    """The bins of the input events of one step.
+
+    ``before`` is the prefix of the core whose spikes these events are, so that no stimulus can
+    choose them all; None where they come from outside.
+    """
     group = f"{prefix}events"
+    chained = before is not None
     once = "an input is a neuron of the core before: it spikes once in a step" if chained else ""
     both = ((core.weights > 0).any(axis=0) & (core.weights < 0).any(axis=0)).any()
     last = core.n_inputs - 1
     promised = core.max_events_per_input
     up = "" if core.weights.max() > 0 else "no weight is above 0"
     down = "" if core.weights.min() < 0 else "no weight is below 0"
-    every = EventBin(group, "of every input in a step", lambda t: t.inputs() == core.n_inputs)
-    return (
-        EventBin(group, "none in a step", lambda t: t.inputs() == 0),
+    fires = fires_key(before) if before is not None else None
+    last_fires = (f"{before}spikes", "of the last neuron") if chained else None
+    every = EventBin(group, "of every input in a step", lambda e: e.inputs() == core.n_inputs)
+    return [
+        EventBin(group, "none in a step", lambda e: e.inputs() == 0),
         *(() if chained else (every,)),
-        EventBin(group, "of the last input", lambda t: t.any_of(t.address == last)),
-        EventBin(group, "an input repeated in a step", lambda t: t.any_of(t.times > 1), once),
+        EventBin(
+            group, "of the last input", lambda e: e.any_of(e.address == last), needs=last_fires,
+        ),
+        EventBin(
+            group, "an input repeated in a step", lambda e: e.any_of(e.times > 1), once, fires,
+        ),
         EventBin(
             group, "more of an input than max_events_per_input",
-            lambda t: t.any_of(t.times > promised), once,
+            lambda e: e.any_of(e.times > promised), once, fires,
         ),
-        EventBin(group, "accumulator saturates up", lambda t: t.saturates(1), once or up),
-        EventBin(group, "accumulator saturates down", lambda t: t.saturates(0), once or down),
+        EventBin(group, "accumulator saturates up", lambda e: e.saturates(1), once or up, fires),
         EventBin(
-            group, "a neuron excited and inhibited in a step", Tables.mixed,
-            "" if both else "no neuron has weights above and below 0",
+            group, "accumulator saturates down", lambda e: e.saturates(0), once or down, fires,
         ),
-    )  # fmt: skip
+        EventBin(
+            group, "a neuron excited and inhibited in a step", EventCounts.mixed,
+            "" if both else "no neuron has weights above and below 0", fires,
+        ),
+    ]  # fmt: skip
 
 
-@dataclass(frozen=True)
-class SpikeBin:
-    """One thing that may happen; ``hit`` takes the spikes, (steps, n), and gives (steps,) bool.
-
-    ``spikes``: only where neurons fire.
-    """
-
-    group: str
-    name: str
-    hit: Callable[[Bools], Bools]
-    impossible: str = ""
-    spikes: bool = True
-
-
-def spike_bins(core: CoreParams, prefix: str) -> tuple[SpikeBin, ...]:
+def spike_bins(core: CoreParams, prefix: str = "") -> list[SpikeBin]:
     """The bins of the spikes of one step."""
     group, words, lanes = f"{prefix}spikes", core.words, core.lanes
+    fires = fires_key(prefix)
 
     def several(fire: Bools) -> Bools:
         filled = np.pad(fire, ((0, 0), (0, words * lanes - fire.shape[1])))
         found: Bools = (filled.reshape(len(fire), words, lanes).sum(axis=2) > 1).any(axis=1)
         return found
 
-    return (
-        SpikeBin(group, "none in a step", lambda f: np.logical_not(f.any(axis=1)), spikes=False),
-        SpikeBin(group, "of the first neuron", lambda f: f[:, 0]),
-        SpikeBin(group, "of the last neuron", lambda f: f[:, -1]),
+    return [
+        SpikeBin(group, "none in a step", lambda f: np.logical_not(f.any(axis=1))),
+        SpikeBin(group, "of the first neuron", lambda f: f[:, 0], needs=fires),
+        SpikeBin(group, "of the last neuron", lambda f: f[:, -1], needs=fires),
         SpikeBin(
-            group, "of several neurons of a word", several,
-            "" if lanes > 1 else "lanes = 1",
+            group, "of several neurons of a word", several, "" if lanes > 1 else "lanes = 1", fires,
         ),
-    )  # fmt: skip
+    ]  # fmt: skip
 
 
-class EventWindow:
-    """Sorts the input events of a core by the sweep that they are for, over blocks of cycles.
+class EventCollector:
+    """The input events of each update of a core, from blocks of cycles.
 
-    Cycles are counted from 0 on without end.
+    Cycles are numbered from 0 on over all blocks.
     """
 
     def __init__(self, core: CoreParams) -> None:
@@ -178,28 +172,27 @@ class EventWindow:
         self._spikes, self._addresses, self._ticks, self._resets = (nothing,) * 4
         self._now = 0
 
-    def take(
-        self, passes: Bools, tick: Bools, address: Ints, rst: Bools, starts: Ints
-    ) -> StepEvents:
-        """The events of the sweeps that start in the cycles ``starts`` of this block."""
-        known = np.flatnonzero(passes & ~tick & (address < self._core.n_inputs))
+    def take(self, cycles: Cycles, starts: Ints) -> StepEvents:
+        """The events of the updates that start in the cycles ``starts`` of this block."""
+        passes, tick, rst = cycles.events_in.passes, cycles.tick, cycles.rst
+        known = np.flatnonzero(passes & ~tick & (cycles.address < self._core.n_inputs))
         spikes = np.concatenate([self._spikes, known + self._now])
-        addresses = np.concatenate([self._addresses, address[known]])
+        addresses = np.concatenate([self._addresses, cycles.address[known]])
         ticks = np.concatenate([self._ticks, np.flatnonzero(passes & tick) + self._now])
         resets = np.concatenate([self._resets, np.flatnonzero(rst) + self._now])
-        # A sweep is that of the last TICK taken before it starts.
-        of_sweep = ticks[np.searchsorted(ticks, starts + self._now) - 1]
+        # An update is that of the last TICK taken before it starts.
+        of_update = ticks[np.searchsorted(ticks, starts + self._now) - 1]
         bounds = np.union1d(ticks, resets)
-        before = np.searchsorted(bounds, of_sweep) - 1
+        before = np.searchsorted(bounds, of_update) - 1
         opened = np.where(before >= 0, bounds[np.maximum(before, 0)], -1)
         first = np.searchsorted(spikes, opened, side="right")
-        last = np.searchsorted(spikes, of_sweep)
+        last = np.searchsorted(spikes, of_update)
         lengths = last - first
         ends = np.cumsum(lengths)
         picked = np.repeat(first - (ends - lengths), lengths) + np.arange(lengths.sum())
         made = StepEvents(address=addresses[picked], ends=ends)
-        if len(of_sweep):
-            spent = of_sweep[-1]
+        if len(of_update):
+            spent = of_update[-1]
             keep = spikes > spent
             spikes, addresses = spikes[keep], addresses[keep]
             # The last TICK and reset stay: they bound the events of the next step.
@@ -214,10 +207,10 @@ class EventWindow:
         return made
 
 
-def hits(bins: Collection[EventBin], core: CoreParams, events: StepEvents) -> npt.NDArray[np.bool_]:
-    """(steps, bins) bool."""
-    tables = Tables(core, events) if bins else None
+def event_hits(bins: Collection[EventBin], core: CoreParams, events: StepEvents) -> Bools:
+    """In which steps each bin is hit, (steps, bins)."""
     found = np.zeros((len(events.ends), len(bins)), dtype=np.bool_)
+    counts = EventCounts(core, events) if bins else None
     for k, each in enumerate(bins):
-        found[:, k] = each.hit(tables) if tables else False
+        found[:, k] = each.hit(counts) if counts else False
     return found

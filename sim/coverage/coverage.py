@@ -1,0 +1,142 @@
+"""Functional coverage of a design: which bins it has, and how often each was hit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Self
+
+import numpy as np
+
+from ...cycles.model import CycleInputs, CycleOutputs, Steps
+from ...errors import FxlifError
+from ...hdl.limits import supported
+from ...params.core import CoreParams
+from ...params.network import NetworkParams
+from ...params.neuron import NeuronParams
+from ..report.findings import Bin
+from .bins import BinCounts, Bools, Key
+from .core_bins import EventCollector
+from .counters import CoreCounter, NeuronCounter
+from .cycle_bins import Cycles, History, stream_bins
+
+NOT_SHOWN = "not hit, and not shown to be unreachable"
+
+
+class Coverage:
+    """The bins of a design and how often each was hit.
+
+    Of a chain of cores, :meth:`take` counts blocks of cycles, cut anywhere; of a lone neuron,
+    :meth:`take_neuron`. A bin counts steps of single neurons, steps of a core, events or
+    cycles, whichever its group is about. With ``counts`` False a bin is no longer looked at once
+    it was hit ``goal`` times, nor if its parameters forbid it: what has been hit costs nothing.
+
+    Raises:
+        FxlifError: the hardware does not support the design.
+    """
+
+    def __init__(
+        self,
+        params: NetworkParams | CoreParams | NeuronParams,
+        *,
+        counts: bool = True,
+        goal: int = 1,
+    ) -> None:
+        made = supported(params)
+        self.params = params
+        self._counts = BinCounts(counts=counts, goal=goal)
+        #: Of bins that a solver was asked about: whether it can be reached (False or None), why.
+        self.answers: dict[Key, tuple[bool | None, str]] = {}
+        #: Bins that need not be hit, and the reasons that a person gave.
+        self.waivers: Mapping[Key, str] = {}
+        #: The cores of the chain; none for a lone neuron.
+        self.cores = made.cores
+        self._neuron: NeuronCounter | None = None
+        self._counters: list[CoreCounter] = []
+        if not made.cores:
+            self._neuron = NeuronCounter(self._counts, made.neurons[0])
+            return
+        before = None
+        for k, (core, signals) in enumerate(zip(made.cores, made.signals, strict=True)):
+            prefix = "" if signals.index is None else f"core[{k}]."
+            before = CoreCounter(self._counts, core, k, len(made.cores), prefix, before)
+            self._counters.append(before)
+        self._streams = self._counts.declare(stream_bins(made.cores[0], self.prefixes[-1]))
+        self._history = History()
+        self._events = EventCollector(made.cores[0])
+
+    @property
+    def prefixes(self) -> tuple[str, ...]:
+        """What stands before the groups of each core."""
+        return tuple(each.prefix for each in self._counters)
+
+    def take(self, inputs: CycleInputs, outputs: CycleOutputs) -> None:
+        """Count a block of cycles of a chain of cores, with the steps that start in it."""
+        cycles = Cycles(inputs, outputs, self._history)
+        self._history = cycles.history
+        self._counts.count(self._streams, cycles)
+        for k, (core, trace) in enumerate(zip(self._counters, outputs.cores, strict=True)):
+            starts = core.starts(cycles.rst, trace)
+            core.take(cycles, trace, starts, None if k else self._events.take(cycles, starts))
+
+    def take_neuron(self, rst: Bools, enable: Bools, steps: Steps) -> None:
+        """Count a block of cycles of a lone neuron: ``rst`` and ``enable`` (cycles,), and the steps
+        of the cycles with ``enable`` and without ``rst``."""
+        if self._neuron is None:
+            raise FxlifError.must_be("take_neuron", "of a lone neuron", "a design of cores")
+        self._neuron.take(np.asarray(rst) != 0, np.asarray(enable) != 0, steps)
+
+    @property
+    def bins(self) -> tuple[Bin, ...]:
+        """Every bin, with its count and what is known of its reachability."""
+        return tuple(self._bin(key) for key in self._counts.rules)
+
+    def _bin(self, key: Key) -> Bin:
+        count = self._counts.hits[key]
+        reachable, why = (True, "") if count else self.reachable(key)
+        return Bin(
+            group=key[0], name=key[1], count=count, goal=self._counts.goal, reachable=reachable,
+            why=why, waiver=self.waivers.get(key, ""),
+        )  # fmt: skip
+
+    def reachable(self, key: Key) -> tuple[bool | None, str]:
+        """Whether a bin that was not hit can be: False or None (not known), and why."""
+        rule = self._counts.rules[key]
+        if rule.impossible:
+            return False, rule.impossible
+        if rule.needs is not None and not self._counts.hits[rule.needs]:
+            reachable, why = self.reachable(rule.needs)
+            if reachable is False:
+                return False, f"needs {': '.join(rule.needs)}: {why}"
+        return self.answers.get(key, (None, NOT_SHOWN))
+
+    @property
+    def missing(self) -> tuple[Bin, ...]:
+        """The bins that were not hit as often as wanted, though nothing says that they cannot."""
+        return tuple(each for each in self.bins if each.missing)
+
+    def __iadd__(self, other: Coverage) -> Self:
+        """Add the counts of another run of the same design."""
+        if other.params != self.params:
+            raise FxlifError.must_be("coverage", "of the same design", "of another design")
+        for key, count in other._counts.hits.items():
+            self._counts.add(key, count)
+        self.answers |= other.answers
+        return self
+
+    def to_dict(self) -> dict[str, int]:
+        """The counts alone, as JSON values: what :meth:`restore` adds to another run's. Events
+        and updates under way are no part of it."""
+        return {": ".join(key): count for key, count in self._counts.hits.items()}
+
+    def restore(self, counts: Mapping[str, int]) -> None:
+        """Add counts of :meth:`to_dict`.
+
+        Raises:
+            FxlifError: a bin that this design does not have.
+        """
+        known = {": ".join(key): key for key in self._counts.hits}
+        for name in counts:
+            if name not in known:
+                raise FxlifError.must_be("coverage", "counts of bins of the design", name)
+        for name, count in counts.items():
+            self._counts.add(known[name], count)

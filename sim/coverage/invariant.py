@@ -1,0 +1,181 @@
+"""Intervals that the state of a neuron never leaves, proved by a solver."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Self
+
+from ...params.core import CoreParams
+from ...params.neuron import NeuronParams
+from ...params.quantise import signed_bits, signed_range
+from ...rule import arithmetic
+from ...rule.step import NeuronState, initial_state, step
+
+#: Lowest and highest value of each state variable.
+Bounds = dict[str, tuple[int, int]]
+#: For one question to the solver.
+QUESTION_S = 2.0
+
+
+class Inputs(NamedTuple):
+    """What one neuron compares with, and the range of the sums of its weights in a step."""
+
+    threshold: int
+    low: int
+    high: int
+
+
+@dataclass(frozen=True)
+class Neurons:
+    """Neurons with the same rule, and the inputs of each."""
+
+    neuron: NeuronParams
+    weight_shift: int
+    inputs: tuple[Inputs, ...]
+
+    @classmethod
+    def of_neuron(cls, neuron: NeuronParams) -> Self:
+        """A lone neuron, whose port brings any current of its width."""
+        return cls(neuron, 0, (Inputs(neuron.v_threshold, *signed_range(neuron.current_bits)),))
+
+    @classmethod
+    def of_core(cls, core: CoreParams, *, chained: bool, silent: bool = False) -> Self:
+        """The neurons of a core. ``chained``: its inputs are the neurons of another core, each of
+        which spikes at most once in a step, or never (``silent``)."""
+        low, high = signed_range(core.accumulator_bits)
+        inputs = []
+        for threshold, weights in zip(core.thresholds, core.weights.T, strict=True):
+            down, up = int(weights[weights < 0].sum()), int(weights[weights > 0].sum())
+            if silent:
+                down = up = 0
+            elif not chained:
+                # Any number of events: up to an end of the accumulator that a weight points to.
+                down, up = low if down else 0, high if up else 0
+            inputs.append(Inputs(threshold, down, up))
+        return cls(core.neuron, core.weight_shift, tuple(inputs))
+
+    def current(self, total: Any) -> Any:
+        """The input of a step from the sum of its weights."""
+        return arithmetic.synaptic_current(total, self.weight_shift, self.neuron.bias)
+
+    @property
+    def currents(self) -> tuple[int, int]:
+        """The lowest and the highest input of a step."""
+        low, high = min(each.low for each in self.inputs), max(each.high for each in self.inputs)
+        return int(self.current(low)), int(self.current(high))
+
+
+def _one_of(conditions: Iterable[Any]) -> Any:
+    """Any of them holds. SMT-LIB knows no disjunction of a single condition."""
+    import z3
+
+    listed = list(conditions)
+    return z3.Or(*listed) if len(listed) > 1 else listed[0]
+
+
+class SymbolicStep:
+    """One step of any of some neurons, as terms of a solver.
+
+    At ``deadline`` (:func:`time.monotonic`) its questions stop being answered. ``suffix`` tells the
+    names of its constants from those of another step.
+    """
+
+    def __init__(self, neurons: Neurons, deadline: float, suffix: str = "") -> None:
+        import z3  # after the solver's own words about a package that is missing
+
+        from ..prove import bitvectors
+        from ..tools.solver import choose
+
+        neuron = neurons.neuron
+        bits = max(signed_bits(end, end) for end in neurons.currents)
+        # Two bits more than the golden rule needs: conditions look one below and one above.
+        width = 2 + bitvectors.golden_width(neuron, bits, threshold_port=True)
+        self.neurons, self.width, self._z3 = neurons, width, z3
+        self.solver, self._deadline = choose("auto"), deadline
+        names = neuron.state_widths
+        self.before = NeuronState(
+            *(z3.BitVec(n + suffix, width) if n in names else z3.BitVecVal(0, width)
+              for n in NeuronState._fields)
+        )  # fmt: skip
+        self.total = z3.BitVec(f"sum{suffix}", width)
+        self.threshold = z3.BitVec(f"threshold{suffix}", width)
+        self.current = neurons.current(self.total)
+        self.after, self.fire = step(neuron, self.before, self.current, self.threshold)
+
+    def inputs(self) -> Any:
+        """The threshold and the sum belong to one of the neurons."""
+        z3 = self._z3
+        return _one_of(
+            z3.And(self.threshold == threshold, self.total >= low, self.total <= high)
+            for threshold, low, high in sorted(set(self.neurons.inputs))
+        )
+
+    def within(self, bounds: Mapping[str, tuple[int, int]]) -> Any:
+        """The state before the step lies in ``bounds``."""
+        before = {name: getattr(self.before, name) for name in bounds}
+        return self._z3.And(*(
+            end for name, (low, high) in bounds.items()
+            for end in (before[name] >= low, before[name] <= high)
+        ))  # fmt: skip
+
+    def outside(self, bounds: Mapping[str, tuple[int, int]]) -> Any:
+        """A variable after the step lies outside its ``bounds``."""
+        after = {name: getattr(self.after, name) for name in bounds}
+        return _one_of(
+            self._z3.Or(after[name] < low, after[name] > high)
+            for name, (low, high) in bounds.items()
+        )
+
+    def ask(self, *conditions: Any) -> tuple[str, dict[str, int]]:
+        """Whether a step has all ``conditions``: (result, the step's state and input)."""
+        from ..tools.solver import decide
+
+        seconds = min(QUESTION_S, self._deadline - time.monotonic())
+        names = self.neurons.neuron.state_widths
+        values = {name: getattr(self.before, name) for name in names}
+        values |= {"current": self.current, "threshold": self.threshold}
+        values |= {f"next {name}": getattr(self.after, name) for name in names}
+        answer = decide(conditions, solver=self.solver, timeout_s=seconds, values=values)
+        half = 1 << (self.width - 1)
+        return answer.result, {n: (v + half) % (2 * half) - half for n, v in answer.model.items()}
+
+
+def invariant(symbolic: SymbolicStep) -> Bounds:
+    """An interval for each state variable that holds it in every reachable state.
+
+    It begins with the state after reset and is widened by each step that the solver finds to lead
+    out of it, until there is none. Where the solver has no answer in time: the whole ranges.
+    """
+    neuron = symbolic.neurons.neuron
+    whole = {name: neuron.ranges[name] for name in neuron.state_widths}
+    start = initial_state(neuron, 1)
+    bounds = {name: (int(getattr(start, name)[0]),) * 2 for name in whole}
+    while narrow := {name: ends for name, ends in bounds.items() if ends != whole[name]}:
+        result, found = symbolic.ask(
+            symbolic.within(bounds), symbolic.inputs(), symbolic.outside(narrow)
+        )
+        if result == "unsat":
+            break
+        if result == "unknown":
+            return whole
+        for name in narrow:
+            bounds[name] = _widened(symbolic.neurons, bounds, name, found[f"next {name}"])
+    return bounds
+
+
+def _widened(neurons: Neurons, bounds: Bounds, name: str, value: int) -> tuple[int, int]:
+    """The bounds of a variable widened to ``value``, and on to the next natural end: a power of 2,
+    the range's end, or for v the highest threshold."""
+    low, high = bounds[name]
+    lowest, highest = neurons.neuron.ranges[name]
+    if value < low:
+        low = max(lowest, -(1 << (-value - 1).bit_length()) if value < 0 else 0)
+    if value > high:
+        ends = {highest, (1 << value.bit_length()) - 1 if value > 0 else 0}
+        if name == "v":
+            top = max(each.threshold for each in neurons.inputs) + bounds.get("theta", (0, 0))[1]
+            ends |= {top - 1, top}
+        high = min(end for end in ends if end >= value)
+    return low, high

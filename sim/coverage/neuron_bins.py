@@ -1,0 +1,334 @@
+"""The bins of one step of one neuron: overflow, rounding, threshold, reset, refractory period.
+
+Each condition is written with operators and the functions of :mod:`fxlif.rule.arithmetic`, so that
+it runs on int64 arrays, where it counts, and on bit-vectors, where a solver decides it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cached_property
+from typing import Any, assert_never
+
+from ...params.leaks import Leak, LinearLeak, MultiShiftLeak, NoLeak, ScaleLeak, ShiftLeak
+from ...params.neuron import DeltaSynapse, ExponentialSynapse, NeuronParams
+from ...params.quantise import signed_range
+from ...rule import arithmetic
+from ...rule.arithmetic import Number
+from ...rule.step import NeuronState
+from .bins import BinRule, Key
+
+#: An array of bool, or a solver's condition.
+Condition = Any
+#: A condition on the distance of a state variable from rest.
+Test = Callable[[Number], Condition]
+
+
+class StepValues:
+    """Steps of neurons and the values between in the rule, each worked out at most once.
+
+    ``before`` is a :class:`NeuronState` of (n,) int64 arrays or of bit-vectors; ``current`` the
+    exact input with the bias; ``threshold`` the stored threshold, without theta.
+    """
+
+    def __init__(
+        self, neuron: NeuronParams, before: NeuronState, current: Number, threshold: Number
+    ) -> None:
+        self.neuron = neuron
+        self.before = before
+        self.current = current
+        self.stored_threshold = threshold
+
+    @cached_property
+    def resting(self) -> Condition:
+        return self.before.refractory > 0
+
+    def unless_held(self, condition: Condition) -> Condition:
+        """``condition``, in the steps whose u is written to v."""
+        neuron = self.neuron
+        if neuron.refractory and neuron.refractory_mode == "clamp":
+            return condition & ~self.resting
+        return condition
+
+    def unless_resting(self, condition: Condition) -> Condition:
+        """``condition``, in the steps in which the neuron may fire."""
+        return condition & ~self.resting if self.neuron.refractory else condition
+
+    @cached_property
+    def exact_i_syn(self) -> Number:
+        """The new synaptic current of an exponential synapse, before overflow."""
+        synapse = self.neuron.synapse
+        assert isinstance(synapse, ExponentialSynapse)
+        return arithmetic.leak(synapse.leak, self.before.i_syn) + self.current
+
+    @cached_property
+    def i(self) -> Number:
+        return arithmetic.synapse(self.neuron, self.before.i_syn, self.current)
+
+    @cached_property
+    def x(self) -> Number:
+        """v's distance from rest."""
+        return self.before.v - self.neuron.v_leak
+
+    @cached_property
+    def exact_u(self) -> Number:
+        """u before overflow."""
+        return arithmetic.leak(self.neuron.leak, self.x) + self.neuron.v_leak + self.i
+
+    @cached_property
+    def unfloored_u(self) -> Number:
+        """u after overflow, before v_floor."""
+        return arithmetic.overflow(self.exact_u, self.neuron.state_bits, self.neuron.overflow)
+
+    @cached_property
+    def u(self) -> Number:
+        return arithmetic.integrate(self.neuron, self.before.v, self.i)
+
+    @cached_property
+    def threshold(self) -> Number:
+        """The effective threshold."""
+        return self.stored_threshold + self.before.theta
+
+    @cached_property
+    def reached(self) -> Condition:
+        return arithmetic.reaches(self.neuron, self.u, self.threshold)
+
+    @cached_property
+    def fire(self) -> Condition:
+        return self.unless_resting(self.reached)
+
+    @cached_property
+    def after_reset(self) -> Number:
+        """v after a spike."""
+        return arithmetic.reset(self.neuron, self.u, self.threshold)
+
+
+NeuronBin = BinRule[StepValues]
+
+
+def fires_key(prefix: str = "") -> Key:
+    """The bin of a spike of any neuron of the core with this prefix."""
+    return (f"{prefix}threshold", "fires")
+
+
+def neuron_bins(neuron: NeuronParams, prefix: str = "") -> tuple[NeuronBin, ...]:
+    """Every bin of one step of ``neuron``; ``prefix`` goes before the groups."""
+    bins = (
+        *_potential(neuron),
+        *_synapse(neuron),
+        *_leaks(neuron),
+        *_threshold(),
+        *_reset(neuron),
+        *_refractory(neuron),
+        *_theta(neuron),
+        *_current(neuron),
+    )
+    return tuple(replace(each, group=prefix + each.group) for each in bins)
+
+
+# --- overflow -----------------------------------------------------------------------------------
+
+
+def _overflow(
+    group: str, neuron: NeuronParams, bits: int, exact: Callable[[StepValues], Number],
+    written: Callable[[StepValues, Condition], Condition],
+) -> Iterator[NeuronBin]:  # fmt: skip
+    low, high = signed_range(bits)
+    for mode, verb in (("saturate", "saturates"), ("wrap", "wraps")):
+        why = "" if neuron.overflow == mode else f"overflow = {neuron.overflow}"
+        yield NeuronBin(group, f"{verb} up", lambda s: written(s, exact(s) > high), why)
+        yield NeuronBin(group, f"{verb} down", lambda s: written(s, exact(s) < low), why)
+
+
+def _potential(neuron: NeuronParams) -> Iterator[NeuronBin]:
+    yield from _overflow(
+        "v", neuron, neuron.state_bits, lambda s: s.exact_u, StepValues.unless_held
+    )
+    absent = neuron.v_floor is None
+    floor = neuron.state_range[0] if neuron.v_floor is None else neuron.v_floor
+    yield NeuronBin(
+        "v", "raised to v_floor",
+        lambda s: s.unless_held(s.unfloored_u < floor),
+        "no v_floor" if absent else "",
+    )  # fmt: skip
+
+
+def _synapse(neuron: NeuronParams) -> Iterator[NeuronBin]:
+    match neuron.synapse:
+        case DeltaSynapse():
+            return
+        case ExponentialSynapse():
+            pass
+        case _:
+            assert_never(neuron.synapse)
+    yield from _overflow(
+        "i_syn", neuron, neuron.current_bits, lambda s: s.exact_i_syn, lambda s, c: c
+    )
+    yield NeuronBin("i_syn", "above 0", lambda s: s.i > 0)
+    yield NeuronBin("i_syn", "below 0", lambda s: s.i < 0)
+    yield NeuronBin("i_syn", "acts without input", lambda s: (s.current == 0) & (s.i != 0))
+
+
+# --- leaks --------------------------------------------------------------------------------------
+
+
+def _leaks(neuron: NeuronParams) -> Iterator[NeuronBin]:
+    """The bins of each leak: of v, of i_syn and of theta, which is never below 0."""
+    for key, rule in neuron.leaks.items():
+        for name, condition, impossible in _leak(rule):
+            yield _of_leak(key, name, condition, impossible)
+
+
+def _of_leak(key: str, name: str, condition: Test, impossible: str) -> NeuronBin:
+    if key == "leak":
+        return NeuronBin(key, name, lambda s: s.unless_held(condition(s.x)), impossible)
+    if key == "synapse.leak":
+        return NeuronBin(key, name, lambda s: condition(s.before.i_syn), impossible)
+    if name.endswith("x < 0"):
+        impossible = impossible or "theta is never below 0"
+    return NeuronBin(key, name, lambda s: condition(s.before.theta), impossible)
+
+
+def _leak(rule: Leak) -> Iterator[tuple[str, Test, str]]:
+    """Name, condition on the distance from rest and reason of the bins of any leak."""
+    yield "at rest", lambda x: x == 0, ""
+    for name, condition, impossible in _moves(rule):
+        yield f"{name}, x > 0", _both(lambda x: x > 0, condition), impossible
+        yield f"{name}, x < 0", _both(lambda x: x < 0, condition), impossible
+
+
+def _both(first: Test, second: Test) -> Test:
+    return lambda x: first(x) & second(x)
+
+
+def _moves(rule: Leak) -> Iterator[tuple[str, Test, str]]:
+    """The same, of what a leak does on one side of rest."""
+    match rule:
+        case NoLeak():
+            return
+        case LinearLeak(step=k):
+            still = "" if k else "step = 0"
+            inside = still or ("" if k > 1 else "step = 1: no distance from rest is shorter")
+            yield "moves by the whole step", lambda x: (x > k) | (x < -k), ""
+            yield "lands on rest", lambda x: (x == k) | (x == -k), still
+            yield "stops at rest", lambda x: (x < k) & (x > -k), inside
+            return
+        case ShiftLeak():
+            yield from _rounding("", 1, rule.shift, rule.rounding)
+        case MultiShiftLeak():
+            for k, (_, shift) in enumerate(rule.terms):
+                yield from _rounding(f"term {k}, ", 1, shift, rule.rounding)
+        case ScaleLeak():
+            yield from _rounding("", rule.factor, rule.shift, rule.rounding)
+        case _:
+            assert_never(rule)
+    plain = rule.model_copy(update={"minimum_step": 0})
+    for name, wanted, why in (
+        ("dead zone: changes nothing", 0, "minimum_step = 1"),
+        ("minimum step taken", 1, "minimum_step = 0"),
+    ):
+        reason = "" if rule.minimum_step == wanted else why
+        yield name, lambda x: arithmetic.leak(plain, x) == x, reason
+
+
+def _rounding(
+    title: str, factor: int, shift: int, rounding: str
+) -> Iterator[tuple[str, Test, str]]:
+    """The same, of ``x * factor >> shift``: its remainder."""
+    below_one, half = (1 << shift) - 1, (1 << shift) >> 1
+    whole = "" if shift else "a shift by 0 bits rounds nothing"
+    fine = "" if shift > 1 else "a shift by fewer than 2 bits has no remainder but a tie"
+
+    def remainder(x: Number) -> Number:
+        return (x * factor) & below_one
+
+    def tie(x: Number) -> Condition:
+        return remainder(x) == half
+
+    def quotient_ends_in(bit: int) -> Test:
+        return lambda x: ((x * factor >> shift) & 1) == bit
+
+    yield f"{title}exact", lambda x: remainder(x) == 0, ""
+    yield f"{title}rounded", lambda x: (remainder(x) != 0) & (remainder(x) != half), whole or fine
+    if rounding == "nearest_even":
+        yield f"{title}tie to the even quotient below", _both(tie, quotient_ends_in(0)), whole
+        yield f"{title}tie to the one above", _both(tie, quotient_ends_in(1)), whole
+    else:
+        yield f"{title}tie", tie, whole
+
+
+# --- threshold, reset, rest ---------------------------------------------------------------------
+
+
+def _threshold() -> Iterator[NeuronBin]:
+    def at(away: int) -> Callable[[StepValues], Condition]:
+        return lambda s: s.unless_resting(s.u == s.threshold + away)
+
+    for name, away in (("u one below", -1), ("u equal", 0), ("u one above", 1)):
+        yield NeuronBin("threshold", name, at(away))
+    yield NeuronBin(*fires_key(), lambda s: s.fire)
+    yield NeuronBin("threshold", "stays silent", lambda s: s.unless_resting(~s.reached))
+
+
+def _reset(neuron: NeuronParams) -> Iterator[NeuronBin]:
+    yield NeuronBin(
+        "reset", "leaves v at its threshold or above",
+        lambda s: s.fire & arithmetic.reaches(neuron, s.after_reset, s.threshold),
+    )  # fmt: skip
+    high = neuron.state_range[1]
+    why = "" if neuron.reset == "subtract" else "reset = to_value"
+    yield NeuronBin(
+        "reset", "the difference overflows", lambda s: s.fire & (s.u - s.threshold > high), why
+    )
+
+
+def _refractory(neuron: NeuronParams) -> Iterator[NeuronBin]:
+    period = neuron.refractory
+    none = "" if period else "refractory = 0"
+    middle = none or ("" if period > 2 else f"refractory = {period}: no count lies between")
+    yield NeuronBin("refractory", "entered", lambda s: s.fire, none)
+    yield NeuronBin("refractory", "first step", lambda s: s.before.refractory == period, none)
+    yield NeuronBin(
+        "refractory", "a step between",
+        lambda s: (s.before.refractory > 1) & (s.before.refractory < period), middle,
+    )  # fmt: skip
+    yield NeuronBin("refractory", "last step", lambda s: s.before.refractory == 1, none)
+    yield NeuronBin("refractory", "input meanwhile", lambda s: s.resting & (s.current != 0), none)
+    yield NeuronBin("refractory", "a spike is held back", lambda s: s.resting & s.reached, none)
+
+
+# --- theta and the input ------------------------------------------------------------------------
+
+
+def _theta(neuron: NeuronParams) -> Iterator[NeuronBin]:
+    rule = neuron.adaptation
+    if rule is None:
+        return
+    top = neuron.theta_max
+
+    def decayed(s: StepValues) -> Number:
+        return arithmetic.leak(rule.leak, s.before.theta)
+
+    yield NeuronBin("theta", "at the top", lambda s: s.before.theta == top)
+    yield NeuronBin("theta", "raised from above 0", lambda s: s.fire & (s.before.theta > 0))
+    yield NeuronBin(
+        "theta", "clamped at the top", lambda s: s.fire & (decayed(s) + rule.increment > top)
+    )
+    yield NeuronBin("theta", "clamped at 0", lambda s: ~s.fire & (decayed(s) < 0))
+    yield NeuronBin(
+        "theta", "keeps a spike back",
+        lambda s: s.unless_resting(
+            ~s.reached & arithmetic.reaches(neuron, s.u, s.stored_threshold)
+        ),
+    )  # fmt: skip
+
+
+def _current(neuron: NeuronParams) -> Iterator[NeuronBin]:
+    yield NeuronBin("current", "zero", lambda s: s.current == 0)
+    yield NeuronBin("current", "above 0", lambda s: s.current > 0)
+    yield NeuronBin("current", "below 0", lambda s: s.current < 0)
+    yield NeuronBin(
+        "current", "the bias alone", lambda s: s.current == neuron.bias,
+        "" if neuron.bias else "bias = 0",
+    )  # fmt: skip

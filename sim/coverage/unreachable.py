@@ -1,0 +1,96 @@
+"""Which bins that were not hit can be proved unreachable."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from ...progress import SILENT, Progress
+from .bins import Key
+from .counters import again_key
+from .coverage import Coverage
+from .invariant import Bounds, Neurons, SymbolicStep, invariant
+from .neuron_bins import NeuronBin, StepValues, fires_key, neuron_bins
+
+Answer = tuple[bool | None, str]
+
+
+def prove_unreachable(
+    coverage: Coverage, *, seconds: float = 60.0, progress: Progress = SILENT
+) -> None:
+    """Ask a solver for every missing bin of the neurons' steps whether any step hits it.
+
+    The step begins in a state of a proved :func:`~fxlif.sim.coverage.invariant.invariant`; its
+    input is any that the weights allow, also where more events come than ``max_events_per_input``
+    promises. The answers are left in ``coverage.answers``; after ``seconds`` no more is asked.
+
+    Raises:
+        FxlifError: z3 is not installed.
+    """
+    deadline = time.monotonic() + seconds
+    if not coverage.cores:
+        (neuron,) = coverage.params.neurons
+        _ask(coverage, Neurons.of_neuron(neuron), neuron_bins(neuron), again_key(), deadline)
+        return
+    silent = False
+    for k, (prefix, core) in enumerate(zip(coverage.prefixes, coverage.cores, strict=True)):
+        progress("reachability", k, len(coverage.cores))
+        neurons = Neurons.of_core(core, chained=k > 0, silent=silent)
+        bins = neuron_bins(core.neuron, prefix)
+        _ask(coverage, neurons, bins, again_key(prefix), deadline)
+        fires = next(each for each in bins if each.key == fires_key(prefix))
+        for name, number in (("of the first neuron", 0), ("of the last neuron", -1)):
+            alone = replace(neurons, inputs=(neurons.inputs[number],))
+            spikes = replace(fires, group=f"{prefix}spikes", name=name)
+            _ask(coverage, alone, [spikes], None, deadline)
+        silent = coverage.reachable(fires.key)[0] is False
+    progress("reachability", len(coverage.cores), len(coverage.cores))
+
+
+def _ask(
+    coverage: Coverage, neurons: Neurons, bins: Iterable[NeuronBin], again: Key | None,
+    deadline: float,
+) -> None:  # fmt: skip
+    """Ask for those of ``bins`` that are missing, and for ``again``, two spikes in a row."""
+    missing = {(each.group, each.name) for each in coverage.missing}
+    wanted = [each for each in bins if each.key in missing]
+    if not wanted and again not in missing:
+        return
+    symbolic = SymbolicStep(neurons, deadline)
+    bounds = invariant(symbolic)
+    values = StepValues(neurons.neuron, symbolic.before, symbolic.current, symbolic.threshold)
+    conditions = {each.key: [each.hit(values)] for each in wanted}
+    if again is not None and again in missing:
+        conditions[again] = _fires_again(symbolic, bounds, deadline)
+    low, high = neurons.currents
+    states = ", ".join(f"{name} in {first}..{last}" for name, (first, last) in bounds.items())
+    where = f"{states} with a current in {low}..{high}"
+    for key, condition in conditions.items():
+        result, model = symbolic.ask(symbolic.within(bounds), symbolic.inputs(), *condition)
+        coverage.answers[key] = _told(result, model, f"proved by {symbolic.solver}", where)
+
+
+def _told(result: str, model: dict[str, int], proved: str, where: str) -> Answer:
+    if result == "unsat":
+        return False, f"{proved}: no step from {where} does this"
+    if result == "unknown":
+        return None, "not hit; the solver was given no more time"
+    told = ", ".join(f"{n} = {v}" for n, v in model.items() if not n.startswith("next "))
+    return None, f"not hit; a step would from {told}, which may not be reachable"
+
+
+def _fires_again(symbolic: SymbolicStep, bounds: Bounds, deadline: float) -> list[Any]:
+    """A spike, and another one in the first step in which there may be one."""
+    neuron = symbolic.neurons.neuron
+    second = SymbolicStep(symbolic.neurons, deadline, suffix=" later")
+    held = {name: getattr(symbolic.after, name) for name in bounds}
+    if neuron.refractory:
+        # The steps between are left out: all but v may have changed to anything within bounds.
+        held = {"refractory": 0}
+        if neuron.refractory_mode == "clamp":
+            held["v"] = symbolic.after.v
+    equal = [getattr(second.before, name) == value for name, value in held.items()]
+    equal.append(second.threshold == symbolic.threshold)
+    return [symbolic.fire, second.fire, *equal, second.within(bounds), second.inputs()]
