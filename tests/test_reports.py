@@ -151,6 +151,16 @@ def test_page_says_what_was_checked_and_what_not():
     assert "1 of 1 not green" in text
 
 
+def test_page_shows_the_first_difference_and_what_is_left():
+    first = {
+        "cycle": 7, "signal": "spike", "width": 1, "expected": 1, "observed": 0,
+        "history": {"rst": [0, 0], "spike": [0, 0]},
+    }  # fmt: skip
+    text = Page(page([findings(*MIXED, first=first, folder="left/here")])).text
+    assert "first difference: cycle 7, signal spike expected 0x1 (1) observed 0x0 (0) 6 7" in text
+    assert "left/here" in text
+
+
 def test_page_needs_nothing_outside_it():
     text = page([findings(*MIXED)])
     shown = Page(text)

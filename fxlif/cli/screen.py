@@ -82,7 +82,7 @@ def conclude(
         seconds = f"{check.seconds:6.1f} s" if check.seconds else " " * 8
         print(f"  {MARKS[check.outcome]:<7} {seconds}  {check.name}")
         for line in check.detail.splitlines():
-            print(f"{'':19}{line}".rstrip())
+            print(f"{'':20}{line}".rstrip())
     _print_figures(findings)
     _print_coverage(findings.coverage)
     if report is not None:
