@@ -1,12 +1,17 @@
-"""README and pages: every link leads somewhere, every anchor that code cites is a heading."""
+"""README and pages: links and citations lead somewhere, examples run, commands exist."""
 
 from __future__ import annotations
 
 import re
+import shlex
+import tomllib
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
+import typer
+
+from fxlif.cli import app
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "fxlif" / "docs"
@@ -59,3 +64,112 @@ def test_the_rule_has_its_anchors():
 def test_the_pages_are_installed():
     shipped = {entry.name for entry in (files("fxlif") / "docs").iterdir()}
     assert {path.name for path in DOCS.glob("*.md")} <= shipped
+
+
+# --- examples -------------------------------------------------------------------------------------
+
+PYTHON = re.compile(r"(?ms)^```python\n(.*?)^```$")
+EXAMPLES = [
+    pytest.param(code, id=f"{name} {number}")
+    for name, page in sorted(PAGES.items())
+    for number, code in enumerate(PYTHON.findall(page.read_text()), start=1)
+]
+
+
+@pytest.mark.parametrize("code", EXAMPLES)
+def test_python_examples_run(code, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "example", "exec"), {"__name__": "example"})
+
+
+def test_there_are_examples():
+    assert len(EXAMPLES) >= 5
+
+
+def test_the_first_example_says_what_happens():
+    """``array([False])`` in its comment, and a threshold that is reached within its 40 steps."""
+    space: dict = {}
+    exec(PYTHON.findall(PAGES["README.md"].read_text())[0], space)
+    assert space["spikes"].any()
+    assert not space["fxlif"].LIFPopulation(n=1).forward(4).any()
+
+
+# --- commands -------------------------------------------------------------------------------------
+
+
+def commands(page: Path) -> list[list[str]]:
+    """The words of each command that stands in a code block or a code span of a page."""
+    text = PYTHON.sub("", page.read_text())
+    blocks = re.findall(r"(?m)^    (.+)$", text)
+    spans = re.findall(r"`([^`\n]+)`", text)
+    found = []
+    for line in [*blocks, *spans]:
+        for part in line.replace("\\|", "/").split("&&"):
+            try:
+                words = shlex.split(part, comments=True)
+            except ValueError:  # prose with an apostrophe
+                continue
+            # [--cycles N] is an option that may be left out, .[sim] is an extra.
+            found.append([w.strip("[]") if w[0] == "[" or "[" not in w else w for w in words if w])
+    return [words for words in found if words]
+
+
+COMMANDS = typer.main.get_command(app).commands
+EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+
+
+def mistakes(words: list[str]) -> list[str]:
+    """What a command names that is not there; nothing for words that are no command."""
+    program = words[0].removeprefix("../").removeprefix(".venv/bin/")
+    options = {word.split("=")[0] for word in words[1:] if re.match(r"--?[a-z]", word)}
+    if program == "fxlif" and len(words) > 1:
+        if words[1] not in COMMANDS:
+            return [words[1]]
+        known = {name for parameter in COMMANDS[words[1]].params for name in parameter.opts}
+        return sorted(options - known)
+    if program == "python":
+        module = words[words.index("-m") + 1] if "-m" in words else ""
+        script = ROOT / (f"{module.replace('.', '/')}.py" if module else words[1])
+        if module in ("pip", "venv"):
+            return []
+        return [o for o in options - {"-m"} if o not in script.read_text()]
+    if program == "pip":
+        extras = re.findall(r"^\.?(?:fxlif)?\[(\w+)\]$", words[-1])
+        return [extra for extra in extras if extra not in EXTRAS]
+    if program.startswith(".ci/"):
+        return [] if (ROOT / program).exists() else [program]
+    return []
+
+
+@pytest.mark.parametrize("name", sorted(PAGES))
+def test_commands_and_options_exist(name):
+    assert [(words, mistakes(words)) for words in commands(PAGES[name]) if mistakes(words)] == []
+
+
+def test_every_command_is_in_the_readme():
+    named = {
+        words[1] for words in commands(PAGES["README.md"]) if words[0] == "fxlif" and words[1:]
+    }
+    assert named == set(COMMANDS)
+
+
+def test_a_wrong_command_is_seen(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("`fxlif prove --nonsense`\n\n    cd x && fxlif sook\n    pip install '.[no]'\n")
+    assert [mistakes(words) for words in commands(page)] == [[], ["sook"], ["no"], ["--nonsense"]]
+
+
+@pytest.mark.parametrize("name", sorted(PAGES))
+def test_files_that_are_named_exist(name):
+    spans = re.findall(r"`((?:fxlif|hdl|sim|tests|\.ci)/[\w./-]*)`", PAGES[name].read_text())
+    assert [path for path in spans if not (ROOT / path).exists()] == []
+
+
+# --- the README -----------------------------------------------------------------------------------
+
+
+def test_readme_is_short_and_has_the_lines_that_ci_runs():
+    lines = PAGES["README.md"].read_text().splitlines()
+    assert len(lines) < 150
+    for end in ("fxlif verify", "pytest"):
+        assert any(re.match(rf" *python3 -m venv .*{end}$", line) for line in lines)
