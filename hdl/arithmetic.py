@@ -6,11 +6,14 @@ Written separately from the golden rule on purpose. Amaranth's sums and shifts a
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from amaranth.hdl import Cat, Const, Mux, Value, signed
 
 from ..errors import FxlifError
-from ..params.leaks import Leak, LinearLeak, MultiShiftLeak, NoLeak, ShiftLeak
-from ..params.neuron import Adaptation, NeuronParams
+from ..params.base import Rounding
+from ..params.leaks import Leak, LinearLeak, MultiShiftLeak, NoLeak, ScaleLeak, ShiftLeak
+from ..params.neuron import Adaptation, DeltaSynapse, ExponentialSynapse, NeuronParams
 from ..params.quantise import signed_bits, signed_range
 
 
@@ -19,10 +22,10 @@ def _as_signed(x: Value) -> Value:
     return x if x.shape().signed else Cat(x, Const(0, 1)).as_signed()
 
 
-def round_shift(x: Value, shift: int, rounding: str) -> Value:
+def round_shift(x: Value, shift: int, rounding: Rounding) -> Value:
     """x / 2**shift, rounded by name: the quotient, plus one where the rounding asks for it."""
     if rounding == "stochastic":
-        raise FxlifError("rounding: found 'stochastic', allowed in hardware any other")
+        raise FxlifError.must_be("rounding", "any other in hardware", rounding)
     if shift == 0:
         return x
     x = _as_signed(x)
@@ -37,10 +40,12 @@ def round_shift(x: Value, shift: int, rounding: str) -> Value:
         return quotient + (negative & inexact)
     if rounding == "away_from_zero":
         return quotient + (~negative & inexact)
-    half = remainder[-1]
-    beyond_half = half & remainder[:-1].any()
-    tie_to_odd = half & quotient[0]
-    return quotient + (beyond_half | tie_to_odd)
+    if rounding == "nearest_even":
+        half = remainder[-1]
+        beyond_half = half & remainder[:-1].any()
+        tie_to_odd = half & quotient[0]
+        return quotient + (beyond_half | tie_to_odd)
+    assert_never(rounding)
 
 
 def leak(rule: Leak, x: Value) -> Value:
@@ -57,8 +62,10 @@ def leak(rule: Leak, x: Value) -> Value:
         for sign, shift in rule.terms:
             term = round_shift(x, shift, rule.rounding)
             leaked = leaked - term if sign > 0 else leaked + term
-    else:
+    elif isinstance(rule, ScaleLeak):
         leaked = round_shift(x * rule.factor, rule.shift, rule.rounding)
+    else:
+        assert_never(rule)
     if not rule.minimum_step:
         return leaked
     towards_rest = Mux(_as_signed(x)[-1], 1, -1)
@@ -106,11 +113,12 @@ def synaptic_current(total: Value, weight_shift: int, bias: int) -> Value:
 
 def synapse(neuron: NeuronParams, i_syn: Value, current: Value) -> Value:
     """The synaptic current that acts in this step, and the new ``i_syn`` of an exponential one."""
-    if neuron.synapse.kind == "delta":
+    if isinstance(neuron.synapse, DeltaSynapse):
         return current
-    return overflow(
-        leak(neuron.synapse.leak, i_syn) + current, neuron.current_bits, neuron.overflow
-    )
+    if isinstance(neuron.synapse, ExponentialSynapse):
+        total = leak(neuron.synapse.leak, i_syn) + current
+        return overflow(total, neuron.current_bits, neuron.overflow)
+    assert_never(neuron.synapse)
 
 
 def integrate(neuron: NeuronParams, v: Value, i: Value) -> Value:

@@ -14,6 +14,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..cycles.latency import COUNTER_BITS, event_cycles, padded_thresholds, padded_weights
 from ..cycles.pipeline import STAGES
+from ..cycles.signals import Inside, stage_valid, stage_word, step_name, totals_name
 from ..params.core import CoreParams
 from . import arithmetic
 from .events import event_stream
@@ -90,12 +91,12 @@ class LIFCore(wiring.Component):
         last_word = core.words - 1
 
         # What both halves of the core look at.
-        clearing = Signal(init=1)
-        clear_word = Signal(word)
-        pending = Signal()  # a TICK was taken, its update has not started
-        bank = Signal()  # the bank that is being integrated into
+        clearing = Signal(init=1, name=Inside.CLEARING)
+        clear_word = Signal(word, name=Inside.CLEAR_WORD)
+        pending = Signal(name=Inside.PENDING)  # a TICK was taken, its update has not started
+        bank = Signal(name=Inside.BANK)  # the bank that is being integrated into
         over = Signal()  # no update under way
-        start = Signal()
+        start = Signal(name=Inside.START)
         m.d.comb += start.eq(pending & over)
         with m.If(start):
             m.d.sync += bank.eq(~bank)
@@ -114,8 +115,8 @@ class LIFCore(wiring.Component):
         core = self.params
         shape = data.ArrayLayout(signed(core.accumulator_bits), core.lanes)
         ports = []
-        for name in ("totals_0", "totals_1"):
-            memory = _memory(m, name, shape, core.words)
+        for bank in (0, 1):
+            memory = _memory(m, totals_name(bank), shape, core.words)
             read, write = memory.read_port(), memory.write_port()
             with m.If(clearing):
                 m.d.comb += [write.en.eq(1), write.addr.eq(clear_word)]
@@ -131,12 +132,12 @@ class LIFCore(wiring.Component):
         core = self.params
         bits = core.accumulator_bits
         event = self.events_in.payload
-        active = Signal()
-        slot = Signal(range(event_cycles(core)))
+        active = Signal(name=Inside.ACTIVE)
+        slot = Signal(range(event_cycles(core)), name=Inside.SLOT)
         last_slot = slot == event_cycles(core) - 1
         shape = data.ArrayLayout(signed(core.neuron.weight_bits), core.lanes)
         rows = weight_words(core)
-        weights = _memory(m, "weights", shape, len(rows), rows).read_port()
+        weights = _memory(m, Inside.WEIGHTS, shape, len(rows), rows).read_port()
         pointer = Signal.like(weights.addr)
 
         taken = Signal()
@@ -168,8 +169,8 @@ class LIFCore(wiring.Component):
                 m.d.comb += [read.addr.eq(slot), read.en.eq(reading)]
 
         # Stage 2: the memories answer; one adder.
-        adding = Signal()
-        adding_word = Signal(range(max(2, core.words)))
+        adding = Signal(name=Inside.ADDING)
+        adding_word = Signal(range(max(2, core.words)), name=Inside.ADDING_WORD)
         m.d.sync += [adding.eq(reading), adding_word.eq(slot)]
         total = data.View(
             totals[0][0].data.shape(),
@@ -177,11 +178,11 @@ class LIFCore(wiring.Component):
         )
 
         # Stage 3: write back.
-        writing = Signal()
-        writing_bank = Signal()
-        writing_word = Signal.like(adding_word)
-        result = Signal(total.shape())
-        clipped = Signal(core.lanes)
+        writing = Signal(name=Inside.WRITING)
+        writing_bank = Signal(name=Inside.WRITING_BANK)
+        writing_word = Signal.like(adding_word, name=Inside.WRITING_WORD)
+        result = Signal(total.shape(), name=Inside.RESULT)
+        clipped = Signal(core.lanes, name=Inside.CLIPPED)
         m.d.sync += [writing.eq(adding), writing_bank.eq(bank), writing_word.eq(adding_word)]
         for lane in range(core.lanes):
             summed, over_range = arithmetic.accumulate(total[lane], weights.data[lane], bits)
@@ -204,18 +205,18 @@ class LIFCore(wiring.Component):
         word = range(max(2, core.words))
         last_word = core.words - 1
         state_word = data.ArrayLayout(state_layout(neuron), core.lanes)
-        states = _memory(m, "states", state_word, core.words)
+        states = _memory(m, Inside.STATES, state_word, core.words)
         state_read, state_write = states.read_port(), states.write_port()
         mantissas = threshold_words(core)
         thresholds = None
         if mantissas is not None:
             shape = data.ArrayLayout(signed(neuron.threshold_bits), core.lanes)
-            thresholds = _memory(m, "thresholds", shape, core.words, mantissas).read_port()
+            thresholds = _memory(m, Inside.THRESHOLDS, shape, core.words, mantissas).read_port()
 
         # One valid flag and one word number per stage; all stages move together.
-        moving = Signal()
-        valid = {stage: Signal(name=f"{stage}_valid") for stage in STAGES}
-        at = {stage: Signal(word, name=f"{stage}_word") for stage in STAGES}
+        moving = Signal(name=Inside.MOVING)
+        valid = {stage: Signal(name=stage_valid(stage)) for stage in STAGES}
+        at = {stage: Signal(word, name=stage_word(stage)) for stage in STAGES}
         with m.If(moving):
             for before, stage in pairwise(STAGES):
                 m.d.sync += [valid[stage].eq(valid[before]), at[stage].eq(at[before])]
@@ -249,12 +250,12 @@ class LIFCore(wiring.Component):
                 m.d.sync += mantissa.eq(thresholds.data)
 
         # compute: one LIFStep per lane.
-        written = Signal(state_word)
-        spike = Signal(core.lanes)
+        written = Signal(state_word, name=Inside.WRITTEN)
+        spike = Signal(core.lanes, name=Inside.SPIKE)
         for lane in range(core.lanes):
             current = arithmetic.synaptic_current(total[lane], core.weight_shift, neuron.bias)
             step = LIFStep(neuron, input_bits=len(current), threshold_port=mantissa is not None)
-            m.submodules[f"step_{lane}"] = step
+            m.submodules[step_name(lane)] = step
             m.d.comb += [step.state.eq(state[lane]), step.current.eq(current)]
             if mantissa is not None:
                 m.d.comb += step.threshold_mantissa.eq(mantissa[lane])
@@ -290,10 +291,10 @@ class LIFCore(wiring.Component):
     ) -> None:
         """Spikes of one word, lowest lane first, then the TICK; the update waits meanwhile."""
         core = self.params
-        waiting = Signal(core.lanes)
-        tick = Signal()
-        base = Signal(unsigned(core.out_address_bits))
-        next_base = Signal.like(base)
+        waiting = Signal(core.lanes, name=Inside.WAITING)
+        tick = Signal(name=Inside.TICK)
+        base = Signal(unsigned(core.out_address_bits), name=Inside.BASE)
+        next_base = Signal.like(base, name=Inside.NEXT_BASE)
         out = self.events_out
         lane = Signal(range(max(2, core.lanes)))
         for number in reversed(range(core.lanes)):

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from ..errors import FxlifError
 from ..network.topology import synapses_of
 from ..params.core import CoreParams
-from ..params.leaks import Leak, LinearLeak, NoLeak
+from ..params.leaks import RoundedLeak
 from ..params.network import EventSource, NetworkParams, Projection
 from ..params.neuron import NeuronParams
 
@@ -20,18 +20,18 @@ MAX_WEIGHTS = 1 << 24
 
 
 def supported(
-    params: NeuronParams | CoreParams | NetworkParams,
+    design: NeuronParams | CoreParams | NetworkParams,
 ) -> NeuronParams | CoreParams | NetworkParams:
-    """What the hardware is made from: ``params``, or for a network :func:`chain_of` it.
+    """What the hardware is made from: ``design``, or for a network :func:`chain_of` it.
 
     Raises:
-        FxlifError: one line per obstacle: the key, what was found, what the hardware allows.
+        FxlifError: one line per obstacle: the key, what it must be in hardware, what it is.
     """
-    if isinstance(params, NetworkParams):
-        return chain_of(params)
-    neuron = params.neuron if isinstance(params, CoreParams) else params
-    _refuse(_random("neuron." if isinstance(params, CoreParams) else "", neuron))
-    return params
+    if isinstance(design, NetworkParams):
+        return chain_of(design)
+    (neuron,) = design.neurons
+    _refuse(_random("neuron." if design.cores else "", neuron))
+    return design
 
 
 def chain_of(network: NetworkParams) -> NetworkParams:
@@ -41,7 +41,7 @@ def chain_of(network: NetworkParams) -> NetworkParams:
     behind one event source, joined by projections without delay.
 
     Raises:
-        FxlifError: one line per obstacle: the key, what was found, what the hardware allows.
+        FxlifError: one line per obstacle: the key, what it must be in hardware, what it is.
     """
     if network.core:
         _refuse(line for k, core in enumerate(network.core)
@@ -73,33 +73,32 @@ def chain_of(network: NetworkParams) -> NetworkParams:
     return NetworkParams(name=network.name, core=tuple(cores), input=network.input)
 
 
-def _refuse(lines: Iterator[str]) -> None:
-    found = "\n".join(lines)
+def _refuse(obstacles: Iterator[FxlifError]) -> None:
+    """Raise one error of all obstacles, if there are any; key, value, allowed are of the first."""
+    found = list(obstacles)
     if found:
-        raise FxlifError(found)
+        first = found[0]
+        lines = "\n".join(str(obstacle) for obstacle in found)
+        raise FxlifError(lines, key=first.key, value=first.value, allowed=first.allowed)
 
 
-def _random(key: str, neuron: NeuronParams) -> Iterator[str]:
+def _random(key: str, neuron: NeuronParams) -> Iterator[FxlifError]:
     for name, rule in neuron.leaks.items():
-        if _rounding(rule) == "stochastic":
-            yield (
-                f"{key}{name}.rounding: found 'stochastic', allowed in hardware 'floor', "
-                "'toward_zero', 'away_from_zero', 'nearest_even'"
-            )
+        if isinstance(rule, RoundedLeak) and rule.rounding == "stochastic":
+            allowed = "'floor', 'toward_zero', 'away_from_zero' or 'nearest_even' in hardware"
+            yield FxlifError.must_be(f"{key}{name}.rounding", allowed, rule.rounding)
 
 
-def _rounding(rule: Leak) -> str | None:
-    return None if isinstance(rule, NoLeak | LinearLeak) else rule.rounding
-
-
-def _obstacles(network: NetworkParams) -> Iterator[str]:
+def _obstacles(network: NetworkParams) -> Iterator[FxlifError]:
     """What keeps populations from being one chain of cores, a line each."""
     count = sum(isinstance(source, EventSource) for source in network.source)
     if count > 1 or not network.source:
-        yield f"source: found {count} event sources, allowed in hardware 1"
+        yield FxlifError.must_be(
+            "source", "one event source in hardware", count, found=f"{count} of them"
+        )
     for k, source in enumerate(network.source):
         if not isinstance(source, EventSource):
-            yield f"source[{k}].kind: found {source.kind!r}, allowed in hardware 'events'"
+            yield FxlifError.must_be(f"source[{k}].kind", "'events' in hardware", source.kind)
     for k, projection in enumerate(network.projection):
         yield from _of_projection(f"projection[{k}]", projection, network)
     others = [p for p in network.projection if p.source != p.target]
@@ -108,41 +107,43 @@ def _obstacles(network: NetworkParams) -> Iterator[str]:
     for key, parts in (("source", network.source), ("population", network.population)):
         for k, part in enumerate(parts):
             if out_of[part.name] > 1:
-                yield (
-                    f"{key}[{k}]: found {out_of[part.name]} projections out of {part.name}, "
-                    "allowed in hardware 1"
-                )
+                yield FxlifError.must_be(
+                    f"{key}[{k}]", f"the source of one projection in hardware ({part.name})",
+                    out_of[part.name], found=f"of {out_of[part.name]}",
+                )  # fmt: skip
     for k, population in enumerate(network.population):
         if into[population.name] != 1:
-            yield (
-                f"population[{k}]: found {into[population.name]} projections into "
-                f"{population.name}, allowed in hardware 1"
-            )
+            yield FxlifError.must_be(
+                f"population[{k}]", f"the target of one projection in hardware ({population.name})",
+                into[population.name], found=f"of {into[population.name]}",
+            )  # fmt: skip
         yield from _random(f"population[{k}].neuron.", population.neuron)
 
 
-def _disorder(network: NetworkParams) -> Iterator[str]:
+def _disorder(network: NetworkParams) -> Iterator[FxlifError]:
     # What comes out is the last population of the list; in hardware it is the end of the chain.
     before = {projection.target: projection.source for projection in network.projection}
     listed = [population.name for population in network.population]
     for k, (first, second) in enumerate(pairwise(listed), start=1):
         if before[second] != first:
-            yield (
-                f"population[{k}].name: found {second} after {first}, "
-                f"allowed in hardware after its source, {before[second]}"
-            )
+            yield FxlifError.must_be(
+                f"population[{k}].name", f"listed after its source, {before[second]}, in hardware",
+                second, found=f"{second} after {first}",
+            )  # fmt: skip
 
 
-def _of_projection(key: str, projection: Projection, network: NetworkParams) -> Iterator[str]:
+def _of_projection(
+    key: str, projection: Projection, network: NetworkParams
+) -> Iterator[FxlifError]:
     low, high = projection.delay_range
     if projection.source == projection.target:
-        yield f"{key}.target: found its source, {projection.target}, allowed in hardware another"
+        yield FxlifError.must_be(
+            f"{key}.target", "another than its source in hardware", projection.target
+        )
     elif high:
-        found = low if low == high else f"{low}..{high}"
-        yield f"{key}.delay: found {found}, allowed in hardware 0"
+        found = str(low) if low == high else f"{low}..{high}"
+        yield FxlifError.must_be(f"{key}.delay", "0 in hardware", high, found=found)
     n_pre, n_post = (network.graph.sizes[n] for n in (projection.source, projection.target))
     if n_pre * n_post > MAX_WEIGHTS:
-        yield (
-            f"{key}: found {n_pre} x {n_post} neurons, "
-            f"allowed in hardware {MAX_WEIGHTS} weights, absent synapses included"
-        )
+        allowed = f"of {MAX_WEIGHTS} weights at most in hardware, absent synapses included"
+        yield FxlifError.must_be(key, allowed, n_pre * n_post, found=f"{n_pre} x {n_post}")

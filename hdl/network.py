@@ -16,32 +16,32 @@ from .events import event_stream
 class LIFNetwork(wiring.Component):
     """``events_in`` of the first core, ``events_out`` of the last one.
 
-    The other ports are those of :class:`LIFCore`, with ``_k`` for core k: ``dropped_0``,
-    ``saturated_0``, ``trace_0``, ...
+    The other ports are those of :class:`LIFCore`, under the names that
+    :class:`fxlif.params.protocol.CoreSignals` gives to those of core k: ``dropped_0``, ...
     """
 
     def __init__(self, params: NetworkParams, *, trace: bool = False) -> None:
         self.params = params
         self._trace = trace
         members: dict[str, Any] = {
-            "events_in": In(event_stream(params.core[0].in_address_bits)),
-            "events_out": Out(event_stream(params.core[-1].out_address_bits)),
+            "events_in": In(event_stream(params.cores[0].in_address_bits)),
+            "events_out": Out(event_stream(params.cores[-1].out_address_bits)),
         }
-        for k, core in enumerate(params.core):
+        for core, signals in zip(params.cores, params.signals, strict=True):
             for name, member in core_members(core, trace=trace).items():
-                members[f"{name}_{k}"] = member
+                members[getattr(signals, name)] = member
         super().__init__(members)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         source = flipped(self.events_in)
-        for k, params in enumerate(self.params.core):
-            m.submodules[f"core_{k}"] = core = LIFCore(params, trace=self._trace)
+        for params, signals in zip(self.params.cores, self.params.signals, strict=True):
+            m.submodules[signals.instance] = core = LIFCore(params, trace=self._trace)
             connect(m, source, core.events_in)
             source = core.events_out
-            m.d.comb += getattr(self, f"dropped_{k}").eq(core.dropped)
-            m.d.comb += getattr(self, f"saturated_{k}").eq(core.saturated)
+            m.d.comb += getattr(self, signals.dropped).eq(core.dropped)
+            m.d.comb += getattr(self, signals.saturated).eq(core.saturated)
             if self._trace:
-                connect(m, core.trace, flipped(getattr(self, f"trace_{k}")))
+                connect(m, core.trace, flipped(getattr(self, signals.trace)))
         connect(m, source, flipped(self.events_out))
         return m

@@ -59,7 +59,7 @@ class LIFStep(wiring.Component):
         neuron, now, after = self.neuron, self.state, self.next_state
         # Named signals, so that the Verilog reads like the rule.
         i = self.current
-        if neuron.synapse.kind == "exponential":
+        if "i_syn" in neuron.state_widths:
             i = Signal(signed(neuron.current_bits), name="i")
             m.d.comb += i.eq(arithmetic.synapse(neuron, now.i_syn, self.current))
             m.d.comb += after.i_syn.eq(i)

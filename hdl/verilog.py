@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from ..cycles.latency import clear_cycles, event_cycles, update_cycles
 from ..params.core import CoreParams
 from ..params.network import NetworkParams
 from ..params.neuron import NeuronParams
+from ..params.protocol import Design
 from .core import LIFCore, threshold_words, weight_words
 from .limits import supported
 from .network import LIFNetwork
@@ -149,8 +150,7 @@ def _timing(core: CoreParams) -> dict[str, int | str]:
 
 
 def _sidecar(
-    name: str, ports: tuple[Port, ...], params: NeuronParams | CoreParams | NetworkParams,
-    cores: tuple[CoreParams, ...], memories: dict[str, str], trace: bool,
+    name: str, ports: tuple[Port, ...], params: Design, memories: dict[str, str], trace: bool
 ) -> dict[str, Any]:  # fmt: skip
     return {
         "format": SIDECAR_FORMAT,
@@ -160,7 +160,7 @@ def _sidecar(
         "clock": "clk",
         "reset": {"port": "rst", "active": "high", "synchronous": True},
         "ports": [asdict(port) for port in ports],
-        "latencies": [_timing(core) for core in cores] if cores else [{"step": 1}],
+        "latencies": [_timing(core) for core in params.cores] or [{"step": 1}],
         "memories": sorted(memories),
         "parameters": params.described(),
         "parameters_sha256": params.digest(),
@@ -172,18 +172,21 @@ def _sidecar(
 
 
 def component_of(
-    params: NeuronParams | CoreParams | NetworkParams,
+    design: NeuronParams | CoreParams | NetworkParams,
     *,
     trace: bool = False,
     input_bits: int | None = None,
 ) -> wiring.Component:
     """The Amaranth component of a neuron, a core or a network; see :func:`generate`."""
-    params = supported(params)
-    if isinstance(params, NetworkParams):
-        return LIFNetwork(params, trace=trace)
-    if isinstance(params, CoreParams):
-        return LIFCore(params, trace=trace)
-    return LIFNeuron(params, input_bits=input_bits)
+    match supported(design):
+        case NetworkParams() as network:
+            return LIFNetwork(network, trace=trace)
+        case CoreParams() as core:
+            return LIFCore(core, trace=trace)
+        case NeuronParams() as neuron:
+            return LIFNeuron(neuron, input_bits=input_bits)
+        case other:
+            assert_never(other)
 
 
 def generate(
@@ -203,22 +206,16 @@ def generate(
     """
     params = supported(params)
     component = component_of(params, trace=trace, input_bits=input_bits)
-    cores: tuple[CoreParams, ...] = ()
-    if isinstance(params, NetworkParams):
-        name, cores = name or params.name, params.core
-    elif isinstance(params, CoreParams):
-        name, cores = name or "lif_core", (params,)
-    else:
-        name = name or "lif_neuron"
+    name = name or (params.name if isinstance(params, NetworkParams) else f"lif_{params.kind}")
     with _own_yosys():
         # No source locations in the text: they would name folders of the machine that made it.
         text = verilog.convert(component, name=name, emit_src=False, strip_internal_attrs=True)
     ports = ports_of(component)
-    memories = _memories(cores, name)
+    memories = _memories(params.cores, name)
     return Hardware(
         name=name,
         verilog=text,
         ports=ports,
-        sidecar=_sidecar(name, ports, params, cores, memories, trace),
+        sidecar=_sidecar(name, ports, params, memories, trace),
         memories=memories,
     )

@@ -56,7 +56,15 @@ delay = 0
 synapses = { kind = "all_to_all", weight = 4 }
 """
 RANDOM = ShiftLeak(shift=2, rounding="stochastic")
-ALLOWED = "allowed in hardware 'floor', 'toward_zero', 'away_from_zero', 'nearest_even'"
+ALLOWED = (
+    "must be 'floor', 'toward_zero', 'away_from_zero' or 'nearest_even' in hardware, "
+    "not 'stochastic'"
+)
+
+
+def one_target(population, count):
+    allowed = f"the target of one projection in hardware ({population})"
+    return f"population[0]: must be {allowed}, not of {count}"
 
 
 @pytest.fixture
@@ -224,71 +232,74 @@ def wide(content):
 @pytest.mark.parametrize(
     ("change", "lines"),
     [
-        (poisson, ["source[0].kind: found 'poisson', allowed in hardware 'events'"]),
-        (regular, ["source[1].kind: found 'regular', allowed in hardware 'events'"]),
+        (poisson, ["source[0].kind: must be 'events' in hardware, not 'poisson'"]),
+        (regular, ["source[1].kind: must be 'events' in hardware, not 'regular'"]),
         (
             two_sources,
             [
-                "source: found 2 event sources, allowed in hardware 1",
-                "population[0]: found 2 projections into hidden, allowed in hardware 1",
+                "source: must be one event source in hardware, not 2 of them",
+                one_target("hidden", 2),
             ],
         ),
         (
             no_source,
             [
-                "source: found 0 event sources, allowed in hardware 1",
-                "population[0]: found 0 projections into hidden, allowed in hardware 1",
+                "source: must be one event source in hardware, not 0 of them",
+                one_target("hidden", 0),
             ],
         ),
         (
             recurrent,
-            ["projection[2].target: found its source, hidden, allowed in hardware another"],
+            ["projection[2].target: must be another than its source in hardware, not 'hidden'"],
         ),
         (
             feedback,
             [
-                "projection[2].delay: found 2, allowed in hardware 0",
-                "population[0]: found 2 projections into hidden, allowed in hardware 1",
+                "projection[2].delay: must be 0 in hardware, not 2",
+                one_target("hidden", 2),
             ],
         ),
         (
             branching,
-            ["population[0]: found 2 projections out of hidden, allowed in hardware 1"],
+            ["population[0]: must be the source of one projection in hardware (hidden), not of 2"],
         ),
         (
             delays,
             [
-                "projection[0].delay: found 3, allowed in hardware 0",
-                "projection[1].delay: found 0..4, allowed in hardware 0",
+                "projection[0].delay: must be 0 in hardware, not 3",
+                "projection[1].delay: must be 0 in hardware, not 0..4",
             ],
         ),
         (
             parallel,
             [
-                "source[0]: found 2 projections out of input, allowed in hardware 1",
-                "population[0]: found 2 projections into hidden, allowed in hardware 1",
+                "source[0]: must be the source of one projection in hardware (input), not of 2",
+                one_target("hidden", 2),
             ],
         ),
-        (alone, ["population[0]: found 0 projections into alone, allowed in hardware 1"]),
+        (
+            alone,
+            [one_target("alone", 0)],
+        ),
         (
             disorder,
             [
-                "population[1].name: found hidden after output, "
-                "allowed in hardware after its source, input",
+                "population[1].name: must be listed after its source, input, in hardware, "
+                "not hidden after output",
             ],
         ),
         (
             random,
             [
-                f"population[1].neuron.{key}.rounding: found 'stochastic', {ALLOWED}"
+                f"population[1].neuron.{key}.rounding: {ALLOWED}"
                 for key in ("leak", "synapse.leak", "adaptation.leak")
             ],
         ),
         (
             wide,
             [
-                "projection[1]: found 16384 x 16384 neurons, "
-                f"allowed in hardware {1 << 24} weights, absent synapses included"
+                f"projection[1]: must be of {1 << 24} weights at most in hardware, absent "
+                "synapses included, not 16384 x 16384"
             ],
         ),
     ],
@@ -338,7 +349,7 @@ def test_stochastic_rounding_is_refused(choices, keys):
         (one, "neuron."),
         (NetworkParams.chain(core(), one), "core[1].neuron."),
     ):
-        lines = [f"{prefix}{key}.rounding: found 'stochastic', {ALLOWED}" for key in keys]
+        lines = [f"{prefix}{key}.rounding: {ALLOWED}" for key in keys]
         for call in (supported, generate, component_of, lambda p: check(p, folder=None)):
             assert refusal(call, params) == lines
 
@@ -346,7 +357,7 @@ def test_stochastic_rounding_is_refused(choices, keys):
 def test_the_rule_itself_refuses():
     """Whoever goes round the check gets no other rounding instead."""
     assert refusal(round_shift, None, 0, "stochastic") == [
-        "rounding: found 'stochastic', allowed in hardware any other"
+        "rounding: must be any other in hardware, not 'stochastic'"
     ]
 
 
@@ -363,10 +374,10 @@ def test_command_line(run, design, tmp_path, command, monkeypatch):
     assert ran.code == 2
     assert ran.out == ""
     assert ran.err.splitlines() == [
-        "fxlif: projection[0].delay: found 3, allowed in hardware 0",
-        "fxlif: projection[1].delay: found 0..4, allowed in hardware 0",
+        "fxlif: projection[0].delay: must be 0 in hardware, not 3",
+        "fxlif: projection[1].delay: must be 0 in hardware, not 0..4",
         *(
-            f"fxlif: population[1].neuron.{key}.rounding: found 'stochastic', {ALLOWED}"
+            f"fxlif: population[1].neuron.{key}.rounding: {ALLOWED}"
             for key in ("leak", "synapse.leak", "adaptation.leak")
         ),
     ]

@@ -262,7 +262,7 @@ CORE_FAULTS = {
                        "weights: ", "weight of input 1 and neuron 0: Verilog 6"),
     "lanes crossed": (swap(r"\.current\(total\[4:0\]\)", ".current(total[9:5])"),
                       "datapath: ", "current of lane 0"),
-    "filler spikes": (swap(r"= \\spike\$73  & \\\$101 ", r"= \\spike$73 "),
+    "filler spikes": (swap(r"(= \\spike\$\d+ ) & \\\$\d+ ", r"\1"),
                       "datapath: ", "spike of lane 1"),
     "payload not held": (swap(r"= events_out__valid & events_out__ready", "= events_out__valid"),
                          "payload held", "observed next"),
@@ -270,7 +270,8 @@ CORE_FAULTS = {
         swap(r"(assign events_out__valid = .*);", r"\1 & events_out__ready;"),
         "no output waits", "events_out__valid"),
     "valid waits a cycle": (
-        swap(r"(assign \\\$103  = moving & write_valid);", r"\1 & events_out__ready;"),
+        swap(r"(?s)(assign (\S+)  = moving & write_valid);(?=.*= waiting;\s+if \(\2 \))",
+             r"\1 & events_out__ready;"),
         "no valid ever waits", "waiting"),
     "takes what is not offered": (swap(r"assign taken = events_in__valid & ", "assign taken = "),
                                   "event not offered", "weights__addr"),
@@ -302,10 +303,12 @@ def test_planted_faults_in_a_core(fault: str) -> None:
 #: Fault → (edit, a claim that the run breaks).
 EVENT_FAULTS = {
     "last synapses of a row lost": (swap(r"slot < 2'h2", "slot < 2'h1"), "golden step"),
-    "TICK early": (swap(r"(\\\$104  = )write_word;", r"\g<1>1'h1;"), "TICK out after all words"),
-    "TICK lost": (swap(r"(if \(\\\$41 \) begin\n\s+\S+  = )1'h1", r"\g<1>1'h0"),
+    "TICK early": (swap(r"(assign \\\$\d+  = )write_word;", r"\g<1>1'h1;"),
+                   "TICK out after all words"),
+    "TICK lost": (swap(r"(?s)(assign (\S+)  = taken & events_in__payload\[2\];.*?"
+                       r"if \(\2 \) begin\n\s+\S+  = )1'h1", r"\g<1>1'h0"),
                   "at most two TICKs"),
-    "spike doubled": (swap(r"\{ 1'h0, waiting \} & \\\$107 ", "{ 1'h0, waiting }"),
+    "spike doubled": (swap(r"\{ 1'h0, waiting \} & \\\$\d+ ", "{ 1'h0, waiting }"),
                       "spike out fired"),
     "wrong neuron": (swap(r"next_base \+ 2'h2", "next_base + 2'h1"), "spike out fired"),
     "unknown taken": (swap(r"known = (\S+) < 2'h2", r"known = \1 <= 2'h2"), "unknown addresses"),

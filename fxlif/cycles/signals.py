@@ -25,6 +25,17 @@ OUTPUT_PORTS = {
 }
 
 
+class Port(StrEnum):
+    """The Verilog ports of a core's two streams."""
+
+    IN_VALID = "events_in__valid"
+    IN_READY = "events_in__ready"
+    IN_PAYLOAD = "events_in__payload"
+    OUT_VALID = "events_out__valid"
+    OUT_READY = "events_out__ready"
+    OUT_PAYLOAD = "events_out__payload"
+
+
 class Inside(StrEnum):
     """Signals and memories inside a core, as the Verilog has them."""
 
@@ -64,14 +75,14 @@ class Inside(StrEnum):
     STATE_WRITE_DATA = "state_write__data"
 
 
-def totals(bank: int) -> str:
+def totals_name(bank: int) -> str:
     """The memory of accumulators of one bank."""
     return f"totals_{bank}"
 
 
-def step(lane: int) -> str:
-    """The instance of the step of one lane."""
-    return f"step_{lane}"
+def step_name(lane: int, port: str = "") -> str:
+    """The instance of the step of one lane, or one of its ports."""
+    return f"step_{lane}.{port}" if port else f"step_{lane}"
 
 
 def stage_valid(stage: str) -> str:

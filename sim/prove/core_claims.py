@@ -1,4 +1,4 @@
-"""Theorem 4, the statement: what a core does with events, as ghosts beside its registers.
+"""What a core does with events, as claims about its registers and ghosts beside them.
 
 A *ghost* is state that the proof adds to the hardware and that never acts on it. One set of ghosts
 keeps the specification (the sums of the steps under way, by
@@ -18,6 +18,8 @@ from functools import cached_property
 from typing import Any
 
 from ...cycles.latency import COUNTER_BITS, event_cycles, padded, update_cycles
+from ...cycles.pipeline import update_moves
+from ...cycles.signals import Inside, Port, step_name
 from ...params.core import CoreParams
 from ...rule import arithmetic
 from ..tools.solver import z3
@@ -40,13 +42,15 @@ class CoreProof:
     """The registers, ghosts, claims and invariants of one core, out of reset.
 
     ``net`` is the core with its step modules cut out, or, with ``whole``, as it is: then the golden
-    step takes the place of the unknown function, for runs that are to be replayed.
+    step takes the place of the unknown function, for runs that are shown in simulation.
     """
 
     def __init__(self, net: Netlist, core: CoreParams, *, whole: bool = False) -> None:
         self.net, self.core, self.whole = net, core, whole
         self.words, self.lanes, self.slots = core.words, core.lanes, event_cycles(core)
         self.bits = accumulator_bits(net, core)
+        #: How often the pipeline moves in an update.
+        self.moves = update_moves(core.words)
         self.state_bits = sum(core.neuron.state_widths.values())
         # Of unsigned numbers with room to spare, signed comparisons are those of integers.
         largest = max(self.slots + 2, (self.words + 1) * max(core.n_inputs, self.lanes))
@@ -77,7 +81,7 @@ class CoreProof:
         """What each step module drives, as an unknown function of what goes into it."""
         pairs = []
         for lane in range(self.lanes):
-            at = f"step_{lane}"
+            at = step_name(lane)
             ports = [self.net[f"{at}.{port}"] for port in self._step_ports]
             for output in ("next_state", "spike"):
                 for leaf in self.net.drivers(f"{at}.{output}"):
@@ -111,8 +115,8 @@ class CoreProof:
             "new": sums, "mid": sums, "old": sums,  # sums of the open, next and oldest step
             "state": self.lanes * self.state_bits,  # of ``word``
             "due": self.set_bits, "done": self.set_bits,  # neurons that fired, words written
-            "floor": self.width,  # no neuron below it may still be emitted in this sweep
-            "moves": self.width,  # of the pipeline since the sweep started
+            "floor": self.width,  # no neuron below it may still be emitted in this update
+            "moves": self.width,  # of the pipeline since the update started
             "waited": self.width,  # cycles of a ready output since the oldest TICK could leave
             "row": self.width, "row before": self.width,  # input of the last event; a cycle ago
         }  # fmt: skip
@@ -120,7 +124,7 @@ class CoreProof:
 
     def stepped(self, output: str, lane: int) -> Any:
         """What the golden order of events says that the step of ``word`` gives in ``lane``."""
-        core, at = self.core, f"step_{lane}"
+        core, at = self.core, step_name(lane)
         current = bitvectors.golden_current(
             bitvectors.lane(self.ghosts["old"], lane, self.bits),
             core.weight_shift,
@@ -133,7 +137,7 @@ class CoreProof:
             z3.Extract(size - 1, 0, current),
         ]
         if core.v_thresholds is not None:
-            word = self.read("thresholds")
+            word = self.read(Inside.THRESHOLDS)
             arguments.append(bitvectors.lane(word, lane, core.neuron.threshold_bits))
         if self.whole:
             return self._golden(output, arguments)
@@ -163,7 +167,7 @@ class CoreProof:
 
     def added(self, sums: Any, row: Any) -> Any:
         """The sums of ``word`` with the weights of an input, by the golden rule, lane by lane."""
-        weights = self.read("weights", self.word * self.core.n_inputs + row)
+        weights = self.read(Inside.WEIGHTS, self.word * self.core.n_inputs + row)
         return self.accumulated(sums, weights)
 
     def accumulated(self, sums: Any, weights: Any) -> Any:
@@ -185,9 +189,9 @@ class CoreProof:
         """What happens in a cycle, by the ports and by the writes to the memory of states."""
         net, core = self.net, self.core
         bits, out_bits = core.in_address_bits, core.out_address_bits
-        taken = z3.And(self.on("events_in__valid"), self.on("events_in__ready"))
-        given = z3.And(self.on("events_out__valid"), self.on("events_out__ready"))
-        payload, out = net["events_in__payload"], net["events_out__payload"]
+        taken = z3.And(self.on(Port.IN_VALID), self.on(Port.IN_READY))
+        given = z3.And(self.on(Port.OUT_VALID), self.on(Port.OUT_READY))
+        payload, out = net[Port.IN_PAYLOAD], net[Port.OUT_PAYLOAD]
         is_tick = z3.Extract(bits, bits, payload) == 1
         out_tick = z3.Extract(out_bits, out_bits, out) == 1
         address = self.number(z3.Extract(bits - 1, 0, payload))
@@ -200,8 +204,10 @@ class CoreProof:
             "tick out": z3.And(given, out_tick),
             "spike out": z3.And(given, z3.Not(out_tick)),
             "output": self.number(z3.Extract(out_bits - 1, 0, out)),
-            "write-back": z3.And(self.on("state_write__en"), z3.Not(self.on("clearing"))),
-            "written": self.number("state_write__addr"),
+            "write-back": z3.And(
+                self.on(Inside.STATE_WRITE_ENABLE), z3.Not(self.on(Inside.CLEARING))
+            ),
+            "written": self.number(Inside.STATE_WRITE_ADDRESS),
         }
 
     # --- the specification ---------------------------------------------------------------------
@@ -220,14 +226,14 @@ class CoreProof:
         here = z3.And(s["write-back"], s["written"] == self.word)
         stepped = [self.stepped("next_state", lane) for lane in range(self.lanes)]
         due = z3.If(s["spike out"], g["due"] & ~self.one(s["output"]), g["due"])
-        fired = bitvectors.widen(self.net["spike"], self.set_bits, signed=False)
+        fired = bitvectors.widen(self.net[Inside.SPIKE], self.set_bits, signed=False)
         fired = fired << self.many(s["written"] * self.lanes)
         due = z3.If(s["write-back"], due | fired, due)
         done = z3.If(s["write-back"], g["done"] | self.one(s["written"]), g["done"])
         moves = z3.If(
-            z3.And(self.on("moving"), g["moves"] < self.words + 3), g["moves"] + 1, g["moves"]
+            z3.And(self.on(Inside.MOVING), g["moves"] < self.moves), g["moves"] + 1, g["moves"]
         )
-        waited = g["waited"] + z3.If(self.on("events_out__ready"), one, zero)
+        waited = g["waited"] + z3.If(self.on(Port.OUT_READY), one, zero)
         values = {
             "inside": left + z3.If(tick_in, one, zero),
             "new": z3.If(tick_in, none, opened),
@@ -237,7 +243,7 @@ class CoreProof:
             "due": due,
             "done": z3.If(tick_out, z3.BitVecVal(0, self.set_bits), done),
             "floor": z3.If(tick_out, zero, z3.If(s["spike out"], s["output"] + 1, g["floor"])),
-            "moves": z3.If(self.on("start"), zero, moves),
+            "moves": z3.If(self.on(Inside.START), zero, moves),
             "waited": z3.If(z3.Or(tick_out, g["inside"] == 0), zero, waited),
             "row": z3.If(s["spike in"], s["input"], g["row"]),
             "row before": g["row"],
@@ -245,7 +251,7 @@ class CoreProof:
         return {g[name]: value for name, value in values.items()}
 
     def many(self, number: Any) -> Any:
-        """A number as wide as a set."""
+        """A number as a term of ``set_bits`` bits, to shift a set by."""
         return z3.ZeroExt(self.set_bits - number.size(), number)
 
     def one(self, number: Any) -> Any:
@@ -303,8 +309,10 @@ class CoreProof:
                 s["write-back"],
                 z3.And(s["written"] < self.words, g["done"] & self.one(s["written"]) == 0),
             ),
-            "write-back of the golden step": z3.Implies(here, net["state_write__data"] == written),
-            "spikes of the golden step": z3.Implies(here, net["spike"] == packed(spikes)),
+            "write-back of the golden step": z3.Implies(
+                here, net[Inside.STATE_WRITE_DATA] == written
+            ),
+            "spikes of the golden step": z3.Implies(here, net[Inside.SPIKE] == packed(spikes)),
             "unknown addresses counted": self.term(net.after(net["dropped"], "'")) == dropped,
         }
 
@@ -323,7 +331,7 @@ class CoreProof:
         following = {r: self.term(n) for r, n in self.net.next.items()}
         following |= {g: self.term(n) for g, n in self.ghost_next().items()}
         first = dict.fromkeys(self.ghosts, 0)
-        first["moves"] = self.words + 3
+        first["moves"] = self.moves
         first["state"] = self.initial_state
         base = [self.ghosts[name] == value for name, value in first.items()]
         base += [register == value for register, value in self.after_reset.items()]

@@ -1,4 +1,4 @@
-"""Theorem 4: no event lost, none invented, TICKs in order; and a TICK always comes out.
+"""Events: none lost, none invented, TICKs in order; and a TICK always comes out.
 
 Shown by induction over one cycle, for any input, any stall and any length of run. What is claimed
 stands in :mod:`fxlif.sim.prove.core_claims`, what makes it inductive in
@@ -18,6 +18,7 @@ import numpy as np
 
 from ...cycles.latency import clear_cycles, update_cycles
 from ...cycles.model import CycleInputs, CycleModel
+from ...cycles.signals import Inside, Port
 from ...errors import FxlifError
 from ...hdl.verilog import generate
 from ...params.core import CoreParams
@@ -27,7 +28,7 @@ from ...params.quantise import signed_range
 from ..report.findings import Outcome
 from ..tools.solver import z3
 from .core_claims import CoreProof
-from .core_invariants import invariants, sweeping
+from .core_invariants import invariants, updating
 from .counterexample import simulate
 from .induction import Run, System, induct
 from .netlist import Netlist, modules
@@ -155,7 +156,7 @@ def _witness(prover: Prover, proof: CoreProof, system: System) -> str:
     end = clear_cycles(proof.core) + update_cycles(proof.core, proof.words)
     # The same inputs in every cycle, TICKs and a ready output: little is left to search.
     tick = 1 << proof.core.in_address_bits
-    inputs = {"events_in__valid": 1, "events_in__payload": tick, "events_out__ready": 1}
+    inputs = {Port.IN_VALID: 1, Port.IN_PAYLOAD: tick, Port.OUT_READY: 1}
     fixed = [proof.net[port] == value for port, value in inputs.items()]
     run = Run(system=replace(system, given=[*system.given, *fixed]))
     emitted = [run.at(proof.term(proof.seen["spike out"]), end - 1),
@@ -183,57 +184,61 @@ def reset_theorem(name: str, proof: CoreProof) -> Theorem:
 def progress_theorem(name: str, proof: CoreProof) -> Theorem:
     """While the output is ready, a step of E spikes takes ``update_cycles(core, E)`` cycles.
 
-    In each cycle of a sweep exactly one thing happens: the pipeline moves (``words + 3`` times), a
-    spike goes out, or the TICK does. The input is refused only while memories are cleared, while
-    a row is added, which ends, or while a TICK waits for the sweep before it.
+    In each cycle of an update exactly one thing happens: the pipeline moves
+    (:func:`fxlif.cycles.pipeline.update_moves` times), a spike goes out, or the TICK does. The
+    input is refused only while memories are cleared, while a row is added, which ends, or while a
+    TICK waits for the update before it.
     """
     g, s, net = proof.ghosts, proof.seen, proof.net
     following = proof.ghost_next()
     moved = proof.term(following[g["moves"]]) == g["moves"] + 1
     kept = proof.term(following[g["moves"]]) == g["moves"]
-    lost = net["waiting"] & (net["waiting"] - 1)
-    after = {n: proof.term(net.next[net.drivers(n)[0]]) for n in ("waiting", "tick", "slot")}
-    under_way = sweeping(proof)
+    lost = net[Inside.WAITING] & (net[Inside.WAITING] - 1)
+    after = {
+        n: proof.term(net.next[net.drivers(n)[0]])
+        for n in (Inside.WAITING, Inside.TICK, Inside.SLOT)
+    }
+    under_way = updating(proof)
     outs = (s["spike out"], s["tick out"])
-    ready = proof.on("events_out__ready")
+    ready = proof.on(Port.OUT_READY)
     quiet = z3.And(*(z3.Not(out) for out in outs))
     last = proof.slots - 1
     refused = z3.Or(
-        proof.on("clearing"),
-        z3.And(proof.on("active"), proof.number("slot") < last),
-        z3.And(proof.on("pending"), under_way),
+        proof.on(Inside.CLEARING),
+        z3.And(proof.on(Inside.ACTIVE), proof.number(Inside.SLOT) < last),
+        z3.And(proof.on(Inside.PENDING), under_way),
     )
     claims = {
         "one thing in a cycle": z3.Implies(
             z3.And(under_way, ready),
             z3.Or(
-                z3.And(moved, quiet, g["moves"] < proof.words + 3),
-                z3.And(s["spike out"], kept, after["waiting"] == lost),
-                z3.And(s["tick out"], after["tick"] == 0, after["waiting"] == 0),
+                z3.And(moved, quiet, g["moves"] < proof.moves),
+                z3.And(s["spike out"], kept, after[Inside.WAITING] == lost),
+                z3.And(s["tick out"], after[Inside.TICK] == 0, after[Inside.WAITING] == 0),
             ),
         ),
         "a waiting TICK starts": z3.Implies(
-            z3.And(proof.on("pending"), z3.Not(under_way)), proof.on("start")
+            z3.And(proof.on(Inside.PENDING), z3.Not(under_way)), proof.on(Inside.START)
         ),
-        "input refused for a reason": z3.Implies(z3.Not(proof.on("events_in__ready")), refused),
+        "input refused for a reason": z3.Implies(z3.Not(proof.on(Port.IN_READY)), refused),
         "a row goes on": z3.Implies(
-            z3.And(proof.on("active"), proof.number("slot") < last),
-            proof.number(after["slot"]) == proof.number("slot") + 1,
+            z3.And(proof.on(Inside.ACTIVE), proof.number(Inside.SLOT) < last),
+            proof.number(after[Inside.SLOT]) == proof.number(Inside.SLOT) + 1,
         ),
         "clearing goes on": z3.Implies(
-            proof.on("clearing"),
+            proof.on(Inside.CLEARING),
             z3.Or(
-                proof.term(net.after(net["clearing"], "'")) == 0,
-                proof.number(proof.term(net.after(net["clear_word"], "'")))
-                == proof.number("clear_word") + 1,
+                proof.term(net.after(net[Inside.CLEARING], "'")) == 0,
+                proof.number(proof.term(net.after(net[Inside.CLEAR_WORD], "'")))
+                == proof.number(Inside.CLEAR_WORD) + 1,
             ),
         ),
     }
     given = [proof.term(lemma) for lemma in invariants(proof).values()]
     cases = {
-        "a sweep": z3.And(under_way, ready),
-        "a TICK that waits": z3.And(proof.on("pending"), z3.Not(under_way)),
-        "a row": z3.And(proof.on("active"), proof.number("slot") < last),
+        "an update": z3.And(under_way, ready),
+        "a TICK that waits": z3.And(proof.on(Inside.PENDING), z3.Not(under_way)),
+        "a row": z3.And(proof.on(Inside.ACTIVE), proof.number(Inside.SLOT) < last),
     }
     return Theorem(
         name=name, mode="from the invariants proved by induction, unbounded",
@@ -274,15 +279,18 @@ def search(prover: Prover, cut: CoreProof, verilog: str) -> str | None:
 
 
 #: What drives a core, beside its reset.
-PORTS = ("events_in__valid", "events_in__payload", "events_out__ready")
+PORTS = (Port.IN_VALID, Port.IN_PAYLOAD, Port.OUT_READY)
 
 
 def _told(
     verilog: str, proof: CoreProof, model: Mapping[str, int], cycle: int, broken: list[str]
 ) -> str:
     core = proof.core
-    tail = [{"events_out__ready": 1}] * (update_cycles(core, core.n_neurons) + 4)
-    inputs = [{port: model[f"{port} {at}"] for port in PORTS} for at in range(cycle + 1)] + tail
+    tail: list[dict[str, int]] = [{Port.OUT_READY: 1}] * (update_cycles(core, core.n_neurons) + 4)
+    inputs: list[dict[str, int]] = [
+        {port: model[f"{port} {at}"] for port in PORTS} for at in range(cycle + 1)
+    ]
+    inputs += tail
     text = [f"run from reset: cycle {cycle} breaks {', '.join(broken)}"]
     for at, given in enumerate(inputs[: cycle + 1]):
         text.append(f"  cycle {at}: " + _event(core, given))
@@ -304,31 +312,31 @@ def _told(
 
 
 def _event(core: CoreParams, given: Mapping[str, int]) -> str:
-    payload = given["events_in__payload"]
+    payload = given[Port.IN_PAYLOAD]
     what = "TICK" if payload >> core.in_address_bits else f"SPIKE({payload})"
-    offered = what if given["events_in__valid"] else "nothing"
-    return f"offered {offered}, out_ready {given['events_out__ready']}"
+    offered = what if given[Port.IN_VALID] else "nothing"
+    return f"offered {offered}, out_ready {given[Port.OUT_READY]}"
 
 
 def golden_ports(core: CoreParams, inputs: list[dict[str, int]]) -> list[dict[str, int]]:
     """What the cycle model says that the ports show; the payload where valid."""
     model = CycleModel([core])
-    payload = np.array([given.get("events_in__payload", 0) for given in inputs])
+    payload = np.array([given.get(Port.IN_PAYLOAD, 0) for given in inputs])
     mask = (1 << core.in_address_bits) - 1
     out = model.run(CycleInputs(
         rst=np.zeros(len(inputs), dtype=np.int64),
-        in_valid=np.array([given.get("events_in__valid", 0) for given in inputs]),
+        in_valid=np.array([given.get(Port.IN_VALID, 0) for given in inputs]),
         in_address=payload & mask, in_tick=payload >> core.in_address_bits,
-        out_ready=np.array([given.get("events_out__ready", 0) for given in inputs]),
+        out_ready=np.array([given.get(Port.OUT_READY, 0) for given in inputs]),
     ))  # fmt: skip
     rows = []
     for at in range(len(inputs)):
         row = {
-            "events_in__ready": int(out.in_ready[at]), "events_out__valid": int(out.out_valid[at]),
+            Port.IN_READY: int(out.in_ready[at]), Port.OUT_VALID: int(out.out_valid[at]),
             "dropped": int(out.cores[0].dropped[at]), "saturated": int(out.cores[0].saturated[at]),
         }  # fmt: skip
         if out.out_valid[at]:
             tick = int(out.out_tick[at]) << core.out_address_bits
-            row["events_out__payload"] = int(out.out_address[at]) | tick
+            row[Port.OUT_PAYLOAD] = int(out.out_address[at]) | tick
         rows.append(row)
     return rows

@@ -56,7 +56,7 @@ def values_at_points(terms: Sequence[Any], seed: int = 1) -> list[tuple[int, ...
     return list(zip(*columns, strict=True))
 
 
-def sweep(
+def with_lemmas(
     golden: Sequence[Any], hardware: Sequence[Any], *, solver: str, timeout_s: float
 ) -> tuple[list[Any], int]:
     """The golden terms with the hardware's inside where they were proved equal; how many were."""

@@ -10,8 +10,7 @@ from typing import Any
 from ...errors import FxlifError
 from ...hdl.verilog import Hardware
 from ...params.core import CoreParams
-from ...params.network import NetworkParams
-from ...params.neuron import NeuronParams
+from ...params.protocol import Design
 from ...progress import Progress
 from ..report.findings import Check, Outcome
 from ..tools.solver import Answer, conjunction, decide, z3
@@ -44,7 +43,7 @@ class Theorem:
 class Prover:
     """One design on its way through the theorems. ``edit`` changes every Verilog text first."""
 
-    params: NeuronParams | NetworkParams
+    params: Design
     hardware: Hardware
     edit: Callable[[str], str]
     solver: str
@@ -62,11 +61,11 @@ class Prover:
     @property
     def cores(self) -> tuple[CoreParams, ...]:
         """The cores of the chain; none for a single neuron."""
-        return self.params.core if isinstance(self.params, NetworkParams) else ()
+        return self.params.cores
 
     def core_module(self, k: int) -> str:
         """The Verilog module of core ``k``."""
-        return f"{self.hardware.top}.core_{k}"
+        return f"{self.hardware.top}.{self.params.signals[k].instance}"
 
     def netlist(self, module: str, *cut: str) -> Netlist:
         """A module of the Verilog, without the modules ``cut``, read once."""

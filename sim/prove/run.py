@@ -93,10 +93,10 @@ def prove(
     """
     for group in theorems or ():
         if group not in GROUPS:
-            raise FxlifError(f"theorems: found {group!r}, allowed {', '.join(GROUPS)}")
+            raise FxlifError.must_be("theorems", f"of {', '.join(GROUPS)}", group)
     design = supported(params)
-    if not isinstance(design, NetworkParams | NeuronParams):
-        raise FxlifError(f"design: found {type(design).__name__}, allowed a network or a neuron")
+    if design.kind == "core":
+        raise FxlifError.must_be("design", "a network or a neuron", design.kind)
     progress("generating Verilog", 0, None)
     hardware = generate(design)
     prover = Prover(

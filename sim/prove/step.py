@@ -1,4 +1,4 @@
-"""Theorem 1: the golden step and the delivered ``LIFStep`` are the same function.
+"""Step and registers: the golden step and the delivered ``LIFStep`` are the same function.
 
 The golden model's own :func:`fxlif.rule.step.step` runs on bit-vectors that are wide enough for
 every value it computes (:func:`fxlif.sim.prove.bitvectors.golden_width`); the Verilog's result is
@@ -15,7 +15,7 @@ from ...rule.step import NeuronState, initial_state, step
 from ..tools.solver import z3
 from . import bitvectors
 from .bitvectors import is_signed, widen
-from .lemmas import sweep
+from .lemmas import with_lemmas
 from .netlist import Netlist
 from .prover import Prover, Theorem
 
@@ -37,7 +37,7 @@ def unpack(word: int, widths: Mapping[str, int]) -> dict[str, int]:
     return values
 
 
-def same_step(
+def step_claims(
     prover: Prover,
     neuron: NeuronParams,
     state: Any,
@@ -50,7 +50,7 @@ def same_step(
     lemmas stand between (:mod:`fxlif.sim.prove.lemmas`)."""
     widths = neuron.state_widths
     golden = bitvectors.golden_step(neuron, bitvectors.split(state, widths), current, mantissa)
-    numbers, lemmas = sweep(
+    numbers, lemmas = with_lemmas(
         [*golden.state.values(), golden.fire], [next_state, spike],
         solver=prover.solver, timeout_s=prover.timeout_s / 2,
     )  # fmt: skip
@@ -96,7 +96,7 @@ def step_theorem(
         return explain_step(prover, module, neuron, model)
 
     width = bitvectors.golden_width(neuron, ports["current"].size(), threshold_port=threshold_port)
-    claims, lemmas = same_step(
+    claims, lemmas = step_claims(
         prover, neuron, ports["state"], ports["current"], mantissa, **outputs
     )
     return Theorem(
@@ -140,17 +140,17 @@ def explain_step(
 
 def prove_steps(prover: Prover) -> None:
     """Every step module of the design; modules of the same text are proved once."""
-    if isinstance(prover.params, NeuronParams):
-        module, neuron = f"{prover.hardware.top}.step", prover.params
+    if prover.params.kind == "neuron":
+        module, (neuron,) = f"{prover.hardware.top}.step", prover.params.neurons
         _attempt(prover, "step: golden step = LIFStep", module, neuron, threshold_port=False)
         return
     for k, core in enumerate(prover.cores):
-        same: dict[str, list[int]] = {}
+        by_text: dict[str, list[int]] = {}
         for lane in range(core.lanes):
             text = prover.modules.get(f"{prover.core_module(k)}.step_{lane}", "")
-            same.setdefault(text.partition("(")[2], []).append(lane)
-        for lanes in same.values():
-            what = "all lanes" if len(same) == 1 else f"lanes {', '.join(map(str, lanes))}"
+            by_text.setdefault(text.partition("(")[2], []).append(lane)
+        for lanes in by_text.values():
+            what = "all lanes" if len(by_text) == 1 else f"lanes {', '.join(map(str, lanes))}"
             _attempt(
                 prover, f"step: golden step = LIFStep, core {k}, {what}",
                 f"{prover.core_module(k)}.step_{lanes[0]}", core.neuron,
@@ -195,7 +195,7 @@ def registers_theorem(prover: Prover, name: str, neuron: NeuronParams) -> Theore
         "reset brings the initial state": z3.Implies(reset, is_first),
         "without enable it holds": z3.Implies(z3.And(z3.Not(reset), z3.Not(enable)), holds),
     }
-    stepped, lemmas = same_step(prover, neuron, state, current, None, *later.values())
+    stepped, lemmas = step_claims(prover, neuron, state, current, None, *later.values())
     for what, claim in stepped.items():
         claims[f"with enable, {what}"] = z3.Implies(z3.And(z3.Not(reset), enable), claim)
 
@@ -245,6 +245,6 @@ def verdict(simulator: str, confirms: bool, seen: Mapping[str, int | None]) -> s
 def prove_registers(prover: Prover) -> None:
     """The registers of a single neuron; a core's are the business of other theorems."""
     name = "registers: reset, hold and step of LIFNeuron"
-    if isinstance(prover.params, NeuronParams):
-        neuron = prover.params
+    if prover.params.kind == "neuron":
+        (neuron,) = prover.params.neurons
         prover.attempt(name, lambda: registers_theorem(prover, name, neuron))

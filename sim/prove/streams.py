@@ -1,4 +1,4 @@
-"""Theorem 3: the handshake contract of every stream, for every state and with any memory.
+"""Streams: the handshake contract of every stream, for every state and with any memory.
 
 - ``held``: valid and payload stay as they are until the event is taken (1-step induction from an
   arbitrary state: nothing is assumed about how it was reached).
@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...params.network import NetworkParams
 from ..tools.solver import z3
 from . import transition
 from .counterexample import ports
@@ -85,15 +84,16 @@ def free_theorem(
 
 def wiring_theorem(prover: Prover, name: str) -> Theorem:
     """The network's streams, resets and counters are those of its cores."""
-    count = len(prover.cores)
-    net = prover.netlist(prover.hardware.top, *map(prover.core_module, range(count)))
+    modules = map(prover.core_module, range(len(prover.cores)))
+    net = prover.netlist(prover.hardware.top, *modules)
     claims = {}
-    for k in range(count):
-        claims[f"reset of core {k}"] = net[f"core_{k}.rst"] == net["rst"]
-        for counter in ("dropped", "saturated"):
-            claims[f"{counter}_{k}"] = net[f"{counter}_{k}"] == net[f"core_{k}.{counter}"]
-    ends = ["events_in__", *(f"core_{k}.{end}" for k in range(count) for end in (IN, OUT)),
-            "events_out__"]  # fmt: skip
+    cores = prover.params.signals
+    for k, signals in enumerate(cores):
+        claims[f"reset of core {k}"] = net[f"{signals.instance}.rst"] == net["rst"]
+        counters = {"dropped": signals.dropped, "saturated": signals.saturated}
+        for inside, shown in counters.items():
+            claims[shown] = net[shown] == net[f"{signals.instance}.{inside}"]
+    ends = [IN, *(f"{core.instance}.{end}" for core in cores for end in (IN, OUT)), OUT]
     for source, sink in zip(ends[::2], ends[1::2], strict=True):
         for part in ("valid", "payload", "ready"):
             claims[f"{source}{part} to {sink}{part}"] = net[source + part] == net[sink + part]
@@ -102,7 +102,7 @@ def wiring_theorem(prover: Prover, name: str) -> Theorem:
 
 def prove_streams(prover: Prover) -> None:
     """The streams of every core, and how they are joined."""
-    if not isinstance(prover.params, NetworkParams):
+    if not prover.cores:
         return
     for k in range(len(prover.cores)):
         _prove_core(prover, k)

@@ -1,4 +1,4 @@
-"""Theorem 2: the sum of a step is exact, and what becomes of it.
+"""Sums: those of a step are exact, and what becomes of them.
 
 - ``weights``: the memory in the Verilog, the delivered memory image and the design hold the same.
 - ``overflow``: no step that keeps the promise ``max_events_per_input`` leaves the range of an
@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...cycles.latency import clear_cycles, event_cycles
+from ...cycles.signals import Inside, Port, stage_valid, stage_word, step_name, totals_name
 from ...errors import FxlifError
 from ...params.core import CoreParams
 from ...params.quantise import signed_range
@@ -93,7 +94,7 @@ def delivered_weights(prover: Prover, k: int) -> Ints:
 
 def accumulator_bits(net: Netlist, core: CoreParams) -> int:
     """The width of one accumulator, by the memories of the netlist."""
-    widths = {net[f"totals_{bank}"].sort().range().size() for bank in (0, 1)}
+    widths = {net[totals_name(bank)].sort().range().size() for bank in (0, 1)}
     if len(widths) > 1 or min(widths) % core.lanes:
         raise FxlifError(f"totals: found words of {widths} bits, allowed equal ones of all lanes")
     return int(min(widths)) // core.lanes
@@ -202,7 +203,7 @@ def _explain_overflow(
         return "\n".join([*lines, f"replay: impossible, {len(events)} events are too many"])
     cycles: list[dict[str, int]] = [{"rst": 1}, *[{}] * (clear_cycles(core) + 1)]
     for i in events:
-        cycles += [{"events_in__valid": 1, "events_in__payload": i}]
+        cycles += [{Port.IN_VALID: 1, Port.IN_PAYLOAD: i}]
         cycles += [{}] * event_cycles(core)
     shown = prover.replay(prover.core_module(k), [*cycles, *[{}] * 8])
     if isinstance(shown, str):
@@ -237,11 +238,11 @@ def accumulate_theorem(prover: Prover, name: str, k: int) -> Theorem:
     """The second stage of the integration of core ``k``, from any state."""
     core, net = prover.cores[k], prover.netlist(prover.core_module(k))
     bits, lanes = accumulator_bits(net, core), core.lanes
-    banks = [read_data(net, f"totals_{bank}") for bank in (0, 1)]
-    total = z3.If(net["bank"] == 1, banks[1], banks[0])
-    weight = read_data(net, "weights")
-    adding = net["adding"] == 1
-    result, clipped = net.after(net["result"], "'"), net.after(net["clipped"], "'")
+    banks = [read_data(net, totals_name(bank)) for bank in (0, 1)]
+    total = z3.If(net[Inside.BANK] == 1, banks[1], banks[0])
+    weight = read_data(net, Inside.WEIGHTS)
+    adding = net[Inside.ADDING] == 1
+    result, clipped = net.after(net[Inside.RESULT], "'"), net.after(net[Inside.CLIPPED], "'")
     width = bits + core.neuron.weight_bits + 1
     claims, counted = {}, z3.BitVecVal(0, 32)
     for lane in range(lanes):
@@ -252,7 +253,7 @@ def accumulate_theorem(prover: Prover, name: str, k: int) -> Theorem:
         claims[f"sum of lane {lane}"] = z3.Implies(adding, held == narrow)
         flag = bitvectors.lane(clipped, lane, 1) == 1
         claims[f"saturation of lane {lane}"] = flag == z3.And(adding, over)
-        counted = counted + z3.ZeroExt(31, bitvectors.lane(net["clipped"], lane, 1))
+        counted = counted + z3.ZeroExt(31, bitvectors.lane(net[Inside.CLIPPED], lane, 1))
     saturated = net["saturated"]
     claims["counter"] = net.after(saturated, "'") == saturated + counted
 
@@ -261,7 +262,9 @@ def accumulate_theorem(prover: Prover, name: str, k: int) -> Theorem:
 
     def explain(model: Mapping[str, int]) -> str:
         expected = _golden_sums(core, bits, *(model[n] for n in ("total", "weight")))
-        told = transition.explain(prover, prover.core_module(k), model, ("result", "clipped"))
+        told = transition.explain(
+            prover, prover.core_module(k), model, (Inside.RESULT, Inside.CLIPPED)
+        )
         return f"expected next: (result, saturates) of the lanes {expected}\n{told}"
 
     return Theorem(
@@ -296,26 +299,26 @@ def datapath_theorem(prover: Prover, name: str, k: int) -> Theorem:
     module = prover.core_module(k)
     core, net = prover.cores[k], prover.netlist(module)
     bits = accumulator_bits(net, core)
-    total = transition.driver_of(net, "step_0.current")
-    state = transition.driver_of(net, "step_0.state")
-    moves = z3.And(net["rst"] == 0, net["moving"] == 1, net["compute_valid"] == 1)
-    written, spike = net.after(net["written"], "'"), net.after(net["spike"], "'")
+    total = transition.driver_of(net, step_name(0, "current"))
+    state = transition.driver_of(net, step_name(0, "state"))
+    moves = z3.And(net["rst"] == 0, net[Inside.MOVING] == 1, net[stage_valid("compute")] == 1)
+    written, spike = net.after(net[Inside.WRITTEN], "'"), net.after(net[Inside.SPIKE], "'")
     state_bits = sum(core.neuron.state_widths.values())
-    reads = z3.And(net["rst"] == 0, net["moving"] == 1, net["read_valid"] == 1)
-    banks = [read_data(net, f"totals_{bank}") for bank in (0, 1)]
-    # The bank that is not integrated into belongs to the sweep.
-    other = z3.If(net["bank"] == 1, banks[0], banks[1])
+    reads = z3.And(net["rst"] == 0, net[Inside.MOVING] == 1, net[stage_valid("read")] == 1)
+    banks = [read_data(net, totals_name(bank)) for bank in (0, 1)]
+    # The bank that is not integrated into belongs to the update.
+    other = z3.If(net[Inside.BANK] == 1, banks[0], banks[1])
     claims = {
         "sum read": z3.Implies(reads, net.next[total] == other),
-        "state read": z3.Implies(reads, net.next[state] == read_data(net, "states")),
+        "state read": z3.Implies(reads, net.next[state] == read_data(net, Inside.STATES)),
     }
     mantissa = None
     if core.v_thresholds is not None:
-        mantissa = transition.driver_of(net, "step_0.threshold_mantissa")
-        read = read_data(net, "thresholds")
+        mantissa = transition.driver_of(net, step_name(0, "threshold_mantissa"))
+        read = read_data(net, Inside.THRESHOLDS)
         claims["threshold read"] = z3.Implies(reads, net.next[mantissa] == read)
     for lane in range(core.lanes):
-        at = f"step_{lane}"
+        at = step_name(lane)
         golden = bitvectors.golden_current(
             bitvectors.lane(total, lane, bits), core.weight_shift, core.neuron.bias
         )
@@ -332,14 +335,14 @@ def datapath_theorem(prover: Prover, name: str, k: int) -> Theorem:
         claims[f"write-back of lane {lane}"] = z3.Implies(moves, kept)
         emits = net[f"{at}.spike"]
         if (core.words - 1) * core.lanes + lane >= core.n_neurons:
-            filler = net["compute_word"] == core.words - 1
+            filler = net[stage_word("compute")] == core.words - 1
             emits = z3.If(filler, z3.BitVecVal(0, 1), emits)
         claims[f"spike of lane {lane}"] = z3.Implies(
             moves, bitvectors.lane(spike, lane, 1) == emits
         )
 
     def explain(model: Mapping[str, int]) -> str:
-        return transition.explain(prover, module, model, ("total", "written", "spike"))
+        return transition.explain(prover, module, model, ("total", Inside.WRITTEN, Inside.SPIKE))
 
     return Theorem(
         name=name, mode=EVERY_STATE, claims=claims, cases={"a step": moves, "a read": reads},
