@@ -173,3 +173,11 @@ def test_readme_is_short_and_has_the_lines_that_ci_runs():
     assert len(lines) < 150
     for end in ("fxlif verify", "pytest"):
         assert any(re.match(rf" *python3 -m venv .*{end}$", line) for line in lines)
+
+
+def test_import_paths_of_earlier_readmes_still_work():
+    from fxlif.sim import dut_check
+    from fxlif.sim.dut import check
+
+    assert dut_check.StreamChecker is check.StreamChecker
+    assert dut_check.NeuronChecker is check.NeuronChecker

@@ -238,16 +238,19 @@ def test_every_command_adds_to_the_report(tmp_path):
 def test_json_that_is_no_findings(tmp_path, text):
     """To pass over it could hide a red result."""
     (tmp_path / "prove.json").write_text(text)
-    with pytest.raises(FxlifError, match=r"prove\.json: found no findings") as caught:
+    with pytest.raises(FxlifError) as caught:
         write(tmp_path, findings(MIXED[0]))
+    assert caught.value.key == str(tmp_path / "prove.json")
+    assert caught.value.allowed == "findings that --report wrote"
     assert "\n" not in str(caught.value)
     assert names(tmp_path) == ["prove.json"]
 
 
 def test_folder_that_cannot_be(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(FxlifError, match="file: cannot be used as a folder"):
+    with pytest.raises(FxlifError, match="file: cannot be used as a folder") as caught:
         write(tmp_path / "file", findings(MIXED[0]))
+    assert caught.value.key == str(tmp_path / "file")
 
 
 # --- what fxlif verify says -----------------------------------------------------------------------

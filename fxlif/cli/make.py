@@ -32,8 +32,7 @@ def verilog(
     ] = None,
     seed: Seed = 1,
 ) -> None:
-    """Write the Verilog, its memory images, a JSON description of ports and latencies, and a
-    self-checking bench that any Verilog simulator runs without Python."""
+    """Write the Verilog, its memory images, a self-checking bench and a description in JSON."""
     from ..files import whole_folder
     from ..params.design import load_hardware
 
@@ -90,8 +89,7 @@ def run(
         int | None, typer.Option(min=1, max=256, help="Default: as many as pay.")
     ] = None,
 ) -> None:
-    """Run the golden model alone: the last population's events to a file, or the spikes of every
-    population to a folder."""
+    """Run the golden model alone: its events to a file, or the spikes of all to a folder."""
     from ..network import events
     from ..network.model import Network
     from ..network.recording import Recording

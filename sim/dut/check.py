@@ -3,7 +3,7 @@
 Sample after ``RisingEdge(clk)``: there cocotb shows the values before the edge. Once a cycle::
 
     from fxlif import load
-    from fxlif.sim.dut_check import StreamChecker
+    from fxlif.sim.dut.check import StreamChecker
 
     @cocotb.test()
     async def spikes_are_right(dut):

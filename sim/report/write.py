@@ -13,6 +13,8 @@ from .findings import Check, Findings
 from .page import page
 
 PAGE, JUNIT = "report.html", "junit.xml"
+#: What the JSON files of a report folder must be, for errors.
+WRITTEN = "findings that --report wrote"
 #: What XML 1.0 cannot hold, not even escaped.
 FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -25,13 +27,16 @@ def write(folder: str | Path, findings: Findings) -> list[Path]:
     anew from all the findings of the folder.
 
     Raises:
-        FxlifError: the folder cannot be written, or holds a JSON file that is no findings.
+        FxlifError: the folder cannot be written, or holds a JSON file without findings.
     """
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise FxlifError(f"{folder}: cannot be used as a folder ({error.strerror})") from None
+        raise FxlifError(
+            f"{folder}: cannot be used as a folder ({error.strerror})", key=str(folder),
+            allowed="a folder that can be written",
+        ) from None  # fmt: skip
     known = read(folder)
     path = folder / _file_name(findings, known)
     known[path.name] = findings
@@ -49,17 +54,19 @@ def read(folder: Path) -> dict[str, Findings]:
     """The findings of a report folder by file name.
 
     Raises:
-        FxlifError: a JSON file there is no findings: to leave it out would hide a result.
+        FxlifError: a JSON file there holds no findings; to pass over it could hide a failure.
     """
     found = {}
     for path in sorted(folder.glob("*.json")):
         try:
             found[path.name] = Findings.from_json(path.read_text(encoding="utf-8"))
         except OSError as error:
-            raise FxlifError(f"{path}: cannot be read ({error.strerror})") from None
-        except (ValueError, TypeError, KeyError) as error:
             raise FxlifError(
-                f"{path}: found no findings ({error}), allowed what --report wrote"
+                f"{path}: cannot be read ({error.strerror})", key=str(path), allowed=WRITTEN
+            ) from None
+        except (ValueError, TypeError, KeyError) as error:
+            raise FxlifError.must_be(
+                str(path), WRITTEN, path, found=f"something else ({error})"
             ) from None
     return found
 
