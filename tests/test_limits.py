@@ -395,4 +395,6 @@ def test_run_on_populations(run, design, tmp_path):
     poisson(content)
     (tmp_path / "noise.json").write_text(json.dumps(content))
     ran = run("run", "noise.json", "--input", "in.txt", "-o", "out.txt")
-    assert ran.refusal == "noise.json: source: found 0 event sources, allowed 1 with --input"
+    assert ran.refusal == (
+        "noise.json: source: must be one event source, with --input, not 0 event sources"
+    )

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...cycles.model import CONTROL_FLAGS, CycleInputs, CycleOutputs
+from ...cycles.pipeline import STAGES
 from ...params.core import CoreParams
 from .bins import BinRule, Bools, Ints
 from .neuron_bins import fires_key
@@ -18,9 +19,9 @@ LENGTHS = (0, 1, 2, 4, 8, 32)
 LENGTH_NAMES = ("0", "1", "2..3", "4..7", "8..31", "32 or more")
 #: A bit of the control word per name.
 FLAG = {name: 1 << k for k, name in enumerate(CONTROL_FLAGS)}
-STAGES = FLAG["issue"] | FLAG["read"] | FLAG["compute"] | FLAG["write"]
+IN_STAGES = sum(FLAG[stage] for stage in STAGES)
 EMITTING = FLAG["emitting_spike"] | FLAG["emitting_tick"]
-UPDATING = STAGES | EMITTING
+UPDATING = IN_STAGES | EMITTING
 
 
 def runs_before(flags: Bools, carried: int) -> Ints:
@@ -216,11 +217,11 @@ def control_bins(core: CoreParams, k: int, prefix: str) -> Iterator[CycleBin]:
         )  # fmt: skip
     yield CycleBin(
         group, "every stage of the sweep holds a word",
-        lambda c: c.control[k] & STAGES == STAGES,
-        "" if words > 3 else f"words = {words}, stages = 4",
+        lambda c: c.control[k] & IN_STAGES == IN_STAGES,
+        "" if words >= len(STAGES) else f"words = {words}, stages = {len(STAGES)}",
     )  # fmt: skip
     yield CycleBin(
-        group, "the sweep waits for the emitter", lambda c: c.flags(k, STAGES, EMITTING),
+        group, "the sweep waits for the emitter", lambda c: c.flags(k, IN_STAGES, EMITTING),
         "" if words > 1 else "words = 1: the word in the emitter is the sweep's last", fires,
     )  # fmt: skip
     group = f"{prefix}reset"

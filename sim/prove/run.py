@@ -93,7 +93,7 @@ def prove(
     """
     for group in theorems or ():
         if group not in GROUPS:
-            raise FxlifError.must_be("theorems", f"of {', '.join(GROUPS)}", group)
+            raise FxlifError.must_be("theorems", f"some of {', '.join(GROUPS)}", group)
     design = supported(params)
     if design.kind == "core":
         raise FxlifError.must_be("design", "a network or a neuron", design.kind)
