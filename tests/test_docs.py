@@ -7,11 +7,16 @@ import shlex
 import tomllib
 from importlib.resources import files
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import typer
 
 from fxlif.cli import app
+from fxlif.params.base import Params, Rounding
+from fxlif.params.leaks import Leak
+from fxlif.params.network import EventSource, PoissonSource, RegularSource
+from fxlif.params.neuron import NeuronParams
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "fxlif" / "docs"
@@ -59,6 +64,34 @@ def test_the_rule_has_its_anchors():
     wanted = "step leaks rounding thresholds weights events networks refractory adaptation overflow"
     wanted += " stochastic accumulator delays sources"
     assert set(wanted.split()) <= anchors(DOCS / "rule.md")
+
+
+def choices(annotation: object) -> set[str]:
+    """The words of all Literals in an annotation; those of ``kind`` for a parameter object."""
+    if isinstance(annotation, type) and issubclass(annotation, Params):
+        field = annotation.model_fields.get("kind")
+        return choices(field.annotation) if field else set()
+    found = {word for word in get_args(annotation) if isinstance(word, str)}
+    return found.union(*map(choices, get_args(annotation)))
+
+
+def test_the_rule_names_every_parameter_and_every_choice():
+    """Whoever adds a leak, a rounding or an option says on the page what it does."""
+    text = (DOCS / "rule.md").read_text()
+    words = set(NeuronParams.model_fields) | choices(Leak) | choices(Rounding)
+    for field in NeuronParams.model_fields.values():
+        words |= choices(field.annotation)
+    assert {"shift", "stochastic", "subtract", "refractory_mode"} <= words
+    assert {word for word in words if not re.search(rf"\b{word}\b", text)} == set()
+    for source in (PoissonSource, RegularSource, EventSource):
+        assert f"`{source.__name__}`" in text
+
+
+def test_the_template_names_every_parameter_and_every_choice():
+    text = (ROOT / "fxlif" / "template.toml").read_text()
+    words = choices(Leak) | choices(Rounding) | set(NeuronParams.model_fields)
+    refused = {"order", "accumulate", "max_spikes_per_step"}  # only one value is carried out
+    assert {word for word in words - refused if not re.search(rf"\b{word}\b", text)} == set()
 
 
 def test_the_pages_are_installed():
