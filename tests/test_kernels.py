@@ -1046,6 +1046,46 @@ print(json.dumps([population.engine, refused, imported, spikes.tolist(), state, 
 """
 
 
+MORE_ARGUMENTS = """
+import json, sys
+from importlib.util import find_spec, module_from_spec
+spec = find_spec("fxlif.compiled.neuron_step")
+source = open(spec.origin).read()
+changed = source.replace("ARGUMENTS = (", "ARGUMENTS = ('another', ", 1)
+assert changed != source
+module = sys.modules[spec.name] = module_from_spec(spec)
+exec(compile(changed, spec.origin, "exec"), module.__dict__)
+if {late!r}:
+    module.ARGUMENTS = module.ARGUMENTS[1:] + ("one more",)
+import fxlif
+parts = fxlif.Population(name="all", n=70, neuron=fxlif.NeuronParams()),
+design = fxlif.NetworkParams(population=parts)
+spikes = []
+for engine in ("numpy", "compiled"):
+    network = fxlif.Network(design, engine=engine)
+    spikes.append(network.run(30, currents={{"all": range(70)}}).spikes("all").tolist())
+print(json.dumps(spikes))
+"""
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_an_argument_more(late):
+    """What compiled code reads by address follows the list of arguments, also with a cache of code
+    that was compiled for another list; a layout that does not follow it is refused."""
+    code = MORE_ARGUMENTS.format(late=late)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=300
+    )
+    if late:
+        assert done.returncode == 1
+        assert "AssertionError" in done.stderr
+        return
+    assert done.returncode == 0, done.stderr
+    numpys, compiled = json.loads(done.stdout)
+    assert compiled == numpys
+    assert max(compiled) > 0
+
+
 @pytest.mark.parametrize(
     ("blocked", "disabled", "engine"),
     [

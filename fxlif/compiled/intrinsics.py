@@ -1,4 +1,4 @@
-"""What numba has no words for: addresses, bits and threads, as instructions for its compiler."""
+"""What numba cannot express itself: addresses, bits, threads, calls of a compiled step."""
 
 from __future__ import annotations
 
@@ -7,43 +7,65 @@ from typing import TYPE_CHECKING, Any
 from llvmlite import ir
 from numba import types
 
-from .neuron_step import ARGUMENTS, STEPPED
+from .neuron_step import ARGUMENTS, STEP_CALL, STEPPED
 
 if TYPE_CHECKING:
     intrinsic: Any
     cgutils: Any
+    make_array: Any
+    populate_array: Any
 else:
     from numba.core import cgutils
     from numba.extending import intrinsic
+    from numba.np.arrayobj import make_array, populate_array
 
-# Columns of the table of parts that a call of a step reads: the address of the compiled step, and
-# for each of its arguments where it begins and the size of its elements.
-ADDRESS, POINTERS, SIZES = 2, 3, 12
+# A compiled step reads its arguments by their place: where the two lists differ it would read and
+# write anywhere. Compiled code that is kept on disk is kept for one layout of the record.
+assert STEP_CALL.names == ("function", *ARGUMENTS), (STEP_CALL, ARGUMENTS)
 
 
 @intrinsic
-def call_step(typingctx, part, first, count, current):  # type: ignore[no-untyped-def]
-    """One step of ``count`` neurons from ``first`` on of the population whose row of the table of
-    parts is at the address ``part``; their input begins at the element ``current``."""
+def call_step(typingctx, call, first, count, current):  # type: ignore[no-untyped-def]
+    """One step of ``count`` neurons from ``first`` on by the compiled step that ``call``, a record
+    of :data:`~fxlif.compiled.neuron_step.STEP_CALL`, describes; their input begins at the element
+    ``current``."""
 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
         word = ir.IntType(64)
 
-        def column(index: int) -> Any:
-            place = builder.add(args[0], ir.Constant(word, 8 * index))
-            return builder.load(builder.inttoptr(place, word.as_pointer()))
+        # Where a field lies is read from the type of the record, by name.
+        def field(name: str, part: str | None = None) -> Any:
+            offset = call.offset(name) + (call.typeof(name).offset(part) if part else 0)
+            return builder.load(cgutils.get_record_member(builder, args[0], offset, word))
 
         passed = [ir.Constant(word, 1), args[2]]
-        for k, name in enumerate(ARGUMENTS):
-            offset = builder.mul(args[3 if name == "current" else 1], column(SIZES + k))
-            passed.append(builder.add(column(POINTERS + k), offset))
+        for name in ARGUMENTS:
+            begin = args[3 if name == "current" else 1]
+            offset = builder.mul(begin, field(name, "item_size"))
+            passed.append(builder.add(field(name, "address"), offset))
             if name in STEPPED:
                 passed.append(ir.Constant(word, 0))
         kind = ir.FunctionType(ir.VoidType(), [word] * len(passed))
-        builder.call(builder.inttoptr(column(ADDRESS), kind.as_pointer()), passed)
+        builder.call(builder.inttoptr(field("function"), kind.as_pointer()), passed)
         return context.get_dummy_value()
 
-    return types.void(part, first, count, current), codegen
+    return types.void(call, first, count, current), codegen
+
+
+@intrinsic
+def array_at(typingctx, address, length, dtype):  # type: ignore[no-untyped-def]
+    """The array (length,) of ``dtype`` at ``address``, whose memory somebody else keeps."""
+    kind = types.Array(dtype.dtype, 1, "C")
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        size = context.get_abi_sizeof(context.get_data_type(kind.dtype))
+        item_size = ir.Constant(ir.IntType(64), size)
+        array = make_array(kind)(context, builder)
+        data = builder.inttoptr(args[0], array.data.type)
+        populate_array(array, data, [args[1]], [item_size], item_size, None)
+        return array._getvalue()
+
+    return kind(types.int64, types.int64, dtype), codegen
 
 
 @intrinsic

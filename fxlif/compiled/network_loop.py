@@ -1,7 +1,8 @@
-"""The loops of :mod:`fxlif.compiled.plan`, compiled by numba: who spikes, and what arrives where.
+"""The steps of a whole network, compiled by numba: who spikes, and what arrives where.
 
-numba keeps what it compiled next to this file, or in the user's cache folder, and compiles again
-when this file changes.
+:mod:`fxlif.compiled.plan` and :mod:`fxlif.compiled.network_run` make the tables, whose rows are
+the records below. numba keeps what it compiled next to this file, or in the user's cache folder,
+and compiles again when this file or the layout of a table changes.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 from numba import njit
 
 from ..network.events import TICK
 from ..network.sources import GAMMA, MIX_1, MIX_2
-from .intrinsics import call_step, count_up, fetch, give_way, load, look, lowest_bit
+from .intrinsics import array_at, call_step, count_up, fetch, give_way, load, look, lowest_bit
+from .neuron_step import STEP_CALL
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -23,50 +26,94 @@ if TYPE_CHECKING:
 
     def _compiled(function: F) -> F: ...
 
-    _inner = _compiled
+    _inner = _inline = _compiled
 else:
     # No divisor is 0: without a check before each division it compiles faster.
     _options = {"nogil": True, "cache": True, "error_model": "numpy"}
     _compiled = njit(**_options)
     # For other compiled functions only: without the wrappers for Python and C.
     _inner = njit(**_options, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    # Parts of the function that calls them: not compiled once more for themselves.
+    _inline = njit(inline="always")
+
+
+# --- records ------------------------------------------------------------------------------------
+
+
+def _record(*fields: str | tuple[Any, ...]) -> np.dtype[np.void]:
+    """The type of a table's row; a field of which only the name is given is an int64."""
+    named = [(field, np.int64) if isinstance(field, str) else field for field in fields]
+    return np.dtype(named, align=True)
+
+
+def set_fields(row: np.void | npt.NDArray[np.void], **values: int) -> None:
+    """Write the named fields of one row of a table."""
+    for name, value in values.items():
+        row[name] = value
+
+
+#: The kinds of a part.
+POPULATION, POISSON, REGULAR, GIVEN = 0, 1, 2, 3
+#: Stands in a field where a part or a link does not have what the field says.
+NONE = -1
+
+#: A run: the addresses of arrays that all parts or all threads share, and which steps are next.
+#: ``meetings``: how often a thread came to the end of a level. ``seen``: recorded variables.
+RUN = _record(
+    "now", "steps", "depth", "width", "meetings", "spikes", "all_neurons", "lists",
+    "saturated", "watched", "seen",
+)  # fmt: skip
+
+#: A part: a source or a population. ``pending``: its first place in a row of what is pending;
+#: ``neurons_before``: its first place in arrays over all parts; ``level_ends``: whether it is the
+#: last part of its level; ``out``: the address of its recorded spikes or NONE. ``phases``,
+#: ``events``, ``event_ends``, ``drive`` (the external currents of the next steps) are
+#: addresses; ``key`` is the hash of a Poisson source's seed.
+PART = _record(
+    "kind", "size", "pending", "neurons_before", "first_link", "last_link", "level_ends", "out",
+    "period", "phases", ("key", np.uint64), "limit", "events", "event_ends", "drive",
+    "lfsr_mask", ("step", STEP_CALL),
+)  # fmt: skip
+
+#: The neurons ``first`` to ``last`` of a part, which one thread owns; how many of them spiked in
+#: the last even and odd step; how many events this thread recorded of the whole part; the state of
+#: the random numbers, and what takes it over the neurons of the others.
+SHARE = _record(
+    "first", "last", ("spiking", np.int64, 2), "recorded", "register", ("skip", np.int64, 32)
+)
+
+#: A link: the synapses of a projection, or of several in one table. ``offset``: the target's first
+#: place in a row of what is pending. ``cuts``: the address of (threads + 1, rows), where in each
+#: row the targets of each thread begin; ``targets``: its first place in the codes; ``weights``: the
+#: address of as many as there are synapses, or rows where each has one (``even``). ``delay``: NONE
+#: where they differ; ``full``: the size of the target where every neuron reaches every other, else
+#: 0. ``sums``: its first place in the accumulators that saturate at ``low`` and ``high``, or NONE.
+LINK = _record(
+    "target", "offset", "rows", "cuts", "targets", "weights", "n_weights", "even", "shift",
+    "delay", "full", "sums", "sums_depth", "low", "high",
+)  # fmt: skip
+
+#: A watch: a state variable of one part that is recorded, at ``address``; which rows of ``watched``
+#: name its neurons; where its rows begin in ``seen``, and how long each is.
+WATCH = _record("part", "address", "item_size", "first", "last", "rows_at", "row_length")
+#: A watched neuron, and its column in the recording.
+WATCHED = _record("neuron", "column")
 
 
 @_inner
-def _meet(counter: int, threads: int) -> None:
-    """Wait until every thread is here; ``counter`` is the address of how many came so far."""
+def _meet(meetings: int, threads: int) -> None:
+    """Wait until every thread is here; ``meetings`` is the address of how many came so far."""
     if threads == 1:
         return
-    others = (count_up(counter) // threads + 1) * threads
+    others = (count_up(meetings) // threads + 1) * threads
     looks = 0
-    while look(counter) < others:
+    while look(meetings) < others:
         looks += 1
         if looks > 2000:
             give_way()
 
 
 # --- who spikes ---------------------------------------------------------------------------------
-
-# Columns of a part, which is a source or a population.
-# Between SIZE and PENDING: ADDRESS, POINTERS and SIZES of :mod:`fxlif.compiled.intrinsics`.
-KIND, SIZE, PENDING = 0, 1, 21
-SPIKES, FIRST_LINK, LAST_LINK, LEVEL_ENDS, OUT, PERIOD, SEED, LIMIT, PHASES, EVENTS = (
-    23, 24, 25, 26, 27, 28, 29, 30, 31, 32,
-)  # fmt: skip
-LFSR_MASK, RANDOM, DRIVE_ROWS = 33, 34, 35
-PART_COLUMNS = 36
-POPULATION, POISSON, REGULAR, GIVEN = 0, 1, 2, 3
-NONE = -1
-
-# Columns of a link, which is a projection.
-TARGET, CUTS, TARGETS, WEIGHTS, EVEN, SHIFT, DELAY = 0, 1, 2, 3, 4, 5, 6
-SUMS, SUMS_DEPTH, LOW, HIGH, ROWS, FULL, OFFSET = 7, 8, 9, 10, 11, 12, 13
-LINK_COLUMNS = 14
-
-# Columns of a watch: a state variable of one population that is recorded.
-WATCHED_PART, STATE_ADDRESS, ELEMENT_SIZE, FIRST_WATCHED, LAST_WATCHED = 0, 1, 2, 3, 4
-ROWS_AT, ROW_LENGTH = 5, 6
-WATCH_COLUMNS = 7
 
 
 @_inner
@@ -77,10 +124,11 @@ def _mix(x: Any) -> Any:
 
 
 @_inner
-def _poisson(key: int, limit: int, first: int, last: int, spikes: Any) -> None:
+def _poisson(part: Any, step: int, first: int, last: int, spikes: Any) -> None:
     """The bytes of the sources that spike, as :func:`fxlif.network.sources.poisson` says."""
     gamma = np.uint64(GAMMA)
-    start, below = np.uint64(key), np.uint64(limit)
+    start = _mix(part["key"] + np.uint64(step + 1) * gamma)
+    below = np.uint64(part["limit"])
     for k in range(first, last):
         word = _mix(np.uint64(k + 1) * gamma + start)
         spikes[k] = (word >> np.uint64(32)) < below
@@ -167,34 +215,41 @@ def _add_uneven(
             here[np.uint64(codes[k])] += np.int64(weights[k]) << shift
 
 
+@_inline
+def _starts(link: Any, thread: int) -> Any:
+    """Where in each row of a link the targets of ``thread`` begin, and from ``rows`` on end."""
+    at = link["cuts"] + 8 * thread * link["rows"]
+    return array_at(at, 2 * link["rows"], np.int64)
+
+
 @_inner
 def _add_rows(
-    thread: int, link: Any, now: int, depth: int, width: int, first: int, last: int,
-    spikes: Any, cuts: Any, targets: Any, weights: Any, pending: Any,
-) -> None:  # fmt: skip
-    """Add the rows of all spikes to what is pending, of a full link to ``first``..``last`` only."""
+    run: Any, link: Any, thread: int, share: Any, step: int, spikes: Any, codes: Any, pending: Any
+) -> None:
+    """Add the rows of all spikes to what is pending; ``share``: the thread's, of the target."""
     if len(spikes) == 0:
         return
-    rows, shift, even = link[ROWS], link[SHIFT], link[EVEN]
-    begin = cuts[link[CUTS] + thread * rows :]
+    rows, shift, even = link["rows"], link["shift"], link["even"]
+    depth, width, delay = run["depth"], run["width"], link["delay"]
+    begin = _starts(link, thread)
     end = begin[rows:]
-    codes, values = targets[link[TARGETS] :], weights[link[WEIGHTS] :]
-    here = pending[(now + link[DELAY]) % depth * width :]
-    if link[FULL]:
-        mine = here[first:last]
-        size = link[FULL]
-        at = first - link[OFFSET]
+    here = pending[(step + delay) % depth * width :]
+    codes = codes[link["targets"] :]
+    values = array_at(link["weights"], link["n_weights"], np.int16)
+    if link["full"]:
+        mine = here[link["offset"] + share["first"] : link["offset"] + share["last"]]
         for spike in spikes:
-            row = values[spike * size + at :]
+            at = spike * link["full"] + share["first"]
+            row = array_at(link["weights"] + 2 * at, len(mine), np.int16)
             for k in range(len(mine)):
                 mine[k] += np.int64(row[k]) << shift
-    elif link[DELAY] != NONE and even:
+    elif delay != NONE and even:
         _add_even(spikes, begin, end, codes, values, shift, here)
-    elif link[DELAY] != NONE:
+    elif delay != NONE:
         _add_uneven(spikes, begin, end, codes, values, shift, here)
     else:
         # A code is delay * width + place; a place beyond the last row goes on in the first.
-        start, turn = now % depth * width, depth * width
+        start, turn = step % depth * width, depth * width
         for spike in spikes:
             for k in range(begin[spike], end[spike]):
                 place = start + np.int64(codes[k])
@@ -204,27 +259,26 @@ def _add_rows(
 
 @_inner
 def _accumulate_rows(
-    thread: int, link: Any, now: int, n: int,
-    spikes: Any, cuts: Any, targets: Any, weights: Any, sums: Any,
-) -> int:  # fmt: skip
+    link: Any, thread: int, n: int, step: int, spikes: Any, codes: Any, sums: Any
+) -> int:
     """Add row after row, in arrival order, to sums that saturate: how many additions did."""
-    rows, depth, base = link[ROWS], link[SUMS_DEPTH], link[SUMS]
-    begin = cuts[link[CUTS] + thread * rows :]
+    rows, depth, delay = link["rows"], link["sums_depth"], link["delay"]
+    begin = _starts(link, thread)
     end = begin[rows:]
-    coded = link[DELAY] == NONE
-    start = now % depth * n if coded else (now + link[DELAY]) % depth * n
+    start = (step + (0 if delay == NONE else delay)) % depth * n
     turn = depth * n
+    sums = sums[link["sums"] :]
+    values = array_at(link["weights"], link["n_weights"], np.int16)
     clipped = 0
     for spike in spikes:
         for k in range(begin[spike], end[spike]):
-            place = start + np.int64(targets[link[TARGETS] + k])
+            place = start + np.int64(codes[link["targets"] + k])
             place -= turn if place >= turn else 0
-            weight = weights[link[WEIGHTS] + (spike if link[EVEN] else k)]
-            total = sums[base + place] + weight
-            if total < link[LOW] or total > link[HIGH]:
+            total = sums[place] + values[spike if link["even"] else k]
+            if total < link["low"] or total > link["high"]:
                 clipped += 1
-                total = min(max(total, link[LOW]), link[HIGH])
-            sums[base + place] = total
+                total = min(max(total, link["low"]), link["high"])
+            sums[place] = total
     return clipped
 
 
@@ -246,93 +300,103 @@ def row_cuts(indptr: Any, targets: Any, bounds: Any, cuts: Any) -> None:
 # --- the steps ----------------------------------------------------------------------------------
 
 
+@_inline
+def _update(
+    run: Any, p: int, part: Any, share: Any, links: Any, pending: Any, step: int,
+    sums: Any, random: Any,
+) -> None:  # fmt: skip
+    """One step of a thread's neurons of a part: its spikes, and their list."""
+    first, last, side = share["first"], share["last"], step & 1
+    n, at = part["size"], part["neurons_before"]
+    spikes = array_at(run["spikes"] + at, n, np.uint8)
+    if part["kind"] == POPULATION:
+        slot = step % run["depth"] * run["width"] + part["pending"]
+        current = pending[slot : slot + n]
+        if sums is not None:
+            _add_sums(p, links, sums, step, first, last, current)
+        if part["drive"] != NONE:
+            row = array_at(part["drive"] + 8 * (step - run["now"]) * n, n, np.int64)
+            for i in range(first, last):
+                current[i] += row[i]
+        if random is not None and part["lfsr_mask"]:
+            numbers = random[at + first : at + last]
+            share["register"] = _draw(share["register"], part["lfsr_mask"], share["skip"], numbers)
+        call_step(part["step"], first, last - first, slot + first)
+    if random is not None and part["kind"] == POISSON:
+        _poisson(part, step, first, last, spikes)
+    if part["kind"] == REGULAR:
+        phase, phases = step % part["period"], array_at(part["phases"], n, np.int64)
+        for i in range(first, last):
+            spikes[i] = phases[i] == phase
+    if part["kind"] != GIVEN:
+        found = array_at(run["lists"] + 4 * (side * run["all_neurons"] + at), n, np.int32)
+        share["spiking"][side] = _list_spikes(spikes, first, last, found)
+
+
+@_inline
+def _send(
+    run: Any, thread: int, q: int, parts: Any, shares: Any, links: Any, codes: Any, pending: Any,
+    step: int, sums: Any,
+) -> None:  # fmt: skip
+    """What a part sent in ``step``, to this thread's neurons and, by one thread, to its record."""
+    part, threads = parts[q], len(shares)
+    own, side = shares[thread, q], step & 1
+    records = part["out"] != NONE and q % threads == thread
+    for sender in range(1 if part["kind"] == GIVEN else threads):
+        share = shares[sender, q]
+        at = side * run["all_neurons"] + part["neurons_before"] + share["first"]
+        spikes = array_at(run["lists"] + 4 * at, share["spiking"][side], np.int32)
+        if part["kind"] == GIVEN:
+            ends = array_at(part["event_ends"], run["steps"] + 1, np.int64)
+            first, last = ends[step - run["now"]], ends[step - run["now"] + 1]
+            spikes = array_at(part["events"] + 4 * first, last - first, np.int32)
+        if records:
+            # No slice assignment: its errors' texts compile for more than a second.
+            out = array_at(part["out"] + 4 * own["recorded"], len(spikes), np.int32)
+            for i in range(len(spikes)):
+                out[i] = spikes[i]
+            own["recorded"] += len(spikes)
+        for k in range(part["first_link"], part["last_link"]):
+            link = links[k]
+            target = link["target"]
+            if link["sums"] == NONE:
+                _add_rows(run, link, thread, shares[thread, target], step, spikes, codes, pending)
+            elif sums is not None:
+                saturated = array_at(run["saturated"], threads * len(links), np.int64)
+                saturated[thread * len(links) + k] += _accumulate_rows(
+                    link, thread, parts[target]["size"], step, spikes, codes, sums
+                )
+    if records:
+        array_at(part["out"] + 4 * own["recorded"], 1, np.int32)[0] = TICK
+        own["recorded"] += 1
+
+
 @_compiled
 def run_steps(
-    thread: int, counter: int, now: int, steps: int, depth: int, width: int,
-    parts: Any, ranges: Any, links: Any, cuts: Any, targets: Any, weights: Any, pending: Any,
-    spikes: Any, lists: Any, counts: Any, out: Any, out_lengths: Any,
-    sums: Any, saturated: Any, keys: Any, phases: Any, random: Any, registers: Any, skips: Any,
-    events: Any, event_ends: Any, drives: Any, watches: Any, watched: Any, seen: Any,
+    thread: int, run: Any, parts: Any, shares: Any, links: Any, codes: Any, pending: Any,
+    sums: Any, random: Any, watches: Any,
 ) -> None:  # fmt: skip
-    """Steps ``now`` to ``now + steps`` of one thread.
+    """The steps ``now`` to ``now + steps`` of one thread.
 
-    ``ranges`` (threads + 1, parts): the first neuron of each thread. The other arrays are made by
-    :class:`fxlif.compiled.plan.Plan` and :class:`fxlif.compiled.plan.Fused`. Those from ``sums`` on
-    are None where nothing needs them: what belongs to them is then not compiled, which takes its
-    time.
+    ``run`` (1,) of :data:`RUN`, ``parts`` of :data:`PART` in the order of their levels, ``shares``
+    (threads, parts) of :data:`SHARE`, ``links`` of :data:`LINK`, ``watches`` of :data:`WATCH`;
+    ``codes``: the targets of all links, ``pending``: flat, (depth, width); ``sums``: all
+    accumulators, ``random``: room for a number for each neuron. The last three are None where
+    nothing needs them: what belongs to them is then not compiled, which takes its time.
     """
-    threads = len(ranges) - 1
-    for step in range(now, now + steps):
-        side = step & 1
+    this = run[0]
+    for step in range(this["now"], this["now"] + this["steps"]):
         level = 0
         for p in range(len(parts)):
-            part = parts[p]
-            first, last = ranges[thread, p], ranges[thread + 1, p]
-            n, at = part[SIZE], part[SPIKES]
-            own = spikes[at : at + n]
-            if part[KIND] == POPULATION:
-                slot = step % depth * width + part[PENDING]
-                current = pending[slot : slot + n]
-                if sums is not None:
-                    _add_sums(p, links, sums, step, first, last, current)
-                if drives is not None and part[DRIVE_ROWS] != NONE:
-                    row = drives[part[DRIVE_ROWS] + (step - now) * n :]
-                    for i in range(first, last):
-                        current[i] += row[i]
-                if registers is not None and part[LFSR_MASK]:
-                    numbers = random[part[RANDOM] + first : part[RANDOM] + last]
-                    registers[thread, p] = _draw(
-                        registers[thread, p], part[LFSR_MASK], skips[thread, p], numbers
-                    )
-                call_step(part.ctypes.data, first, last - first, slot + first)
-            if keys is not None and part[KIND] == POISSON:
-                _poisson(keys[p, step - now], part[LIMIT], first, last, own)
-            if phases is not None and part[KIND] == REGULAR:
-                phase = step % part[PERIOD]
-                for i in range(first, last):
-                    own[i] = phases[part[PHASES] + i] == phase
-            if part[KIND] != GIVEN:
-                found = lists[side * len(spikes) + at :]
-                counts[side, thread, p] = _list_spikes(own, first, last, found)
-            if seen is not None:
-                _watch(p, step - now, first, last, watches, watched, seen)
-            if not part[LEVEL_ENDS]:
-                continue
-            _meet(counter, threads)
-            for q in range(level, p + 1):
-                source = parts[q]
-                records = source[OUT] != NONE and q % threads == thread
-                for sender in range(1 if source[KIND] == GIVEN else threads):
-                    begin = side * len(spikes) + source[SPIKES] + ranges[sender, q]
-                    spiking = lists[begin : begin + counts[side, sender, q]]
-                    if event_ends is not None and source[KIND] == GIVEN:
-                        ends = event_ends[source[EVENTS]]
-                        spiking = events[ends[step - now] : ends[step - now + 1]]
-                    if records:
-                        # No slice assignment: its errors' texts compile for more than a second.
-                        begin = source[OUT] + out_lengths[q]
-                        for i in range(len(spiking)):
-                            out[begin + i] = spiking[i]
-                        out_lengths[q] += len(spiking)
-                    for k in range(source[FIRST_LINK], source[LAST_LINK]):
-                        link = links[k]
-                        target = link[TARGET]
-                        if link[SUMS] == NONE:
-                            at = parts[target, PENDING]
-                            _add_rows(
-                                thread, link, step, depth, width,
-                                at + ranges[thread, target], at + ranges[thread + 1, target],
-                                spiking, cuts, targets, weights, pending,
-                            )  # fmt: skip
-                        elif sums is not None:
-                            saturated[thread, k] += _accumulate_rows(
-                                thread, link, step, parts[target, SIZE],
-                                spiking, cuts, targets, weights, sums,
-                            )  # fmt: skip
-                if records:
-                    out[source[OUT] + out_lengths[q]] = TICK
-                    out_lengths[q] += 1
-            level = p + 1
+            part, share = parts[p], shares[thread, p]
+            _update(this, p, part, share, links, pending, step, sums, random)
+            if watches is not None:
+                _watch(this, p, share["first"], share["last"], watches, step - this["now"])
+            if part["level_ends"]:
+                _meet(this["meetings"], len(shares))
+                for q in range(level, p + 1):
+                    _send(this, thread, q, parts, shares, links, codes, pending, step, sums)
+                level = p + 1
 
 
 @_inner
@@ -342,24 +406,24 @@ def _add_sums(
     """Move what the accumulators of a population hold for this step to its input."""
     for k in range(len(links)):
         link = links[k]
-        if link[TARGET] == place and link[SUMS] != NONE:
-            row = sums[link[SUMS] + step % link[SUMS_DEPTH] * len(current) :]
+        if link["target"] == place and link["sums"] != NONE:
+            row = sums[link["sums"] + step % link["sums_depth"] * len(current) :]
             for i in range(first, last):
-                current[i] += row[i] << link[SHIFT]
+                current[i] += row[i] << link["shift"]
                 row[i] = 0
 
 
 @_inner
-def _watch(
-    place: int, row: int, first: int, last: int, watches: Any, watched: Any, seen: Any
-) -> None:
+def _watch(run: Any, place: int, first: int, last: int, watches: Any, row: int) -> None:
     """Write down the watched variables of the neurons ``first``..``last`` of a part."""
     for w in range(len(watches)):
         watch = watches[w]
-        if watch[WATCHED_PART] == place:
-            size = watch[ELEMENT_SIZE]
-            for k in range(watch[FIRST_WATCHED], watch[LAST_WATCHED]):
-                neuron = watched[k, 0]
+        if watch["part"] == place:
+            size = watch["item_size"]
+            at = watch["rows_at"] + row * watch["row_length"]
+            seen = array_at(run["seen"] + 8 * at, watch["row_length"], np.int64)
+            watched = array_at(run["watched"], watch["last"], WATCHED)
+            for k in range(watch["first"], watch["last"]):
+                neuron = watched[k]["neuron"]
                 if first <= neuron < last:
-                    at = watch[ROWS_AT] + row * watch[ROW_LENGTH] + watched[k, 1]
-                    seen[at] = load(watch[STATE_ADDRESS] + neuron * size, size)
+                    seen[watched[k]["column"]] = load(watch["address"] + neuron * size, size)

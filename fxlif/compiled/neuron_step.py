@@ -9,11 +9,12 @@ decided when the loop is compiled (see :mod:`fxlif.compiled.expressions`). Impor
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import assert_never
 
 import numpy as np
 
-from ..params.leaks import Leak, LinearLeak, MultiShiftLeak, NoLeak, ScaleLeak
-from ..params.neuron import Adaptation, ExponentialSynapse, NeuronParams
+from ..params.leaks import Leak, LinearLeak, MultiShiftLeak, NoLeak, ScaleLeak, ShiftLeak
+from ..params.neuron import Adaptation, DeltaSynapse, ExponentialSynapse, NeuronParams
 from ..params.quantise import signed_range
 from .expressions import Array, Bit, Loop, Value, select, width
 
@@ -78,9 +79,11 @@ def leak(rule: Leak, x: Value, random: Value) -> Value:
         for sign, bits in rule.terms:
             term = round_shift(x, bits, rule.rounding, random)
             leaked = leaked - term if sign > 0 else leaked + term
-    else:
+    elif isinstance(rule, ShiftLeak):
         leaked = x - round_shift(x, rule.shift, rule.rounding, random)
         leaked = leaked.within(low, high)
+    else:
+        assert_never(rule)
     if not rule.minimum_step:
         return leaked
     # One towards 0: minus the sign of x.
@@ -96,8 +99,10 @@ def overflow(x: Value, bits: int, mode: str) -> Value:
 
 def synapse(neuron: NeuronParams, i_syn: Value, current: Value, random: Value) -> Value:
     """The synaptic current that acts in this step."""
-    if not isinstance(neuron.synapse, ExponentialSynapse):
+    if isinstance(neuron.synapse, DeltaSynapse):
         return current
+    if not isinstance(neuron.synapse, ExponentialSynapse):
+        assert_never(neuron.synapse)
     total = leak(neuron.synapse.leak, i_syn, random) + current
     return overflow(total, neuron.current_bits, neuron.overflow)
 
@@ -161,6 +166,13 @@ ARGUMENTS = (
 )  # fmt: skip
 #: Those that are followed by the distance from one step's row to the next.
 STEPPED = ("random", "current", "spike")
+
+#: How compiled code finds an argument: where it begins, and the bytes of an element.
+ARGUMENT = np.dtype([("address", np.int64), ("item_size", np.int64)], align=True)
+#: How compiled code finds a compiled step and all its arguments.
+STEP_CALL = np.dtype(
+    [("function", np.int64), *((name, ARGUMENT) for name in ARGUMENTS)], align=True
+)
 
 Range = tuple[int, int]
 

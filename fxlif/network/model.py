@@ -1,7 +1,7 @@
 """The golden network: populations joined by projections, step by step in exact integers.
 
 :class:`Network` holds the state and carries out the steps with numpy, one pure rule after the
-other; :mod:`fxlif.compiled.plan` does the same in compiled code on the same state, bit for bit.
+other; :mod:`fxlif.compiled.network_run` does the same, bit for bit, in compiled code.
 """
 
 from __future__ import annotations
@@ -298,11 +298,12 @@ class Network:
         if self.engine == "numpy":
             engine = _Numpy(self, drive)
         else:
-            from ..compiled.plan import Fused, Plan
+            from ..compiled.network_run import CompiledRun
+            from ..compiled.plan import ExecutionPlan
 
             if self._plan is None or self._plan.threads != threads:
-                self._plan = Plan(self, threads)
-            engine = Fused(self, self._plan, drive)
+                self._plan = ExecutionPlan(self, threads)
+            engine = CompiledRun(self, self._plan, drive)
         try:
             yield engine
         finally:

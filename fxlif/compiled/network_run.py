@@ -1,0 +1,300 @@
+"""A network's steps in compiled code, on the state of :class:`fxlif.network.model.Network`.
+
+One compiled function carries out many steps of a whole network
+(:mod:`fxlif.compiled.network_loop`): it calls the compiled step of each population
+(:mod:`fxlif.compiled.neuron_step`), lists who spikes, and adds up the rows of their synapses.
+Threads meet once per level of the order of populations.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, assert_never
+
+import numpy as np
+import numpy.typing as npt
+
+from ..cycles.latency import COUNTER_BITS
+from ..network.sources import limit, mix, phases
+from ..params.network import EventSource, PoissonSource, RegularSource, Source
+from ..params.quantise import signed_bits, signed_range
+from ..rule.lfsr import columns, jump
+from .network_loop import (
+    GIVEN,
+    NONE,
+    POISSON,
+    POPULATION,
+    REGULAR,
+    RUN,
+    WATCH,
+    WATCHED,
+    run_steps,
+    set_fields,
+)
+from .neuron_step import element, state_type, step_loop
+from .plan import ExecutionPlan
+
+if TYPE_CHECKING:
+    from ..network.model import ExternalInput, Network
+    from ..network.recording import Recording
+    from .expressions import Loop
+
+Ints = npt.NDArray[np.int64]
+
+
+class CompiledRun:
+    """The engine of one run: the network's state in narrow arrays, until it is closed."""
+
+    def __init__(self, network: Network, plan: ExecutionPlan, external: ExternalInput) -> None:
+        self._network, self._plan, self._external = network, plan, external
+        self._parts, self._shares = plan.parts.copy(), plan.shares.copy()
+        for name in ("out", "drive"):
+            self._parts[name] = NONE
+        self._part = {name: self._parts[place] for name, place in plan.places.items()}
+        state = network.state
+        self._populations = {p.name: p for p in network.graph.populations}
+        self._rows = {  # external currents that change from step to step
+            name: array for name, array in external.currents.items() if len(array) > 1
+        }
+        # What the compiled code reads or calls by address must live as long as it does.
+        self._loops: list[Loop] = []
+        self._held: dict[tuple[str, str], npt.NDArray[Any]] = {}
+        self._spikes = np.zeros(plan.neurons, np.uint8)
+        self._limits = {name: self._limit(name) for name in self._populations}
+        ends = [end for limits in self._limits.values() for end in limits]
+        self._pending = np.zeros((plan.depth, plan.width), element(min(ends), max(ends)))
+        for name, pending in state.pending.items():
+            for own, shared in self._rows_of(name, len(pending)):
+                self._pending_of(name)[shared] = pending[own]
+        self._random = np.zeros(plan.neurons, np.int64)
+        self._sums = np.zeros(plan.n_sums, np.int64)
+        for k, projection in enumerate(plan.first_projections):
+            if projection in state.sums:
+                self._sums_of(k)[:] = state.sums[projection].ravel()
+        for name in self._populations:
+            self._prepare_population(name)
+        for source in network.graph.sources:
+            self._prepare_source(source)
+        self._is_random = any(p.neuron.random_bits for p in self._populations.values()) or any(
+            isinstance(source, PoissonSource) for source in network.graph.sources
+        )
+        self._saturated = np.zeros((plan.threads, len(plan.links)), np.int64)
+        self._out = np.zeros(0, np.int32)
+        self._pool = ThreadPoolExecutor(plan.threads - 1) if plan.threads > 1 else None
+        self._run = np.zeros(1, RUN)
+        set_fields(
+            self._run[0],
+            depth=plan.depth,
+            width=plan.width,
+            meetings=self._address("", "meetings", np.zeros(16, np.int64)),
+            all_neurons=plan.neurons,
+            spikes=self._spikes.ctypes.data,
+            lists=self._address("", "lists", np.zeros(2 * plan.neurons, np.int32)),
+            saturated=self._saturated.ctypes.data,
+        )
+
+    def _address(self, name: str, what: str, values: npt.NDArray[Any]) -> int:
+        """The address of an array, which is kept until the part has another one for ``what``."""
+        values = np.ascontiguousarray(values)
+        self._held[name, what] = values
+        return values.ctypes.data
+
+    def _pending_of(self, name: str) -> npt.NDArray[Any]:
+        """What is pending for one population, (depth, n)."""
+        at = self._plan.pending_at[name]
+        return self._pending[:, at : at + self._populations[name].n]
+
+    def _rows_of(self, name: str, depth: int) -> list[tuple[int, int]]:
+        """The rows of what is pending for a population: its own, and the one they share."""
+        now = self._network.step_count
+        return [(t % depth, t % self._plan.depth) for t in range(now, now + depth)]
+
+    def _sums_of(self, link: int) -> Ints:
+        """The accumulators of a link that has some, flat."""
+        row = self._plan.links[link]
+        n = self._parts[row["target"]]["size"]
+        return self._sums[row["sums"] : row["sums"] + row["sums_depth"] * n]
+
+    def _limit(self, name: str) -> tuple[int, int]:
+        """Lowest and highest of what arrives at a population in one step, but for a constant."""
+        low, high = self._network.synaptic_ranges[name]
+        rows = self._rows.get(name)
+        if rows is not None and rows.size:
+            low, high = low + min(int(rows.min()), 0), high + max(int(rows.max()), 0)
+        return signed_range(signed_bits(low, high))
+
+    def _prepare_population(self, name: str) -> None:
+        """The compiled step of a population, and the arrays that it works on."""
+        network, plan, state = self._network, self._plan, self._network.state
+        population, part = self._populations[name], self._part[name]
+        neuron, place = population.neuron, plan.places[name]
+        thresholds = network.thresholds[name]
+        ends = int(thresholds.min()), int(thresholds.max())
+        at = int(part["neurons_before"])
+        arguments: dict[str, npt.NDArray[Any]] = {
+            variable: getattr(state.neurons[name], variable).astype(state_type(neuron, variable))
+            for variable in neuron.state_widths
+        }
+        arguments["v_threshold"] = thresholds.astype(element(*ends))
+        arguments["spike"] = self._spikes[at : at + population.n]
+        arguments["current"] = self._pending
+        constant = self._external.currents.get(name)
+        drives = (0, 0)
+        if constant is not None and name not in self._rows:
+            low, high = int(constant.min()), int(constant.max())
+            drives = (0, 0) if low == high == 0 else signed_range(signed_bits(low, high))
+            arguments["drive"] = constant[0].astype(element(*drives))
+        if neuron.random_bits:
+            arguments["random"] = self._random[at : at + population.n]
+            part["lfsr_mask"] = neuron.lfsr.mask
+            for share in self._shares[:, place]:
+                first, last = int(share["first"]), int(share["last"])
+                share["register"] = jump(neuron.lfsr, state.lfsr[name], first)
+                skip = columns(neuron.lfsr, population.n - (last - first))
+                share["skip"][: len(skip)] = skip
+        loop = step_loop(neuron, ends, self._pending.dtype, self._limits[name], drives, clear=True)
+        self._loops.append(loop)
+        part["kind"] = POPULATION
+        part["step"]["function"] = loop.address
+        for argument, values in arguments.items():
+            part["step"][argument] = self._address(name, argument, values), values.itemsize
+
+    def _prepare_source(self, source: Source) -> None:
+        part = self._part[source.name]
+        if isinstance(source, PoissonSource):
+            set_fields(part, kind=POISSON, key=mix(source.seed), limit=limit(source))
+        elif isinstance(source, RegularSource):
+            known = self._address(source.name, "phases", phases(source))
+            set_fields(part, kind=REGULAR, period=source.interval, phases=known)
+        elif isinstance(source, EventSource):
+            part["kind"] = GIVEN
+        else:
+            assert_never(source)
+
+    def advance(self, start: int, steps: int, recording: Recording) -> None:
+        """Steps ``start`` to ``start + steps`` of the run."""
+        this = self._run[0]
+        this["now"], this["steps"] = self._network.step_count, steps
+        self._shares["recorded"] = 0
+        for source in self._network.graph.sources:
+            if isinstance(source, EventSource):
+                self._give(source.name, start, steps)
+        for name, rows in self._rows.items():
+            values = rows[start : start + steps].astype(np.int64, copy=False)
+            self._part[name]["drive"] = self._address(name, "drive", values)
+        self._make_room(recording.wanted_spikes, steps)
+        watches, seen = self._watches(recording, steps)
+        self._run_threads(
+            self._parts, self._shares, self._plan.links, self._plan.codes, self._pending.ravel(),
+            self._sums if self._plan.n_sums else None,
+            self._random if self._is_random else None,
+            watches if len(watches) else None,
+        )  # fmt: skip
+        self._network.state.step += steps
+        for name in recording.wanted_spikes:
+            place = self._plan.places[name]
+            at = (int(self._part[name]["out"]) - self._out.ctypes.data) // self._out.itemsize
+            length = int(self._shares["recorded"][:, place].sum())
+            recording.add_spikes(name, self._out[at : at + length])
+        for watch, (population, variable, neurons) in zip(
+            watches, recording.wanted_states, strict=True
+        ):
+            at, size = watch["rows_at"], steps * len(neurons)
+            rows = seen[at : at + size].reshape(steps, len(neurons))
+            recording.add_states(population, variable, rows)
+
+    def _run_threads(self, *tables: npt.NDArray[Any] | None) -> None:
+        run = self._run
+        if self._pool is None:
+            run_steps(0, run, *tables)
+            return
+        # Compiled, or loaded, before the threads wait for each other.
+        no_steps = run.copy()
+        no_steps["steps"] = 0
+        run_steps(0, no_steps, *tables)
+        others = [
+            self._pool.submit(run_steps, thread, run, *tables)
+            for thread in range(1, self._plan.threads)
+        ]
+        try:
+            run_steps(0, run, *tables)
+        finally:
+            for other in others:
+                other.result()
+
+    def _give(self, name: str, start: int, steps: int) -> None:
+        """The events of a source in the next steps, and where those of each step begin and end."""
+        mine = self._external.events.get(name, [])[start : start + steps]
+        ends = np.zeros(steps + 1, np.int64)
+        np.cumsum([len(step) for step in mine], out=ends[1 : len(mine) + 1])
+        ends[len(mine) + 1 :] = ends[len(mine)]
+        events = np.concatenate([*mine, np.zeros(0, np.int64)]).astype(np.int32)
+        part = self._part[name]
+        part["events"] = self._address(name, "events", events)
+        part["event_ends"] = self._address(name, "event_ends", ends)
+
+    def _make_room(self, names: tuple[str, ...], steps: int) -> None:
+        """Room for all spikes that could come; memory that is not written is not used."""
+        self._parts["out"] = NONE
+        sizes = [
+            len(self._held[name, "events"]) + steps
+            if self._part[name]["kind"] == GIVEN
+            else steps * (int(self._part[name]["size"]) + 1)
+            for name in names
+        ]
+        if len(self._out) < sum(sizes):
+            self._out = np.empty(sum(sizes), np.int32)
+        at = self._out.ctypes.data
+        for name, size in zip(names, sizes, strict=True):
+            self._part[name]["out"] = at
+            at += size * self._out.itemsize
+
+    def _watches(self, recording: Recording, steps: int) -> tuple[npt.NDArray[np.void], Ints]:
+        """The table of recorded variables, and room for what they will be."""
+        wanted = recording.wanted_states
+        watches = np.zeros(len(wanted), WATCH)
+        watched = np.zeros(sum(len(neurons) for _, _, neurons in wanted), WATCHED)
+        row_at = begin = 0
+        for watch, (population, variable, neurons) in zip(watches, wanted, strict=True):
+            end = begin + len(neurons)
+            watched["neuron"][begin:end], watched["column"][begin:end] = neurons, range(end - begin)
+            set_fields(
+                watch, part=NONE, first=begin, last=end, rows_at=row_at, row_length=len(neurons)
+            )
+            held = self._held.get((population, variable))
+            if held is not None:  # a variable that these neurons do not have stays 0
+                set_fields(
+                    watch,
+                    part=self._plan.places[population],
+                    address=held.ctypes.data,
+                    item_size=held.itemsize,
+                )
+            row_at += steps * len(neurons)
+            begin = end
+        seen = np.zeros(row_at, np.int64)
+        this = self._run[0]
+        this["watched"] = self._address("", "watched", watched)
+        this["seen"] = seen.ctypes.data
+        return watches, seen
+
+    def close(self) -> None:
+        """Bring the network's state up to date."""
+        if self._pool is not None:
+            self._pool.shutdown()
+        plan, state = self._plan, self._network.state
+        for name, population in self._populations.items():
+            old = state.neurons[name]
+            new = {
+                variable: self._held[name, variable].astype(np.int64)
+                for variable in population.neuron.state_widths
+            }
+            state.neurons[name] = old._replace(**new)
+            for own, shared in self._rows_of(name, len(state.pending[name])):
+                state.pending[name][own] = self._pending_of(name)[shared]
+            if population.neuron.random_bits:
+                state.lfsr[name] = int(self._shares[0, plan.places[name]]["register"])
+        for k, projection in enumerate(plan.first_projections):
+            if projection in state.sums:
+                state.sums[projection].ravel()[:] = self._sums_of(k)
+            clipped = state.saturated[projection] + int(self._saturated[:, k].sum())
+            state.saturated[projection] = clipped % (1 << COUNTER_BITS)
