@@ -22,6 +22,7 @@ from ..rule.lfsr import columns, jump
 from .network_loop import (
     GIVEN,
     NONE,
+    PART,
     POISSON,
     POPULATION,
     REGULAR,
@@ -47,7 +48,9 @@ class CompiledRun:
 
     def __init__(self, network: Network, plan: ExecutionPlan, external: ExternalInput) -> None:
         self._network, self._plan, self._external = network, plan, external
-        self._parts, self._shares = plan.parts.copy(), plan.shares.copy()
+        # As words: numpy copies records within records field by field, which takes 35 us.
+        self._parts = plan.parts.view(np.int64).copy().view(PART)
+        self._shares = plan.shares.copy()
         for name in ("out", "drive"):
             self._parts[name] = NONE
         self._part = {name: self._parts[place] for name, place in plan.places.items()}
