@@ -27,7 +27,7 @@ def initial_state(neuron: NeuronParams) -> dict[str, int]:
 
 
 class LIFStep(wiring.Component):
-    """One time step of the integer rule, combinational: latency 0.
+    """One time step of the rule (docs/rule.md#step), combinational: latency 0.
 
     Ports: ``state`` and ``current`` (signed, ``input_bits``, the bias added) in, ``next_state``
     and ``spike`` out; with ``threshold_port``, ``threshold_mantissa`` in place of the constant.

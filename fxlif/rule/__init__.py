@@ -1,4 +1,4 @@
-"""The integer rule of one neuron: its arithmetic, its random numbers, and one whole step.
+"""The rule of one neuron (docs/rule.md): its arithmetic, its random numbers, and one whole step.
 
 Written to be read, and to run on Python ints, on int64 arrays and on a solver's bit-vectors alike.
 """
