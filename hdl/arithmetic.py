@@ -1,4 +1,4 @@
-"""The rule (docs/rule.md) as Amaranth expressions: the twin of :mod:`fxlif.rule.arithmetic`, name by name.
+"""The rule (docs/rule.md) as Amaranth expressions, name by name as :mod:`fxlif.rule.arithmetic`.
 
 Written separately from the golden rule on purpose. Amaranth's sums and shifts are exact
 (a sum grows a bit); only :func:`saturate`, :func:`wrap` and :func:`clamp` narrow.
