@@ -39,7 +39,8 @@ class Store:
         self._path = path
         self._head = {
             "format": STATE_FORMAT, "parameters_sha256": target.params.digest(), "seed": seed,
-            "library": target.library.parent.name,
+            # Without the CPU: a soak may go on elsewhere.
+            "library": target.library.parent.name.rpartition("-")[0],
         }  # fmt: skip
         self.done: dict[int, tuple[int, Counts]] = {}
         if path is not None and path.exists():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import shutil
 import signal
@@ -19,6 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ...errors import FxlifError
+from . import cache
 
 SIMULATORS = ("verilator", "icarus")
 RESULTS = "results.xml"
@@ -38,7 +38,7 @@ STANDALONE_VARIABLES = (
 )
 
 
-#: What Verilator compiles for every design alike.
+#: What Verilator compiles, the same for every design.
 RUNTIME = "verilated*.o"
 #: Else pytest, where it is installed, takes apart every module that a bench imports, to explain
 #: failing assertions: seconds for each start of a simulator.
@@ -107,48 +107,39 @@ def prepared(simulator: Simulator, variables: str = MAKE_VARIABLES) -> Iterator[
         os.environ.update(before)
 
 
-def cache_folder() -> Path:
-    """Where builds are kept: ``$FXLIF_CACHE``, else the user's cache folder."""
-    given = os.environ.get("FXLIF_CACHE")
-    if given:
-        return Path(given)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fxlif"
-
-
 def build(
     simulator: Simulator, sources: Mapping[str, str], *, top: str, waves: bool = False
 ) -> Path:
     """The folder of a finished build of ``sources`` (file name → text); built anew if need be.
 
-    A build is made beside the cache and moved into it when it is whole, so an interrupted one is
-    never found by the next run. Raises :class:`FxlifError` with the end of the log on failure.
+    Raises:
+        FxlifError: the build failed; the line holds the end of its log.
     """
-    from cocotb_tools.runner import get_runner
-
-    parts = [simulator.name, simulator.version, version("cocotb"), top, str(waves)]
+    tools = {
+        simulator.name: simulator.version, "cocotb": version("cocotb"),
+        "python": sysconfig.get_path("platlib"),
+    }  # fmt: skip
     # This file is the recipe: a build made by another one is another build.
-    parts += [sysconfig.get_path("platlib"), Path(__file__).read_text(encoding="utf-8")]
-    parts += [part for item in sorted(sources.items()) for part in item]
-    key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
-    cache = cache_folder() / "builds"
-    finished = cache / key
-    if finished.is_dir():
-        return finished
-    cache.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f"{key}.", dir=cache))
-    try:
-        files = []
+    options = {"waves": str(waves), "recipe": Path(__file__).read_text(encoding="utf-8")}
+    runtime = cache.Recipe(kind="runtime", tools=tools, inputs=options, used=(RUNTIME,))
+    program = top if simulator.name == "verilator" else "sim.vvp"
+    recipe = cache.Recipe(
+        kind="simulation", tools=tools, inputs={**options, "top": top, **sources}, used=(program,)
+    )
+
+    def make(work: Path) -> None:
+        from cocotb_tools.runner import get_runner
+
         for name, text in sources.items():
             (work / name).write_text(text)
-            files.append(work / name)
-        args = VERILATOR_ARGS if simulator.name == "verilator" else []
-        runtime = _runtime_folder(simulator, waves)
-        _put_runtime(runtime, work)
+        compiled = cache.find(runtime)
+        _copy(compiled, work)
         log = work / "build.log"
         with prepared(simulator):
             try:
                 get_runner(simulator.name).build(
-                    sources=files, hdl_toplevel=top, build_dir=work, build_args=args,
+                    sources=[work / name for name in sources], hdl_toplevel=top, build_dir=work,
+                    build_args=VERILATOR_ARGS if simulator.name == "verilator" else [],
                     waves=waves, log_file=log, timescale=("1ns", "1ps"),
                 )  # fmt: skip
             except (RuntimeError, SystemExit, subprocess.CalledProcessError) as error:
@@ -156,42 +147,20 @@ def build(
                 raise FxlifError(
                     f"{simulator.name}: the build failed ({error}): " + " | ".join(end)
                 ) from None
-        _keep_runtime(runtime, work)
-        try:
-            work.rename(finished)
-        except OSError:  # another run was first
-            if not finished.is_dir():
-                raise
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-    return finished
+        if compiled is None and any(work.glob(RUNTIME)):
+            cache.keep(runtime, lambda folder: _copy(work, folder))
+        for file in work.iterdir():
+            if file.name not in (*sources, program, log.name):
+                shutil.rmtree(file) if file.is_dir() else file.unlink()
+
+    return cache.entry(recipe, make)
 
 
-def _runtime_folder(simulator: Simulator, waves: bool) -> Path:
-    """Where the compiled runtime of a simulator is kept: it is the same for all designs."""
-    parts = [simulator.name, simulator.version, version("cocotb"), str(waves)]
-    parts += [sysconfig.get_path("platlib"), Path(__file__).read_text(encoding="utf-8")]
-    return cache_folder() / "objects" / hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
-
-
-def _put_runtime(runtime: Path, work: Path) -> None:
-    """Give a build the objects of an earlier one: two thirds of what it would compile."""
+def _copy(compiled: Path | None, folder: Path) -> None:
+    """Copy the compiled runtime of a simulator: two thirds of what a build would compile."""
     later = time.time() + 86_400  # make leaves alone what is newer than what it is made of
-    for file in runtime.glob(RUNTIME):
-        os.utime(shutil.copyfile(file, work / file.name), (later, later))
-
-
-def _keep_runtime(runtime: Path, work: Path) -> None:
-    if runtime.is_dir() or not any(work.glob(RUNTIME)):
-        return
-    runtime.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(prefix="objects.", dir=runtime.parent))
-    for file in work.glob(RUNTIME):
-        shutil.copyfile(file, made / file.name)
-    try:
-        made.rename(runtime)
-    except OSError:  # another run was first
-        shutil.rmtree(made, ignore_errors=True)
+    for file in compiled.glob(RUNTIME) if compiled else ():
+        os.utime(shutil.copyfile(file, folder / file.name), (later, later))
 
 
 def run_standalone(

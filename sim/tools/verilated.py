@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import os
-import shutil
 import subprocess
 import sysconfig
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -17,7 +14,8 @@ import numpy.typing as npt
 
 from ...errors import FxlifError
 from ..bench.wrapper import TOP, Cycles, Interface
-from .simulators import VERILATOR_ARGS, cache_folder, find, prepared
+from .cache import Recipe, entry
+from .simulators import VERILATOR_ARGS, find, prepared
 
 Words = npt.NDArray[np.uint32]
 LIBRARY = "design.so"
@@ -67,53 +65,31 @@ def _run(command: Sequence[str], folder: Path) -> None:
         raise FxlifError(f"{Path(command[0]).name}: the build failed: " + " | ".join(end))
 
 
-def _key(*parts: str) -> str:
-    # This file is the recipe: a build made by another one is another build.
-    recipe = [sysconfig.get_path("platlib"), Path(__file__).read_text(encoding="utf-8"), *parts]
-    return hashlib.sha256("\0".join(recipe).encode()).hexdigest()[:24]
-
-
-def _finish(work: Path, finished: Path) -> None:
-    try:
-        work.rename(finished)
-    except OSError:  # another run was first
-        if not finished.is_dir():
-            raise
-
-
-def _runtime(version: str, include: Path) -> list[str]:
-    """The compiled runtime of Verilator."""
-    finished = cache_folder() / "runtime" / _key(version)
-    if not finished.is_dir():
-        finished.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix="runtime.", dir=finished.parent))
-        try:
-            for name in RUNTIME:
-                source = [str(include / f"{name}.cpp"), "-o", f"{name}.o"]
-                _run(["g++", *_include(include), *COMMON, "-O2", "-c", *source], work)
-            _finish(work, finished)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
-    return [str(finished / f"{name}.o") for name in RUNTIME]
-
-
 def _include(include: Path) -> list[str]:
     return ["-I", str(include), "-I", str(include / "vltstd")]
 
 
 def build(sources: Mapping[str, str], *, top: str = TOP) -> Path:
-    """The shared library of ``sources`` (file name → Verilog text), built anew if need be."""
+    """The shared library of ``sources`` (file name → Verilog text), built anew if need be.
+
+    Raises:
+        FxlifError: Verilator is not installed, or the build failed.
+    """
     simulator = find("verilator")
     assert simulator.path is not None
     include = simulator.path.parent / "include"
-    parts = [part for item in sorted(sources.items()) for part in item]
-    finished = cache_folder() / "libraries" / _key(simulator.version, top, *parts)
-    if finished.is_dir():
-        return finished / LIBRARY
-    runtime = _runtime(simulator.version, include)
-    finished.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix="library.", dir=finished.parent))
-    try:
+    tools = {"verilator": simulator.version, "python": sysconfig.get_path("platlib")}
+    # This file is the recipe: a build made by another one is another build.
+    options = {"recipe": Path(__file__).read_text(encoding="utf-8")}
+
+    def compile_runtime(work: Path) -> None:
+        for name in RUNTIME:
+            source = [str(include / f"{name}.cpp"), "-o", f"{name}.o"]
+            _run(["g++", *_include(include), *COMMON, "-O2", "-c", *source], work)
+
+    def make(work: Path) -> None:
+        recipe = Recipe(kind="runtime", tools=tools, inputs=options, used=("*.o",))
+        runtime = entry(recipe, compile_runtime)
         for name, text in sources.items():
             (work / name).write_text(text)
         (work / "harness.cpp").write_text(HARNESS)
@@ -123,20 +99,22 @@ def build(sources: Mapping[str, str], *, top: str = TOP) -> Path:
                  "--prefix", "Vdesign", "--Mdir", str(work), *sources],
                 work,
             )  # fmt: skip
-        objects = []
+        objects = [str(runtime / f"{name}.o") for name in RUNTIME]
         for file in sorted(work.glob("*.cpp")):
             speed = SLOW if file.stem.endswith("Slow") else FAST
             _run(["g++", "-I.", *_include(include), *COMMON, *speed, "-c", file.name,
                   "-o", f"{file.stem}.o"], work)  # fmt: skip
             objects.append(f"{file.stem}.o")
-        _run(["g++", "-shared", "-o", LIBRARY, *objects, *runtime, "-pthread"], work)
+        _run(["g++", "-shared", "-o", LIBRARY, *objects, "-pthread"], work)
         for file in work.iterdir():
             if file.name not in (*sources, LIBRARY):
                 file.unlink()
-        _finish(work, finished)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-    return finished / LIBRARY
+
+    recipe = Recipe(
+        kind="library", tools=tools, inputs={**options, "top": top, **sources}, used=(LIBRARY,),
+        native=True,
+    )  # fmt: skip
+    return entry(recipe, make) / LIBRARY
 
 
 def row_words(bits: int) -> int:

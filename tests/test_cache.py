@@ -1,0 +1,239 @@
+"""The build cache: an entry that is not whole is built again, and says so in one line."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from fxlif.errors import FxlifError
+from fxlif.sim.tools import cache, simulators, verilated
+from fxlif.sim.tools.cache import MANIFEST, Recipe
+
+SOURCES = {"a.v": "module a(input clk, input stimulus, output response); "
+                  "assign response = stimulus; endmodule\n"}  # fmt: skip
+needs_icarus = pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus is optional")
+RECIPE = Recipe(kind="thing", tools={"tool": "1"}, inputs={"text": "x"}, used=("run",), native=True)
+
+
+@pytest.fixture(autouse=True)
+def users_cache(tmp_path, monkeypatch) -> Path:
+    """The cache that the user has; the one of the test is empty."""
+    before = cache.cache_folder()
+    monkeypatch.setenv("FXLIF_CACHE", str(tmp_path / "cache"))
+    return before
+
+
+def make(folder: Path) -> None:
+    """An entry of two files, one of them run."""
+    (folder / "run").write_text("what is run\n" * 100)
+    (folder / "log").write_text("what was said\n")
+
+
+def truncate(folder: Path) -> None:
+    os.truncate(folder / "run", 100)
+
+
+def empty(folder: Path) -> None:
+    os.truncate(folder / "log", 0)
+
+
+def delete(folder: Path) -> None:
+    (folder / "log").unlink()
+
+
+def change(folder: Path) -> None:
+    """As a block of zeros after a crash: size and all the rest as it was."""
+    content = bytearray((folder / "run").read_bytes())
+    content[50:60] = bytes(10)
+    (folder / "run").write_bytes(content)
+
+
+def half_a_manifest(folder: Path) -> None:
+    os.truncate(folder / MANIFEST, 50)
+
+
+def no_manifest(folder: Path) -> None:
+    (folder / MANIFEST).unlink()
+
+
+def other_cpu(folder: Path) -> None:
+    manifest = json.loads((folder / MANIFEST).read_text())
+    (folder / MANIFEST).write_text(json.dumps({**manifest, "cpu": "another"}))
+
+
+def file_in_its_place(folder: Path) -> None:
+    for file in folder.iterdir():
+        file.unlink()
+    folder.rmdir()
+    folder.write_text("")
+
+
+DAMAGES = {
+    truncate: "run has 100 bytes, not 1200", empty: "log has 0 bytes, not 14",
+    delete: "log is missing", change: "run is not what was built",
+    half_a_manifest: "manifest.json cannot be read", no_manifest: "manifest.json is missing",
+    other_cpu: "manifest.json is that of another build",
+    file_in_its_place: "manifest.json cannot be read",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
+def test_an_entry_that_is_not_whole_is_made_again(damage, capsys) -> None:
+    folder = cache.entry(RECIPE, make)
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    assert cache.entry(RECIPE, lambda folder: pytest.fail("whole, but made again")) == folder
+    assert capsys.readouterr().err == ""
+    damage(folder)
+    assert cache.entry(RECIPE, make) == folder
+    said = capsys.readouterr().err
+    assert said == f"fxlif: {folder}: {DAMAGES[damage]}; building it again\n"
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+    assert [*folder.parent.iterdir()] == [folder]
+    assert cache.entry(RECIPE, lambda folder: pytest.fail("whole, but made again")) == folder
+
+
+def test_the_manifest_says_what_it_was_made_from() -> None:
+    said = json.loads((cache.entry(RECIPE, make) / MANIFEST).read_text())
+    assert (said["tools"], said["cpu"]) == ({"tool": "1"}, cache.cpu())
+    assert set(said["inputs"]) == {"text"}
+    assert said["files"]["log"][0] == 14
+    assert set(said["files"]) == {"run", "log"}
+
+
+def test_another_cpu_is_another_entry(monkeypatch) -> None:
+    here = RECIPE.folder()
+    plain = Recipe(kind="thing", tools={}, inputs={}, used=())
+    anywhere = plain.folder()
+    monkeypatch.setattr(cache, "cpu", lambda: "another")
+    assert RECIPE.folder() != here
+    assert plain.folder() == anywhere
+
+
+def test_a_build_that_fails_leaves_nothing(tmp_path) -> None:
+    def interrupted(folder: Path) -> None:
+        make(folder)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cache.entry(RECIPE, interrupted)
+
+    def full(folder: Path) -> None:
+        make(folder)
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(FxlifError, match="No space left on device") as caught:
+        cache.entry(RECIPE, full)
+    assert caught.value.key == "FXLIF_CACHE"
+    assert [*(tmp_path / "cache" / "builds").iterdir()] == []
+
+
+def test_a_cache_that_cannot_be_written_is_one_line(tmp_path) -> None:
+    (tmp_path / "cache").write_text("")
+    with pytest.raises(FxlifError, match="cannot keep a build") as caught:
+        cache.entry(RECIPE, make)
+    assert "\n" not in str(caught.value)
+
+
+def test_two_at_once_make_one_entry() -> None:
+    """Also where both find the same one broken."""
+    truncate(cache.entry(RECIPE, make))
+    with ThreadPoolExecutor(4) as pool:
+        made = set(pool.map(lambda _: cache.entry(RECIPE, make), range(16)))
+    (folder,) = made
+    assert [*folder.parent.iterdir()] == [folder]
+    assert cache.fault(folder, RECIPE) == ""
+
+
+# --- what is built with the simulators ------------------------------------------------------------
+
+RUN_LIBRARY = """\
+import ctypes, sys
+from fxlif.sim.tools import verilated
+library = ctypes.CDLL(str(verilated.build({"a.v": sys.argv[1]}, top="a")))
+library.design_new.restype = ctypes.c_void_p
+print(bool(library.design_new()))
+"""
+
+
+def run_library() -> tuple[str, str]:
+    """stdout and stderr of a process that builds a library and makes a design of it."""
+    done = subprocess.run(
+        [sys.executable, "-c", RUN_LIBRARY, SOURCES["a.v"]], cwd=Path(__file__).parent,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, (done.returncode, done.stderr)
+    return done.stdout, done.stderr
+
+
+def halve(pattern: str) -> None:
+    """Cut the only file of the cache that matches in half."""
+    (file,) = cache.cache_folder().rglob(pattern)
+    os.truncate(file, file.stat().st_size // 2)
+
+
+def test_a_truncated_library_is_no_bus_error(users_cache) -> None:
+    for folder in users_cache.glob("builds/runtime-*"):  # it takes seconds to compile
+        shutil.copytree(folder, cache.cache_folder() / "builds" / folder.name)
+    assert run_library() == ("True\n", "")
+    halve("design.so")
+    out, err = run_library()
+    assert out == "True\n"
+    assert err.count("\n") == 1
+    assert "design.so has" in err
+    assert run_library() == ("True\n", "")
+
+
+OTHER = {"a.v": SOURCES["a.v"] + "// another design\n"}
+
+
+def test_a_truncated_object_is_no_linker_error(capsys, monkeypatch) -> None:
+    """The runtime that libraries are linked with. The compiler is a stand-in: it takes seconds."""
+
+    def run(command, folder) -> None:
+        if "-o" in command:
+            (folder / command[command.index("-o") + 1]).write_text(" ".join(command))
+
+    monkeypatch.setattr(verilated, "_run", run)
+    verilated.build(SOURCES, top="a")
+    halve("verilated.o")
+    assert verilated.build(OTHER, top="a").exists()
+    assert "verilated.o has" in capsys.readouterr().err
+
+
+@needs_icarus
+def test_a_truncated_simulation_is_built_again(capsys) -> None:
+    found = simulators.find("icarus")
+    folder = simulators.build(found, SOURCES, top="a")
+    whole = (folder / "sim.vvp").stat().st_size
+    halve("sim.vvp")
+    assert simulators.build(found, SOURCES, top="a") == folder
+    assert "sim.vvp has" in capsys.readouterr().err
+    assert (folder / "sim.vvp").stat().st_size == whole
+
+
+def test_truncated_files_of_verilator(capsys, monkeypatch) -> None:
+    """The program, and the runtime that a second build is linked with; cocotb is a stand-in."""
+    from cocotb_tools import runner
+
+    def build(self, *, build_dir, hdl_toplevel, log_file, **more) -> None:
+        log_file.write_text("")
+        (build_dir / hdl_toplevel).write_text("program")
+        if not (build_dir / "verilated.o").exists():
+            (build_dir / "verilated.o").write_text("object")
+
+    monkeypatch.setattr(runner.Runner, "build", build)
+    found = simulators.find("verilator")
+    folder = simulators.build(found, SOURCES, top="a")
+    assert {file.name for file in folder.iterdir()} == {"a", "a.v", "build.log", MANIFEST}
+    halve("a")
+    halve("verilated.o")
+    assert simulators.build(found, SOURCES, top="a") == folder
+    said = capsys.readouterr().err.splitlines()
+    assert ["a has" in said[0], "verilated.o has" in said[1], len(said)] == [True, True, 2]
