@@ -345,7 +345,9 @@ def test_findings_of_a_mistake_and_its_replay(examples: Path, tmp_path) -> None:
     failed = {check.name: check.detail for check in found.checks if check.outcome == "failed"}
     assert "mismatches" in failed["the run"]
     assert "port v: cycle" in failed["state.v"]
-    assert "current" in failed["state.v"]  # the cycles before
+    assert found.first is not None
+    assert {"current", "state.v"} <= set(found.first["history"])  # the cycles before
+    assert found.folder == str(tmp_path / "out")
     words = found.replay.split()
     assert words[:5] == ["fxlif", "verify", "neuron.toml", "--dut", str(tmp_path / "neuron.v")]
     again = verified(tmp_path, "neuron", out=tmp_path / "replay",

@@ -65,7 +65,12 @@ def showing_progress() -> Iterator[Progress]:
 
 
 def conclude(
-    findings: Findings, passed: str, *, report: Path | None = None, failed: str = ""
+    findings: Findings,
+    passed: str,
+    *,
+    report: Path | None = None,
+    failed: str = "",
+    list_bins: bool = False,
 ) -> None:
     """Print the checks, the figures and the verdict, and add them to a report folder.
 
@@ -73,6 +78,7 @@ def conclude(
         passed: what ``PASSED:`` says.
         report: the report folder, None for none.
         failed: the last line of findings that did not pass, in place of one line for each reason.
+        list_bins: print why each bin of the coverage that was not hit cannot or need not be.
 
     Raises:
         typer.Exit: with code 1, unless the findings passed.
@@ -84,7 +90,7 @@ def conclude(
         for line in check.detail.splitlines():
             print(f"{'':20}{line}".rstrip())
     _print_figures(findings)
-    _print_coverage(findings.coverage)
+    _print_coverage(findings.coverage, list_bins)
     if report is not None:
         from ..sim.report.write import write
 
@@ -122,8 +128,8 @@ def _print_figures(findings: Findings) -> None:
     Console().print(table)
 
 
-def _print_coverage(bins: tuple[Bin, ...]) -> None:
-    """A table of the groups of bins, and why those that cannot or need not be hit are not."""
+def _print_coverage(bins: tuple[Bin, ...], list_bins: bool) -> None:
+    """A table of the groups of bins; a line for each that cannot or need not be hit."""
     from rich.console import Console
     from rich.table import Table
 
@@ -138,7 +144,8 @@ def _print_coverage(bins: tuple[Bin, ...]) -> None:
         counts = (f"{group.hit} of {group.of}", *(str(count) if count else "" for count in others))
         table.add_row(group.name, *counts)
     Console().print(table)
-    for each in (each for group in found for each in group.unreachable):
-        print(f"unreachable: {each.group}: {each.name}: {each.why}")
-    for each in (each for group in found for each in group.waived):
-        print(f"waived: {each.group}: {each.name}: {each.waiver}")
+    for each in bins if list_bins else ():
+        if each.unreachable:
+            print(f"unreachable: {each.group}: {each.name}: {each.why}")
+        elif each.waived:
+            print(f"waived: {each.group}: {each.name}: {each.waiver}")

@@ -75,7 +75,7 @@ def verify(
                 mapping=foreign.mapping, simulator=simulator, cycles=cycles, seed=seed,
                 waves=waves, out=out, progress=progress,
             )  # fmt: skip
-    conclude(found, passed, report=report)
+    conclude(found, passed, report=report, list_bins=until_covered)
 
 
 def replay(

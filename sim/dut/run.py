@@ -180,7 +180,7 @@ def verify_dut(
     return Findings(
         command="verify --dut", design=name, digest=params.digest(), checks=tuple(checks),
         figures=figures, seed=seed, coverage=coverage, replay=shlex.join(command),
-        folder=str(folder) if reasons else "",
+        folder=str(folder) if reasons else "", first=_shown(seen.first),
     )  # fmt: skip
 
 
@@ -219,22 +219,22 @@ def _checks(report: DutReport, wrapped: Wrapped, dut_map: DutMap) -> Iterator[Ch
 
 
 def _difference(report: DutReport, signal: str, port: str) -> str:
-    """The first wrong cycle, if it is this signal's, and the ten before it."""
+    """The first difference in one line, if it is this signal's."""
     first = report.first
     if first is None or first["signal"].removesuffix(".unknown") != signal:
         return ""
-    observed = first["observed"]
+    where = f"port {port}: cycle {first['cycle']}: "
     if first["signal"].endswith(".unknown"):
-        lines = [f"port {port}: cycle {first['cycle']}: observed x or z"]
-    else:
-        lines = [f"port {port}: cycle {first['cycle']}: expected {first['expected']}, "
-                 f"observed {observed}"]  # fmt: skip
-    history = {name: values for name, values in first["history"].items()
-               if not name.endswith(".unknown") or any(values)}  # fmt: skip
-    width = max(map(len, history))
-    count = len(next(iter(history.values())))
-    cycles = range(first["cycle"] - count + 1, first["cycle"] + 1)
-    lines.append(" " * width + "".join(f"{cycle:>9}" for cycle in cycles))
-    lines += [f"{name:<{width}}" + "".join(f"{value:>9}" for value in values)
-              for name, values in history.items()]  # fmt: skip
-    return "\n".join(lines)
+        return f"{where}observed x or z"
+    return f"{where}expected {first['expected']}, observed {first['observed']}"
+
+
+def _shown(first: dict[str, Any] | None) -> dict[str, Any] | None:
+    """A first difference without the flags of unknown bits that are never set."""
+    if first is None:
+        return None
+    history = {
+        name: values for name, values in first["history"].items()
+        if not name.endswith(".unknown") or any(values)
+    }  # fmt: skip
+    return {**first, "history": history}
