@@ -160,21 +160,3 @@ def give_way(typingctx):  # type: ignore[no-untyped-def]
         return context.get_dummy_value()
 
     return types.void(), codegen
-
-
-@intrinsic
-def call_kernel(typingctx, words):  # type: ignore[no-untyped-def]
-    """Call a compiled step: at the address ``words`` stand its own address and its arguments."""
-
-    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        word = ir.IntType(64)
-        count = 3 + len(ARGUMENTS) + len(STEPPED)
-        table = builder.inttoptr(args[0], word.as_pointer())
-        address, *passed = (
-            builder.load(builder.gep(table, [ir.Constant(word, k)])) for k in range(count)
-        )
-        kind = ir.FunctionType(ir.VoidType(), [word] * len(passed))
-        builder.call(builder.inttoptr(address, kind.as_pointer()), passed)
-        return context.get_dummy_value()
-
-    return types.void(words), codegen

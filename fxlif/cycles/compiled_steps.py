@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..compiled.neuron_step import ARGUMENTS, STEPPED, element, state_type, step_loop
+from ..compiled.neuron_step import STEP_CALL, element, state_type, step_loop
 from ..params.core import CoreParams
 from ..params.neuron import NeuronParams
 from ..params.quantise import signed_range
@@ -21,12 +21,12 @@ from .latency import padded
 
 def compiled_step(
     neuron: NeuronParams, thresholds: Ints, limits: tuple[int, int], currents: Ints, fired: Bools
-) -> tuple[int, Records, list[Any]]:
+) -> tuple[Records, Records, list[Any]]:
     """A compiled step of ``len(currents)`` neurons whose currents are within ``limits``.
 
-    Returns the address of its call, as :func:`fxlif.compiled.intrinsics.call_kernel` takes it, its
-    state variables (n,) of :data:`~fxlif.cycles.control.VARIABLE`, and what must be kept as long as
-    these addresses are used.
+    Returns its call, (1,) of :data:`~fxlif.compiled.neuron_step.STEP_CALL`, its state variables
+    (n,) of :data:`~fxlif.cycles.control.VARIABLE`, and what must be kept as long as the addresses
+    in them are used.
     """
     ends = int(thresholds.min()), int(thresholds.max())
     loop = step_loop(neuron, ends, currents.dtype, limits)
@@ -41,12 +41,11 @@ def compiled_step(
     arrays |= {
         "v_threshold": thresholds.astype(element(*ends)), "current": currents, "spike": fired,
     }  # fmt: skip
-    call = [loop.address, 1, len(currents)]
-    for name in ARGUMENTS:
-        call.append(arrays[name].ctypes.data if name in arrays else 0)
-        call += [0] if name in STEPPED else []
-    words = np.array(call, dtype=np.int64)
-    return words.ctypes.data, variables, [loop, words, *arrays.values()]
+    call = np.zeros(1, STEP_CALL)
+    call["function"] = loop.address
+    for name, array in arrays.items():
+        call[name] = array.ctypes.data, array.itemsize
+    return call, variables, [loop, *arrays.values()]
 
 
 def compiled_steps(
@@ -56,7 +55,7 @@ def compiled_steps(
     total = sum(padded(core) for core in cores)
     most = max(len(core.neuron.state_widths) for core in cores)
     steps = CompiledSteps(
-        calls=np.zeros(len(cores), dtype=np.int64),
+        calls=np.zeros(len(cores), dtype=STEP_CALL),
         variables=np.zeros((len(cores), most), dtype=VARIABLE),
         currents=np.zeros(total, dtype=np.int64),
         fired=np.zeros(total, dtype=np.bool_),
@@ -66,9 +65,10 @@ def compiled_steps(
     for k, (core, values) in enumerate(zip(cores, thresholds, strict=True)):
         here = slice(at, at + padded(core))
         low, high = (end << core.weight_shift for end in signed_range(core.accumulator_bits))
-        steps.calls[k], variables, kept = compiled_step(
+        call, variables, kept = compiled_step(
             core.neuron, values, (low, high), steps.currents[here], steps.fired[here]
         )
+        steps.calls[k] = call[0]
         steps.variables[k, : len(variables)] = variables
         everything += kept
         at = here.stop

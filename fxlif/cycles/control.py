@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     inline = njit
 
-    def call_kernel(words: int) -> None: ...
+    def call_step(call: Record, first: int, count: int, current: int) -> None: ...
 
     def load(address: int, size: int) -> int: ...
 
@@ -38,7 +38,7 @@ else:
     try:
         from numba import njit as _numba_njit
 
-        from ..compiled.intrinsics import call_kernel, load, store
+        from ..compiled.intrinsics import call_step, load, store
 
         # Counting references to the tables, at each call, took seven eighths of the time: without
         # numba's runtime there are none, and no memory can be asked for.
@@ -146,11 +146,12 @@ class Driven(NamedTuple):
 
 
 class CompiledSteps(NamedTuple):
-    """One compiled step per core: the address of its ``calls`` (cores,), its state ``variables``
+    """One compiled step per core: the ``calls`` (cores,) of
+    :data:`~fxlif.compiled.neuron_step.STEP_CALL`, the state ``variables``
     (cores, state variables) of :data:`VARIABLE`, and of all cores, where a core's begin at its
     ``spikes_at``, the ``currents`` that it reads and what ``fired``."""
 
-    calls: Ints
+    calls: Records
     variables: Records
     currents: Ints
     fired: Bools
@@ -316,7 +317,7 @@ def compiled_update(
         for variable in range(variables):
             reset_variable(steps.variables[k, variable], size)
         now["was_reset"] = 0
-    call_kernel(steps.calls[k])
+    call_step(steps.calls[k], 0, size, 0)
     for i in range(size):
         chain.spikes[at + i] = steps.fired[at + i] and i < core["n_neurons"]
         history[row + SPIKE * size + i] = chain.spikes[at + i]

@@ -12,7 +12,7 @@ import numpy as np
 from ..params.neuron import NeuronParams
 from ..params.quantise import signed_range
 from .compiled_steps import compiled_step
-from .control import Bools, Ints, Records, call_kernel, load, njit, reset_variable
+from .control import Bools, Ints, Records, call_step, load, njit, reset_variable
 
 # Columns of the inputs, one row per cycle.
 RST, ENABLE, CURRENT = 0, 1, 2
@@ -23,7 +23,7 @@ RESETS = (0, 0, 0, 2048, 64)
 
 @njit
 def run_neuron(
-    call: int, variables: Records, currents: Ints, fired: Bools, inputs: Ints, shown: Ints
+    call: Records, variables: Records, currents: Ints, fired: Bools, inputs: Ints, shown: Ints
 ) -> None:
     """What each cycle shows before its clock edge: the state variables, then the spike."""
     for cycle in range(len(inputs)):
@@ -36,7 +36,7 @@ def run_neuron(
             fired[0] = False
         elif inputs[cycle, ENABLE]:
             currents[0] = inputs[cycle, CURRENT]
-            call_kernel(call)
+            call_step(call[0], 0, 1, 0)
 
 
 class NeuronCycles:
