@@ -15,11 +15,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tomli_w
+import typer
 from designs import EVENTS, TINY, Ran, contents
 
 from fxlif import Network, load
+from fxlif.cli.screen import conclude
 from fxlif.network import events
 from fxlif.network.events import TICK
+from fxlif.sim.report.findings import Check, Findings
 
 
 def design_with(folder, **top):
@@ -636,6 +639,52 @@ def test_options_that_do_not_go_together(run, tiny, tmp_path, no_simulation, arg
 def test_until_covered_is_for_designs_of_fxlif(run, tiny, tmp_path, no_simulation):
     args = ("--dut", "a.v", "--top", "t", "--map", "m.toml", "--until-covered")
     assert run("verify", tiny, *args).refusal == "--until-covered: must be left out with --dut"
+
+
+# --- what every command shows at its end ----------------------------------------------------------
+
+
+def concluded(capsys, *checks: Check, failed="", **more) -> tuple[int, list[str]]:
+    """Exit code and lines of findings with these checks."""
+    found = Findings(command="prove", design="d", digest="0", checks=checks, **more)
+    try:
+        conclude(found, "all is well", failed=failed)
+        code = 0
+    except typer.Exit as end:
+        code = end.exit_code
+    return code, capsys.readouterr().out.splitlines()
+
+
+GOOD = Check(name="holds", outcome="passed", detail="12 cycles", seconds=1.25)
+
+
+def test_conclude_what_passed(capsys):
+    none = Check(name="elsewhere", outcome="not_applicable", detail="no labels")
+    code, lines = concluded(capsys, GOOD, none, figures={"spikes": 12345}, seed=7, replay="again")
+    assert code == 0
+    assert lines[0] == "prove d"
+    assert lines[1].split() == ["ok", "1.2", "s", "holds"]
+    assert lines[2].strip() == "12 cycles"
+    assert lines[3].split() == ["-", "elsewhere"]
+    assert any("spikes" in line and "12,345" in line for line in lines)
+    assert any("seed" in line and "7" in line for line in lines)
+    assert lines[-1] == "PASSED: all is well"
+
+
+@pytest.mark.parametrize("outcome", ["failed", "unknown"])
+def test_conclude_what_did_not_pass(capsys, outcome):
+    bad = Check(name="broken", outcome=outcome, detail="v = 3\nmore")
+    code, lines = concluded(capsys, GOOD, bad, replay="fxlif again", folder="left")
+    assert code == 1
+    assert lines[-3:] == ["kept in left", "replay: fxlif again", "FAILED: broken: v = 3"]
+    assert not any("PASSED" in line for line in lines)
+    code, lines = concluded(capsys, bad, failed="REPRODUCED: it")
+    assert (code, lines[-1]) == (1, "REPRODUCED: it")
+
+
+def test_conclude_where_nothing_was_asked(capsys):
+    code, lines = concluded(capsys)
+    assert (code, lines[-1]) == (1, "FAILED: nothing was checked")
 
 
 # --- usage ----------------------------------------------------------------------------------------
