@@ -13,7 +13,7 @@ from .params.neuron import NeuronParams
 from .rule.lfsr import draws
 
 if TYPE_CHECKING:
-    from .compiled.population import Batch
+    from .compiled.population import CompiledPopulation
 from .arrays import check_output, integer_array, signed_array
 from .rule.step import NeuronState, initial_state, step
 
@@ -75,7 +75,7 @@ class LIFPopulation:
         for value in np.unique(self.v_threshold):
             self.params.check_threshold(int(value))
         self._initial = initial
-        self._batch: Batch | None = None
+        self._compiled: CompiledPopulation | None = None
         self.reset()
 
     def _per_neuron(self, values: npt.ArrayLike, name: str) -> npt.NDArray[np.int64]:
@@ -134,18 +134,19 @@ class LIFPopulation:
         threads = choose_threads(threads, self.n)
         if out is not None:
             check_output(out, array.shape)
+        record = None if recorder is None else recorder.take
         if self.engine == "compiled":
-            if self._batch is None:
-                from .compiled.population import Batch
+            if self._compiled is None:
+                from .compiled.population import CompiledPopulation
 
-                self._batch = Batch(self.params, self.v_threshold)
-            self.state, spikes, self._lfsr = self._batch.run(
-                self.state, array, self._lfsr, threads=threads, recorder=recorder, out=out
+                self._compiled = CompiledPopulation(self.params, self.v_threshold)
+            self.state, spikes, self._lfsr = self._compiled.run(
+                self.state, array, self._lfsr, threads=threads, record=record, out=out
             )
             return spikes
         spikes = np.empty(array.shape, dtype=np.bool_) if out is None else out
         for row, current in enumerate(array):
             spikes[row] = self._advance(current.astype(np.int64))
-            if recorder is not None:
-                recorder.take(self.state)
+            if record is not None:
+                record(self.state)
         return spikes

@@ -732,7 +732,7 @@ def test_values_are_python_ints(data):
 
     outputs = [expressions.Array(f"out{k}", 64, -(2**63), 2**63 - 1) for k in range(OUTPUTS)]
     outputs.append(expressions.Array("bit", 8, 0, 1))
-    loop = expressions.Loop([*inputs, *outputs], body)
+    loop = expressions.CompiledLoop([*inputs, *outputs], body)
     arrays = {each.name: np.full(n, 77, SIGNED[each.bits]) for each in (*inputs, *outputs)}
     for each in inputs:
         arrays[each.name][:] = known[each.name]
@@ -773,7 +773,7 @@ def test_too_wide_is_an_error_and_no_wrap():
                 operation()
         return {"x": x.at_most(high - 1) + 1}
 
-    loop = expressions.Loop([expressions.Array("x", 64, low, high)], body)
+    loop = expressions.CompiledLoop([expressions.Array("x", 64, low, high)], body)
     x = np.array([low, high, 0, high - 1], np.int64)
     loop.call(1, 4, x.ctypes.data)
     assert x.tolist() == [low + 1, high, 1, high]
@@ -792,7 +792,7 @@ def test_a_loop_over_rows():
         total = (now["total"] + now["x"]).wrapped(32)
         return {"total": total, "seen": total}
 
-    loop = expressions.Loop(arrays, body)
+    loop = expressions.CompiledLoop(arrays, body)
     total = np.array([10, -20, 2**31 - 1, 5], np.int32)
     x = np.arange(-10, 10, dtype=np.int8).reshape(4, 5)
     seen = np.zeros((4, 7), np.int64)

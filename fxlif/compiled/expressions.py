@@ -126,9 +126,9 @@ class Value:
         low, high = signed_range(bits)
         if low <= self.low and self.high <= high:
             return self
-        machine = width(low, high)
-        code = self.at(machine)
-        spare = ir.Constant(ir.IntType(machine), machine - bits)
+        kept = width(low, high)
+        code = self.at(kept)
+        spare = ir.Constant(ir.IntType(kept), kept - bits)
         code = self.builder.ashr(self.builder.shl(code, spare), spare)
         return Value(self.builder, low, high, code)
 
@@ -180,7 +180,7 @@ class Array:
 Body = Callable[[dict[str, Value]], dict[str, "Value | Bit"]]
 
 
-class Loop:
+class CompiledLoop:
     """``for step: for element: body``, compiled; arrays must not overlap.
 
     Its address is that of a C function void(int64 steps, int64 elements, then for each array a
@@ -285,8 +285,8 @@ def _target() -> llvm.Target:
     return llvm.Target.from_default_triple()
 
 
-def _machine() -> llvm.TargetMachine:
-    """A machine for one engine, which owns it: it is freed with the engine.
+def _target_machine() -> llvm.TargetMachine:
+    """A description of this CPU for one engine, which owns it: it is freed with the engine.
 
     How wide its vectors are is left to LLVM: the widest lose more at the edges of cache lines, on
     arrays that are not aligned to them, than they gain.
@@ -298,7 +298,7 @@ def _machine() -> llvm.TargetMachine:
 
 
 def _compile(text: str) -> llvm.ExecutionEngine:
-    machine = _machine()
+    machine = _target_machine()
     module = llvm.parse_assembly(text)
     module.triple = machine.triple
     options = llvm.create_pipeline_tuning_options(speed_level=3)

@@ -38,7 +38,7 @@ from .plan import ExecutionPlan
 if TYPE_CHECKING:
     from ..network.model import ExternalInput, Network
     from ..network.recording import Recording
-    from .expressions import Loop
+    from .expressions import CompiledLoop
 
 Ints = npt.NDArray[np.int64]
 
@@ -60,7 +60,7 @@ class CompiledRun:
             name: array for name, array in external.currents.items() if len(array) > 1
         }
         # What the compiled code reads or calls by address must live as long as it does.
-        self._loops: list[Loop] = []
+        self._loops: list[CompiledLoop] = []
         self._held: dict[tuple[str, str], npt.NDArray[Any]] = {}
         self._spikes = np.zeros(plan.neurons, np.uint8)
         self._limits = {name: self._limit(name) for name in self._populations}

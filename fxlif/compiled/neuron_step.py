@@ -16,7 +16,7 @@ import numpy as np
 from ..params.leaks import Leak, LinearLeak, MultiShiftLeak, NoLeak, ScaleLeak, ShiftLeak
 from ..params.neuron import Adaptation, DeltaSynapse, ExponentialSynapse, NeuronParams
 from ..params.quantise import signed_range
-from .expressions import Array, Bit, Loop, Value, select, width
+from .expressions import Array, Bit, CompiledLoop, Value, select, width
 
 
 def _bias(x: Value, bits: int, rounding: str, random: Value) -> Value | int:
@@ -183,7 +183,7 @@ def element(low: int, high: int) -> np.dtype[np.signedinteger]:
 
 
 def state_type(neuron: NeuronParams, variable: str) -> np.dtype[np.signedinteger]:
-    """The machine integers that a state variable is kept in while a kernel runs."""
+    """The machine integers that a state variable is kept in while a compiled step runs."""
     return element(*neuron.ranges[variable])
 
 
@@ -195,7 +195,7 @@ def step_loop(
     currents: Range,
     drives: Range = (0, 0),
     clear: bool = False,
-) -> Loop:
+) -> CompiledLoop:
     """The step of equal neurons over many neurons and steps, compiled once for equal parameters.
 
     ``thresholds``, ``currents``, ``drives``: lowest and highest of each. Thresholds that are all
@@ -223,4 +223,6 @@ def step_loop(
         new = step(neuron, now)
         return new | {"current": Value(builder, 0, 0)} if clear else new
 
-    return Loop([there.get(name, Array(name, stepped=name in STEPPED)) for name in ARGUMENTS], body)
+    return CompiledLoop(
+        [there.get(name, Array(name, stepped=name in STEPPED)) for name in ARGUMENTS], body
+    )

@@ -1,11 +1,12 @@
 """Equal neurons without synapses over many steps, in compiled code.
 
-Their twin for whole networks is :mod:`fxlif.compiled.plan`.
+:mod:`fxlif.compiled.network_run` does the same for whole networks.
 """
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from typing import Any
@@ -16,7 +17,6 @@ import numpy.typing as npt
 from ..engines import share_out
 from ..params.neuron import NeuronParams
 from ..params.quantise import signed_bits, signed_range
-from ..population import Recorder
 from ..rule.lfsr import draws
 from ..rule.step import NeuronState
 from .neuron_step import ARGUMENTS, STEPPED, element, state_type, step_loop
@@ -27,8 +27,8 @@ CHUNK_WORK = 1 << 28
 RANDOM_CHUNK_WORK = 1 << 22
 
 
-class Batch:
-    """What the runs of one population have in common."""
+class CompiledPopulation:
+    """The compiled step of one population, for any number of runs."""
 
     def __init__(self, neuron: NeuronParams, thresholds: npt.NDArray[np.int64]) -> None:
         self._neuron = neuron
@@ -44,10 +44,13 @@ class Batch:
         lfsr_state: int,
         *,
         threads: int = 1,
-        recorder: Recorder | None = None,
+        record: Callable[[NeuronState], None] | None = None,
         out: npt.NDArray[np.bool_] | None = None,
     ) -> tuple[NeuronState, npt.NDArray[np.bool_], int]:
-        """All steps of ``currents``, (steps, n): new state, spikes (steps, n), LFSR's state."""
+        """All steps of ``currents``, (steps, n): new state, spikes (steps, n), LFSR's state.
+
+        ``record`` is called with the state after each step.
+        """
         steps, n = currents.shape
         currents = np.ascontiguousarray(currents)
         loop = step_loop(self._neuron, self._ends, currents.dtype, _limits(currents))
@@ -57,7 +60,7 @@ class Batch:
         }
         arrays["v_threshold"] = self._thresholds
         chunk = max(1, (RANDOM_CHUNK_WORK if self._random else CHUNK_WORK) // n)
-        if recorder is not None:
+        if record is not None:
             chunk = 1
         shares = [(a, b) for a, b in itertools.pairwise(share_out(n, threads)) if b > a]
         with ThreadPoolExecutor(threads) if threads > 1 else nullcontext() as pool:
@@ -71,8 +74,8 @@ class Batch:
                 loop.call(*work[0])
                 for other in others:
                     other.result()
-                if recorder is not None:
-                    recorder.take(_state(state, arrays))
+                if record is not None:
+                    record(_state(state, arrays))
         return _state(state, arrays), spikes, lfsr_state
 
 
