@@ -1,5 +1,12 @@
-"""Fixtures, and how hypothesis draws: new examples each run; a failing one says how to repeat."""
+"""Fixtures, and how tests draw.
 
+The default run draws the same each time, so that a change alone makes it fail: hypothesis derives
+its examples from the test, and whatever else is drawn comes from ``designs.SEED``. Where
+FXLIF_SEED is set, as ``.ci/long`` does, that number is the seed, and hypothesis draws new examples
+in each run; a failing one says how to repeat it.
+"""
+
+import os
 import sys
 
 import pytest
@@ -10,7 +17,9 @@ from hypothesis import settings
 from fxlif import cli
 from fxlif.network import events
 
-settings.register_profile("fxlif", deadline=None, derandomize=False, print_blob=True)
+settings.register_profile(
+    "fxlif", deadline=None, derandomize="FXLIF_SEED" not in os.environ, print_blob=True
+)
 settings.load_profile("fxlif")
 
 

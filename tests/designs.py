@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from typing import NamedTuple
@@ -17,6 +18,15 @@ from fxlif.sim.bench.run import rng
 from fxlif.sim.bench.scoreboard import Report
 from fxlif.sim.stimulus.events import random_events, resets, stalls
 from fxlif.sim.tools.simulators import Results
+
+#: Of what tests draw: fixed, or FXLIF_SEED, see conftest.
+SEED = int(os.environ.get("FXLIF_SEED", "20250"))
+
+
+def examples(count: int) -> int:
+    """How many examples hypothesis tries: ``count``, and ten times as many in the long run."""
+    return 10 * count if "FXLIF_SEED" in os.environ else count
+
 
 RICH = NeuronParams(
     leak={"kind": "shift", "shift": 3, "rounding": "nearest_even", "minimum_step": 1},
@@ -69,6 +79,8 @@ def random_driver(core: CoreParams, interface, seed: int, *, idle=True, stall=Tr
     )
 
 
+#: For short runs: Icarus takes no time to build.
+QUICK = "icarus" if shutil.which("iverilog") else "verilator"
 SIMULATORS = [
     "verilator",
     pytest.param(

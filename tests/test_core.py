@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import strategies
-from designs import CORES, SIMPLE, SIMULATORS, flat, make, random_driver, random_inputs
+from designs import CORES, SIMPLE, SIMULATORS, examples, flat, make, random_driver, random_inputs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pysim import component, interface_of, simulate
@@ -60,7 +60,7 @@ def test_idle_stall_and_reset_crossed(axes: int) -> None:
     assert (report.resets > 0) == choice["reset"]
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(12))
 @given(network=strategies.networks(max_cores=2), seed=st.integers(0, 2**32))
 def test_any_network_in_amaranth(network: NetworkParams, seed: int) -> None:
     """Options, widths, lanes and shapes drawn at random, with random stimulus."""

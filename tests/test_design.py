@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import strategies
 import tomli_w
+from designs import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -742,7 +743,7 @@ def loads_or_refuses(path):
 
 
 @given(data=st.data(), suffix=st.sampled_from([".json", ".toml"]))
-@settings(max_examples=400)
+@settings(max_examples=examples(150))
 def test_any_change_loads_or_is_refused(tmp_path_factory, data, suffix):
     path = tmp_path_factory.getbasetemp() / f"changed{suffix}"
     design = FULL

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from designs import FAULT, contents, make, swap
+from designs import FAULT, QUICK, contents, make, swap
 
 from fxlif import FxlifError, NetworkParams, NeuronParams, load
 from fxlif.hdl.verilog import Field
@@ -33,7 +33,7 @@ from fxlif.sim.tools.simulators import Results
 
 KEPT = Path(__file__).parent / "failures"
 EXAMPLE = KEPT / "threshold_compared_with_gt"
-SIMULATOR = "icarus" if shutil.which("iverilog") else "verilator"
+SIMULATOR = QUICK
 NETWORK = NetworkParams.chain(make(2, 2, 1, NeuronParams(v_threshold=60, state_bits=10)))
 NEURON = NeuronParams(v_threshold=64)
 

@@ -3,6 +3,7 @@
 import numpy as np
 import oracle
 import pytest
+from designs import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import cores, kept_promises, networks, steps
@@ -48,7 +49,7 @@ def oracle_states(params, asked):
 # --- against the oracle -------------------------------------------------------------------------
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(120))
 @given(st.data(), cores())
 def test_core_is_the_oracle(data, params):
     asked = data.draw(steps(params))
@@ -64,7 +65,7 @@ def test_core_is_the_oracle(data, params):
         assert core.dropped == sum(dropped for _, dropped in counts[:at])
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(60))
 @given(
     st.data(),
     cores(
@@ -108,7 +109,7 @@ def test_layout_does_not_matter(data, params):
         assert (core.saturated, core.dropped) == (plain.saturated, plain.dropped)
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(60))
 @given(st.data(), networks())
 def test_network_is_the_chain_of_oracles(data, params):
     asked = data.draw(steps(params.core[0]))

@@ -2,8 +2,7 @@
 
 Whole small designs first (four bits, every state and every current, one compilation each), then
 any neuron of any width, then what the kernels are made of (:mod:`fxlif.compiled.expressions`), then
-the choice of the engine. The options are sampled by a seed that a failure shows; ``FXLIF_SEED``
-sets it.
+the choice of the engine. The options are sampled by ``designs.SEED``, which a failure shows.
 """
 
 import json
@@ -18,6 +17,7 @@ from unittest.mock import patch
 import numpy as np
 import oracle
 import pytest
+from designs import SEED, examples
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from strategies import between, currents, neurons, signed, thresholds
@@ -34,7 +34,6 @@ pytest.importorskip("llvmlite")
 from fxlif.compiled import expressions, neuron_step
 from fxlif.compiled import population as compiled_population
 
-SEED = int(os.environ.get("FXLIF_SEED", "0")) or random.randrange(1, 1 << 31)
 FIELDS = NeuronState._fields
 SIGNED = {8: np.dtype("i1"), 16: np.dtype("i2"), 32: np.dtype("i4"), 64: np.dtype("i8")}
 
@@ -260,7 +259,7 @@ def covering_sample(rng, designs):
 def test_whole_small_designs():
     """Every option and every pair of options; every leak of a synapse and of an adaptation."""
     print(f"FXLIF_SEED={SEED}")
-    sample = covering_sample(random.Random(SEED), 220)
+    sample = covering_sample(random.Random(SEED), 120)
     found = set().union(*map(pairs_of, sample))
     assert len(found) == sum(len(x) * len(y) for x, y in combinations(ALL_AXES.values(), 2))
     rng = np.random.default_rng(SEED)
@@ -324,7 +323,7 @@ def tables(draw, n, steps):
     return rng.choice(np.array(few, dtype), (steps, n))
 
 
-@settings(max_examples=120)
+@settings(max_examples=examples(60))
 @given(st.data(), neurons(stochastic=True), st.sampled_from(SIZES))
 def test_any_neuron(data, neuron, n):
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
@@ -430,7 +429,7 @@ def test_long_runs_in_pieces():
 # --- the compiled step by itself ----------------------------------------------------------------
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(25))
 @given(st.data(), neurons(stochastic=True), st.booleans())
 def test_step_loop_with_drives(data, neuron, clear):
     """Drives, cleared inputs, rows that are further apart than the neurons: against numpy."""
@@ -544,7 +543,7 @@ def test_equal_parameters_compile_once():
     def neuron(**more):
         return NeuronParams(leak=ShiftLeak(shift=5), v_threshold=SEED % 1000 + 64, **more)
 
-    rng = np.random.default_rng()
+    rng = np.random.default_rng(SEED)
     neuron_step.step_loop.cache_clear()
     with count_compilations() as compiled:
         for n in (3, 70):
@@ -689,7 +688,7 @@ def conditions(draw, pool):
     return first, truth
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(60))
 @given(st.data())
 def test_values_are_python_ints(data):
     """Any expression: exact results, the range that follows, the narrowest machine integer."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from designs import CORES, RICH, SIMPLE, make
+from designs import CORES, QUICK, RICH, SIMPLE, make
 
 from fxlif import NetworkParams, NeuronParams, load, save
 from fxlif.network import events as event_files
@@ -33,7 +33,7 @@ def test_design_with_an_event_file(tmp_path) -> None:
         name="filed", core=(core,), input={"kind": "events", "file": "events.bin"}
     )
     save(network, tmp_path / "design.toml")
-    verdict = verify(load(tmp_path / "design.toml"), tmp_path / "design.toml")
+    verdict = verify(load(tmp_path / "design.toml"), tmp_path / "design.toml", simulator=QUICK)
     assert verdict.reasons == []
     assert verdict.figures["steps"] == 200
     assert verdict.figures["events in"] == len(stream)

@@ -16,6 +16,7 @@ import numpy as np
 import oracle
 import pytest
 import strategies
+from designs import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from network_strategies import Given, drives, networks
@@ -126,7 +127,7 @@ def check_all(params, given, cuts, chunk, seed, engines=ENGINES):
 # --- all at once, at random ----------------------------------------------------------------------
 
 
-@settings(max_examples=40, **RANDOM)
+@settings(max_examples=examples(20), **RANDOM)
 @given(st.data())
 def test_engines_equal_the_oracle(data):
     params = data.draw(networks())
@@ -136,7 +137,7 @@ def test_engines_equal_the_oracle(data):
     check_all(params, given, cuts, chunk, data.draw(st.integers(0, 99)))
 
 
-@settings(max_examples=12, **RANDOM)
+@settings(max_examples=examples(8), **RANDOM)
 @given(st.data())
 def test_long_delays_and_many_steps(data):
     params = data.draw(networks(sizes=st.integers(1, 3), most=2))
@@ -146,7 +147,7 @@ def test_long_delays_and_many_steps(data):
     check_all(params, given, cuts, chunk, 5, engines=ENGINES[:3])
 
 
-@settings(max_examples=12, **RANDOM)
+@settings(max_examples=examples(8), **RANDOM)
 @given(st.data())
 def test_saved_and_restored_on_other_engines(tmp_path_factory, data):
     """From cut to cut another engine goes on from the file of the one before."""

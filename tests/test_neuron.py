@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import oracle
 import pytest
+from designs import SEED, examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -89,11 +90,12 @@ def test_step_is_the_oracle_for_every_option(refractory, mode):
     for turn, neuron in enumerate(every_neuron(refractory, mode)):
         cases = list(every_case(neuron, turn))
         expected = []
-        for *state, current, threshold in cases:
+        for at, (*state, current, threshold) in enumerate(cases):
             after, fire = oracle.step(neuron, oracle.State(*state), current, threshold)
             expected.append((*flat(after), fire))
-            found, found_fire = step(neuron, NeuronState(*state), current + neuron.bias, threshold)
-            assert (*found, found_fire) == expected[-1], (neuron, state, current, threshold)
+            if at % 5 == turn % 5:  # on Python ints; on arrays below, every one
+                found, fires = step(neuron, NeuronState(*state), current + neuron.bias, threshold)
+                assert (*found, fires) == expected[-1], (neuron, state, current, threshold)
         *state, current, threshold = np.array(cases).T
         found, fire = step(neuron, NeuronState(*state), current + neuron.bias, threshold)
         assert fire.dtype == np.bool_
@@ -246,7 +248,7 @@ def everything(**choices):
 
 
 def test_run_is_repeated_forward():
-    rng = np.random.default_rng()
+    rng = np.random.default_rng(SEED)
     table = rng.integers(-20, 60, (50, 3))
     one, other = (LIFPopulation(3, everything(bias=3)) for _ in range(2))
     recorder = Recorder(*FIELDS)
@@ -404,7 +406,7 @@ def test_nothing_random_draws_nothing():
     assert plain.params.random_bits == 0
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(120))
 @given(st.data(), neurons(stochastic=True), st.integers(1, 3))
 def test_population_is_the_oracle(data, neuron, n):
     rows = st.lists(currents(), min_size=n, max_size=n)

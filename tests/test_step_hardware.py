@@ -21,7 +21,6 @@ and the threshold's mantissa on 4 bits each:
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Callable
 from itertools import product
@@ -31,6 +30,7 @@ from typing import Any
 import pytest
 from amaranth.hdl import ClockDomain, Module
 from amaranth.sim import Simulator
+from designs import SEED
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from step_space import (
@@ -54,8 +54,6 @@ from fxlif.params.neuron import Adaptation, ExponentialSynapse, NeuronParams
 from fxlif.params.quantise import signed_range
 from fxlif.rule import arithmetic
 from fxlif.rule.step import NeuronState, step
-
-SEED = int(os.environ.get("FXLIF_SEED", "20250"))
 
 # --- small widths, exhaustively -----------------------------------------------------------------
 

@@ -6,7 +6,7 @@ import os
 from dataclasses import replace
 
 import pytest
-from designs import CORES, FAULT, FINE, PASSED, SIMULATORS
+from designs import CORES, FAULT, FINE, PASSED, QUICK, SIMULATORS
 
 from fxlif import FxlifError, NetworkParams, load
 from fxlif.digits import DESIGN
@@ -115,7 +115,9 @@ def test_silent_design_does_not_pass(tmp_path) -> None:
     silent = core.model_copy(
         update={"neuron": core.neuron.model_copy(update={"v_threshold": 32767})}
     )
-    verdict = verify(NetworkParams.chain(silent), tmp_path / "d.toml", cycles=2000, out=tmp_path)
+    verdict = verify(
+        NetworkParams.chain(silent), tmp_path / "d.toml", simulator=QUICK, cycles=2000, out=tmp_path
+    )
     assert verdict.figures["mismatches"] == 0
     assert any("ever fired" in reason for reason in verdict.reasons)
 
