@@ -14,9 +14,8 @@ from fxlif import CoreParams, NeuronParams
 from fxlif.network.events import TICK
 from fxlif.params.neuron import Adaptation, ExponentialSynapse
 from fxlif.sim.bench.agents import StreamDriver
-from fxlif.sim.bench.run import rng
 from fxlif.sim.bench.scoreboard import Report
-from fxlif.sim.stimulus.events import random_events, resets, stalls
+from fxlif.sim.stimulus.random import IDLE_AXIS, STALL_AXIS, held_back, random_events, resets
 from fxlif.sim.tools.simulators import Results
 
 #: Of what tests draw: fixed, or FXLIF_SEED, see conftest.
@@ -72,10 +71,10 @@ CORES = {
 def random_driver(core: CoreParams, interface, seed: int, *, idle=True, stall=True, reset=True):
     return StreamDriver(
         interface,
-        random_events(core, rng(seed, "events")),
-        idle=stalls(rng(seed, "idle")) if idle else (),
-        stall=stalls(rng(seed, "stall")) if stall else (),
-        reset=resets(rng(seed, "reset"), every=700) if reset else (),
+        random_events(core, seed),
+        idle=held_back(seed, IDLE_AXIS) if idle else (),
+        stall=held_back(seed, STALL_AXIS) if stall else (),
+        reset=resets(seed, 64) if reset else (),
     )
 
 

@@ -35,7 +35,7 @@ from fxlif.sim.coverage.unreachable import prove_unreachable
 from fxlif.sim.coverage.waivers import read_waivers
 from fxlif.sim.soak.random_design import random_design, random_neuron
 from fxlif.sim.stimulus.aimed import aimed_events, push, push_through
-from fxlif.sim.stimulus.compiled import RandomStimulus
+from fxlif.sim.stimulus.random import RandomStimulus
 
 SHIFT = {"kind": "shift", "shift": 2}
 EVEN = SHIFT | {"rounding": "nearest_even"}

@@ -18,9 +18,10 @@ from fxlif.params.neuron import NeuronParams
 from fxlif.params.quantise import signed_range
 from fxlif.rule.step import initial_state, step
 from fxlif.sim.soak.random_design import random_design, random_neuron
-from fxlif.sim.stimulus.compiled import PHASE, RandomStimulus
+from fxlif.sim.stimulus.random import RandomStimulus
 
 needs_numba = pytest.mark.skipif(not can_compile(), reason="compares compiled code")
+PHASE = 512
 CYCLES = 8 * PHASE
 
 
@@ -209,7 +210,7 @@ def test_neurons_equal_the_golden_step() -> None:
     for seed in range(12):
         neuron = random_neuron(random.Random(seed))
         stimulus, model = NeuronStimulus(neuron, neuron.current_bits, seed), None
-        inputs = stimulus.inputs(2 * PHASE)
+        inputs = np.stack(stimulus.inputs(2 * PHASE), axis=1).astype(np.int64)
         inputs[:, 0] |= np.random.default_rng(seed).random(len(inputs)) < 0.01
         model = NeuronCycles(neuron, neuron.current_bits)
         cut = random.Random(seed).randrange(1, len(inputs))

@@ -613,7 +613,7 @@ def core_cycles() -> list[dict[str, int]]:
     """Cycles of fxlif's own core in Amaranth's simulator, with stalls and resets."""
     dut = component(CORE)
     interface = interface_of(dut)
-    cycles = interface.decode(simulate(dut, random_driver(CORE, interface, 5), 1500))
+    cycles = interface.decode(simulate(dut, random_driver(CORE, interface, 5), 4000))
     names = {
         "rst": "rst", "in_valid": "events_in.valid", "in_ready": "events_in.ready",
         "in_address": "events_in.payload.address", "in_tick": "events_in.payload.tick",
@@ -670,7 +670,7 @@ def test_stream_checker_and_silence(core_cycles) -> None:
     """A core that stops answering, and one that stops taking: found while it runs."""
     mute = [{**row, "out_valid": 0, "out_ready": 1, "rst": 0} for row in core_cycles]
     with pytest.raises(Difference, match="out_valid: expected"):
-        stream_run(mute, patience=100)
+        stream_run(mute, patience=40)
     with pytest.raises(Difference, match="events out: expected"):
         stream_run(mute[:200]).finish()
     deaf = [{**row, "in_valid": 1, "in_ready": 0, "out_valid": 0, "rst": 0} for row in core_cycles]

@@ -214,7 +214,7 @@ def test_designs_drawn_at_random() -> None:
 
 @pytest.mark.parametrize("seed", range(10))
 def test_designs_fire_under_the_random_stimulus(seed: int) -> None:
-    from fxlif.sim.stimulus.compiled import RandomStimulus
+    from fxlif.sim.stimulus.random import RandomStimulus
 
     core = random_design(random.Random(seed))
     source, driver = RandomStimulus(core, seed), Driver(core.in_address_bits)

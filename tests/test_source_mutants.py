@@ -28,7 +28,7 @@ from fxlif.hdl import arithmetic, neuron
 from fxlif.params.design import load_hardware
 from fxlif.sim.bench.agents import StreamDriver, VectorDriver
 from fxlif.sim.bench.scoreboard import Report, Scoreboard, model_of
-from fxlif.sim.stimulus.events import random_events, resets, stalls
+from fxlif.sim.stimulus.random import IDLE_AXIS, STALL_AXIS, held_back, random_events, resets
 
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
 #: As many cycles as Amaranth's simulator shows before a mutant counts as not found.
@@ -124,7 +124,7 @@ def _neuron_words(interface, rng: random.Random):
         yield word | (rng.random() < 0.01) << fields["rst"].offset
 
 
-def compare(design: NeuronParams | CoreParams, seed: int = 1) -> Report:
+def compare(design: NeuronParams | CoreParams, seed: int = 2) -> Report:
     """The design in Amaranth's simulator against its models."""
     dut = component(design)
     interface = interface_of(dut)
@@ -133,8 +133,8 @@ def compare(design: NeuronParams | CoreParams, seed: int = 1) -> Report:
         VectorDriver(_neuron_words(interface, rng))
         if isinstance(design, NeuronParams)
         else StreamDriver(
-            interface, random_events(design, rng), idle=stalls(random.Random(seed)),
-            stall=stalls(random.Random(seed)), reset=resets(random.Random(seed), every=150),
+            interface, random_events(design, seed), idle=held_back(seed, IDLE_AXIS),
+            stall=held_back(seed, STALL_AXIS), reset=resets(seed, 64),
         )
     )  # fmt: skip
     report = Report()

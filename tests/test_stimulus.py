@@ -1,9 +1,9 @@
-"""Random stimulus for bulk runs: the same each time, and it does what its kinds and rates say."""
+"""Random stimulus: the same each time, however it is asked for, and with lengths of every size."""
 
 from __future__ import annotations
 
 from collections import Counter
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import numpy as np
 import pytest
@@ -14,7 +14,11 @@ from fxlif.cycles.control import IDLE, RESET, STALL
 from fxlif.cycles.model import CycleModel, Driver
 from fxlif.engines import can_compile
 from fxlif.params.quantise import signed_range
-from fxlif.sim.stimulus.compiled import EPOCH, EXCESS, PHASE, RATES, RESETS, RandomStimulus
+from fxlif.sim.stimulus.events import BREAKS_PROMISE, STRANGE
+from fxlif.sim.stimulus.flags import HoldBack
+from fxlif.sim.stimulus.neuron import NeuronStimulus
+from fxlif.sim.stimulus.random import IDLE_AXIS, RandomStimulus, held_back, random_events
+from fxlif.sim.stimulus.rates import EPOCH, EXCESS, LIVELY, RESET_SPACING, SHARE
 
 needs_numba = pytest.mark.skipif(not can_compile(), reason="too slow where it is not compiled")
 CORE = CoreParams(
@@ -23,39 +27,61 @@ CORE = CoreParams(
     neuron=NeuronParams(v_threshold=60, weight_bits=4, current_bits=7),
 )  # fmt: skip
 TICK = 1 << CORE.in_address_bits
+#: Cycles of a plain ``fxlif verify``.
+DEFAULT = 200_000
+
+
+def runs(held: np.ndarray) -> np.ndarray:
+    """The lengths of the runs of True."""
+    return np.diff(np.flatnonzero(np.diff(np.concatenate([[0], held.astype(int), [0]]))))[::2]
 
 
 def test_the_same_seed_the_same_bytes() -> None:
     one, same, other = (RandomStimulus(CORE, seed) for seed in (1, 1, 2))
     for _ in range(3):
-        flags, events = one.flags(4 * PHASE), one.events(500)
-        assert flags.tobytes() == same.flags(4 * PHASE).tobytes()
+        flags, events = one.flags(2048), one.events(500)
+        assert flags.tobytes() == same.flags(2048).tobytes()
         assert events.tobytes() == same.events(500).tobytes()
-        assert flags.tobytes() != other.flags(4 * PHASE).tobytes()
+        assert flags.tobytes() != other.flags(2048).tobytes()
         assert events.tobytes() != other.events(500).tobytes()
 
 
-def test_flags_do_not_depend_on_how_they_are_asked_for() -> None:
+def test_a_short_run_sees_the_beginning_of_a_long_one() -> None:
+    """Flags, events and currents do not depend on how many are asked for at a time."""
     whole, parts = RandomStimulus(CORE, 3), RandomStimulus(CORE, 3)
-    cut = [parts.flags(n * PHASE) for n in (1, 64, 3, 60)]
-    np.testing.assert_array_equal(whole.flags(128 * PHASE), np.concatenate(cut))
+    cut = (1, 64, 3, 1000, 20_000)
+    np.testing.assert_array_equal(
+        whole.flags(sum(cut)), np.concatenate([parts.flags(n) for n in cut])
+    )
+    drawn = np.concatenate([parts.events(n) for n in (1, 7, 100, 3000)])
+    np.testing.assert_array_equal(whole.events(10_000)[: len(drawn)], drawn)
+    assert list(islice(random_events(CORE, 3), len(drawn))) == drawn.tolist()
+    one, same = (NeuronStimulus(NeuronParams(v_threshold=60), 12, 9) for _ in range(2))
+    pieces = [same.inputs(n) for n in (1, 700, 5000)]
+    for name, values in one.inputs(5701)._asdict().items():
+        np.testing.assert_array_equal(
+            values, np.concatenate([getattr(piece, name) for piece in pieces])
+        )
 
 
 def test_the_axes_do_not_depend_on_each_other() -> None:
-    """How many events are asked for changes no flag, and the other way round."""
+    """Events that are drawn change no flag, one axis is what it is alone, no two are alike."""
     one, other = RandomStimulus(CORE, 3), RandomStimulus(CORE, 3)
     one.events(1000)
-    np.testing.assert_array_equal(one.flags(8 * PHASE), other.flags(8 * PHASE))
-    np.testing.assert_array_equal(other.events(1000), RandomStimulus(CORE, 3).events(1000))
+    flags = one.flags(4096)
+    np.testing.assert_array_equal(flags, other.flags(4096))
+    idle = HoldBack(3, IDLE_AXIS).add(np.zeros(4096, dtype=np.uint8))
+    np.testing.assert_array_equal((flags & IDLE) != 0, idle)
+    assert list(islice(held_back(3, IDLE_AXIS), 4096)) == idle.tolist()
+    assert ((flags & STALL != 0) != idle).any()
 
 
 @pytest.mark.parametrize("least", [1, 100, 2000])
-def test_events_are_whole_steps_of_what_the_port_can_carry(least: int) -> None:
+def test_events_are_what_the_port_can_carry(least: int) -> None:
     events = RandomStimulus(CORE, 4).events(least)
-    assert len(events) >= least
-    assert events[-1] == TICK
+    assert least <= len(events)
     assert events.min() >= 0
-    assert events.max() == TICK
+    assert RandomStimulus(CORE, 4).events(2000).max() == TICK
 
 
 def steps_of(events: np.ndarray) -> list[np.ndarray]:
@@ -79,14 +105,50 @@ def test_all_kinds_of_steps() -> None:
         seen["flood"] += most > CORE.max_events_per_input + EXCESS
         seen["sparse"] += len(each) in (1, 2)
         seen["several at once"] += len(set(known.tolist())) > 2
+        seen["every input as often as it may"] += Counter(each.tolist()) == dict.fromkeys(
+            range(CORE.n_inputs), CORE.max_events_per_input
+        )
         sums = CORE.weights[known].sum(axis=0)
         seen["flood up"] += bool((sums > high).any())
         seen["flood down"] += bool((sums < low).any())
         up, down = (CORE.weights * sign > 0 for sign in (1, -1))
         seen["excites one neuron"] += bool(len(known) and up[known].all(axis=0).any())
         seen["inhibits one neuron"] += bool(len(known) and down[known].all(axis=0).any())
+        seen["the same again"] += bool(len(each)) and np.array_equal(before, each)
     assert all(count > 20 for count in seen.values()), seen
-    assert len(seen) == 10
+    assert len(seen) == 12
+    assert max(len(each) for each in steps) > 2000
+
+
+def test_a_core_that_cannot_stand_all_kinds() -> None:
+    events = np.fromiter(
+        islice(random_events(CORE, 5, strict=True, without={*BREAKS_PROMISE, *STRANGE}), 4000), int
+    )
+    assert set(np.unique(events)) == {*range(CORE.n_inputs), TICK}
+    for step in steps_of(events):
+        assert max(Counter(step.tolist()).values(), default=0) <= CORE.max_events_per_input
+
+
+@needs_numba
+@pytest.mark.parametrize("name", CORES)
+def test_neurons_are_held_at_the_ends_of_their_range(name: str) -> None:
+    """Each neuron that can be brought to the lowest value of its state stays there for a while."""
+    core = CORES[name]
+    stimulus, driver = RandomStimulus(core, 6), Driver(core.in_address_bits)
+    model = CycleModel([core], engine="compiled")
+    longest = np.zeros(core.n_neurons, dtype=int)
+    low = min(0, core.neuron.state_range[0] if core.neuron.v_floor is None else core.neuron.v_floor)
+    for _ in range(16):
+        driver.refill(stimulus.events(1 << 14))
+        steps = model.outputs(model.drive(driver, stimulus.flags(1 << 14))).cores[0].steps
+        v = steps.after.v.reshape(-1, core.n_neurons)
+        for neuron in range(core.n_neurons):
+            longest[neuron] = max(longest[neuron], runs(v[:, neuron] <= low).max(initial=0))
+    inhibited = (core.weights.min(axis=0) < 0) & (core.neuron.overflow == "saturate")
+    if name == "a lane to spare":  # too few steps for all of its neurons
+        assert (longest[inhibited] >= 4).any()
+    else:
+        assert (longest[inhibited] >= 4).all(), longest
 
 
 @needs_numba
@@ -104,57 +166,57 @@ def test_it_saturates_drops_and_fires() -> None:
 
 
 @needs_numba
-def test_rates_are_those_that_are_named_and_crossed() -> None:
-    phases = RandomStimulus(CORE, 7).flags(2000 * PHASE).reshape(-1, PHASE)
-    rates = np.array(RATES) / 256
-    np.testing.assert_allclose(rates, (0, 0.1, 0.5, 0.9), atol=0.01)
-    found = []
-    for bit in (IDLE, STALL):
-        share = ((phases & bit) != 0).mean(axis=1)
-        nearest = np.abs(share[:, None] - rates).argmin(axis=1)
-        # Five standard deviations of a share of 512.
-        limit = 5 * np.sqrt(rates * (1 - rates) / PHASE)
-        assert (np.abs(share - rates[nearest]) <= limit[nearest]).all()
-        assert abs(share.mean() - rates.mean()) < 0.06
-        found.append(nearest)
-    assert len(set(zip(*found, strict=True))) == len(RATES) ** 2
+@pytest.mark.parametrize("bit", [IDLE, STALL])
+@pytest.mark.parametrize("seed", range(4))
+def test_runs_of_every_length(bit: int, seed: int) -> None:
+    """Held back or not, in the cycles of a plain verification and in a segment of a soak."""
+    flags = RandomStimulus(CORE, seed).flags(1 << 23) & bit != 0
+    for cycles, held, free in ((DEFAULT, 1000, 2000), (1 << 23, 30_000, 50_000)):
+        assert runs(flags[:cycles]).max() >= held
+        assert runs(~flags[:cycles]).max() >= free
+        lengths = Counter(np.minimum(runs(flags[:cycles]), 17).tolist())
+        assert all(lengths[n] > 20 for n in range(1, 18)), lengths
+    assert 0.25 < flags.mean() < 0.5
 
 
 @needs_numba
-def test_resets_come_in_epochs_of_one_rate() -> None:
-    flags = RandomStimulus(CORE, 8).flags(200 * EPOCH * PHASE)
-    reset = (flags & RESET) != 0
-    begins = reset & ~np.concatenate([[False], reset[:-1]])
-    per_epoch = begins.reshape(-1, EPOCH * PHASE).sum(axis=1)
-    # A reset that begins in the last cycle of an epoch may end in the next.
-    expected = sorted({round(EPOCH * PHASE / each) if each else 0 for each in RESETS})
-    nearest = np.abs(per_epoch[:, None] - expected).argmin(axis=1)
-    counts = Counter(nearest.tolist())
-    assert len(counts) == len(expected)
-    assert 60 <= counts[0] <= 140  # half of the epochs have none
-    for k, mean in enumerate(expected):
-        assert abs(per_epoch[nearest == k].mean() - mean) <= max(1, 0.15 * mean)
-    runs = np.diff(np.flatnonzero(np.diff(np.concatenate([[0], reset, [0]]))))[::2]
-    assert set(Counter(runs.tolist())) >= {1, 3}
+def test_a_short_run_is_not_one_long_stall() -> None:
+    """No run is longer than a share of the cycles before it, and little is held back for long."""
+    for seed in range(20):
+        flags = RandomStimulus(CORE, seed).flags(4000)
+        for bit in (IDLE, STALL):
+            held = flags & bit != 0
+            assert runs(held).max() <= 2 * (4000 >> SHARE)
+            assert 0.1 < held.mean() < 0.75
+            assert len(runs(held)) > 100
+        assert (np.bincount(flags & (IDLE | STALL), minlength=4) > 100).all()
+
+
+@needs_numba
+def test_resets_come_soon_and_late_and_then_not_for_long() -> None:
+    reset = RandomStimulus(CORE, 8).flags(EPOCH + LIVELY) & RESET != 0
+    assert not reset[LIVELY:EPOCH].any()
+    assert set(runs(reset)) == {1, 3}
+    for part in (reset[:LIVELY], reset[EPOCH:]):
+        between = runs(~part)[1:-1]
+        assert between.min() < 2 * RESET_SPACING
+        for first in (128, 256, 512, 1024, 4096, 16_384):
+            assert ((between >= first) & (between < 2 * first)).any(), first
+    assert (runs(~reset[:4000]) < 500).sum() >= 3
 
 
 @needs_numba
 def test_a_neuron_gets_resets_pauses_and_the_ends_of_its_range() -> None:
-    from fxlif.sim.stimulus.neuron import NeuronStimulus
-
-    neuron = NeuronParams(v_threshold=60)
-    one, same = (NeuronStimulus(neuron, 12, 9) for _ in range(2))
-    inputs = one.inputs(256 * PHASE)
-    parts = np.concatenate([same.inputs(PHASE), same.inputs(255 * PHASE)])
-    np.testing.assert_array_equal(inputs, parts)
-    rst, enable, current = inputs.T
-    assert set(np.unique(rst)) == {0, 1}
+    rst, enable, current = NeuronStimulus(NeuronParams(v_threshold=60), 12, 9).inputs(1 << 17)
+    assert set(np.unique(rst)) == set(np.unique(enable)) == {0, 1}
     assert (rst & enable).any()
     assert (rst & ~enable & 1).any()
-    assert {*signed_range(12), 0, 59, 60, 61} <= set(current.tolist())
-    shares = np.unique(np.round(enable.reshape(-1, PHASE).mean(axis=1), 1))
-    assert shares.min() <= 0.2
-    assert shares.max() == 1.0
+    low, high = signed_range(12)
+    assert {low, high, 0, 59, 60, 61} <= set(current.tolist())
+    assert (current >= low).all()
+    assert (current <= high).all()
+    for end in (low, high):
+        assert runs((current == end) & (enable == 1) & (rst == 0)).max() > 100
 
 
 def test_a_core_of_one_input_and_one_that_nothing_excites() -> None:

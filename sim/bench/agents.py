@@ -42,8 +42,8 @@ class StreamDriver:
 
     ``events`` are packed payloads, and :data:`RESET`; when they are used up, every
     TICK is awaited, and the driver is done. ``idle``, ``stall`` and ``reset`` are any iterators of
-    booleans, one per cycle: hold back a new event, hold back ready, reset. An iterator that ends
-    means "no more". An offered event stays until it is taken.
+    booleans or 0 and 1, one per cycle: hold back a new event, hold back ready, reset. An iterator
+    that ends means "no more". An offered event stays until it is taken.
     """
 
     def __init__(
@@ -51,9 +51,9 @@ class StreamDriver:
         interface: Interface,
         events: Iterable[int],
         *,
-        idle: Iterable[bool] = (),
-        stall: Iterable[bool] = (),
-        reset: Iterable[bool] = (),
+        idle: Iterable[int] = (),
+        stall: Iterable[int] = (),
+        reset: Iterable[int] = (),
     ) -> None:
         at = {name: field.offset for name, field in interface.response.items()}
         self._rst = 1 << at["rst"]
@@ -83,7 +83,8 @@ class StreamDriver:
         stimulus = 0 if next(self._stall, False) else self._ready
         if self._offer and response & self._taken == self._taken:
             self._offer = 0
-        if not self._offer and self._draining is None and not next(self._idle, False):
+        idle = next(self._idle, False)
+        if not self._offer and self._draining is None and not idle:
             event = next(self._events, None)
             if event is None or event == RESET:
                 self._draining = event is not None

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import cocotb
+import numpy as np
 
 from ...params.neuron import NeuronParams
-from ...params.quantise import signed_range
-from ..stimulus.events import PHASE, resets, stalls
+from ..stimulus.neuron import NeuronStimulus
+from ..stimulus.random import AT_ONCE
 from .agents import Driver, VectorDriver
-from .run import Job, rng, run_bench
+from .run import Job, run_bench
 from .scoreboard import Model, NeuronModel, Report
 
 
@@ -24,16 +25,13 @@ def neuron_driver(job: Job) -> Driver:
 def _words(job: Job, neuron: NeuronParams) -> Iterator[int]:
     fields = job.interface.stimulus
     current = fields["current"]
-    low, high = signed_range(current.width)
-    threshold = abs(neuron.v_threshold) + 1
-    draw = rng(job.seed, "current")
-    reset, held = resets(rng(job.seed, "reset"), every=4 * PHASE), stalls(rng(job.seed, "idle"))
+    stimulus = NeuronStimulus(neuron, current.width, job.seed)
     while True:
-        small = draw.randint(-threshold // 4, threshold)
-        value = draw.choice((small, small, small, threshold, 0, draw.randint(low, high), low, high))
-        value = min(max(value, low), high) & ((1 << current.width) - 1)
-        word = value << current.offset | int(not next(held)) << fields["enable"].offset
-        yield word | int(next(reset)) << fields["rst"].offset
+        drawn = stimulus.inputs(AT_ONCE)
+        words = (drawn.current & ((1 << current.width) - 1)) << current.offset
+        words |= drawn.enable.astype(np.int64) << fields["enable"].offset
+        words |= drawn.rst.astype(np.int64) << fields["rst"].offset
+        yield from words.tolist()
 
 
 def neuron_model(job: Job, report: Report) -> Model:

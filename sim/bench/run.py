@@ -18,7 +18,7 @@ from ...files import whole_file
 from ...params.core import CoreParams
 from ...params.network import NetworkParams
 from ...params.neuron import NeuronParams
-from ..stimulus.events import random_events, resets, stalls
+from ..stimulus.random import IDLE_AXIS, STALL_AXIS, held_back, random_events, resets, spacing_of
 from ..tools.simulators import PID, RESULTS
 from ..tools.words import to_bytes
 from .agents import Driver, StreamDriver, VectorDriver, clocked
@@ -148,11 +148,11 @@ def stream_driver(job: Job) -> Driver:
     assert not isinstance(job.params, NeuronParams)
     core = job.params.core[0] if isinstance(job.params, NetworkParams) else job.params
     events: Iterable[int] | None = job.events
-    reset: Iterable[bool] = ()
+    reset: Iterable[int] = ()
     if events is None:
-        events = random_events(core, rng(job.seed, "events"))
-        reset = resets(rng(job.seed, "reset"), every=max(2000, 20 * core.words))
-    idle, stall = stalls(rng(job.seed, "idle")), stalls(rng(job.seed, "stall"))
+        events = random_events(core, job.seed)
+        reset = resets(job.seed, spacing_of(core))
+    idle, stall = held_back(job.seed, IDLE_AXIS), held_back(job.seed, STALL_AXIS)
     return StreamDriver(job.interface, events, idle=idle, stall=stall, reset=reset)
 
 

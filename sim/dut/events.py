@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 
 import numpy as np
@@ -18,14 +17,14 @@ from ...params.core import CoreParams
 from ...params.network import NetworkParams
 from ...params.neuron import NeuronParams
 from ...rule import arithmetic
-from ..stimulus.events import KINDS, step_events
+from ..bench.run import rng
+from ..stimulus.events import BREAKS_PROMISE, STRANGE
+from ..stimulus.random import random_events
 from .map import CoreMap
 from .wrapper import event_source
 
-#: Kinds of steps beside those of :mod:`fxlif.sim.stimulus.events`, and the most events in one.
-FLOOD, AIMED, MOST = "flood", "aimed", 24
-#: Steps of a phase: the longest bring a potential to the end of its range.
-LENGTHS = (1, 1, 2, 3, 8, 20)
+#: Steps of a phase, and the most events of one that is aimed.
+LENGTHS, MOST = (1, 1, 2, 3, 8, 20), 24
 #: Additions that the search for one aimed step may cost.
 SEARCH = 1 << 19
 Ints = npt.NDArray[np.int64]
@@ -57,25 +56,25 @@ def first_layer(network: NetworkParams, address_bits: int | None = None) -> Core
 
 
 class StreamEvents:
-    """Packed payloads without end, for the cores that a map describes: phases of like steps.
+    """Packed payloads without end, for the cores that a map describes: the usual random steps, and
+    runs of steps that are aimed at the thresholds of a single core.
 
-    A golden network goes along, so that steps can be aimed at the thresholds of a single core;
-    :meth:`reset` keeps it near the core that is driven.
+    For these a golden network goes along; :meth:`reset` keeps it near the core that is driven.
     """
 
     def __init__(
-        self, network: NetworkParams, parts: CoreMap, address_bits: int, draw: random.Random
+        self, network: NetworkParams, parts: CoreMap, address_bits: int, seed: int
     ) -> None:
-        self._layer, self._draw = first_layer(network, address_bits), draw
-        unwanted = {"unknown"} if not parts.unknown_addresses else set()
-        unwanted |= {"broken promise"} if not parts.broken_promise else set()
-        kinds = (*KINDS, "unknown", FLOOD, FLOOD)
-        self._kinds = [kind for kind in kinds if kind not in unwanted]
+        self.layer, self._draw = first_layer(network, address_bits), rng(seed, "aimed")
+        without = () if parts.unknown_addresses else STRANGE
+        self._drawn = random_events(
+            self.layer, seed, strict=not parts.broken_promise,
+            without=without if parts.broken_promise else {*without, *BREAKS_PROMISE},
+        )  # fmt: skip
         self._sent: list[int] = []  # the events of the step under way
         self._core = _single(network)
         if self._core is not None:
             self._golden = Network(NetworkParams.chain(self._core), engine="numpy")
-            self._kinds += [AIMED] * (len(self._kinds) // 2)
 
     def reset(self) -> None:
         """The core was reset: what was sent of this step is lost."""
@@ -84,22 +83,26 @@ class StreamEvents:
             self._golden.reset()
 
     def __iter__(self) -> Iterator[int]:
-        draw, layer = self._draw, self._layer
+        tick = 1 << self.layer.in_address_bits
         while True:
-            kind = draw.choice(self._kinds)
-            wave = flood(layer, draw) if kind == FLOOD else []
-            for _ in range(draw.choice(LENGTHS)):
-                if kind == AIMED:
-                    events = self._aimed()
-                else:
-                    events = wave if kind == FLOOD else step_events(layer, draw, kind)
-                for event in events:
-                    self._sent.append(event)
-                    yield event
-                if self._core is not None:
-                    self._golden.stream([*self._sent, TICK])
-                self._sent = []
-                yield 1 << layer.in_address_bits
+            for _ in range(self._draw.choice(LENGTHS)):
+                yield from self._step(self._drawn, tick)
+            if self._core is not None:
+                for _ in range(self._draw.choice(LENGTHS)):
+                    yield from self._step(iter([*self._aimed(), tick]), tick)
+
+    def _step(self, payloads: Iterator[int], tick: int) -> Iterator[int]:
+        """The next payloads up to a TICK, which the golden network follows."""
+        for payload in payloads:
+            if payload != tick:
+                self._sent.append(payload)
+                yield payload
+                continue
+            if self._core is not None:
+                self._golden.stream([*self._sent, TICK])
+            self._sent = []
+            yield tick
+            return
 
     def _aimed(self) -> list[int]:
         """Of some random steps, the one that brings a neuron nearest to its threshold, or one off:
@@ -147,11 +150,3 @@ def thresholds(core: CoreParams, golden: Network) -> Ints:
     (state,) = golden.states.values()
     found: Ints = np.array(core.thresholds, dtype=np.int64) + state.theta
     return found
-
-
-def flood(core: CoreParams, draw: random.Random) -> list[int]:
-    """All inputs, as often as they may come, that push one neuron the same way: step after step,
-    they bring it to an end of its range. At most :data:`MOST` events."""
-    weights = core.weights[:, draw.randrange(core.n_neurons)] * draw.choice((1, -1))
-    order = [int(i) for i in np.argsort(-weights, kind="stable") if weights[i] > 0]
-    return [i for i in order for _ in range(core.max_events_per_input)][:MOST]

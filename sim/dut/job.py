@@ -9,7 +9,7 @@ from ...params.core import address_bits
 from ...params.network import NetworkParams
 from ...params.neuron import NeuronParams
 from ..bench.agents import Driver, VectorDriver
-from ..bench.run import rng
+from ..stimulus.random import spacing_of
 from .board import DutModel, DutReport, NeuronBoard, StreamBoard
 from .check import default_patience
 from .events import StreamEvents
@@ -62,7 +62,7 @@ def make_driver(job: DutJob) -> Driver:
         return VectorDriver(neuron_words(interface, job.params, job.seed, has_reset=has_reset))
     assert job.dut_map.core is not None
     given = interface.stimulus["events_in.payload.address"].width
-    drawn = StreamEvents(job.params, job.dut_map.core, given, rng(job.seed, "events"))
+    drawn = StreamEvents(job.params, job.dut_map.core, given, job.seed)
     events: Iterable[int] = drawn
     if job.events is not None:
         needed = address_bits(event_source(job.params).n)
@@ -71,5 +71,6 @@ def make_driver(job: DutJob) -> Driver:
         events = repacked(job.events, needed, given)
     return ForeignStreamDriver(
         job.wrapped, events, cycles=job.cycles, seed=job.seed, has_reset=has_reset,
-        random_resets=job.events is None, on_reset=drawn.reset,
+        reset_spacing=spacing_of(drawn.layer) if has_reset and job.events is None else 0,
+        on_reset=drawn.reset,
     )  # fmt: skip

@@ -13,6 +13,8 @@ from ...rule.step import NeuronState, step
 from ..bench.agents import RESET, StreamDriver
 from ..bench.run import rng
 from ..bench.wrapper import Interface
+from ..stimulus.random import IDLE_AXIS, STALL_AXIS, held_back, resets
+from ..stimulus.rates import NEURON_RESET_SPACING
 from .oracle import rest
 from .wrapper import Wrapped
 
@@ -20,25 +22,6 @@ from .wrapper import Wrapped
 POWER_UP = 3
 #: Cycles after the last answer in which nothing more may come.
 LINGER = 500
-
-
-# --- what holds back and resets ---------------------------------------------------------------
-
-
-def holds(draw: random.Random) -> Iterator[bool]:
-    """Whether to hold back in each cycle; the rate changes often, so that short runs see all."""
-    while True:
-        rate = draw.choice((0, 0, 0.1, 0.5, 0.9))
-        for _ in range(draw.choice((16, 64, 256))):
-            yield draw.random() < rate
-
-
-def uneven_resets(draw: random.Random, *, every: int) -> Iterator[bool]:
-    """Resets, some soon after another, some late: a slow core needs long to get anywhere."""
-    while True:
-        mean = every * draw.choice((0.25, 1, 8))
-        yield from repeat(False, 1 + int(draw.expovariate(1 / mean)))
-        yield from repeat(True, draw.choice((1, 1, 1, 3)))
 
 
 # --- one neuron ---------------------------------------------------------------------------------
@@ -88,10 +71,10 @@ def neuron_words(
     current = fields["current"]
     limits, mask = signed_range(current.width), (1 << current.width) - 1
     draw = rng(seed, "current")
-    reset: Iterator[bool] = repeat(False)
+    reset: Iterator[int] = repeat(0)
     if has_reset:
-        reset = chain(repeat(True, POWER_UP), uneven_resets(rng(seed, "reset"), every=60))
-    held = holds(rng(seed, "idle"))
+        reset = chain(repeat(1, POWER_UP), resets(seed, NEURON_RESET_SPACING))
+    held = held_back(seed, IDLE_AXIS)
     state, fired = rest(neuron), False
     while True:
         aim = draw.choice(AIMS)
@@ -119,13 +102,14 @@ class ForeignStreamDriver:
 
     After ``cycles`` cycles no further event, stall or reset comes; when every TICK is answered, it
     waits for :data:`LINGER` cycles, in which nothing more may come. A core that never answers is
-    the scoreboard's to stop. At times the sink is shy, and ready waits for valid: a core whose
+    the scoreboard's to stop. ``reset_spacing``: see :class:`~fxlif.sim.stimulus.flags.Resets`, 0
+    for no random resets. At times the sink is shy, and ready waits for valid: a core whose
     valid waits for ready then stands still.
     """
 
     def __init__(
         self, wrapped: Wrapped, events: Iterable[int], *, cycles: int, seed: int, has_reset: bool,
-        random_resets: bool = True, reset_every: int = 1500,
+        reset_spacing: int = 0,
         on_reset: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
         at = wrapped.interface.response
@@ -143,20 +127,19 @@ class ForeignStreamDriver:
         self._draw, self._shy = rng(seed, "shy"), False
         if not has_reset:
             events = (event for event in events if event != RESET)
-        drawn = uneven_resets(rng(seed, "reset"), every=reset_every)
         self._inner = StreamDriver(
             wrapped.interface,
             self._ending(events),
-            idle=self._while_running(holds(rng(seed, "idle"))),
-            stall=self._while_running(holds(rng(seed, "stall"))),
-            reset=self._while_running(drawn) if has_reset and random_resets else (),
+            idle=self._while_running(held_back(seed, IDLE_AXIS)),
+            stall=self._while_running(held_back(seed, STALL_AXIS)),
+            reset=self._while_running(resets(seed, reset_spacing)) if reset_spacing else (),
         )
 
     @property
     def _running(self) -> bool:
         return self.cycle < self._limit
 
-    def _while_running(self, flags: Iterator[bool]) -> Iterator[bool]:
+    def _while_running(self, flags: Iterator[int]) -> Iterator[int]:
         while self._running:
             yield next(flags)
 

@@ -5,7 +5,6 @@ Made here once and written down, so that the bench itself needs no Python.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -26,9 +25,9 @@ from ...network.sources import mix
 from ...params.core import CoreParams
 from ...params.network import NetworkParams
 from ...params.neuron import NeuronParams
-from ...params.quantise import signed_range
 from ...rule.step import initial_state, step
-from ..stimulus.compiled import PHASE, RandomStimulus
+from ..stimulus.neuron import NeuronStimulus
+from ..stimulus.random import RandomStimulus
 
 Bools = npt.NDArray[np.bool_]
 
@@ -42,7 +41,7 @@ RESETS, RESET_SPACING = 8, 128
 #: The first cycles: reset, then nothing.
 DIRECTED_RESET, DIRECTED_IDLE = 2, 8
 #: Cycles of the model at a time: its tables stay small.
-BLOCK = 8 * PHASE
+BLOCK = 1 << 12
 
 
 @dataclass(frozen=True)
@@ -129,8 +128,7 @@ def chain_parts(params: CoreParams | NetworkParams, cycles: int, seed: int) -> I
     model = CycleModel(cores, engine="auto")
     stimulus = RandomStimulus(cores[0], seed)
     driver = Driver(cores[0].in_address_bits)
-    drawn = stimulus.flags(-(-cycles // PHASE) * PHASE)[:cycles]
-    flags = directed_flags(drawn, cores, seed)
+    flags = directed_flags(stimulus.flags(cycles), cores, seed)
     for at in range(0, cycles, BLOCK):
         if driver.left < BLOCK:
             driver.refill(stimulus.events(BLOCK))
@@ -148,31 +146,14 @@ def chain_parts(params: CoreParams | NetworkParams, cycles: int, seed: int) -> I
 
 
 def neuron_inputs(neuron: NeuronParams, input_bits: int, cycles: int, seed: int) -> Ints:
-    """rst, enable and current of a single neuron, (cycles, 3): phases of like currents, small
-    ones around the threshold, a constant one, any, the ends of the range."""
-    rng = random.Random(seed)
-    low, high = signed_range(input_bits)
-    near = min(abs(neuron.v_threshold) + 1, high)
-    resets = set(reset_cycles(cycles, 1, seed))
-    rows = []
-    kind, constant, busy = "near", 0, 1.0
-    for cycle in range(cycles):
-        if cycle % 64 == 0:
-            kind = rng.choice(("near", "near", "edge", "constant", "any", "ends"))
-            constant, busy = rng.randint(-near // 4, near), rng.choice((1.0, 1.0, 0.5, 0.1))
-        current = {
-            "near": rng.randint(-near // 4, near), "edge": near + rng.randint(-3, 1),
-            "constant": constant, "any": rng.randint(low, high), "ends": rng.choice((low, high)),
-        }[kind]  # fmt: skip
-        beginning = cycle < DIRECTED_RESET + DIRECTED_IDLE
-        rows.append(
-            (
-                cycle < DIRECTED_RESET or cycle in resets,
-                rng.random() < busy and not beginning,
-                0 if beginning else min(max(current, low), high),
-            )
-        )
-    return np.array(rows, dtype=np.int64)
+    """rst, enable and current of a single neuron, (cycles, 3)."""
+    drawn = NeuronStimulus(neuron, input_bits, seed).inputs(cycles)
+    table = np.stack(drawn, axis=1).astype(np.int64)
+    table[:, 0] = 0
+    table[:DIRECTED_RESET, 0] = 1
+    table[reset_cycles(cycles, 1, seed), 0] = 1
+    table[: DIRECTED_RESET + DIRECTED_IDLE, 1:] = 0
+    return table
 
 
 def neuron_parts(neuron: NeuronParams, input_bits: int, cycles: int, seed: int) -> Iterator[Part]:

@@ -18,7 +18,7 @@ from ...params.network import NetworkParams
 from ...params.neuron import NeuronParams
 from ..bench.wrapper import Interface
 from ..stimulus.aimed import aimed_events
-from ..stimulus.compiled import RandomStimulus
+from ..stimulus.random import RandomStimulus
 from .compare import COMPARISONS, FIRED, GIVEN, RESETS, STEPS, TAKEN, Comparison, Packed
 
 if TYPE_CHECKING:

@@ -86,7 +86,7 @@ class NeuronBulk:
         )  # fmt: skip
 
     def stimulus(self) -> Packed:
-        self.inputs = self._stimulus.inputs(BLOCK)
+        self.inputs = np.stack(self._stimulus.inputs(BLOCK), axis=1).astype(np.int64)
         # One cycle more, in which nothing is done: it shows what the last step left.
         idle = np.zeros((1, neuron_cycles.INPUT_COLUMNS), dtype=np.int64)
         self.shown = np.concatenate([self.model.run(self.inputs), self.model.run(idle)])

@@ -1,77 +1,215 @@
-"""Seeded random stimulus, aimed at what rarely happens by itself.
-
-Each axis has its own generator, so a shorter run sees the beginning of a longer one.
-"""
+"""Random steps of input events for a core, in phases of like steps, by compiled code."""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator
-from itertools import repeat
+from collections.abc import Collection
+from typing import Any
 
 import numpy as np
 
+from ...cycles.control import Ints, njit
 from ...params.core import CoreParams
+from ...params.quantise import signed_range
+from .draws import Words, draw, generator, tail
+from .rates import (
+    ANY,
+    EXCESS,
+    EXCITE,
+    FLOOD,
+    FLOOD_EVENTS,
+    FULL,
+    HOLD,
+    HOLD_EVENTS,
+    HOLD_TAIL,
+    INHIBIT,
+    LEAST,
+    LONG,
+    LONG_TAIL,
+    LONGEST,
+    MOST,
+    REPEATED,
+    REPEATS,
+    SHARE,
+    SILENT,
+    SPARSE,
+    STEP_COUNTS,
+    STEPS,
+    UNKNOWN,
+)
 
-#: One phase of stalls lasts this many cycles.
-PHASE = 512
-#: How often an agent holds back, phase by phase: never, rarely, evenly, nearly always.
-RATES = (0.0, 0.1, 0.5, 0.9)
+#: Steps that offer one input more often than a core was promised, and those with addresses that no
+#: input has: a foreign core may not stand them.
+BREAKS_PROMISE, STRANGE = frozenset({REPEATED, FLOOD, LONG}), frozenset({UNKNOWN})
 
-
-def stalls(rng: random.Random) -> Iterator[bool]:
-    """One boolean per cycle, without end; the rate changes from phase to phase."""
-    while True:
-        rate = rng.choice(RATES)
-        for _ in range(PHASE):
-            yield rng.random() < rate
-
-
-def resets(rng: random.Random, *, every: int) -> Iterator[bool]:
-    """Short resets, on average one in ``every`` cycles; one in four lasts more than a cycle."""
-    while True:
-        yield from repeat(False, 1 + int(rng.expovariate(1 / every)))
-        yield from repeat(True, rng.choice((1, 1, 1, 3)))
-
-
-def _favourites(core: CoreParams, rng: random.Random, excite: bool) -> list[int]:
-    """Inputs that push one randomly chosen neuron up (or down), strongest first."""
-    weights = core.weights[:, rng.randrange(core.n_neurons)] * (1 if excite else -1)
-    order = np.argsort(-weights, kind="stable")
-    return [int(i) for i in order[: max(1, core.n_inputs // 4)] if weights[i] > 0]
-
-
-def step_events(core: CoreParams, rng: random.Random, kind: str) -> list[int]:
-    """The packed payloads of one step of a kind, without its TICK."""
-    inputs, most = core.n_inputs, min(core.n_inputs, 24)
-    if kind == "silent":
-        return []
-    if kind == "sparse":
-        return [rng.randrange(inputs) for _ in range(rng.randrange(3))]
-    if kind == "unknown":  # addresses outside the inputs, where the width allows them
-        return [rng.randrange(1 << core.in_address_bits) for _ in range(rng.randrange(1, 5))]
-    if kind == "broken promise":
-        address = rng.randrange(inputs)
-        return [address] * (core.max_events_per_input + rng.randrange(1, 12))
-    if kind in ("excite", "inhibit"):
-        chosen = _favourites(core, rng, kind == "excite")
-        return [address for address in chosen[:most] for _ in range(core.max_events_per_input)]
-    return rng.sample(range(inputs), rng.randrange(most + 1))  # "any"
-
-
-KINDS = ("silent", "sparse", "any", "any", "excite", "excite", "inhibit", "unknown",
-         "broken promise")  # fmt: skip
+#: What does not change: the core, and whether an input may come more often than was promised.
+CORE = np.dtype([(name, np.int64) for name in ("inputs", "neurons", "bits", "promised", "strict")])
+#: Where the generator is: the events and the phases so far; the kind of the phase and the steps
+#: that it still has, the neuron that is held, up (0) or down (1), and how often each of its inputs
+#: comes; how often the address ``repeat`` still comes in a long step (ANYONE: another each time,
+#: EACH: in turn); and whether a TICK is due.
+SOURCE = np.dtype([
+    (name, np.int64)
+    for name in ("events", "phases", "kind", "steps", "neuron", "down", "times", "repeats",
+                 "repeat", "tick")
+])  # fmt: skip
+ANYONE, EACH = -1, -2
+#: Most events of a step that is written at once, with its TICK.
+ROOM = max(MOST * REPEATS, HOLD_EVENTS + MOST) + 1
+_COUNTS = np.array(STEP_COUNTS)
 
 
-def random_events(core: CoreParams, rng: random.Random) -> Iterator[int]:
-    """Packed payloads for the inputs of ``core``, without end: phases of like steps.
+@njit
+def begin_phase(
+    random: Words, core: Any, now: Any, kinds: Ints, step_counts: Ints, counts: Ints
+) -> None:
+    """Draw what the next steps are."""
+    # Like cards, each kind comes once before it comes again: a short run sees them all.
+    at = now["phases"] % len(kinds)
+    chosen = at + draw(random, len(kinds) - at)
+    kinds[at], kinds[chosen] = kinds[chosen], kinds[at]
+    now["phases"] += 1
+    now["kind"] = kinds[at]
+    now["steps"] = min(step_counts[draw(random, len(step_counts))], 2 + now["phases"])
+    now["down"], now["neuron"] = draw(random, 2), draw(random, core["neurons"])
+    budget = LEAST + (now["events"] >> SHARE)
+    if now["kind"] == SILENT and now["steps"] == step_counts[-1]:
+        now["steps"] = tail(random, now["steps"], min(LONGEST, budget))
+    elif now["kind"] == HOLD:
+        inputs = max(1, counts[now["down"], now["neuron"]])
+        most = max(1, HOLD_EVENTS // inputs)
+        now["times"] = min(1 << draw(random, 9), core["promised"] if core["strict"] else most)
+        events = tail(random, HOLD_TAIL, min(LONGEST, budget))
+        now["steps"] = 1 + events // (inputs * now["times"])
+    elif now["kind"] in (FLOOD, LONG, FULL):
+        now["steps"] = 1
 
-    Exciting steps are frequent enough that neurons fire, and long runs of them or of inhibiting
-    ones reach the ends of the state's range.
+
+@njit
+def begin_step(
+    random: Words, core: Any, now: Any, favourites: Ints, counts: Ints, floods: Ints, filled: int,
+    events: Ints,
+) -> int:  # fmt: skip
+    """Write the events of a step, or say what is to be repeated; how many are filled then."""
+    kind, inputs, promised = now["kind"], core["inputs"], core["promised"]
+    budget = LEAST + (now["events"] >> SHARE)
+    if kind == SPARSE:
+        for _ in range(draw(random, 2 if core["strict"] else 3)):
+            events[filled] = draw(random, inputs)
+            filled += 1
+    elif kind == ANY:
+        count = draw(random, min(inputs, MOST) + 1)
+        for k in range(count):
+            # One of each of so many parts of the inputs: none comes twice.
+            low, high = k * inputs // count, (k + 1) * inputs // count
+            if not core["strict"]:
+                low, high = 0, inputs
+            events[filled] = low + draw(random, high - low)
+            filled += 1
+    elif kind in (EXCITE, INHIBIT, HOLD):
+        down, neuron = 1 if kind == INHIBIT else 0, draw(random, core["neurons"])
+        times = min(promised, REPEATS)
+        if kind == HOLD:
+            down, neuron, times = now["down"], now["neuron"], now["times"]
+        for k in range(counts[down, neuron]):
+            for _ in range(times):
+                events[filled] = favourites[down, neuron, k]
+                filled += 1
+    elif kind == UNKNOWN:
+        for _ in range(1 + draw(random, 4)):
+            events[filled] = draw(random, 1 << core["bits"])
+            filled += 1
+    elif kind == REPEATED:
+        now["repeat"], now["repeats"] = draw(random, inputs), promised + 1 + draw(random, EXCESS)
+    elif kind == FLOOD:
+        down, neuron = draw(random, 2), draw(random, core["neurons"])
+        if counts[down, neuron] and floods[down, neuron] <= budget:
+            now["repeat"] = favourites[down, neuron, 0]
+            now["repeats"] = floods[down, neuron] + draw(random, EXCESS)
+    elif kind == LONG:
+        now["repeat"], now["repeats"] = ANYONE, tail(random, LONG_TAIL, min(LONGEST, budget))
+    elif kind == FULL and inputs * promised <= budget:
+        now["repeat"], now["repeats"] = EACH, inputs * promised
+    return filled
+
+
+@njit
+def fill_events(
+    random: Words, core_row: Any, source: Any, kinds: Ints, step_counts: Ints, favourites: Ints,
+    counts: Ints, floods: Ints, events: Ints,
+) -> int:  # fmt: skip
+    """Packed events, until ``events`` has no room for a usual step: how many.
+
+    ``favourites`` (2, n_neurons, most): the inputs that push a neuron up, or down, strongest
+    first; ``counts`` (2, n_neurons) of them; ``floods`` (2, n_neurons) events of the first one
+    saturate the accumulator.
     """
-    tick = 1 << core.in_address_bits
-    while True:
-        kind = rng.choice(KINDS)
-        for _ in range(rng.choice((1, 2, 8, 40))):
-            yield from step_events(core, rng, kind)
-            yield tick
+    core, now, filled = core_row[0], source[0], 0
+    while filled < len(events):
+        start = filled
+        if now["repeats"] > 0:
+            count = min(now["repeats"], len(events) - filled)
+            for k in range(count):
+                address = now["repeat"]
+                if address == ANYONE:
+                    address = draw(random, core["inputs"])
+                elif address == EACH:
+                    address = (now["repeats"] - k - 1) // core["promised"]
+                events[filled + k] = address
+            now["repeats"] -= count
+            filled += count
+        elif now["tick"]:
+            events[filled] = 1 << core["bits"]
+            filled += 1
+            now["tick"] = 0
+        elif len(events) - filled < ROOM:
+            return filled
+        else:
+            if now["steps"] == 0:
+                begin_phase(random, core, now, kinds, step_counts, counts)
+            filled = begin_step(random, core, now, favourites, counts, floods, filled, events)
+            now["steps"] -= 1
+            now["tick"] = 1
+        now["events"] += filled - start
+    return filled
+
+
+class Events:
+    """Packed events for the inputs of a core, from one seed and without end.
+
+    Args:
+        strict: offer no input more often in a step than ``max_events_per_input``.
+        without: kinds of steps that never come.
+    """
+
+    def __init__(
+        self, core: CoreParams, seed: int, axis: int, *, strict: bool = False,
+        without: Collection[int] = (),
+    ) -> None:  # fmt: skip
+        self._random, self._now = generator(seed, axis), np.zeros(1, SOURCE)
+        self._core = np.array(
+            [(core.n_inputs, core.n_neurons, core.in_address_bits, core.max_events_per_input,
+              strict)], CORE
+        )  # fmt: skip
+        kinds = {kind: often for kind, often in STEPS.items() if kind not in without}
+        self._kinds = np.repeat(list(kinds), list(kinds.values()))
+        most = min(MOST, max(1, core.n_inputs // 4))
+        signed = np.stack([core.weights.T, -core.weights.T]).astype(np.int64)
+        self._favourites = np.argsort(-signed, axis=2, kind="stable")[:, :, :most]
+        best = np.take_along_axis(signed, self._favourites, axis=2)
+        self._counts = (best > 0).sum(axis=2)
+        ends = np.array([[1], [-1]]) * np.array(signed_range(core.accumulator_bits)[::-1])[:, None]
+        needed = -(-ends // np.maximum(best[:, :, 0], 1)) + 1
+        self._floods = np.where(needed <= FLOOD_EVENTS, needed, 0)
+
+    def take(self, least: int) -> Ints:
+        """At least the next ``least`` packed events.
+
+        How many are taken at a time changes nothing about which they are.
+        """
+        events = np.empty(least + ROOM, dtype=np.int64)
+        with np.errstate(over="ignore"):  # SplitMix64 counts modulo 2**64
+            filled = fill_events(
+                self._random, self._core, self._now, self._kinds, _COUNTS,
+                self._favourites, self._counts, self._floods, events,
+            )  # fmt: skip
+        return events[:filled]

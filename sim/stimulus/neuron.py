@@ -1,73 +1,102 @@
-"""What a single registered neuron shows in each clock cycle, and random stimulus for it.
-
-The twin of :mod:`fxlif.cycles.model` for :class:`fxlif.hdl.neuron.LIFNeuron`: a step at each clock
-edge at which ``enable`` is high, reset to the initial state. Whole blocks of cycles, by compiled
-code; import it only where :func:`fxlif.engines.compiled` says that it can be.
-"""
+"""Random inputs of a single registered neuron, in whole blocks of cycles."""
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
 
-from ...cycles.control import (
-    Ints,
-    njit,
-)
-from ...cycles.neuron import CURRENT, ENABLE, INPUT_COLUMNS, RESETS, RST
-from ...network.sources import mix
+from ...cycles.control import Bytes, Ints, njit
 from ...params.neuron import NeuronParams
 from ...params.quantise import signed_range
-from .compiled import PHASE, RATES, Words, draw, next_word
+from .draws import Words, draw, generator, next_word, tail
+from .flags import HoldBack, Resets
+from .random import EVENT_AXIS, IDLE_AXIS, RESET_AXIS
+from .rates import (
+    ANYTHING,
+    CONSTANT,
+    CURRENTS,
+    ENDS,
+    HIGHEST,
+    LONGEST,
+    LOWEST,
+    NEURON_RESET_SPACING,
+    PHASES,
+    SHARE,
+)
+
+#: Where the currents are: the cycle, how long their phase goes on, its kind and constant.
+PHASE = np.dtype([(name, np.int64) for name in ("cycle", "left", "kind", "constant")])
+_CURRENTS, _PHASES = np.array(CURRENTS), np.array(PHASES)
 
 
 @njit
-def fill_inputs(
-    state: Words, rates: Ints, resets: Ints, phase: int, threshold: int, low: int, high: int,
-    inputs: Ints,
+def near(threshold: int, part: int) -> int:
+    """A current from a quarter below zero to the threshold, for a ``part`` of 30 bits."""
+    return ((part * (threshold + 1)) >> 30) * 5 // 4 - threshold // 4
+
+
+@njit
+def fill_currents(
+    random: Words, phase: Any, kinds: Ints, phases: Ints, threshold: int, low: int, high: int,
+    currents: Ints,
 ) -> None:  # fmt: skip
-    """Phases of like currents: small ones around the threshold, a constant one, any, the ends."""
-    idle = often = kind = constant = hold = 0
-    for cycle in range(len(inputs)):
-        if cycle % phase == 0:
-            idle, often = rates[draw(state, len(rates))], resets[draw(state, len(resets))]
-            kind, constant = draw(state, 4), draw(state, threshold + 1) - threshold // 4
-        word = next_word(state)
-        choice, part = word & 15, (word >> 4) & ((1 << 30) - 1)
-        if kind == 1:
-            current = constant
-        elif choice < 9:
-            current = ((part * (threshold + 1)) >> 30) * 5 // 4 - threshold // 4
-        elif choice == 9:
-            current = threshold - 1 + ((part * 3) >> 30)
-        elif choice == 10:
-            current = 0
-        elif choice == 11 or kind == 2:
+    """The ``currents`` (cycles,) of the next cycles, within ``low`` and ``high``."""
+    now = phase[0]
+    for cycle in range(len(currents)):
+        if now["left"] == 0:
+            now["kind"] = kinds[draw(random, len(kinds))]
+            now["left"] = phases[draw(random, len(phases))]
+            now["constant"] = draw(random, threshold + 1) - threshold // 4
+            if now["kind"] in (LOWEST, HIGHEST):
+                now["left"] = tail(random, 32, max(32, min(LONGEST, now["cycle"] >> SHARE)))
+        word, kind = next_word(random), now["kind"]
+        choice, part = word & 7, (word >> 4) & ((1 << 30) - 1)
+        if kind == CONSTANT:
+            current = now["constant"]
+        elif kind in (LOWEST, HIGHEST):
+            current = low if kind == LOWEST else high
+        elif kind == ANYTHING and choice < 6:
             current = low + ((part * (high - low + 1)) >> 30)
-        elif kind == 3:
-            current = low if choice < 14 else high
-        else:
+        elif kind == ENDS and choice < 6:
+            current = low if choice < 3 else high
+        elif choice == 6:
+            current = threshold - 1 + ((part * 3) >> 30)
+        elif choice == 7:
             current = ((part * (threshold + 1)) >> 30) >> (part & 15)
-        if often and hold == 0 and (word >> 34) % often == 0:
-            hold = 1 + (word & 1)
-        inputs[cycle, RST] = hold > 0
-        hold -= hold > 0
-        inputs[cycle, ENABLE] = (word >> 50) & 255 >= idle
-        inputs[cycle, CURRENT] = min(max(current, low), high)
+        else:
+            current = near(threshold, part)
+        currents[cycle] = min(max(current, low), high)
+        now["left"] -= 1
+        now["cycle"] += 1
+
+
+class NeuronInputs(NamedTuple):
+    """What the inputs of a neuron show, cycle by cycle: arrays (cycles,)."""
+
+    rst: Bytes
+    enable: Bytes
+    current: Ints
 
 
 class NeuronStimulus:
     """Random inputs of a neuron, from one seed."""
 
     def __init__(self, neuron: NeuronParams, input_bits: int, seed: int) -> None:
-        self._state = np.array([mix(seed)], dtype=np.uint64)
+        self._random, self._phase = generator(seed, EVENT_AXIS), np.zeros(1, PHASE)
         self._limits = signed_range(input_bits)
         self._threshold = min(abs(neuron.v_threshold) + 1, self._limits[1])
+        self._idle = HoldBack(seed, IDLE_AXIS)
+        self._resets = Resets(seed, RESET_AXIS, NEURON_RESET_SPACING, 1)
 
-    def inputs(self, cycles: int) -> Ints:
-        """The inputs of the next ``cycles`` cycles, (cycles, 3), in whole phases."""
-        inputs = np.empty((cycles, INPUT_COLUMNS), dtype=np.int64)
-        rates, resets = np.array(RATES), np.array(RESETS)
-        fill_inputs(
-            self._state, rates, resets, PHASE, self._threshold, *self._limits, inputs
-        )  # fmt: skip
-        return inputs
+    def inputs(self, cycles: int) -> NeuronInputs:
+        """The inputs of the next ``cycles`` cycles."""
+        rst = self._resets.add(np.zeros(cycles, dtype=np.uint8))
+        idle = self._idle.add(np.zeros(cycles, dtype=np.uint8))
+        currents = np.empty(cycles, dtype=np.int64)
+        with np.errstate(over="ignore"):  # SplitMix64 counts modulo 2**64
+            fill_currents(
+                self._random, self._phase, _CURRENTS, _PHASES, self._threshold, *self._limits,
+                currents,
+            )  # fmt: skip
+        return NeuronInputs(rst, 1 - idle, currents)

@@ -1,0 +1,124 @@
+"""Idle gaps, stalls and resets, cycle by cycle: runs of drawn lengths, in phases of like ones.
+
+Each axis has a generator of its own and remembers where it is, so that neither the other axes nor
+how many cycles are asked for at a time change what it shows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...cycles.control import RESET, Bytes, Ints, njit
+from .draws import Words, draw, generator, tail
+from .rates import (
+    EPOCH,
+    FREE_RUNS,
+    HELD_RUNS,
+    LIVELY,
+    LONGEST,
+    MODES,
+    PHASES,
+    RESET_LENGTHS,
+    RESET_SPACING,
+    SHARE,
+)
+
+#: Where an axis is: the cycle, how many cycles its phase and its run go on, the mode of the phase,
+#: and whether the run holds back (resets).
+AXIS = np.dtype([(name, np.int64) for name in ("cycle", "phase", "run", "mode", "held")])
+_PHASES, _RESET_LENGTHS = np.array(PHASES), np.array(RESET_LENGTHS)
+
+
+@njit
+def _mark(flags: Bytes, at: int, length: int, bit: int) -> None:
+    for cycle in range(at, at + length):
+        flags[cycle] |= bit
+
+
+@njit
+def fill_held(
+    random: Words, axis: Any, modes: Ints, held_runs: Ints, free_runs: Ints, phases: Ints, bit: int,
+    flags: Bytes,
+) -> None:  # fmt: skip
+    """Add ``bit`` to the ``flags`` (cycles,) of the cycles in which an agent holds back."""
+    now, at = axis[0], 0
+    while at < len(flags):
+        if now["run"] == 0:
+            if now["phase"] <= 0:
+                now["mode"] = modes[draw(random, len(modes))]
+                now["phase"] = phases[draw(random, len(phases))]
+            now["held"] ^= 1
+            held, free = held_runs[now["mode"]], free_runs[now["mode"]]
+            length = (held if now["held"] else free)[draw(random, held.shape[0])]
+            if length == 0:
+                continue
+            if held[0] == 0 or free[0] == 0:
+                now["phase"] = 0  # a single run
+            if length < 0:
+                length = tail(random, -length, min(LONGEST, now["cycle"] >> SHARE))
+            now["run"] = length
+        length = min(now["run"], len(flags) - at)
+        if now["held"]:
+            _mark(flags, at, length, bit)
+        at += length
+        now["run"] -= length
+        now["phase"] -= length
+        now["cycle"] += length
+
+
+@njit
+def fill_resets(
+    random: Words, axis: Any, spacing: int, lengths: Ints, bit: int, flags: Bytes
+) -> None:
+    """Add ``bit`` to the ``flags`` (cycles,): tails from ``spacing`` cycles on between resets."""
+    now, at = axis[0], 0
+    while at < len(flags):
+        if now["run"] == 0:
+            now["held"] ^= 1
+            if not now["held"]:
+                now["run"] = lengths[draw(random, len(lengths))]
+            else:
+                now["run"] = tail(random, spacing, max(spacing, now["cycle"]))
+                rest = EPOCH - now["cycle"] % EPOCH
+                if now["cycle"] % EPOCH + now["run"] > LIVELY:
+                    now["run"] = rest
+            continue
+        length = min(now["run"], len(flags) - at)
+        if not now["held"]:
+            _mark(flags, at, length, bit)
+        at += length
+        now["run"] -= length
+        now["cycle"] += length
+
+
+class HoldBack:
+    """One axis of hold-backs, from one seed: ``axis`` tells apart those of a stimulus."""
+
+    def __init__(self, seed: int, axis: int, bit: int = 1) -> None:
+        self._random, self._axis, self._bit = generator(seed, axis), np.zeros(1, AXIS), bit
+
+    def add(self, flags: Bytes) -> Bytes:
+        """Mark the next cycles, ``flags`` (cycles,), in which nothing is offered or taken."""
+        with np.errstate(over="ignore"):  # SplitMix64 counts modulo 2**64
+            fill_held(
+                self._random, self._axis, MODES, HELD_RUNS, FREE_RUNS, _PHASES, self._bit, flags
+            )
+        return flags
+
+
+class Resets:
+    """Resets, from one seed: on average a few times ``spacing`` cycles apart."""
+
+    def __init__(
+        self, seed: int, axis: int, spacing: int = RESET_SPACING, bit: int = RESET
+    ) -> None:
+        self._random, self._axis = generator(seed, axis), np.zeros(1, AXIS)
+        self._spacing, self._bit = spacing, bit
+
+    def add(self, flags: Bytes) -> Bytes:
+        """Mark the next cycles, ``flags`` (cycles,), in which the reset is held."""
+        with np.errstate(over="ignore"):
+            fill_resets(self._random, self._axis, self._spacing, _RESET_LENGTHS, self._bit, flags)
+        return flags

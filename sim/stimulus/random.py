@@ -1,0 +1,73 @@
+"""The random stimulus of a core or a chain of cores, from one seed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from itertools import chain, count
+
+import numpy as np
+
+from ...cycles.control import IDLE, RESET, STALL, Bytes, Ints
+from ...params.core import CoreParams
+from .events import Events
+from .flags import HoldBack, Resets
+from .rates import RESET_SPACING
+
+#: The axes of a stimulus, each with a generator of its own.
+EVENT_AXIS, IDLE_AXIS, STALL_AXIS, RESET_AXIS = range(1, 5)
+#: Cycles and events that an iterator draws at a time.
+AT_ONCE = 4096
+
+
+class RandomStimulus:
+    """Events, idle gaps, stalls and resets for the first of some cores.
+
+    ``reset_spacing``: see :class:`~fxlif.sim.stimulus.flags.Resets`; None: what suits the core.
+    """
+
+    def __init__(self, core: CoreParams, seed: int, *, reset_spacing: int | None = None) -> None:
+        spacing = spacing_of(core) if reset_spacing is None else reset_spacing
+        self._events = Events(core, seed, EVENT_AXIS)
+        self._axes: list[HoldBack | Resets] = [
+            HoldBack(seed, IDLE_AXIS, IDLE), HoldBack(seed, STALL_AXIS, STALL),
+            Resets(seed, RESET_AXIS, spacing, RESET),
+        ]  # fmt: skip
+
+    def flags(self, cycles: int) -> Bytes:
+        """IDLE, STALL and RESET of :mod:`fxlif.cycles.control` for the next cycles: (cycles,)."""
+        flags = np.zeros(cycles, dtype=np.uint8)
+        for axis in self._axes:
+            axis.add(flags)
+        return flags
+
+    def events(self, least: int) -> Ints:
+        """At least the next ``least`` packed events."""
+        return self._events.take(least)
+
+
+def spacing_of(core: CoreParams) -> int:
+    """The distance of resets that suits a core: what takes long takes longer in a larger one."""
+    return RESET_SPACING * max(1, core.words // 8)
+
+
+def random_events(
+    core: CoreParams, seed: int, *, strict: bool = False, without: Collection[int] = ()
+) -> Iterator[int]:
+    """Packed events one by one and without end; see :class:`~fxlif.sim.stimulus.events.Events`."""
+    events = Events(core, seed, EVENT_AXIS, strict=strict, without=without)
+    return chain.from_iterable(events.take(AT_ONCE).tolist() for _ in count())
+
+
+def held_back(seed: int, axis: int) -> Iterator[int]:
+    """Whether an agent holds back, cycle by cycle and without end."""
+    return _cycles(HoldBack(seed, axis))
+
+
+def resets(seed: int, spacing: int, axis: int = RESET_AXIS) -> Iterator[int]:
+    """Whether the reset is held, cycle by cycle and without end."""
+    return _cycles(Resets(seed, axis, spacing, 1))
+
+
+def _cycles(axis: HoldBack | Resets) -> Iterator[int]:
+    blocks = (axis.add(np.zeros(AT_ONCE, dtype=np.uint8)) for _ in count())
+    return chain.from_iterable(block.tolist() for block in blocks)

@@ -1,0 +1,102 @@
+"""Random stimulus reaches what is rare: faults planted in the Verilog that need it are found."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from designs import swap
+
+from fxlif import CoreParams, NeuronParams
+from fxlif.cycles.control import NONE
+from fxlif.engines import can_compile
+from fxlif.sim.soak.run import SEGMENT
+from fxlif.sim.soak.segments import run_segment, target_of
+from fxlif.sim.verify import DEFAULT_CYCLES
+
+pytestmark = pytest.mark.skipif(not can_compile(), reason="bulk runs need numba")
+#: The threshold is near the upper end of the state: a neuron can go beyond either end.
+CORE = CoreParams(
+    n_inputs=8, n_neurons=4, lanes=2, max_events_per_input=2,
+    weights=[[9, -3, 5, 6], [-8, 9, 4, -5], [7, 8, -9, 3], [6, -7, 8, 9]] * 2,
+    neuron=NeuronParams(v_threshold=480, state_bits=10, reset="subtract"),
+)  # fmt: skip
+
+#: The core inside one that loses an input event where ``when`` holds. Of each cycle: an event is
+#: taken, the output waits, nothing is offered.
+AROUND = """
+{head}
+{ports}
+  wire ready;
+  wire tick = events_in__payload[{tick}];
+  wire taken = events_in__valid & ready;
+  wire waits = events_out__valid & ~events_out__ready;
+  reg [31:0] count = 0;
+  reg lose = 0;
+  wire lost = lose & events_in__valid & ~tick;
+  assign events_in__ready = ready;
+  always @(posedge clk) begin
+    count <= rst ? 0 : {count};
+    lose <= ~rst & ((lose & ~(taken & ~tick)) | ({when}));
+  end
+  inner all (.events_in__valid(events_in__valid & ~lost), .events_in__ready(ready), {rest});
+endmodule
+"""
+
+
+def losing(count: str, when: str) -> Callable[[str], str]:
+    """An edit: of what follows when ``when`` holds, the core loses the first event."""
+
+    def edit(verilog: str) -> str:
+        found = re.search(r"module (\S+)\((.*?)\);(.*?)endmodule", verilog, re.DOTALL)
+        assert found is not None
+        name, ports, body = found.groups()
+        head = f"module {name}({ports});"
+        declared = re.findall(r"^  (?:input|output) .*;", body, re.MULTILINE)
+        rest = ", ".join(
+            f".{port}({port})"
+            for port in ports.split(", ")
+            if port not in ("events_in__valid", "events_in__ready")
+        )
+        around = AROUND.format(
+            head=head, ports="\n".join(declared), tick=CORE.in_address_bits, count=count,
+            when=when, rest=rest,
+        )  # fmt: skip
+        return verilog.replace(f"module {name}(", "module inner(", 1) + around
+
+    return edit
+
+
+def end(low: str, high: str) -> Callable[[str], str]:
+    """An edit: at an end of its range a potential becomes what is named, and not the end."""
+    return swap(r"(= (\\\$\d+ ) \[\d+\] \? )10'h200 : 10'h1ff;", rf"\1{low} : {high};")
+
+
+#: An edit of the Verilog, and the cycles within which it must be found.
+FAULTS = {
+    "after 256 stalled cycles": (losing("waits ? count + 1 : 0", "count == 255"), DEFAULT_CYCLES),
+    "after 1000 idle cycles": (
+        losing("events_in__valid ? 0 : count + 1", "count == 999"), DEFAULT_CYCLES,
+    ),
+    "after 256 events back to back": (
+        losing("events_in__valid ? count + taken : 0", "taken & count == 255"), DEFAULT_CYCLES,
+    ),
+    "a potential wraps at its lower end": (end(r"\2 [9:0]", "10'h1ff"), DEFAULT_CYCLES),
+    "a potential wraps at its upper end": (end("10'h200", r"\2 [9:0]"), DEFAULT_CYCLES),
+    "after 65,536 ticks": (losing("count + (taken & tick)", "taken & count == 65535"), SEGMENT),
+    "after 30,000 stalled cycles": (losing("waits ? count + 1 : 0", "count == 29999"), SEGMENT),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_rare_fault_is_found(fault: str) -> None:
+    edit, cycles = FAULTS[fault]
+    segment = run_segment(target_of(CORE, edit=edit), 1, 0, cycles)
+    assert segment.wrong != NONE
+
+
+def test_without_a_fault_nothing_differs() -> None:
+    """What stands around the core changes nothing where it loses nothing."""
+    target = target_of(CORE, edit=losing("count", "1'b0"))
+    assert run_segment(target, 1, 0, DEFAULT_CYCLES).wrong == NONE
