@@ -169,7 +169,8 @@ class CoreParams(Params):
 
     @property
     def accumulator_bits(self) -> int:
-        """Width of the sum of weights of one step: exact for every step that keeps the promise."""
+        """Width of the sum of weights of one step (docs/rule.md#accumulator): exact for every step
+        that keeps the promise."""
         positive = np.where(self.weights > 0, self.weights, 0).sum(axis=0)
         negative = np.where(self.weights < 0, self.weights, 0).sum(axis=0)
         return accumulator_bits(

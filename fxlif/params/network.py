@@ -79,7 +79,7 @@ class Population(Params):
 
 
 class PoissonSource(Params):
-    """Each of ``n`` sources spikes in each step with the given probability, by its own seed.
+    """Each of ``n`` sources spikes in each step with the given probability (docs/rule.md#sources).
 
     Whether source i spikes in step t depends on the seed, t and i alone; see
     :func:`fxlif.network.sources.poisson`. ``probability`` is used as a multiple of 2**-32.
@@ -332,7 +332,8 @@ class Projection(Params):
     """Synapses from a source or population to a population.
 
     A spike adds ``weight << weight_shift`` to the target's current ``delay`` steps later; with
-    delay 0 in the same step. ``delay`` is without effect where the synapses bring their own.
+    delay 0 in the same step (docs/rule.md#delays). ``delay`` is without effect where the synapses
+    bring their own.
     """
 
     source: Name

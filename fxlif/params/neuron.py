@@ -52,7 +52,8 @@ Synapse = Annotated[DeltaSynapse | ExponentialSynapse, Field(discriminator="kind
 
 
 class Adaptation(Params):
-    """Each spike raises the neuron's own threshold by ``increment``, which decays by ``leak``."""
+    """Each spike raises the neuron's own threshold by ``increment``, which decays by ``leak``
+    (docs/rule.md#adaptation)."""
 
     increment: Annotated[Int, Field(ge=0, le=(1 << 31) - 1)]
     leak: Leak = ShiftLeak()
@@ -63,7 +64,10 @@ RULE_ORDER = ("leak", "integrate", "fire")
 
 
 class NeuronParams(Params):
-    """One integer LIF neuron. All potentials are in units of the least significant bit of ``v``."""
+    """One integer LIF neuron. All potentials are in units of the least significant bit of ``v``.
+
+    What each parameter does: docs/rule.md#step and the sections after it.
+    """
 
     leak: Leak = ShiftLeak()
     v_leak: Int = 0

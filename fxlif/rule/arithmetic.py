@@ -39,7 +39,7 @@ def _(condition: np.ndarray, a: Number, b: Number) -> Number:
 
 
 def round_shift(x: Number, shift: int, rounding: str, random: Number = 0) -> Number:
-    """x / 2**shift, rounded by name; ``floor`` is the plain arithmetic shift.
+    """x / 2**shift, rounded by name (docs/rule.md#rounding); ``floor`` is the arithmetic shift.
 
     ``stochastic`` adds the low ``shift`` bits of ``random`` first.
     """
@@ -67,7 +67,7 @@ def _towards_rest(x: Number, leaked: Number, minimum_step: int) -> Number:
 
 
 def leak(rule: Leak, x: Number, random: Number = 0) -> Number:
-    """What is left of ``x``, the distance from rest, after one step of the leak ``rule``.
+    """What is left of ``x``, the distance from rest, after one step of a leak (docs/rule.md#leaks).
 
     ``random`` is the draw of this neuron and step: all that is rounded stochastically shares it.
     """
@@ -104,7 +104,7 @@ def wrap(x: Number, bits: int) -> Number:
 
 
 def overflow(x: Number, bits: int, mode: str) -> Number:
-    """``x`` brought into ``bits`` signed bits by the named mode."""
+    """``x`` brought into ``bits`` signed bits by the named mode (docs/rule.md#overflow)."""
     return saturate(x, bits) if mode == "saturate" else wrap(x, bits)
 
 
