@@ -135,7 +135,7 @@ def verify_dut(
     """
     dut_map = load_map(mapping)
     texts = read_sources(sources)
-    files = dict(_files(dut_map, mapping))
+    files = read_files(dut_map, mapping)
     limit = cycles or (DEFAULT_CYCLES if events is None else 1 << 40)
     wrapped = wrap_sources(params, texts, top=top, dut_map=dut_map, map_file=str(mapping))
     folder = working_folder(out)
@@ -184,16 +184,19 @@ def verify_dut(
     )  # fmt: skip
 
 
-def _files(dut_map: DutMap, mapping: Path) -> Iterator[tuple[str, bytes]]:
+def read_files(dut_map: DutMap, mapping: Path) -> dict[str, bytes]:
+    """Name → content of the files beside the map that the Verilog reads."""
+    found = {}
     for k, name in enumerate(dut_map.files):
         path = mapping.parent / name
         try:
-            yield path.name, path.read_bytes()
+            found[path.name] = path.read_bytes()
         except OSError as error:
             raise FxlifError(
                 f"{mapping}: files[{k}]: found {name!r}, which cannot be read ({error.strerror}), "
                 "allowed files beside the map"
             ) from None
+    return found
 
 
 def _checks(report: DutReport, wrapped: Wrapped, dut_map: DutMap) -> Iterator[Check]:

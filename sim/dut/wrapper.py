@@ -173,7 +173,7 @@ class _Packing:
 
 def wrap_sources(
     params: NeuronParams | NetworkParams, sources: Mapping[str, str], *, top: str,
-    dut_map: DutMap, map_file: str = "map",
+    dut_map: DutMap, map_file: str = "map", two_state: bool = False,
 ) -> Wrapped:  # fmt: skip
     """The wrapper of the module ``top`` of ``sources`` (file name → text), as a map says.
 
@@ -181,6 +181,8 @@ def wrap_sources(
         FxlifError: Verilog that is not accepted; a map of another kind of design; a port that is
             not there, too narrow or named twice, an input that nothing drives: one line each.
             ``map_file`` is how these name the map.
+
+    ``two_state``: nothing is ever unknown, since no x is simulated.
     """
     alone = params.kind == "neuron"
     if alone != (dut_map.neuron is not None):
@@ -212,7 +214,7 @@ def wrap_sources(
         assert dut_map.core is not None
         _core(packing, params, dut_map.core)
     wiring.finish(map_file)
-    return _assemble(packing, dut_map)
+    return _assemble(packing, dut_map, two_state=two_state)
 
 
 def _neuron(packing: _Packing, neuron: NeuronParams, parts: NeuronMap) -> None:
@@ -352,7 +354,7 @@ def _wire(port: VerilogPort) -> str:
     return f"port_{port.name.replace('$', '__')}_{'o' if port.direction == 'out' else 'i'}"
 
 
-def _assemble(packing: _Packing, dut_map: DutMap) -> Wrapped:
+def _assemble(packing: _Packing, dut_map: DutMap, *, two_state: bool) -> Wrapped:
     ports = packing.wiring.ports
     body = list(packing.lines)
     links = []
@@ -385,7 +387,8 @@ def _assemble(packing: _Packing, dut_map: DutMap) -> Wrapped:
             respond(name, expression, 1)
     for k, (name, expression, width, signed) in enumerate(packing.outputs):
         wires.append(f"wire [{width - 1}:0] shown_{k} = {expression};")
-        wires.append(f"wire unknown_{k} = (^shown_{k}) === 1'bx;")
+        unknown = "1'b0" if two_state else f"(^shown_{k}) === 1'bx"
+        wires.append(f"wire unknown_{k} = {unknown};")
         respond(name, f"unknown_{k} ? {width}'d0 : shown_{k}", width, signed)
         respond(f"{name}.unknown", f"unknown_{k}", 1)
     parameters = ", ".join(

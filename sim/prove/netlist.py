@@ -20,7 +20,7 @@ from ..tools.solver import z3
 #: Registers stay one by one and memories whole: nothing that optimises is between text and proof.
 _SCRIPT = (
     "read_verilog -noblackbox design.v; hierarchy -check -top {top}; proc; flatten; opt_clean; "
-    "memory_collect; memory_nordff; write_smt2 -wires design.smt2"
+    "async2sync; dffunmap; memory_collect; memory_nordff; write_smt2 -wires design.smt2"
 )
 _LEAF = re.compile(r"^\(declare-fun \|([^|]+)\| \(\|([^|]+)_s\|\) (.+)\) ; (.*)$", re.MULTILINE)
 _SIGNAL = re.compile(r"^\(define-fun \|\S+_(n|m) ([^|]+)\| \(\(state \|[^|]+\|\)\)", re.MULTILINE)

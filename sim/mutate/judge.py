@@ -1,0 +1,168 @@
+"""Runs mutants side by side until each is noticed or its time is over, and counts them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import get_context
+from statistics import median
+from typing import Literal, Protocol
+
+from ...progress import SILENT, Progress
+from ..report.findings import Check
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What a verification of a mutant said: ``reasons`` why it failed, none where it passed, and
+    the ``cycle`` of the first difference, or of the end."""
+
+    reasons: tuple[str, ...]
+    cycle: int
+
+
+#: The process of the simulation ended: logic in a loop that never settles, for one.
+ABORTED = Run(reasons=("the simulation was aborted",), cycle=0)
+
+
+class Target(Protocol):
+    """A build that holds all mutants; it is sent to other processes."""
+
+    def run(self, number: int, cycles: int, *, longer: bool) -> Run:
+        """Verify mutant ``number`` (0: the design itself) for up to ``cycles`` cycles from power-up
+        on. ``longer``: it has survived a shorter run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mutant:
+    """What became of a mutant: ``killed`` in a cycle, ``equivalent`` to the design by a proof, or
+    ``survived``."""
+
+    number: int
+    text: str
+    outcome: Literal["killed", "equivalent", "survived"]
+    cycle: int
+
+
+def run_mutants(
+    target: Target, numbers: Sequence[int], cycles: int, processes: int, *, longer: bool
+) -> Iterator[tuple[int, Run]]:
+    """(number, what its verification said) of each mutant, in any order.
+
+    Each simulation may abort its process: the first mutants without an answer are then run again,
+    one to a process, and those that abort it are told apart from the others.
+    """
+    context = get_context("spawn")
+    left, alone = list(numbers), 0
+    while left:
+        batch = left[:1] if alone else left
+        jobs: list[tuple[int, Future[Run]]] = []
+        done = set()
+        with ProcessPoolExecutor(min(processes, len(batch)), context) as pool:
+            try:
+                for number in batch:
+                    jobs.append((number, pool.submit(target.run, number, cycles, longer=longer)))
+                for number, job in jobs:
+                    yield number, job.result()
+                    done.add(number)
+            except BrokenProcessPool:
+                for number, job in jobs:
+                    if number not in done and job.done() and job.exception() is None:
+                        yield number, job.result()
+                        done.add(number)
+                if alone:
+                    yield batch[0], ABORTED
+                    done.add(batch[0])
+                else:  # those that ran at that time are the first without an answer
+                    alone = processes + 1
+            finally:
+                pool.shutdown(cancel_futures=True)
+        left = [number for number in left if number not in done]
+        alone = max(0, alone - 1)
+
+
+def judge(
+    target: Target,
+    texts: Sequence[str],
+    *,
+    first_cycles: int,
+    cycles: int,
+    processes: int | None,
+    proved: Callable[[], Callable[[int], bool | None]],
+    progress: Progress = SILENT,
+) -> tuple[Run, list[Mutant]]:
+    """What a verification says of the design itself, and what becomes of each mutant.
+
+    Every mutant is run for ``first_cycles``. Those that are not noticed, and that are not
+    equivalent by a proof (``proved`` makes what is asked, a mutant at a time), are run for
+    ``cycles``, and beside them the design itself. What is said of the design as well, such as that
+    nothing fired, kills no mutant.
+    """
+    workers = processes or os.cpu_count() or 1
+    everyone = range(1, len(texts) + 1)
+    runs: dict[int, Run] = {}
+    equivalent: set[int] = set()
+
+    def run(what: str, numbers: Sequence[int], cycles: int, *, longer: bool) -> list[int]:
+        """Run these mutants and the design; the mutants that are not noticed."""
+        found = run_mutants(target, [0, *numbers], cycles, workers, longer=longer)
+        for done, (number, seen) in enumerate(found):
+            runs[number] = seen
+            progress(what, done + 1, len(numbers) + 1)
+        return [n for n in numbers if set(runs[n].reasons) <= set(runs[0].reasons)]
+
+    alive = run("running mutants", everyone, min(first_cycles, cycles), longer=False)
+    if alive:
+        what = "asking which survivors are equivalent"
+        progress(what, 0, len(alive))
+        ask = proved()
+        for done, number in enumerate(alive):
+            if ask(number):
+                equivalent.add(number)
+            progress(what, done + 1, len(alive))
+    alive = [number for number in alive if number not in equivalent]
+    alive = run("running the survivors for longer", alive, cycles, longer=True)
+    return runs[0], [
+        Mutant(
+            number=number, text=texts[number - 1], cycle=runs[number].cycle,
+            outcome="equivalent" if number in equivalent
+            else "survived" if number in alive else "killed",
+        )
+        for number in everyone
+    ]  # fmt: skip
+
+
+def scored(
+    design: Run, mutants: Sequence[Mutant], *, count: int, score: float
+) -> tuple[tuple[Check, ...], dict[str, int | float | str]]:
+    """The checks and figures of a run: of the first ``count`` mutants that are not equivalent, the
+    share ``score`` must be killed."""
+    counted = [mutant for mutant in mutants if mutant.outcome != "equivalent"][:count]
+    killed = [mutant for mutant in counted if mutant.outcome == "killed"]
+    survivors = [mutant for mutant in counted if mutant.outcome == "survived"]
+    reached = len(killed) / len(counted) if counted else 0.0
+    lines = [f"{len(killed)} of {len(counted)} killed"]
+    lines += [f"mutant {mutant.number}: {mutant.text}" for mutant in survivors]
+    checks = (
+        Check(
+            name="the netlist without a mutant agrees with the model",
+            outcome="failed" if design.reasons else "passed", detail="\n".join(design.reasons),
+        ),
+        Check(
+            name=f"{score:.0%} of the netlist's mutants are killed",
+            outcome="passed" if counted and reached >= score else "failed",
+            detail="\n".join(lines),
+        ),
+    )  # fmt: skip
+    cycles = [mutant.cycle for mutant in killed] or [0]
+    return checks, {
+        "mutants drawn": len(mutants),
+        "equivalent, proved": sum(mutant.outcome == "equivalent" for mutant in mutants),
+        "not equivalent, counted": len(counted), "killed": len(killed),
+        "survivors": len(survivors), "score, per cent": round(100 * reached, 2),
+        "cycles until killed, median": float(median(cycles)),
+        "cycles until killed, most": max(cycles),
+    }  # fmt: skip
