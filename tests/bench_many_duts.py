@@ -18,8 +18,8 @@ from fxlif.sim.bench.agents import clocked
 from fxlif.sim.bench.run import FOLDER, JOB, REPORT
 from fxlif.sim.bench.scoreboard import Scoreboard
 from fxlif.sim.bench.wrapper import TOP
-from fxlif.sim.dut.board import DutReport, Tally
-from fxlif.sim.dut.job import DutJob, make_board, make_driver
+from fxlif.sim.dut.scoreboard import DutReport, SignalCounts
+from fxlif.sim.dut.testbench import DutJob, make_driver, make_model
 from fxlif.sim.tools import simulators
 
 
@@ -28,8 +28,10 @@ class Lane:
 
     def __init__(self, job: DutJob, stimulus_at: int, response_at: int) -> None:
         self.job, self.report = job, DutReport()
-        self.model = make_board(job, self.report)
-        self.board = Scoreboard(job.wrapped.interface, Tally(self.model, self.report), self.report)
+        self.model = make_model(job, self.report)
+        self.board = Scoreboard(
+            job.wrapped.interface, SignalCounts(self.model, self.report), self.report
+        )
         self.driver = make_driver(job)
         self.stimulus_at, self.response_at = stimulus_at, response_at
         self.mask = (1 << job.wrapped.interface.response_bits) - 1

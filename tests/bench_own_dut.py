@@ -11,7 +11,7 @@ from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge
 
 from fxlif import load
-from fxlif.sim.dut.check import StreamChecker
+from fxlif.sim.dut_check import StreamChecker
 
 CYCLES = 1200
 

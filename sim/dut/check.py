@@ -28,16 +28,13 @@ it raises too, where it is compared, and is ignored where it means nothing.
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
 from ...network.events import TICK
 from ...params.core import CoreParams
 from ...params.network import NetworkParams
 from ...params.neuron import NeuronParams
-from .map import CoreMap
-from .oracle import NeuronOracle, NeuronTiming, StreamOracle
-from .wrapper import event_source
+from .reference import NeuronReference, NeuronTiming, StreamReference, default_patience
 
 
 class Difference(AssertionError):
@@ -49,27 +46,17 @@ class Difference(AssertionError):
         self.expected, self.observed = expected, observed
 
 
-def default_patience(network: NetworkParams, parts: CoreMap | None = None) -> int:
-    """Cycles in which a core must do something: what the map says, or enough for one that takes
-    eight clocks a synapse."""
-    if parts is not None and parts.answer_within is not None:
-        return parts.answer_within
-    sizes = [event_source(network).n, *(p.n for p in network.graph.populations)]
-    pairs = sum(a * b for a, b in pairwise(sizes))
-    return 1000 + 8 * (pairs + sum(sizes))
-
-
 class NeuronChecker:
     """Compares a neuron with the golden step, in every cycle.
 
-    The keyword arguments are those of :class:`~fxlif.sim.dut.oracle.NeuronTiming`. Cycles before
+    The keyword arguments are those of :class:`~fxlif.sim.dut.reference.NeuronTiming`. Cycles before
     the first reset count only if ``known_at_power_up``.
     """
 
     def __init__(
         self, neuron: NeuronParams, *, known_at_power_up: bool = False, **timing: Any
     ) -> None:
-        self._oracle = NeuronOracle(neuron, NeuronTiming(**timing))
+        self._oracle = NeuronReference(neuron, NeuronTiming(**timing))
         self._known = known_at_power_up
         self.cycles = self.comparisons = 0
 
@@ -121,7 +108,7 @@ class StreamChecker:
         patience: int | None = None,
     ) -> None:  # fmt: skip
         network = params if isinstance(params, NetworkParams) else NetworkParams.chain(params)
-        self._oracle = StreamOracle(network, patience=patience or default_patience(network))
+        self._oracle = StreamReference(network, patience=patience or default_patience(network))
         self._known = known_at_power_up
         self.cycles = self.comparisons = 0
 

@@ -28,10 +28,10 @@ from ..tools import simulators
 from ..tools.ports import read_sources
 from ..tools.simulators import Results
 from ..verify import DEFAULT_CYCLES
-from .board import DutReport
 from .coverage import coverage_of
-from .job import DutJob
 from .map import DutMap, load_map
+from .scoreboard import DutReport
+from .testbench import DutJob
 from .wrapper import Wrapped, wrap_sources
 
 BENCH = "fxlif.sim.dut.bench"

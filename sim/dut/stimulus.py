@@ -15,7 +15,7 @@ from ..bench.run import rng
 from ..bench.wrapper import Interface
 from ..stimulus.random import IDLE_AXIS, STALL_AXIS, held_back, resets
 from ..stimulus.rates import NEURON_RESET_SPACING
-from .oracle import rest
+from .reference import rest
 from .wrapper import Wrapped
 
 #: Cycles that the reset is held at power-up.

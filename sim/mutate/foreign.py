@@ -21,10 +21,10 @@ from ...params.neuron import NeuronParams
 from ...progress import SILENT, Progress
 from ..bench.scoreboard import Scoreboard
 from ..bench.wrapper import TOP, Interface
-from ..dut.board import DutReport, Tally
-from ..dut.job import DutJob, make_board, make_driver
 from ..dut.map import DutMap, load_map
 from ..dut.run import dut_doubts, read_files
+from ..dut.scoreboard import DutReport, SignalCounts
+from ..dut.testbench import DutJob, make_driver, make_model
 from ..dut.wrapper import Wrapped, wrap_sources
 from ..report.findings import Findings
 from ..tools import simulators
@@ -77,8 +77,8 @@ class DutTarget:
     def _simulate(self, number: int, cycles: int) -> DutReport:
         job = replace(self.job, cycles=cycles)
         interface, report = job.wrapped.interface, DutReport()
-        model = make_board(job, report)
-        board = Scoreboard(interface, Tally(model, report), report)
+        model = make_model(job, report)
+        board = Scoreboard(interface, SignalCounts(model, report), report)
         driver = make_driver(job)
         bits = interface.stimulus_bits
         selected = number << bits

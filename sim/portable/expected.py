@@ -11,13 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ...cycles.control import (
-    IDLE,
-    RESET,
-    STALL,
-    Bytes,
-    Ints,
-)
+from ...cycles.control import IDLE, RESET, STALL, Bytes, Ints
 from ...cycles.latency import clear_cycles
 from ...cycles.model import CycleModel, CycleOutputs, Driver
 from ...cycles.signals import INPUT_PORTS

@@ -1,4 +1,4 @@
-"""The oracles of :mod:`fxlif.sim.dut.oracle` as models of the scoreboard."""
+"""What the scoreboard expects of a foreign core: the reference models, in blocks of cycles."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..bench.wrapper import Cycles
 from ..report.findings import Bin
 from .coverage import CoreCoverage, NeuronCoverage, coverage_of
 from .map import CoreMap
-from .oracle import CoreStep, NeuronOracle, NeuronStep, StreamOracle
+from .reference import CoreStep, NeuronReference, NeuronStep, StreamReference
 from .wrapper import Wrapped
 
 Bools = npt.NDArray[np.bool_]
@@ -69,11 +69,11 @@ class _Columns:
                 yield Expected(f"{name}.unknown", np.zeros(count, dtype=np.int64), where)
 
 
-class NeuronBoard(DutModel):
+class NeuronModel(DutModel):
     """One neuron: every mapped output, in every cycle in which it means something."""
 
     def __init__(
-        self, oracle: NeuronOracle, wrapped: Wrapped, report: DutReport, *, known: bool
+        self, oracle: NeuronReference, wrapped: Wrapped, report: DutReport, *, known: bool
     ) -> None:
         self._oracle, self._report, self._known = oracle, report, known
         self._names = wrapped.compared
@@ -110,11 +110,11 @@ class NeuronBoard(DutModel):
         return self._coverage.bins if self._coverage is not None else ()
 
 
-class StreamBoard(DutModel):
+class StreamModel(DutModel):
     """A core: its events in order, the handshake, and the states that a trace shows."""
 
     def __init__(
-        self, oracle: StreamOracle, wrapped: Wrapped, report: DutReport, parts: CoreMap, *,
+        self, oracle: StreamReference, wrapped: Wrapped, report: DutReport, parts: CoreMap, *,
         known: bool,
     ) -> None:  # fmt: skip
         self._oracle, self._report, self._known = oracle, report, known
@@ -231,7 +231,7 @@ class StreamBoard(DutModel):
         return self._coverage.bins if self._coverage is not None else ()
 
 
-class Tally(Model):
+class SignalCounts(Model):
     """Counts comparisons and mismatches of each signal on their way to the scoreboard."""
 
     def __init__(self, model: Model, report: DutReport) -> None:

@@ -1,13 +1,14 @@
-"""What a foreign core owes: golden results put into its own time, cycle by cycle.
+"""Reference models of foreign cores: the golden results in the core's own time, cycle by cycle.
 
-The oracles know no simulator. :mod:`fxlif.sim.dut.check` offers them to a cocotb test, and
-:mod:`fxlif.sim.dut.board` to the scoreboard.
+They know no simulator. :mod:`fxlif.sim.dut.check` offers them to a cocotb test, and
+:mod:`fxlif.sim.dut.scoreboard` to the scoreboard.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -17,6 +18,8 @@ from ...network.model import Network
 from ...params.network import NetworkParams
 from ...params.neuron import NeuronParams
 from ...rule.step import NeuronState, step
+from .map import CoreMap
+from .wrapper import event_source
 
 
 def rest(neuron: NeuronParams) -> NeuronState:
@@ -75,7 +78,7 @@ class _Result(NamedTuple):
     stepped: bool
 
 
-class NeuronOracle:
+class NeuronReference:
     """What the outputs of a neuron must show, cycle by cycle.
 
     A reset empties every stage at once; in its cycles nothing that is combinational is compared.
@@ -146,7 +149,17 @@ class Due(NamedTuple):
     event: int | None
 
 
-class StreamOracle:
+def default_patience(network: NetworkParams, parts: CoreMap | None = None) -> int:
+    """Cycles in which a core must do something: what the map says, or enough for one that takes
+    eight clocks a synapse."""
+    if parts is not None and parts.answer_within is not None:
+        return parts.answer_within
+    sizes = [event_source(network).n, *(p.n for p in network.graph.populations)]
+    pairs = sum(a * b for a, b in pairwise(sizes))
+    return 1000 + 8 * (pairs + sum(sizes))
+
+
+class StreamReference:
     """The events that a core owes for those that it took in, in order, and how it must hand over.
 
     Nothing may be offered that is not owed: what answers a TICK comes in its cycle or later. What

@@ -1,4 +1,4 @@
-"""What the bench of a foreign core is given to do: its model and its stimulus."""
+"""The testbench of a foreign core: what it is given to check, by which model and stimulus."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from ...params.network import NetworkParams
 from ...params.neuron import NeuronParams
 from ..bench.agents import Driver, VectorDriver
 from ..stimulus.random import spacing_of
-from .board import DutModel, DutReport, NeuronBoard, StreamBoard
-from .check import default_patience
 from .events import StreamEvents
 from .map import DutMap
-from .oracle import NeuronOracle, NeuronTiming, StreamOracle
+from .reference import NeuronReference, NeuronTiming, StreamReference, default_patience
+from .scoreboard import DutModel, DutReport, NeuronModel, StreamModel
 from .stimulus import ForeignStreamDriver, neuron_words, repacked
 from .wrapper import Wrapped, event_source
 
@@ -35,8 +34,8 @@ class DutJob:
     events: list[int] | None = None
 
 
-def make_board(job: DutJob, report: DutReport) -> DutModel:
-    """The oracle of a job as a model of the scoreboard."""
+def make_model(job: DutJob, report: DutReport) -> DutModel:
+    """The reference of a job as a model of the scoreboard."""
     known, reset = job.dut_map.known_at_power_up, job.dut_map.reset
     if isinstance(job.params, NeuronParams):
         assert job.dut_map.neuron is not None
@@ -45,13 +44,13 @@ def make_board(job: DutJob, report: DutReport) -> DutModel:
             latency=parts.latency, state_latency=parts.state_latency, between=parts.between,
             asynchronous_reset=reset is not None and not reset.synchronous,
         )  # fmt: skip
-        return NeuronBoard(NeuronOracle(job.params, timing), job.wrapped, report, known=known)
+        return NeuronModel(NeuronReference(job.params, timing), job.wrapped, report, known=known)
     assert job.dut_map.core is not None
-    oracle = StreamOracle(
+    oracle = StreamReference(
         job.params, patience=default_patience(job.params, job.dut_map.core),
         states=job.dut_map.core.trace is not None,
     )  # fmt: skip
-    return StreamBoard(oracle, job.wrapped, report, job.dut_map.core, known=known)
+    return StreamModel(oracle, job.wrapped, report, job.dut_map.core, known=known)
 
 
 def make_driver(job: DutJob) -> Driver:
