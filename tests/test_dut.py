@@ -26,7 +26,7 @@ from fxlif.sim.bench.agents import RESET
 from fxlif.sim.dut.check import Difference, NeuronChecker, StreamChecker
 from fxlif.sim.dut.events import first_layer
 from fxlif.sim.dut.map import DutMap, load_map
-from fxlif.sim.dut.run import check_dut, dut_doubts, verify_dut
+from fxlif.sim.dut.run import check_dut, dut_failure_reasons, verify_dut
 from fxlif.sim.dut.scoreboard import DutReport
 from fxlif.sim.dut.testbench import DutJob
 from fxlif.sim.dut.wrapper import wrap_sources
@@ -98,7 +98,7 @@ class Many:
 
 
 def passed(report: DutReport) -> bool:
-    return dut_doubts(PASSED, report) == []
+    return dut_failure_reasons(PASSED, report) == []
 
 
 @needs_icarus
@@ -270,7 +270,7 @@ def test_other_shapes_and_wrong_maps(examples: Path, tmp_path) -> None:
     assert reports["given events"].steps == 80
     assert reports["given events"].resets == 2  # at power-up, and the one given
     assert reports["never fires"].mismatches == 0
-    assert any("ever fired" in line for line in dut_doubts(PASSED, reports["never fires"]))
+    assert any("ever fired" in line for line in dut_failure_reasons(PASSED, reports["never fires"]))
     assert reports["wrong counter"].first["signal"] == "dropped"
     assert reports["wrong trace"].first["signal"] == "trace.v"
     assert reports["trace left out"].problems
@@ -400,17 +400,17 @@ def test_own_cocotb_test(mistake: str | None, examples: Path, tmp_path) -> None:
 )
 def test_reasons(report, reason: str | None) -> None:
     content = {**vars(report), "steps": report.steps if reason == "no step" else 5}
-    found = dut_doubts(PASSED, DutReport(**content))
+    found = dut_failure_reasons(PASSED, DutReport(**content))
     assert found == [] if reason is None else any(reason in line for line in found)
     excused = DutReport(**{**content, "excused": 3})
     if reason is not None and "in 3" in reason:
-        assert dut_doubts(PASSED, excused) == []
+        assert dut_failure_reasons(PASSED, excused) == []
 
 
 def test_what_is_owed_at_the_end_is_a_reason() -> None:
     report = DutReport(**{**vars(FINE), "steps": 1}, problems=["events out: 2 are owed"])
-    assert dut_doubts(PASSED, report) == ["events out: 2 are owed"]
-    assert dut_doubts(PASSED, None) == ["the bench left no report"]
+    assert dut_failure_reasons(PASSED, report) == ["events out: 2 are owed"]
+    assert dut_failure_reasons(PASSED, None) == ["the bench left no report"]
 
 
 # --- what a user gets wrong ---------------------------------------------------------------------
@@ -464,9 +464,8 @@ def refused(folder: Path, example: str, edit: tuple[str, str], **more: Any) -> s
          "3 to 30 bits (the inputs need 3), not 'in_data[1:0]' of 2"),
         ("core", ('"in_data[2:0]"', '"in_data[0:2]"'), "core.events_in.address: found "
          "'in_data[0:2]', allowed the higher bit first"),
-        ("core", ('files = ["core_weights.mem"]', 'files = ["none.mem"]'), "files[0]: found "
-         "'none.mem', which cannot be read (No such file or directory), allowed files beside the "
-         "map"),
+        ("core", ('files = ["core_weights.mem"]', 'files = ["none.mem"]'), "files[0]: must be a "
+         "file beside the map, not 'none.mem' (No such file or directory)"),
         ("core", ("SHIFT = 3", "SHIFTS = 3"),
          "parameters.SHIFTS: must be a parameter of module 'core', not 'SHIFTS'"),
     ],

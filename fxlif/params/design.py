@@ -32,7 +32,7 @@ def load(path: str | Path) -> NetworkParams:
 
     Raises :class:`FxlifError`, one line per mistake: file, key, what was found, what is allowed.
     """
-    return _validated(NetworkParams, _read(Path(path)), Path(path))
+    return validated(NetworkParams, read_file(Path(path)), Path(path))
 
 
 def load_hardware(path: str | Path) -> NetworkParams | NeuronParams:
@@ -41,10 +41,10 @@ def load_hardware(path: str | Path) -> NetworkParams | NeuronParams:
     Raises :class:`FxlifError` as :func:`load` does.
     """
     path = Path(path)
-    raw = _read(path)
+    raw = read_file(path)
     if not isinstance(raw, dict) or "neuron" not in raw:
-        return _validated(NetworkParams, raw, path)
-    return _validated(_NeuronFile, raw, path).neuron
+        return validated(NetworkParams, raw, path)
+    return validated(_NeuronFile, raw, path).neuron
 
 
 class _NeuronFile(Params):
@@ -53,7 +53,7 @@ class _NeuronFile(Params):
     neuron: NeuronParams
 
 
-def _read(path: Path) -> Any:
+def read_file(path: Path) -> Any:
     """What stands in a design file, not yet validated."""
     _check_form(path)
     try:
@@ -69,7 +69,8 @@ def _read(path: Path) -> Any:
         raise FxlifError(f"{path}: not valid {path.suffix[1:].upper()} ({error})") from None
 
 
-def _validated(model: type[M], raw: Any, path: Path) -> M:
+def validated(model: type[M], raw: Any, path: Path) -> M:
+    """What stands in the file ``path`` as a model, or an error with a line for each mistake."""
     try:
         return model.model_validate(raw, context={"folder": path.parent})
     except ValidationError as error:

@@ -120,6 +120,6 @@ def coverage_of(
     except FxlifError as error:
         return str(error).splitlines()[0]
     if len(cores) != 1:
-        return f"found {len(cores)} cores, counted for a single one"
+        return f"counted for a single core, not for {len(cores)}"
     kept = parts is not None and not parts.broken_promise
     return CoreCoverage(cores[0], unwanted=BEYOND_PROMISE if kept else ())

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from ...errors import FxlifError
 from ...params.base import Int, Params, plain_tuple
-from ...params.design import _read, _validated
+from ...params.design import read_file, validated
 
 _REF = re.compile(r"([A-Za-z_][A-Za-z0-9_$]*)(?:\[(\d{1,5})(?::(\d{1,5}))?\])?")
 
@@ -219,4 +219,4 @@ def load_map(path: str | Path) -> DutMap:
     path = Path(path)
     if not path.exists():
         raise FxlifError(f"{path}: no such file, allowed: a map of ports")
-    return _validated(DutMap, _read(path), path)
+    return validated(DutMap, read_file(path), path)

@@ -63,7 +63,7 @@ def check_dut(
         events: packed payloads and resets for a core; random ones where left out.
 
     Returns:
-        What the simulator said and what the bench saw; :func:`dut_doubts` judges both.
+        What the simulator said and what the bench saw; :func:`dut_failure_reasons` judges both.
     """
     found = simulators.find(simulator)
     progress("reading the ports", 0, None)
@@ -92,7 +92,7 @@ def _report(folder: Path) -> DutReport | None:
     return DutReport(**content)
 
 
-def dut_doubts(results: Results, report: DutReport | None) -> list[str]:
+def dut_failure_reasons(results: Results, report: DutReport | None) -> list[str]:
     """Why a run does not count as passed, a line each; empty if and only if it does."""
     if report is None:
         return failure_reasons(results, None)
@@ -149,7 +149,7 @@ def verify_dut(
         if out is None:
             shutil.rmtree(folder, ignore_errors=True)
         raise
-    reasons = dut_doubts(results, report)
+    reasons = dut_failure_reasons(results, report)
     seen = report or DutReport()
     if out is None and not reasons:
         shutil.rmtree(folder, ignore_errors=True)
@@ -192,10 +192,10 @@ def read_files(dut_map: DutMap, mapping: Path) -> dict[str, bytes]:
         try:
             found[path.name] = path.read_bytes()
         except OSError as error:
-            raise FxlifError(
-                f"{mapping}: files[{k}]: found {name!r}, which cannot be read ({error.strerror}), "
-                "allowed files beside the map"
-            ) from None
+            raise FxlifError.must_be(
+                f"{mapping}: files[{k}]", "a file beside the map", name,
+                found=f"{name!r} ({error.strerror})",
+            ) from None  # fmt: skip
     return found
 
 

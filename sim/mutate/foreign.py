@@ -22,7 +22,7 @@ from ...progress import SILENT, Progress
 from ..bench.scoreboard import Scoreboard
 from ..bench.wrapper import TOP, Interface
 from ..dut.map import DutMap, load_map
-from ..dut.run import dut_doubts, read_files
+from ..dut.run import dut_failure_reasons, read_files
 from ..dut.scoreboard import DutReport, SignalCounts
 from ..dut.testbench import DutJob, make_driver, make_model
 from ..dut.wrapper import Wrapped, wrap_sources
@@ -68,7 +68,7 @@ class DutTarget:
     def run(self, number: int, cycles: int, *, longer: bool) -> Run:
         """As :meth:`~fxlif.sim.mutate.judge.Target.run`."""
         report = self._simulate(number, cycles)
-        reasons = dut_doubts(_RAN, report)
+        reasons = dut_failure_reasons(_RAN, report)
         if report.first is None:
             return Run(reasons=tuple(reasons), cycle=report.cycles)
         where = f"differs in {report.first['signal']}, cycle {report.first['cycle']}"
