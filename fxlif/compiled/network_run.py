@@ -186,22 +186,23 @@ class CompiledRun:
             values = rows[start : start + steps].astype(np.int64, copy=False)
             self._part[name]["drive"] = self._address(name, "drive", values)
         self._make_room(recording.wanted_spikes, steps)
-        watches, seen = self._watches(recording, steps)
+        wanted = recording.wanted_states
+        watches, seen = self._watches(recording, steps) if wanted else (None, None)
         self._run_threads(
             self._parts, self._shares, self._plan.links, self._plan.codes, self._pending.ravel(),
             self._sums if self._plan.n_sums else None,
             self._random if self._is_random else None,
-            watches if len(watches) else None,
+            watches,
         )  # fmt: skip
         self._network.state.step += steps
         for name in recording.wanted_spikes:
             place = self._plan.places[name]
             at = (int(self._part[name]["out"]) - self._out.ctypes.data) // self._out.itemsize
-            length = int(self._shares["recorded"][:, place].sum())
+            length = int(self._shares[place % self._plan.threads, place]["recorded"])
             recording.add_spikes(name, self._out[at : at + length])
-        for watch, (population, variable, neurons) in zip(
-            watches, recording.wanted_states, strict=True
-        ):
+        if watches is None or seen is None:
+            return
+        for watch, (population, variable, neurons) in zip(watches, wanted, strict=True):
             at, size = watch["rows_at"], steps * len(neurons)
             rows = seen[at : at + size].reshape(steps, len(neurons))
             recording.add_states(population, variable, rows)
