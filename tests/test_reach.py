@@ -70,7 +70,7 @@ def losing(count: str, when: str) -> Callable[[str], str]:
 
 def end(low: str, high: str) -> Callable[[str], str]:
     """An edit: at an end of its range a potential becomes what is named, and not the end."""
-    return swap(r"(= (\\\$\d+ ) \[\d+\] \? )10'h200 : 10'h1ff;", rf"\1{low} : {high};")
+    return swap(r"(= (\\\$\d+ )\[11\] \? )10'h200 : 10'h1ff;", rf"\g<1>{low} : {high};")
 
 
 #: An edit of the Verilog, and the cycles within which it must be found.
@@ -82,8 +82,8 @@ FAULTS = {
     "after 256 events back to back": (
         losing("events_in__valid ? count + taken : 0", "taken & count == 255"), DEFAULT_CYCLES,
     ),
-    "a potential wraps at its lower end": (end(r"\2 [9:0]", "10'h1ff"), DEFAULT_CYCLES),
-    "a potential wraps at its upper end": (end("10'h200", r"\2 [9:0]"), DEFAULT_CYCLES),
+    "a potential wraps at its lower end": (end(r"\2[9:0]", "10'h1ff"), DEFAULT_CYCLES),
+    "a potential wraps at its upper end": (end("10'h200", r"\2[9:0]"), DEFAULT_CYCLES),
     "after 65,536 ticks": (losing("count + (taken & tick)", "taken & count == 65535"), SEGMENT),
     "after 30,000 stalled cycles": (losing("waits ? count + 1 : 0", "count == 29999"), SEGMENT),
 }  # fmt: skip

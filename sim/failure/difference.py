@@ -178,7 +178,7 @@ def _small(trial: Trial, target: Target, found: Difference) -> Stimulus | None:
         start = as_stimulus(trial.cores, inputs_of(target.interface, found.words))
         try:
             return shrink(trial, start, max_calls=MAX_CALLS, seconds=SECONDS)
-        except FxlifError:  # it needs what no driver does, or hypothesis is not installed
+        except FxlifError:  # it needs what no driver does
             pass
     try:
         return search(trial, trial.cores[0], max_calls=MAX_CALLS, seconds=SECONDS)

