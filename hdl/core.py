@@ -220,11 +220,12 @@ class LIFCore(wiring.Component):
         with m.If(moving):
             for before, stage in pairwise(STAGES):
                 m.d.sync += [valid[stage].eq(valid[before]), at[stage].eq(at[before])]
-            m.d.sync += at["issue"].eq(at["issue"] + 1)
-            with m.If(at["issue"] == last_word):
-                m.d.sync += valid["issue"].eq(0)
+            first = STAGES[0]
+            m.d.sync += at[first].eq(at[first] + 1)
+            with m.If(at[first] == last_word):
+                m.d.sync += valid[first].eq(0)
             with m.If(start):
-                m.d.sync += [valid["issue"].eq(1), at["issue"].eq(0)]
+                m.d.sync += [valid[first].eq(1), at[first].eq(0)]
 
         # issue: address. The bank that is not integrated into belongs to the update.
         reading = moving & valid["issue"]

@@ -33,8 +33,8 @@ def updating(p: CoreProof) -> Any:
 def _control(p: CoreProof) -> dict[str, Any]:
     g, idle = p.ghosts, p.moves
     at = {
-        STAGES[0]: p.number(read_address(p.net, Inside.STATES)),
-        **{stage: p.number(stage_word(stage)) for stage in STAGES[1:]},
+        **{stage: p.number(stage_word(stage)) for stage in STAGES if stage != "issue"},
+        "issue": p.number(read_address(p.net, Inside.STATES)),
     }
     idle_registers = (
         Inside.PENDING, Inside.ACTIVE, Inside.ADDING, Inside.WRITING, Inside.TICK, Inside.WAITING,
