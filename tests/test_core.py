@@ -111,6 +111,14 @@ def passed(cycles: Cycles, side: str) -> list[tuple[int, int]]:
     return [(int(at), int(events[at])) for at in np.flatnonzero(happened)]
 
 
+def test_the_formulas_in_numbers() -> None:
+    """What the pages promise: whoever adds a stage of the pipeline changes them here."""
+    core = make(4, 7, 2, NeuronParams())
+    assert (core.words, clear_cycles(core)) == (4, 4)
+    assert (event_cycles(core), event_cycles(make(4, 2, 2, NeuronParams()))) == (4, 3)
+    assert update_cycles(core, 3) == 4 + 3 + 5
+
+
 @pytest.mark.parametrize("n_neurons", [1, 2, 3, 4, 7, 12])
 @pytest.mark.parametrize("lanes", [1, 2, 5])
 def test_cycles_of_a_step(n_neurons: int, lanes: int) -> None:

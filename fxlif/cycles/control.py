@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from .latency import COUNTER_BITS
-from .pipeline import STAGES, WRITE_DISTANCE
+from .pipeline import STAGES
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
@@ -60,12 +59,13 @@ def record(*names: str) -> np.dtype[np.void]:
 
 #: Stands for an empty stage, and for no neuron.
 NONE = -1
-COUNTER_MASK = (1 << COUNTER_BITS) - 1
 
-#: What a core is: its shape, the ends of its accumulators, and where its numbers begin in the
-#: arrays of all cores.
+#: What a core is: its shape, the ends of its accumulators, its pipeline, and where its numbers
+#: begin in the arrays of all cores. The pipeline is data and no constant of the compiled code:
+#: numba's cache looks at the file of a function, not at the constants that it takes from others.
 CORE = record(
     "n_inputs", "n_neurons", "words", "lanes", "event_cycles", "low", "high", "weight_shift",
+    "stages", "write_distance", "counter_mask",
     "weights_at", "totals_at", "spikes_at", "history_at", "variables",
 )  # fmt: skip
 
@@ -84,9 +84,6 @@ CONTROL = record(
 CONTROL_FLAGS = (
     "clearing", "integrating", "pending", *STAGES, "emitting_spike", "emitting_tick",
 )  # fmt: skip
-_STAGES_AT = CONTROL_FLAGS.index(STAGES[0])
-_EMITTING_AT = CONTROL_FLAGS.index("emitting_spike")
-_STAGES = len(STAGES)
 
 #: What inputs and outputs show, one row per cycle; ``link``: what passes between two cores.
 INPUT = record("rst", "in_valid", "in_address", "in_tick", "out_ready")
@@ -183,27 +180,29 @@ def takes_event(core: Record, now: Record, over: int) -> bool:
 
 
 @inline
-def in_stage(core: Record, now: Record, stage: int) -> bool:
-    """Whether there is a word so many stages after the first of the update."""
-    word = now["issued"] - stage
-    return bool(0 <= word < core["words"])
+def stages_in_use(core: Record, now: Record) -> int:
+    """The stages of the update that hold a word: bit s for the one that is s behind the first."""
+    first = max(now["issued"] - core["words"] + 1, 0)
+    end = min(now["issued"] + 1, core["stages"])
+    return int((1 << end) - (1 << first)) if first < end else 0
 
 
 @inline
-def written_word(now: Record) -> int:
+def written_word(core: Record, now: Record) -> int:
     """The word that is written back if the update moves, or NONE."""
-    return int(max(now["issued"] - WRITE_DISTANCE, NONE))
+    return int(max(now["issued"] - core["write_distance"], NONE))
 
 
 @inline
 def control_flags(core: Record, now: Record) -> int:
     """What the control is doing, as bits in the order of CONTROL_FLAGS."""
     spike = now["emit_next"] != NONE
-    flags = (now["clear"] > 0) | (now["active"] != 0) << 1 | (now["pending"] != 0) << 2
-    for stage in range(_STAGES):
-        flags |= in_stage(core, now, stage) << (_STAGES_AT + stage)
     tick = now["emit_tick"] != 0 and not spike
-    return int(flags | spike << _EMITTING_AT | tick << (_EMITTING_AT + 1))
+    flags = (now["clear"] > 0) | (now["active"] != 0) << 1 | (now["pending"] != 0) << 2
+    emitting_at = 3 + core["stages"]
+    return int(
+        flags | stages_in_use(core, now) << 3 | spike << emitting_at | tick << (emitting_at + 1)
+    )
 
 
 @njit
@@ -249,7 +248,7 @@ def clock_update(
             first = now["emit_next"] + 1
             now["emit_next"] = next_spike(spikes, core["spikes_at"], first, now["emit_end"])
     elif now["issued"] != NONE:
-        word = written_word(now)
+        word = written_word(core, now)
         last = word == core["words"] - 1
         if word != NONE:
             first = word * core["lanes"]
@@ -269,7 +268,7 @@ def clock(
     start = bool(now["pending"] != 0 and link["over"] != 0)
     taken = bool(link["valid"] and link["ready"])
     if now["clipped_2"]:
-        now["saturated"] = (now["saturated"] + now["clipped_2"]) & COUNTER_MASK
+        now["saturated"] = (now["saturated"] + now["clipped_2"]) & core["counter_mask"]
     now["clipped_2"] = now["clipped_1"]
     now["clipped_1"] = 0
     if now["active"]:
@@ -291,7 +290,7 @@ def clock(
         now["word"] = 0
         now["address"] = link["address"]
     elif taken:
-        now["dropped"] = (now["dropped"] + 1) & COUNTER_MASK
+        now["dropped"] = (now["dropped"] + 1) & core["counter_mask"]
     clock_update(core, now, chain.spikes, start, emits, out_ready)
 
 
@@ -360,7 +359,7 @@ def show(core: Record, now: Record, link: Record, following: Record, trace: Reco
     following["valid"] = emitting(now)
     following["tick"] = now["emit_next"] == NONE
     following["address"] = max(now["emit_next"], 0)
-    trace["written"] = NONE if following["valid"] else written_word(now)
+    trace["written"] = NONE if following["valid"] else written_word(core, now)
     trace["row"] = now["update"]
     trace["dropped"] = now["dropped"]
     trace["saturated"] = now["saturated"]

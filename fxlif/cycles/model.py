@@ -50,7 +50,8 @@ from .control import (
     Records,
     run_chain,
 )
-from .latency import event_cycles, padded, padded_thresholds, padded_weights
+from .latency import COUNTER_BITS, event_cycles, padded, padded_thresholds, padded_weights
+from .pipeline import STAGES, WRITE_DISTANCE
 
 CONTROL_FLAGS = control.CONTROL_FLAGS
 
@@ -177,6 +178,8 @@ class CycleModel:
             facts = {
                 "n_inputs": core.n_inputs, "n_neurons": core.n_neurons, "words": core.words,
                 "lanes": core.lanes, "event_cycles": event_cycles(core), "low": low, "high": high,
+                "stages": len(STAGES), "write_distance": WRITE_DISTANCE,
+                "counter_mask": (1 << COUNTER_BITS) - 1,
                 "weight_shift": core.weight_shift, "weights_at": weights_at,
                 "totals_at": 2 * spikes_at, "spikes_at": spikes_at, "variables": variables,
             }  # fmt: skip

@@ -8,7 +8,7 @@ and are checked when they are made. Cores are in :mod:`fxlif.params.core`, netwo
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, assert_never
 
 from pydantic import (
     BeforeValidator,
@@ -134,4 +134,8 @@ def random_bits(rule: Leak) -> int:
     """How many random bits a step of the leak uses; 0 unless its rounding is stochastic."""
     if isinstance(rule, NoLeak | LinearLeak) or rule.rounding != "stochastic":
         return 0
-    return max(rule.shifts) if isinstance(rule, MultiShiftLeak) else rule.shift
+    if isinstance(rule, MultiShiftLeak):
+        return max(rule.shifts)
+    if isinstance(rule, ShiftLeak | ScaleLeak):
+        return rule.shift
+    assert_never(rule)

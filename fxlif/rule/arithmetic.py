@@ -9,7 +9,7 @@ functions whose job it is (:func:`saturate`, :func:`wrap`, :func:`overflow`).
 from __future__ import annotations
 
 from functools import singledispatch
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 
@@ -84,6 +84,8 @@ def leak(rule: Leak, x: Number, random: Number = 0) -> Number:
             leaked = leaked - term if sign > 0 else leaked + term
     elif isinstance(rule, ScaleLeak):
         leaked = round_shift(x * rule.factor, rule.shift, rule.rounding, random)
+    else:
+        assert_never(rule)
     return _towards_rest(x, leaked, rule.minimum_step)
 
 
