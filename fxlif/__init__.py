@@ -21,71 +21,72 @@ if TYPE_CHECKING:
     from .params.design import load as load
     from .params.design import save as save
     from .params.leaks import Lfsr as Lfsr
-    from .params.network import AllToAll as AllToAll
-    from .params.network import Dense as Dense
-    from .params.network import EventSource as EventSource
-    from .params.network import FixedInDegree as FixedInDegree
-    from .params.network import FixedProbability as FixedProbability
-    from .params.network import Grid as Grid
     from .params.network import NetworkParams as NetworkParams
-    from .params.network import OneToOne as OneToOne
-    from .params.network import PoissonSource as PoissonSource
     from .params.network import Population as Population
     from .params.network import Projection as Projection
-    from .params.network import RegularSource as RegularSource
-    from .params.network import Sparse as Sparse
     from .params.neuron import NeuronParams as NeuronParams
     from .params.quantise import quantise_threshold as quantise_threshold
+    from .params.sources import EventSource as EventSource
+    from .params.sources import PoissonSource as PoissonSource
+    from .params.sources import RegularSource as RegularSource
+    from .params.topology import AllToAll as AllToAll
+    from .params.topology import Dense as Dense
+    from .params.topology import FixedInDegree as FixedInDegree
+    from .params.topology import FixedProbability as FixedProbability
+    from .params.topology import Grid as Grid
+    from .params.topology import OneToOne as OneToOne
+    from .params.topology import Sparse as Sparse
     from .population import LIFPopulation as LIFPopulation
-    from .population import Recorder as Recorder
+    from .recorder import Recorder as Recorder
     from .reference import FloatGrid as FloatGrid
     from .reference import FloatNeuron as FloatNeuron
     from .reference import FloatPopulation as FloatPopulation
     from .reference import FloatState as FloatState
     from .rule.step import NeuronState as NeuronState
 
-# Imported at first use: the command line answers --help without numpy and pydantic.
-_HOMES = {
-    "AllToAll": "params.network",
+# Imported at first use: the command line answers --help without numpy and pydantic. A test holds
+# this table against the imports above, which only type checkers and editors read.
+HOMES = {
+    "AllToAll": "params.topology",
     "Core": "network.model",
     "CoreParams": "params.core",
-    "Dense": "params.network",
-    "EventSource": "params.network",
-    "FixedInDegree": "params.network",
-    "FixedProbability": "params.network",
+    "Dense": "params.topology",
+    "EventSource": "params.sources",
+    "FixedInDegree": "params.topology",
+    "FixedProbability": "params.topology",
     "FloatGrid": "reference",
     "FloatNeuron": "reference",
     "FloatPopulation": "reference",
     "FloatState": "reference",
     "FxlifError": "errors",
-    "Grid": "params.network",
+    "Grid": "params.topology",
     "LIFPopulation": "population",
     "Lfsr": "params.leaks",
     "Network": "network.model",
     "NetworkParams": "params.network",
     "NeuronParams": "params.neuron",
     "NeuronState": "rule.step",
-    "OneToOne": "params.network",
-    "PoissonSource": "params.network",
+    "OneToOne": "params.topology",
+    "PoissonSource": "params.sources",
     "Population": "params.network",
     "Projection": "params.network",
-    "Recorder": "population",
+    "Recorder": "recorder",
     "Recording": "network.recording",
-    "RegularSource": "params.network",
-    "Sparse": "params.network",
+    "RegularSource": "params.sources",
+    "Sparse": "params.topology",
     "Synapses": "network.synapses",
     "load": "params.design",
     "quantise_threshold": "params.quantise",
     "save": "params.design",
 }
-__all__ = list(_HOMES)
+__all__ = list(HOMES)
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in HOMES:
         raise AttributeError(f"module 'fxlif' has no attribute {name!r}")
-    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    return getattr(import_module(f".{HOMES[name]}", __name__), name)
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
+    return sorted([*globals(), *HOMES])

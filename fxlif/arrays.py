@@ -1,52 +1,118 @@
-"""The golden step of one neuron, and a population of equal neurons."""
+"""Checks of the numbers and arrays that a user gives: nothing is rounded or wrapped silently.
+
+Every function returns what it was given in one form, or raises a :class:`FxlifError` whose key is
+the name that the caller passes.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import operator
+from collections.abc import Collection
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .errors import FxlifError
-from .params.neuron import MAX_CURRENT_BITS
-from .params.quantise import signed_range
 
-if TYPE_CHECKING:
-    pass
+Ints = npt.NDArray[np.int64]
 
 
-def signed_array(values: npt.ArrayLike, name: str) -> npt.NDArray[np.signedinteger]:
-    """``values`` as signed integers, without a copy where they are; else an error: fxlif never
-    rounds or wraps an input silently."""
+def one_of(key: str, value: object, allowed: Collection[str]) -> None:
+    """Raise unless ``value`` is one of the texts ``allowed``."""
+    if not isinstance(value, str) or value not in allowed:
+        raise FxlifError.must_be(key, ", ".join(allowed), value)
+
+
+def integer(key: str, value: Any, low: int = 0, high: int | None = None, *, what: str = "") -> int:
+    """``value`` as a Python int from ``low`` to ``high``, or an error; True is no integer.
+
+    ``what`` describes the number in the error: "a number of steps, ".
+    """
+    allowed = what + (f"{low} or more" if high is None else f"{low}..{high}")
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, bool | np.bool_):
+        raise FxlifError.must_be(key, f"an integer, {allowed}", value, found=short(value))
+    if number < low or (high is not None and number > high):
+        raise FxlifError.must_be(key, allowed, value, found=short(value))
+    return number
+
+
+def short(value: object) -> str:
+    """``repr(value)`` on one line of some 60 characters at most."""
+    try:
+        lines = repr(value).splitlines()
+    except ValueError:  # Python does not write integers of thousands of digits
+        return "a huge integer"
+    text = lines[0] if lines else ""
+    return text if len(text) <= 60 and len(lines) < 2 else f"{text[:57]}..."
+
+
+def integers(
+    key: str, values: npt.ArrayLike, *, shape: str = "", booleans: bool = False
+) -> npt.NDArray[Any]:
+    """``values`` as an array of integers of any dtype; an empty list is one, too.
+
+    ``shape``, such as "(steps, n)", names the dimensions that it must have. ``booleans`` takes
+    arrays of bool as well.
+    """
     try:
         array = np.asarray(values)
-    except ValueError:
-        raise FxlifError(f"{name}: found rows of different lengths, allowed integers") from None
-    if array.dtype.kind not in "biu":
-        raise FxlifError(f"{name}: found dtype {array.dtype}, allowed integers")
-    # Beyond this, sums inside the rule could leave int64, and numpy would wrap them silently.
-    low, high = signed_range(MAX_CURRENT_BITS)
+    except (ValueError, OverflowError):
+        raise FxlifError.must_be(
+            key, "integers", values, found="rows of different lengths"
+        ) from None
+    if shape and array.ndim != len(shape.strip("(),").split(",")):
+        raise FxlifError.must_be(key, f"of shape {shape}", values, found=str(array.shape))
+    # An empty list has no integers to be told by.
+    if array.size and array.dtype.kind not in ("iub" if booleans else "iu"):
+        raise FxlifError.must_be(key, "integers", values, found=f"dtype {array.dtype}")
+    return array
+
+
+def within(
+    key: str, array: npt.NDArray[Any], low: int, high: int, why: str = ""
+) -> npt.NDArray[Any]:
+    """``array``, or an error that names an entry outside ``low``..``high``, and ``why``."""
+    if not array.size:
+        return array
+    for worst in (array.argmin(), array.argmax()):
+        at = np.unravel_index(worst, array.shape)
+        if not low <= int(array[at]) <= high:
+            place = f"[{', '.join(map(str, at))}]" if at else ""
+            raise FxlifError.must_be(f"{key}{place}", f"{low}..{high}{why}", int(array[at]))
+    return array
+
+
+def signed_array(key: str, values: npt.ArrayLike, bits: int) -> npt.NDArray[np.signedinteger]:
+    """``values``, integers or booleans, as signed integers that fit ``bits`` bits (32 or more).
+
+    No copy where they are that already. The caller chooses ``bits`` so that no sum leaves int64:
+    numpy would wrap it silently.
+    """
+    array = integers(key, values, booleans=True)
+    if array.dtype.kind not in "iub":  # empty: integers all the same
+        array = array.astype(np.int64)
     wide = array.dtype.itemsize > 4
-    if wide and array.size and (int(array.min()) < low or int(array.max()) > high):
-        worst = max(int(array.max()), int(array.min()), key=abs)
-        raise FxlifError(f"{name}: found {worst}, allowed {low}..{high}")
+    if wide:
+        within(key, array, -(1 << (bits - 1)), (1 << (bits - 1)) - 1)
     # numpy would make floats of uint64 and a signed type; the values were seen to fit int64.
     kind = np.dtype(np.int64) if wide else np.promote_types(array.dtype, np.int8)
     return array.astype(kind.newbyteorder("="), copy=False)
 
 
-def integer_array(values: npt.ArrayLike, name: str) -> npt.NDArray[np.int64]:
-    """``values`` as int64, checked as :func:`signed_array` does."""
-    return signed_array(values, name).astype(np.int64)
-
-
 def check_output(out: object, shape: tuple[int, ...]) -> None:
     """Raise unless compiled code may write bools of this shape to ``out``."""
+    allowed = f"a C-contiguous, writable array of bool of shape {shape}"
     if not isinstance(out, np.ndarray):
-        raise FxlifError(f"out: found {type(out).__name__}, allowed an array of bool")
+        raise FxlifError.must_be("out", allowed, out, found=type(out).__name__)
     if out.dtype != np.bool_ or out.shape != shape:
-        raise FxlifError(
-            f"out: found {out.dtype} of shape {out.shape}, allowed bool of shape {shape}"
-        )
-    if not (out.flags.c_contiguous and out.flags.writeable):
-        raise FxlifError("out: found a strided or read-only array, allowed a C-contiguous one")
+        found = f"{out.dtype} of shape {out.shape}"
+    elif not (out.flags.c_contiguous and out.flags.writeable):
+        found = "a strided or read-only one"
+    else:
+        return
+    raise FxlifError.must_be("out", allowed, out, found=found)

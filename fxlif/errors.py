@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Self
 
 
 class FxlifError(ValueError):
-    """A mistake in what the user gave: one line per message, fit to be shown as it is.
+    """A mistake in what the user gave: one line per mistake, fit to be shown as it is.
 
     The command line prints the message and exits with code 2; it never shows a traceback for it.
 
@@ -14,6 +15,7 @@ class FxlifError(ValueError):
         key: what was wrong: a parameter's path, an argument, a file; empty where it has no name.
         value: what was given; None where that is not one value.
         allowed: what would have been right, in words; empty where the message alone says it.
+        mistakes: each mistake by itself where there are several; the fields are then the first's.
     """
 
     def __init__(
@@ -21,9 +23,47 @@ class FxlifError(ValueError):
     ) -> None:
         super().__init__(message)
         self.key, self.value, self.allowed = key, value, allowed
+        self.mistakes: tuple[FxlifError, ...] = (self,)
 
     @classmethod
     def must_be(cls, key: str, allowed: str, value: object, *, found: str | None = None) -> Self:
-        """``key: must be ALLOWED, not VALUE``; ``found`` describes a value too long to be shown."""
+        """``key: must be ALLOWED, not VALUE``; ``found`` describes a value too long to be shown.
+
+        Without ``key`` the message begins with "must be": whoever knows the key adds it.
+        """
         shown = repr(value) if found is None else found
-        return cls(f"{key}: must be {allowed}, not {shown}", key=key, value=value, allowed=allowed)
+        message = f"must be {allowed}, not {shown}"
+        return cls(f"{key}: {message}" if key else message, key=key, value=value, allowed=allowed)
+
+    @classmethod
+    def several(cls, mistakes: Sequence[FxlifError], file: str = "", more: int = 0) -> Self:
+        """One line for each of ``mistakes``, led by ``file``, and one that counts ``more``."""
+        lines = [str(mistake) for mistake in mistakes]
+        if more:
+            lines.append(f"{more} more mistakes, not shown")
+        # Keys and names come from the file: a line break in one must not break the line.
+        lines = ["".join(c if c.isprintable() else ascii(c)[1:-1] for c in line) for line in lines]
+        first = mistakes[0]
+        error = cls(
+            "\n".join(f"{file}: {line}" if file else line for line in lines),
+            key=first.key, value=first.value, allowed=first.allowed,
+        )  # fmt: skip
+        error.mistakes = tuple(mistakes)
+        return error
+
+    def inside(self, place: object) -> Self:
+        """The same mistake, its message led by ``place``: a file, or an argument."""
+        return type(self)(
+            f"{place}: {self}", key=self.key or str(place), value=self.value, allowed=self.allowed
+        )
+
+    def under(self, table: str) -> Self:
+        """The same mistake, its key as a part of ``table``: ``core[0]`` and ``lanes`` make
+        ``core[0].lanes``."""
+        if not table:
+            return self
+        if not self.key:
+            return self.inside(table)
+        return type(self)(
+            f"{table}.{self}", key=f"{table}.{self.key}", value=self.value, allowed=self.allowed
+        )

@@ -1,15 +1,19 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and files of arrays that may be broken."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from .errors import FxlifError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 
 @contextmanager
@@ -24,14 +28,17 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     path = Path(path)
     if not os.path.isdir(path.parent):
-        raise FxlifError(f"{path}: found no folder {path.parent}, allowed an existing folder")
+        raise FxlifError(
+            f"{path}: there is no folder {path.parent}", key=str(path), value=path,
+            allowed="in a folder that is there",
+        )  # fmt: skip
     # Only a name: a file made by tempfile would keep its private permissions after the replace.
     temporary = path.parent / f".{uuid.uuid4().hex}{path.suffix}"
     try:
         yield temporary
         os.replace(temporary, path)
     except OSError as error:
-        raise FxlifError(f"{path}: cannot be written ({error.strerror or error})") from error
+        raise cannot("written", path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -49,7 +56,7 @@ def whole_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     path = Path(path)
     there = os.path.isdir(path)
     if os.path.lexists(path) and not there:
-        raise FxlifError(f"{path}: found a file, allowed a folder")
+        raise FxlifError.must_be(str(path), "a folder", path, found="a file")
     # Inside a folder that is there: its parent may be another file system, or not writable.
     temporary = (path if there else path.parent) / f".{uuid.uuid4().hex}"
     try:
@@ -59,15 +66,65 @@ def whole_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
             files = sorted(temporary.iterdir())
             for target in (path / file.name for file in files):
                 if target.is_dir():  # found before the first file moves
-                    raise FxlifError(f"{target}: found a folder, allowed a file or nothing")
+                    raise FxlifError.must_be(
+                        str(target), "a file, or not there", target, found="a folder"
+                    )
             for file in files:
                 os.replace(file, path / file.name)
         else:
             os.replace(temporary, path)
     except OSError as error:
-        raise FxlifError(f"{path}: cannot be written ({error.strerror or error})") from error
+        raise cannot("written", path, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-__all__ = ["whole_file", "whole_folder"]
+def cannot(be: str, path: object, error: OSError) -> FxlifError:
+    """The error of a file that cannot ``be`` "read" or "written", with the system's reason."""
+    if isinstance(error, FileNotFoundError):
+        return FxlifError(f"{path}: no such file", key=str(path), value=path)
+    reason = error.strerror or error
+    return FxlifError(f"{path}: cannot be {be} ({reason})", key=str(path), value=path)
+
+
+def read_arrays(
+    file: str | os.PathLike[str] | BinaryIO,
+    required: Collection[str] = (),
+    optional: Collection[str] = (),
+) -> dict[str, npt.NDArray[Any]]:
+    """The arrays of an .npz file by name; that of an .npy file has the name "".
+
+    Those in ``required`` and ``optional`` alone are read; all where both are empty. Nothing is ever
+    unpickled.
+
+    Raises:
+        FxlifError: no such file, one that cannot be read, one that is broken or of another kind,
+            one without a required array: one line, led by the name of a file that is not open
+            already.
+    """
+    import numpy as np
+
+    shown = "" if hasattr(file, "read") else str(file)
+    try:
+        loaded = np.load(file, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            arrays = {"": loaded}
+        else:
+            with loaded:
+                wanted = [*required, *optional] or loaded.files
+                arrays = {key: loaded[key] for key in wanted if key in loaded.files}
+                names = ", ".join(map(repr, loaded.files)) or "no array"
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno:
+            raise cannot("read", shown, error) from None
+        # A damaged archive makes zipfile, zlib and numpy raise a dozen kinds of exceptions, that
+        # speak of their insides, or advise to unpickle it.
+        raise FxlifError.must_be(
+            shown, "a .npy or .npz file of numbers", shown, found="a broken file or another kind"
+        ) from None
+    for missing in (key for key in required if key not in arrays):
+        found = "a single array" if "" in arrays else f"one with {names}"
+        raise FxlifError.must_be(
+            shown, f"an .npz file with the array {missing!r}", shown, found=found
+        )
+    return arrays

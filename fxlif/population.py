@@ -1,4 +1,4 @@
-"""The golden step of one neuron, and a population of equal neurons."""
+"""A population of equal neurons without connections, in exact integer arithmetic."""
 
 from __future__ import annotations
 
@@ -7,37 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from .arrays import Ints, check_output, integer, signed_array, within
 from .engines import choose_engine, choose_threads
 from .errors import FxlifError
-from .params.neuron import NeuronParams
+from .params.neuron import MAX_CURRENT_BITS, NeuronParams
+from .recorder import Recorder
 from .rule.lfsr import draws
+from .rule.step import NeuronState, initial_state, step
 
 if TYPE_CHECKING:
     from .compiled.population import CompiledPopulation
-from .arrays import check_output, integer_array, signed_array
-from .rule.step import NeuronState, initial_state, step
-
-
-class Recorder:
-    """Keeps chosen state variables: ``Recorder("v", "theta")["v"]`` is (steps, n) int64."""
-
-    def __init__(self, *variables: str) -> None:
-        unknown = [name for name in variables if name not in NeuronState._fields]
-        if unknown:
-            raise FxlifError(
-                f"Recorder: found {unknown[0]!r}, allowed {', '.join(NeuronState._fields)}"
-            )
-        self._rows: dict[str, list[Any]] = {name: [] for name in variables}
-
-    def take(self, state: NeuronState) -> None:
-        """Keep one step."""
-        for name, rows in self._rows.items():
-            rows.append(getattr(state, name))
-
-    def __getitem__(self, variable: str) -> npt.NDArray[np.int64]:
-        if variable not in self._rows:
-            raise FxlifError(f"{variable}: not recorded, allowed {', '.join(self._rows)}")
-        return np.array(self._rows[variable], dtype=np.int64)
 
 
 class LIFPopulation:
@@ -47,6 +26,10 @@ class LIFPopulation:
     ``initial`` (a :class:`NeuronState` of ints or (n,) integers) that of the reset state.
     ``engine`` is ``numpy``, ``compiled`` or, the default, ``auto``: the same results.
     Keyword arguments beyond these make the parameters: ``LIFPopulation(3, refractory=2)``.
+    The step is that of `docs/rule.md#step`.
+
+    Raises:
+        FxlifError: a value that does not fit the parameters, or an engine that is not there.
     """
 
     def __init__(
@@ -60,29 +43,28 @@ class LIFPopulation:
         **choices: Any,
     ) -> None:
         self.engine = choose_engine(engine)
-        if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-            raise FxlifError(f"n: found {n!r}, allowed a number of neurons, 1 or more")
+        self.n = integer("n", n, 1, what="a number of neurons, ")
         if params is not None and choices:
-            raise FxlifError(f"{next(iter(choices))}: give params or single choices, not both")
-        self.n = int(n)
+            key = next(iter(choices))
+            raise FxlifError(f"{key}: give params or single choices, not both", key=key)
         if v_threshold is not None:
-            self.v_threshold = self._per_neuron(v_threshold, "v_threshold")
+            self.v_threshold = self._per_neuron("v_threshold", v_threshold)
             # The default need not fit widths that were chosen for another threshold.
             choices = choices if params else {**choices, "v_threshold": int(self.v_threshold[0])}
         self.params = params or NeuronParams(**choices)
         if v_threshold is None:
-            self.v_threshold = self._per_neuron(self.params.v_threshold, "v_threshold")
+            self.v_threshold = self._per_neuron("v_threshold", self.params.v_threshold)
         for value in np.unique(self.v_threshold):
             self.params.check_threshold(int(value))
         self._initial = initial
         self._compiled: CompiledPopulation | None = None
         self.reset()
 
-    def _per_neuron(self, values: npt.ArrayLike, name: str) -> npt.NDArray[np.int64]:
-        array = integer_array(values, name)
+    def _per_neuron(self, key: str, values: npt.ArrayLike) -> Ints:
+        array = signed_array(key, values, MAX_CURRENT_BITS).astype(np.int64)
         if array.shape not in ((), (self.n,)):
-            raise FxlifError(
-                f"{name}: found shape {array.shape}, allowed one integer or ({self.n},)"
+            raise FxlifError.must_be(
+                key, f"one integer or ({self.n},)", values, found=f"shape {array.shape}"
             )
         return np.broadcast_to(array, (self.n,))
 
@@ -94,15 +76,15 @@ class LIFPopulation:
             return
         fields = {}
         for name, value in self._initial._asdict().items():
-            fields[name] = self._per_neuron(value, f"initial.{name}").copy()
-            low, high = self.params.ranges[name]
-            for wrong in fields[name][(fields[name] < low) | (fields[name] > high)][:1]:
-                raise FxlifError(f"initial.{name}: found {wrong}, allowed {low}..{high}")
+            key = f"initial.{name}"
+            fields[name] = within(
+                key, self._per_neuron(key, value).copy(), *self.params.ranges[name]
+            )
         self.state = NeuronState(**fields)
 
     def forward(self, x: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         """One step with the input current ``x``, an int or (n,) integers: the spikes, (n,) bool."""
-        return self._advance(self._per_neuron(x, "x"))
+        return self._advance(self._per_neuron("x", x))
 
     def _advance(self, current: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
         random: npt.NDArray[np.int64] | int = 0
@@ -127,10 +109,14 @@ class LIFPopulation:
         as pay; the results do not depend on it. ``out``, a C-contiguous array (steps, n) of bool,
         is filled and returned in place of a new one: for large ones to ask the system for memory
         takes as long as the neurons do.
+
+        Raises:
+            FxlifError: other shapes, no integers, currents beyond 48 bits.
         """
-        array = signed_array(currents, "currents")
+        array = signed_array("currents", currents, MAX_CURRENT_BITS)
         if array.ndim != 2 or array.shape[1] != self.n:
-            raise FxlifError(f"currents: found shape {array.shape}, allowed (steps, {self.n})")
+            allowed = f"of shape (steps, {self.n})"
+            raise FxlifError.must_be("currents", allowed, currents, found=str(array.shape))
         threads = choose_threads(threads, self.n)
         if out is not None:
             check_output(out, array.shape)

@@ -11,9 +11,11 @@ from pydantic import ValidationError
 from ..errors import FxlifError
 from ..network.topology import synapses_of
 from ..params.core import CoreParams
+from ..params.design import explain
 from ..params.leaks import RoundedLeak
-from ..params.network import EventSource, NetworkParams, Projection
+from ..params.network import NetworkParams, Projection
 from ..params.neuron import NeuronParams
+from ..params.sources import EventSource
 
 #: A projection becomes a memory of n_pre x n_post weights, missing synapses included.
 MAX_WEIGHTS = 1 << 24
@@ -67,8 +69,8 @@ def chain_of(network: NetworkParams) -> NetworkParams:
                 max_events_per_input=events,
             )
         except ValidationError as error:
-            message = error.errors()[0]["msg"].removeprefix("Value error, ")
-            raise FxlifError(f"projection[{index}]: as a core, {message}") from None
+            told = explain(error, root=CoreParams)
+            raise told.inside(f"projection[{index}]: as a core") from None
         cores.append(core)
     return NetworkParams(name=network.name, core=tuple(cores), input=network.input)
 

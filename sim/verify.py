@@ -10,7 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arrays import integers, within
 from ..errors import FxlifError
+from ..files import read_arrays
 from ..hdl.limits import supported
 from ..network import events as event_files
 from ..network.model import Network
@@ -48,26 +50,20 @@ class Labelled:
 def load_images(source: ImageInput, folder: Path, n_inputs: int, n_outputs: int) -> Labelled:
     """The images of a design's input, encoded; errors name the file and the array."""
     path = folder / source.file
+    arrays = read_arrays(path, ("images", "labels"))
+    images, labels = arrays["images"], arrays["labels"]
     try:
-        with np.load(path, allow_pickle=False) as file:
-            images, labels = file["images"], file["labels"]
-    except KeyError as error:
-        raise FxlifError(f"{path}: found no array {error}, allowed images and labels") from None
-    except Exception as error:  # whatever numpy and zipfile make of a broken file
-        raise FxlifError(f"{path}: not a readable .npz file ({error})") from None
-    if len(images) == 0:
-        raise FxlifError(f"{path}: found no images, allowed 1 or more")
-    if images.ndim != 2 or images.shape[1] != n_inputs or labels.shape != images.shape[:1]:
-        raise FxlifError(
-            f"{path}: found images {images.shape} and labels {labels.shape}, "
-            f"allowed (k, {n_inputs}) and (k,)"
-        )
-    if labels.dtype.kind not in "iu" or not ((labels >= 0) & (labels < n_outputs)).all():
-        raise FxlifError(f"{path}: found labels that name no output, allowed 0..{n_outputs - 1}")
-    try:
+        if images.ndim != 2 or images.shape[1] != n_inputs or labels.shape != images.shape[:1]:
+            shapes = images.shape, labels.shape
+            allowed = f"of shapes (k, {n_inputs}) and (k,)"
+            found = f"{shapes[0]} and {shapes[1]}"
+            raise FxlifError.must_be("images and labels", allowed, shapes, found=found)
+        if len(images) == 0:
+            raise FxlifError.must_be("images", "1 or more", 0, found="none")
+        within("labels", integers("labels", labels), 0, n_outputs - 1)
         streams = event_files.encode_images(images, source.steps, source.maximum)
     except FxlifError as error:
-        raise FxlifError(f"{path}: {error}") from None
+        raise error.inside(path) from None
     return Labelled(streams=streams, labels=labels)
 
 

@@ -6,22 +6,18 @@ import numpy as np
 from hypothesis import strategies as st
 from strategies import between, leaks, neurons, signed, thresholds
 
-from fxlif.params.network import (
+from fxlif.params.network import NetworkParams, Population, Projection
+from fxlif.params.neuron import Adaptation, ExponentialSynapse
+from fxlif.params.sources import EventSource, PoissonSource, RegularSource
+from fxlif.params.topology import (
     AllToAll,
     Dense,
-    EventSource,
     FixedInDegree,
     FixedProbability,
     Grid,
-    NetworkParams,
     OneToOne,
-    PoissonSource,
-    Population,
-    Projection,
-    RegularSource,
     Sparse,
 )
-from fxlif.params.neuron import Adaptation, ExponentialSynapse
 
 # Ranges of threads begin at multiples of 64.
 SIZES = st.one_of(st.integers(1, 6), st.sampled_from([63, 64, 65, 127, 128, 129, 150, 200]))

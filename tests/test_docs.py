@@ -15,8 +15,8 @@ import typer
 from fxlif.cli import app
 from fxlif.params.base import Params, Rounding
 from fxlif.params.leaks import Leak
-from fxlif.params.network import EventSource, PoissonSource, RegularSource
 from fxlif.params.neuron import NeuronParams
+from fxlif.params.sources import EventSource, PoissonSource, RegularSource
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "fxlif" / "docs"

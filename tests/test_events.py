@@ -67,22 +67,22 @@ def test_check_bounds():
     assert_stream(events.check([63, TICK, 0], 64), [63, TICK, 0])
     stream = np.zeros(20, int)
     stream[[17, 19]] = 90, 91
-    assert message(events.check, stream, 64) == "event 17: found address 90, allowed 0..63"
-    assert message(events.check, [64], 64) == "event 0: found address 64, allowed 0..63"
+    assert message(events.check, stream, 64) == "event 17: must be an address 0..63, not 90"
+    assert message(events.check, [64], 64) == "event 0: must be an address 0..63, not 64"
 
 
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ([0, -2], "event 1: found -2, allowed -1 (tick) or more"),
-        ([0.0], "events: found float64 values, allowed integers"),
-        ([True], "events: found bool values, allowed integers"),
-        (["tick"], "events: found <U4 values, allowed integers"),
-        ([[1, 2]], "events: found shape (1, 2), allowed (count,)"),
-        (3, "events: found shape (), allowed (count,)"),
-        ([[1], [1, 2]], "events: found no array, allowed integers of shape (count,)"),
-        (np.array([1 << 63], np.uint64), f"found {1 << 63}, allowed up to {(1 << 63) - 1}"),
-        ([1 << 70], "events: found object values, allowed integers"),
+        ([0, -2], "event 1: must be -1 (tick) or more, not -2"),
+        ([0.0], "events: must be integers, not dtype float64"),
+        ([True], "events: must be integers, not dtype bool"),
+        (["tick"], "events: must be integers, not dtype <U4"),
+        ([[1, 2]], "events: must be of shape (count,), not (1, 2)"),
+        (3, "events: must be of shape (count,), not ()"),
+        ([[1], [1, 2]], "events: must be integers, not rows of different lengths"),
+        (np.array([1 << 63], np.uint64), f"must be {(1 << 63) - 1} at most, not {1 << 63}"),
+        ([1 << 70], "events: must be integers, not dtype object"),
     ],
 )
 def test_check_refuses(given, expected):
@@ -91,7 +91,9 @@ def test_check_refuses(given, expected):
 
 @pytest.mark.parametrize("n", [0, -1, 2.0, "8"])
 def test_check_refuses_n_inputs(n):
-    assert message(events.check, [], n) == f"n_inputs: found {n!r}, allowed 1 or more"
+    assert message(events.check, [], n) == (
+        f"n_inputs: must be {'' if n in (0, -1) else 'an integer, '}1 or more, not {n!r}"
+    )
 
 
 # --- counts and steps ---------------------------------------------------------------------------
@@ -139,8 +141,8 @@ def test_to_counts_and_split_steps(stream):
     assert events.to_counts(complete, 10).tolist() == expected
     if step:
         assert message(events.to_counts, stream, 10) == (
-            f"event {len(complete)}: found address {step[0]} after the last tick, "
-            "allowed complete steps only, each ended by a tick"
+            f"event {len(complete)}: must be in a step that is ended by a tick, not "
+            f"address {step[0]} after the last tick"
         )
 
 
@@ -154,11 +156,11 @@ def test_from_counts_kinds():
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ([[0, 1], [1, -1]], "step 1, input 1: found count -1, allowed 0 or more"),
-        ([[1.0]], "counts: found float64 values, allowed integers"),
-        ([1, 2], "counts: found shape (2,), allowed (steps, n)"),
-        ([[[1]]], "counts: found shape (1, 1, 1), allowed (steps, n)"),
-        (np.zeros((3, 0), int), "counts: n: found 0, allowed 1 or more"),
+        ([[0, 1], [1, -1]], "step 1, input 1: must be a count of 0 or more, not -1"),
+        ([[1.0]], "counts: must be integers, not dtype float64"),
+        ([1, 2], "counts: must be of shape (steps, n), not (2,)"),
+        ([[[1]]], "counts: must be of shape (steps, n), not (1, 1, 1)"),
+        (np.zeros((3, 0), int), "counts: n: must be 1 or more, not 0"),
     ],
 )
 def test_from_counts_refuses(given, expected):
@@ -166,7 +168,7 @@ def test_from_counts_refuses(given, expected):
 
 
 def test_to_counts_refuses():
-    assert message(events.to_counts, [1, 4, TICK], 4) == "event 1: found address 4, allowed 0..3"
+    assert message(events.to_counts, [1, 4, TICK], 4) == "event 1: must be an address 0..3, not 4"
 
 
 # --- images -------------------------------------------------------------------------------------
@@ -202,13 +204,13 @@ def test_encode_images_by_hand():
 @pytest.mark.parametrize(
     ("args", "expected"),
     [
-        (([[0, 16], [-1, 0]], 4, 15), "image 0, input 1: found 16, allowed 0..15"),
-        (([[0, 15], [-1, 0]], 4, 15), "image 1, input 0: found -1, allowed 0..15"),
-        (([[0.5]], 4, 15), "images: found float64 values, allowed integers"),
-        (([0, 1], 4, 15), "images: found shape (2,), allowed (k, n)"),
-        (([[0]], 0, 15), "steps: found 0, allowed 1..2147483647"),
-        (([[0]], 4, 0), "maximum: found 0, allowed 1..2147483647"),
-        (([[]], 4, 1), "images: n: found 0, allowed 1 or more"),
+        (([[0, 16], [-1, 0]], 4, 15), "image 0, input 1: must be 0..15, not 16"),
+        (([[0, 15], [-1, 0]], 4, 15), "image 1, input 0: must be 0..15, not -1"),
+        (([[0.5]], 4, 15), "images: must be integers, not dtype float64"),
+        (([0, 1], 4, 15), "images: must be of shape (k, n), not (2,)"),
+        (([[0]], 0, 15), "steps: must be 1..2147483647, not 0"),
+        (([[0]], 4, 0), "maximum: must be 1..2147483647, not 0"),
+        (([[]], 4, 1), "images: n: must be 1 or more, not 0"),
     ],
 )
 def test_encode_images_refuses(args, expected):
@@ -228,14 +230,15 @@ def test_pack_round_trip(data, bits):
 
 
 def test_pack_refuses():
-    assert message(events.pack, [0, 8], 3) == "event 1: found address 8, allowed 0..7"
+    assert message(events.pack, [0, 8], 3) == "event 1: must be an address 0..7, not 8"
     assert message(events.unpack, [0, 9], 3) == (
-        "event 1: found word 0x9, allowed an address 0..0x7 or the tick 0x8"
+        "event 1: must be an address 0..0x7 or the tick 0x8, not the word 0x9"
     )
-    assert message(events.unpack, [-1], 3).startswith("event 0: found word -0x1, allowed")
+    assert message(events.unpack, [-1], 3).startswith("event 0: must be an address 0..0x7 or")
     for bits in (0, 31, 3.0):
         for call in (events.pack, events.unpack):
-            assert message(call, [0], bits) == f"address_bits: found {bits}, allowed 1..30"
+            allowed = "1..30" if isinstance(bits, int) else "an integer, 1..30"
+            assert message(call, [0], bits) == f"address_bits: must be {allowed}, not {bits}"
 
 
 # --- files --------------------------------------------------------------------------------------
@@ -300,7 +303,7 @@ def test_every_cut(tmp_path, suffix, stream):
         else:
             found = message(events.read, path)
             assert found.startswith(f"{path}: ")
-            assert "found" in found
+            assert "must be" in found or "cut off" in found
 
 
 def test_every_broken_byte_of_an_archive(tmp_path):
@@ -336,33 +339,39 @@ def test_garbage(suffix, start):
     [
         (
             "# fxlif events 2\nend 0\n",
-            "line 1: found '# fxlif events 2', allowed '# fxlif events 1'",
+            "line 1: must be '# fxlif events 1', not '# fxlif events 2'",
         ),
-        ("", "line 1: found '', allowed '# fxlif events 1'"),
+        ("", "line 1: must be '# fxlif events 1', not ''"),
         (
             "# fxlif events 1\n\ntick\nspik 3\nend 2\n",
-            "line 4: found 'spik 3', allowed 'spike ADDRESS', 'tick' or 'end COUNT'",
+            "line 4: must be 'spike ADDRESS', 'tick' or 'end COUNT', not 'spik 3'",
         ),
-        ("# fxlif events 1\nspike -1\n", "line 2: found 'spike -1', allowed 'spike ADDRESS', "),
+        (
+            "# fxlif events 1\nspike -1\n",
+            "line 2: must be 'spike ADDRESS', 'tick' or 'end COUNT', not 'spike -1'",
+        ),
         (
             "# fxlif events 1\nspike \u0663\n",
-            "line 2: found 'spike \u0663', allowed 'spike ADDRESS'",
+            "line 2: must be 'spike ADDRESS', 'tick' or 'end COUNT', not 'spike \u0663'",
         ),
         (
             "# fxlif events 1\ntick\ntick",
-            "cut off: found 2 events and no last line, allowed 'end 2'",
+            "cut off: the last line, 'end 2', is missing",
         ),
         (
             "# fxlif events 1\ntick\nend 2\n",
-            "line 3: found 'end 2' after 1 events, allowed 'end 1'",
+            "line 3: must be 'end 1' after 1 events, not 'end 2'",
         ),
-        ("# fxlif events 1\nend 0\n\ntick\n", "line 4: found 'tick', allowed nothing after 'end'"),
-        ("# fxlif events 1\nend 0\nend 0\n", "line 3: found 'end 0', allowed nothing after 'end'"),
+        ("# fxlif events 1\nend 0\n\ntick\n", "line 4: must be empty after 'end', not 'tick'"),
+        ("# fxlif events 1\nend 0\nend 0\n", "line 3: must be empty after 'end', not 'end 0'"),
         (
             f"# fxlif events 1\nspike {1 << 63}\n",
-            f"line 2: found 'spike {1 << 63}', allowed address 0..{(1 << 63) - 1}",
+            f"line 2: must be a spike of an address 0..{(1 << 63) - 1}, not 'spike {1 << 63}'",
         ),
-        (f"# fxlif events 1\n{'x' * 5000}\n", f"line 2: found '{'x' * 59}..., allowed"),
+        (
+            f"# fxlif events 1\n{'x' * 5000}\n",
+            f"line 2: must be 'spike ADDRESS', 'tick' or 'end COUNT', not '{'x' * 56}...",
+        ),
     ],
 )
 def test_text_refuses(tmp_path, lines, expected):
@@ -374,24 +383,24 @@ def test_text_refuses(tmp_path, lines, expected):
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
-        (b"", "found b'' as the first bytes, allowed b'FXLE'"),
-        (b"FXLX", "found b'FXLX' as the first bytes, allowed b'FXLE'"),
-        (b"FXL", "cut off: found 3 of the first 16 bytes"),
-        (b"FXLE" + struct.pack("<IQ", 2, 0), "found version 2, allowed 1"),
+        (b"", "first bytes: must be b'FXLE', not b''"),
+        (b"FXLX", "first bytes: must be b'FXLE', not b'FXLX'"),
+        (b"FXL", "cut off after 3 of the first 16 bytes"),
+        (b"FXLE" + struct.pack("<IQ", 2, 0), "version: must be 1, not 2"),
         (
             b"FXLE" + struct.pack("<IQ", 1, 123) + bytes(4 * 90 + 3),
-            "cut off: found 90 of 123 events",
+            "cut off after 90 of 123 events",
         ),
-        (b"FXLE" + struct.pack("<IQ", 1, 1 << 63), f"cut off: found 0 of {1 << 63} events"),
+        (b"FXLE" + struct.pack("<IQ", 1, 1 << 63), f"cut off after 0 of {1 << 63} events"),
         (
             b"FXLE" + struct.pack("<IQ", 1, 1) + bytes(5),
-            "found 1 bytes after event 1, allowed none",
+            "1 bytes too many after 1 events",
         ),
         (
             b"FXLE" + struct.pack("<IQI", 1, 1, 0x80000005),
             (
-                "event 0: found word 0x80000005, "
-                "allowed an address 0..0x7fffffff or the tick 0x80000000"
+                "event 0: must be an address 0..0x7fffffff or the tick 0x80000000, not the word "
+                "0x80000005"
             ),
         ),
     ],
@@ -406,27 +415,27 @@ def test_npz_refuses(tmp_path):
     path = tmp_path / "bad.npz"
     np.savez(path, spikes=[1], other=[2])
     assert message(events.read, path) == (
-        f"{path}: found the arrays: 'spikes', 'other', allowed an array 'events'"
+        f"{path}: must be an .npz file with the array 'events', not one with 'spikes', 'other'"
     )
     np.savez(path, events=[0.5])
-    assert message(events.read, path) == f"{path}: events: found float64 values, allowed integers"
+    assert message(events.read, path) == f"{path}: events: must be integers, not dtype float64"
     np.savez(path, events=[0, -2])
-    assert message(events.read, path) == f"{path}: event 1: found -2, allowed -1 (tick) or more"
+    assert message(events.read, path) == f"{path}: event 1: must be -1 (tick) or more, not -2"
     np.savez(path, events=np.array([None]))
-    assert message(events.read, path).startswith(f"{path}: found a file that is cut off or no arch")
+    assert message(events.read, path).startswith(f"{path}: must be a .npy or .npz file of numbers")
     path.write_bytes(b"nothing of the kind")
-    assert "allowed an .npz archive with the array 'events'" in message(events.read, path)
+    assert "must be a .npy or .npz file of numbers" in message(events.read, path)
     with path.open("wb") as file:
         np.save(file, SMALL)
     assert message(events.read, path) == (
-        f"{path}: found the arrays: none, allowed an array 'events'"
+        f"{path}: must be an .npz file with the array 'events', not a single array"
     )
 
 
 def test_suffix_and_missing(tmp_path):
     for name in ("events.csv", "events", "events.TXT"):
         path = tmp_path / name
-        expected = f"{path}: found suffix {path.suffix!r}, allowed .txt, .npz, .bin"
+        expected = f"{path}: suffix: must be .txt, .npz, .bin, not {path.suffix!r}"
         assert message(events.write, path, SMALL) == expected
         assert message(events.read, path) == expected
     for suffix in FORMS:
@@ -444,14 +453,14 @@ def test_write_refuses_and_keeps_the_old_file(tmp_path):
     path = tmp_path / "events.bin"
     events.write(path, SMALL)
     assert message(events.write, path, [1 << 31]) == (
-        f"{path}: event 0: found address {1 << 31}, allowed 0..{(1 << 31) - 1}"
+        f"{path}: event 0: must be an address 0..{(1 << 31) - 1}, not {1 << 31}"
     )
-    assert message(events.write, path, [-7]).startswith(f"{path}: event 0: found -7, allowed")
+    assert message(events.write, path, [-7]).startswith(
+        f"{path}: event 0: must be -1 (tick) or more"
+    )
     assert_stream(events.read(path), SMALL)
     path = tmp_path / "no" / "events.txt"
-    assert message(events.write, path, SMALL) == (
-        f"{path}: found no folder {path.parent}, allowed an existing folder"
-    )
+    assert message(events.write, path, SMALL) == (f"{path}: there is no folder {path.parent}")
     assert not path.parent.exists()
 
 

@@ -194,7 +194,7 @@ def test_a_folder_that_cannot_be_written_hides_no_failure(tmp_path, monkeypatch)
     verdict = fail(monkeypatch, NEURON, tmp_path / "one.toml", FAULT, cycles=9000)
     assert verdict.first is not None
     assert verdict.reasons[-1] == (
-        "failure folder: fxlif-failure-one-1: found a file, allowed a folder"
+        "failure folder: fxlif-failure-one-1: must be a folder, not a file"
     )
     assert verdict.replay.startswith("fxlif verify --simulator")
     assert (Path(verdict.folder) / "simulation.log").exists()
@@ -368,8 +368,8 @@ MISTAKES = {
                  "f/failure.json: cannot be read"),
     "key": (lambda f: edited(f, sources=3), "f/failure.json: sources: found 3"),
     "unknown key": (lambda f: edited(f, more=3), "f/failure.json: more: unknown key"),
-    "format": (lambda f: edited(f, format=2), "f/failure.json: format: found 2, allowed 1"),
-    "first": (lambda f: edited(f, first=3), "f/failure.json: first: found 3, allowed a table"),
+    "format": (lambda f: edited(f, format=2), "f/failure.json: format: must be 1, not 2"),
+    "first": (lambda f: edited(f, first=3), "f/failure.json: first: must be a table, not 3"),
     "outside": (lambda f: edited(f, sources=["../x.v"]),
                 "f/failure.json: sources: found '../x.v'"),
     "bench": (lambda f: edited(f, bench="os"), "f/failure.json: bench: found 'os'"),

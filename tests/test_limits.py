@@ -324,7 +324,7 @@ def test_what_a_core_cannot_be(design, monkeypatch):
 
     monkeypatch.setattr(limits, "CoreParams", refuse)
     assert refusal(chain_of, load(design)) == [
-        "projection[0]: as a core, lanes: found 99, allowed 1..7 (n_neurons)"
+        "projection[0]: as a core: lanes: must be 1..7 (n_neurons), not 99"
     ]
 
 

@@ -424,11 +424,11 @@ def test_a_delay_of_0_arrives_in_the_same_step(engine, threads):
 def test_a_loop_without_delay_is_refused():
     with pytest.raises(
         ValueError,
-        match=r"projection\[\d\]\.delay: found 0 in the loop (a -> b -> c -> a|b -> c -> a -> b|"
-        r"c -> a -> b -> c), allowed 1\.\.63 in one projection of a loop",
+        match=r"projection\[\d\]\.delay: must be 1\.\.63 in one projection of a loop, "
+        r"not 0 in the loop (a -> b -> c -> a|b -> c -> a -> b|c -> a -> b -> c)",
     ):
         relays("abc", [("a", "b", 0), ("b", "c", 0), ("c", "a", 0)])
-    with pytest.raises(ValueError, match="found 0 in the loop a -> a, allowed"):
+    with pytest.raises(ValueError, match="not 0 in the loop a -> a"):
         relays("ab", [("a", "b", 0), ("a", "a", 0)])
     # One step of delay somewhere in the loop is enough.
     relays("abc", [("a", "b", 0), ("b", "c", 0), ("c", "a", 1)])
@@ -656,38 +656,50 @@ SMALL = NetworkParams(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({}, "steps: found neither steps nor events, allowed one of them"),
-        ({"steps": -1}, "steps: found -1, allowed a number of steps, 0 or more"),
-        ({"steps": True}, "steps: found True, allowed a number of steps"),
-        ({"steps": 2.0}, "steps: found 2.0, allowed a number of steps"),
-        ({"steps": 2, "currents": {"c": 1}}, "currents: found 'c', allowed a, b"),
-        ({"steps": 2, "currents": {"in": 1}}, "currents: found 'in', allowed a, b"),
+        ({}, "steps: give steps, events, or both"),
+        ({"steps": -1}, "steps: must be a number of steps, 0 or more, not -1"),
+        ({"steps": True}, "steps: must be an integer, a number of steps, 0 or more, not True"),
+        ({"steps": 2.0}, "steps: must be an integer, a number of steps, 0 or more, not 2.0"),
+        ({"steps": 2, "currents": {"c": 1}}, "currents: must be a, b, not 'c'"),
+        ({"steps": 2, "currents": {"in": 1}}, "currents: must be a, b, not 'in'"),
         (
             {"steps": 2, "currents": {"a": [1, 2]}},
-            r"currents['a']: found shape (2,), allowed (), (4,) or (2, 4)",
+            r"currents['a']: must be of shape (), (4,) or (2, 4), not (2,)",
         ),
         (
             {"steps": 2, "currents": {"a": np.zeros((3, 4), int)}},
-            r"currents['a']: found shape (3, 4), allowed (), (4,) or (2, 4)",
+            r"currents['a']: must be of shape (), (4,) or (2, 4), not (3, 4)",
         ),
-        ({"steps": 2, "currents": {"a": 0.5}}, "currents['a']: found dtype float64, allowed int"),
+        (
+            {"steps": 2, "currents": {"a": 0.5}},
+            "currents['a']: must be integers, not dtype float64",
+        ),
         (
             {"steps": 2, "currents": {"a": [1, 2, 3, float("nan")]}},
-            "currents['a']: found dtype float64, allowed integers",
+            "currents['a']: must be integers, not dtype float64",
         ),
-        ({"steps": 2, "currents": {"a": 2**47}}, f"currents['a']: found {2**47}, allowed -"),
-        ({"steps": 2, "currents": {"a": -(2**47) - 1}}, f"currents['a']: found {-(2**47) - 1}, al"),
-        ({"steps": 2, "currents": {"a": 2**70}}, "currents['a']: found dtype object, allowed int"),
-        ({"steps": 2, "currents": {"a": [[1, 2], [3]]}}, "currents['a']: found rows of different"),
-        ({"steps": 2, "events": {"noise": [-1, -1]}}, "events: found 'noise', allowed in"),
-        ({"steps": 2, "events": {"x": [-1, -1]}}, "events: found 'x', allowed in"),
-        ({"steps": 2, "events": {"in": [-1]}}, "events['in']: found 1 steps, allowed 2"),
-        ({"steps": 2, "events": [0, -1, -1, -1]}, "events['in']: found 3 steps, allowed 2"),
-        ({"events": {"in": [0, -2]}}, "events['in']: event 1: found -2, allowed -1 (tick) or more"),
-        ({"events": {"in": [0.5]}}, "events['in']: events: found "),
+        ({"steps": 2, "currents": {"a": 2**47}}, f"not {2**47}"),
+        ({"steps": 2, "currents": {"a": -(2**47) - 1}}, f"not {-(2**47) - 1}"),
+        (
+            {"steps": 2, "currents": {"a": 2**70}},
+            "currents['a']: must be integers, not dtype object",
+        ),
+        (
+            {"steps": 2, "currents": {"a": [[1, 2], [3]]}},
+            "currents['a']: must be integers, not rows of different lengths",
+        ),
+        ({"steps": 2, "events": {"noise": [-1, -1]}}, "events: must be in, not 'noise'"),
+        ({"steps": 2, "events": {"x": [-1, -1]}}, "events: must be in, not 'x'"),
+        ({"steps": 2, "events": {"in": [-1]}}, "events['in']: must be 2 steps, not 1"),
+        ({"steps": 2, "events": [0, -1, -1, -1]}, "events['in']: must be 2 steps, not 3"),
+        ({"events": {"in": [0, -2]}}, "events['in']: event 1: must be -1 (tick) or more, not -2"),
+        ({"events": {"in": [0.5]}}, "events['in']: events: must be integers, not dtype float64"),
         ({"steps": 2, "threads": 0}, "threads: must be 1..256, or None, not 0"),
         ({"steps": 2, "threads": 257}, "threads: must be 1..256, or None, not 257"),
-        ({"steps": 2, "record": Recording(spikes=("c",))}, "spikes: found 'c', allowed "),
+        (
+            {"steps": 2, "record": Recording(spikes=("c",))},
+            "spikes: must be in, noise, a, b, not 'c'",
+        ),
     ],
 )
 def test_mistakes_of_a_run(engine, threads, arguments, message):
@@ -724,7 +736,7 @@ def test_the_largest_current_is_taken(engine, threads):
         network = Network(params, engine=engine)
         recording = network.run(2, currents={"p": current}, threads=threads)
         assert recording.spikes("p").tolist()[:2] == [0, *([1] if current == highest else [-1])]
-        with pytest.raises(FxlifError, match=f"found {highest + 1}, allowed -{2**47}..{highest}"):
+        with pytest.raises(FxlifError, match=f"must be -{2**47}..{highest}, not {highest + 1}"):
             network.run(2, currents={"p": np.array(current) + 1})
 
 
@@ -750,42 +762,45 @@ def test_mistakes_of_a_description():
 
     one = AllToAll(weight=1)
     for make, message in (
-        (lambda: joined(one, source="x"), "projection[0].source: found 'x', allowed in, a, b"),
-        (lambda: joined(one, target="in"), "projection[0].target: found 'in', allowed a, b"),
+        (lambda: joined(one, source="x"), "projection[0].source: must be in, a, b, not 'x'"),
+        (lambda: joined(one, target="in"), "projection[0].target: must be a, b, not 'in'"),
         (
             lambda: joined(Dense(weights=[[1, 2], [3, 4]])),
-            "projection[0].synapses.weights: found shape (2, 2), allowed (3, 4) (n of in, n of a)",
+            "projection[0].synapses.weights: must be of shape (3, 4) (n of in, n of a), not (2, 2)",
         ),
         (
             lambda: joined(Sparse(matrix={"shape": [3, 5], "indptr": [0, 0, 0, 0]})),
-            "projection[0].synapses.matrix: found shape (3, 5), allowed (3, 4)",
+            "projection[0].synapses.matrix: must be of shape (3, 4) (n of in, n of a), not (3, 5)",
         ),
         (
             lambda: Sparse(matrix={"shape": [1, 4], "indptr": [0, 1], "indices": [4], "data": [1]}),
-            "found 4, allowed 0..3",
+            "must be 0..3 (the neurons that exist), not 4",
         ),
-        (lambda: joined(OneToOne(weight=1)), "projection[0].synapses: found 3 to 4 neurons"),
-        (lambda: joined(AllToAll(weight=128)), "found 128, allowed -128..127 (weight_bits = 8)"),
+        (
+            lambda: joined(OneToOne(weight=1)),
+            "between equal numbers of neurons (n of in, n of a), not 3 to 4",
+        ),
+        (lambda: joined(AllToAll(weight=128)), "must be -128..127 (weight_bits = 8), not 128"),
         (
             lambda: joined(FixedInDegree(indegree=4, weight=1)),
-            "projection[0].synapses.indegree: found 4, allowed 0..3",
+            "projection[0].synapses.indegree: must be 0..3 (n of in), not 4",
         ),
         (
             lambda: joined(Grid(shape=(2, 2), kernel=[[1]]), target="a"),
-            "projection[0].synapses.shape: found [2, 2] for 3 to 4 neurons",
+            "not [2, 2] for 3 to 4 neurons",
         ),
-        (lambda: joined(one, delay=64), "found 64, allowed 0..63"),
-        (lambda: joined(one, delay=(5, 2)), "found [5, 2], allowed [lowest, highest]"),
+        (lambda: joined(one, delay=64), "must be 0..63, not 64"),
+        (lambda: joined(one, delay=(5, 2)), "must be [lowest, highest], not [5, 2]"),
         (
             lambda: NetworkParams(
                 population=[Population(name="a", n=1), Population(name="a", n=2)]
             ),
-            "population[1].name: found 'a' again, allowed each name once",
+            "population[1].name: must be a name that is not taken, not 'a'",
         ),
-        (lambda: NetworkParams(), "found no core and no population"),
+        (lambda: NetworkParams(), "there must be 1 or more of core or of population"),
         (
             lambda: RegularSource(name="r", n=2, interval=3, phases=[0, 3]),
-            "phases[1]: found 3, allowed 0..2 (interval)",
+            "phases[1]: must be 0..2 (interval), not 3",
         ),
     ):
         with pytest.raises(ValueError, match=re.escape(message)):
@@ -804,7 +819,7 @@ def test_a_current_of_more_than_48_bits_is_refused():
         ],
     )
     with pytest.raises(
-        FxlifError, match=r"projection\[0\]: found a current of .* into a, allowed "
+        FxlifError, match=r"projection\[0\]: must be such that the current into a stays within"
     ):
         Network(params)
 
@@ -842,7 +857,7 @@ def test_states_of_another_design_are_refused(tmp_path):
         other = Network(params)
         with pytest.raises(FxlifError) as error:
             other.restore(path)
-        assert str(error.value).startswith(f"{path}: found the state of another design (")
+        assert str(error.value).startswith(f"{path}: must be the state of this design (")
         assert facts(other) == facts(Network(params))
     # The name of a design is no part of it.
     named = Network(NetworkParams.model_validate(SMALL.model_dump() | {"name": "other"}))
@@ -860,21 +875,21 @@ def test_broken_state_files_are_refused(tmp_path, engine):
     before = facts(network)
     for content in (b"", b"nonsense", good[: len(good) // 2], good[:-10]):
         path.write_bytes(content)
-        with pytest.raises(FxlifError, match="not a saved state") as error:
+        with pytest.raises(FxlifError, match=r"\.npz file of numbers, not a broken file") as error:
             network.restore(path)
         assert "\n" not in str(error.value)
     np.savez(path, about=np.array("{}"))
-    with pytest.raises(FxlifError, match="not a saved state"):
+    with pytest.raises(FxlifError, match=r"must be what save\(\) wrote"):
         network.restore(path)
     np.savez(path, v=np.zeros(4))
-    with pytest.raises(FxlifError, match="not a saved state"):
+    with pytest.raises(FxlifError, match=r"must be what save\(\) wrote"):
         network.restore(path)
-    with pytest.raises(FxlifError, match=r"none\.npz: no such file, allowed: what save\(\) wrote"):
+    with pytest.raises(FxlifError, match=r"none\.npz: no such file"):
         network.restore(tmp_path / "none.npz")
     for use in (network.save, network.restore):
-        with pytest.raises(FxlifError, match=r"found suffix '\.pkl', allowed \.npz"):
+        with pytest.raises(FxlifError, match=r"must be a name that ends in \.npz, not \.pkl"):
             use(tmp_path / "state.pkl")
-    with pytest.raises(FxlifError, match="found no folder"):
+    with pytest.raises(FxlifError, match="there is no folder"):
         network.save(tmp_path / "nowhere" / "state.npz")
     assert facts(network) == before
     path.write_bytes(good)

@@ -16,9 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fxlif.errors import FxlifError
-from fxlif.network import events, recording
+from fxlif.network import events, recording, tracks
 from fxlif.network.events import TICK
 from fxlif.network.recording import Recording
+from fxlif.network.selection import VARIABLES
 from fxlif.params.neuron import NeuronParams
 
 SIZES = {"exc": 5, "inh": 2, "noise": 3}
@@ -237,20 +238,18 @@ def test_narrowest_dtype_keeps_both_ends(tmp_path, low, high, dtype, folder):
     assert isinstance(found, np.memmap) == bool(folder)
     for wrong in (np.iinfo(dtype).min - 1, np.iinfo(dtype).max + 1):
         if -(1 << 63) <= wrong < 1 << 63:
-            assert f"a.v: found {wrong}, allowed" in message(
-                made.add_states, "a", "v", [[0, wrong]]
-            )
+            assert f"not {wrong}" in message(made.add_states, "a", "v", [[0, wrong]])
 
 
 def test_ranges_of_a_neuron_are_what_begin_takes():
-    made = Recording(states={"a": recording.VARIABLES})
+    made = Recording(states={"a": VARIABLES})
     made.begin({"a": 1}, {"a": NeuronParams().ranges})
-    assert [variable for _, variable, _ in made.wanted_states] == list(recording.VARIABLES)
+    assert [variable for _, variable, _ in made.wanted_states] == list(VARIABLES)
 
 
 def test_header_does_not_grow_with_the_count():
     for dtype in ("<i2", "<i8", "int8"):
-        file = recording._StateFile(Path("x.npy"), dtype, (1 << 30,))
+        file = tracks.StateFile(Path("x.npy"), dtype, (1 << 30,))
         for count in (0, 9, 10, 1 << 31, 10**18):
             header = file.header(count)
             assert len(header) == 128
@@ -286,14 +285,15 @@ def interrupt(monkeypatch, owner, name, after):
     monkeypatch.setattr(owner, name, method)
 
 
+OWNERS = {"FileTrack": tracks.FileTrack, "Track": tracks.Track, "Recording": Recording, "os": os}
 MOMENTS = [
-    ("_FileTrack", "add", 1),  # between the data of two files
-    ("_FileTrack", "_write_header", 0),  # between data and header
-    ("_FileTrack", "_write_header", 1),  # between two headers
-    ("_FileTrack", "_write_header", 4),
+    ("FileTrack", "add", 1),  # between the data of two files
+    ("FileTrack", "_write_header", 0),  # between data and header
+    ("FileTrack", "_write_header", 1),  # between two headers
+    ("FileTrack", "_write_header", 4),
     ("Recording", "_write_index", 0),  # between headers and index
-    ("_Track", "commit", 0),  # all is on disk, but the tracks do not know
-    ("_Track", "commit", 2),
+    ("Track", "commit", 0),  # all is on disk, but the tracks do not know
+    ("Track", "commit", 2),
 ]
 
 
@@ -301,7 +301,7 @@ MOMENTS = [
 def test_interrupted_in_memory(monkeypatch, moment):
     made = record(begun(), chunk(3))
     with monkeypatch.context() as patched, suppress(Stop):
-        interrupt(patched, recording._Track, "commit", moment)
+        interrupt(patched, tracks.Track, "commit", moment)
         record(made, chunk(9, 1))
         pytest.fail("not interrupted")
     made.begin(SIZES, RANGES)
@@ -315,7 +315,7 @@ def test_interrupted_anywhere(tmp_path, monkeypatch, owner, name, after, goes_on
     first, lost, then = chunk(3), chunk(9, 1), chunk(2, 2)
     made = record(begun(tmp_path), first)
     with monkeypatch.context() as patched, suppress(Stop):
-        interrupt(patched, getattr(recording, owner), name, after)
+        interrupt(patched, OWNERS[owner], name, after)
         record(made, lost)
         pytest.fail("not interrupted")
     # Once the index is replaced, the chunk is there for whoever opens the folder.
@@ -333,7 +333,7 @@ def test_interrupted_anywhere(tmp_path, monkeypatch, owner, name, after, goes_on
     assert_files_hold(tmp_path, *kept, then)
 
 
-@pytest.mark.parametrize(("owner", "name"), [("os", "truncate"), ("_FileTrack", "_write_header")])
+@pytest.mark.parametrize(("owner", "name"), [("os", "truncate"), ("FileTrack", "_write_header")])
 @pytest.mark.parametrize("after", range(4))
 def test_interrupted_while_rewinding(tmp_path, monkeypatch, owner, name, after):
     first, lost = chunk(3), chunk(9, 1)
@@ -351,7 +351,7 @@ def test_interrupted_while_rewinding(tmp_path, monkeypatch, owner, name, after):
         pytest.fail("not interrupted")
     assert_holds(Recording.open(tmp_path), first, lost)
     with monkeypatch.context() as patched, suppress(Stop):
-        interrupt(patched, getattr(recording, owner), name, after)
+        interrupt(patched, OWNERS[owner], name, after)
         made.begin(SIZES, RANGES)
         pytest.fail("not interrupted")
     assert_holds(Recording.open(tmp_path), first)
@@ -374,7 +374,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
     command = [sys.executable, "-c", script, str(tmp_path), str(Path(__file__).parent)]
     assert subprocess.run(command, check=False).returncode < 0
-    assert "bytes after event" in message(events.read, tmp_path / "exc.spikes.bin")
+    assert "bytes too many after" in message(events.read, tmp_path / "exc.spikes.bin")
     opened = Recording.open(tmp_path)
     assert_holds(opened, chunk(3), chunk(2, 1))
     opened.begin(SIZES, RANGES)
@@ -392,7 +392,7 @@ def test_exception_in_the_block_drops_the_chunk_under_way(tmp_path, folder):
     assert_holds(made, chunk(3))
     if path:
         assert_files_hold(path, chunk(3))
-    assert "between begin and close" in message(made.flush)
+    assert "before begin or after close" in message(made.flush)
     made.begin(SIZES, RANGES)
     assert_holds(record(made, chunk(4, 2)), chunk(3), chunk(4, 2))
 
@@ -405,7 +405,7 @@ def test_continuing(tmp_path, folder):
         add(made, *chunk(2, 1))  # closing flushes it
     made.close()
     assert_holds(made, chunk(3), chunk(2, 1))
-    assert "between begin and close" in message(made.add_spikes, "exc", [TICK])
+    assert "before begin or after close" in message(made.add_spikes, "exc", [TICK])
     made.begin(SIZES, RANGES)
     made.begin(SIZES, RANGES)
     record(made, chunk(4, 2))
@@ -419,7 +419,7 @@ def test_a_full_device_loses_only_the_chunk(tmp_path, monkeypatch):
         def full(*args):
             raise OSError(28, "No space left on device")
 
-        patched.setattr(recording.os, "replace", full)
+        patched.setattr(os, "replace", full)
         add(made, *chunk(2, 1))
         assert "No space left on device" in message(made.flush)
     made.begin(SIZES, RANGES)
@@ -496,18 +496,21 @@ def test_memory_takes_four_bytes_per_event():
 @pytest.mark.parametrize(
     ("choices", "expected"),
     [
-        ({"spikes": "exc"}, "spikes: found 'exc', allowed several names, as in ('exc',)"),
-        ({"spikes": 3}, "spikes: found 3, allowed several names, as in ('exc',)"),
-        ({"spikes": (3,)}, "spikes: found 3, allowed a name"),
-        ({"spikes": ("exc", "exc")}, "spikes: found 'exc' twice, allowed once"),
-        ({"states": {"exc": "v"}}, "states.exc: found 'v', allowed several names"),
-        ({"states": {"exc": ("v", "v")}}, "states.exc: found 'v' twice, allowed once"),
-        ({"neurons": {"exc": [4, 1, 4]}}, "neurons.exc: found neuron 4 twice, allowed once"),
-        ({"neurons": {"exc": [1, -1]}}, "neurons.exc: found neuron -1, allowed 0..n - 1"),
-        ({"neurons": {"exc": 1}}, "neurons.exc: found shape (), allowed (watched,)"),
-        ({"neurons": {"exc": [[1], [1, 2]]}}, "neurons.exc: found no array"),
-        ({"neurons": {"exc": [1.0]}}, "neurons.exc: found float64 values"),
-        ({"neurons": {"exc": [True, False]}}, "neurons.exc: found bool values"),
+        ({"spikes": "exc"}, "spikes: must be several names, as in ('exc',), not 'exc'"),
+        ({"spikes": 3}, "spikes: must be several names, as in ('exc',), not 3"),
+        ({"spikes": (3,)}, "spikes: must be a name, not 3"),
+        ({"spikes": ("exc", "exc")}, "spikes: must be each name once, not 'exc' twice"),
+        ({"states": {"exc": "v"}}, "states.exc: must be several names, as in ('exc',), not 'v'"),
+        ({"states": {"exc": ("v", "v")}}, "states.exc: must be each name once, not 'v' twice"),
+        ({"neurons": {"exc": [4, 1, 4]}}, "neurons.exc: must be each neuron once, not 4 twice"),
+        ({"neurons": {"exc": [1, -1]}}, "neurons.exc[1]: must be 0..1073741823, not -1"),
+        ({"neurons": {"exc": 1}}, "neurons.exc: must be of shape (watched,), not ()"),
+        (
+            {"neurons": {"exc": [[1], [1, 2]]}},
+            "neurons.exc: must be integers, not rows of different lengths",
+        ),
+        ({"neurons": {"exc": [1.0]}}, "neurons.exc: must be integers, not dtype float64"),
+        ({"neurons": {"exc": [True, False]}}, "neurons.exc: must be integers, not dtype bool"),
     ],
 )
 def test_refused_at_once(choices, expected):
@@ -517,25 +520,25 @@ def test_refused_at_once(choices, expected):
 @pytest.mark.parametrize(
     ("choices", "expected"),
     [
-        ({"spikes": ("u",)}, "spikes: found 'u', allowed exc, inh, noise"),
-        ({"states": {"u": ("v",)}}, "states: found 'u', allowed exc, inh"),
+        ({"spikes": ("u",)}, "spikes: must be exc, inh, noise, not 'u'"),
+        ({"states": {"u": ("v",)}}, "states: must be exc, inh, not 'u'"),
         (
             {"states": {"noise": ("v",)}},
-            "states: found 'noise' (a source has no states), allowed exc, inh",
+            "states: must be exc, inh, not 'noise' (a source has no states)",
         ),
         (
             {"states": {"exc": ("v", "u")}},
-            "states.exc: found 'u', allowed v, i_syn, theta, refractory",
+            "states.exc: must be v, i_syn, theta, refractory, not 'u'",
         ),
         (
             {"states": {"inh": ("v",)}, "neurons": {"inh": [1, 2]}},
-            "neurons.inh: found neuron 2, allowed 0..1",
+            "neurons.inh: must be 0..1, not 2",
         ),
         (
             {"states": {"inh": ("v",), "exc": ()}, "neurons": {"exc": [1]}},
-            "neurons: found 'exc', allowed inh (whose states are recorded)",
+            "neurons: must be inh (whose states are recorded), not 'exc'",
         ),
-        ({"neurons": {"exc": [1]}}, "neurons: found 'exc', allowed none (whose states"),
+        ({"neurons": {"exc": [1]}}, "neurons: must be none (whose states are recorded), not 'exc'"),
     ],
 )
 @pytest.mark.parametrize("folder", [None, "out"])
@@ -548,10 +551,14 @@ def test_refused_by_begin(tmp_path, choices, expected, folder):
 @pytest.mark.parametrize(
     ("sizes", "ranges", "expected"),
     [
-        ({"a": 0}, {}, "sizes.a: found 0, allowed 1.."),
-        ({"a": (1 << 30) + 1}, {}, "sizes.a: found 1073741825, allowed 1.."),
-        ({"../a": 1}, {}, "sizes: found name '../a'"),
-        ({"a": 1}, {"a": {"v": (0, 1 << 63)}}, "a.v: found the range 0..9223372036854775808"),
+        ({"a": 0}, {}, "sizes.a: must be 1..1073741824, not 0"),
+        ({"a": (1 << 30) + 1}, {}, "sizes.a: must be 1..1073741824, not 1073741825"),
+        ({"../a": 1}, {}, "sizes: must be names of letters, digits and _ - ., not '../a'"),
+        (
+            {"a": 1},
+            {"a": {"v": (0, 1 << 63)}},
+            "a.v: must be within 64 bits, not 0..9223372036854775808",
+        ),
     ],
 )
 def test_refused_networks(tmp_path, sizes, ranges, expected):
@@ -566,10 +573,10 @@ def test_another_network_is_refused_and_changes_nothing(tmp_path, kind):
     made = record(begun(None if kind == "memory" else tmp_path), chunk(3))
     if kind == "opened":
         made = Recording.open(tmp_path)
-    assert "sizes: found {'exc': 6," in message(made.begin, {**SIZES, "exc": 6}, RANGES)
+    assert "as it began, not {'exc': 6," in message(made.begin, {**SIZES, "exc": 6}, RANGES)
     wider = {**RANGES, "exc": {**RANGES["exc"], "v": (0, 1 << 20)}}
     assert message(made.begin, SIZES, wider) == (
-        "exc.v: found a range of int32, allowed int16, as it began"
+        "exc.v: must be within int16, as it began, not of int32"
     )
     assert_holds(made, chunk(3))
     made.begin(SIZES, RANGES)
@@ -579,7 +586,7 @@ def test_other_spikes_are_refused():
     made = Recording()
     made.begin(SIZES, RANGES)
     assert message(made.begin, SIZES, {**RANGES, "noise": RANGES["inh"]}) == (
-        "spikes: found exc, inh, noise, allowed exc, inh, as it began"
+        "spikes: must be ('exc', 'inh'), as it began, not ('exc', 'inh', 'noise')"
     )
 
 
@@ -588,12 +595,12 @@ def test_a_folder_with_a_recording_is_refused(tmp_path):
     other = Recording(("inh",), folder=tmp_path)
     for _ in range(2):
         assert message(other.begin, SIZES, RANGES) == (
-            f"{tmp_path}: found a recording, allowed a folder without one"
+            f"{tmp_path}: must be a folder without a recording, not one with a recording"
         )
     assert_holds(Recording.open(tmp_path), chunk(3))
     (tmp_path / "recording.json").unlink()  # nor is anything else overwritten
     assert message(begun, tmp_path) == (
-        f"{tmp_path / 'exc.spikes.bin'}: found a file, allowed none where a recording begins"
+        f"{tmp_path / 'exc.spikes.bin'}: must be not there before a recording begins, not a file"
     )
     assert_files_hold(tmp_path, chunk(3))
 
@@ -601,9 +608,9 @@ def test_a_folder_with_a_recording_is_refused(tmp_path):
 def test_a_begin_that_fails_leaves_nothing_and_can_be_repeated(tmp_path):
     (tmp_path / "exc.theta.npy").write_text("mine")
     made = Recording(SPIKES, STATES, NEURONS, tmp_path)
-    assert "exc.theta.npy: found a file" in message(made.begin, SIZES, RANGES)
+    assert "exc.theta.npy: must be not there before" in message(made.begin, SIZES, RANGES)
     assert [file.name for file in tmp_path.iterdir()] == ["exc.theta.npy"]
-    assert "after a run has begun" in message(made.spikes, "exc")
+    assert "before a run has begun" in message(made.spikes, "exc")
     (tmp_path / "exc.theta.npy").unlink()
     made.begin(SIZES, RANGES)
     assert_holds(record(made, chunk(2)), chunk(2))
@@ -612,19 +619,19 @@ def test_a_begin_that_fails_leaves_nothing_and_can_be_repeated(tmp_path):
 def test_no_folder_can_be_made(tmp_path):
     file = tmp_path / "file"
     file.write_text("")
-    assert message(begun, file) == f"{file}: found a file, allowed a folder"
+    assert message(begun, file) == f"{file}: must be a folder, not a file"
     assert f"{file / 'out'}: cannot be made (" in message(begun, file / "out")
 
 
 @pytest.mark.parametrize(
     ("name", "stream", "expected"),
     [
-        ("inh", [TICK], "spikes: found 'inh', allowed exc, noise (what is recorded)"),
-        ("exc", [1, TICK, 2], "exc: found 2 as the last event, allowed -1 (tick)"),
-        ("exc", [1, 5, TICK], "exc: event 1: found address 5, allowed 0..4"),
-        ("exc", [-2, TICK], "exc: event 0: found -2"),
-        ("exc", [[1, TICK]], "exc: events: found shape (1, 2)"),
-        ("exc", [0.5, TICK], "exc: events: found float64 values"),
+        ("inh", [TICK], "spikes: must be exc, noise (what is recorded), not 'inh'"),
+        ("exc", [1, TICK, 2], "exc: the last event: must be -1 (tick), not 2"),
+        ("exc", [1, 5, TICK], "exc: event 1: must be an address 0..4, not 5"),
+        ("exc", [-2, TICK], "exc: event 0: must be -1 (tick) or more, not -2"),
+        ("exc", [[1, TICK]], "exc: events: must be of shape (count,), not (1, 2)"),
+        ("exc", [0.5, TICK], "exc: events: must be integers, not dtype float64"),
     ],
 )
 def test_refused_spikes(name, stream, expected):
@@ -634,11 +641,15 @@ def test_refused_spikes(name, stream, expected):
 @pytest.mark.parametrize(
     ("key", "rows", "expected"),
     [
-        (("exc", "i_syn"), [[1, 2]], "found exc.i_syn, allowed exc.v, exc.theta, inh.i_syn (what"),
-        (("exc", "v"), [[1, 2, 3]], "exc.v: found shape (1, 3), allowed (steps, 2)"),
-        (("exc", "v"), [1, 2], "exc.v: found shape (2,), allowed (steps, 2)"),
-        (("exc", "v"), [[1.0, 2.0]], "exc.v: found float64 values, allowed integers"),
-        (("inh", "i_syn"), np.array([[1, 255]], np.uint8), "found 255, allowed -128..127"),
+        (
+            ("exc", "i_syn"),
+            [[1, 2]],
+            "must be exc.v, exc.theta, inh.i_syn (what is recorded), not 'exc.i_syn'",
+        ),
+        (("exc", "v"), [[1, 2, 3]], "exc.v: must be of shape (steps, 2), not (1, 3)"),
+        (("exc", "v"), [1, 2], "exc.v: must be of shape (steps, 2), not (2,)"),
+        (("exc", "v"), [[1.0, 2.0]], "exc.v: must be integers, not dtype float64"),
+        (("inh", "i_syn"), np.array([[1, 255]], np.uint8), "must be -128..127, not 255"),
     ],
 )
 def test_refused_rows(key, rows, expected):
@@ -652,7 +663,7 @@ def test_things_out_of_step_are_refused(tmp_path, folder):
     spikes, rows = chunk(2)
     del rows["exc", "theta"]
     add(made, spikes, rows)
-    expected = "recording: found 0 steps of exc.theta and 2 of exc, allowed as many of each"
+    expected = "recording: must be as many steps of each, not 0 of exc.theta and 2 of exc"
     assert message(made.flush) == expected
     assert message(made.close) == expected
     assert_holds(made, chunk(3))
@@ -670,11 +681,11 @@ def test_before_the_run():
         lambda: made.counts("exc"),
         lambda: made.raster("exc"),
     ):
-        assert "after a run has begun" in message(call)
+        assert "before a run has begun" in message(call)
     assert made.steps == 0
-    assert "between begin and close" in message(made.add_spikes, "exc", [TICK])
-    assert "between begin and close" in message(made.add_states, "exc", "v", [[1]])
-    assert "between begin and close" in message(made.flush)
+    assert "before begin or after close" in message(made.add_spikes, "exc", [TICK])
+    assert "before begin or after close" in message(made.add_states, "exc", "v", [[1]])
+    assert "before begin or after close" in message(made.flush)
     made.close()
 
 
@@ -758,7 +769,7 @@ def test_another_dtype_or_width_in_the_file_is_refused(tmp_path):
     file = tmp_path / "exc.v.npy"
     for other in (np.zeros((3, 2), np.int32), np.zeros((9, 1), np.int16), np.zeros(9, np.int16)):
         np.save(file, other)
-        assert "found another header than recording.json describes" in message(
+        assert "must be a file with the header that recording.json describes" in message(
             Recording.open, tmp_path
         )
 
@@ -770,7 +781,8 @@ def test_a_header_that_counts_less_is_refused(tmp_path):
     data[8] -= 1
     file.write_bytes(data)
     assert re.fullmatch(
-        f"{file}: cut off, allowed [0-9]+ entries or more", message(Recording.open, tmp_path)
+        f"{file}: must be a file of [0-9]+ entries or more, not cut off",
+        message(Recording.open, tmp_path),
     )
 
 
@@ -781,12 +793,12 @@ def test_damaged_after_opening(tmp_path):
     data[16:20] = b"\x05\0\0\0"
     spikes.write_bytes(data)
     assert message(made.counts, "exc") == (
-        "exc: from event 0 on: event 0: found address 5, allowed 0..4"
+        "exc: from event 0 on: event 0: must be an address 0..4, not 5"
     )
     os.truncate(spikes, 20)
     os.truncate(states, 130)
-    assert message(made.spikes, "exc").startswith(f"{spikes}: cut off")
-    assert message(made.states, "exc", "v").startswith(f"{states}: cut off")
+    assert message(made.spikes, "exc").startswith(f"{spikes}: must be a file of ")
+    assert message(made.states, "exc", "v").startswith(f"{states}: must be a file of ")
     states.unlink()
     assert message(made.states, "exc", "v") == f"{states}: no such file"
     assert message(made.begin, SIZES, RANGES) == f"{states}: no such file"

@@ -3,18 +3,17 @@
 import numpy as np
 import pytest
 
+from fxlif.network import generators
 from fxlif.network import synapses as tables
 from fxlif.network.topology import synapses_of
-from fxlif.params.network import (
+from fxlif.params.network import NetworkParams, Population, Projection
+from fxlif.params.topology import (
     AllToAll,
     Dense,
     FixedInDegree,
     FixedProbability,
     Grid,
-    NetworkParams,
     OneToOne,
-    Population,
-    Projection,
     Sparse,
 )
 
@@ -72,7 +71,7 @@ def test_seeds():
         FixedProbability(probability=0.5, weight=(-9, 9), seed=3), delay=(0, 5), delay_seed=4
     )
     generator = rng(3)
-    indptr, targets = tables.fixed_probability(6, 8, 0.5, generator)
+    indptr, targets = generators.fixed_probability(6, 8, 0.5, generator)
     found = synapses_of(projection, 6, 8)
     assert found.indptr.tolist() == indptr.tolist()
     assert found.targets.tolist() == targets.tolist()

@@ -136,7 +136,7 @@ def _events_for(design: Path, network: NetworkParams, path: Path) -> Events:
     """The events of a file; FxlifError where an address is none of the network's one input."""
     from ..network import events
     from ..params.core import address_bits
-    from ..params.network import EventSource
+    from ..params.sources import EventSource
 
     inputs = [source for source in network.graph.sources if isinstance(source, EventSource)]
     if len(inputs) != 1:

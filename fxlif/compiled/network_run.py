@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from ..cycles.latency import COUNTER_BITS
 from ..network.sources import limit, mix, phases
-from ..params.network import EventSource, PoissonSource, RegularSource, Source
 from ..params.quantise import signed_bits, signed_range
+from ..params.sources import EventSource, PoissonSource, RegularSource, Source
 from ..rule.lfsr import columns, jump
 from .network_loop import (
     GIVEN,
@@ -36,7 +36,8 @@ from .neuron_step import element, state_type, step_loop
 from .plan import ExecutionPlan
 
 if TYPE_CHECKING:
-    from ..network.model import ExternalInput, Network
+    from ..network.external_input import ExternalInput
+    from ..network.model import Network
     from ..network.recording import Recording
     from .expressions import CompiledLoop
 

@@ -18,7 +18,8 @@ from ..params.quantise import signed_range
 from .network_loop import LINK, NONE, PART, SHARE, row_cuts, set_fields
 
 if TYPE_CHECKING:
-    from ..network.model import Network, PlacedProjection
+    from ..network.model import Network
+    from ..network.projections import PlacedProjection
     from ..network.synapses import Synapses
 
 Ints = npt.NDArray[np.int64]

@@ -7,7 +7,6 @@ In memory a stream is a one-dimensional int64 array. An entry >= 0 is SPIKE(addr
 from __future__ import annotations
 
 import io
-import operator
 import os
 import re
 import struct
@@ -18,8 +17,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import integer, short
+from ..arrays import integers as any_integers
 from ..errors import FxlifError
-from ..files import whole_file
+from ..files import cannot, read_arrays, whole_file
 
 Events = npt.NDArray[np.int64]
 
@@ -41,14 +42,10 @@ def check(events: npt.ArrayLike, n_inputs: int | None = None) -> Events:
         FxlifError: not one-dimensional, not integers, or an entry out of range, by its position.
     """
     stream = _integers("events", events, "(count,)", booleans=False)
-    _first(
-        stream < TICK, lambda at: f"event {at}: found {stream[at]}, allowed {TICK} (tick) or more"
-    )
+    _refuse(stream < TICK, stream, "event {}", f"{TICK} (tick) or more")
     if n_inputs is not None:
-        n = _whole("n_inputs", n_inputs, 1)
-        _first(
-            stream >= n, lambda at: f"event {at}: found address {stream[at]}, allowed 0..{n - 1}"
-        )
+        n = integer("n_inputs", n_inputs, 1)
+        _refuse(stream >= n, stream, "event {}", f"an address 0..{n - 1}")
     return stream
 
 
@@ -66,11 +63,8 @@ def from_counts(counts: npt.ArrayLike) -> Events:
     """
     table = _integers("counts", counts, "(steps, n)")
     steps, n = table.shape
-    _whole("counts: n", n, 1)
-    _first(
-        table < 0,
-        lambda step, i: f"step {step}, input {i}: found count {table[step, i]}, allowed 0 or more",
-    )
+    integer("counts: n", n, 1)
+    _refuse(table < 0, table, "step {}, input {}", "a count of 0 or more")
     entries = np.append(np.arange(n), TICK)
     repeats = np.column_stack([table, np.ones(steps, np.int64)])
     return np.repeat(np.tile(entries, steps), repeats.ravel())
@@ -88,13 +82,10 @@ def to_counts(events: npt.ArrayLike, n: int) -> npt.NDArray[np.int64]:
     ticks = stream == TICK
     step = np.cumsum(ticks)
     steps = int(np.count_nonzero(ticks))
-    _first(
-        ~ticks & (step == steps),
-        lambda at: (
-            f"event {at}: found address {stream[at]} after the last tick, "
-            "allowed complete steps only, each ended by a tick"
-        ),
-    )
+    _refuse(
+        ~ticks & (step == steps), stream, "event {}", "in a step that is ended by a tick",
+        "address {} after the last tick",
+    )  # fmt: skip
     places = (step * n + stream)[~ticks]
     return np.bincount(places, minlength=steps * n).astype(np.int64).reshape(steps, n)
 
@@ -127,13 +118,10 @@ def encode_images(images: npt.ArrayLike, steps: int, maximum: int) -> list[Event
         FxlifError: another shape, not integers, or a value out of range, by its image and input.
     """
     values = _integers("images", images, "(k, n)")
-    _whole("images: n", values.shape[1], 1)
-    times = np.arange(_whole("steps", steps, 1, _MAX_INT32) + 1)[:, np.newaxis]
-    maximum = _whole("maximum", maximum, 1, _MAX_INT32)
-    _first(
-        (values < 0) | (values > maximum),
-        lambda k, i: f"image {k}, input {i}: found {values[k, i]}, allowed 0..{maximum}",
-    )
+    integer("images: n", values.shape[1], 1)
+    times = np.arange(integer("steps", steps, 1, _MAX_INT32) + 1)[:, np.newaxis]
+    maximum = integer("maximum", maximum, 1, _MAX_INT32)
+    _refuse((values < 0) | (values > maximum), values, "image {}, input {}", f"0..{maximum}")
     return [from_counts(np.diff(times * image // maximum, axis=0)) for image in values]
 
 
@@ -153,7 +141,7 @@ def pack(events: npt.ArrayLike, address_bits: int) -> npt.NDArray[np.uint32]:
     Raises:
         FxlifError: as :func:`check`, with 2**address_bits inputs.
     """
-    return _pack(events, _whole("address_bits", address_bits, 1, 30))
+    return _pack(events, integer("address_bits", address_bits, 1, 30))
 
 
 def unpack(words: npt.ArrayLike, address_bits: int) -> Events:
@@ -162,7 +150,7 @@ def unpack(words: npt.ArrayLike, address_bits: int) -> Events:
     Raises:
         FxlifError: not (count,) integers, or a word that :func:`pack` never makes, by its position.
     """
-    return _unpack(words, _whole("address_bits", address_bits, 1, 30))
+    return _unpack(words, integer("address_bits", address_bits, 1, 30))
 
 
 def _pack(events: npt.ArrayLike, address_bits: int) -> npt.NDArray[np.uint32]:
@@ -174,13 +162,10 @@ def _pack(events: npt.ArrayLike, address_bits: int) -> npt.NDArray[np.uint32]:
 def _unpack(words: npt.ArrayLike, address_bits: int) -> Events:
     flag = 1 << address_bits
     payload = _integers("words", words, "(count,)", booleans=False)
-    _first(
-        (payload < 0) | (payload > flag),
-        lambda at: (
-            f"event {at}: found word {payload[at]:#x}, "
-            f"allowed an address 0..{flag - 1:#x} or the tick {flag:#x}"
-        ),
-    )
+    _refuse(
+        (payload < 0) | (payload > flag), payload, "event {}",
+        f"an address 0..{flag - 1:#x} or the tick {flag:#x}", "the word {:#x}",
+    )  # fmt: skip
     return np.where(payload == flag, TICK, payload)
 
 
@@ -219,10 +204,8 @@ def read(path: str | os.PathLike[str]) -> Events:
     _, from_bytes = _form(path)
     try:
         data = path.read_bytes()
-    except FileNotFoundError:
-        raise FxlifError(f"{path}: no such file") from None
     except OSError as error:
-        raise FxlifError(f"{path}: cannot be read ({error.strerror or error})") from None
+        raise cannot("read", path, error) from None
     with _naming(path):
         return check(from_bytes(data))
 
@@ -240,39 +223,35 @@ def _from_text(data: bytes) -> Events:
     # Lines of bytes end at \n, \r and \r\n only; lines of text would end at many more characters.
     lines = [line.decode(errors="replace").rstrip() for line in data.splitlines()]
     if not lines or lines[0] != _HEADER:
-        raise FxlifError(f"line 1: found {_short(*lines[:1])}, allowed {_HEADER!r}")
+        raise _line(1, repr(_HEADER), lines[0] if lines else "")
     events: list[int] = []
     ended = False
     for number, line in enumerate(lines[1:], start=2):
         if not line or line.startswith("#"):
             continue
         if ended:
-            raise FxlifError(f"line {number}: found {_short(line)}, allowed nothing after 'end'")
+            raise _line(number, "empty after 'end'", line)
         match = _LINE.match(line)
         if match is None:
-            raise FxlifError(
-                f"line {number}: found {_short(line)}, "
-                "allowed 'spike ADDRESS', 'tick' or 'end COUNT'"
-            )
+            raise _line(number, "'spike ADDRESS', 'tick' or 'end COUNT'", line)
         tick, address, count = match.groups()
         if tick:
             events.append(TICK)
         elif address:
             if int(address) > _MAX_INT64:
-                raise FxlifError(f"line {number}: found {line!r}, allowed address 0..{_MAX_INT64}")
+                raise _line(number, f"a spike of an address 0..{_MAX_INT64}", line)
             events.append(int(address))
         elif int(count) != len(events):
-            raise FxlifError(
-                f"line {number}: found {line!r} after {len(events)} events, "
-                f"allowed 'end {len(events)}'"
-            )
+            raise _line(number, f"'end {len(events)}' after {len(events)} events", line)
         else:
             ended = True
     if not ended:
-        raise FxlifError(
-            f"cut off: found {len(events)} events and no last line, allowed 'end {len(events)}'"
-        )
+        raise FxlifError(f"cut off: the last line, 'end {len(events)}', is missing")
     return np.array(events, np.int64)
+
+
+def _line(number: int, allowed: str, line: str) -> FxlifError:
+    return FxlifError.must_be(f"line {number}", allowed, line, found=short(line))
 
 
 def _to_npz(events: Events) -> bytes:
@@ -282,20 +261,7 @@ def _to_npz(events: Events) -> bytes:
 
 
 def _from_npz(data: bytes) -> Events:
-    try:
-        loaded = np.load(io.BytesIO(data), allow_pickle=False)
-        arrays = {} if isinstance(loaded, np.ndarray) else {k: loaded[k] for k in loaded.files}
-    # A damaged archive makes zipfile, zlib and numpy raise a dozen kinds of exceptions.
-    except Exception as error:
-        what = str(error).splitlines() or [type(error).__name__]
-        raise FxlifError(
-            "found a file that is cut off or no archive, "
-            f"allowed an .npz archive with the array 'events' ({what[0]})"
-        ) from None
-    if "events" not in arrays:
-        names = ", ".join(map(repr, arrays)) or "none"
-        raise FxlifError(f"found the arrays: {names}, allowed an array 'events'")
-    return check(arrays["events"])
+    return check(read_arrays(io.BytesIO(data), ("events",))["events"])
 
 
 _MAGIC = b"FXLE"
@@ -335,17 +301,17 @@ def _to_binary(events: Events) -> bytes:
 
 def _from_binary(data: bytes) -> Events:
     if not _MAGIC.startswith(data[:4]) or not data:
-        raise FxlifError(f"found {data[:4]!r} as the first bytes, allowed {_MAGIC!r}")
+        raise FxlifError.must_be("first bytes", repr(_MAGIC), data[:4])
     if len(data) < _PREFIX.size:
-        raise FxlifError(f"cut off: found {len(data)} of the first {_PREFIX.size} bytes")
+        raise FxlifError(f"cut off after {len(data)} of the first {_PREFIX.size} bytes")
     _, version, count = _PREFIX.unpack_from(data)
     if version != _VERSION:
-        raise FxlifError(f"found version {version}, allowed {_VERSION}")
+        raise FxlifError.must_be("version", str(_VERSION), version)
     body = data[_PREFIX.size :]
     if len(body) < 4 * count:
-        raise FxlifError(f"cut off: found {len(body) // 4} of {count} events")
+        raise FxlifError(f"cut off after {len(body) // 4} of {count} events")
     if len(body) > 4 * count:
-        raise FxlifError(f"found {len(body) - 4 * count} bytes after event {count}, allowed none")
+        raise FxlifError(f"{len(body) - 4 * count} bytes too many after {count} events")
     return from_words(np.frombuffer(body, "<u4"))
 
 
@@ -361,7 +327,7 @@ SUFFIXES = tuple(_FORMS)
 
 def _form(path: Path) -> _Form:
     if path.suffix not in _FORMS:
-        raise FxlifError(f"{path}: found suffix {path.suffix!r}, allowed {', '.join(_FORMS)}")
+        raise FxlifError.must_be(f"{path}: suffix", ", ".join(_FORMS), path.suffix)
     return _FORMS[path.suffix]
 
 
@@ -370,52 +336,31 @@ def _naming(path: Path) -> Iterator[None]:
     try:
         yield
     except FxlifError as error:
-        raise FxlifError(f"{path}: {error}") from None
+        raise error.inside(path) from None
 
 
-# --- what the messages are made of --------------------------------------------------------------
+# --- checks -------------------------------------------------------------------------------------
 
 _MAX_INT32 = (1 << 31) - 1
 _MAX_INT64 = (1 << 63) - 1
 
 
-def _short(value: object = "") -> str:
-    text = repr(value).splitlines()[0]
-    return text if len(text) <= 60 else text[:60] + "..."
-
-
-def _whole(name: str, value: int, low: int, high: int | None = None) -> int:
-    """``value`` as a Python int within low..high."""
-    allowed = f"{low} or more" if high is None else f"{low}..{high}"
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise FxlifError(f"{name}: found {_short(value)}, allowed {allowed}") from None
-    if number < low or (high is not None and number > high):
-        raise FxlifError(f"{name}: found {number}, allowed {allowed}")
-    return number
-
-
-def _integers(name: str, value: npt.ArrayLike, shape: str, *, booleans: bool = True) -> Events:
+def _integers(key: str, value: npt.ArrayLike, shape: str, *, booleans: bool = True) -> Events:
     """``value`` as an int64 array with as many dimensions as the text ``shape`` names."""
-    try:
-        array = np.asarray(value)
-    except (ValueError, OverflowError):
-        raise FxlifError(f"{name}: found no array, allowed integers of shape {shape}") from None
-    if array.ndim != len(shape.strip("(),").split(",")):
-        raise FxlifError(f"{name}: found shape {array.shape}, allowed {shape}")
-    # An empty list makes an array of floats.
-    if array.size and array.dtype.kind not in ("iub" if booleans else "iu"):
-        raise FxlifError(f"{name}: found {array.dtype} values, allowed integers")
+    array = any_integers(key, value, shape=shape, booleans=booleans)
     if array.dtype.kind == "u" and array.size and int(array.max()) > _MAX_INT64:
-        raise FxlifError(f"{name}: found {array.max()}, allowed up to {_MAX_INT64}")
+        raise FxlifError.must_be(key, f"{_MAX_INT64} at most", int(array.max()))
     return array.astype(np.int64, copy=False)
 
 
-def _first(bad: npt.NDArray[np.bool_], message: Callable[..., str]) -> None:
-    """Raise ``message(index...)`` for the first true entry."""
-    if bad.any():
-        raise FxlifError(message(*(int(i) for i in np.argwhere(bad)[0])))
+def _refuse(
+    wrong: npt.NDArray[np.bool_], values: Events, place: str, allowed: str, found: str = "{}"
+) -> None:
+    """Raise at the first true entry; ``place`` takes its indices, ``found`` its value."""
+    if wrong.any():
+        at = tuple(int(i) for i in np.argwhere(wrong)[0])
+        value = int(values[at])
+        raise FxlifError.must_be(place.format(*at), allowed, value, found=found.format(value))
 
 
 __all__ = [

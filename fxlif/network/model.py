@@ -1,103 +1,42 @@
 """The golden network: populations joined by projections, step by step in exact integers.
 
-:class:`Network` holds the state and carries out the steps with numpy, one pure rule after the
-other; :mod:`fxlif.compiled.network_run` does the same, bit for bit, in compiled code.
+:class:`Network` holds the parts and the state of a network; an engine carries out the steps on it:
+:mod:`fxlif.network.numpy_engine` one pure rule after the other, :mod:`fxlif.compiled` in compiled
+code, bit for bit the same.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import Ints
 from ..cycles.latency import COUNTER_BITS
 from ..engines import choose_engine, choose_threads
-from ..errors import FxlifError
-from ..files import whole_file
 from ..params.core import CoreParams
-from ..params.network import (
-    EventSource,
-    NetworkParams,
-    PoissonSource,
-    Population,
-    Projection,
-    RegularSource,
-    Source,
-)
-from ..params.neuron import MAX_CURRENT_BITS
-from ..params.quantise import accumulator_bits, signed_range
-from ..rule import arithmetic
-from ..rule.lfsr import draws
-from ..rule.step import NeuronState, initial_state, step
-from . import sources
-from .events import TICK, Events, check, split_steps
+from ..params.network import NetworkParams
+from ..rule.step import NeuronState
+from .events import TICK, Events
+from .external_input import ExternalInput, GivenEvents, external_input
+from .numpy_engine import NumpyEngine
+from .projections import placed, synaptic_range
 from .recording import Recording
+from .state import first_state, read_state, write_state
 from .synapses import Synapses
-from .topology import synapses_of
-
-Ints = npt.NDArray[np.int64]
 
 #: A run is cut into chunks of about so many neuron-steps: what a recording holds in memory, and
 #: how long Ctrl-C waits.
 CHUNK_WORK = 1 << 24
 MAX_CHUNK_STEPS = 1 << 14
-
-
-@dataclass(frozen=True, eq=False)
-class PlacedProjection:
-    """A projection that is ready to run.
-
-    Where ``bits`` is given, spikes may break the promise on how many there are: its weights are
-    summed apart, on an accumulator of so many bits that saturates with every addition.
-    """
-
-    projection: Projection
-    synapses: Synapses
-    bits: int | None
-
-    @property
-    def depth(self) -> int:
-        """Steps that a spike may have to wait, and the one that is being summed."""
-        return self.synapses.max_delay + 1
-
-
-@dataclass
-class NetworkState:
-    """All that a network remembers between two steps.
-
-    ``neurons``: by population, the state of its neurons. ``pending``: by population, (depth, n)
-    int64, what is still to arrive, row t % depth for step t. ``sums``: the same for each projection
-    with an accumulator of its own. ``lfsr``: by population, the state of its random numbers.
-    """
-
-    step: int
-    neurons: dict[str, NeuronState]
-    pending: dict[str, Ints]
-    sums: dict[int, Ints]
-    lfsr: dict[str, int]
-    dropped: dict[str, int]
-    saturated: list[int]
-
-
-@dataclass
-class ExternalInput:
-    """What comes from outside in a run: per event source its steps' addresses and how many unknown
-    ones each step had, per population its external current, (1, n) for a constant one or
-    (steps, n)."""
-
-    events: dict[str, list[Ints]] = field(default_factory=dict)
-    unknown: dict[str, list[int]] = field(default_factory=dict)
-    currents: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
 
 
 @contextmanager
@@ -141,66 +80,21 @@ class Network:
         self.params = params
         self.graph = params.graph
         self.engine = choose_engine(engine)
-        sizes = self.graph.sizes
-        self.projections = [self._place(projection, sizes) for projection in self.graph.projections]
+        self.projections = placed(self.graph)
         self.thresholds = {
             p.name: np.array(p.v_thresholds or (p.neuron.v_threshold,) * p.n, dtype=np.int64)
             for p in self.graph.populations
         }
         #: By population: lowest and highest sum of all its synapses in one step.
-        self.synaptic_ranges = {p.name: self._range(p) for p in self.graph.populations}
+        self.synaptic_ranges = {
+            p.name: synaptic_range(p, self.projections) for p in self.graph.populations
+        }
         self._plan: Any = None
         self.reset()
 
-    def _place(self, projection: Projection, sizes: Mapping[str, int]) -> PlacedProjection:
-        synapses = synapses_of(projection, sizes[projection.source], sizes[projection.target])
-        source = next((s for s in self.graph.sources if s.name == projection.source), None)
-        if not isinstance(source, EventSource):
-            return PlacedProjection(projection, synapses, None)
-        target = next(p for p in self.graph.populations if p.name == projection.target)
-        bits = accumulator_bits(
-            *synapses.weight_bounds(), events=source.max_events_per_input,
-            weight_bits=target.neuron.weight_bits,
-        )  # fmt: skip
-        return PlacedProjection(projection, synapses, bits)
-
-    def _range(self, population: Population) -> tuple[int, int]:
-        low = high = 0
-        for k, link in enumerate(self.projections):
-            if link.projection.target != population.name:
-                continue
-            ends = link.synapses.weight_bounds() if link.bits is None else signed_range(link.bits)
-            low += ends[0] << link.projection.weight_shift
-            high += ends[1] << link.projection.weight_shift
-            allowed = signed_range(MAX_CURRENT_BITS)
-            if low < allowed[0] or high > allowed[1]:
-                raise FxlifError(
-                    f"projection[{k}]: found a current of {low}..{high} into {population.name}, "
-                    f"allowed {allowed[0]}..{allowed[1]} ({MAX_CURRENT_BITS} bits)"
-                )
-        return low, high
-
     def reset(self) -> None:
         """Back to step 0: the initial state, no spike under way, counters at 0."""
-        depths = {p.name: 1 for p in self.graph.populations}
-        for link in self.projections:
-            if link.bits is None:
-                name = link.projection.target
-                depths[name] = max(depths[name], link.depth)
-        populations = self.graph.populations
-        self.state = NetworkState(
-            step=0,
-            neurons={p.name: initial_state(p.neuron, p.n) for p in populations},
-            pending={p.name: np.zeros((depths[p.name], p.n), np.int64) for p in populations},
-            sums={
-                k: np.zeros((link.depth, link.synapses.n_post), np.int64)
-                for k, link in enumerate(self.projections)
-                if link.bits is not None
-            },
-            lfsr={p.name: p.neuron.lfsr.seed for p in populations},
-            dropped={s.name: 0 for s in self.graph.sources if isinstance(s, EventSource)},
-            saturated=[0] * len(self.projections),
-        )
+        self.state = first_state(self.graph, self.projections)
 
     # --- what a user looks at -------------------------------------------------------------------
 
@@ -234,7 +128,7 @@ class Network:
         self,
         steps: int | None = None,
         *,
-        events: Mapping[str, npt.ArrayLike] | npt.ArrayLike | None = None,
+        events: GivenEvents = None,
         currents: Mapping[str, npt.ArrayLike] | None = None,
         record: Recording | None = None,
         threads: int | None = None,
@@ -259,7 +153,7 @@ class Network:
             FxlifError: names that are not there, wrong shapes, no integers, currents that could
                 leave 48 bits, another number of steps in events than ``steps``.
         """
-        drive, steps = self._drive(steps, events, currents)
+        given = external_input(self.graph, steps, events, currents, self.synaptic_ranges)
         record = record if record is not None else Recording()
         record.begin(
             self.graph.sizes, {p.name: dict(p.neuron.ranges) for p in self.graph.populations}
@@ -268,15 +162,15 @@ class Network:
         chunk = max(1, min(CHUNK_WORK // neurons, MAX_CHUNK_STEPS))
         with (
             _late_interrupts() as look,
-            self._engine(drive, choose_threads(threads, neurons)) as engine,
+            self._engine(given, choose_threads(threads, neurons)) as engine,
         ):
-            for start in range(0, steps, chunk):
-                count = min(chunk, steps - start)
+            for start in range(0, given.steps, chunk):
+                count = min(chunk, given.steps - start)
                 engine.advance(start, count, record)
-                self._drop(drive, start, count)
+                self._count_dropped(given, start, count)
                 record.flush()
                 if progress is not None:
-                    progress(start + count, steps)
+                    progress(start + count, given.steps)
                 look()
         return record
 
@@ -293,91 +187,27 @@ class Network:
         return record.spikes(last)
 
     @contextmanager
-    def _engine(self, drive: ExternalInput, threads: int) -> Iterator[Engine]:
+    def _engine(self, given: ExternalInput, threads: int) -> Iterator[Engine]:
         engine: Engine
         if self.engine == "numpy":
-            engine = _Numpy(self, drive)
+            engine = NumpyEngine(self, given)
         else:
             from ..compiled.network_run import CompiledRun
             from ..compiled.plan import ExecutionPlan
 
             if self._plan is None or self._plan.threads != threads:
                 self._plan = ExecutionPlan(self, threads)
-            engine = CompiledRun(self, self._plan, drive)
+            engine = CompiledRun(self, self._plan, given)
         try:
             yield engine
         finally:
             engine.close()
 
-    def _drive(
-        self,
-        steps: int | None,
-        events: Mapping[str, npt.ArrayLike] | npt.ArrayLike | None,
-        currents: Mapping[str, npt.ArrayLike] | None,
-    ) -> tuple[ExternalInput, int]:
-        if steps is not None and (
-            isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 0
-        ):
-            raise FxlifError(f"steps: found {steps!r}, allowed a number of steps, 0 or more")
-        drive = ExternalInput()
-        inputs = {s.name: s for s in self.graph.sources if isinstance(s, EventSource)}
-        if events is not None and not isinstance(events, Mapping):
-            if len(inputs) != 1:
-                raise FxlifError(
-                    f"events: found a stream for {len(inputs)} event sources, "
-                    "allowed a stream for each, by name"
-                )
-            events = {next(iter(inputs)): events}
-        for name, stream in (events or {}).items():
-            if name not in inputs:
-                raise FxlifError(f"events: found {name!r}, allowed {', '.join(inputs) or 'none'}")
-            try:
-                taken = split_steps(check(stream))
-            except FxlifError as error:
-                raise FxlifError(f"events[{name!r}]: {error}") from None
-            steps = len(taken) if steps is None else int(steps)
-            if len(taken) != steps:
-                raise FxlifError(f"events[{name!r}]: found {len(taken)} steps, allowed {steps}")
-            known = [addresses[addresses < inputs[name].n] for addresses in taken]
-            drive.events[name] = known
-            drive.unknown[name] = [len(a) - len(b) for a, b in zip(taken, known, strict=True)]
-        if steps is None:
-            raise FxlifError("steps: found neither steps nor events, allowed one of them")
-        for name, values in (currents or {}).items():
-            drive.currents[name] = self._current(name, values, steps)
-        return drive, int(steps)
-
-    def _drop(self, drive: ExternalInput, start: int, count: int) -> None:
+    def _count_dropped(self, given: ExternalInput, start: int, count: int) -> None:
         dropped = self.state.dropped
-        for name, unknown in drive.unknown.items():
+        for name, unknown in given.unknown.items():
             lost = sum(unknown[start : start + count])
             dropped[name] = (dropped[name] + lost) % (1 << COUNTER_BITS)
-
-    def _current(self, name: str, values: npt.ArrayLike, steps: int) -> npt.NDArray[Any]:
-        population = next((p for p in self.graph.populations if p.name == name), None)
-        if population is None:
-            names = ", ".join(p.name for p in self.graph.populations)
-            raise FxlifError(f"currents: found {name!r}, allowed {names}")
-        key, n = f"currents[{name!r}]", population.n
-        try:
-            array = np.asarray(values)
-        except ValueError:
-            raise FxlifError(f"{key}: found rows of different lengths") from None
-        if array.dtype.kind not in "biu":
-            raise FxlifError(f"{key}: found dtype {array.dtype}, allowed integers")
-        if array.shape not in ((), (n,), (steps, n)):
-            raise FxlifError(
-                f"{key}: found shape {array.shape}, allowed (), ({n},) or ({steps}, {n})"
-            )
-        limit = signed_range(MAX_CURRENT_BITS)
-        low, high = self.synaptic_ranges[name]
-        low, high = limit[0] - low, limit[1] - high
-        for found in (int(array.min()), int(array.max())) if array.size else ():
-            if not low <= found <= high:
-                raise FxlifError(f"{key}: found {found}, allowed {low}..{high}")
-        if not array.size:  # no steps
-            return np.zeros((1, n), np.int64)
-        return array if array.ndim == 2 else np.broadcast_to(array, (1, n))
 
     # --- saving ---------------------------------------------------------------------------------
 
@@ -386,9 +216,10 @@ class Network:
         digest = hashlib.blake2b(digest_size=32)
         for part in (*self.graph.sources, *self.graph.populations):
             digest.update(part.canonical().encode())
-        for link in self.projections:
-            ends = [link.projection.source, link.projection.target, link.projection.weight_shift]
-            digest.update(json.dumps(ends).encode() + link.synapses.digest().encode())
+        for placed_ in self.projections:
+            projection = placed_.projection
+            ends = [projection.source, projection.target, projection.weight_shift]
+            digest.update(json.dumps(ends).encode() + placed_.synapses.digest().encode())
         return digest.hexdigest()
 
     def save(self, path: str | Path) -> None:
@@ -397,17 +228,7 @@ class Network:
         Raises:
             FxlifError: another suffix, or a file that cannot be written.
         """
-        path = _npz(path)
-        state = self.state
-        about = {
-            "format": STATE_FORMAT, "digest": self.digest(), "step": state.step,
-            "lfsr": state.lfsr, "dropped": state.dropped, "saturated": state.saturated,
-        }  # fmt: skip
-        buffer = io.BytesIO()
-        arrays: dict[str, Any] = {"about": np.array(json.dumps(about)), **_arrays(state)}
-        np.savez(buffer, **arrays)
-        with whole_file(path) as temporary:
-            temporary.write_bytes(buffer.getvalue())
+        write_state(path, self.state, self.digest())
 
     def restore(self, path: str | Path) -> None:
         """Go on from a state that :meth:`save` wrote, to the same bits.
@@ -415,41 +236,7 @@ class Network:
         Raises:
             FxlifError: a file that is missing or broken, or the state of another design.
         """
-        path = _npz(path)
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                found = {name: file[name] for name in file.files}
-            about = json.loads(str(found.pop("about")))
-            form, digest = about["format"], about["digest"]
-        except FileNotFoundError:
-            raise FxlifError(f"{path}: no such file, allowed: what save() wrote") from None
-        except Exception as error:  # whatever numpy, zipfile and json make of a broken file
-            raise FxlifError(f"{path}: not a saved state ({error})") from None
-        if form != STATE_FORMAT:
-            raise FxlifError(f"{path}: found format {form!r}, allowed {STATE_FORMAT}")
-        mine = self.digest()
-        if digest != mine:
-            raise FxlifError(
-                f"{path}: found the state of another design ({str(digest)[:12]}), "
-                f"allowed of this one ({mine[:12]})"
-            )
-        expected = _arrays(self.state)
-        if {k: (v.shape, v.dtype) for k, v in found.items()} != {
-            k: (v.shape, v.dtype) for k, v in expected.items()
-        }:
-            raise FxlifError(f"{path}: not a saved state (arrays of other names or shapes)")
-        self.state = NetworkState(
-            step=about["step"],
-            neurons={
-                name: NeuronState(*(found[f"{name}.{field}"] for field in NeuronState._fields))
-                for name in self.state.neurons
-            },
-            pending={name: found[f"{name}.pending"] for name in self.state.pending},
-            sums={k: found[f"projection_{k}.sums"] for k in self.state.sums},
-            lfsr=about["lfsr"],
-            dropped=about["dropped"],
-            saturated=about["saturated"],
-        )
+        self.state = read_state(path, self.state, self.digest())
 
 
 class Core:
@@ -485,151 +272,3 @@ class Core:
         """One step: input addresses in arrival order, (events,), give the neurons that spike in
         ascending order, (spikes,) int64."""
         return self.network.stream(np.append(np.asarray(addresses, np.int64), TICK))[:-1]
-
-
-STATE_FORMAT = "fxlif state 1"
-
-
-def _npz(path: str | Path) -> Path:
-    path = Path(path)
-    if path.suffix != ".npz":
-        raise FxlifError(f"{path}: found suffix {path.suffix!r}, allowed .npz")
-    return path
-
-
-def _arrays(state: NetworkState) -> dict[str, Ints]:
-    arrays = {
-        f"{name}.{variable}": np.asarray(values)
-        for name, neurons in state.neurons.items()
-        for variable, values in neurons._asdict().items()
-    }
-    arrays |= {f"{name}.pending": values for name, values in state.pending.items()}
-    return arrays | {f"projection_{k}.sums": values for k, values in state.sums.items()}
-
-
-# --- the reference ------------------------------------------------------------------------------
-
-
-class _Numpy:
-    """The steps in numpy: meant to be read."""
-
-    def __init__(self, network: Network, drive: ExternalInput) -> None:
-        self._network, self._drive = network, drive
-        self._phases = {
-            s.name: sources.phases(s) for s in network.graph.sources if isinstance(s, RegularSource)
-        }
-
-    def advance(self, start: int, steps: int, recording: Recording) -> None:
-        spikes: dict[str, list[Ints]] = {name: [] for name in recording.wanted_spikes}
-        watched: list[tuple[str, str, Ints, list[Ints]]] = [
-            (p, v, neurons, []) for p, v, neurons in recording.wanted_states
-        ]
-        tick = np.array([TICK])
-        for row in range(start, start + steps):
-            fired = self._step(row)
-            for name, taken in spikes.items():
-                taken += [fired[name], tick]
-            for population, variable, neurons, rows in watched:
-                rows.append(getattr(self._network.states[population], variable)[neurons])
-        for name, taken in spikes.items():
-            recording.add_spikes(name, np.concatenate(taken))
-        for population, variable, _, rows in watched:
-            recording.add_states(population, variable, np.array(rows))
-
-    def close(self) -> None:
-        pass
-
-    def _step(self, row: int) -> dict[str, Ints]:
-        """One step, the ``row``-th of this run: who spikes, by source and population."""
-        network, state = self._network, self._network.state
-        fired: dict[str, Ints] = {}
-        for source in network.graph.sources:
-            fired[source.name] = self._spikes_of(source, row)
-            self._deliver(source.name, fired[source.name])
-        populations = {p.name: p for p in network.graph.populations}
-        for name in network.graph.order:
-            neuron = populations[name].neuron
-            random: Any = 0
-            if neuron.random_bits:
-                random, state.lfsr[name] = draws(neuron.lfsr, state.lfsr[name], populations[name].n)
-            state.neurons[name], fire = step(
-                neuron, state.neurons[name], self._current(name, row) + neuron.bias,
-                network.thresholds[name], random,
-            )  # fmt: skip
-            fired[name] = np.flatnonzero(fire)
-            self._deliver(name, fired[name])
-        state.step += 1
-        return fired
-
-    def _spikes_of(self, source: Source, row: int) -> Ints:
-        now = self._network.step_count
-        if isinstance(source, PoissonSource):
-            return sources.poisson(source, now)
-        if isinstance(source, RegularSource):
-            return np.flatnonzero(now % source.interval == self._phases[source.name])
-        given = self._drive.events.get(source.name)
-        return given[row] if given else np.zeros(0, np.int64)
-
-    def _current(self, name: str, row: int) -> Ints:
-        """What arrives at a population in this step, which is then no longer pending."""
-        state = self._network.state
-        pending = state.pending[name]
-        slot = state.step % len(pending)
-        current: Ints = pending[slot].copy()
-        pending[slot] = 0
-        for k, sums in state.sums.items():
-            projection = self._network.projections[k].projection
-            if projection.target == name:
-                slot = state.step % len(sums)
-                current += arithmetic.synaptic_current(sums[slot], projection.weight_shift, 0)
-                sums[slot] = 0
-        external = self._drive.currents.get(name)
-        if external is not None:
-            current += external[row if len(external) > 1 else 0].astype(np.int64)
-        return current
-
-    def _deliver(self, source: str, spikes: Ints) -> None:
-        for k, link in enumerate(self._network.projections):
-            if link.projection.source != source:
-                continue
-            if link.bits is None:
-                self._add(link, spikes)
-            else:
-                self._accumulate(k, link, link.bits, spikes)
-
-    def _add(self, link: PlacedProjection, spikes: Ints) -> None:
-        """The weights of all spikes at once: their sum is exact in every order."""
-        state, synapses = self._network.state, link.synapses
-        pending = state.pending[link.projection.target]
-        first, last = synapses.indptr[spikes], synapses.indptr[spikes + 1]
-        entries = np.concatenate(
-            [np.arange(a, b) for a, b in zip(first, last, strict=True)] or [np.zeros(0, np.int64)]
-        )
-        slots = (state.step + _of(synapses.delays, entries)) % len(pending)
-        weights = _of(synapses.weights, entries)
-        np.add.at(
-            pending, (slots, synapses.targets[entries]),
-            arithmetic.synaptic_current(weights, link.projection.weight_shift, 0),
-        )  # fmt: skip
-
-    def _accumulate(self, k: int, link: PlacedProjection, bits: int, spikes: Ints) -> None:
-        """Event after event, in arrival order, on an accumulator that saturates."""
-        state, synapses = self._network.state, link.synapses
-        sums = state.sums[k]
-        for spike in spikes:
-            entries = np.arange(synapses.indptr[spike], synapses.indptr[spike + 1])
-            place = (
-                (state.step + _of(synapses.delays, entries)) % len(sums),
-                synapses.targets[entries],
-            )
-            sums[place], clipped = arithmetic.accumulate(
-                sums[place], _of(synapses.weights, entries), bits
-            )
-            state.saturated[k] = (state.saturated[k] + int(clipped.sum())) % (1 << COUNTER_BITS)
-
-
-def _of(values: npt.NDArray[Any] | int, entries: Ints) -> Ints:
-    """The values of some synapses, where one may stand for all; delays as int64."""
-    taken = np.empty(entries.shape, np.int64)
-    taken[:] = values if isinstance(values, int) else values[entries]
-    return taken

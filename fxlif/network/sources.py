@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ..params.network import PoissonSource, RegularSource
+from ..params.sources import PoissonSource, RegularSource
 
 Words = npt.NDArray[np.uint64]
 

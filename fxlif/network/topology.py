@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 import numpy as np
 
-from ..params.network import (
+from ..params.network import Projection
+from ..params.topology import (
     AllToAll,
     Dense,
     FixedInDegree,
     FixedProbability,
     Grid,
     OneToOne,
-    Projection,
     Sparse,
 )
-from . import synapses
-from .synapses import Synapses
+from . import generators
+from .matrices import from_dense
+from .synapses import Synapses, draw
 
 
 def synapses_of(projection: Projection, n_pre: int, n_post: int) -> Synapses:
@@ -32,33 +35,31 @@ def synapses_of(projection: Projection, n_pre: int, n_post: int) -> Synapses:
     delays = np.random.Generator(np.random.PCG64(projection.delay_seed))
     shape = (n_pre, n_post)
     if isinstance(given, Dense):
-        return synapses.from_dense(
-            given.weights, given.delays, shape=shape, delay=delay, rng=delays
-        )
+        return from_dense(given.weights, given.delays, shape=shape, delay=delay, rng=delays)
     if isinstance(given, Sparse):
         table: Synapses = given.matrix
         if given.own_delays:
             return table
-        steps = synapses.draw(delay, table.count, delays, "delay")
+        steps = draw(delay, table.count, delays, "delay")
         return Synapses(n_pre, n_post, table.indptr, table.targets, table.weights, steps)
     if isinstance(given, Grid):
-        return synapses.grid(given.shape, given.kernel, given.edges, delay=delay, rng=delays)
+        return generators.grid(given.shape, given.kernel, given.edges, delay=delay, rng=delays)
     drawn = np.random.Generator(np.random.PCG64(given.seed))
-    # Between two populations there is no "itself".
-    autapses = projection.source != projection.target
-    if isinstance(given, AllToAll):
-        indptr, targets = synapses.all_to_all(n_pre, n_post, given.autapses or autapses)
-    elif isinstance(given, OneToOne):
-        indptr, targets = synapses.one_to_one(n_pre)
-    elif isinstance(given, FixedProbability):
-        indptr, targets = synapses.fixed_probability(
-            n_pre, n_post, given.probability, drawn, given.autapses or autapses
-        )
-    elif isinstance(given, FixedInDegree):
-        indptr, targets = synapses.fixed_indegree(
-            n_pre, n_post, given.indegree, drawn, given.autapses or autapses
-        )
-    count = len(targets)
-    weights = synapses.draw(given.weight, count, drawn, "weight")
-    steps = synapses.draw(delay, count, delays, "delay")
+    if isinstance(given, OneToOne):
+        indptr, targets = generators.one_to_one(n_pre)
+    else:
+        # Between two populations there is no "itself".
+        autapses = given.autapses or projection.source != projection.target
+        if isinstance(given, AllToAll):
+            indptr, targets = generators.all_to_all(*shape, autapses)
+        elif isinstance(given, FixedProbability):
+            indptr, targets = generators.fixed_probability(
+                *shape, given.probability, drawn, autapses
+            )
+        elif isinstance(given, FixedInDegree):
+            indptr, targets = generators.fixed_indegree(*shape, given.indegree, drawn, autapses)
+        else:
+            assert_never(given)
+    weights = draw(given.weight, len(targets), drawn, "weight")
+    steps = draw(delay, len(targets), delays, "delay")
     return Synapses(n_pre, n_post, indptr, targets, weights, steps)

@@ -1,9 +1,7 @@
-"""Everything that describes a neuron, validated once.
+"""The base of all parameter objects, and the kinds of values that they are made of.
 
-The golden model, the hardware, the testbench and the proof all read these objects; no width,
-shift or threshold is written anywhere else. The objects are frozen, take keyword arguments only
-and are checked when they are made. Cores are in :mod:`fxlif.params.core`, networks in
-:mod:`fxlif.params.network`; :mod:`fxlif.params.design` reads and writes them as TOML and JSON.
+A validator raises :class:`FxlifError`: pydantic keeps it, and :mod:`fxlif.params.design` adds where
+in the design it was.
 """
 
 from __future__ import annotations
@@ -20,14 +18,19 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
 )
+
+from ..errors import FxlifError
 
 
 def plain_int(value: Any) -> Any:
+    """An integer of numpy's as a Python int; anything else as it is."""
     return int(value) if isinstance(value, np.integer) else value
 
 
 def plain_tuple(value: Any) -> Any:
+    """A list or an array as a tuple; anything else as it is."""
     if isinstance(value, np.ndarray):
         value = value.tolist()
     return tuple(value) if isinstance(value, list) else value
@@ -39,27 +42,31 @@ def later(*names: str) -> BeforeValidator:
     def check(value: Any) -> Any:
         found = tuple(value) if isinstance(value, list) else value
         if found in names:
-            raise ValueError(f"{found!r} is part of the integer rule but not supported yet")
+            raise FxlifError(
+                f"{found!r} is part of the integer rule but not supported yet", value=value
+            )
         return value
 
     return BeforeValidator(check)
 
 
 def one_of(*choices: int) -> Callable[[int], int]:
+    """A validator that takes ``choices`` alone."""
+
     def check(value: int) -> int:
         if value not in choices:
-            raise ValueError(f"allowed {', '.join(map(str, choices))}")
+            raise FxlifError.must_be("", ", ".join(map(str, choices)), value)
         return value
 
     return check
 
 
 def no_more_than(limit: int, more: str) -> Callable[[int], int]:
-    """``limit`` alone, and by name that ``more`` of it is a matter of time."""
+    """A validator that takes ``limit`` alone, and says that ``more`` is not supported yet."""
 
     def check(value: int) -> int:
         if value > limit:
-            raise ValueError(f"{more} but not supported yet")
+            raise FxlifError.must_be("", f"{limit} ({more} but not supported yet)", value)
         return one_of(limit)(value)
 
     return check
@@ -70,6 +77,10 @@ Rounding = Literal["floor", "toward_zero", "away_from_zero", "nearest_even", "st
 #: Literal[-1, 1] alone would take True and 1.0, which are equal to 1.
 Sign = Annotated[Int, AfterValidator(one_of(-1, 1))]
 MAX_SHIFT = 31
+MAX_NEURONS = 1 << 30
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
+Seed = Annotated[Int, Field(ge=0, le=(1 << 63) - 1)]
+Size = Annotated[Int, Field(ge=1, le=MAX_NEURONS)]
 
 
 class Params(BaseModel):

@@ -2,68 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 import numpy as np
 from pydantic import (
     AfterValidator,
-    BeforeValidator,
     Field,
-    PlainSerializer,
-    ValidationInfo,
     model_validator,
 )
 
-from .base import Int, Params, no_more_than, plain_tuple
+from ..errors import FxlifError
+from .arrays import Thresholds, Weights, frozen
+from .base import Int, Params, no_more_than
 from .neuron import MAX_CURRENT_BITS, NeuronParams
 from .protocol import CoreSignals, Kind
 from .quantise import accumulator_bits, fit_weights
 
 _NO_DELAY = no_more_than(0, "delays are part of the integer rule")
-
-
-def load_array(value: Any, info: ValidationInfo) -> Any:
-    """A nested list, an array, or the text ``file.npy`` / ``file.npz:key``."""
-    if not isinstance(value, str):
-        return value
-    name, _, key = value.partition(":")
-    folder = (info.context or {}).get("folder", Path())
-    path = Path(folder) / name
-    try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return loaded
-        with loaded:
-            names = loaded.files
-            if key in names:
-                return loaded[key]
-    except FileNotFoundError:
-        raise ValueError(f"{path}: no such file, allowed a .npy or .npz file") from None
-    except Exception as error:  # whatever numpy, zipfile and zlib make of a broken file
-        raise ValueError(f"{path}: not a readable .npy or .npz file ({error})") from None
-    raise ValueError(
-        f"{path}: found no array {key!r}, allowed file:key with one of {', '.join(names)}"
-    )
-
-
-def frozen(value: np.ndarray) -> np.ndarray:
-    value = value.copy()
-    value.setflags(write=False)
-    return value
-
-
-Weights = Annotated[
-    Any,
-    BeforeValidator(load_array),
-    PlainSerializer(lambda value: np.asarray(value).tolist(), return_type=list[list[int]]),
-]
-Thresholds = Annotated[
-    tuple[Int, ...],
-    BeforeValidator(plain_tuple),
-    BeforeValidator(load_array),
-    AfterValidator(tuple),
-]
 
 
 def check_thresholds(
@@ -73,7 +28,8 @@ def check_thresholds(
     if values is None:
         return
     if len(values) != n:
-        raise ValueError(f"v_thresholds: found {len(values)} values, allowed {n} ({counted_by})")
+        found = f"{len(values)} values"
+        raise FxlifError.must_be("v_thresholds", f"{n} ({counted_by})", values, found=found)
     # Each value once: a million equal thresholds are checked as one.
     for value in dict.fromkeys(values):
         neuron.check_threshold(value, f"v_thresholds[{values.index(value)}]")
@@ -111,25 +67,22 @@ class CoreParams(Params):
             self.weights, weight_bits=self.neuron.weight_bits, clip=self.clip_weights
         )
         if weights.shape != (self.n_inputs, self.n_neurons):
-            raise ValueError(
-                f"weights: found shape {weights.shape}, allowed {(self.n_inputs, self.n_neurons)} "
-                "(n_inputs, n_neurons)"
-            )
+            shape = f"{(self.n_inputs, self.n_neurons)} (n_inputs, n_neurons)"
+            raise FxlifError.must_be("weights", f"of shape {shape}", weights.shape)
         object.__setattr__(self, "weights", frozen(weights))
         if self.lanes > self.n_neurons:
-            raise ValueError(f"lanes: found {self.lanes}, allowed 1..{self.n_neurons} (n_neurons)")
+            raise FxlifError.must_be("lanes", f"1..{self.n_neurons} (n_neurons)", self.lanes)
         check_thresholds(self.neuron, self.v_thresholds, self.n_neurons, "n_neurons")
         needed = address_bits(self.n_inputs)
         if self.input_address_bits is not None and self.input_address_bits < needed:
-            raise ValueError(
-                f"input_address_bits: found {self.input_address_bits}, allowed {needed} or more "
-                f"(n_inputs = {self.n_inputs})"
-            )
+            allowed = f"{needed} or more (n_inputs = {self.n_inputs})"
+            raise FxlifError.must_be("input_address_bits", allowed, self.input_address_bits)
         if self.accumulator_bits + self.weight_shift > MAX_CURRENT_BITS:
-            raise ValueError(
-                f"weight_shift: found a current of {self.accumulator_bits + self.weight_shift} "
-                f"bits, allowed {MAX_CURRENT_BITS} (accumulator {self.accumulator_bits} bits)"
+            allowed = (
+                f"0..{MAX_CURRENT_BITS - self.accumulator_bits} (the accumulator has "
+                f"{self.accumulator_bits} of {MAX_CURRENT_BITS} bits)"
             )
+            raise FxlifError.must_be("weight_shift", allowed, self.weight_shift)
         return self
 
     @property

@@ -10,8 +10,9 @@ from typing import Any, TypeVar, get_args
 import tomli_w
 from pydantic import BaseModel, ValidationError
 
+from ..arrays import short
 from ..errors import FxlifError
-from ..files import whole_file
+from ..files import cannot, whole_file
 from .base import Params
 from .network import NetworkParams
 from .neuron import NeuronParams
@@ -24,13 +25,14 @@ M = TypeVar("M", bound=BaseModel)
 
 def _check_form(path: Path) -> None:
     if path.suffix not in FORMS:
-        raise FxlifError(f"{path}: found suffix {path.suffix!r}, allowed {', '.join(FORMS)}")
+        raise FxlifError.must_be(f"{path}: suffix", ", ".join(FORMS), path.suffix)
 
 
 def load(path: str | Path) -> NetworkParams:
     """The network of a design file. Files that it names are looked for beside it.
 
-    Raises :class:`FxlifError`, one line per mistake: file, key, what was found, what is allowed.
+    Raises:
+        FxlifError: one line per mistake: file, key, what it must be and what it is.
     """
     return validated(NetworkParams, read_file(Path(path)), Path(path))
 
@@ -38,7 +40,8 @@ def load(path: str | Path) -> NetworkParams:
 def load_hardware(path: str | Path) -> NetworkParams | NeuronParams:
     """The network of a design file, or the neuron of one that has a ``[neuron]`` table instead.
 
-    Raises :class:`FxlifError` as :func:`load` does.
+    Raises:
+        FxlifError: as :func:`load`.
     """
     path = Path(path)
     raw = read_file(path)
@@ -59,14 +62,18 @@ def read_file(path: Path) -> Any:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise FxlifError(f"{path}: no such file, allowed: a design (see fxlif init)") from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise FxlifError(f"{path}: cannot be read ({reason})") from None
+        raise FxlifError(
+            f"{path}: no such file: fxlif init writes a design", key=str(path), value=path
+        ) from None
+    except OSError as error:
+        raise cannot("read", path, error) from None
+    except ValueError as error:
+        raise FxlifError(f"{path}: cannot be read ({error})", key=str(path)) from None
     try:
         return tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise FxlifError(f"{path}: not valid {path.suffix[1:].upper()} ({error})") from None
+        kind = path.suffix[1:].upper()
+        raise FxlifError(f"{path}: not valid {kind} ({error})", key=str(path)) from None
 
 
 def validated(model: type[M], raw: Any, path: Path) -> M:
@@ -74,9 +81,9 @@ def validated(model: type[M], raw: Any, path: Path) -> M:
     try:
         return model.model_validate(raw, context={"folder": path.parent})
     except ValidationError as error:
-        raise FxlifError(explain(error, str(path), model)) from None
+        raise explain(error, str(path), model) from None
     except UnicodeEncodeError as error:  # half a surrogate pair, which JSON lets one write
-        raise FxlifError(f"{path}: found text that is not Unicode ({error})") from None
+        raise FxlifError(f"{path}: text that is not Unicode ({error})", key=str(path)) from None
 
 
 def save(design: NetworkParams | NeuronParams, path: str | Path) -> None:
@@ -118,14 +125,6 @@ def _locate(loc: tuple[int | str, ...], root: type[BaseModel]) -> tuple[str, lis
     return key, models
 
 
-def _short(value: Any) -> str:
-    try:
-        text = repr(value)
-    except ValueError:  # Python does not write integers of thousands of digits
-        return "a huge integer"
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
 #: Pydantic's kind of error → what is allowed.
 ALLOWED = {
     "greater_than_equal": "{ge} or more",
@@ -140,42 +139,41 @@ ALLOWED = {
     "tuple_type": "a list",
     "model_type": "a table",
     "model_attributes_type": "a table with a 'kind'",
-    "too_short": "{min_length} or more entries",
-    "too_long": "{max_length} entries at most",
+    "too_short": "a list of {min_length} entries or more",
+    "too_long": "a list of {max_length} entries at most",
     "string_pattern_mismatch": "text that matches {pattern}",
 }
 
 
-def _one_line(error: Any, root: type[BaseModel]) -> str:
-    loc, kind, context = error["loc"], error["type"], error.get("ctx", {})
+def _mistake(error: Any, root: type[BaseModel]) -> FxlifError:
+    """One of pydantic's errors, its key counted from ``root``."""
+    loc, kind, value, context = error["loc"], error["type"], error["input"], error.get("ctx", {})
     key, models = _locate(loc, root)
-    found = _short(error["input"])
     if kind == "value_error":
-        message = str(context["error"])
-        if models:  # about a whole table: the message begins with the key inside it
-            return f"{key}.{message}" if key else message
-        complete = message.startswith("found ") or ": found" in message or found in message
-        return f"{key}: {message}" if complete else f"{key}: found {found}, {message}"
+        cause = context["error"]
+        if not isinstance(cause, FxlifError):
+            cause = FxlifError(str(cause), value=value)
+        if models:  # about a whole table: its key is one inside it
+            return cause.under(key)
+        return FxlifError(f"{key}: {cause}", key=key, value=cause.value, allowed=cause.allowed)
     if kind == "missing":
-        return f"{key}: missing, allowed: a value, there is no default"
+        return FxlifError(f"{key}: missing, there is no default", key=key, allowed="a value")
     if kind == "extra_forbidden":
         known = ", ".join(sorted({n for m in _locate(loc[:-1], root)[1] for n in m.model_fields}))
-        return f"{key}: unknown key, allowed {known}"
+        return FxlifError(f"{key}: unknown key, not one of {known}", key=key, allowed=known)
     if kind == "union_tag_invalid":
-        tag = _short(error["input"]["kind"])
-        return f"{key}.kind: found {tag}, allowed {context['expected_tags']}"
+        allowed, value = context["expected_tags"], value["kind"]
+        return FxlifError.must_be(f"{key}.kind", allowed, value, found=short(value))
     if kind == "union_tag_not_found":
-        return f"{key}: found no 'kind', allowed a table with a 'kind'"
+        return FxlifError.must_be(key, "a table with a 'kind'", value, found="one without")
     allowed = ALLOWED[kind].format(**context) if kind in ALLOWED else error["msg"]
-    return f"{key}{': ' if key else ''}found {found}, allowed {allowed}"
+    return FxlifError.must_be(key, allowed, value, found=short(value))
 
 
-def explain(error: ValidationError, file: str, root: type[BaseModel] = NetworkParams) -> str:
-    """A validation error as one line per mistake, each with the file and the key."""
-    mistakes = error.errors(include_url=False)
-    lines = [_one_line(mistake, root) for mistake in mistakes[:MAX_MISTAKES]]
-    if len(mistakes) > MAX_MISTAKES:
-        lines.append(f"found {len(mistakes) - MAX_MISTAKES} more mistakes, allowed none")
-    # Keys and names come from the file: a line break in one must not break the line.
-    plain = ["".join(c if c.isprintable() else ascii(c)[1:-1] for c in line) for line in lines]
-    return "\n".join(f"{file}: {line}" for line in plain)
+def explain(
+    error: ValidationError, file: str = "", root: type[BaseModel] = NetworkParams
+) -> FxlifError:
+    """The error with one line per mistake, each with the file and the key."""
+    found = error.errors(include_url=False)
+    mistakes = [_mistake(mistake, root) for mistake in found[:MAX_MISTAKES]]
+    return FxlifError.several(mistakes, file, len(found) - len(mistakes))

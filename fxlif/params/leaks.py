@@ -1,10 +1,4 @@
-"""Everything that describes a neuron, validated once.
-
-The golden model, the hardware, the testbench and the proof all read these objects; no width,
-shift or threshold is written anywhere else. The objects are frozen, take keyword arguments only
-and are checked when they are made. Cores are in :mod:`fxlif.params.core`, networks in
-:mod:`fxlif.params.network`; :mod:`fxlif.params.design` reads and writes them as TOML and JSON.
-"""
+"""The leaks of a neuron (docs/rule.md#leaks), and the random numbers of their rounding."""
 
 from __future__ import annotations
 
@@ -16,6 +10,7 @@ from pydantic import (
     model_validator,
 )
 
+from ..errors import FxlifError
 from .base import MAX_SHIFT, Int, Params, Rounding, Sign, plain_tuple
 
 # --- random numbers (docs/rule.md#stochastic) ---------------------------------------------------
@@ -39,13 +34,12 @@ class Lfsr(Params):
     def _shifts(self) -> Self:
         for tap in self.taps:
             if not 1 <= tap <= self.bits:
-                raise ValueError(f"taps: found {tap}, allowed 1..{self.bits} (bits)")
+                raise FxlifError.must_be("taps", f"1..{self.bits} (bits)", tap)
         if self.bits not in self.taps or len(set(self.taps)) < len(self.taps):
-            raise ValueError(
-                f"taps: found {list(self.taps)}, allowed each once, among them {self.bits} (bits)"
-            )
+            allowed = f"each there once, among them {self.bits} (bits)"
+            raise FxlifError.must_be("taps", allowed, list(self.taps))
         if self.seed >> self.bits:
-            raise ValueError(f"seed: found {self.seed}, allowed 1..{(1 << self.bits) - 1}")
+            raise FxlifError.must_be("seed", f"1..{(1 << self.bits) - 1}", self.seed)
         return self
 
     @property
@@ -64,6 +58,8 @@ class NoLeak(Params):
 
 
 class RoundedLeak(Params):
+    """What the leaks that round have in common (docs/rule.md#rounding)."""
+
     rounding: Rounding = "floor"
     #: With 1, a leak that would change nothing moves x by 1 towards rest.
     minimum_step: Annotated[Int, Field(ge=0, le=1)] = 0
@@ -90,10 +86,8 @@ class MultiShiftLeak(RoundedLeak):
     @model_validator(mode="after")
     def _one_sign_per_shift(self) -> Self:
         if self.signs and len(self.signs) != len(self.shifts):
-            raise ValueError(
-                f"signs: found {len(self.signs)} signs, allowed one for each of the "
-                f"{len(self.shifts)} shifts, or none"
-            )
+            allowed = f"one for each of the {len(self.shifts)} shifts, or none"
+            raise FxlifError.must_be("signs", allowed, self.signs, found=f"{len(self.signs)} signs")
         return self
 
     @property
@@ -112,9 +106,8 @@ class ScaleLeak(RoundedLeak):
     @model_validator(mode="after")
     def _does_not_grow(self) -> Self:
         if self.factor > 1 << self.shift:
-            raise ValueError(
-                f"factor: found {self.factor}, allowed 0..{1 << self.shift} (shift = {self.shift})"
-            )
+            allowed = f"0..{1 << self.shift} (shift = {self.shift})"
+            raise FxlifError.must_be("factor", allowed, self.factor)
         return self
 
 

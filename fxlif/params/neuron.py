@@ -1,14 +1,8 @@
-"""Everything that describes a neuron, validated once.
-
-The golden model, the hardware, the testbench and the proof all read these objects; no width,
-shift or threshold is written anywhere else. The objects are frozen, take keyword arguments only
-and are checked when they are made. Cores are in :mod:`fxlif.params.core`, networks in
-:mod:`fxlif.params.network`; :mod:`fxlif.params.design` reads and writes them as TOML and JSON.
-"""
+"""Everything that describes one neuron (docs/rule.md#step)."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self, assert_never
 
 from pydantic import (
     AfterValidator,
@@ -103,8 +97,10 @@ class NeuronParams(Params):
         if value == RULE_ORDER:
             return value
         if sorted(value) == sorted(RULE_ORDER):
-            raise ValueError("this order is part of the integer rule but not supported yet")
-        raise ValueError(f"allowed a permutation of {', '.join(RULE_ORDER)}")
+            raise FxlifError(
+                f"{value!r} is part of the integer rule but not supported yet", value=value
+            )
+        raise FxlifError.must_be("", f"a permutation of {', '.join(RULE_ORDER)}", value)
 
     @model_validator(mode="after")
     def _values_fit(self) -> Self:
@@ -112,25 +108,24 @@ class NeuronParams(Params):
         for name in ("v_leak", "v_reset", "v_floor"):
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
-                raise ValueError(
-                    f"{name}: found {value}, allowed {low}..{high} (state_bits = {self.state_bits})"
-                )
+                allowed = f"{low}..{high} (state_bits = {self.state_bits})"
+                raise FxlifError.must_be(name, allowed, value)
         bias_low, bias_high = signed_range(32)
         if not bias_low <= self.bias <= bias_high:
-            raise ValueError(f"bias: found {self.bias}, allowed {bias_low}..{bias_high}")
+            raise FxlifError.must_be("bias", f"{bias_low}..{bias_high}", self.bias)
         self.check_threshold(self.v_threshold)
         if self.adaptation is not None and self.adaptation.increment > self.theta_max:
-            raise ValueError(
-                f"adaptation.increment: found {self.adaptation.increment}, "
-                f"allowed 0..{self.theta_max} (theta_bits = {self.theta_bits})"
-            )
+            raise FxlifError.must_be(
+                "adaptation.increment", f"0..{self.theta_max} (theta_bits = {self.theta_bits})",
+                self.adaptation.increment,
+            )  # fmt: skip
         for key, rule in self.leaks.items():
             shift = random_bits(rule)
             if shift > self.lfsr.bits:
-                raise ValueError(
-                    f"{key}: found stochastic rounding by {shift} bits, "
-                    f"allowed 0..{self.lfsr.bits} (lfsr.bits)"
-                )
+                raise FxlifError.must_be(
+                    key, f"rounded by {self.lfsr.bits} random bits at most (lfsr.bits)",
+                    shift,
+                )  # fmt: skip
         return self
 
     def check_threshold(self, value: int, name: str = "v_threshold") -> None:
@@ -139,10 +134,10 @@ class NeuronParams(Params):
             value, threshold_bits=self.threshold_bits, shift=self.threshold_shift, name=name
         )
         if stored.error:
-            raise FxlifError(
-                f"{name}: found {value}, allowed multiples of {1 << self.threshold_shift} "
-                f"(threshold_shift = {self.threshold_shift}); the nearest is {stored.stored}"
-            )
+            raise FxlifError.must_be(
+                name, f"a multiple of {1 << self.threshold_shift} (threshold_shift = "
+                f"{self.threshold_shift}), such as {stored.stored}", value,
+            )  # fmt: skip
 
     @property
     def kind(self) -> Kind:
@@ -165,11 +160,20 @@ class NeuronParams(Params):
         return ()
 
     @property
+    def synapse_leak(self) -> Leak | None:
+        """The leak of ``i_syn``; None where the synapse keeps nothing from step to step."""
+        if isinstance(self.synapse, DeltaSynapse):
+            return None
+        if isinstance(self.synapse, ExponentialSynapse):
+            return self.synapse.leak
+        assert_never(self.synapse)
+
+    @property
     def leaks(self) -> dict[str, Leak]:
         """Every leak of this neuron, by its key."""
         found: dict[str, Leak] = {"leak": self.leak}
-        if isinstance(self.synapse, ExponentialSynapse):
-            found["synapse.leak"] = self.synapse.leak
+        if self.synapse_leak is not None:
+            found["synapse.leak"] = self.synapse_leak
         if self.adaptation is not None:
             found["adaptation.leak"] = self.adaptation.leak
         return found
@@ -192,10 +196,9 @@ class NeuronParams(Params):
     @property
     def ranges(self) -> dict[str, tuple[int, int]]:
         """Lowest and highest value of each state variable; (0, 0) for one that is not there."""
-        exponential = isinstance(self.synapse, ExponentialSynapse)
         return {
             "v": self.state_range,
-            "i_syn": signed_range(self.current_bits) if exponential else (0, 0),
+            "i_syn": signed_range(self.current_bits) if self.synapse_leak else (0, 0),
             "theta": (0, self.theta_max) if self.adaptation is not None else (0, 0),
             "refractory": (0, self.refractory),
         }
@@ -209,7 +212,7 @@ class NeuronParams(Params):
     def state_widths(self) -> dict[str, int]:
         """Bits of each state variable that this neuron has, in storage order."""
         widths = {"v": self.state_bits}
-        if isinstance(self.synapse, ExponentialSynapse):
+        if self.synapse_leak is not None:
             widths["i_syn"] = self.current_bits
         if self.adaptation is not None:
             widths["theta"] = self.theta_bits

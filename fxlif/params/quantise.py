@@ -8,6 +8,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import short
 from ..errors import FxlifError
 
 
@@ -42,6 +43,7 @@ class QuantisedThreshold:
 
     @property
     def error(self) -> float:
+        """How far the stored threshold is from the one that was asked for."""
         return self.stored - self.asked
 
 
@@ -62,15 +64,15 @@ def quantise_threshold(
     else:
         mantissa = round(Fraction(asked) / (1 << shift))
     if not low <= mantissa <= high:
-        raise FxlifError(
-            f"{name}: found {asked}, allowed {low << shift}..{high << shift} "
-            f"(threshold_bits = {threshold_bits}, threshold_shift = {shift})"
-        )
+        raise FxlifError.must_be(
+            name, f"{low << shift}..{high << shift} (threshold_bits = {threshold_bits}, "
+            f"threshold_shift = {shift})", asked, found=short(asked),
+        )  # fmt: skip
     return QuantisedThreshold(asked=asked, mantissa=mantissa, shift=shift, stored=mantissa << shift)
 
 
 def fit_weights(
-    weights: npt.ArrayLike, *, weight_bits: int, clip: bool = False
+    weights: npt.ArrayLike, *, weight_bits: int, clip: bool = False, name: str = "weights"
 ) -> npt.NDArray[np.int64]:
     """``weights`` as int64, each checked to fit a signed integer of ``weight_bits`` bits.
 
@@ -81,40 +83,43 @@ def fit_weights(
         # Entries as they are: numpy would make one type of 1 and True, of 1 and 2**63.
         array = weights if isinstance(weights, np.ndarray) else np.array(weights, dtype=object)
     except ValueError:
-        raise FxlifError("weights: found rows of different lengths, allowed a matrix") from None
+        raise _no_matrix(name, weights, "rows of different lengths") from None
     if array.ndim == 0:
-        raise FxlifError(f"weights: found {weights!r:.40}, allowed a matrix of integers")
+        raise _no_matrix(name, weights, short(weights))
     if array.dtype == object:
-        _check_integers(array)
+        _check_integers(name, array)
     elif array.dtype.kind not in "iu":
-        raise FxlifError(f"weights: found dtype {array.dtype}, allowed integers")
+        raise FxlifError.must_be(name, "integers", weights, found=f"dtype {array.dtype}")
     low, high = signed_range(weight_bits)
     # Compared before the cast: what is above the range of int64 would wrap into it.
     wrong = np.argwhere((array < low) | (array > high))
     if clip:
         array = np.clip(array, low, high)
     elif len(wrong):
-        at, name = _entry(wrong[0])
-        raise FxlifError(
-            f"{name}: found {int(array[at])}, allowed {low}..{high} (weight_bits = {weight_bits})"
-        )
+        at, key = _entry(name, wrong[0])
+        allowed = f"{low}..{high} (weight_bits = {weight_bits})"
+        raise FxlifError.must_be(key, allowed, int(array[at]))
     fitted: npt.NDArray[np.int64] = array.astype(np.int64)
     return fitted
 
 
-def _entry(index: npt.NDArray[np.int64]) -> tuple[tuple[int, ...], str]:
+def _no_matrix(name: str, weights: object, found: str) -> FxlifError:
+    return FxlifError.must_be(name, "a matrix of integers", weights, found=found)
+
+
+def _entry(name: str, index: npt.NDArray[np.int64]) -> tuple[tuple[int, ...], str]:
     at = tuple(int(i) for i in index)
-    return at, f"weights[{', '.join(map(str, at))}]"
+    return at, f"{name}[{', '.join(map(str, at))}]"
 
 
-def _check_integers(array: npt.NDArray[np.object_]) -> None:
+def _check_integers(name: str, array: npt.NDArray[np.object_]) -> None:
     """Raise at the first entry that is no integer; True is none, a list is a ragged row."""
     integer = np.frompyfunc(
         lambda x: isinstance(x, int | np.integer) and not isinstance(x, bool), 1, 1
     )
     wrong = np.argwhere(~integer(array).astype(bool))
     if len(wrong):
-        at, name = _entry(wrong[0])
+        at, key = _entry(name, wrong[0])
         if isinstance(array[at], list | tuple):
-            raise FxlifError("weights: found rows of different lengths, allowed a matrix")
-        raise FxlifError(f"{name}: found {array[at]!r}, allowed integers")
+            raise _no_matrix(name, array[at], "rows of different lengths")
+        raise FxlifError.must_be(key, "an integer", array[at])

@@ -13,6 +13,7 @@ from typing import Any, assert_never
 
 import numpy as np
 
+from ..params.base import Rounding
 from ..params.leaks import Leak, LinearLeak, MultiShiftLeak, NoLeak, ScaleLeak, ShiftLeak
 from ..params.neuron import Adaptation, NeuronParams
 from ..params.quantise import signed_range
@@ -38,7 +39,7 @@ def _(condition: np.ndarray, a: Number, b: Number) -> Number:
     return np.where(condition, a, b)
 
 
-def round_shift(x: Number, shift: int, rounding: str, random: Number = 0) -> Number:
+def round_shift(x: Number, shift: int, rounding: Rounding, random: Number = 0) -> Number:
     """x / 2**shift, rounded by name (docs/rule.md#rounding); ``floor`` is the arithmetic shift.
 
     ``stochastic`` adds the low ``shift`` bits of ``random`` first.
@@ -54,8 +55,9 @@ def round_shift(x: Number, shift: int, rounding: str, random: Number = 0) -> Num
         return where(x > 0, x + below_one, x) >> shift
     if rounding == "stochastic":
         return (x + (random & below_one)) >> shift
-    # nearest_even: a tie goes up only where the quotient's last bit is already 1.
-    return (x + ((below_one >> 1) + ((x >> shift) & 1))) >> shift
+    if rounding == "nearest_even":  # a tie goes up only where the quotient's last bit is 1
+        return (x + ((below_one >> 1) + ((x >> shift) & 1))) >> shift
+    assert_never(rounding)
 
 
 def _towards_rest(x: Number, leaked: Number, minimum_step: int) -> Number:
@@ -117,9 +119,9 @@ def synaptic_current(total: Number, weight_shift: int, bias: int) -> Number:
 
 def synapse(neuron: NeuronParams, i_syn: Number, current: Number, random: Number = 0) -> Number:
     """The synaptic current that acts in this step, and the new ``i_syn`` of an exponential one."""
-    if neuron.synapse.kind == "delta":
+    if neuron.synapse_leak is None:
         return current
-    decayed = leak(neuron.synapse.leak, i_syn, random)
+    decayed = leak(neuron.synapse_leak, i_syn, random)
     return overflow(decayed + current, neuron.current_bits, neuron.overflow)
 
 

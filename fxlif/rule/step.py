@@ -1,17 +1,14 @@
-"""The golden step of one neuron, and a population of equal neurons."""
+"""The golden step of one neuron (`docs/rule.md#step`)."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ..params.neuron import NeuronParams
 from . import arithmetic
 from .arithmetic import Number, where
-
-if TYPE_CHECKING:
-    pass
 
 
 class NeuronState(NamedTuple):
@@ -60,5 +57,5 @@ def step(
     if neuron.adaptation is not None:
         theta = arithmetic.adapt(neuron.adaptation, neuron.theta_max, state.theta, fire, random)
     v = where(fire, arithmetic.reset(neuron, u, threshold), held)
-    i_syn = state.i_syn if neuron.synapse.kind == "delta" else i
+    i_syn = state.i_syn if neuron.synapse_leak is None else i
     return NeuronState(v, i_syn, theta, refractory), fire

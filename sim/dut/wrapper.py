@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from ...errors import FxlifError
 from ...hdl.verilog import Field
 from ...params.core import address_bits
-from ...params.network import EventSource, NetworkParams
+from ...params.network import NetworkParams
 from ...params.neuron import MAX_CURRENT_BITS, NeuronParams
+from ...params.sources import EventSource
 from ..bench.wrapper import TOP, Interface
 from ..tools.ports import VerilogPort, literal, read_ports
 from .map import CoreMap, DutMap, NeuronMap, StateMap, StreamMap, parse_ref

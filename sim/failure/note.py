@@ -100,7 +100,7 @@ def load(folder: str | Path) -> Failure:
     try:
         note = Note.model_validate_json(_text(path))
     except ValidationError as error:
-        raise FxlifError(design.explain(error, str(path), Note)) from None
+        raise design.explain(error, str(path), Note) from None
     if note.bench is not None and not note.bench.startswith("fxlif.sim.bench."):
         raise FxlifError(f"{path}: bench: found {note.bench!r}, allowed a bench of fxlif.sim")
     for file in note.sources:

@@ -1,0 +1,108 @@
+"""What comes into a network from outside during a run: events and currents, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..arrays import Ints, integer, integers, one_of, within
+from ..errors import FxlifError
+from ..params.network import Graph
+from ..params.neuron import MAX_CURRENT_BITS
+from ..params.quantise import signed_range
+from ..params.sources import EventSource
+from .events import check, split_steps
+
+#: Events as :meth:`fxlif.Network.run` takes them.
+GivenEvents = Mapping[str, npt.ArrayLike] | npt.ArrayLike | None
+
+
+@dataclass
+class ExternalInput:
+    """The events and currents of one run of ``steps`` steps.
+
+    ``events``: by event source, the known addresses of each step. ``unknown``: how many unknown
+    addresses each step had. ``currents``: by population, its external current: (1, n) integers
+    where it is constant, else (steps, n).
+    """
+
+    steps: int
+    events: dict[str, list[Ints]] = field(default_factory=dict)
+    unknown: dict[str, list[int]] = field(default_factory=dict)
+    currents: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
+
+
+def external_input(
+    graph: Graph,
+    steps: int | None,
+    events: GivenEvents,
+    currents: Mapping[str, npt.ArrayLike] | None,
+    synaptic_ranges: Mapping[str, tuple[int, int]],
+) -> ExternalInput:
+    """The input of a run, from what :meth:`fxlif.Network.run` was given.
+
+    ``synaptic_ranges``: by population, lowest and highest current of its synapses in one step;
+    with it no current may leave 48 bits.
+
+    Raises:
+        FxlifError: as :meth:`fxlif.Network.run`.
+    """
+    if steps is not None:
+        steps = integer("steps", steps, what="a number of steps, ")
+    sources = {s.name: s for s in graph.sources if isinstance(s, EventSource)}
+    if events is None:
+        events = {}
+    elif not isinstance(events, Mapping):
+        if len(sources) != 1:
+            raise FxlifError.must_be(
+                "events", "streams by the name of their event source", events,
+                found=f"one stream for {len(sources)} event sources",
+            )  # fmt: skip
+        events = {next(iter(sources)): events}
+    addresses: dict[str, list[Ints]] = {}
+    for name, stream in events.items():
+        one_of("events", name, sources)
+        key = f"events[{name!r}]"
+        try:
+            addresses[name] = split_steps(check(stream))
+        except FxlifError as error:
+            raise error.inside(key) from None
+        given = len(addresses[name])
+        if steps is None:
+            steps = given
+        if given != steps:
+            raise FxlifError.must_be(key, f"{steps} steps", given)
+    if steps is None:
+        raise FxlifError("steps: give steps, events, or both", key="steps")
+    made = ExternalInput(steps)
+    for name, taken in addresses.items():
+        made.events[name] = [a[a < sources[name].n] for a in taken]
+        made.unknown[name] = [
+            len(a) - len(b) for a, b in zip(taken, made.events[name], strict=True)
+        ]
+    populations = {p.name: p for p in graph.populations}
+    for name, values in (currents or {}).items():
+        one_of("currents", name, populations)
+        made.currents[name] = _current(
+            f"currents[{name!r}]", values, steps, populations[name].n, synaptic_ranges[name]
+        )
+    return made
+
+
+def _current(
+    key: str, values: npt.ArrayLike, steps: int, n: int, synaptic: tuple[int, int]
+) -> npt.NDArray[Any]:
+    array = integers(key, values, booleans=True)
+    if array.shape not in ((), (n,), (steps, n)):
+        raise FxlifError.must_be(
+            key, f"of shape (), ({n},) or ({steps}, {n})", values, found=str(array.shape)
+        )
+    low, high = signed_range(MAX_CURRENT_BITS)
+    within(key, array, low - synaptic[0], high - synaptic[1])
+    if not array.size:  # no steps
+        return np.zeros((1, n), np.int64)
+    return array if array.ndim == 2 else np.broadcast_to(array, (1, n))

@@ -1,0 +1,138 @@
+"""What a network remembers between two steps, and the file that holds it."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Ints
+from ..errors import FxlifError
+from ..files import read_arrays, whole_file
+from ..params.network import Graph
+from ..params.sources import EventSource
+from ..rule.step import NeuronState, initial_state
+from .projections import PlacedProjection
+
+FORMAT = "fxlif state 1"
+
+
+@dataclass
+class NetworkState:
+    """All that a network remembers between two steps.
+
+    ``step``: steps since the reset. ``neurons``: by population, the state of its neurons.
+    ``pending``: by population, (depth, n) int64, what is still to arrive, row t % depth for step t.
+    ``sums``: the same for each projection with an accumulator of its own, by its index. ``lfsr``:
+    by population, the state of its random numbers. ``dropped``: by event source, events with an
+    unknown address. ``saturated``: by projection, additions that did not fit.
+    """
+
+    step: int
+    neurons: dict[str, NeuronState]
+    pending: dict[str, Ints]
+    sums: dict[int, Ints]
+    lfsr: dict[str, int]
+    dropped: dict[str, int]
+    saturated: list[int]
+
+    def arrays(self) -> dict[str, Ints]:
+        """The arrays of the state, by the name that they have in a file."""
+        arrays = {
+            f"{name}.{variable}": np.asarray(values)
+            for name, neurons in self.neurons.items()
+            for variable, values in neurons._asdict().items()
+        }
+        arrays |= {f"{name}.pending": values for name, values in self.pending.items()}
+        return arrays | {f"projection_{k}.sums": values for k, values in self.sums.items()}
+
+
+def first_state(graph: Graph, projections: list[PlacedProjection]) -> NetworkState:
+    """The state at step 0: neurons at reset, no spike under way, counters at 0."""
+    depths = {p.name: 1 for p in graph.populations}
+    for placed in projections:
+        if placed.bits is None:
+            name = placed.projection.target
+            depths[name] = max(depths[name], placed.depth)
+    return NetworkState(
+        step=0,
+        neurons={p.name: initial_state(p.neuron, p.n) for p in graph.populations},
+        pending={p.name: np.zeros((depths[p.name], p.n), np.int64) for p in graph.populations},
+        sums={
+            k: np.zeros((placed.depth, placed.synapses.n_post), np.int64)
+            for k, placed in enumerate(projections)
+            if placed.bits is not None
+        },
+        lfsr={p.name: p.neuron.lfsr.seed for p in graph.populations},
+        dropped={s.name: 0 for s in graph.sources if isinstance(s, EventSource)},
+        saturated=[0] * len(projections),
+    )
+
+
+def write_state(path: str | Path, state: NetworkState, digest: str) -> None:
+    """Write ``state`` of the network with ``digest`` to an .npz file, whole or not at all.
+
+    Raises:
+        FxlifError: another suffix, or a file that cannot be written.
+    """
+    path = _npz(path)
+    about = {
+        "format": FORMAT, "digest": digest, "step": state.step,
+        "lfsr": state.lfsr, "dropped": state.dropped, "saturated": state.saturated,
+    }  # fmt: skip
+    buffer = io.BytesIO()
+    arrays: dict[str, Any] = {"about": np.array(json.dumps(about)), **state.arrays()}
+    np.savez(buffer, **arrays)
+    with whole_file(path) as temporary:
+        temporary.write_bytes(buffer.getvalue())
+
+
+def read_state(path: str | Path, now: NetworkState, digest: str) -> NetworkState:
+    """The state in a file of :func:`write_state`, of the network with ``digest``.
+
+    ``now`` is the network's present state: that of the file has the same names and shapes.
+
+    Raises:
+        FxlifError: a file that is missing or broken, or the state of another design.
+    """
+    path = _npz(path)
+    found = read_arrays(path)
+    broken = FxlifError.must_be(str(path), "what save() wrote", path, found="another .npz file")
+    try:
+        about = json.loads(str(found.pop("about")))
+        form, of = about["format"], about["digest"]
+    except (KeyError, TypeError, ValueError):
+        raise broken from None
+    if form != FORMAT:
+        raise FxlifError.must_be(f"{path}: format", FORMAT, form)
+    if of != digest:
+        raise FxlifError.must_be(
+            str(path), f"the state of this design ({digest[:12]})", of,
+            found=f"of another ({str(of)[:12]})",
+        )  # fmt: skip
+    kinds = {name: (array.shape, array.dtype) for name, array in now.arrays().items()}
+    if {name: (array.shape, array.dtype) for name, array in found.items()} != kinds:
+        raise broken
+    return NetworkState(
+        step=about["step"],
+        neurons={
+            name: NeuronState(*(found[f"{name}.{field}"] for field in NeuronState._fields))
+            for name in now.neurons
+        },
+        pending={name: found[f"{name}.pending"] for name in now.pending},
+        sums={k: found[f"projection_{k}.sums"] for k in now.sums},
+        lfsr=about["lfsr"],
+        dropped=about["dropped"],
+        saturated=about["saturated"],
+    )
+
+
+def _npz(path: str | Path) -> Path:
+    path = Path(path)
+    if path.suffix != ".npz":
+        raise FxlifError.must_be(str(path), "a name that ends in .npz", path, found=path.suffix)
+    return path

@@ -1,0 +1,67 @@
+"""Sources of spikes that are no neurons (docs/rule.md#sources)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    Field,
+    model_validator,
+)
+
+from ..errors import FxlifError
+from .arrays import Thresholds
+from .base import Int, Name, Params, Seed, Size
+
+
+class PoissonSource(Params):
+    """Each of ``n`` sources spikes in each step with the given probability, by its own seed.
+
+    Whether source i spikes in step t depends on the seed, t and i alone; see
+    :func:`fxlif.network.sources.poisson`. ``probability`` is used as a multiple of 2**-32.
+    """
+
+    kind: Literal["poisson"] = "poisson"
+    name: Name
+    n: Size
+    probability: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+    seed: Seed = 1
+
+
+class RegularSource(Params):
+    """Source i spikes in every step t, from 0, with (t - phase_i) divisible by ``interval``.
+
+    Phases left out are drawn from 0..interval - 1 by the seed.
+    """
+
+    kind: Literal["regular"] = "regular"
+    name: Name
+    n: Size
+    interval: Annotated[Int, Field(ge=1, le=(1 << 31) - 1)]
+    phases: Thresholds | None = None
+    seed: Seed = 1
+
+    @model_validator(mode="after")
+    def _one_phase_each(self) -> Self:
+        phases = self.phases or ()
+        if self.phases is not None and len(phases) != self.n:
+            found = f"{len(phases)} values"
+            raise FxlifError.must_be("phases", f"{self.n} (n)", phases, found=found)
+        for index, phase in enumerate(phases):
+            if not 0 <= phase < self.interval:
+                allowed = f"0..{self.interval - 1} (interval)"
+                raise FxlifError.must_be(f"phases[{index}]", allowed, phase)
+        return self
+
+
+class EventSource(Params):
+    """Spikes from outside: an event stream (:mod:`fxlif.network.events`) given to the run."""
+
+    kind: Literal["events"] = "events"
+    name: Name
+    n: Size
+    #: How often one address may spike in one step; beyond this promise sums saturate.
+    max_events_per_input: Annotated[Int, Field(ge=1, le=65535)] = 1
+
+
+Source = Annotated[PoissonSource | RegularSource | EventSource, Field(discriminator="kind")]

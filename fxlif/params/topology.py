@@ -1,0 +1,240 @@
+"""The synapses of a projection: given, or a topology that generates them."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    ValidationInfo,
+    model_validator,
+)
+
+from ..arrays import integers, short, within
+from ..errors import FxlifError
+from ..files import read_arrays
+from ..network.matrices import from_csr, load_npz
+from ..network.synapses import MAX_DELAY, Synapses
+from .arrays import Weights, frozen
+from .base import Int, Params, Seed, Size, plain_int, plain_tuple
+from .quantise import fit_weights, signed_range
+
+
+def drawn_between(low: int, high: int) -> BeforeValidator:
+    """A validator: an integer ``low``..``high``, or the lowest and highest of a uniform draw."""
+
+    def check(value: Any) -> Any:
+        value = plain_tuple(plain_int(value))
+        ends = tuple(map(plain_int, value)) if isinstance(value, tuple) else (value, value)
+        if len(ends) != 2 or not all(type(end) is int for end in ends):
+            found = short(list(value) if isinstance(value, tuple) else value)
+            allowed = "an integer or [lowest, highest]"
+            raise FxlifError.must_be("", allowed, value, found=found)
+        for end in ends:
+            if not low <= end <= high:
+                raise FxlifError.must_be("", f"{low}..{high}", end)
+        if ends[0] > ends[1]:
+            raise FxlifError.must_be("", "[lowest, highest]", list(ends))
+        return ends if isinstance(value, tuple) else value
+
+    return BeforeValidator(check)
+
+
+Drawn = Annotated[int | tuple[int, int], drawn_between(*signed_range(32))]
+DrawnDelay = Annotated[int | tuple[int, int], drawn_between(0, MAX_DELAY)]
+
+
+def bounds(drawn: int | tuple[int, int]) -> tuple[int, int]:
+    """Lowest and highest value of a value or a draw."""
+    return drawn if isinstance(drawn, tuple) else (drawn, drawn)
+
+
+# --- synapses -----------------------------------------------------------------------------------
+
+
+class Dense(Params):
+    """All to all: an (n_pre, n_post) matrix of weights, and where given one of delays."""
+
+    kind: Literal["dense"] = "dense"
+    weights: Weights
+    delays: Weights | None = None
+
+    @model_validator(mode="after")
+    def _matrices(self) -> Self:
+        # Checked against the target's weight_bits by the network, which knows the target.
+        weights = fit_weights(self.weights, weight_bits=32)
+        object.__setattr__(self, "weights", frozen(weights))
+        if weights.ndim != 2:
+            raise FxlifError.must_be("weights", "of shape (n_pre, n_post)", weights.shape)
+        if self.delays is None:
+            return self
+        delays = within("delays", integers("delays", self.delays), 0, MAX_DELAY)
+        if delays.shape != weights.shape:
+            raise FxlifError.must_be("delays", f"of shape {weights.shape}", delays.shape)
+        object.__setattr__(self, "delays", frozen(delays))
+        return self
+
+
+class _Undelayed(Synapses):
+    """A table that came without delays: those of its projection hold."""
+
+
+def _undelayed(found: Synapses) -> Synapses:
+    return _Undelayed(**{field.name: getattr(found, field.name) for field in fields(found)})
+
+
+def _synapses(value: Any, info: ValidationInfo) -> Any:
+    """A CSR matrix of scipy's, the text ``file.npz``, or a table as :class:`Sparse` writes it."""
+    if isinstance(value, Synapses):
+        return value
+    if isinstance(value, str):
+        path = Path((info.context or {}).get("folder", Path())) / value
+        found = load_npz(path)
+        return found if read_arrays(path, (), ("delays",)) else _undelayed(found)
+    delays = None
+    if isinstance(value, dict):
+        unknown = [key for key in value if key not in (*_CSR_KEYS, "delays")]
+        if unknown:
+            allowed = f"a table of {', '.join(_CSR_KEYS)} and delays"
+            raise FxlifError.must_be("", allowed, value, found=f"one with {unknown[0]!r}")
+        delays = value.get("delays")
+        columns = {key: value.get(key, ()) for key in _CSR_KEYS}
+        value = SimpleNamespace(**columns)
+    try:
+        found = from_csr(value, delays)
+    except FxlifError as error:
+        said = str(error).removeprefix("matrix: ")
+        raise FxlifError(said, value=error.value, allowed=error.allowed) from None
+    return _undelayed(found) if delays is None else found
+
+
+def _to_lists(synapses: Synapses) -> dict[str, Any]:
+    count = synapses.count
+    table = {
+        "shape": [synapses.n_pre, synapses.n_post],
+        "indptr": synapses.indptr.tolist(),
+        "indices": synapses.targets.tolist(),
+        "data": np.broadcast_to(synapses.weights, count).tolist(),
+    }
+    if not isinstance(synapses, _Undelayed):
+        table["delays"] = np.broadcast_to(synapses.delays, count).tolist()
+    return table
+
+
+_CSR_KEYS = ("shape", "indptr", "indices", "data")
+
+
+class Sparse(Params):
+    """The synapses of a scipy CSR matrix (n_pre, n_post), or of a file of scipy's ``save_npz``.
+
+    ``delays``: integers, one for each of ``matrix.data``, given beside a matrix; a file may hold
+    them as the array ``delays``.
+    """
+
+    kind: Literal["sparse"] = "sparse"
+    matrix: Annotated[
+        Any,
+        BeforeValidator(_synapses),
+        PlainSerializer(_to_lists, return_type=dict[str, Any]),
+    ]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _delays_beside(cls, data: Any) -> Any:
+        """``delays`` is no field: it is read together with the matrix that it belongs to."""
+        if not isinstance(data, dict) or data.get("delays") is None:
+            return data
+        rest = {key: value for key, value in data.items() if key != "delays"}
+        matrix = data.get("matrix")
+        if isinstance(matrix, dict):
+            return {**rest, "matrix": {**matrix, "delays": data["delays"]}}
+        if isinstance(matrix, str | Synapses):
+            raise FxlifError.must_be(
+                "delays", "beside a CSR matrix, or in the file as the array 'delays'",
+                data["delays"], found="beside a table of synapses",
+            )  # fmt: skip
+        return {**rest, "matrix": from_csr(matrix, data["delays"])}
+
+    @property
+    def own_delays(self) -> bool:
+        """Whether the delays came with the synapses; else those of the projection hold."""
+        return not isinstance(self.matrix, _Undelayed)
+
+
+class _Uniform(Params):
+    """Weights that are one value, or drawn uniformly."""
+
+    #: One value, or the lowest and highest of a uniform draw by the seed.
+    weight: Drawn
+    seed: Seed = 1
+
+
+class _Generated(_Uniform):
+    """A topology that may join a neuron to itself."""
+
+    #: Whether a neuron may reach itself; it matters where source and target are the same.
+    autapses: bool = True
+
+
+class AllToAll(_Generated):
+    """Every source neuron to every target neuron."""
+
+    kind: Literal["all_to_all"] = "all_to_all"
+
+
+class OneToOne(_Uniform):
+    """Source neuron i to target neuron i."""
+
+    kind: Literal["one_to_one"] = "one_to_one"
+
+
+class FixedProbability(_Generated):
+    """Each pair with the same probability, independently."""
+
+    kind: Literal["fixed_probability"] = "fixed_probability"
+    probability: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+class FixedInDegree(_Generated):
+    """Each target neuron from ``indegree`` different source neurons."""
+
+    kind: Literal["fixed_indegree"] = "fixed_indegree"
+    indegree: Annotated[Int, Field(ge=0)]
+
+
+class Grid(Params):
+    """A sheet of rows x columns neurons; each spike reaches the neighbours through ``kernel``.
+
+    Neuron (r, c) has the index r * columns + c; with an odd kernel of heights 2h + 1 and 2w + 1 it
+    reaches (r + dr, c + dc) with the weight ``kernel[h + dr][w + dc]``, where that is not 0.
+    ``open`` edges drop what falls off the sheet, ``periodic`` ones wrap around.
+    """
+
+    kind: Literal["grid"] = "grid"
+    shape: Annotated[tuple[Size, Size], BeforeValidator(plain_tuple)]
+    kernel: Weights
+    edges: Literal["open", "periodic"] = "open"
+
+    @model_validator(mode="after")
+    def _odd_and_no_larger_than_a_ring(self) -> Self:
+        kernel = fit_weights(self.kernel, weight_bits=32, name="kernel")
+        if kernel.ndim != 2 or any(side % 2 == 0 for side in kernel.shape):
+            raise FxlifError.must_be("kernel", "of shape odd x odd", kernel.shape)
+        beyond = any(side > size for side, size in zip(kernel.shape, self.shape, strict=True))
+        if self.edges == "periodic" and beyond:
+            allowed = f"no larger than the periodic sheet {self.shape}"
+            raise FxlifError.must_be("kernel", allowed, kernel.shape)
+        object.__setattr__(self, "kernel", frozen(kernel))
+        return self
+
+
+Connectivity = Annotated[
+    Dense | Sparse | AllToAll | OneToOne | FixedProbability | FixedInDegree | Grid,
+    Field(discriminator="kind"),
+]
