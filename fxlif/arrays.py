@@ -77,7 +77,7 @@ def within(
     key: str, array: npt.NDArray[Any], low: int, high: int, why: str = ""
 ) -> npt.NDArray[Any]:
     """``array``, or an error that names an entry outside ``low``..``high``, and ``why``."""
-    if not array.size:
+    if not array.size or (low <= int(array.min()) and int(array.max()) <= high):
         return array
     for worst in (array.argmin(), array.argmax()):
         at = np.unravel_index(worst, array.shape)
