@@ -25,7 +25,6 @@ from fxlif.sim.bench.wrapper import Interface
 from fxlif.sim.failure import folder as failures
 from fxlif.sim.failure import narrow
 from fxlif.sim.failure.narrow import Case, starts
-from fxlif.sim.failure.note import kind_of
 from fxlif.sim.report import write
 from fxlif.sim.report.findings import Findings
 from fxlif.sim.tools import simulators, words
@@ -172,8 +171,11 @@ def test_failure_of_a_neuron(run, tmp_path, monkeypatch):
     failure = failures.load("out")
     assert load_hardware("out/design.toml") == NEURON == failure.params
     first = failure.note.first
-    assert (failure.note.start, failure.note.reproduced) == (0, True)
-    assert found.groups() == (str(first.cycle), first.signal)
+    assert failure.note.reproduced
+    rst = failure.interface.stimulus["rst"].offset
+    resets = [k for k, word in enumerate(failure.words[: first.cycle + 1]) if word >> rst & 1]
+    assert resets[-1] > 0, "it does not begin at the last reset"
+    assert found.groups() == (str(first.cycle + failure.note.start), first.signal)
     assert not {"job.pickle", "stimulus.bin"} & set(contents(tmp_path / "out"))
     done = failures.replay("out", waves=True)
     assert done.reproduced
@@ -431,7 +433,7 @@ def test_waves_that_cannot_be_made_are_noted(tmp_path, monkeypatch):
                    interface=interface, first=None, simulator=SIMULATOR)  # fmt: skip
     failure = failures.load(tmp_path / "f")
     assert any("no coroutines" in note for note in failure.note.notes)
-    assert kind_of(failure.params) == "core"
+    assert failure.params.kind == "core"
     assert failure.params.digest() == NETWORK.core[0].digest()
 
 

@@ -36,11 +36,19 @@ from fxlif.sim.failure.difference import as_stimulus, narrowed, shrunk
 from fxlif.sim.report.findings import Bin, Check, Findings, groups
 from fxlif.sim.soak import run as soak_module
 from fxlif.sim.soak import segments
-from fxlif.sim.soak.bulk import BLOCK, ChainBulk, Counts, bulk_of
+from fxlif.sim.soak.bulk import BLOCK, ChainBulk, Counts
 from fxlif.sim.soak.compare import get, put
 from fxlif.sim.soak.random_design import random_design, random_neuron
 from fxlif.sim.soak.run import SEGMENT, Store, sizes, soak, soak_designs
-from fxlif.sim.soak.segments import Segment, Target, blocks, run_segment, seed_of, target_of
+from fxlif.sim.soak.segments import (
+    Segment,
+    Target,
+    blocks,
+    bulk_of,
+    run_segment,
+    seed_of,
+    target_of,
+)
 from fxlif.sim.tools.simulators import Results
 from fxlif.sim.tools.verilated import SharedDesign
 from fxlif.sim.tools.words import as_ints

@@ -16,8 +16,6 @@ from ...cycles.signals import INPUT_PORTS
 from ...errors import FxlifError
 from ...network.events import TICK
 from ...params.core import CoreParams
-from ...params.network import NetworkParams
-from ...params.neuron import NeuronParams
 from ...progress import Progress
 from ..bench.scoreboard import Report, Scoreboard, model_of
 from ..bench.wrapper import Cycles, Interface
@@ -98,12 +96,9 @@ class Trial:
     """Asks whether a wrapped chain of cores differs from its model under a stimulus."""
 
     def __init__(self, target: Target) -> None:
-        params = target.params
-        assert isinstance(params, NetworkParams | CoreParams)  # a neuron has no events
-        chain = isinstance(params, NetworkParams)
-        self.cores = params.core if isinstance(params, NetworkParams) else (params,)
+        self.cores = target.params.cores
         self._target = target
-        self._comparison = Comparison(self.cores, target.interface, chain=chain)
+        self._comparison = Comparison(target.params, target.interface)
 
     def _block(self, stimulus: Stimulus) -> Block:
         driver = Driver(self.cores[0].in_address_bits)
@@ -156,7 +151,7 @@ def as_stimulus(cores: tuple[CoreParams, ...], inputs: Records) -> Stimulus:
 def shrunk(target: Target, found: Difference) -> Difference:
     """A difference with the fewest events that a short search finds; of the two stimuli, the
     shorter one. A neuron's stays as it is: its stimulus is no events."""
-    if isinstance(target.params, NeuronParams):
+    if not target.params.cores:
         return found
     trial = Trial(target)
     small = _small(trial, target, found)

@@ -35,7 +35,7 @@ from ..report.findings import Check, Findings, versions
 from ..tools import simulators
 from ..tools.words import Words, as_ints, from_bytes, repack, to_text
 from .narrow import AFTER, Case, narrow, show
-from .note import DESIGN, NOTE, WORDS, AnyParams, Failure, First, Note, Packing, kind_of, load
+from .note import DESIGN, NOTE, WORDS, AnyParams, Failure, First, Note, Packing, load
 from .waves import BENCH as WAVES_BENCH
 from .waves import dump, wave_bench
 
@@ -116,7 +116,7 @@ def leave(
         packing = asdict(interface)
         del packing["wrapper"]
         note = Note(
-            name=name, kind=kind_of(params), bench=bench, simulator=simulator, seed=seed,
+            name=name, kind=params.kind, bench=bench, simulator=simulator, seed=seed,
             reasons=list(reasons), start=narrowed.start, reproduced=narrowed.reproduced,
             first=First(**narrowed.first) if narrowed.first else None,
             sources=list(sources), interface=Packing(**packing), notes=notes,

@@ -118,16 +118,9 @@ def load(folder: str | Path) -> Failure:
     )  # fmt: skip
 
 
-def kind_of(params: AnyParams) -> Kind:
-    """Which kind of hardware the parameters describe."""
-    if isinstance(params, NeuronParams):
-        return "neuron"
-    return "core" if isinstance(params, CoreParams) else "network"
-
-
 def _of_kind(kind: str, path: Path) -> AnyParams:
     params = design.load_hardware(path)
-    if isinstance(params, NeuronParams) is not (kind == "neuron"):
+    if (params.kind == "neuron") is not (kind == "neuron"):
         raise FxlifError(f"{path}: found another kind of design, allowed a {kind}, as {NOTE} says")
     return params.core[0] if kind == "core" and isinstance(params, NetworkParams) else params
 
@@ -140,4 +133,4 @@ def _text(path: Path) -> str:
         raise FxlifError(f"{path}: cannot be read ({reason})") from None
 
 
-__all__ = ["DESIGN", "NOTE", "WORDS", "Failure", "First", "Note", "Packing", "kind_of", "load"]
+__all__ = ["DESIGN", "NOTE", "WORDS", "Failure", "First", "Note", "Packing", "load"]

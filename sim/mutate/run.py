@@ -22,7 +22,8 @@ from ...params.neuron import NeuronParams
 from ...progress import SILENT, Progress
 from ..bench.wrapper import Interface, wrap
 from ..report.findings import Findings
-from ..soak.bulk import BLOCK, ChainBulk, bulk_of
+from ..soak.bulk import BLOCK, ChainBulk
+from ..soak.segments import bulk_of
 from ..tools import solver as solvers
 from ..tools.verilated import SharedDesign, build
 from .equivalence import Equivalence, bounds_of, unreachable

@@ -13,9 +13,7 @@ import numpy as np
 
 from ...cycles.control import NONE, Block
 from ...cycles.model import CycleInputs, CycleModel, Driver
-from ...params.core import CoreParams
-from ...params.network import NetworkParams
-from ...params.neuron import NeuronParams
+from ...params.protocol import Design
 from ..bench.wrapper import Interface
 from ..stimulus.aimed import aimed_events
 from ..stimulus.random import RandomStimulus
@@ -69,13 +67,12 @@ class Bulk(Protocol):
 class ChainBulk:
     """A core or a chain of cores."""
 
-    def __init__(self, params: CoreParams | NetworkParams, interface: Interface, seed: int) -> None:
-        chain = isinstance(params, NetworkParams)
-        cores = params.core if isinstance(params, NetworkParams) else (params,)
+    def __init__(self, params: Design, interface: Interface, seed: int) -> None:
+        cores = params.cores
         self.model = CycleModel(cores, engine="compiled")
         self._stimulus = RandomStimulus(cores[0], seed)
         self._driver = Driver(cores[0].in_address_bits)
-        self._comparison = Comparison(cores, interface, chain=chain)
+        self._comparison = Comparison(params, interface)
         self._cycles = 0
         self._aiming = False
         self.block: Block | None = None
@@ -111,14 +108,3 @@ class ChainBulk:
             events_in=found[TAKEN], events_out=found[GIVEN], spikes=found[FIRED],
             resets=found[RESETS],
         )  # fmt: skip
-
-
-def bulk_of(
-    params: NeuronParams | CoreParams | NetworkParams, interface: Interface, seed: int
-) -> Bulk:
-    """The run of a design with this seed."""
-    if isinstance(params, NeuronParams):
-        from .bulk_neuron import NeuronBulk
-
-        return NeuronBulk(params, interface, seed)
-    return ChainBulk(params, interface, seed)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ...cycles.control import INPUT, NONE, SPIKE, STREAM, Block, Ints, Records, inline, njit
 from ...cycles.signals import INPUT_PORTS, OUTPUT_PORTS
 from ...hdl.verilog import Field
-from ...params.core import CoreParams
+from ...params.protocol import Design
 from ..bench.wrapper import Interface
 
 Packed = npt.NDArray[np.uint64]
@@ -137,19 +137,17 @@ def layout(fields: Iterable[Field]) -> Ints:
 class Comparison:
     """Packs stimulus for a wrapped chain of cores and compares its responses."""
 
-    def __init__(self, cores: tuple[CoreParams, ...], interface: Interface, *, chain: bool) -> None:
+    def __init__(self, design: Design, interface: Interface) -> None:
         stimulus, response = interface.stimulus, interface.response
         self._inputs = layout(stimulus[INPUT_PORTS[name]] for name in INPUT.names or ())
         self._streams = layout(response[OUTPUT_PORTS[name]] for name in STREAM.names or ())
         layouts: list[Ints] = []
-        self._at = np.zeros(len(cores), dtype=np.int64)
-        for k, core in enumerate(cores):
-            suffix = f"_{k}" if chain else ""
-            names = [f"dropped{suffix}", f"saturated{suffix}"]
-            names += [f"trace{suffix}.valid", f"trace{suffix}.index"]
+        self._at = np.zeros(len(design.cores), dtype=np.int64)
+        for k, (core, signals) in enumerate(zip(design.cores, design.signals, strict=True)):
+            names = [signals.dropped, signals.saturated, signals.trace_valid, signals.trace_index]
             for lane in range(core.lanes):
-                names.append(f"trace{suffix}.spike[{lane}]")
-                names += [f"trace{suffix}.state[{lane}].{n}" for n in core.neuron.state_widths]
+                names.append(signals.trace_spike(lane))
+                names += [signals.trace_state(lane, name) for name in core.neuron.state_widths]
             self._at[k] = sum(len(rows) for rows in layouts)
             layouts.append(layout(response[name] for name in names))
         self._cores = np.concatenate(layouts)

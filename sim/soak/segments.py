@@ -19,7 +19,7 @@ from ...progress import SILENT, Progress
 from ..bench.simulation import wrapped
 from ..bench.wrapper import Interface
 from ..tools.verilated import SharedDesign, build
-from .bulk import BLOCK, Bulk, Counts, bulk_of
+from .bulk import BLOCK, Bulk, ChainBulk, Counts
 from .compare import Packed
 
 AnyParams = NeuronParams | CoreParams | NetworkParams
@@ -73,6 +73,15 @@ def target_of(
 def seed_of(seed: int, segment: int) -> int:
     """The seed of one segment."""
     return mix((mix(seed & ((1 << 64) - 1)) + segment) & ((1 << 64) - 1))
+
+
+def bulk_of(params: AnyParams, interface: Interface, seed: int) -> Bulk:
+    """The run of a design with this seed."""
+    if isinstance(params, NeuronParams):
+        from .bulk_neuron import NeuronBulk  # needs numba, which target_of asks for
+
+        return NeuronBulk(params, interface, seed)
+    return ChainBulk(params, interface, seed)
 
 
 def blocks(
