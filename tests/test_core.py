@@ -21,8 +21,9 @@ from fxlif.cycles.model import CycleInputs, CycleModel
 from fxlif.hdl import arithmetic
 from fxlif.network.events import TICK
 from fxlif.sim.bench.agents import StreamDriver
+from fxlif.sim.bench.models import StreamModel, transfers
 from fxlif.sim.bench.outcome import failure_reasons
-from fxlif.sim.bench.scoreboard import Report, Scoreboard, StreamModel, transfers
+from fxlif.sim.bench.scoreboard import Report, Scoreboard
 from fxlif.sim.bench.wrapper import Cycles
 from fxlif.sim.verify import check
 

@@ -27,7 +27,8 @@ from fxlif.errors import FxlifError
 from fxlif.hdl import arithmetic, neuron
 from fxlif.params.design import load_hardware
 from fxlif.sim.bench.agents import StreamDriver, VectorDriver
-from fxlif.sim.bench.scoreboard import Report, Scoreboard, model_of
+from fxlif.sim.bench.models import model_of
+from fxlif.sim.bench.scoreboard import Report, Scoreboard
 from fxlif.sim.stimulus.random import IDLE_AXIS, STALL_AXIS, held_back, random_events, resets
 
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}

@@ -12,8 +12,9 @@ from ...params.neuron import NeuronParams
 from ..stimulus.neuron import NeuronStimulus
 from ..stimulus.random import AT_ONCE
 from .agents import Driver, VectorDriver
+from .models import NeuronModel
 from .run import Job, run_bench
-from .scoreboard import Model, NeuronModel, Report
+from .scoreboard import Model, Report
 
 
 def neuron_driver(job: Job) -> Driver:

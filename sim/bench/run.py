@@ -22,7 +22,8 @@ from ..stimulus.random import IDLE_AXIS, STALL_AXIS, held_back, random_events, r
 from ..tools.simulators import PID, RESULTS
 from ..tools.words import to_bytes
 from .agents import Driver, StreamDriver, VectorDriver, clocked
-from .scoreboard import Model, Report, Scoreboard, StreamModel
+from .models import StreamModel
+from .scoreboard import Model, Report, Scoreboard
 from .trace import Trace
 from .wrapper import Interface
 

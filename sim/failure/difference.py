@@ -17,7 +17,8 @@ from ...errors import FxlifError
 from ...network.events import TICK
 from ...params.core import CoreParams
 from ...progress import Progress
-from ..bench.scoreboard import Report, Scoreboard, model_of
+from ..bench.models import model_of
+from ..bench.scoreboard import Report, Scoreboard
 from ..bench.wrapper import Cycles, Interface
 from ..soak.bulk import BLOCK
 from ..soak.compare import Comparison, Packed

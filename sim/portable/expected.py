@@ -5,7 +5,7 @@ Made here once and written down, so that the bench itself needs no Python.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,13 +13,15 @@ import numpy.typing as npt
 
 from ...cycles.control import IDLE, RESET, STALL, Bytes, Ints
 from ...cycles.latency import clear_cycles
-from ...cycles.model import CycleModel, CycleOutputs, Driver
+from ...cycles.model import CycleModel, Driver
 from ...cycles.signals import INPUT_PORTS
 from ...network.sources import mix
 from ...params.core import CoreParams
 from ...params.network import NetworkParams
 from ...params.neuron import NeuronParams
-from ...rule.step import initial_state, step
+from ...params.protocol import Design
+from ..bench.models import NeuronModel, expected_of_cores
+from ..bench.scoreboard import Expected, Report
 from ..stimulus.neuron import NeuronStimulus
 from ..stimulus.random import RandomStimulus
 
@@ -42,7 +44,7 @@ BLOCK = 1 << 12
 class Shown:
     """One number of an output in some cycles: (cycles,) values, and where they count."""
 
-    values: npt.NDArray[np.int64 | np.bool_]
+    values: Ints
     counts: Bools
 
 
@@ -56,16 +58,9 @@ class Part:
     spikes: int
 
 
-def cores_of(params: NeuronParams | CoreParams | NetworkParams) -> tuple[CoreParams, ...]:
-    """The chain of cores of a design; none for a single neuron."""
-    if isinstance(params, NetworkParams):
-        return params.core
-    return (params,) if isinstance(params, CoreParams) else ()
-
-
-def default_cycles(params: NeuronParams | CoreParams | NetworkParams) -> int:
+def default_cycles(params: Design) -> int:
     """How many cycles a bench of this design has, unless the user names a number."""
-    words = max((core.words for core in cores_of(params)), default=0)
+    words = max((core.words for core in params.cores), default=0)
     return min(max(LEAST_CYCLES, CYCLES_PER_WORD * words), MOST_CYCLES)
 
 
@@ -90,35 +85,20 @@ def directed_flags(flags: Bytes, cores: tuple[CoreParams, ...], seed: int) -> By
     return flags
 
 
-def _shown(made: CycleOutputs, cores: tuple[CoreParams, ...], *, chain: bool) -> dict[str, Shown]:
-    always = np.ones(len(made.in_ready), dtype=np.bool_)
-    valid = made.out_valid
-    shown = {
-        "events_in.ready": Shown(made.in_ready, always),
-        "events_out.valid": Shown(valid, always),
-        "events_out.payload.address": Shown(made.out_address, valid),
-        "events_out.payload.tick": Shown(made.out_tick, valid),
-    }
-    for k, (core, trace) in enumerate(zip(cores, made.cores, strict=True)):
-        suffix = f"_{k}" if chain else ""
-        where = trace.valid
-        shown[f"dropped{suffix}"] = Shown(trace.dropped, always)
-        shown[f"saturated{suffix}"] = Shown(trace.saturated, always)
-        shown[f"trace{suffix}.valid"] = Shown(where, always)
-        shown[f"trace{suffix}.index"] = Shown(trace.index, where)
-        written = {f"state[{{}}].{name}": values for name, values in trace.state.items()}
-        written["spike[{}]"] = trace.spike.astype(np.int64)
-        for name, values in written.items():
-            for lane in range(core.lanes):
-                column = np.zeros(len(where), dtype=np.int64)
-                column[where] = values[:, lane]
-                shown[f"trace{suffix}.{name.format(lane)}"] = Shown(column, where)
+def _shown(items: Iterable[Expected], cycles: int) -> dict[str, Shown]:
+    """Output → what it shows in every cycle."""
+    shown = {}
+    for item in items:
+        counts = np.ones(cycles, dtype=np.bool_) if item.where is None else item.where
+        values = np.zeros(cycles, dtype=np.int64)
+        values[counts] = item.values
+        shown[item.signal] = Shown(values, counts)
     return shown
 
 
 def chain_parts(params: CoreParams | NetworkParams, cycles: int, seed: int) -> Iterator[Part]:
     """A core or a chain of cores under random events, idling, backpressure and resets."""
-    cores = cores_of(params)
+    cores = params.cores
     model = CycleModel(cores, engine="auto")
     stimulus = RandomStimulus(cores[0], seed)
     driver = Driver(cores[0].in_address_bits)
@@ -126,15 +106,15 @@ def chain_parts(params: CoreParams | NetworkParams, cycles: int, seed: int) -> I
     for at in range(0, cycles, BLOCK):
         if driver.left < BLOCK:
             driver.refill(stimulus.events(BLOCK))
-        shared = model.drive(driver, flags[at : at + BLOCK])
-        block = shared._replace(
-            inputs=shared.inputs.copy(), streams=shared.streams.copy(), traces=shared.traces.copy()
+        reused = model.drive(driver, flags[at : at + BLOCK])
+        block = reused._replace(
+            inputs=reused.inputs.copy(), streams=reused.streams.copy(), traces=reused.traces.copy()
         )
         made = model.outputs(block)
         given = made.out_valid & (block.inputs["out_ready"] != 0) & ~made.out_tick
         yield Part(
             inputs={port: block.inputs[field] for field, port in INPUT_PORTS.items()},
-            outputs=_shown(made, cores, chain=isinstance(params, NetworkParams)),
+            outputs=_shown(expected_of_cores(params, made), len(made.in_ready)),
             spikes=int(np.count_nonzero(given)),
         )
 
@@ -153,25 +133,11 @@ def neuron_inputs(neuron: NeuronParams, input_bits: int, cycles: int, seed: int)
 def neuron_parts(neuron: NeuronParams, input_bits: int, cycles: int, seed: int) -> Iterator[Part]:
     """A single registered neuron, stepped by the golden rule."""
     inputs = neuron_inputs(neuron, input_bits, cycles, seed)
-    state, spike = initial_state(neuron, 1), False
-    names = list(neuron.state_widths)
-    rows = []
-    for rst, enable, current in inputs:
-        rows.append([int(getattr(state, name)[0]) for name in names] + [int(spike)])
-        if rst:
-            state, spike = initial_state(neuron, 1), False
-        elif enable:
-            total = np.array([current]) + neuron.bias
-            state, fire = step(neuron, state, total, neuron.v_threshold)
-            spike = bool(fire[0])
-    table = np.array(rows, dtype=np.int64)
-    always = np.ones(cycles, dtype=np.bool_)
-    fields = [*(f"state.{name}" for name in names), "spike"]
+    outputs = _shown(NeuronModel(neuron, Report()).run(*inputs.T), cycles)
     yield Part(
         inputs=dict(zip(("rst", "enable", "current"), inputs.T, strict=True)),
-        outputs={name: Shown(table[:, k], always) for k, name in enumerate(fields)},
-        spikes=int(table[:, -1].sum()),
-    )
+        outputs=outputs, spikes=int(outputs["spike"].values.sum()),
+    )  # fmt: skip
 
 
-__all__ = ["Part", "Shown", "chain_parts", "cores_of", "default_cycles", "neuron_parts"]
+__all__ = ["Part", "Shown", "chain_parts", "default_cycles", "neuron_parts"]

@@ -20,6 +20,7 @@ from ...hdl.verilog import Hardware, Port
 from ...params.core import CoreParams
 from ...params.network import NetworkParams
 from ...params.neuron import NeuronParams
+from ..tools.words import to_text
 from .expected import Part, chain_parts, default_cycles, neuron_parts
 
 AnyParams = NeuronParams | CoreParams | NetworkParams
@@ -228,11 +229,6 @@ def _parts(params: AnyParams, hardware: Hardware, cycles: int, seed: int) -> Ite
     return neuron_parts(params, current.width, cycles, seed)
 
 
-def _text(words: list[int], bits: int) -> str:
-    digits = -(-bits // 4)
-    return "".join([f"{word:0{digits}x}\n" for word in words])
-
-
 def bench_of(
     params: AnyParams,
     hardware: Hardware,
@@ -292,8 +288,8 @@ def bench_of(
     )  # fmt: skip
     files = {
         f"{name}_tb.v": text,
-        stimulus_file: _text(stimuli, in_bits),
-        expected_file: _text(answers, bits),
+        stimulus_file: to_text(stimuli, in_bits),
+        expected_file: to_text(answers, bits),
     }
     described = {
         "top": TOP, "files": sorted(files), "cycles": cycles, "comparisons": comparisons,

@@ -1,0 +1,166 @@
+"""What the outputs of a design must show, worked out from what its inputs were seen to show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from ...cycles.model import CycleInputs, CycleModel, CycleOutputs
+from ...cycles.signals import INPUT_PORTS, OUTPUT_PORTS
+from ...network.events import TICK
+from ...network.model import Network
+from ...params.core import CoreParams
+from ...params.network import NetworkParams
+from ...params.neuron import NeuronParams
+from ...rule.step import initial_state, step
+from .scoreboard import Expected, Model, Report
+from .wrapper import Cycles
+
+Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
+#: Stands where the hardware gave an event that the golden network did not send.
+UNEXPECTED = -2
+
+
+def transfers(cycles: Cycles, side: str) -> tuple[Bools, Ints]:
+    """Whether an event passes at ``events_in`` or ``events_out`` in each cycle, and which event
+    the payload shows: an address or TICK. Both (cycles,)."""
+    passes = (cycles[f"{side}.valid"] & cycles[f"{side}.ready"]) != 0
+    tick = cycles[f"{side}.payload.tick"] != 0
+    return passes, np.where(tick, TICK, cycles[f"{side}.payload.address"])
+
+
+class NeuronModel:
+    """One registered neuron: what :class:`fxlif.hdl.neuron.LIFNeuron` shows in each cycle."""
+
+    def __init__(self, neuron: NeuronParams, report: Report) -> None:
+        self._neuron = neuron
+        self._report = report
+        self._state = initial_state(neuron, 1)
+        self._spike = False
+        self._was_reset = False
+
+    def expect(self, cycles: Cycles) -> Iterable[Expected]:
+        return self.run(cycles["rst"], cycles["enable"], cycles["current"])
+
+    def run(self, rst: Ints, enable: Ints, current: Ints) -> Iterator[Expected]:
+        """What the outputs show under these inputs, (cycles,) each."""
+        names = list(self._neuron.state_widths)
+        rows = []
+        for reset, enabled, added in zip(rst, enable, current, strict=True):
+            rows.append([int(getattr(self._state, n)[0]) for n in names] + [int(self._spike)])
+            self._report.resets += bool(reset) and not self._was_reset
+            self._was_reset = bool(reset)
+            if reset:
+                self._state, self._spike = initial_state(self._neuron, 1), False
+            elif enabled:
+                self._state, fire = step(
+                    self._neuron, self._state, np.array([added]) + self._neuron.bias,
+                    self._neuron.v_threshold,
+                )  # fmt: skip
+                self._spike = bool(fire[0])
+                self._report.steps += 1
+                self._report.spikes += self._spike
+        table = np.array(rows, dtype=np.int64)
+        for column, name in enumerate([*(f"state.{name}" for name in names), "spike"]):
+            yield Expected(name, table[:, column])
+
+
+def expected_of_cores(params: CoreParams | NetworkParams, made: CycleOutputs) -> Iterator[Expected]:
+    """What every output of a core or a chain of cores shows, by its cycle model."""
+    valid = made.out_valid
+    for field, port in OUTPUT_PORTS.items():
+        values = getattr(made, field)
+        where = valid if port.startswith("events_out.payload") else None
+        yield Expected(port, values if where is None else values[where], where)
+    for signals, trace, core in zip(params.signals, made.cores, params.cores, strict=True):
+        yield Expected(signals.dropped, trace.dropped)
+        yield Expected(signals.saturated, trace.saturated)
+        where = trace.valid
+        yield Expected(signals.trace_valid, where)
+        yield Expected(signals.trace_index, trace.index[where], where)
+        for lane in range(core.lanes):
+            yield Expected(signals.trace_spike(lane), trace.spike[:, lane], where)
+            for name, values in trace.state.items():
+                yield Expected(signals.trace_state(lane, name), values[:, lane], where)
+
+
+class StreamModel:
+    """A core or a chain of cores: the cycle model for every output of every cycle, and the golden
+    network, which knows no clock, for the events that come out.
+
+    Both are fed with what was observed at the design's inputs.
+    """
+
+    def __init__(self, params: CoreParams | NetworkParams, report: Report) -> None:
+        network = params if isinstance(params, NetworkParams) else NetworkParams.chain(params)
+        self._params = params
+        self._model = CycleModel(params.cores)
+        self._golden = Network(network)
+        self._report = report
+        self._pending: list[Ints] = []  # events of the step that has not ended
+        self._due = np.zeros(0, dtype=np.int64)  # golden events that have not come out
+        report.counts.append([0] * params.cores[-1].n_neurons)
+        self._was_reset = False
+
+    def expect(self, cycles: Cycles) -> Iterable[Expected]:
+        shown = {field: cycles[port] for field, port in INPUT_PORTS.items()}
+        made = self._model.run(CycleInputs(**shown))
+        self._report.spikes += sum(int(trace.spike.sum()) for trace in made.cores)
+        yield from expected_of_cores(self._params, made)
+        yield from self._events(cycles)
+
+    def _events(self, cycles: Cycles) -> Iterable[Expected]:
+        """What was taken in goes through the golden network; what came out must be its answer."""
+        rst = cycles["rst"] != 0
+        begins = rst & ~np.concatenate([[self._was_reset], rst[:-1]])
+        self._was_reset = bool(rst[-1])
+        taken, events = transfers(cycles, "events_in")
+        taken &= ~rst
+        given, outs = transfers(cycles, "events_out")
+        self._report.events_in += int(np.count_nonzero(taken))
+        self._report.steps += int(np.count_nonzero(events[taken] == TICK))
+        self._report.events_out += int(np.count_nonzero(given))
+        start = 0
+        expected = np.full(len(rst), UNEXPECTED, dtype=np.int64)
+        for stop in [*np.flatnonzero(rst), len(rst)]:
+            # A cycle with reset still shows what came out in it.
+            window = slice(start, min(stop + 1, len(rst)))
+            self._segment(events[window][taken[window]], np.flatnonzero(given[window]) + start,
+                          outs, expected)  # fmt: skip
+            if stop < len(rst):
+                self._reset(begins=bool(begins[stop]))
+            start = stop + 1
+        address = np.where(expected == TICK, 0, expected)
+        yield Expected("events_out.payload.address", address[given], given, golden=True)
+        yield Expected("events_out.payload.tick", expected[given] == TICK, given, golden=True)
+
+    def _segment(self, events: Ints, given: Ints, outs: Ints, expected: Ints) -> None:
+        waiting = np.concatenate([*self._pending, events])
+        ends = np.flatnonzero(waiting == TICK)
+        done = int(ends[-1]) + 1 if len(ends) else 0
+        self._pending = [waiting[done:]]
+        self._due = np.concatenate([self._due, self._golden.stream(waiting[:done])])
+        now = self._due[: len(given)]
+        expected[given[: len(now)]] = now
+        self._due = self._due[len(given) :]
+        counts = self._report.counts[-1]
+        for neuron in outs[given]:
+            if 0 <= neuron < len(counts):
+                counts[neuron] += 1
+
+    def _reset(self, *, begins: bool) -> None:
+        self._golden.reset()
+        self._pending, self._due = [], self._due[:0]
+        if begins:
+            self._report.resets += 1
+            self._report.counts.append([0] * len(self._report.counts[-1]))
+
+
+def model_of(params: NeuronParams | CoreParams | NetworkParams, report: Report) -> Model:
+    """The model of a neuron, a core or a chain of cores."""
+    if isinstance(params, NeuronParams):
+        return NeuronModel(params, report)
+    return StreamModel(params, report)
