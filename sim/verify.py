@@ -20,7 +20,7 @@ from ..params.core import CoreParams
 from ..params.network import EventInput, ImageInput, NetworkParams
 from ..params.neuron import NeuronParams
 from ..progress import SILENT, Progress
-from .bench.agents import RESET
+from .bench.agents import RESET_MARK
 from .bench.outcome import answer, checks_of, figures
 from .bench.run import PASSING, Job, working_folder
 from .bench.scoreboard import Report
@@ -95,7 +95,7 @@ def read_input(network: NetworkParams, folder: Path) -> tuple[list[int] | None, 
         payloads: list[int] = []
         for stream in images.streams:
             payloads += event_files.pack(stream, first.in_address_bits).tolist()
-            payloads.append(RESET)
+            payloads.append(RESET_MARK)
         return payloads, images
     return None, None
 

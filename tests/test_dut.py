@@ -22,7 +22,7 @@ from fxlif import FxlifError, NetworkParams, NeuronParams
 from fxlif.network import events
 from fxlif.params.core import CoreParams
 from fxlif.params.design import load, load_hardware
-from fxlif.sim.bench.agents import RESET
+from fxlif.sim.bench.agents import RESET_MARK
 from fxlif.sim.dut.check import Difference, NeuronChecker, StreamChecker
 from fxlif.sim.dut.events import first_layer
 from fxlif.sim.dut.map import DutMap, load_map
@@ -257,7 +257,7 @@ def test_other_shapes_and_wrong_maps(examples: Path, tmp_path) -> None:
     many.add("another rule", with_threshold(network, 119), core, full, top="core")
     stream = events.from_counts([[1, 0, 2, 0, 1, 0]] * 40)
     payloads = events.pack(stream, 3).tolist()
-    given = [*payloads, RESET, *payloads]
+    given = [*payloads, RESET_MARK, *payloads]
     many.add("given events", network, core, full, top="core", events=given, cycles=1 << 40)
     silent = rule.model_copy(update={"v_threshold": 511, "compare": "gt"})
     never = neuron.replace("u >= THRESHOLD", "u > 511")

@@ -26,7 +26,7 @@ from fxlif.digits import DESIGN
 from fxlif.errors import FxlifError
 from fxlif.hdl import arithmetic, neuron
 from fxlif.params.design import load_hardware
-from fxlif.sim.bench.agents import StreamDriver, VectorDriver
+from fxlif.sim.bench.agents import StreamDriver, WordDriver
 from fxlif.sim.bench.models import model_of
 from fxlif.sim.bench.scoreboard import Report, Scoreboard
 from fxlif.sim.stimulus.random import IDLE_AXIS, STALL_AXIS, held_back, random_events, resets
@@ -131,7 +131,7 @@ def compare(design: NeuronParams | CoreParams, seed: int = 2) -> Report:
     interface = interface_of(dut)
     rng = random.Random(seed)
     driver = (
-        VectorDriver(_neuron_words(interface, rng))
+        WordDriver(_neuron_words(interface, rng))
         if isinstance(design, NeuronParams)
         else StreamDriver(
             interface, random_events(design, seed), idle=held_back(seed, IDLE_AXIS),

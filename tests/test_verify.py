@@ -160,7 +160,7 @@ def test_interrupted_simulation_stops_the_simulator(tmp_path) -> None:
 
 def test_a_simulator_that_dies_is_not_a_pass(tmp_path, monkeypatch) -> None:
     """The bench never gets to its end: no results, no report, not green."""
-    monkeypatch.setitem(simulation.BENCHES, NetworkParams, "no.such.bench")
+    monkeypatch.setattr(simulation, "BENCH", "no.such.bench")
     results, report = check(SMALL, folder=tmp_path, cycles=1000)
     assert failure_reasons(results, report) != []
 

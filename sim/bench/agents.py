@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from .wrapper import Interface
 
 #: Stands between two events: wait until every TICK has come out, then reset for one cycle.
-RESET = -1
+RESET_MARK = -1
 
 
 class Driver(Protocol):
@@ -24,7 +24,7 @@ class Driver(Protocol):
         """From the response of this cycle, the stimulus of the next."""
 
 
-class VectorDriver:
+class WordDriver:
     """Shows given stimulus words one after the other."""
 
     def __init__(self, words: Iterable[int]) -> None:
@@ -40,7 +40,7 @@ class VectorDriver:
 class StreamDriver:
     """A source, a sink and the reset of a design with one event stream in and one out.
 
-    ``events`` are packed payloads, and :data:`RESET`; when they are used up, every
+    ``events`` are packed payloads, and :data:`RESET_MARK`; when they are used up, every
     TICK is awaited, and the driver is done. ``idle``, ``stall`` and ``reset`` are any iterators of
     booleans or 0 and 1, one per cycle: hold back a new event, hold back ready, reset. An iterator
     that ends means "no more". An offered event stays until it is taken.
@@ -86,7 +86,7 @@ class StreamDriver:
         idle = next(self._idle, False)
         if not self._offer and self._draining is None and not idle:
             event = next(self._events, None)
-            if event is None or event == RESET:
+            if event is None or event == RESET_MARK:
                 self._draining = event is not None
             else:
                 self._offer = self._valid | event << self._payload_at

@@ -21,9 +21,9 @@ from ...params.neuron import NeuronParams
 from ..stimulus.random import IDLE_AXIS, STALL_AXIS, held_back, random_events, resets, spacing_of
 from ..tools.simulators import PID, RESULTS
 from ..tools.words import to_bytes
-from .agents import Driver, StreamDriver, VectorDriver, clocked
-from .models import StreamModel
-from .scoreboard import Model, Report, Scoreboard
+from .agents import Driver, StreamDriver, WordDriver, clocked
+from .models import model_of
+from .scoreboard import Report, Scoreboard
 from .trace import Trace
 from .wrapper import Interface
 
@@ -42,7 +42,7 @@ TRACE = "trace.csv"
 class Job:
     """What to check: the parameters, the wrapped design, how long, and with which stimulus.
 
-    ``events`` are packed payloads and :data:`~fxlif.sim.bench.agents.RESET` marks; None means
+    ``events`` are packed payloads and :data:`~fxlif.sim.bench.agents.RESET_MARK` marks; None means
     random ones, with random resets. Source and sink hold back at random. ``words`` are packed
     stimulus words, one per cycle from power-up on, shown to their end instead of all that.
     ``watch``: the cycles, from one to before the other, to write to :data:`TRACE`. ``sources``:
@@ -103,11 +103,7 @@ def get_progress(folder: Path) -> int:
         return 0
 
 
-async def run_bench(
-    dut: Any,
-    make_driver: Callable[[Job], Driver],
-    make_model: Callable[[Job, Report], Model],
-) -> None:
+async def run_bench(dut: Any, make_driver: Callable[[Job], Driver]) -> None:
     """Run the job of this process on ``dut``; fails on any difference."""
     folder = Path(os.environ[FOLDER])
     (folder / PID).write_text(str(os.getpid()))
@@ -115,8 +111,8 @@ async def run_bench(
     report = Report()
     # Made before the clock starts, so that compilation does not count as simulation.
     trace = Trace(job.interface, *job.watch)
-    board = Scoreboard(job.interface, make_model(job, report), report, watch=trace.add)
-    driver = make_driver(job) if job.words is None else VectorDriver(job.words[1:])
+    board = Scoreboard(job.interface, model_of(job.params, report), report, watch=trace.add)
+    driver = make_driver(job) if job.words is None else WordDriver(job.words[1:])
     first = 0 if job.words is None else job.words[0]
     cycles = job.cycles if job.words is None else len(job.words)
 
@@ -147,7 +143,7 @@ def rng(seed: int, axis: str) -> random.Random:
 def stream_driver(job: Job) -> Driver:
     """The source and sink of a core or a network, as the job asks for them."""
     assert not isinstance(job.params, NeuronParams)
-    core = job.params.core[0] if isinstance(job.params, NetworkParams) else job.params
+    core = job.params.cores[0]
     events: Iterable[int] | None = job.events
     reset: Iterable[int] = ()
     if events is None:
@@ -155,9 +151,3 @@ def stream_driver(job: Job) -> Driver:
         reset = resets(job.seed, spacing_of(core))
     idle, stall = held_back(job.seed, IDLE_AXIS), held_back(job.seed, STALL_AXIS)
     return StreamDriver(job.interface, events, idle=idle, stall=stall, reset=reset)
-
-
-def stream_model(job: Job, report: Report) -> Model:
-    """The model of a core or a network."""
-    assert not isinstance(job.params, NeuronParams)
-    return StreamModel(job.params, report)

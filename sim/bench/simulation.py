@@ -15,11 +15,8 @@ from .run import FOLDER, Job, get_progress, get_report, put_job
 from .scoreboard import Report
 from .wrapper import TOP, Interface, wrap
 
-BENCHES = {
-    NeuronParams: "fxlif.sim.bench.neuron",
-    CoreParams: "fxlif.sim.bench.core",
-    NetworkParams: "fxlif.sim.bench.network",
-}
+#: The cocotb module that benches every design.
+BENCH = "fxlif.sim.bench.bench"
 
 
 def wrapped(
@@ -27,7 +24,7 @@ def wrapped(
     edit: Callable[[str], str] = lambda verilog: verilog,
 ) -> tuple[Interface, dict[str, str]]:
     """The interface of the hardware of ``params``, and its Verilog, wrapper included."""
-    hardware = generate(params, trace=not isinstance(params, NeuronParams))
+    hardware = generate(params, trace=params.kind != "neuron")
     interface = wrap(hardware)
     return interface, {"design.v": edit(hardware.verilog), "bench.v": interface.wrapper}
 
@@ -50,7 +47,7 @@ def simulate(
     put_job(folder, job)
     total = job.cycles if job.events is None else None
     results = simulators.run(
-        simulator, built, top=TOP, module=module or BENCHES[type(job.params)], folder=folder,
+        simulator, built, top=TOP, module=module or BENCH, folder=folder,
         seed=job.seed, environment={FOLDER: str(folder)}, waves=waves,
         waiting=lambda: progress("simulating", get_progress(folder), total),
     )  # fmt: skip

@@ -10,7 +10,7 @@ from ...params.neuron import NeuronParams
 from ...params.quantise import signed_range
 from ...rule import arithmetic
 from ...rule.step import NeuronState, step
-from ..bench.agents import RESET, StreamDriver
+from ..bench.agents import RESET_MARK, StreamDriver
 from ..bench.run import rng
 from ..bench.wrapper import Interface
 from ..stimulus.random import IDLE_AXIS, STALL_AXIS, held_back, resets
@@ -126,7 +126,7 @@ class ForeignStreamDriver:
         self._power_up = POWER_UP if has_reset else 0
         self._draw, self._shy = rng(seed, "shy"), False
         if not has_reset:
-            events = (event for event in events if event != RESET)
+            events = (event for event in events if event != RESET_MARK)
         self._inner = StreamDriver(
             wrapped.interface,
             self._ending(events),
@@ -150,7 +150,7 @@ class ForeignStreamDriver:
                 break
             yield last
         # The step under way ends, so that all that was taken in is answered for.
-        if last not in (self._tick, RESET) or not self._running:
+        if last not in (self._tick, RESET_MARK) or not self._running:
             yield self._tick
 
     def clock(self, response: int) -> int:
@@ -172,7 +172,7 @@ class ForeignStreamDriver:
 
 
 def repacked(events: Iterable[int], needed: int, given: int) -> Iterator[int]:
-    """Payloads of ``needed`` address bits for a port of ``given``; :data:`RESET` stays."""
+    """Payloads of ``needed`` address bits for a port of ``given``; :data:`RESET_MARK` stays."""
     for event in events:
         tick = event >> needed
-        yield event if event == RESET or not tick else tick << given
+        yield event if event == RESET_MARK or not tick else tick << given

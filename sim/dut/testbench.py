@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ...params.core import address_bits
 from ...params.network import NetworkParams
 from ...params.neuron import NeuronParams
-from ..bench.agents import Driver, VectorDriver
+from ..bench.agents import Driver, WordDriver
 from ..stimulus.random import spacing_of
 from .events import StreamEvents
 from .map import DutMap
@@ -22,7 +22,7 @@ from .wrapper import Wrapped, event_source
 class DutJob:
     """What to check: the rule, the wrapped module, its map, how long, with which stimulus.
 
-    ``events``: packed payloads and :data:`~fxlif.sim.bench.agents.RESET` marks; None means random
+    ``events``: packed payloads and :data:`~fxlif.sim.bench.agents.RESET_MARK`; None means random
     ones and random resets, for ``cycles`` cycles and until all of it is answered.
     """
 
@@ -58,7 +58,7 @@ def make_driver(job: DutJob) -> Driver:
     has_reset = job.dut_map.reset is not None
     interface = job.wrapped.interface
     if isinstance(job.params, NeuronParams):
-        return VectorDriver(neuron_words(interface, job.params, job.seed, has_reset=has_reset))
+        return WordDriver(neuron_words(interface, job.params, job.seed, has_reset=has_reset))
     assert job.dut_map.core is not None
     given = interface.stimulus["events_in.payload.address"].width
     drawn = StreamEvents(job.params, job.dut_map.core, given, job.seed)

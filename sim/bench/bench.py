@@ -1,4 +1,4 @@
-"""Cocotb bench of one registered neuron."""
+"""The cocotb bench of a registered neuron, a core or a chain of cores."""
 
 from __future__ import annotations
 
@@ -11,19 +11,12 @@ import numpy as np
 from ...params.neuron import NeuronParams
 from ..stimulus.neuron import NeuronStimulus
 from ..stimulus.random import AT_ONCE
-from .agents import Driver, VectorDriver
-from .models import NeuronModel
-from .run import Job, run_bench
-from .scoreboard import Model, Report
-
-
-def neuron_driver(job: Job) -> Driver:
-    """Random currents around the threshold and at the ends of the range, enable and reset."""
-    assert isinstance(job.params, NeuronParams)
-    return VectorDriver(_words(job, job.params))
+from .agents import Driver, WordDriver
+from .run import Job, run_bench, stream_driver
 
 
 def _words(job: Job, neuron: NeuronParams) -> Iterator[int]:
+    """Random currents around the threshold and at the ends of the range, enable and reset."""
     fields = job.interface.stimulus
     current = fields["current"]
     stimulus = NeuronStimulus(neuron, current.width, job.seed)
@@ -35,13 +28,14 @@ def _words(job: Job, neuron: NeuronParams) -> Iterator[int]:
         yield from words.tolist()
 
 
-def neuron_model(job: Job, report: Report) -> Model:
-    """The golden neuron."""
-    assert isinstance(job.params, NeuronParams)
-    return NeuronModel(job.params, report)
+def driver_of(job: Job) -> Driver:
+    """Random stimulus, or the events of the job."""
+    if isinstance(job.params, NeuronParams):
+        return WordDriver(_words(job, job.params))
+    return stream_driver(job)
 
 
 @cocotb.test()
-async def bench_neuron(dut: Any) -> None:
-    """The registered state and spike, in every cycle, against the golden step."""
-    await run_bench(dut, neuron_driver, neuron_model)
+async def bench_design(dut: Any) -> None:
+    """Every output and state, in every cycle, against the models."""
+    await run_bench(dut, driver_of)
