@@ -36,31 +36,37 @@ Real = Any
 
 def _one_of(value: object, name: str, *allowed: str) -> None:
     if value not in allowed:
-        raise FxlifError(f"{name}: found {value!r}, allowed {', '.join(allowed)}")
+        raise FxlifError.must_be(name, " or ".join(map(repr, allowed)), value)
 
 
 def _size(value: object, name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise FxlifError(f"{name}: found {value!r}, allowed a number of neurons, 1 or more")
+        raise FxlifError.must_be(name, "a number of neurons, 1 or more", value)
     return int(value)
 
 
 def _floats(values: Any, name: str, *shapes: tuple[int, ...]) -> Any:
     """``values`` as finite float64 in one of ``shapes`` (none given: any), or an error."""
+    numbers = "a number" if shapes == ((),) else "numbers"
     try:
         array = np.asarray(values)
     except ValueError:
-        raise FxlifError(f"{name}: found rows of different lengths, allowed numbers") from None
+        found = "rows of different lengths"
+        raise FxlifError.must_be(name, numbers, values, found=found) from None
     if array.dtype.kind not in "iuf":
-        found = f"dtype {array.dtype}" if array.ndim else repr(values)
-        raise FxlifError(f"{name}: found {found}, allowed numbers")
+        kind = f"of dtype {array.dtype}" if array.ndim else repr(values)
+        raise FxlifError.must_be(name, numbers, values, found=kind)
     if shapes and array.shape not in shapes:
-        allowed = " or ".join(str(shape) if shape else "one number" for shape in shapes)
-        raise FxlifError(f"{name}: found shape {array.shape}, allowed {allowed}")
+        allowed = " or ".join(f"of shape {shape}" if shape else "one number" for shape in shapes)
+        raise _shape(name, allowed, array)
     array = array.astype(np.float64)
     for wrong in array[~np.isfinite(array)][:1]:
-        raise FxlifError(f"{name}: found {wrong}, allowed finite numbers")
+        raise FxlifError.must_be(name, "finite", float(wrong))
     return array
+
+
+def _shape(name: str, allowed: str, array: npt.NDArray[Any]) -> FxlifError:
+    return FxlifError.must_be(name, allowed, array.shape, found=f"of shape {array.shape}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,24 +98,24 @@ class FloatNeuron:
                 continue
             number = float(_floats(value, name, ()))
             if number <= 0 and name in ("tau_mem", "tau_syn", "tau_threshold", "r", "dt"):
-                raise FxlifError(f"{name}: found {number}, allowed more than 0")
+                raise FxlifError.must_be(name, "more than 0", number)
             if number < 0 and name in ("t_refractory", "threshold_increment"):
-                raise FxlifError(f"{name}: found {number}, allowed 0 or more")
+                raise FxlifError.must_be(name, "0 or more", number)
             object.__setattr__(self, name, number)
         if self.v_reset >= self.v_threshold:
             allowed = f"below v_threshold = {self.v_threshold}"
-            raise FxlifError(f"v_reset: found {self.v_reset}, allowed {allowed}")
+            raise FxlifError.must_be("v_reset", allowed, self.v_reset)
         if self.tau_threshold is None:
             self._no_increment("where tau_threshold is None")
         steps = self.t_refractory / self.dt
         if steps > 2**31 or abs(steps - round(steps)) > 1e-6:
-            allowed = f"multiples of dt = {self.dt}"
-            raise FxlifError(f"t_refractory: found {self.t_refractory}, allowed {allowed}")
+            allowed = f"a multiple of dt = {self.dt}"
+            raise FxlifError.must_be("t_refractory", allowed, self.t_refractory)
 
     def _no_increment(self, why: str) -> None:
         if self.threshold_increment:
-            found = self.threshold_increment
-            raise FxlifError(f"threshold_increment: found {found}, allowed 0 {why}")
+            increment = self.threshold_increment
+            raise FxlifError.must_be("threshold_increment", f"0 {why}", increment)
 
     @property
     def refractory_steps(self) -> int:
@@ -182,8 +188,8 @@ def propagator(neuron: FloatNeuron, method: Method = "exact") -> Propagator:
         shortest = min(tau for tau in taus if tau is not None)
         # Decay would overshoot its aim, and from twice that on grow without bound.
         if neuron.dt > shortest:
-            allowed = f"up to the shortest time constant, {shortest}, with method euler"
-            raise FxlifError(f"dt: found {neuron.dt}, allowed {allowed}")
+            allowed = f"at most the shortest time constant, {shortest}, with method euler"
+            raise FxlifError.must_be("dt", allowed, neuron.dt)
         v, i_syn, fallen = (0.0 if math.isinf(x) else 1.0 - x for x in (mem, syn, threshold))
         return Propagator(v, i_syn, fallen, coupling)
     if coupling:
@@ -278,8 +284,8 @@ class FloatPopulation:
     ) -> npt.NDArray[np.bool_]:
         rows = _floats(currents, "currents")
         if rows.shape[1:] != self.shape:
-            allowed = ", ".join(map(str, ("steps", *self.shape)))
-            raise FxlifError(f"currents: found shape {rows.shape}, allowed ({allowed})")
+            shape = ", ".join(map(str, ("steps", *self.shape)))
+            raise _shape("currents", f"of shape ({shape})", rows)
         arriving = np.broadcast_to(_floats(jumps, "jumps", (), rows.shape), rows.shape)
         spikes = np.empty(rows.shape, dtype=np.bool_)
         for at, (current, jump) in enumerate(zip(rows, arriving, strict=True)):
@@ -324,11 +330,11 @@ class FloatGrid(FloatPopulation):
         method: Method = "exact",
     ) -> None:
         if not isinstance(shape, tuple | list) or len(shape) != 2:
-            raise FxlifError(f"shape: found {shape!r}, allowed (rows, columns)")
+            raise FxlifError.must_be("shape", "(rows, columns)", shape)
         rows, columns = (_size(size, "shape") for size in shape)
         self.kernel = _floats(kernel, "kernel")
         if self.kernel.ndim != 2 or not all(size % 2 for size in self.kernel.shape):
-            raise FxlifError(f"kernel: found shape {self.kernel.shape}, allowed two odd sizes")
+            raise _shape("kernel", "of two odd sizes", self.kernel)
         _one_of(edges, "edges", "open", "periodic")
         self.edges = edges
         super().__init__(rows * columns, params, method=method)
