@@ -24,14 +24,14 @@ class Ref(NamedTuple):
 
 
 def parse_ref(text: str) -> Ref:
-    """``port``, ``port[3]`` or ``port[7:0]``; ValueError on anything else."""
+    """``port``, ``port[3]`` or ``port[7:0]``; :class:`FxlifError` on anything else."""
     match = _REF.fullmatch(text)
     if match is None:
-        raise ValueError("allowed port, port[3] or port[7:0]")
+        raise FxlifError.must_be("", "port, port[3] or port[7:0]", text)
     high = None if match[2] is None else int(match[2])
     low = high if match[3] is None else int(match[3])
     if high is not None and low is not None and high < low:
-        raise ValueError("allowed the higher bit first")
+        raise FxlifError.must_be("", "a range with the higher bit first", text)
     return Ref(match[1], high, low)
 
 
@@ -42,18 +42,32 @@ def _checked_ref(text: str) -> str:
 
 def _checked_port(text: str) -> str:
     if parse_ref(text).high is not None:
-        raise ValueError("allowed a whole port")
+        raise FxlifError.must_be("", "a whole port", text)
     return text
 
 
 def _checked_value(value: Any) -> int | str:
     if isinstance(value, bool) or not isinstance(value, int | str):
-        raise ValueError("allowed an integer or text")
+        raise FxlifError.must_be("", "an integer or text", value)
     if isinstance(value, int) and not -(1 << 31) <= value < 1 << 31:
-        raise ValueError("allowed an integer of 32 bits")
+        raise FxlifError.must_be("", "an integer of 32 bits", value)
     if isinstance(value, str) and not re.fullmatch(r"[ !#-\[\]-~]*", value):
-        raise ValueError('allowed printable text without " and \\')
+        raise FxlifError.must_be("", 'printable text without " and \\', value)
     return value
+
+
+def _only_one(params: Params, first: str, second: str) -> None:
+    """Check that one of two keys is given.
+
+    Raises:
+        FxlifError: both are given, or neither.
+    """
+    given = [getattr(params, key) is not None for key in (first, second)]
+    if given[0] == given[1]:
+        allowed = f"one of {first} and {second}"
+        found = "both" if given[0] else "neither"
+        raise FxlifError(f"{first}: {allowed} must be given, not {found}", key=first, value=found,
+                         allowed=allowed)  # fmt: skip
 
 
 PortRef = Annotated[str, AfterValidator(_checked_ref)]
@@ -107,7 +121,7 @@ class NeuronMap(Params):
     @model_validator(mode="after")
     def _combinational_holds_nothing(self) -> Self:
         if self.latency == 0 and self.between == "held":
-            raise ValueError("between: found 'held' with latency 0, allowed 'low', 'any'")
+            raise FxlifError.must_be("between", "'low' or 'any' with latency 0", self.between)
         return self
 
 
@@ -133,9 +147,7 @@ class StreamMap(Params):
 
     @model_validator(mode="after")
     def _one_tick(self) -> Self:
-        if (self.tick is None) == (self.tick_strobe is None):
-            found = "neither" if self.tick is None else "both"
-            raise ValueError(f"tick: found {found} of tick and tick_strobe, allowed one of them")
+        _only_one(self, "tick", "tick_strobe")
         return self
 
 
@@ -146,9 +158,7 @@ class InputMap(StreamMap):
 
     @model_validator(mode="after")
     def _ready_or_spacing(self) -> Self:
-        if (self.ready is None) == (self.spacing is None):
-            found = "neither" if self.ready is None else "both"
-            raise ValueError(f"ready: found {found} of ready and spacing, allowed one of them")
+        _only_one(self, "ready", "spacing")
         return self
 
 
@@ -200,9 +210,7 @@ class DutMap(Params):
 
     @model_validator(mode="after")
     def _one_part(self) -> Self:
-        if (self.neuron is None) == (self.core is None):
-            found = "neither" if self.neuron is None else "both"
-            raise ValueError(f"neuron: found {found} of neuron and core, allowed one of them")
+        _only_one(self, "neuron", "core")
         return self
 
     @property
@@ -214,9 +222,10 @@ class DutMap(Params):
 def load_map(path: str | Path) -> DutMap:
     """The map in a TOML or JSON file.
 
-    Raises :class:`FxlifError`, one line per mistake: file, key, what was found, what is allowed.
+    Raises:
+        FxlifError: one line per mistake: the file, the key, what it must be, what it is.
     """
     path = Path(path)
     if not path.exists():
-        raise FxlifError(f"{path}: no such file, allowed: a map of ports")
+        raise FxlifError(f"{path}: no such file", key=str(path), allowed="a map of ports")
     return validated(DutMap, read_file(path), path)
