@@ -197,10 +197,10 @@ class Population:
 
     def __init__(self, core, prefix, trace, found):
         self.core, self.prefix, self.trace, self.found = core, prefix, trace, found
-        self.sweeps = 0  # started
-        self.open = None  # the bins of the sweep under way, and its spikes
+        self.updates = 0  # started
+        self.open = None  # the bins of the update under way, and its spikes
         self.events, self.queue = [], []  # of the step that goes on; of the steps that wait
-        self.made = []  # spikes of the sweeps since the reset, for the core after this one
+        self.made = []  # spikes of the updates since the reset, for the core after this one
         self.fired_before = {}
 
     def add(self, group, name, count=1):
@@ -212,13 +212,13 @@ class Population:
         stages = on & {"issue", "read", "compute", "write"}
         emitting = on & {"emitting_spike", "emitting_tick"}
         self.add("control", "nothing to do", not on)
-        sweeping = bool(stages or emitting)
-        self.add("control", "integrates during a sweep", "integrating" in on and sweeping)
+        updating = bool(stages or emitting)
+        self.add("control", "integrates during an update", "integrating" in on and updating)
         pending = "pending" in on
-        self.add("control", "both banks full: a TICK waits for the sweep", pending and sweeping)
+        self.add("control", "both banks full: a TICK waits for the update", pending and updating)
         self.add("control", "both banks full: the input waits for a TICK", pending and bool(waits))
-        self.add("control", "every stage of the sweep holds a word", len(stages) == 4)
-        self.add("control", "the sweep waits for the emitter", bool(stages) and bool(emitting))
+        self.add("control", "every stage of the update holds a word", len(stages) == 4)
+        self.add("control", "the update waits for the emitter", bool(stages) and bool(emitting))
         if rst:
             self.add("reset", "while nothing is to do", not on)
             for name in on:
@@ -230,7 +230,7 @@ class Population:
             self.events, self.queue, self.made, self.open = [], [], [], None
             self.fired_before, self.place = {}, 0
             return
-        if pending and not sweeping:
+        if pending and not updating:
             self.start(before)
         if event is not None:
             address, tick = event
@@ -242,8 +242,8 @@ class Population:
 
     def start(self, before):
         n = self.core.n_neurons
-        at = slice(self.sweeps * n, (self.sweeps + 1) * n)
-        self.sweeps += 1
+        at = slice(self.updates * n, (self.updates + 1) * n)
+        self.updates += 1
         steps = self.trace.steps
         events = before.made.pop(0) if before else self.queue.pop(0)
         fire = steps.fire[at].tolist()

@@ -175,10 +175,10 @@ _NEURON = _of(
 
 _INTEGRATION = _of(
     "core",
-    ("sweep-overtakes-sweep", "start.eq(pending & over)", "start.eq(pending)",
-     "a sweep starts before the last one is over"),
+    ("update-overtakes-update", "start.eq(pending & over)", "start.eq(pending)",
+     "an update starts before the last one is over"),
     ("banks-never-swap", "bank.eq(~bank)", "bank.eq(bank)",
-     "integration and sweep share no accumulator"),
+     "integration and update share no accumulator"),
     ("accumulator-not-reset", "m.d.comb += [write.en.eq(1), write.addr.eq(clear_word)]",
      "m.d.comb += [write.en.eq(0), write.addr.eq(clear_word)]",
      "sums from before a reset enter the first step after it"),
@@ -201,22 +201,22 @@ _INTEGRATION = _of(
      "an unknown address leaves no trace"),
     ("last-synapses-lost", "active & (slot < core.words)", "active & (slot < core.words - 1)",
      "the last word of every row is not added"),
-    ("sum-of-the-sweep", "Mux(bank, totals[1][0].data.as_value(), totals[0][0].data.as_value())",
+    ("sum-of-the-update", "Mux(bank, totals[1][0].data.as_value(), totals[0][0].data.as_value())",
      "Mux(bank, totals[0][0].data.as_value(), totals[1][0].data.as_value())",
-     "weights are added to what the sweep's bank shows"),
+     "weights are added to what the update's bank shows"),
     ("write-to-new-bank", "writing & (writing_bank == number)", "writing & (bank == number)",
      "what is written when the banks swap lands in the next step"),
     ("saturation-counted-once", "self.saturated + sum(clipped)", "self.saturated + clipped.any()",
      "lanes that saturate together count as one"),
 )  # fmt: skip
 
-_SWEEP = _of(
+_UPDATE = _of(
     "core",
-    ("sweep-one-word-short", 'with m.If(at["issue"] == last_word):',
+    ("update-one-word-short", 'with m.If(at["issue"] == last_word):',
      'with m.If(at["issue"] == max(0, last_word - 1)):', "the last neurons never take a step"),
     ("threshold-of-first-word", 'thresholds.addr.eq(at["issue"])', "thresholds.addr.eq(0)",
      "all words compare with the thresholds of the first"),
-    ("sweeps-the-wrong-bank",
+    ("updates-the-wrong-bank",
      "Mux(bank, totals[0][0].data.as_value(), totals[1][0].data.as_value())",
      "Mux(bank, totals[1][0].data.as_value(), totals[0][0].data.as_value())",
      "the neurons see the sum that is still growing"),
@@ -245,7 +245,7 @@ _SWEEP = _of(
     ("base-counts-words", "next_base.eq(next_base + core.lanes)", "next_base.eq(next_base + 1)",
      "addresses of words instead of neurons"),
     ("base-not-reset", "next_base.eq(0)", "next_base.eq(next_base)",
-     "addresses go on counting in the next sweep"),
+     "addresses go on counting in the next update"),
     ("payload-not-held", "with m.If(out.valid & out.ready):", "with m.If(out.valid):",
      "an event that was not taken is gone"),
     ("one-spike-per-word", "waiting.eq(waiting & (waiting - 1))", "waiting.eq(0)",
@@ -254,4 +254,4 @@ _SWEEP = _of(
      "the last spike of a step takes the TICK with it"),
 )  # fmt: skip
 
-MUTANTS = (*_ROUNDING, *_LEAKS, *_WIDTHS, *_STEP, *_NEURON, *_INTEGRATION, *_SWEEP)
+MUTANTS = (*_ROUNDING, *_LEAKS, *_WIDTHS, *_STEP, *_NEURON, *_INTEGRATION, *_UPDATE)

@@ -38,33 +38,29 @@ class BinRule(Generic[Situations]):
 
 
 class BinCounts:
-    """How often each bin was hit; without ``counts``, only until it was hit ``goal`` times."""
+    """How often each bin was hit; without ``counts``, only whether it was."""
 
-    def __init__(self, *, counts: bool = True, goal: int = 1) -> None:
-        self._counts, self.goal = counts, goal
+    def __init__(self, *, counts: bool = True) -> None:
+        self._counts = counts
         self.rules: dict[Key, BinRule[Any]] = {}
         self.hits: dict[Key, int] = {}
 
-    def declare(self, rules: Iterable[BinRule[Situations]]) -> tuple[BinRule[Situations], ...]:
+    def declare(self, rules: Iterable[BinRule[Situations]]) -> list[BinRule[Situations]]:
         """Add bins, and return them."""
-        declared = tuple(rules)
+        declared = list(rules)
         self.rules |= {rule.key: rule for rule in declared}
         self.hits |= {rule.key: 0 for rule in declared}
         return declared
 
-    def wants(self, key: Key) -> bool:
+    def wants(self, rule: BinRule[Any]) -> bool:
         """Whether a bin has to be looked at."""
-        return self._counts or (self.hits[key] < self.goal and not self.rules[key].impossible)
-
-    def wanted(self, rules: Iterable[BinRule[Situations]]) -> list[BinRule[Situations]]:
-        """Those of ``rules`` that have to be looked at."""
-        return [rule for rule in rules if self.wants(rule.key)]
+        return self._counts or not (self.hits[rule.key] or rule.impossible)
 
     def count(self, rules: Iterable[BinRule[Situations]], situations: Situations) -> None:
         """Count the hits of the bins among ``situations``."""
-        for rule in self.wanted(rules):
-            self.add(rule.key, np.count_nonzero(rule.hit(situations)))
+        for rule in filter(self.wants, rules):
+            self.add(rule, np.count_nonzero(rule.hit(situations)))
 
-    def add(self, key: Key, count: Any) -> None:
+    def add(self, rule: BinRule[Any], count: Any) -> None:
         """Count hits of one bin."""
-        self.hits[key] += int(count)
+        self.hits[rule.key] += int(count)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 
 from ...params.core import CoreParams
 from ...params.quantise import signed_range
-from .bins import BinRule, Bools, Ints
+from .bins import BinCounts, BinRule, Bools, Ints
 from .cycle_bins import Cycles
 from .neuron_bins import fires_key
 
@@ -94,6 +93,9 @@ class EventCounts:
         return found
 
 
+#: What :class:`EventCollector` notes in place of an address.
+TICK, RESET = -1, -2
+
 EventBin = BinRule[EventCounts]
 #: Of the spikes of some steps, (steps, n) bool.
 SpikeBin = BinRule[Bools]
@@ -161,56 +163,43 @@ def spike_bins(core: CoreParams, prefix: str = "") -> list[SpikeBin]:
 
 
 class EventCollector:
-    """The input events of each update of a core, from blocks of cycles.
-
-    Cycles are numbered from 0 on over all blocks.
-    """
+    """The input events of each update of a core, from blocks of cycles."""
 
     def __init__(self, core: CoreParams) -> None:
         self._core = core
-        nothing = np.zeros(0, dtype=np.int64)
-        self._spikes, self._addresses, self._ticks, self._resets = (nothing,) * 4
+        # What happened in which cycle, from the last event that belongs to no later step on: an
+        # address, a TICK or a reset. Cycles are numbered over all blocks.
+        self._cycles, self._marks = np.array([-1]), np.array([RESET])
         self._now = 0
 
     def take(self, cycles: Cycles, starts: Ints) -> StepEvents:
         """The events of the updates that start in the cycles ``starts`` of this block."""
-        passes, tick, rst = cycles.events_in.passes, cycles.tick, cycles.rst
-        known = np.flatnonzero(passes & ~tick & (cycles.address < self._core.n_inputs))
-        spikes = np.concatenate([self._spikes, known + self._now])
-        addresses = np.concatenate([self._addresses, cycles.address[known]])
-        ticks = np.concatenate([self._ticks, np.flatnonzero(passes & tick) + self._now])
-        resets = np.concatenate([self._resets, np.flatnonzero(rst) + self._now])
-        # An update is that of the last TICK taken before it starts.
-        of_update = ticks[np.searchsorted(ticks, starts + self._now) - 1]
-        bounds = np.union1d(ticks, resets)
-        before = np.searchsorted(bounds, of_update) - 1
-        opened = np.where(before >= 0, bounds[np.maximum(before, 0)], -1)
-        first = np.searchsorted(spikes, opened, side="right")
-        last = np.searchsorted(spikes, of_update)
-        lengths = last - first
-        ends = np.cumsum(lengths)
-        picked = np.repeat(first - (ends - lengths), lengths) + np.arange(lengths.sum())
-        made = StepEvents(address=addresses[picked], ends=ends)
-        if len(of_update):
-            spent = of_update[-1]
-            keep = spikes > spent
-            spikes, addresses = spikes[keep], addresses[keep]
-            # The last TICK and reset stay: they bound the events of the next step.
-            ticks, resets = ticks[ticks >= spent], resets[resets >= spent]
-        elif len(resets):
-            keep = spikes > resets[-1]
-            spikes, addresses = spikes[keep], addresses[keep]
-            ticks, resets = ticks[ticks > resets[-1]], resets[-1:]
-        self._spikes, self._addresses = spikes, addresses
-        self._ticks, self._resets = ticks, resets
-        self._now += len(rst)
-        return made
+        mark = np.where(cycles.rst, RESET, np.where(cycles.tick, TICK, cycles.address))
+        known = cycles.events_in.passes & (mark < self._core.n_inputs)
+        at = np.flatnonzero(known | cycles.rst)
+        happened = np.append(self._cycles, at + self._now)
+        marks = np.append(self._marks, mark[at])
+        ticks, bounds = np.flatnonzero(marks == TICK), np.flatnonzero(marks < 0)
+        # An update is that of the last TICK taken before it starts; its events lie between that
+        # and the TICK or reset before.
+        ends = ticks[np.searchsorted(happened[ticks], starts + self._now) - 1]
+        firsts = bounds[np.searchsorted(bounds, ends) - 1] + 1
+        steps = np.cumsum(ends - firsts)
+        picked = np.repeat(ends - steps, ends - firsts) + np.arange(steps[-1] if len(steps) else 0)
+        keep = max([0, *ends[-1:], *np.flatnonzero(marks == RESET)[-1:]])
+        self._cycles, self._marks = happened[keep:], marks[keep:]
+        self._now += len(cycles.rst)
+        return StepEvents(address=marks[picked], ends=steps)
 
 
-def event_hits(bins: Collection[EventBin], core: CoreParams, events: StepEvents) -> Bools:
-    """In which steps each bin is hit, (steps, bins)."""
+def event_hits(
+    counts: BinCounts, bins: list[EventBin], core: CoreParams, events: StepEvents
+) -> Bools:
+    """In which steps each bin that has to be looked at is hit, (steps, bins)."""
     found = np.zeros((len(events.ends), len(bins)), dtype=np.bool_)
-    counts = EventCounts(core, events) if bins else None
-    for k, each in enumerate(bins):
-        found[:, k] = each.hit(counts) if counts else False
+    wanted = [k for k, each in enumerate(bins) if counts.wants(each)]
+    if wanted:
+        known = EventCounts(core, events)
+        for k in wanted:
+            found[:, k] = bins[k].hit(known)
     return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Self
 
 import numpy as np
 
@@ -15,9 +14,8 @@ from ...params.network import NetworkParams
 from ...params.neuron import NeuronParams
 from ..report.findings import Bin
 from .bins import BinCounts, Bools, Key
-from .core_bins import EventCollector
 from .counters import CoreCounter, NeuronCounter
-from .cycle_bins import Cycles, History, stream_bins
+from .cycle_bins import Cycles, stream_bins
 
 NOT_SHOWN = "not hit, and not shown to be unreachable"
 
@@ -28,7 +26,7 @@ class Coverage:
     Of a chain of cores, :meth:`take` counts blocks of cycles, cut anywhere; of a lone neuron,
     :meth:`take_neuron`. A bin counts steps of single neurons, steps of a core, events or
     cycles, whichever its group is about. With ``counts`` False a bin is no longer looked at once
-    it was hit ``goal`` times, nor if its parameters forbid it: what has been hit costs nothing.
+    it was hit, nor if its parameters forbid it: what has been hit costs nothing.
 
     Raises:
         FxlifError: the hardware does not support the design.
@@ -39,11 +37,10 @@ class Coverage:
         params: NetworkParams | CoreParams | NeuronParams,
         *,
         counts: bool = True,
-        goal: int = 1,
     ) -> None:
         made = supported(params)
         self.params = params
-        self._counts = BinCounts(counts=counts, goal=goal)
+        self._counts = BinCounts(counts=counts)
         #: Of bins that a solver was asked about: whether it can be reached (False or None), why.
         self.answers: dict[Key, tuple[bool | None, str]] = {}
         #: Bins that need not be hit, and the reasons that a person gave.
@@ -55,28 +52,23 @@ class Coverage:
         if not made.cores:
             self._neuron = NeuronCounter(self._counts, made.neurons[0])
             return
-        before = None
-        for k, (core, signals) in enumerate(zip(made.cores, made.signals, strict=True)):
-            prefix = "" if signals.index is None else f"core[{k}]."
-            before = CoreCounter(self._counts, core, k, len(made.cores), prefix, before)
-            self._counters.append(before)
+        #: What stands before the groups of each core.
+        self.prefixes = tuple(
+            "" if signals.index is None else f"core[{k}]." for k, signals in enumerate(made.signals)
+        )
+        for k, core in enumerate(made.cores):
+            before = self.prefixes[k - 1] if k else None
+            self._counters.append(CoreCounter(self._counts, core, k, self.prefixes[k], before))
         self._streams = self._counts.declare(stream_bins(made.cores[0], self.prefixes[-1]))
-        self._history = History()
-        self._events = EventCollector(made.cores[0])
-
-    @property
-    def prefixes(self) -> tuple[str, ...]:
-        """What stands before the groups of each core."""
-        return tuple(each.prefix for each in self._counters)
+        self._last: Cycles | None = None
 
     def take(self, inputs: CycleInputs, outputs: CycleOutputs) -> None:
         """Count a block of cycles of a chain of cores, with the steps that start in it."""
-        cycles = Cycles(inputs, outputs, self._history)
-        self._history = cycles.history
+        cycles = self._last = Cycles(inputs, outputs, self._last)
         self._counts.count(self._streams, cycles)
-        for k, (core, trace) in enumerate(zip(self._counters, outputs.cores, strict=True)):
-            starts = core.starts(cycles.rst, trace)
-            core.take(cycles, trace, starts, None if k else self._events.take(cycles, starts))
+        sent = None
+        for core, trace in zip(self._counters, outputs.cores, strict=True):
+            sent = core.take(cycles, trace, sent)
 
     def take_neuron(self, rst: Bools, enable: Bools, steps: Steps) -> None:
         """Count a block of cycles of a lone neuron: ``rst`` and ``enable`` (cycles,), and the steps
@@ -94,8 +86,8 @@ class Coverage:
         count = self._counts.hits[key]
         reachable, why = (True, "") if count else self.reachable(key)
         return Bin(
-            group=key[0], name=key[1], count=count, goal=self._counts.goal, reachable=reachable,
-            why=why, waiver=self.waivers.get(key, ""),
+            group=key[0], name=key[1], count=count, reachable=reachable, why=why,
+            waiver=self.waivers.get(key, ""),
         )  # fmt: skip
 
     def reachable(self, key: Key) -> tuple[bool | None, str]:
@@ -111,32 +103,5 @@ class Coverage:
 
     @property
     def missing(self) -> tuple[Bin, ...]:
-        """The bins that were not hit as often as wanted, though nothing says that they cannot."""
+        """The bins that were not hit, though nothing says that they cannot."""
         return tuple(each for each in self.bins if each.missing)
-
-    def __iadd__(self, other: Coverage) -> Self:
-        """Add the counts of another run of the same design."""
-        if other.params != self.params:
-            raise FxlifError.must_be("coverage", "of the same design", "of another design")
-        for key, count in other._counts.hits.items():
-            self._counts.add(key, count)
-        self.answers |= other.answers
-        return self
-
-    def to_dict(self) -> dict[str, int]:
-        """The counts alone, as JSON values: what :meth:`restore` adds to another run's. Events
-        and updates under way are no part of it."""
-        return {": ".join(key): count for key, count in self._counts.hits.items()}
-
-    def restore(self, counts: Mapping[str, int]) -> None:
-        """Add counts of :meth:`to_dict`.
-
-        Raises:
-            FxlifError: a bin that this design does not have.
-        """
-        known = {": ".join(key): key for key in self._counts.hits}
-        for name in counts:
-            if name not in known:
-                raise FxlifError.must_be("coverage", "counts of bins of the design", name)
-        for name, count in counts.items():
-            self._counts.add(known[name], count)

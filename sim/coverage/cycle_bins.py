@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 
@@ -24,21 +23,25 @@ EMITTING = FLAG["emitting_spike"] | FLAG["emitting_tick"]
 UPDATING = IN_STAGES | EMITTING
 
 
-def runs_before(flags: Bools, carried: int) -> Ints:
-    """How many cycles in a row just before each cycle have their flag: (cycles + 1,), the last for
-    the cycle after these. ``carried`` is the answer for the first."""
-    at = np.arange(len(flags) + 1)
-    last_clear = np.full(len(flags) + 1, -1 - carried)
-    last_clear[1:] = np.where(flags, -1 - carried, at[:-1])
-    runs: Ints = at - 1 - np.maximum.accumulate(last_clear)
-    return runs
+class Runs:
+    """How many cycles in a row have their flag; ``carried``: so many just before the first one.
 
+    ``before`` (cycles,): of those just before each cycle; ``after``: just before the cycle after
+    the last one.
+    """
 
-def trailing_run(flags: Bools, carried: int) -> int:
-    """The last of :func:`runs_before`, without the others."""
-    if flags.all():
-        return carried + len(flags)
-    return int(np.argmin(flags[::-1]))
+    def __init__(self, flags: Bools, carried: int = 0) -> None:
+        self._flags, self._carried = flags, carried
+        #: Worked out without ``before``, which costs more and may not be needed.
+        self.after = carried + len(flags) if flags.all() else int(np.argmin(flags[::-1]))
+
+    @cached_property
+    def before(self) -> Ints:
+        at = np.arange(len(self._flags))
+        clear = np.where(self._flags, -1 - self._carried, at)
+        last_clear = np.maximum.accumulate(np.append(-1 - self._carried, clear))[:-1]
+        runs: Ints = at - 1 - last_clear
+        return runs
 
 
 def classes(lengths: Ints) -> Ints:
@@ -47,75 +50,40 @@ def classes(lengths: Ints) -> Ints:
     return found
 
 
-class StreamHistory(NamedTuple):
-    """A stream before some cycles: for how many it has stalled and idled, and whether an event
-    passed in the last one."""
-
-    stalled: int = 0
-    idle: int = 0
-    passed: bool = False
-
-
 class StreamCycles:
-    """Some cycles of one stream; a reset ends every stall and every idle time."""
+    """Some cycles of one stream, after those of ``before``; a reset ends every stall and every
+    idle time."""
 
-    def __init__(self, valid: Bools, ready: Bools, rst: Bools, before: StreamHistory) -> None:
+    def __init__(
+        self, valid: Bools, ready: Bools, rst: Bools, before: StreamCycles | None = None
+    ) -> None:
         self.passes = valid & ready & ~rst
         self._stalled = valid & ~ready & ~rst
-        self._idle = ~(valid | rst)
-        self._before = before
-
-    @cached_property
-    def stall_runs(self) -> Ints:
-        return runs_before(self._stalled, self._before.stalled)
-
-    @cached_property
-    def idle_runs(self) -> Ints:
-        return runs_before(self._idle, self._before.idle)
+        self._stalls: Runs = Runs(self._stalled, before._stalls.after if before else 0)
+        self._idle: Runs = Runs(~(valid | rst), before._idle.after if before else 0)
+        self._passes: Runs = Runs(self.passes, before._passes.after if before else 0)
 
     @cached_property
     def stalls(self) -> Ints:
         """For how long events waited before they passed, by class."""
-        return classes(self.stall_runs[:-1][self.passes])
+        return classes(self._stalls.before[self.passes])
 
     @cached_property
     def gaps(self) -> Ints:
         """For how long nothing was offered before an event was, by class."""
-        appears = (self.passes | self._stalled) & (self.stall_runs[:-1] == 0)
-        return classes(self.idle_runs[:-1][appears])
+        appears = (self.passes | self._stalled) & (self._stalls.before == 0)
+        return classes(self._idle.before[appears])
 
     @property
     def back_to_back(self) -> Bools:
         """In which cycles an event passed right after another one."""
-        return self.passes & np.roll(self._passed, 1)[:-1]
-
-    @property
-    def _passed(self) -> Bools:
-        return np.append(self.passes, self._before.passed)
-
-    @property
-    def history(self) -> StreamHistory:
-        """For the block after this one."""
-        passed = self.passes[-1] if len(self.passes) else self._before.passed
-        return StreamHistory(
-            trailing_run(self._stalled, self._before.stalled),
-            trailing_run(self._idle, self._before.idle),
-            bool(passed),
-        )
-
-
-class History(NamedTuple):
-    """A chain before some cycles; ``reset``: for how many it has been in reset."""
-
-    events_in: StreamHistory = StreamHistory()
-    events_out: StreamHistory = StreamHistory()
-    reset: int = 0
+        return self.passes & (self._passes.before > 0)
 
 
 class Cycles:
-    """Some cycles of a chain, with the history that lengths are counted from."""
+    """Some cycles of a chain, after those of ``before``."""
 
-    def __init__(self, inputs: CycleInputs, outputs: CycleOutputs, before: History) -> None:
+    def __init__(self, inputs: CycleInputs, outputs: CycleOutputs, before: Cycles | None) -> None:
         self.rst = np.asarray(inputs.rst) != 0
         self.valid = np.asarray(inputs.in_valid) != 0
         self.in_ready = outputs.in_ready
@@ -124,36 +92,22 @@ class Cycles:
         self.out_valid = outputs.out_valid
         self.out_ready = np.asarray(inputs.out_ready) != 0
         self.control = [trace.control for trace in outputs.cores]
-        self.events_in = StreamCycles(self.valid, self.in_ready, self.rst, before.events_in)
-        self.events_out = StreamCycles(self.out_valid, self.out_ready, self.rst, before.events_out)
-        self._reset_before = before.reset
-
-    @cached_property
-    def reset_runs(self) -> Ints:
-        return runs_before(self.rst, self._reset_before)
+        streams = (before.events_in, before.events_out) if before else (None, None)
+        self.events_in: StreamCycles = StreamCycles(self.valid, self.in_ready, self.rst, streams[0])
+        self.events_out: StreamCycles = StreamCycles(
+            self.out_valid, self.out_ready, self.rst, streams[1]
+        )
+        self._resets: Runs = Runs(self.rst, before._resets.after if before else 0)
 
     @cached_property
     def resets(self) -> Ints:
-        """The lengths of the resets that are over."""
-        lengths = self.reset_runs[:-1][~self.rst]
-        over: Ints = lengths[lengths > 0]
-        return over
-
-    @property
-    def history(self) -> History:
-        """For the block after this one."""
-        return History(
-            self.events_in.history,
-            self.events_out.history,
-            trailing_run(self.rst, self._reset_before),
-        )
+        """For how long reset was high before each cycle without."""
+        lengths: Ints = self._resets.before[~self.rst]
+        return lengths
 
     def flags(self, core: int, *masks: int) -> Bools:
         """In which cycles the control of ``core`` has a bit of each of ``masks``."""
-        control = self.control[core]
-        found: Bools = (control & masks[0]) != 0
-        for mask in masks[1:]:
-            found &= (control & mask) != 0
+        found: Bools = np.all([self.control[core] & mask for mask in masks], axis=0)
         return found
 
 
@@ -204,10 +158,10 @@ def control_bins(core: CoreParams, k: int, prefix: str) -> Iterator[CycleBin]:
     group = f"{prefix}control"
     yield CycleBin(group, "nothing to do", lambda c: c.control[k] == 0)
     yield CycleBin(
-        group, "integrates during a sweep", lambda c: c.flags(k, FLAG["integrating"], UPDATING)
+        group, "integrates during an update", lambda c: c.flags(k, FLAG["integrating"], UPDATING)
     )
     yield CycleBin(
-        group, "both banks full: a TICK waits for the sweep",
+        group, "both banks full: a TICK waits for the update",
         lambda c: c.flags(k, FLAG["pending"], UPDATING),
     )  # fmt: skip
     if k == 0:
@@ -216,13 +170,13 @@ def control_bins(core: CoreParams, k: int, prefix: str) -> Iterator[CycleBin]:
             lambda c: c.valid & ~c.in_ready & c.flags(0, FLAG["pending"]),
         )  # fmt: skip
     yield CycleBin(
-        group, "every stage of the sweep holds a word",
+        group, "every stage of the update holds a word",
         lambda c: c.control[k] & IN_STAGES == IN_STAGES,
         "" if words >= len(STAGES) else f"words = {words}, stages = {len(STAGES)}",
     )  # fmt: skip
     yield CycleBin(
-        group, "the sweep waits for the emitter", lambda c: c.flags(k, IN_STAGES, EMITTING),
-        "" if words > 1 else "words = 1: the word in the emitter is the sweep's last", fires,
+        group, "the update waits for the emitter", lambda c: c.flags(k, IN_STAGES, EMITTING),
+        "" if words > 1 else "words = 1: the word in the emitter is the update's last", fires,
     )  # fmt: skip
     group = f"{prefix}reset"
     yield CycleBin(group, "while nothing is to do", lambda c: c.rst & (c.control[k] == 0))

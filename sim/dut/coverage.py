@@ -70,9 +70,9 @@ class CoreCoverage:
         known = [[a for a in step.events if a < core.n_inputs] for step in taken]
         flat = np.array([a for events in known for a in events], dtype=np.int64)
         window = StepEvents(address=flat, ends=np.cumsum([len(events) for events in known]))
-        counts = event_hits(self._events, core, window).sum(axis=0)
+        counts = event_hits(self._counts, self._events, core, window).sum(axis=0)
         for event, count in zip(self._events, counts, strict=True):
-            self._counts.add(event.key, count)
+            self._counts.add(event, count)
         fire = np.zeros((len(taken), core.n_neurons), dtype=np.bool_)
         sums = np.zeros((len(taken), core.n_neurons), dtype=np.int64)
         for k, step in enumerate(taken):
@@ -82,11 +82,12 @@ class CoreCoverage:
         self._counts.count(self._spikes, fire)
         exact = np.array([not step.saturated for step in taken], dtype=np.bool_)
         current = (sums << core.weight_shift) + core.neuron.bias
-        self._steps.take(Steps(
-            before=_stacked([s.before for s in taken], exact), current=current[exact].ravel(),
-            threshold=np.tile(np.array(core.thresholds, dtype=np.int64), int(exact.sum())),
-            after=_stacked([s.after for s in taken], exact), fire=fire[exact].ravel(),
-        ), np.array([s.epoch for s in taken], dtype=np.int64)[exact])  # fmt: skip
+        columns = zip(*(s.before for s in taken), strict=True)
+        self._steps.take(
+            NeuronState(*(np.array(column)[exact].ravel() for column in columns)),
+            current[exact].ravel(), np.tile(np.array(core.thresholds), int(exact.sum())),
+            fire[exact].ravel(), np.array([s.epoch for s in taken], dtype=np.int64)[exact],
+        )  # fmt: skip
 
     @property
     def bins(self) -> tuple[Bin, ...]:
@@ -100,10 +101,6 @@ class CoreCoverage:
         reachable = True if count else False if why else None
         return Bin(group=group, name=name, count=count, reachable=reachable,
                    why=why or ("" if count else NOT_SHOWN))  # fmt: skip
-
-
-def _stacked(states: Sequence[NeuronState], rows: Bools) -> NeuronState:
-    return NeuronState(*(np.array(column)[rows].ravel() for column in zip(*states, strict=True)))
 
 
 def coverage_of(

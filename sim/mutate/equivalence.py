@@ -119,7 +119,7 @@ def unreachable(params: Design) -> list[str]:
 
     By the theorems of ``fxlif prove``: a core whose inputs are neurons of the core before it gets
     each of them once a step at most, and its accumulator holds them all (events, overflow). The
-    words of a sweep follow each other without a gap, and there are two of them at least (events).
+    words of an update follow each other without a gap, and there are two of them at least (events).
     """
     found = []
     for k, (core, signals) in enumerate(zip(params.cores, params.signals, strict=True)):
