@@ -582,10 +582,10 @@ def test_a_difference_after_aimed_events_is_narrowed_with_them(target, monkeypat
     monkeypatch.setattr(cover_module, "AIM", 1)
     coverage = Coverage(CORE, counts=False)
     coverage._counts.declare([never("")])
-    ran = cover_module.run(target, coverage, seed=5, limit_cycles=8 * BLOCK,
+    segment, _ = cover_module.run(target, coverage, seed=5, limit_cycles=8 * BLOCK,
                            progress=lambda what, done, total: None)  # fmt: skip
-    assert ran.segment.wrong == 2 * BLOCK + 100
-    found = narrowed(target, 5, ran.segment)
+    assert segment.wrong == 2 * BLOCK + 100
+    found = narrowed(target, 5, segment)
     assert (found.cycle, found.first["signal"]) == (2 * BLOCK + 100, "dropped")
     assert found.first["cycle"] == found.cycle, "from power-up on: no reset brings it back"
     ran_again = [words.copy() for _, words, _ in blocks(target, seed_of(5, 0), 3 * BLOCK, 1)]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cached_property
+from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 
@@ -125,65 +126,54 @@ def _lengths(group: str, verb: str, found: Callable[[Cycles], Ints]) -> Iterator
 def stream_bins(core: CoreParams, last: str) -> Iterator[CycleBin]:
     """The bins of the two streams and the reset of a chain that begins with ``core``; ``last`` is
     the prefix of the core that it ends with."""
+    bits, n_inputs, fires = core.in_address_bits, core.n_inputs, fires_key(last)
+    every = f"every address of {bits} bits names an input" if n_inputs == 1 << bits else ""
+
+    def unknown(c: Cycles) -> Any:
+        return c.events_in.passes & ~c.tick & (c.address >= n_inputs)
+
     yield from _lengths("events_in", "stalled", lambda c: c.events_in.stalls)
     yield from _lengths("events_in", "idle", lambda c: c.events_in.gaps)
     yield CycleBin("events_in", "back to back", lambda c: c.events_in.back_to_back)
-    named_all = core.n_inputs == 1 << core.in_address_bits
-    why = f"every address of {core.in_address_bits} bits names an input"
-    yield CycleBin(
-        "events_in", "dropped: unknown address",
-        lambda c: c.events_in.passes & ~c.tick & (c.address >= core.n_inputs),
-        why if named_all else "",
-    )  # fmt: skip
+    yield CycleBin("events_in", "dropped: unknown address", unknown, every)
     yield from _lengths("events_out", "stalled", lambda c: c.events_out.stalls)
-    yield CycleBin(
-        "events_out", "back to back", lambda c: c.events_out.back_to_back,
-        needs=fires_key(last),
-    )  # fmt: skip
-    yield CycleBin("reset", "for 1 cycle", lambda c: c.resets == 1)
-    yield CycleBin("reset", "for longer", lambda c: c.resets > 1)
-    for name, condition in (
-        ("an event is handed in", lambda c: c.rst & c.valid & c.in_ready),
-        ("an event waits at the input", lambda c: c.rst & c.valid & ~c.in_ready),
-        ("an event is handed out", lambda c: c.rst & c.out_valid & c.out_ready),
-        ("an event waits at the output", lambda c: c.rst & c.out_valid & ~c.out_ready),
-    ):
-        yield CycleBin("reset", f"while {name}", condition)
+    sent = "events_out"
+    yield CycleBin(sent, "back to back", lambda c: c.events_out.back_to_back, needs=fires)
+    reset = partial(CycleBin, "reset")
+    yield reset("for 1 cycle", lambda c: c.resets == 1)
+    yield reset("for longer", lambda c: c.resets > 1)
+    yield reset("while an event is handed in", lambda c: c.rst & c.valid & c.in_ready)
+    yield reset("while an event waits at the input", lambda c: c.rst & c.valid & ~c.in_ready)
+    yield reset("while an event is handed out", lambda c: c.rst & c.out_valid & c.out_ready)
+    yield reset("while an event waits at the output", lambda c: c.rst & c.out_valid & ~c.out_ready)
 
 
 def control_bins(core: CoreParams, k: int, prefix: str) -> Iterator[CycleBin]:
     """The bins of the control of ``core``, number ``k``; ``prefix`` goes before its groups."""
-    words = core.words
-    fires = fires_key(prefix)
-    group = f"{prefix}control"
-    yield CycleBin(group, "nothing to do", lambda c: c.control[k] == 0)
-    yield CycleBin(
-        group, "integrates during an update", lambda c: c.flags(k, FLAG["integrating"], UPDATING)
-    )
-    yield CycleBin(
-        group, "both banks full: a TICK waits for the update",
-        lambda c: c.flags(k, FLAG["pending"], UPDATING),
-    )  # fmt: skip
-    if k == 0:
-        yield CycleBin(
-            group, "both banks full: the input waits for a TICK",
-            lambda c: c.valid & ~c.in_ready & c.flags(0, FLAG["pending"]),
-        )  # fmt: skip
-    yield CycleBin(
-        group, "every stage of the update holds a word",
-        lambda c: c.control[k] & IN_STAGES == IN_STAGES,
-        "" if words >= len(STAGES) else f"words = {words}, stages = {len(STAGES)}",
-    )  # fmt: skip
-    yield CycleBin(
-        group, "the update waits for the emitter", lambda c: c.flags(k, IN_STAGES, EMITTING),
-        "" if words > 1 else "words = 1: the word in the emitter is the update's last", fires,
-    )  # fmt: skip
-    group = f"{prefix}reset"
-    yield CycleBin(group, "while nothing is to do", lambda c: c.rst & (c.control[k] == 0))
+    words, stages, fires = core.words, len(STAGES), fires_key(prefix)
+    short = "" if words >= stages else f"words = {words}, stages = {stages}"
+    single = "" if words > 1 else "words = 1: the word in the emitter is the update's last"
+    pending, integrating = FLAG["pending"], FLAG["integrating"]
+
+    def input_waits(c: Cycles) -> Any:
+        return c.valid & ~c.in_ready & c.flags(k, pending)
 
     def reset_in(flag: int) -> Callable[[Cycles], Bools]:
         return lambda c: c.rst & c.flags(k, flag)
 
+    control = partial(CycleBin, f"{prefix}control")
+    yield control("nothing to do", lambda c: c.control[k] == 0)
+    yield control("integrates during an update", lambda c: c.flags(k, integrating, UPDATING))
+    waiting = "both banks full: "
+    yield control(f"{waiting}a TICK waits for the update", lambda c: c.flags(k, pending, UPDATING))
+    if k == 0:
+        yield control(f"{waiting}the input waits for a TICK", input_waits)
+    full = "every stage of the update holds a word"
+    yield control(full, lambda c: c.control[k] & IN_STAGES == IN_STAGES, short)
+    waits = "the update waits for the emitter"
+    yield control(waits, lambda c: c.flags(k, IN_STAGES, EMITTING), single, fires)
+    reset = partial(CycleBin, f"{prefix}reset")
+    yield reset("while nothing is to do", lambda c: c.rst & (c.control[k] == 0))
     for name, flag in FLAG.items():
         needs = fires if name == "emitting_spike" else None
-        yield CycleBin(group, f"while {name.replace('_', ' ')}", reset_in(flag), needs=needs)
+        yield reset(f"while {name.replace('_', ' ')}", reset_in(flag), needs=needs)

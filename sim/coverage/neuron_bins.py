@@ -23,6 +23,8 @@ from .bins import BinRule, Key
 Condition = Any
 #: A condition on the distance of a state variable from rest.
 Test = Callable[[Number], Condition]
+#: Of a bin of a leak: its name, the condition, and why the parameters forbid it, if they do.
+LeakBin = tuple[str, Test, str]
 
 
 class StepValues:
@@ -118,8 +120,7 @@ def neuron_bins(neuron: NeuronParams, prefix: str = "") -> tuple[NeuronBin, ...]
         *_potential(neuron),
         *_synapse(neuron),
         *_leaks(neuron),
-        *_threshold(),
-        *_reset(neuron),
+        *_spike(neuron),
         *_refractory(neuron),
         *_theta(neuron),
         *_current(neuron),
@@ -127,12 +128,12 @@ def neuron_bins(neuron: NeuronParams, prefix: str = "") -> tuple[NeuronBin, ...]
     return tuple(replace(each, group=prefix + each.group) for each in bins)
 
 
-# --- overflow -----------------------------------------------------------------------------------
+# --- the membrane potential and the synaptic current --------------------------------------------
 
 
 def _overflow(
     group: str, neuron: NeuronParams, bits: int, exact: Callable[[StepValues], Number],
-    written: Callable[[StepValues, Condition], Condition],
+    written: Callable[[StepValues, Condition], Condition] = lambda s, condition: condition,
 ) -> Iterator[NeuronBin]:  # fmt: skip
     low, high = signed_range(bits)
     for mode, verb in (("saturate", "saturates"), ("wrap", "wraps")):
@@ -142,16 +143,10 @@ def _overflow(
 
 
 def _potential(neuron: NeuronParams) -> Iterator[NeuronBin]:
-    yield from _overflow(
-        "v", neuron, neuron.state_bits, lambda s: s.exact_u, StepValues.unless_held
-    )
-    absent = neuron.v_floor is None
-    floor = neuron.state_range[0] if neuron.v_floor is None else neuron.v_floor
-    yield NeuronBin(
-        "v", "raised to v_floor",
-        lambda s: s.unless_held(s.unfloored_u < floor),
-        "no v_floor" if absent else "",
-    )  # fmt: skip
+    held = StepValues.unless_held
+    yield from _overflow("v", neuron, neuron.state_bits, lambda s: s.exact_u, held)
+    floor, why = (0, "no v_floor") if neuron.v_floor is None else (neuron.v_floor, "")
+    yield NeuronBin("v", "raised to v_floor", lambda s: held(s, s.unfloored_u < floor), why)
 
 
 def _synapse(neuron: NeuronParams) -> Iterator[NeuronBin]:
@@ -159,15 +154,12 @@ def _synapse(neuron: NeuronParams) -> Iterator[NeuronBin]:
         case DeltaSynapse():
             return
         case ExponentialSynapse():
-            pass
+            yield from _overflow("i_syn", neuron, neuron.current_bits, lambda s: s.exact_i_syn)
+            yield NeuronBin("i_syn", "above 0", lambda s: s.i > 0)
+            yield NeuronBin("i_syn", "below 0", lambda s: s.i < 0)
+            yield NeuronBin("i_syn", "acts without input", lambda s: (s.current == 0) & (s.i != 0))
         case _:
             assert_never(neuron.synapse)
-    yield from _overflow(
-        "i_syn", neuron, neuron.current_bits, lambda s: s.exact_i_syn, lambda s, c: c
-    )
-    yield NeuronBin("i_syn", "above 0", lambda s: s.i > 0)
-    yield NeuronBin("i_syn", "below 0", lambda s: s.i < 0)
-    yield NeuronBin("i_syn", "acts without input", lambda s: (s.current == 0) & (s.i != 0))
 
 
 # --- leaks --------------------------------------------------------------------------------------
@@ -175,35 +167,38 @@ def _synapse(neuron: NeuronParams) -> Iterator[NeuronBin]:
 
 def _leaks(neuron: NeuronParams) -> Iterator[NeuronBin]:
     """The bins of each leak: of v, of i_syn and of theta, which is never below 0."""
+    distances: dict[str, Callable[[StepValues], Number]] = {
+        "leak": lambda s: s.x,
+        "synapse.leak": lambda s: s.before.i_syn,
+        "adaptation.leak": lambda s: s.before.theta,
+    }
     for key, rule in neuron.leaks.items():
-        for name, condition, impossible in _leak(rule):
-            yield _of_leak(key, name, condition, impossible)
+        for name, test, impossible in _on_both_sides(rule):
+            if key == "adaptation.leak" and name.endswith("x < 0"):
+                impossible = impossible or "theta is never below 0"
+            yield NeuronBin(key, name, _of_leak(key == "leak", distances[key], test), impossible)
 
 
-def _of_leak(key: str, name: str, condition: Test, impossible: str) -> NeuronBin:
-    if key == "leak":
-        return NeuronBin(key, name, lambda s: s.unless_held(condition(s.x)), impossible)
-    if key == "synapse.leak":
-        return NeuronBin(key, name, lambda s: condition(s.before.i_syn), impossible)
-    if name.endswith("x < 0"):
-        impossible = impossible or "theta is never below 0"
-    return NeuronBin(key, name, lambda s: condition(s.before.theta), impossible)
-
-
-def _leak(rule: Leak) -> Iterator[tuple[str, Test, str]]:
-    """Name, condition on the distance from rest and reason of the bins of any leak."""
-    yield "at rest", lambda x: x == 0, ""
-    for name, condition, impossible in _moves(rule):
-        yield f"{name}, x > 0", _both(lambda x: x > 0, condition), impossible
-        yield f"{name}, x < 0", _both(lambda x: x < 0, condition), impossible
+def _of_leak(
+    of_v: bool, distance: Callable[[StepValues], Number], test: Test
+) -> Callable[[StepValues], Condition]:
+    """``test`` of the distance from rest; for v only in the steps whose u is written."""
+    return lambda s: s.unless_held(test(distance(s))) if of_v else test(distance(s))
 
 
 def _both(first: Test, second: Test) -> Test:
     return lambda x: first(x) & second(x)
 
 
-def _moves(rule: Leak) -> Iterator[tuple[str, Test, str]]:
-    """The same, of what a leak does on one side of rest."""
+def _on_both_sides(rule: Leak) -> Iterator[LeakBin]:
+    yield "at rest", lambda x: x == 0, ""
+    for name, test, impossible in _moves(rule):
+        yield f"{name}, x > 0", _both(lambda x: x > 0, test), impossible
+        yield f"{name}, x < 0", _both(lambda x: x < 0, test), impossible
+
+
+def _moves(rule: Leak) -> Iterator[LeakBin]:
+    """What a leak does away from rest."""
     match rule:
         case NoLeak():
             return
@@ -224,18 +219,13 @@ def _moves(rule: Leak) -> Iterator[tuple[str, Test, str]]:
         case _:
             assert_never(rule)
     plain = rule.model_copy(update={"minimum_step": 0})
-    for name, wanted, why in (
-        ("dead zone: changes nothing", 0, "minimum_step = 1"),
-        ("minimum step taken", 1, "minimum_step = 0"),
-    ):
-        reason = "" if rule.minimum_step == wanted else why
-        yield name, lambda x: arithmetic.leak(plain, x) == x, reason
+    for name, minimum in (("dead zone: changes nothing", 0), ("minimum step taken", 1)):
+        why = "" if rule.minimum_step == minimum else f"minimum_step = {1 - minimum}"
+        yield name, lambda x: arithmetic.leak(plain, x) == x, why
 
 
-def _rounding(
-    title: str, factor: int, shift: int, rounding: str
-) -> Iterator[tuple[str, Test, str]]:
-    """The same, of ``x * factor >> shift``: its remainder."""
+def _rounding(title: str, factor: int, shift: int, rounding: str) -> Iterator[LeakBin]:
+    """The remainder of ``x * factor >> shift``."""
     below_one, half = (1 << shift) - 1, (1 << shift) >> 1
     whole = "" if shift else "a shift by 0 bits rounds nothing"
     fine = "" if shift > 1 else "a shift by fewer than 2 bits has no remainder but a tie"
@@ -246,22 +236,24 @@ def _rounding(
     def tie(x: Number) -> Condition:
         return remainder(x) == half
 
-    def quotient_ends_in(bit: int) -> Test:
-        return lambda x: ((x * factor >> shift) & 1) == bit
+    def odd(x: Number) -> Number:
+        return (x * factor >> shift) & 1
 
     yield f"{title}exact", lambda x: remainder(x) == 0, ""
     yield f"{title}rounded", lambda x: (remainder(x) != 0) & (remainder(x) != half), whole or fine
     if rounding == "nearest_even":
-        yield f"{title}tie to the even quotient below", _both(tie, quotient_ends_in(0)), whole
-        yield f"{title}tie to the one above", _both(tie, quotient_ends_in(1)), whole
+        yield f"{title}tie to the even quotient below", _both(tie, lambda x: odd(x) == 0), whole
+        yield f"{title}tie to the one above", _both(tie, lambda x: odd(x) == 1), whole
     else:
         yield f"{title}tie", tie, whole
 
 
-# --- threshold, reset, rest ---------------------------------------------------------------------
+# --- threshold, reset, refractory period, theta, input ------------------------------------------
 
 
-def _threshold() -> Iterator[NeuronBin]:
+def _spike(neuron: NeuronParams) -> Iterator[NeuronBin]:
+    """Threshold and reset."""
+
     def at(away: int) -> Callable[[StepValues], Condition]:
         return lambda s: s.unless_resting(s.u == s.threshold + away)
 
@@ -269,9 +261,6 @@ def _threshold() -> Iterator[NeuronBin]:
         yield NeuronBin("threshold", name, at(away))
     yield NeuronBin(*fires_key(), lambda s: s.fire)
     yield NeuronBin("threshold", "stays silent", lambda s: s.unless_resting(~s.reached))
-
-
-def _reset(neuron: NeuronParams) -> Iterator[NeuronBin]:
     yield NeuronBin(
         "reset", "leaves v at its threshold or above",
         lambda s: s.fire & arithmetic.reaches(neuron, s.after_reset, s.threshold),
@@ -287,48 +276,44 @@ def _refractory(neuron: NeuronParams) -> Iterator[NeuronBin]:
     period = neuron.refractory
     none = "" if period else "refractory = 0"
     middle = none or ("" if period > 2 else f"refractory = {period}: no count lies between")
-    yield NeuronBin("refractory", "entered", lambda s: s.fire, none)
-    yield NeuronBin("refractory", "first step", lambda s: s.before.refractory == period, none)
-    yield NeuronBin(
-        "refractory", "a step between",
-        lambda s: (s.before.refractory > 1) & (s.before.refractory < period), middle,
-    )  # fmt: skip
-    yield NeuronBin("refractory", "last step", lambda s: s.before.refractory == 1, none)
-    yield NeuronBin("refractory", "input meanwhile", lambda s: s.resting & (s.current != 0), none)
-    yield NeuronBin("refractory", "a spike is held back", lambda s: s.resting & s.reached, none)
-
-
-# --- theta and the input ------------------------------------------------------------------------
+    tests: dict[str, Callable[[StepValues], Condition]] = {
+        "entered": lambda s: s.fire,
+        "first step": lambda s: s.before.refractory == period,
+        "a step between": lambda s: (s.before.refractory > 1) & (s.before.refractory < period),
+        "last step": lambda s: s.before.refractory == 1,
+        "input meanwhile": lambda s: s.resting & (s.current != 0),
+        "a spike is held back": lambda s: s.resting & s.reached,
+    }
+    for name, hit in tests.items():
+        yield NeuronBin("refractory", name, hit, middle if name == "a step between" else none)
 
 
 def _theta(neuron: NeuronParams) -> Iterator[NeuronBin]:
-    rule = neuron.adaptation
+    rule, top = neuron.adaptation, neuron.theta_max
     if rule is None:
         return
-    top = neuron.theta_max
 
     def decayed(s: StepValues) -> Number:
         return arithmetic.leak(rule.leak, s.before.theta)
 
-    yield NeuronBin("theta", "at the top", lambda s: s.before.theta == top)
-    yield NeuronBin("theta", "raised from above 0", lambda s: s.fire & (s.before.theta > 0))
-    yield NeuronBin(
-        "theta", "clamped at the top", lambda s: s.fire & (decayed(s) + rule.increment > top)
-    )
-    yield NeuronBin("theta", "clamped at 0", lambda s: ~s.fire & (decayed(s) < 0))
-    yield NeuronBin(
-        "theta", "keeps a spike back",
-        lambda s: s.unless_resting(
-            ~s.reached & arithmetic.reaches(neuron, s.u, s.stored_threshold)
-        ),
-    )  # fmt: skip
+    def kept_back(s: StepValues) -> Condition:
+        reached = arithmetic.reaches(neuron, s.u, s.stored_threshold)
+        return s.unless_resting(~s.reached & reached)
+
+    tests: dict[str, Callable[[StepValues], Condition]] = {
+        "at the top": lambda s: s.before.theta == top,
+        "raised from above 0": lambda s: s.fire & (s.before.theta > 0),
+        "clamped at the top": lambda s: s.fire & (decayed(s) + rule.increment > top),
+        "clamped at 0": lambda s: ~s.fire & (decayed(s) < 0),
+        "keeps a spike back": kept_back,
+    }
+    for name, hit in tests.items():
+        yield NeuronBin("theta", name, hit)
 
 
 def _current(neuron: NeuronParams) -> Iterator[NeuronBin]:
     yield NeuronBin("current", "zero", lambda s: s.current == 0)
     yield NeuronBin("current", "above 0", lambda s: s.current > 0)
     yield NeuronBin("current", "below 0", lambda s: s.current < 0)
-    yield NeuronBin(
-        "current", "the bias alone", lambda s: s.current == neuron.bias,
-        "" if neuron.bias else "bias = 0",
-    )  # fmt: skip
+    why = "" if neuron.bias else "bias = 0"
+    yield NeuronBin("current", "the bias alone", lambda s: s.current == neuron.bias, why)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from ...cycles.control import NONE
@@ -32,25 +31,19 @@ COVERED = "every reachable bin was hit"
 WAIVERS = "every waiver is of a bin that is not hit"
 
 
-@dataclass
-class Run:
-    """What a run towards full coverage saw; ``unasked``: why no solver could be asked, if so."""
-
-    segment: Segment
-    unasked: str = ""
-
-
 def run(
     target: Target, coverage: Coverage, *, seed: int, limit_cycles: int, progress: Progress
-) -> Run:
-    """Run the first segment until nothing is missing, it differs, or the limit is reached."""
+) -> tuple[Segment, str]:
+    """The first segment, run until nothing is missing, it differs, or the limit is reached.
+
+    Beside it: why no solver could be asked which bins are unreachable, if so.
+    """
     started = time.process_time()
     last = -(-limit_cycles // BLOCK)
-    counts, asked, unasked = Counts(), False, ""
-    wrong, missing, newest = NONE, coverage.missing, 0
-    for number, (bulk, _, found) in enumerate(
-        blocks(target, seed_of(seed, 0), last * BLOCK, AIM), start=1
-    ):
+    counts, wrong, asked, unasked, newest = Counts(), NONE, False, "", 0
+    missing = coverage.missing
+    stream = blocks(target, seed_of(seed, 0), last * BLOCK, AIM)
+    for number, (bulk, _, found) in enumerate(stream, start=1):
         counts = bulk.counts
         if found != NONE:
             wrong = (number - 1) * BLOCK + found
@@ -61,24 +54,17 @@ def run(
         progress(f"covering, {len(missing)} bins missing", counts.cycles, None)
         waited = number >= FIRST_ASKED and number - newest >= PATIENCE * number
         if missing and not asked and (waited or number == last):
-            asked, unasked = True, _prove(coverage, progress)
+            progress("asking which bins can be reached", 0, None)
+            asked = True
+            try:
+                prove_unreachable(coverage, seconds=PROOF_SECONDS)
+            except FxlifError as error:  # what is missing is told all the same
+                unasked = str(error)
             missing = coverage.missing
         if not missing:
             break
-    segment = Segment(
-        number=0, wrong=wrong, counts=counts, aim=AIM, seconds=time.process_time() - started
-    )
-    return Run(segment=segment, unasked=unasked)
-
-
-def _prove(coverage: Coverage, progress: Progress) -> str:
-    """Ask which missing bins are unreachable; returns why that cannot be asked, if so."""
-    progress("asking which bins can be reached", 0, None)
-    try:
-        prove_unreachable(coverage, seconds=PROOF_SECONDS)
-    except FxlifError as error:  # what is missing is told all the same
-        return str(error)
-    return ""
+    seconds = time.process_time() - started
+    return Segment(number=0, wrong=wrong, counts=counts, aim=AIM, seconds=seconds), unasked
 
 
 def cover(
@@ -107,9 +93,10 @@ def cover(
     target = target_of(params, edit=edit, progress=progress)
     coverage = Coverage(target.params, counts=False)
     coverage.waivers = waivers or {}
-    ran = run(target, coverage, seed=seed, limit_cycles=limit_cycles, progress=progress)
-    segment, counts = ran.segment, ran.segment.counts
-    differs = segment.wrong != NONE
+    segment, unasked = run(
+        target, coverage, seed=seed, limit_cycles=limit_cycles, progress=progress
+    )
+    counts, differs = segment.counts, segment.wrong != NONE
     where, replay = "", ""
     if differs:
         folder = out or Path(f"fxlif-failure-{name}-{seed}")
@@ -123,8 +110,8 @@ def cover(
     bins = coverage.bins
     return Findings(
         command="cover", design=name, digest=target.params.digest(), seed=seed, replay=replay,
-        checks=(compared, covered(bins, counts.cycles, cut=differs, unasked=ran.unasked),
-                *(stale_waivers(bins) if waivers else ())),
+        checks=(compared, covered(bins, counts.cycles, cut=differs, unasked=unasked),
+                *([stale_waivers(bins)] if waivers else ())),
         coverage=bins,
         figures={
             "cycles until covered": counts.cycles, "bins": len(bins),
@@ -141,23 +128,18 @@ def covered(bins: tuple[Bin, ...], cycles: int, *, cut: bool, unasked: str = "")
     """Whether no bin is missing: each was hit, is shown to be unreachable or is waived. A run that
     was ``cut`` short by a difference cannot say."""
     left = [f"{each.group}: {each.name}: {each.why}" for each in bins if each.missing]
-    if not left and any(each.hit for each in bins):
-        hit, waived = sum(each.hit for each in bins), sum(each.waived for each in bins)
+    hit, waived = sum(each.hit for each in bins), sum(each.waived for each in bins)
+    if hit and not left:
         told = f"{hit} bins hit, {len(bins) - hit - waived} shown to be unreachable"
-        return Check(
-            name=COVERED, outcome="passed", detail=told + f", {waived} waived" * bool(waived)
-        )
-    short = [f"{unasked}; without it nobody knows which bins are reachable"] if unasked else []
+        told += f", {waived} waived" * bool(waived)
+        return Check(name=COVERED, outcome="passed", detail=told)
     told = f"{len(left)} bins missing after {cycles:,} cycles" if left else "no bin was hit"
-    return Check(
-        name=COVERED,
-        outcome="unknown" if cut else "failed",
-        detail="\n".join([told, *left, *short]),
-    )
+    short = [f"{unasked}; without it nobody knows which bins are reachable"] if unasked else []
+    detail = "\n".join([told, *left, *short])
+    return Check(name=COVERED, outcome="unknown" if cut else "failed", detail=detail)
 
 
-def stale_waivers(bins: tuple[Bin, ...]) -> tuple[Check]:
+def stale_waivers(bins: tuple[Bin, ...]) -> Check:
     """Whether a waived bin was hit, so that its waiver must go."""
-    hit = [f"{each.group}: {each.name}: hit, though waived" for each in bins
-           if each.waiver and each.count]  # fmt: skip
-    return (Check(name=WAIVERS, outcome="failed" if hit else "passed", detail="\n".join(hit)),)
+    hit = [f"{b.group}: {b.name}: hit, though waived" for b in bins if b.waiver and b.count]
+    return Check(name=WAIVERS, outcome="failed" if hit else "passed", detail="\n".join(hit))
