@@ -36,6 +36,12 @@ class FxlifError(ValueError):
         return cls(f"{key}: {message}" if key else message, key=key, value=value, allowed=allowed)
 
     @classmethod
+    def not_installed(cls, package: str, install: str) -> Self:
+        """``package`` is needed and absent; ``pip install INSTALL`` brings it."""
+        command = f"pip install {install}"
+        return cls(f"{package}: not installed; {command} brings it", key=package, allowed=command)
+
+    @classmethod
     def several(cls, mistakes: Sequence[FxlifError], file: str = "", more: int = 0) -> Self:
         """One line for each of ``mistakes``, led by ``file``, and one that counts ``more``."""
         lines = [str(mistake) for mistake in mistakes]

@@ -79,11 +79,11 @@ def whole_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def cannot(be: str, path: object, error: OSError) -> FxlifError:
+def cannot(be: str, path: object, error: Exception) -> FxlifError:
     """The error of a file that cannot ``be`` "read" or "written", with the system's reason."""
     if isinstance(error, FileNotFoundError):
         return FxlifError(f"{path}: no such file", key=str(path), value=path)
-    reason = error.strerror or error
+    reason = getattr(error, "strerror", None) or error
     return FxlifError(f"{path}: cannot be {be} ({reason})", key=str(path), value=path)
 
 

@@ -82,14 +82,16 @@ def read_input(network: NetworkParams, folder: Path) -> tuple[list[int] | None, 
     """The packed stimulus that a chain of cores brings, None where there is none; its images."""
     first, source = network.core[0], network.input
     if source is not None and not (folder / source.file).exists():
-        raise FxlifError(f"{folder / source.file}: no such file, allowed: what input.file names")
+        raise FxlifError(
+            f"{folder / source.file}: no such file", key="input.file", value=source.file
+        )
     if isinstance(source, EventInput):
         path = folder / source.file
         stream = event_files.read(path)
         try:
             return event_files.pack(stream, first.in_address_bits).tolist(), None
         except FxlifError as error:
-            raise FxlifError(f"{path}: {error}") from None
+            raise error.inside(path) from None
     if isinstance(source, ImageInput):
         images = load_images(source, folder, first.n_inputs, network.core[-1].n_neurons)
         payloads: list[int] = []

@@ -350,8 +350,10 @@ def test_repack_follows_the_names():
     assert words.repack([0b10_011, 0b01_100], old, new) == [0b011_10, 0b100_01]
     wider = {**new, "b": Field(name="b", offset=0, width=1)}
     for other in (wider, {"a": new["a"]}):
-        with pytest.raises(FxlifError, match="stimulus: found fields"):
+        with pytest.raises(FxlifError) as refused:
             words.repack([1], old, other)
+        assert refused.value.key == "stimulus"
+        assert refused.value.value == {name: f.width for name, f in old.items()}
 
 
 # --- mistakes -------------------------------------------------------------------------------------
@@ -379,14 +381,15 @@ MISTAKES = {
     "design gone": (lambda f: (f / "design.toml").unlink(), "f/design.toml: no such file"),
     "other design": (lambda f: edited(f, kind="neuron"),
                      "f/design.toml: found another kind of design, allowed a neuron"),
-    "words gone": (lambda f: (f / "stimulus.mem").unlink(), "f/stimulus.mem: cannot be read"),
+    "words gone": (lambda f: (f / "stimulus.mem").unlink(), "f/stimulus.mem: no such file"),
     "no words": (lambda f: (f / "stimulus.mem").write_text(""),
-                 "f/stimulus.mem: found no words, allowed 1 or more"),
+                 "f/stimulus.mem: must be 1 word or more, not none"),
     "broken word": (lambda f: (f / "stimulus.mem").write_text("01\nxyz\n"),
-                    "f/stimulus.mem: line 2: found 'xyz', allowed 5 bits in hexadecimal"),
+                    "f/stimulus.mem: line 2: must be 5 bits in hexadecimal, not 'xyz'"),
     "wide word": (lambda f: (f / "stimulus.mem").write_text("20\n"),
-                  "f/stimulus.mem: line 1: found '20', allowed 5 bits"),
-    "simulator": (lambda f: edited(f, simulator="modelsim"), "simulator: found 'modelsim'"),
+                  "f/stimulus.mem: line 1: must be 5 bits in hexadecimal, not '20'"),
+    "simulator": (lambda f: edited(f, simulator="modelsim"),
+                  "simulator: must be verilator or icarus, not 'modelsim'"),
 }  # fmt: skip
 
 

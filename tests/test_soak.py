@@ -695,5 +695,5 @@ def test_without_numba_it_says_so() -> None:
         check=True,
     )  # fmt: skip
     assert done.stdout.strip() == (
-        "numba: not installed or switched off, allowed after: pip install fxlif"
+        "numba: not installed or switched off; pip install fxlif brings it"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import replace
 
 import pytest
@@ -167,12 +168,16 @@ def test_a_simulator_that_dies_is_not_a_pass(tmp_path, monkeypatch) -> None:
 
 def test_missing_tools(monkeypatch) -> None:
     monkeypatch.setenv("PATH", os.devnull)
-    with pytest.raises(FxlifError, match="icarus: found no iverilog"):
-        simulators.find("icarus")
-    with pytest.raises(FxlifError, match="verilator: found no perl"):
-        simulators.find("verilator")
-    with pytest.raises(FxlifError, match="simulator: found 'modelsim', allowed verilator, icarus"):
-        simulators.find("modelsim")
+    refused = {
+        "icarus": ("icarus", None, "Icarus 11 or newer on the PATH"),
+        "verilator": ("verilator", None, "perl on the PATH"),
+        "modelsim": ("simulator", "modelsim", "verilator or icarus"),
+    }
+    for name, fields in refused.items():
+        with pytest.raises(FxlifError) as caught:
+            simulators.find(name)
+        assert (caught.value.key, caught.value.value, caught.value.allowed) == fields
     monkeypatch.setattr(simulators.sysconfig, "get_config_var", lambda name: 0)
-    with pytest.raises(FxlifError, match="libpython"):
+    with pytest.raises(FxlifError, match="libpython") as caught:
         simulators.find("verilator")
+    assert (caught.value.key, caught.value.value) == ("python", sys.executable)

@@ -98,7 +98,4 @@ def need(module: str, extra: str) -> None:
     except ModuleNotFoundError as error:
         if error.name and error.name.split(".")[0] == "fxlif":
             raise
-        raise FxlifError(
-            f"{error.name}: not installed; pip install 'fxlif[{extra}]' brings it",
-            key=str(error.name), allowed=f"pip install 'fxlif[{extra}]'",
-        ) from None  # fmt: skip
+        raise FxlifError.not_installed(str(error.name), f"'fxlif[{extra}]'") from None

@@ -13,8 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...errors import FxlifError
-from ...files import whole_file
+from ...files import cannot, whole_file
 from ...params.core import CoreParams
 from ...params.network import NetworkParams
 from ...params.neuron import NeuronParams
@@ -72,7 +71,7 @@ def working_folder(out: Path | None) -> Path:
         for stale in (REPORT, RESULTS, *PASSING):
             (out / stale).unlink(missing_ok=True)
     except OSError as error:
-        raise FxlifError(f"{out}: cannot be used as a folder ({error.strerror})") from None
+        raise cannot("used as a folder", out, error) from None
     return out.resolve()
 
 

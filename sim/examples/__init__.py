@@ -45,8 +45,7 @@ def source(example: str, mistake: str | None = None) -> str:
     if mistake is None:
         return text
     if mistake not in mistakes(example):
-        allowed = ", ".join(mistakes(example))
-        raise FxlifError(f"mistake: found {mistake!r}, allowed {allowed}")
+        raise FxlifError.must_be("mistake", f"one of {', '.join(mistakes(example))}", mistake)
     edit = mistakes(example)[mistake]
     assert text.count(edit.find) == 1, mistake
     return text.replace(edit.find, edit.put)
@@ -67,4 +66,4 @@ def write(folder: Path, example: str, mistake: str | None = None) -> dict[str, P
 
 def _known(example: str) -> None:
     if example not in EXAMPLES:
-        raise FxlifError(f"example: found {example!r}, allowed {', '.join(EXAMPLES)}")
+        raise FxlifError.must_be("example", " or ".join(EXAMPLES), example)

@@ -248,7 +248,7 @@ def bench_of(
     if cycles is None:
         cycles = default_cycles(params)
     if not 1 <= cycles <= MOST_CYCLES:
-        raise FxlifError(f"cycles: found {cycles}, allowed 1..{MOST_CYCLES}")
+        raise FxlifError.must_be("cycles", f"1 to {MOST_CYCLES}", cycles)
     inputs, in_bits = _places(hardware, "in")
     outputs, out_bits = _places(hardware, "out")
     bits = out_bits + len(outputs)

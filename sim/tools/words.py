@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import FxlifError
+from ...files import cannot
 from ...hdl.verilog import Field
 
 #: Packed words, one per cycle: Python ints, or (cycles, n) uint64 with the low 64 bits first.
@@ -57,20 +58,18 @@ def read_text(path: Path, bits: int) -> list[int]:
     try:
         lines = path.read_text(encoding="ascii").splitlines()
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise FxlifError(f"{path}: cannot be read ({reason})") from None
+        raise cannot("read", path, error) from None
     for number, line in enumerate(lines, start=1):
         try:
             word = int(line, 16)
         except ValueError:
             word = -1
         if not 0 <= word < 1 << bits:
-            raise FxlifError(
-                f"{path}: line {number}: found {line[:40]!r}, allowed {bits} bits in hexadecimal"
-            )
+            allowed = f"{bits} bits in hexadecimal"
+            raise FxlifError.must_be(f"{path}: line {number}", allowed, line[:40])
         words.append(word)
     if not words:
-        raise FxlifError(f"{path}: found no words, allowed 1 or more")
+        raise FxlifError.must_be(str(path), "1 word or more", 0, found="none")
     return words
 
 
@@ -84,7 +83,7 @@ def repack(words: Sequence[int], old: dict[str, Field], new: dict[str, Field]) -
         return list(words)
     widths, wanted = ({name: f.width for name, f in fields.items()} for fields in (old, new))
     if widths != wanted:
-        raise FxlifError(f"stimulus: found fields {widths}, allowed those of the design, {wanted}")
+        raise FxlifError.must_be("stimulus", f"of the design's fields, {wanted}", widths)
     moves = [(f.offset, (1 << f.width) - 1, new[name].offset) for name, f in old.items()]
     return [sum((word >> at & mask) << to for at, mask, to in moves) for word in words]
 

