@@ -370,7 +370,7 @@ MISTAKES = {
     "no JSON": (lambda f: (f / "failure.json").write_text("{"), "f/failure.json: "),
     "not text": (lambda f: (f / "failure.json").write_bytes(b"\xff"),
                  "f/failure.json: cannot be read"),
-    "key": (lambda f: edited(f, sources=3), "f/failure.json: sources: found 3"),
+    "key": (lambda f: edited(f, sources=3), "f/failure.json: sources: must be a list, not 3"),
     "unknown key": (lambda f: edited(f, more=3), "f/failure.json: more: unknown key"),
     "format": (lambda f: edited(f, format=2), "f/failure.json: format: must be 1, not 2"),
     "first": (lambda f: edited(f, first=3), "f/failure.json: first: must be a table, not 3"),

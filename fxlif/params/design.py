@@ -137,6 +137,8 @@ ALLOWED = {
     "string_unicode": "text",
     "bool_type": "true or false",
     "tuple_type": "a list",
+    "list_type": "a list",
+    "dict_type": "a table",
     "model_type": "a table",
     "model_attributes_type": "a table with a 'kind'",
     "too_short": "a list of {min_length} entries or more",
