@@ -13,13 +13,11 @@ from pathlib import Path
 
 import cocotb
 
-from fxlif.params.neuron import NeuronParams
 from fxlif.sim.bench.agents import clocked
 from fxlif.sim.bench.run import FOLDER, JOB, REPORT
-from fxlif.sim.bench.scoreboard import Scoreboard
+from fxlif.sim.bench.scoreboard import Report
 from fxlif.sim.bench.wrapper import TOP
-from fxlif.sim.dut.scoreboard import DutReport, SignalCounts
-from fxlif.sim.dut.testbench import DutJob, make_driver, make_model
+from fxlif.sim.dut.testbench import DutJob, Testbench
 from fxlif.sim.tools import simulators
 
 
@@ -27,35 +25,24 @@ class Lane:
     """One of the cores: its part of the packed ports, and what stands around it."""
 
     def __init__(self, job: DutJob, stimulus_at: int, response_at: int) -> None:
-        self.job, self.report = job, DutReport()
-        self.model = make_model(job, self.report)
-        self.board = Scoreboard(
-            job.wrapped.interface, SignalCounts(self.model, self.report), self.report
-        )
-        self.driver = make_driver(job)
+        self.bench = Testbench(job)
         self.stimulus_at, self.response_at = stimulus_at, response_at
-        self.mask = (1 << job.wrapped.interface.response_bits) - 1
+        self.mask = (1 << job.interface.response_bits) - 1
         self.words: list[int] = []
         self.going = True
-
-    @property
-    def first(self) -> int:
-        at = self.job.wrapped.interface.stimulus["rst"].offset
-        return int(self.job.dut_map.reset is not None) << at
 
     def clock(self, response: int) -> int:
         word = response >> self.response_at & self.mask
         self.words.append(word)
-        stimulus = self.driver.clock(word) << self.stimulus_at
-        seen = self.report.cycles + len(self.words)
-        endless = isinstance(self.job.params, NeuronParams)
-        if self.driver.done or (endless and seen >= self.job.cycles):
+        stimulus = self.bench.driver.clock(word) << self.stimulus_at
+        seen = self.bench.report.cycles + len(self.words)
+        if self.bench.driver.done or seen >= self.bench.cycles:
             self.take()
             self.going = False
         return stimulus
 
     def take(self) -> None:
-        self.going = self.going and self.board.take(self.words)
+        self.going = self.going and self.bench.board.take(self.words)
         self.words = []
 
 
@@ -80,12 +67,12 @@ class Lanes:
 
 def simulate(
     jobs: dict[str, DutJob], sources: dict[str, dict[str, str]], folder: Path
-) -> dict[str, DutReport]:
+) -> dict[str, Report]:
     """Run all jobs in one Icarus; module names of all sources must differ."""
     texts, instances = {}, []
     stimulus = response = 0
     for k, (name, job) in enumerate(jobs.items()):
-        interface = job.wrapped.interface
+        interface = job.interface
         wide, far = interface.stimulus_bits, interface.response_bits
         texts |= {f"{k}_{file}": text for file, text in sources[name].items()}
         texts[f"{k}_bench.v"] = interface.wrapper.replace(f"module {TOP} (", f"module Bench{k} (")
@@ -105,7 +92,7 @@ def simulate(
     )  # fmt: skip
     assert (results.passed, results.failed) == (1, 0), results
     found = json.loads((folder / REPORT).read_text())
-    return {name: DutReport(**content) for name, content in found.items()}
+    return {name: Report(**content) for name, content in found.items()}
 
 
 @cocotb.test()
@@ -115,12 +102,12 @@ async def bench_many(dut) -> None:
     lanes, stimulus, response, first = {}, 0, 0, 0
     for name, job in jobs.items():
         lanes[name] = lane = Lane(job, stimulus, response)
-        first |= lane.first << stimulus
-        stimulus += job.wrapped.interface.stimulus_bits
-        response += job.wrapped.interface.response_bits
+        first |= lane.bench.first << stimulus
+        stimulus += job.interface.stimulus_bits
+        response += job.interface.response_bits
     driver = Lanes(list(lanes.values()))
     await clocked(dut, driver, driver.take, cycles=1 << 62, first=first, block=512)
     for lane in lanes.values():
-        if lane.report.mismatches == 0:
-            lane.report.problems = lane.model.finish()
-    (folder / REPORT).write_text(json.dumps({n: asdict(lane.report) for n, lane in lanes.items()}))
+        lane.bench.finish()
+    reports = {name: asdict(lane.bench.report) for name, lane in lanes.items()}
+    (folder / REPORT).write_text(json.dumps(reports))

@@ -17,10 +17,13 @@ from fxlif.params.design import load_hardware
 from fxlif.sim.dut.map import DutMap, load_map
 from fxlif.sim.examples import EXAMPLES, source, write
 from fxlif.sim.mutate.equivalence import Equivalence
-from fxlif.sim.mutate.foreign import SCORE, draw_dut, mutate_drawn, mutate_dut
+from fxlif.sim.mutate.foreign import SCORE, DutTarget, draw_dut, mutate_drawn, mutate_dut, target_of
+from fxlif.sim.mutate.mutants import Mutants
 from fxlif.sim.report.findings import Findings
 
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="Verilator needs one")
+#: One worker for all of them: each worker would build the library of the fixture.
+pytestmark = pytest.mark.xdist_group("dut_mutate")
 
 
 @pytest.fixture(scope="module")
@@ -41,15 +44,20 @@ def drawn(folder: Path, example: str, *, count: int, dut_map: DutMap | None = No
     )  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def neuron(folder: Path) -> tuple[Mutants, DutTarget]:
+    """Mutants of the neuron, built once for all tests that run them."""
+    made, job = drawn(folder, "neuron", count=14)
+    return made, target_of(made, job)
+
+
 def outcomes(findings: Findings) -> list[str]:
     return [check.outcome for check in findings.checks]
 
 
 @needs_compiler
-def test_the_verification_of_the_neuron_kills_its_mutants(folder: Path) -> None:
-    found = mutate_drawn(
-        *drawn(folder, "neuron", count=14), name="neuron", cycles=3000, processes=1
-    )
+def test_the_verification_of_the_neuron_kills_its_mutants(neuron) -> None:
+    found = mutate_drawn(*neuron, name="neuron", cycles=3000, processes=1)
     assert outcomes(found) == ["passed", "passed"]
     assert found.figures["killed"] >= 10
     assert found.figures["killed"] + found.figures["survivors"] <= 13
@@ -57,10 +65,9 @@ def test_the_verification_of_the_neuron_kills_its_mutants(folder: Path) -> None:
 
 
 @needs_compiler
-def test_a_verification_that_is_too_short_is_failed(folder: Path) -> None:
+def test_a_verification_that_is_too_short_is_failed(neuron) -> None:
     """Without spikes the core itself is not verified, and its mutants survive."""
-    made = drawn(folder, "neuron", count=14)
-    found = mutate_drawn(*made, name="neuron", cycles=4, processes=1)
+    found = mutate_drawn(*neuron, name="neuron", cycles=4, processes=1)
     assert outcomes(found)[1] == "failed"
     assert found.figures["survivors"] > 0
     listed = found.checks[1].detail.splitlines()[1:]
@@ -69,11 +76,13 @@ def test_a_verification_that_is_too_short_is_failed(folder: Path) -> None:
 
 
 @needs_compiler
-def test_a_core_that_is_wrong_itself_is_failed(folder: Path) -> None:
+def test_a_core_that_is_wrong_itself_is_failed(neuron) -> None:
     """Held against a rule with another threshold."""
-    made, job = drawn(folder, "neuron", count=14)
-    other = job.params.model_copy(update={"v_threshold": job.params.v_threshold + 1})
-    found = mutate_drawn(made, replace(job, params=other), name="neuron", cycles=2000, processes=1)
+    made, target = neuron
+    rule = target.job.params
+    other = rule.model_copy(update={"v_threshold": rule.v_threshold + 1})
+    wrong = replace(target, job=replace(target.job, params=other))
+    found = mutate_drawn(made, wrong, name="neuron", cycles=2000, processes=1)
     assert outcomes(found)[0] == "failed"
 
 
@@ -84,7 +93,7 @@ def test_a_stimulus_without_spikes_lets_mutants_of_a_core_survive(folder: Path) 
     made, job = drawn(folder, "core", count=10)
     tick = 1 << 3
     job = replace(job, events=[3, tick] * 8)
-    found = mutate_drawn(made, job, name="core", cycles=400, processes=1)
+    found = mutate_drawn(made, target_of(made, job), name="core", cycles=400, processes=1)
     assert outcomes(found)[1] == "failed"
     assert found.figures["survivors"] > 0
 

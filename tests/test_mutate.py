@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import ClassVar
 
 import pytest
 
@@ -14,6 +15,8 @@ from fxlif.sim.mutate.judge import Mutant, Run, judge, run_mutants, scored
 class Fake:
     """Mutant k is noticed in cycle 10 k; those in ``aborts`` end their process."""
 
+    first_cycles: ClassVar[int] = 25
+    score: ClassVar[float] = 0.75
     aborts: tuple[int, ...] = ()
     quiet: bool = False
 
@@ -27,7 +30,7 @@ class Fake:
 
 
 def judged(target: Fake, **more) -> tuple[Run, list[Mutant]]:
-    options = {"first_cycles": 25, "cycles": 45, "processes": 2, **more}
+    options = {"cycles": 45, "processes": 2, **more}
     return judge(target, "abcdef", proved=lambda: lambda number: number == 3, **options)
 
 

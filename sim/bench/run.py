@@ -94,6 +94,16 @@ def get_report(folder: Path) -> Report | None:
         return None
 
 
+def put_report(folder: Path, report: Report) -> None:
+    """Leave a report; the cocotb test fails where it tells of a mistake."""
+    with whole_file(folder / REPORT) as temporary:
+        temporary.write_text(json.dumps(asdict(report)))
+    if report.first is not None:
+        where = f"cycle {report.first['cycle']}, signal {report.first['signal']}"
+        raise AssertionError(f"{report.mismatches} mismatches, the first in {where}")
+    assert not report.problems, report.problems[0]
+
+
 def get_progress(folder: Path) -> int:
     """Cycles checked so far."""
     try:
@@ -127,11 +137,7 @@ async def run_bench(dut: Any, make_driver: Callable[[Job], Driver]) -> None:
     report.seconds = time.perf_counter() - started
     if trace.wanted:
         trace.write(folder / TRACE)
-    with whole_file(folder / REPORT) as temporary:
-        temporary.write_text(json.dumps(asdict(report)))
-    if report.first is not None:
-        where = f"cycle {report.first['cycle']}, signal {report.first['signal']}"
-        raise AssertionError(f"{report.mismatches} mismatches, the first in {where}")
+    put_report(folder, report)
 
 
 def rng(seed: int, axis: str) -> random.Random:

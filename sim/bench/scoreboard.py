@@ -36,7 +36,16 @@ class Model(Protocol):
 
 @dataclass
 class Report:
-    """What a bench saw; written as JSON for the process that started the simulator."""
+    """What a bench saw; written as JSON for the process that started the simulator.
+
+    Attributes:
+        counts: for every presentation (between two resets): output spikes of each neuron.
+        signals: signal → how often it was compared, and how often it differed.
+        excused: of the cycles in which nothing was compared, those in which no output means
+            anything, by the map of a foreign core.
+        problems: what was wrong at the end of the run, a line each.
+        bins: the coverage, as the fields of :class:`~fxlif.sim.report.findings.Bin`.
+    """
 
     cycles: int = 0
     comparisons: int = 0
@@ -50,8 +59,11 @@ class Report:
     resets: int = 0
     seconds: float = 0.0
     first: dict[str, Any] | None = None
-    #: For every presentation (between two resets): output spikes of each neuron.
     counts: list[list[int]] = field(default_factory=list)
+    signals: dict[str, list[int]] = field(default_factory=dict)
+    excused: int = 0
+    problems: list[str] = field(default_factory=list)
+    bins: list[dict[str, Any]] = field(default_factory=list)
 
 
 #: Is shown every block: the cycle it begins with, what was observed, and what was expected.
@@ -91,6 +103,9 @@ class Scoreboard:
             differ = np.flatnonzero(observed != expected)
             report.mismatches += len(differ)
             report.golden_mismatches += len(differ) * item.golden
+            tally = report.signals.setdefault(item.signal, [0, 0])
+            tally[0] += len(at)
+            tally[1] += len(differ)
             if len(differ):
                 k = differ[0]
                 wrong.append((int(at[k]), item.signal, int(expected[k]), int(observed[k])))

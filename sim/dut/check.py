@@ -28,13 +28,22 @@ it raises too, where it is compared, and is ignored where it means nothing.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 from ...network.events import TICK
 from ...params.core import CoreParams
 from ...params.network import NetworkParams
 from ...params.neuron import NeuronParams
-from .reference import NeuronReference, NeuronTiming, StreamReference, default_patience
+from .reference import (
+    KNOWN,
+    STREAMS,
+    NeuronReference,
+    NeuronTiming,
+    Reference,
+    StreamReference,
+    default_patience,
+    neuron_outputs,
+)
 
 
 class Difference(AssertionError):
@@ -46,7 +55,34 @@ class Difference(AssertionError):
         self.expected, self.observed = expected, observed
 
 
-class NeuronChecker:
+class _Checker:
+    """A reference, and the counts of what was compared with it."""
+
+    _reference: Reference
+
+    def __init__(self) -> None:
+        self.cycles = self.comparisons = 0
+
+    @property
+    def steps(self) -> int:
+        """Steps taken; of a core, TICKs taken in."""
+        return self._reference.report.steps
+
+    @property
+    def spikes(self) -> int:
+        """Spikes that were due: a test in which none was shows little."""
+        return self._reference.report.spikes
+
+    def _compare(self, signal: str, expected: object, observed: object) -> None:
+        self.comparisons += 1
+        if expected != observed:
+            self._differ(signal, expected, observed)
+
+    def _differ(self, signal: str, expected: object, observed: object) -> NoReturn:
+        raise Difference(self.cycles, signal, expected, observed)
+
+
+class NeuronChecker(_Checker):
     """Compares a neuron with the golden step, in every cycle.
 
     The keyword arguments are those of :class:`~fxlif.sim.dut.reference.NeuronTiming`. Cycles before
@@ -56,19 +92,11 @@ class NeuronChecker:
     def __init__(
         self, neuron: NeuronParams, *, known_at_power_up: bool = False, **timing: Any
     ) -> None:
-        self._oracle = NeuronReference(neuron, NeuronTiming(**timing))
-        self._known = known_at_power_up
-        self.cycles = self.comparisons = 0
-
-    @property
-    def steps(self) -> int:
-        """Steps taken."""
-        return self._oracle.steps
-
-    @property
-    def spikes(self) -> int:
-        """Spikes that were due: a test in which none was shows little."""
-        return self._oracle.spikes
+        super().__init__()
+        self._reference = NeuronReference(
+            neuron, NeuronTiming(**timing), neuron_outputs(neuron), known=known_at_power_up
+        )
+        self._signals = {name.removeprefix("state."): name for name in self._reference.shown}
 
     def clock(self, *, current: Any, rst: Any = 0, enable: Any = 1, **observed: Any) -> None:
         """One cycle. ``observed``: any of ``spike``, ``valid``, ``v``, ``i_syn``, ``theta``,
@@ -79,48 +107,38 @@ class NeuronChecker:
             TypeError: a name that is none of these.
         """
         rst, enable = int(rst), int(enable)
-        due = dict(zip(
-            (name.removeprefix("state.") for name in self._oracle.names),
-            self._oracle.clock(rst, enable, int(current) if enable and not rst else 0),
-            strict=True,
-        ))  # fmt: skip
+        current = int(current) if enable and not rst else 0
+        due = self._reference.clock({"rst": rst, "enable": enable, "current": current})
         for name, found in observed.items():
-            if name not in due:
-                raise TypeError(f"{name}: allowed {', '.join(due)}")
-            expected = due[name]
-            if self._known and expected is not None:
+            if name not in self._signals:
+                raise TypeError(f"{name}: must be one of {', '.join(self._signals)}")
+            expected = due.get(self._signals[name])
+            if expected is not None:
                 self.comparisons += 1
                 if _int(found) != expected:
-                    raise Difference(self.cycles, name, expected, found)
-        self._known |= bool(rst)
+                    self._differ(name, expected, found)
         self.cycles += 1
 
 
-class StreamChecker:
+class StreamChecker(_Checker):
     """Compares the event stream out of a core or network with the golden network's, and checks
     that what is offered stays until it is taken.
 
     ``patience``: cycles without a transfer after which a core that owes one is stuck.
     """
 
+    _reference: StreamReference
+
     def __init__(
         self, params: NetworkParams | CoreParams, *, known_at_power_up: bool = False,
         patience: int | None = None,
     ) -> None:  # fmt: skip
+        super().__init__()
         network = params if isinstance(params, NetworkParams) else NetworkParams.chain(params)
-        self._oracle = StreamReference(network, patience=patience or default_patience(network))
-        self._known = known_at_power_up
-        self.cycles = self.comparisons = 0
-
-    @property
-    def steps(self) -> int:
-        """TICKs taken in."""
-        return self._oracle.steps
-
-    @property
-    def spikes(self) -> int:
-        """Spikes that were due: a test in which none was shows little."""
-        return self._oracle.spikes
+        self._reference = StreamReference(
+            network, STREAMS, known=known_at_power_up,
+            patience=patience or default_patience(network),
+        )  # fmt: skip
 
     def clock(
         self, *, in_valid: Any, in_address: Any, in_tick: Any, out_valid: Any, out_address: Any,
@@ -131,31 +149,35 @@ class StreamChecker:
         Raises:
             Difference: an event that is not owed, a wrong one, one that was withdrawn, or silence.
         """
-        rst = int(rst)
-        self._known |= bool(rst)
-        if not self._known or rst:
-            self._oracle.clock(1, offered=None, ready=0, out_valid=0, out_ready=0)
+        reference = self._reference
+        if int(rst) or not reference.known:
+            reference.clock({"rst": int(rst)})
             self.cycles += 1
             return
-        offered = None
+        seen = {"rst": 0, **dict.fromkeys(STREAMS, 0), "events_out.ready": int(out_ready)}
         if int(in_valid):
-            offered = TICK if int(in_tick) else int(in_address)
-        ready = int(in_ready) if offered is not None else 0
-        valid = int(out_valid)
-        due = self._oracle.clock(
-            0, offered=offered, ready=ready, out_valid=valid, out_ready=int(out_ready)
-        )
-        found = None
-        if valid:
-            found = TICK if int(out_tick) else int(out_address)
-        self._compare("in_ready", due.ready, ready)
-        if due.valid is not None and due.valid != valid:
-            shown = "no event" if found is None else _event(found)
-            raise Difference(self.cycles, "out_valid", _event(due.event), shown)
-        self.comparisons += due.valid is not None
-        if valid:
-            self._compare("event out", _event(due.event), _event(found))
+            seen |= {"events_in.valid": 1, "events_in.ready": int(in_ready)}
+            seen |= _payload("events_in", in_address, in_tick)
+        if int(out_valid):
+            seen |= {"events_out.valid": 1, **_payload("events_out", out_address, out_tick)}
+        due = reference.clock(seen)
+        if due["events_in.ready"] != KNOWN:
+            self._compare("in_ready", due["events_in.ready"], seen["events_in.ready"])
+        valid, out = due["events_out.valid"], "no event"
+        if seen["events_out.valid"]:
+            out = _event(seen["events_out.payload.tick"], seen["events_out.payload.address"])
+        if valid != KNOWN and valid != seen["events_out.valid"]:
+            self._differ("out_valid", self.owed[0] if valid else "no event", out)
+        self.comparisons += valid != KNOWN
+        if seen["events_out.valid"]:
+            expected = _event(due["events_out.payload.tick"], due["events_out.payload.address"])
+            self._compare("event out", expected, out)
         self.cycles += 1
+
+    @property
+    def owed(self) -> list[str]:
+        """The events that have not come out."""
+        return [_event(event == TICK, event) for event in self._reference.owed]
 
     def finish(self) -> None:
         """The end of the test, after time enough to answer.
@@ -163,16 +185,8 @@ class StreamChecker:
         Raises:
             Difference: events that are still owed.
         """
-        if self._oracle.owed:
-            owed = [_event(event) for event in self._oracle.owed]
-            raise Difference(self.cycles, "events out", ", ".join(owed[:10]), "the end")
-
-    def _compare(self, signal: str, expected: object, found: object) -> None:
-        if expected is None:
-            return
-        self.comparisons += 1
-        if expected != found:
-            raise Difference(self.cycles, signal, expected, found)
+        if self.owed:
+            self._differ("events out", ", ".join(self.owed[:10]), "the end")
 
 
 def _int(value: Any) -> int | None:
@@ -182,5 +196,12 @@ def _int(value: Any) -> int | None:
         return None
 
 
-def _event(event: int | None) -> str:
-    return "no event" if event is None else "TICK" if event == TICK else f"spike {event}"
+def _payload(stream: str, address: Any, tick: Any) -> dict[str, int]:
+    """A payload as numbers; the address of a TICK may be anything."""
+    number = int(tick)
+    return {f"{stream}.payload.tick": number,
+            f"{stream}.payload.address": 0 if number else int(address)}  # fmt: skip
+
+
+def _event(tick: object, address: object) -> str:
+    return "TICK" if tick else f"spike {address}"

@@ -13,6 +13,7 @@ from ...params.core import CoreParams
 from ...params.network import NetworkParams
 from ...params.neuron import NeuronParams
 from ...rule.step import NeuronState
+from ..bench.wrapper import Cycles
 from ..coverage.bins import BinCounts, Bools
 from ..coverage.core_bins import StepEvents, event_bins, event_hits, spike_bins
 from ..coverage.counters import StepCounter
@@ -35,11 +36,11 @@ class NeuronCoverage:
     def __init__(self, neuron: NeuronParams) -> None:
         self._coverage, self._threshold = Coverage(neuron), neuron.v_threshold
 
-    def take(self, rst: Bools, enable: Bools, taken: Sequence[NeuronStep]) -> None:
+    def take(self, cycles: Cycles, taken: Sequence[NeuronStep]) -> None:
         """A block of cycles, and the steps that were taken in it."""
         rows = [(*s.before, s.current, *s.after, s.fire) for s in taken]
         table = np.array(rows, dtype=np.int64).reshape(len(rows), 10).T
-        self._coverage.take_neuron(rst, enable, Steps(
+        self._coverage.take_neuron(cycles["rst"] != 0, cycles["enable"] != 0, Steps(
             before=NeuronState(*table[:4]), current=table[4],
             threshold=np.full(len(rows), self._threshold), after=NeuronState(*table[5:9]),
             fire=table[9] != 0,
@@ -62,8 +63,8 @@ class CoreCoverage:
         self._events = self._counts.declare(event_bins(core))
         self._spikes = self._counts.declare(spike_bins(core))
 
-    def take(self, taken: Sequence[CoreStep]) -> None:
-        """Steps in order. One in which an accumulator saturated counts for its events only."""
+    def take(self, cycles: Cycles, taken: Sequence[CoreStep]) -> None:
+        """The steps of a block of cycles; of one in which an accumulator saturated, its events."""
         if not taken:
             return
         core = self._core

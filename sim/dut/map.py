@@ -213,11 +213,6 @@ class DutMap(Params):
         _only_one(self, "neuron", "core")
         return self
 
-    @property
-    def known_at_power_up(self) -> bool:
-        """Whether the outputs mean something before any reset: where there is none."""
-        return self.reset is None
-
 
 def load_map(path: str | Path) -> DutMap:
     """The map in a TOML or JSON file.

@@ -1,15 +1,17 @@
 """Reference models of foreign cores: the golden results in the core's own time, cycle by cycle.
 
 They know no simulator. :mod:`fxlif.sim.dut.check` offers them to a cocotb test, and
-:mod:`fxlif.sim.dut.scoreboard` to the scoreboard.
+:mod:`fxlif.sim.dut.testbench` to the scoreboard.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
@@ -18,8 +20,59 @@ from ...network.model import Network
 from ...params.network import NetworkParams
 from ...params.neuron import NeuronParams
 from ...rule.step import NeuronState, step
+from ..bench.scoreboard import Report
 from .map import CoreMap
 from .wrapper import event_source
+
+#: An output may show anything that has no x or z in it.
+KNOWN: Final = "known"
+#: What an output must show: a value, something :data:`KNOWN`, or (None) anything at all.
+Due = int | Literal["known"] | None
+
+
+class Reference(ABC):
+    """What the outputs of a core must show, cycle by cycle.
+
+    Args:
+        shown: the outputs that are compared.
+        known: whether the outputs mean something before any reset.
+
+    Attributes:
+        inputs: what :meth:`clock` must be told; of a trace only where there is one.
+        report: counts steps, spikes, resets and events.
+        known: whether the outputs mean something by now.
+    """
+
+    inputs: tuple[str, ...]
+
+    def __init__(self, shown: Collection[str], *, known: bool) -> None:
+        self.shown, self.report = tuple(shown), Report()
+        self.known, self._in_reset = known, False
+
+    def clock(self, seen: Mapping[str, int]) -> dict[str, Due]:
+        """What each of :attr:`shown` must show in the cycle in which the inputs, and the handshakes
+        of the outputs, show ``seen``; what is missing may show anything."""
+        rst = bool(seen["rst"])
+        if rst and not self._in_reset:
+            self.report.resets += 1
+            if self.report.counts:
+                self.report.counts.append([0] * len(self.report.counts[-1]))
+        self._in_reset = rst
+        due = self.advance(seen, known=self.known or rst)
+        if not self.known:
+            due = {}
+            self.known = rst
+        due = {name: due[name] for name in self.shown if due.get(name) is not None}
+        self.report.excused += not due
+        return due
+
+    @abstractmethod
+    def advance(self, seen: Mapping[str, int], *, known: bool) -> dict[str, Due]:
+        """As :meth:`clock`, for all outputs; not ``known``: there was no reset so far."""
+
+    def finish(self) -> list[str]:
+        """What is wrong at the end of the run, a line each."""
+        return []
 
 
 def rest(neuron: NeuronParams) -> NeuronState:
@@ -70,6 +123,11 @@ class NeuronTiming:
         return max(1, self.latency) if self.state_latency is None else self.state_latency
 
 
+def neuron_outputs(neuron: NeuronParams) -> tuple[str, ...]:
+    """The outputs that a neuron may have."""
+    return ("spike", "valid", *(f"state.{name}" for name in neuron.state_widths))
+
+
 class _Result(NamedTuple):
     """What a clock edge made: the state, the spike of the last step, whether it took a step."""
 
@@ -78,75 +136,61 @@ class _Result(NamedTuple):
     stepped: bool
 
 
-class NeuronReference:
+class NeuronReference(Reference):
     """What the outputs of a neuron must show, cycle by cycle.
 
     A reset empties every stage at once; in its cycles nothing that is combinational is compared.
     """
 
-    def __init__(self, neuron: NeuronParams, timing: NeuronTiming) -> None:
-        self.neuron, self.timing = neuron, timing
-        self.names = ("spike", "valid", *(f"state.{name}" for name in neuron.state_widths))
-        self.steps = self.spikes = 0
+    inputs = ("rst", "enable", "current")
+
+    def __init__(
+        self, neuron: NeuronParams, timing: NeuronTiming, shown: Collection[str], *, known: bool
+    ) -> None:
+        super().__init__(shown, known=known)
+        self._neuron, self._timing = neuron, timing
         #: The steps since it was last emptied, where somebody puts a list here.
         self.taken: list[NeuronStep] | None = None
         self._results: deque[_Result] = deque(maxlen=max(1, timing.latency, timing.of_state))
         self._reset()
 
     def _reset(self) -> None:
-        initial = _Result(rest(self.neuron), False, False)
+        initial = _Result(rest(self._neuron), False, False)
         self._results.extend([initial] * (self._results.maxlen or 1))
 
-    def clock(self, rst: int, enable: int, current: int) -> tuple[int | None, ...]:
-        """What each of :attr:`names` must show in a cycle with these inputs; None: anything."""
-        timing = self.timing
+    def advance(self, seen: Mapping[str, int], *, known: bool) -> dict[str, Due]:
+        timing, neuron = self._timing, self._neuron
+        rst, enable = bool(seen["rst"]), bool(seen["enable"])
         if rst and timing.asynchronous_reset:
             self._reset()
-        last = self._results[-1]
-        state = last.state
-        fire = False
+        state, last, _ = self._results[-1]
+        made = _Result(state, last, False)
         if enable and not rst:
-            neuron = self.neuron
-            after, fire = step(neuron, state, current + neuron.bias, neuron.v_threshold)
-            fire = bool(fire)
-        spike: int | None
-        if timing.latency == 0:
-            stepped, spike = bool(enable), int(fire)
-        else:
-            result = self._results[-timing.latency]
-            stepped, spike = result.stepped, int(result.spike)
-        valid: int | None = int(stepped)
-        if timing.between != "held" and not stepped:
-            spike = 0 if timing.between == "low" else None
-        if rst and timing.latency == 0:
-            spike = valid = None
+            current = seen["current"] + neuron.bias
+            after, fire = step(neuron, state, current, neuron.v_threshold)
+            made = _Result(after, bool(fire), True)
+            self.report.steps += 1
+            self.report.spikes += made.spike
+            if self.taken is not None:
+                self.taken.append(NeuronStep(state, current, after, made.spike))
+        due: dict[str, Due] = {}
+        if timing.latency or not rst:
+            result = self._results[-timing.latency] if timing.latency else made
+            due["valid"] = int(result.stepped)
+            if result.stepped or timing.between == "held":
+                due["spike"] = int(result.spike and (result.stepped or timing.latency > 0))
+            elif timing.between == "low":
+                due["spike"] = 0
         variables = self._results[-timing.of_state].state
-        shown = tuple(getattr(variables, name) for name in self.neuron.state_widths)
+        due |= {f"state.{name}": getattr(variables, name) for name in neuron.state_widths}
         if rst:
             self._reset()
-        elif enable:
-            self.steps += 1
-            self.spikes += fire
-            if self.taken is not None:
-                self.taken.append(NeuronStep(state, current + self.neuron.bias, after, fire))
-            self._results.append(_Result(after, fire, True))
         else:
-            self._results.append(_Result(state, last.spike, False))
-        return spike, valid, *shown
+            self._results.append(made)
+        return due
 
 
 # --- event streams ------------------------------------------------------------------------------
-
-
-class Due(NamedTuple):
-    """What the outputs of a core must show in a cycle; None: anything.
-
-    ``event`` is an address or TICK, to be shown wherever valid is high.
-    """
-
-    ready: int | None
-    valid: int | None
-    event: int | None
 
 
 def default_patience(network: NetworkParams, parts: CoreMap | None = None) -> int:
@@ -159,22 +203,36 @@ def default_patience(network: NetworkParams, parts: CoreMap | None = None) -> in
     return 1000 + 8 * (pairs + sum(sizes))
 
 
-class StreamReference:
+STREAMS = tuple(
+    f"events_{side}.{name}"
+    for side in ("in", "out")
+    for name in ("valid", "ready", "payload.tick", "payload.address")
+)
+
+
+class StreamReference(Reference):
     """The events that a core owes for those that it took in, in order, and how it must hand over.
 
     Nothing may be offered that is not owed: what answers a TICK comes in its cycle or later. What
     is offered stays until it is taken. Where something is owed and nothing moves for ``patience``
-    cycles, something must. ``states`` keeps the golden states for a trace.
+    cycles, something must. A trace shows every state of every neuron once. ``counters``: counter of
+    drops or saturations → its width, at which it may saturate.
     """
 
-    def __init__(self, network: NetworkParams, *, patience: int, states: bool = False) -> None:
+    inputs = ("rst", *STREAMS, "trace.valid", "trace.index")
+
+    def __init__(
+        self, network: NetworkParams, shown: Collection[str], *, known: bool, patience: int,
+        counters: Mapping[str, int] | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(shown, known=known)
         # Steps come one by one: numpy alone is as fast as compiled code, and starts at once.
-        self.golden = Network(network, engine="numpy")
+        self._golden = Network(network, engine="numpy")
         self._last = network.graph.populations[-1]
+        self.report.counts.append([0] * self._last.n)
         self.owed: deque[int] = deque()
-        self.patience = patience
-        self.traced = StateQueue(self._last.n) if states else None
-        self.steps = self.spikes = 0
+        self._patience, self._counters = patience, counters or {}
+        self._traced = StateQueue(self._last.n) if "trace.valid" in shown else None
         #: The steps since it was last emptied, where somebody puts a list here.
         self.taken: list[CoreStep] | None = None
         self._pending: list[int] = []  # events of the step that has not ended
@@ -182,69 +240,99 @@ class StreamReference:
         self._stalled = False
         self._silent = 0
 
-    def clock(
-        self, rst: int, *, offered: int | None, ready: int, out_valid: int, out_ready: int
-    ) -> Due:
-        """What is due in a cycle with these inputs, and with this ``ready`` and ``out_valid``.
-
-        ``offered``: the event (an address or TICK) that is offered to the core, None for none.
-        """
-        if rst:
+    def advance(self, seen: Mapping[str, int], *, known: bool) -> dict[str, Due]:
+        if seen["rst"] or not known:
             self._reset()
-            return Due(None, None, None)
-        taken = offered is not None and bool(ready)
+            return {}
+        # At rest, every event that came so far has been counted.
+        due = self._counted() if not self.owed and not self._pending else {}
+        offered, ready, valid, taken_out = (seen[name] for name in (
+            "events_in.valid", "events_in.ready", "events_out.valid", "events_out.ready"
+        ))  # fmt: skip
+        taken, given = bool(offered and ready), bool(valid and taken_out)
         if taken:
-            assert offered is not None
-            self._take(offered)
-        owed, given = self.owed, bool(out_valid and out_ready)
-        idle = not owed and (offered is None or taken)
-        if taken or given or out_valid or idle:
-            self._silent = 0
-        else:
-            self._silent += 1
-        stuck = self._silent > self.patience
-        due = Due(
-            ready=1 if stuck and not owed else None,
-            valid=(1 if self._stalled or stuck else None) if owed else 0,
-            event=owed[0] if owed else None,
-        )
-        self._stalled = bool(owed and out_valid and not out_ready)
-        if owed and given:
-            owed.popleft()
+            self.report.events_in += 1
+            tick, address = seen["events_in.payload.tick"], seen["events_in.payload.address"]
+            self._take(TICK if tick else address)
+        idle = not self.owed and (not offered or taken)
+        self._silent = 0 if taken or valid or idle else self._silent + 1
+        stuck = self._silent > self._patience
+        due["events_out.both"] = 0
+        due["events_in.ready"] = 1 if stuck and not self.owed else KNOWN
+        due["events_out.valid"] = 0
+        if self.owed:
+            due["events_out.valid"] = 1 if self._stalled or stuck else KNOWN
+        if valid:
+            due["events_out.payload.tick"] = due["events_out.payload.address"] = KNOWN
+            if self.owed:
+                event = self.owed[0]
+                due["events_out.payload.tick"] = int(event == TICK)
+                due["events_out.payload.address"] = KNOWN if event == TICK else event
+        self._stalled = bool(self.owed and valid and not taken_out)
+        if given:
+            self._give(seen["events_out.payload.tick"], seen["events_out.payload.address"])
+        if self._traced is not None:
+            due |= self._trace(self._traced, seen["trace.valid"], seen["trace.index"])
         return due
-
-    @property
-    def at_rest(self) -> bool:
-        """Whether every event that was taken in is answered."""
-        return not self.owed and not self._pending
 
     def _take(self, event: int) -> None:
         self._pending.append(event)
-        if event == TICK:
-            golden, name = self.golden, self._last.name
-            before, saturated = _copied(golden.states[name]), sum(golden.saturated)
-            answer = golden.stream(np.array(self._pending, dtype=np.int64)).tolist()
-            after = _copied(golden.states[name])
-            self.owed.extend(answer)
-            self.steps += 1
-            self.spikes += len(answer) - 1
-            if self.taken is not None:
-                self.taken.append(CoreStep(
-                    before, self._pending[:-1], after, answer[:-1],
-                    sum(golden.saturated) != saturated, self._epoch,
-                ))  # fmt: skip
-            self._pending = []
-            if self.traced is not None:
-                self.traced.push(after)
+        if event != TICK:
+            return
+        golden, name = self._golden, self._last.name
+        before, saturated = _copied(golden.states[name]), sum(golden.saturated)
+        answer = golden.stream(np.array(self._pending, dtype=np.int64)).tolist()
+        after = _copied(golden.states[name])
+        self.owed.extend(answer)
+        self.report.steps += 1
+        self.report.spikes += len(answer) - 1
+        if self.taken is not None:
+            self.taken.append(CoreStep(
+                before, self._pending[:-1], after, answer[:-1],
+                sum(golden.saturated) != saturated, self._epoch,
+            ))  # fmt: skip
+        self._pending = []
+        if self._traced is not None:
+            self._traced.push(after)
+
+    def _give(self, tick: int, address: int) -> None:
+        """An event came out, whichever it was."""
+        self.report.events_out += 1
+        if self.owed:
+            self.owed.popleft()
+        if not tick and address < self._last.n:
+            self.report.counts[-1][address] += 1
+
+    def _counted(self) -> dict[str, Due]:
+        golden = self._golden
+        totals = {"dropped": sum(golden.dropped.values()), "saturated": sum(golden.saturated)}
+        return {name: min(totals[name], (1 << width) - 1) for name, width in self._counters.items()}
+
+    def _trace(self, traced: StateQueue, valid: int, index: int) -> dict[str, Due]:
+        if not valid:
+            return {"trace.valid": KNOWN}
+        state = traced.show(index)
+        if state is None:
+            return {"trace.valid": 0, "trace.index": KNOWN}
+        shown = {f"trace.{name}": int(value) for name, value in state._asdict().items()}
+        return {**shown, "trace.valid": KNOWN, "trace.index": KNOWN}
 
     def _reset(self) -> None:
-        self.golden.reset()
+        self._golden.reset()
         self._epoch += 1
         self.owed.clear()
         self._pending = []
         self._stalled, self._silent = False, 0
-        if self.traced is not None:
-            self.traced.clear()
+        if self._traced is not None:
+            self._traced.clear()
+
+    def finish(self) -> list[str]:
+        problems = []
+        if self.owed:
+            problems.append(f"events out: {len(self.owed)} are still owed at the end")
+        if self._traced is not None and self._traced.owed:
+            problems.append(f"trace: {self._traced.owed} states were never shown")
+        return problems
 
 
 class StateQueue:

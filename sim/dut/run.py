@@ -1,14 +1,13 @@
 """Any core against the golden model: Verilog that fxlif did not make, and a map of its ports.
 
 :func:`verify_dut` is ``fxlif verify DESIGN --dut FILE.v --top NAME --map MAP.toml``;
-:func:`check_dut` does the same to Verilog text. For a cocotb test of one's own, without wrapper and
+:func:`check_dut` does the same to a job, which :func:`~fxlif.sim.dut.testbench.dut_job` makes of
+Verilog text. For a cocotb test of one's own, without wrapper and
 map, see :mod:`fxlif.sim.dut.check`.
 """
 
 from __future__ import annotations
 
-import json
-import pickle
 import shlex
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,9 +19,10 @@ from ...errors import FxlifError
 from ...params.network import NetworkParams
 from ...params.neuron import NeuronParams
 from ...progress import SILENT, Progress
-from ..bench.outcome import failure_reasons
-from ..bench.run import FOLDER, JOB, REPORT, get_progress, working_folder
-from ..bench.wrapper import TOP
+from ..bench.outcome import failure_reasons, figures
+from ..bench.run import working_folder
+from ..bench.scoreboard import Report
+from ..bench.simulation import simulate
 from ..report.findings import Bin, Check, Findings, Outcome
 from ..tools import simulators
 from ..tools.ports import read_sources
@@ -30,69 +30,34 @@ from ..tools.simulators import Results
 from ..verify import DEFAULT_CYCLES
 from .coverage import coverage_of
 from .map import DutMap, load_map
-from .scoreboard import DutReport
-from .testbench import DutJob
-from .wrapper import Wrapped, wrap_sources
+from .testbench import DutJob, dut_job
 
 BENCH = "fxlif.sim.dut.bench"
 
 
 def check_dut(
-    params: NeuronParams | NetworkParams,
-    sources: Mapping[str, str],
+    job: DutJob,
     *,
-    top: str,
-    dut_map: DutMap,
     folder: Path,
-    map_file: str = "map",
     files: Mapping[str, bytes] | None = None,
     simulator: str = "verilator",
-    cycles: int = DEFAULT_CYCLES,
-    seed: int = 1,
-    events: list[int] | None = None,
     waves: bool = False,
     progress: Progress = SILENT,
-) -> tuple[Results, DutReport | None]:
-    """Build Verilog text in its wrapper, simulate it, compare it with the golden model.
+) -> tuple[Results, Report | None]:
+    """Simulate the module of a job in its wrapper, and compare it with the golden model.
 
-    Args:
-        params: the rule that the module is held against.
-        sources: file name → text.
-        top: its top module, whose ports ``dut_map`` names.
-        folder: receives logs, waves and ``files`` (name → content), which the Verilog reads.
-        events: packed payloads and resets for a core; random ones where left out.
+    ``folder`` receives logs, waves and ``files`` (name → content), which the Verilog reads.
 
     Returns:
         What the simulator said and what the bench saw; :func:`dut_failure_reasons` judges both.
     """
     found = simulators.find(simulator)
-    progress("reading the ports", 0, None)
-    wrapped = wrap_sources(params, sources, top=top, dut_map=dut_map, map_file=map_file)
     for name, content in (files or {}).items():
         (folder / name).write_bytes(content)
-    progress(f"building with {found.name} {found.version}", 0, None)
-    texts = {**sources, "fxlif_bench.v": wrapped.interface.wrapper}
-    built = simulators.build(found, texts, top=TOP, waves=waves)
-    job = DutJob(params=params, wrapped=wrapped, dut_map=dut_map, cycles=cycles, seed=seed,
-                 events=events)  # fmt: skip
-    (folder / JOB).write_bytes(pickle.dumps(job))
-    results = simulators.run(
-        found, built, top=TOP, module=BENCH, folder=folder, seed=seed,
-        environment={FOLDER: str(folder)}, waves=waves,
-        waiting=lambda: progress("simulating", get_progress(folder), cycles),
-    )  # fmt: skip
-    return results, _report(folder)
+    return simulate(job, found, folder=folder, module=BENCH, waves=waves, progress=progress)
 
 
-def _report(folder: Path) -> DutReport | None:
-    try:
-        content: dict[str, Any] = json.loads((folder / REPORT).read_text())
-    except FileNotFoundError:
-        return None
-    return DutReport(**content)
-
-
-def dut_failure_reasons(results: Results, report: DutReport | None) -> list[str]:
+def dut_failure_reasons(results: Results, report: Report | None) -> list[str]:
     """Why a run does not count as passed, a line each; empty if and only if it does."""
     if report is None:
         return failure_reasons(results, None)
@@ -137,20 +102,20 @@ def verify_dut(
     texts = read_sources(sources)
     files = read_files(dut_map, mapping)
     limit = cycles or (DEFAULT_CYCLES if events is None else 1 << 40)
-    wrapped = wrap_sources(params, texts, top=top, dut_map=dut_map, map_file=str(mapping))
+    progress("reading the ports", 0, None)
+    job = dut_job(params, texts, top=top, dut_map=dut_map, map_file=str(mapping), cycles=limit,
+                  seed=seed, events=events)  # fmt: skip
     folder = working_folder(out)
     try:
         results, report = check_dut(
-            params, texts, top=top, dut_map=dut_map, map_file=str(mapping), files=files,
-            folder=folder, simulator=simulator, cycles=limit, seed=seed, events=events,
-            waves=waves, progress=progress,
-        )  # fmt: skip
+            job, folder=folder, files=files, simulator=simulator, waves=waves, progress=progress
+        )
     except BaseException:
         if out is None:
             shutil.rmtree(folder, ignore_errors=True)
         raise
     reasons = dut_failure_reasons(results, report)
-    seen = report or DutReport()
+    seen = report or Report()
     if out is None and not reasons:
         shutil.rmtree(folder, ignore_errors=True)
     short = seen.first["cycle"] + 20 if seen.first else limit
@@ -161,25 +126,19 @@ def verify_dut(
     command += ["--seed", str(seed), "--cycles", str(short), "--waves", "--out", "replay"]
     checks = [Check(name="the run", outcome="failed" if reasons else "passed",
                     detail="\n".join(reasons), seconds=seen.seconds)]  # fmt: skip
-    checks += _checks(seen, wrapped, dut_map)
+    checks += _checks(seen, job)
     counted = coverage_of(params, dut_map.core)
     if isinstance(counted, str):
         checks.append(Check(name="coverage", outcome="not_applicable", detail=counted))
-    figures: dict[str, int | float | str] = {
-        "simulator": simulator, "cycles checked": seen.cycles, "steps": seen.steps,
-        "spikes": seen.spikes, "resets": seen.resets, "comparisons": seen.comparisons,
-        "mismatches": seen.mismatches,
-    }  # fmt: skip
-    if isinstance(params, NetworkParams):
-        figures |= {"events in": seen.events_in, "events out": seen.events_out}
+    counts = figures(seen, simulator)
     coverage = tuple(Bin(**row) for row in seen.bins)
     if coverage:
         wanted = [each for each in coverage if each.reachable is not False]
         hit = sum(each.hit for each in wanted)
-        figures["coverage"] = f"{hit} of {len(wanted)} bins of the rule"
+        counts["coverage"] = f"{hit} of {len(wanted)} bins of the rule"
     return Findings(
         command="verify --dut", design=name, digest=params.digest(), checks=tuple(checks),
-        figures=figures, seed=seed, coverage=coverage, replay=shlex.join(command),
+        figures=counts, seed=seed, coverage=coverage, replay=shlex.join(command),
         folder=str(folder) if reasons else "", first=_shown(seen.first),
     )  # fmt: skip
 
@@ -199,10 +158,15 @@ def read_files(dut_map: DutMap, mapping: Path) -> dict[str, bytes]:
     return found
 
 
-def _checks(report: DutReport, wrapped: Wrapped, dut_map: DutMap) -> Iterator[Check]:
+def _checks(report: Report, job: DutJob) -> Iterator[Check]:
     """What was compared, signal by signal; what was not, and why."""
-    for signal, (count, wrong) in report.signals.items():
-        port = wrapped.shown_by.get(signal, signal)
+    tallies: dict[str, list[int]] = {}
+    for name, (count, wrong) in report.signals.items():
+        tally = tallies.setdefault(name.removesuffix(".unknown"), [0, 0])
+        tally[0] += count
+        tally[1] += wrong
+    for signal, (count, wrong) in tallies.items():
+        port = job.interface.shown_by.get(signal, signal)
         detail = f"port {port}: {count:,} comparisons"
         if wrong:
             detail = _difference(report, signal, port) or f"port {port}: {wrong:,} mismatches"
@@ -210,18 +174,18 @@ def _checks(report: DutReport, wrapped: Wrapped, dut_map: DutMap) -> Iterator[Ch
             detail = f"port {port}: never compared"
         outcome: Outcome = "failed" if wrong else "passed" if count else "unknown"
         yield Check(name=signal, outcome=outcome, detail=detail)
-    for signal in wrapped.not_compared:
+    for signal in job.interface.not_compared:
         yield Check(
             name=signal, outcome="not_applicable", detail="not compared: the map has no port"
         )
-    if dut_map.core is not None:
+    if job.dut_map.core is not None:
         for key in ("unknown_addresses", "broken_promise"):
-            if not getattr(dut_map.core, key):
+            if not getattr(job.dut_map.core, key):
                 yield Check(name=key, outcome="not_applicable",
                             detail="not in the stimulus: the map says so")  # fmt: skip
 
 
-def _difference(report: DutReport, signal: str, port: str) -> str:
+def _difference(report: Report, signal: str, port: str) -> str:
     """The first difference in one line, if it is this signal's."""
     first = report.first
     if first is None or first["signal"].removesuffix(".unknown") != signal:

@@ -112,7 +112,7 @@ class ForeignStreamDriver:
         reset_spacing: int = 0,
         on_reset: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
-        at = wrapped.interface.response
+        at = wrapped.response
         self.done = False
         self.cycle = 0
         self._limit = cycles
@@ -128,7 +128,7 @@ class ForeignStreamDriver:
         if not has_reset:
             events = (event for event in events if event != RESET_MARK)
         self._inner = StreamDriver(
-            wrapped.interface,
+            wrapped,
             self._ending(events),
             idle=self._while_running(held_back(seed, IDLE_AXIS)),
             stall=self._while_running(held_back(seed, STALL_AXIS)),

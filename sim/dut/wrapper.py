@@ -19,6 +19,8 @@ from ..bench.wrapper import TOP, Interface
 from ..tools.ports import VerilogPort, literal, read_ports
 from .map import CoreMap, DutMap, NeuronMap, StateMap, StreamMap, parse_ref
 
+#: Counters since reset that a map may name.
+COUNTERS = ("dropped", "saturated")
 SIGNED_STATE = ("v", "i_syn")
 
 
@@ -126,18 +128,16 @@ class Wiring:
 
 
 @dataclass(frozen=True)
-class Wrapped:
-    """A wrapped module: its interface, which port shows each signal, and what has no port."""
+class Wrapped(Interface):
+    """The interface of a wrapped module: which port shows each signal, and what has no port."""
 
-    interface: Interface
     shown_by: dict[str, str]
     not_compared: tuple[str, ...]
 
     @property
     def compared(self) -> list[str]:
         """The outputs that a port shows."""
-        return [name for name in self.interface.response if f"{name}.unknown" in
-                self.interface.response]  # fmt: skip
+        return [name for name in self.response if f"{name}.unknown" in self.response]
 
 
 @dataclass
@@ -278,7 +278,8 @@ def _core(packing: _Packing, network: NetworkParams, parts: CoreMap) -> None:
         _states(packing, last.neuron, parts.trace, "core.trace", "trace")
     else:
         packing.missing += [f"trace.{name}" for name in last.neuron.state_widths]
-    for name, port in (("dropped", parts.dropped), ("saturated", parts.saturated)):
+    for name in COUNTERS:
+        port = getattr(parts, name)
         if port is None:
             packing.missing.append(name)
         else:
@@ -406,7 +407,11 @@ def _assemble(packing: _Packing, dut_map: DutMap, *, two_state: bool) -> Wrapped
         "",
     ]
     return Wrapped(
-        Interface(packing.stimulus, fields, packing.stimulus_bits, at, "\n".join(text)),
+        packing.stimulus,
+        fields,
+        packing.stimulus_bits,
+        at,
+        "\n".join(text),
         packing.shown_by,
         tuple(packing.missing),
     )

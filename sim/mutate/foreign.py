@@ -8,24 +8,21 @@ scoreboard of ``fxlif verify --dut``, and killed by whatever that would report.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
-from ...errors import FxlifError
 from ...params.network import NetworkParams
 from ...params.neuron import NeuronParams
 from ...progress import SILENT, Progress
-from ..bench.scoreboard import Scoreboard
 from ..bench.wrapper import TOP, Interface
 from ..dut.map import DutMap, load_map
 from ..dut.run import dut_failure_reasons, read_files
-from ..dut.scoreboard import DutReport, SignalCounts
-from ..dut.testbench import DutJob, make_driver, make_model
-from ..dut.wrapper import Wrapped, wrap_sources
+from ..dut.testbench import WRAPPER, DutJob, Testbench, dut_job
+from ..dut.wrapper import Wrapped
 from ..report.findings import Findings
 from ..tools import simulators
 from ..tools import solver as solvers
@@ -34,7 +31,7 @@ from ..tools.simulators import Results
 from ..tools.verilated import SharedDesign, build
 from ..verify import DEFAULT_CYCLES
 from .equivalence import Equivalence
-from .judge import Run, judge, scored
+from .judge import Run, judged
 from .mutants import SELECT, Mutants, draw
 
 COUNT = 100
@@ -50,8 +47,6 @@ BLOCK = 512
 #: What a simulator says of a bench that ran to its end.
 _RAN = Results(passed=1, failed=0, skipped=0, message="")
 _SELECTING = "FxlifMutants"
-#: The wrapper gets no mutants: cells that come from this file.
-WRAPPER = "fxlif_bench.v"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,27 +60,18 @@ class DutTarget:
     library: Path
     width: int
 
+    first_cycles: ClassVar[int] = FIRST_CYCLES
+    score: ClassVar[float] = SCORE
+
     def run(self, number: int, cycles: int, *, longer: bool) -> Run:
         """As :meth:`~fxlif.sim.mutate.judge.Target.run`."""
-        report = self._simulate(number, cycles)
-        reasons = dut_failure_reasons(_RAN, report)
-        if report.first is None:
-            return Run(reasons=tuple(reasons), cycle=report.cycles)
-        where = f"differs in {report.first['signal']}, cycle {report.first['cycle']}"
-        return Run(reasons=(where, *reasons), cycle=int(report.first["cycle"]))
-
-    def _simulate(self, number: int, cycles: int) -> DutReport:
-        job = replace(self.job, cycles=cycles)
-        interface, report = job.wrapped.interface, DutReport()
-        model = make_model(job, report)
-        board = Scoreboard(interface, SignalCounts(model, report), report)
-        driver = make_driver(job)
+        bench = Testbench(replace(self.job, cycles=cycles))
+        interface, report = self.job.interface, bench.report
         bits = interface.stimulus_bits
         selected = number << bits
         row_bytes = (-(-(bits + self.width) // 64) + 1) * 8
         design = SharedDesign(self.library, interface)
-        endless = job.params.kind == "neuron"  # as in the bench of verify --dut
-        now = int(job.dut_map.reset is not None) << interface.stimulus["rst"].offset
+        now = bench.first
         try:
             going = True
             while going:
@@ -94,15 +80,17 @@ class DutTarget:
                     row = (now | selected).to_bytes(row_bytes, "little")
                     shown = design.run(np.frombuffer(row, dtype=np.uint64).reshape(1, -1))
                     words.append(int.from_bytes(shown.tobytes(), "little"))
-                    now = driver.clock(words[-1])
-                    seen = report.cycles + len(words)
-                    going = not driver.done and not (endless and seen >= cycles)
-                going = board.take(words) and going
+                    now = bench.driver.clock(words[-1])
+                    going = not bench.driver.done and report.cycles + len(words) < bench.cycles
+                going = bench.board.take(words) and going
         finally:
             design.close()
-        if report.mismatches == 0:
-            report.problems = model.finish()
-        return report
+        bench.finish()
+        reasons = dut_failure_reasons(_RAN, report)
+        if report.first is None:
+            return Run(reasons=tuple(reasons), cycle=report.cycles)
+        where = f"differs in {report.first['signal']}, cycle {report.first['cycle']}"
+        return Run(reasons=(where, *reasons), cycle=int(report.first["cycle"]))
 
 
 def draw_dut(
@@ -124,15 +112,13 @@ def draw_dut(
     Raises:
         FxlifError: a map that does not fit, Verilog that Yosys cannot read.
     """
-    wrapped = wrap_sources(
-        params, sources, top=top, dut_map=dut_map, map_file=map_file, two_state=True
-    )
+    job = dut_job(params, sources, top=top, dut_map=dut_map, map_file=map_file, two_state=True,
+                  seed=seed)  # fmt: skip
+    # The wrapper gets no mutants: cells that come from its file.
     drawn = draw(
-        {**sources, WRAPPER: wrapped.interface.wrapper}, files=files, top=TOP, count=count,
-        seed=seed, cells=f"c:* a:src=*{WRAPPER}* %d",
-    )  # fmt: skip
-    job = DutJob(params=params, wrapped=wrapped, dut_map=dut_map, cycles=0, seed=seed)
-    texts = tuple(_with_port(text, wrapped) for text in drawn.texts)
+        job.sources, files=files, top=TOP, count=count, seed=seed, cells=f"c:* a:src=*{WRAPPER}* %d"
+    )
+    texts = tuple(_with_port(text, job.interface) for text in drawn.texts)
     return replace(drawn, texts=texts), job
 
 
@@ -140,7 +126,7 @@ def _with_port(text: str, wrapped: Wrapped) -> str:
     """A bit of the wrapper's response as the port that shows there."""
     place, response, bit = text.removesuffix("]").rpartition(", response[")
     for signal, shown in wrapped.shown_by.items() if response else ():
-        field = wrapped.interface.response[signal]
+        field = wrapped.response[signal]
         if field.offset <= int(bit) < field.offset + field.width:
             return f"{place}, port {shown} bit {int(bit) - field.offset}"
     return text
@@ -161,9 +147,16 @@ endmodule
 """
 
 
+def target_of(drawn: Mutants, job: DutJob) -> DutTarget:
+    """The library of the mutants ``drawn``, built in some seconds."""
+    selecting = _selecting(job.interface, drawn.width)
+    library = build({"mutated.v": drawn.verilog, "selecting.v": selecting}, top=_SELECTING)
+    return DutTarget(job=job, library=library, width=drawn.width)
+
+
 def mutate_drawn(
     drawn: Mutants,
-    job: DutJob,
+    target: DutTarget,
     *,
     name: str,
     count: int = COUNT,
@@ -172,30 +165,11 @@ def mutate_drawn(
     solver: str = "auto",
     progress: Progress = SILENT,
 ) -> Findings:
-    """Verify each of the mutants ``drawn`` by ``job``; :func:`mutate_dut` says the rest."""
-    started = time.perf_counter()
-    notes: dict[str, str] = {}
-
-    def proved() -> Callable[[int], bool | None]:
-        try:
-            return Equivalence(drawn, ["response"], solver=solver).equivalent
-        except FxlifError as error:  # then all of them count, and the score can only be too low
-            notes["not asked which are equivalent"] = str(error)
-            return lambda number: None
-
-    progress("building a library with Verilator", 0, None)
-    selecting = _selecting(job.wrapped.interface, drawn.width)
-    library = build({"mutated.v": drawn.verilog, "selecting.v": selecting}, top=_SELECTING)
-    design, mutants = judge(
-        DutTarget(job=job, library=library, width=drawn.width), drawn.texts,
-        first_cycles=FIRST_CYCLES, cycles=cycles, processes=processes, progress=progress,
-        proved=proved,
-    )  # fmt: skip
-    checks, figures = scored(design, mutants, count=count, score=SCORE)
-    seconds = round(time.perf_counter() - started, 1)
-    return Findings(
-        command="mutate", design=name, digest=job.params.digest(), seed=job.seed, checks=checks,
-        figures={**figures, **notes, "cycles a survivor was given": cycles, "seconds": seconds},
+    """Verify each of the mutants ``drawn``; :func:`mutate_dut` says the rest."""
+    return judged(
+        target, drawn, target.job.params, name=name, seed=target.job.seed, count=count,
+        cycles=cycles, processes=processes, progress=progress,
+        equivalence=lambda: Equivalence(drawn, ["response"], solver=solver),
     )  # fmt: skip
 
 
@@ -240,7 +214,8 @@ def mutate_dut(
         params, texts, top=top, dut_map=dut_map, files=read_files(dut_map, mapping),
         map_file=str(mapping), count=count + count // SPARE + 1, seed=seed,
     )  # fmt: skip
+    progress("building a library with Verilator", 0, None)
     return mutate_drawn(
-        drawn, job, name=name, count=count, cycles=cycles, processes=processes, solver=solver,
-        progress=progress,
+        drawn, target_of(drawn, job), name=name, count=count, cycles=cycles, processes=processes,
+        solver=solver, progress=progress,
     )  # fmt: skip

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
 from statistics import median
-from typing import Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 
+from ...errors import FxlifError
+from ...params.protocol import Design
 from ...progress import SILENT, Progress
-from ..report.findings import Check
+from ..report.findings import Check, Findings
+from .equivalence import Equivalence
+from .mutants import Mutants
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +34,15 @@ ABORTED = Run(reasons=("the simulation was aborted",), cycle=0)
 
 
 class Target(Protocol):
-    """A build that holds all mutants; it is sent to other processes."""
+    """A build that holds all mutants; it is sent to other processes.
+
+    Attributes:
+        first_cycles: cycles that nearly every mutant is noticed in.
+        score: the share of mutants that must be killed.
+    """
+
+    first_cycles: ClassVar[int]
+    score: ClassVar[float]
 
     def run(self, number: int, cycles: int, *, longer: bool) -> Run:
         """Verify mutant ``number`` (0: the design itself) for up to ``cycles`` cycles from power-up
@@ -88,7 +101,6 @@ def judge(
     target: Target,
     texts: Sequence[str],
     *,
-    first_cycles: int,
     cycles: int,
     processes: int | None,
     proved: Callable[[], Callable[[int], bool | None]],
@@ -96,7 +108,7 @@ def judge(
 ) -> tuple[Run, list[Mutant]]:
     """What a verification says of the design itself, and what becomes of each mutant.
 
-    Every mutant is run for ``first_cycles``. Those that are not noticed, and that are not
+    Every mutant is run for ``target.first_cycles``. Those that are not noticed, and that are not
     equivalent by a proof (``proved`` makes what is asked, a mutant at a time), are run for
     ``cycles``, and beside them the design itself. What is said of the design as well, such as that
     nothing fired, kills no mutant.
@@ -114,7 +126,7 @@ def judge(
             progress(what, done + 1, len(numbers) + 1)
         return [n for n in numbers if set(runs[n].reasons) <= set(runs[0].reasons)]
 
-    alive = run("running mutants", everyone, min(first_cycles, cycles), longer=False)
+    alive = run("running mutants", everyone, min(target.first_cycles, cycles), longer=False)
     if alive:
         what = "asking which survivors are equivalent"
         progress(what, 0, len(alive))
@@ -166,3 +178,39 @@ def scored(
         "cycles until killed, median": float(median(cycles)),
         "cycles until killed, most": max(cycles),
     }  # fmt: skip
+
+
+def judged(
+    target: Target,
+    drawn: Mutants,
+    params: Design,
+    *,
+    name: str,
+    seed: int,
+    count: int,
+    cycles: int,
+    processes: int | None,
+    equivalence: Callable[[], Equivalence],
+    progress: Progress,
+) -> Findings:
+    """Run the mutants ``drawn`` by :func:`judge`: passed if the design itself is, and enough of the
+    first ``count`` mutants that ``equivalence`` does not prove equivalent are killed."""
+    started = time.perf_counter()
+    notes: dict[str, str] = {}
+
+    def proved() -> Callable[[int], bool | None]:
+        try:
+            return equivalence().equivalent
+        except FxlifError as error:  # then all of them count, and the score can only be too low
+            notes["not asked which are equivalent"] = str(error)
+            return lambda number: None
+
+    design, mutants = judge(
+        target, drawn.texts, cycles=cycles, processes=processes, proved=proved, progress=progress
+    )
+    checks, figures = scored(design, mutants, count=count, score=target.score)
+    seconds = round(time.perf_counter() - started, 1)
+    return Findings(
+        command="mutate", design=name, digest=params.digest(), seed=seed, checks=checks,
+        figures={**figures, **notes, "cycles a survivor was given": cycles, "seconds": seconds},
+    )  # fmt: skip

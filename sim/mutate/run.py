@@ -6,16 +6,16 @@ mutant is killed by the first cycle in which an output differs from the model's.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
 from ...cycles.control import NONE
 from ...engines import choose_engine
 from ...hdl.limits import supported
-from ...hdl.verilog import Field, Port, generate
+from ...hdl.verilog import Field, Hardware, Port, generate
 from ...params.core import CoreParams
 from ...params.network import NetworkParams
 from ...params.neuron import NeuronParams
@@ -27,8 +27,8 @@ from ..soak.segments import bulk_of
 from ..tools import solver as solvers
 from ..tools.verilated import SharedDesign, build
 from .equivalence import Equivalence, bounds_of, unreachable
-from .judge import Run, judge, scored
-from .mutants import SELECT, draw
+from .judge import Run, judged
+from .mutants import SELECT, Mutants, draw
 
 AnyParams = NeuronParams | CoreParams | NetworkParams
 #: Mutants that are counted, unless the user names a number.
@@ -49,6 +49,8 @@ class BulkTarget:
     interface: Interface
     library: Path
     seed: int
+    first_cycles: ClassVar[int] = FIRST_CYCLES
+    score: ClassVar[float] = SCORE
 
     def run(self, number: int, cycles: int, *, longer: bool) -> Run:
         """As :meth:`~fxlif.sim.mutate.judge.Target.run`; the longer run begins with inputs that are
@@ -72,6 +74,17 @@ class BulkTarget:
         return Run(reasons=(), cycle=cycles)
 
 
+def target_of(params: AnyParams, hardware: Hardware, drawn: Mutants, seed: int) -> BulkTarget:
+    """The library of the mutants ``drawn`` of ``hardware``, built in some seconds."""
+    select = Port(
+        name=SELECT, direction="in", width=drawn.width,
+        fields=(Field(name=SELECT, offset=0, width=drawn.width),),
+    )  # fmt: skip
+    interface = wrap(replace(hardware, verilog=drawn.verilog, ports=(*hardware.ports, select)))
+    library = build({"design.v": drawn.verilog, "bench.v": interface.wrapper})
+    return BulkTarget(params=params, interface=interface, library=library, seed=seed)
+
+
 def mutate(
     params: AnyParams,
     *,
@@ -92,7 +105,6 @@ def mutate(
     Raises:
         FxlifError: the design cannot be hardware; Verilator, numba, Yosys or z3 is not installed.
     """
-    started = time.perf_counter()
     params = supported(params)
     choose_engine("compiled")  # refused here, and not in another process
     solver = solvers.choose(solver)
@@ -102,24 +114,12 @@ def mutate(
         {"design.v": hardware.verilog}, top=hardware.top, count=count + count // SPARE + 1,
         seed=seed,
     )  # fmt: skip
-    select = Port(
-        name=SELECT, direction="in", width=drawn.width,
-        fields=(Field(name=SELECT, offset=0, width=drawn.width),),
-    )  # fmt: skip
-    outputs = [port.name for port in hardware.ports if port.direction == "out"]
-    interface = wrap(replace(hardware, verilog=drawn.verilog, ports=(*hardware.ports, select)))
     progress("building a library with Verilator", 0, None)
-    library = build({"design.v": drawn.verilog, "bench.v": interface.wrapper})
-    design, mutants = judge(
-        BulkTarget(params=params, interface=interface, library=library, seed=seed), drawn.texts,
-        first_cycles=FIRST_CYCLES, cycles=cycles, processes=processes, progress=progress,
-        proved=lambda: Equivalence(
+    outputs = [port.name for port in hardware.ports if port.direction == "out"]
+    return judged(
+        target_of(params, hardware, drawn, seed), drawn, params, name=name, seed=seed, count=count,
+        cycles=cycles, processes=processes, progress=progress,
+        equivalence=lambda: Equivalence(
             drawn, outputs, solver=solver, unreachable=unreachable(params), bounds=bounds_of(params)
-        ).equivalent,
-    )  # fmt: skip
-    checks, figures = scored(design, mutants, count=count, score=SCORE)
-    seconds = round(time.perf_counter() - started, 1)
-    return Findings(
-        command="mutate", design=name, digest=params.digest(), seed=seed, checks=checks,
-        figures={**figures, "cycles a survivor was given": cycles, "seconds": seconds},
+        ),
     )  # fmt: skip
