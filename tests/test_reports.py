@@ -149,6 +149,8 @@ def test_page_says_what_was_checked_and_what_not():
     assert "fxlif 0.1" in text
     assert "Not run: prove, soak, mutate." in text
     assert "1 of 1 not green" in text
+    foreign = replace(findings(*MIXED), command="verify --dut")
+    assert "Not run: prove, soak, mutate." in Page(page([foreign])).text
 
 
 def test_page_shows_the_first_difference_and_what_is_left():

@@ -14,7 +14,7 @@ from ...params.network import NetworkParams
 from ...params.neuron import NeuronParams
 from ...rule.step import NeuronState
 from ..bench.wrapper import Cycles
-from ..coverage.bins import BinCounts, Bools
+from ..coverage.bins import BinCounts
 from ..coverage.core_bins import StepEvents, event_bins, event_hits, spike_bins
 from ..coverage.counters import StepCounter
 from ..coverage.coverage import NOT_SHOWN, Coverage
