@@ -17,13 +17,13 @@ from ..params.network import NetworkParams, Projection
 from ..params.neuron import NeuronParams
 from ..params.sources import EventSource
 
+#: All that can be hardware.
+AnyParams = NeuronParams | CoreParams | NetworkParams
 #: A projection becomes a memory of n_pre x n_post weights, missing synapses included.
 MAX_WEIGHTS = 1 << 24
 
 
-def supported(
-    design: NeuronParams | CoreParams | NetworkParams,
-) -> NeuronParams | CoreParams | NetworkParams:
+def supported(design: AnyParams) -> AnyParams:
     """What the hardware is made from: ``design``, or for a network :func:`chain_of` it.
 
     Raises:

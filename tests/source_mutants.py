@@ -20,9 +20,9 @@ from source_edits import SourceMutant
 
 from fxlif.cycles.control import NONE
 from fxlif.errors import FxlifError
-from fxlif.hdl.limits import supported
+from fxlif.hdl.limits import AnyParams, supported
 from fxlif.sim.bench.simulation import wrapped
-from fxlif.sim.soak.segments import AnyParams, run_segment, target_of
+from fxlif.sim.soak.segments import run_segment, target_of
 
 #: ``no effect``: the Verilog of the design is the same, which does not use the rule.
 #: ``equivalent``: another Verilog, and proved to do the same.

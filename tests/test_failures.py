@@ -18,13 +18,14 @@ from fxlif import FxlifError, NetworkParams, NeuronParams, load
 from fxlif.hdl.verilog import Field
 from fxlif.params.design import load_hardware
 from fxlif.sim import verify
+from fxlif.sim.bench.run import Job
 from fxlif.sim.bench.scoreboard import Expected, Report
-from fxlif.sim.bench.simulation import wrapped
+from fxlif.sim.bench.simulation import simulate, wrapped
 from fxlif.sim.bench.trace import Trace
 from fxlif.sim.bench.wrapper import Interface
 from fxlif.sim.failure import folder as failures
 from fxlif.sim.failure import narrow
-from fxlif.sim.failure.narrow import Case, starts
+from fxlif.sim.failure.narrow import starts
 from fxlif.sim.report import write
 from fxlif.sim.report.findings import Findings
 from fxlif.sim.tools import simulators, words
@@ -128,6 +129,7 @@ def test_failure_of_a_network_moves_and_replays(run, tmp_path, monkeypatch):
     assert (note.seed, note.reproduced, note.simulator) == (4, True, SIMULATOR)
     assert {"fxlif", "python", SIMULATOR} <= set(note.versions)
     assert any("mismatches" in reason for reason in note.reasons)
+    assert note.notes == []
     # Narrowed: it begins at a reset.
     assert note.start > 0
     assert failure.words[0] >> failure.interface.stimulus["rst"].offset & 1
@@ -223,10 +225,12 @@ def test_given_words_are_shown_from_the_first_to_the_last(tmp_path):
     interface, sources = wrapped(NEURON, FAULT)
     current, enable = interface.stimulus["current"], interface.stimulus["enable"]
     at_threshold = 64 << current.offset | 1 << enable.offset
-    case = Case(params=NEURON, interface=interface, sources=sources, words=[at_threshold] * 8200)
-    _, report = narrow.show(case, simulators.find(SIMULATOR), tmp_path, around=1)
+    given = [at_threshold] * 8200
+    job = Job(params=NEURON, interface=interface, sources=sources, words=given, cycles=8200,
+              seed=1, watch=narrow.watched(1))  # fmt: skip
+    _, report = simulate(job, simulators.find(SIMULATOR), folder=tmp_path)
     shown = (tmp_path / "stimulus.bin").read_bytes()
-    assert words.from_bytes(shown, interface.stimulus_bits) == case.words
+    assert words.from_bytes(shown, interface.stimulus_bits) == given
     assert report.cycles == 8200
     assert report.first["cycle"] == 1
     lines = (tmp_path / "trace.csv").read_text().splitlines()
@@ -280,43 +284,71 @@ ONE_BIT = Interface({"rst": BIT}, {"rst": BIT}, 1, 1, "")
     ("needed", "elsewhere", "start"),
     [(45, None, 45), (44, None, 40), (25, None, 20), (3, None, 0), (25, 45, 20), (-1, None, None)],
 )
-def test_narrow_keeps_what_the_difference_needs(tmp_path, monkeypatch, needed, elsewhere, start):
+def test_narrow_keeps_what_the_difference_needs(monkeypatch, needed, elsewhere, start):
     """``needed``: the last cycle without which the difference is gone. A start that shows another
     difference (``elsewhere``) shows another failure."""
-    case = Case(params=NEURON, interface=ONE_BIT, sources={}, words=[
-        int(k in {10, 20, 30, 40, 45, 60}) for k in range(71)])  # fmt: skip
+    given = [int(k in {10, 20, 30, 40, 45, 60}) for k in range(200)]
 
-    def show(shorter, simulator, folder, *, around, progress):
-        begin = len(case.words) - len(shorter.words)
-        assert shorter.words == case.words[begin:]
-        assert around == 50 - begin
-        (folder / "trace.csv").write_text(f"from {begin}")
+    def show(library, params, interface, rows, trace):
+        begin = 71 - len(rows)
+        assert words.as_ints(rows) == given[begin:71]
         if begin == elsewhere:
-            return None, Report(first={"cycle": around - 2})
-        return None, Report(first={"cycle": around} if begin <= needed else None)
+            return {"cycle": 48 - begin}
+        return {"cycle": 50 - begin} if begin <= needed else None
 
-    monkeypatch.setattr(narrow, "show", show)
-    done = narrow.narrow(case, {"cycle": 50, "signal": "a"}, simulators.find(SIMULATOR), tmp_path)
-    assert done.reproduced is (start is not None)
-    assert done.start == (start or 0)
-    assert done.words == case.words[done.start :]
-    assert done.first["cycle"] == 50 - done.start
-    assert done.trace == ("" if start is None else f"from {start}")
+    monkeypatch.setattr(narrow, "first_difference", show)
+    done = narrow.narrow(Path("none"), NEURON, ONE_BIT, words.as_rows(given, 1), 50)
+    assert (done.start if done else None) == start
+    if done:
+        assert done.words == given[start:71]
+        assert done.first["cycle"] == 50 - start
+
+
+#: A failure of NEURON that nothing shows.
+FIRST = {"cycle": 30, "signal": "spike", "width": 1, "expected": 1, "observed": 0,
+         "history": {"rst": [0]}}  # fmt: skip
+
+
+def leave(folder: Path, *, params=NEURON, more=(), first=FIRST, edit=lambda verilog: verilog,
+          shown=(0,), **options) -> failures.Failure:  # fmt: skip
+    """Leave a failure folder without waves, and read it; ``more``: the name of another source."""
+    interface, sources = wrapped(params, edit)
+    job = Job(params=params, interface=interface, sources=sources | dict.fromkeys(more, ""),
+              words=list(shown), cycles=len(shown), seed=1)  # fmt: skip
+    options = {"waves": False, "name": "n", "simulator": SIMULATOR} | options
+    return failures.load(failures.leave(folder, job, first, **options))
 
 
 def test_a_difference_that_is_not_seen_again_is_left_all_the_same(tmp_path):
     """As a bulk run might report it: told in so many words, and the stimulus is whole."""
-    interface, sources = wrapped(NEURON)
     shown = [2, 0] * 30
-    first = {"cycle": 30, "signal": "spike", "width": 1, "expected": 1, "observed": 0,
-             "history": {"rst": [0]}}  # fmt: skip
-    failures.leave(tmp_path / "f", params=NEURON, name="n", sources=sources, interface=interface,
-                   words=shown, first=first, simulator=SIMULATOR, waves=False)  # fmt: skip
-    failure = failures.load(tmp_path / "f")
+    failure = leave(tmp_path / "f", shown=shown)
     assert failure.words == shown[:51]
     assert not failure.note.reproduced
-    assert failure.note.notes == ["this stimulus was not seen to fail in this way"]
-    assert failure.note.first.model_dump() == first
+    assert failure.note.notes[-1] == "this stimulus was not seen to fail in this way"
+    assert failure.note.first.model_dump() == FIRST
+
+
+def test_without_a_library_the_run_is_left_as_it_was(tmp_path, monkeypatch):
+    """Where Verilator is not installed; the folder says so, has a trace, and can be replayed."""
+
+    def absent(sources):
+        raise FxlifError("verilator: not installed")
+
+    monkeypatch.setattr(failures.verilated, "build", absent)
+    interface, _ = wrapped(NEURON)
+    current, enable = interface.stimulus["current"], interface.stimulus["enable"]
+    reset = 1 << interface.stimulus["rst"].offset
+    at_threshold = 64 << current.offset | 1 << enable.offset
+    shown = [0, reset, 0, reset, 0, at_threshold, 0, 0] + [0] * 40
+    first = FIRST | {"cycle": 6}
+    failure = leave(tmp_path / "f", edit=FAULT, shown=shown, first=first)
+    assert failure.words == shown[: 6 + 21], "not from the last reset on"
+    assert failure.note.notes == ["not narrowed: verilator: not installed"]
+    assert (failure.note.reproduced, failure.note.start) == (True, 0)
+    lines = (tmp_path / "f" / "trace.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in lines] == ["cycle", *map(str, range(27))]
+    assert failures.replay(tmp_path / "f").reproduced
 
 
 def test_verify_of_a_neuron(run, tmp_path):
@@ -365,22 +397,22 @@ def edited(folder: Path, **changes) -> None:
 
 
 MISTAKES = {
-    "gone": (shutil.rmtree, "f: no such folder"),
+    "gone": (shutil.rmtree, "folder: must be one that a failure left, not 'f'"),
     "note gone": (lambda f: (f / "failure.json").unlink(), "f/failure.json: no such file"),
     "no JSON": (lambda f: (f / "failure.json").write_text("{"), "f/failure.json: "),
     "not text": (lambda f: (f / "failure.json").write_bytes(b"\xff"),
-                 "f/failure.json: cannot be read"),
+                 "f/failure.json: must be text, not other bytes"),
     "key": (lambda f: edited(f, sources=3), "f/failure.json: sources: must be a list, not 3"),
     "unknown key": (lambda f: edited(f, more=3), "f/failure.json: more: unknown key"),
     "format": (lambda f: edited(f, format=2), "f/failure.json: format: must be 1, not 2"),
     "first": (lambda f: edited(f, first=3), "f/failure.json: first: must be a table, not 3"),
     "outside": (lambda f: edited(f, sources=["../x.v"]),
-                "f/failure.json: sources: found '../x.v'"),
-    "bench": (lambda f: edited(f, bench="os"), "f/failure.json: bench: found 'os'"),
-    "source gone": (lambda f: (f / "design.v").unlink(), "f/design.v: cannot be read"),
+                "f/failure.json: sources: must be the name of a file in it, not '../x.v'"),
+    "bench": (lambda f: edited(f, bench="os"), "f/failure.json: bench: unknown key"),
+    "source gone": (lambda f: (f / "design.v").unlink(), "f/design.v: no such file"),
     "design gone": (lambda f: (f / "design.toml").unlink(), "f/design.toml: no such file"),
     "other design": (lambda f: edited(f, kind="neuron"),
-                     "f/design.toml: found another kind of design, allowed a neuron"),
+                     "f/design.toml: must be a neuron, as failure.json says, not 'network'"),
     "words gone": (lambda f: (f / "stimulus.mem").unlink(), "f/stimulus.mem: no such file"),
     "no words": (lambda f: (f / "stimulus.mem").write_text(""),
                  "f/stimulus.mem: must be 1 word or more, not none"),
@@ -403,38 +435,39 @@ def test_bad_folder_is_one_line(run, tmp_path, mistake, message):
 
 
 def test_sources_keep_off_the_folders_own_names(tmp_path):
-    interface, sources = wrapped(NEURON)
     for name in ("failure.json", "a/b.v", "stimulus.mem"):
-        with pytest.raises(FxlifError, match=f"{name}: found as the name of a source"):
-            failures.leave(
-                tmp_path / "f", params=NEURON, name="n", sources={**sources, name: ""},
-                interface=interface, words=[0], first=None, simulator=SIMULATOR,
-            )  # fmt: skip
+        with pytest.raises(FxlifError) as error:
+            leave(tmp_path / "f", more=[name])
+        assert (error.value.key, error.value.value) == ("sources", name)
     assert contents(tmp_path) == {}
 
 
+@pytest.fixture
+def as_it_is(monkeypatch):
+    """A difference is not looked for again."""
+    seen = failures.Seen(words=[0], first=failures.First(**FIRST))
+    monkeypatch.setattr(failures, "seen_again", lambda *_: seen)
+
+
+@pytest.mark.usefixtures("as_it_is")
 @pytest.mark.parametrize("fault", [OSError(28, "No space left on device"), KeyboardInterrupt()])
 def test_whole_or_not_at_all(tmp_path, monkeypatch, fault):
     def write(*_):
         raise fault
 
     monkeypatch.setattr(failures, "to_text", write)
-    interface, sources = wrapped(NEURON)
     with pytest.raises((FxlifError, KeyboardInterrupt)):
-        failures.leave(tmp_path / "f", params=NEURON, name="n", sources=sources, words=[0],
-                       interface=interface, first=None, simulator=SIMULATOR)  # fmt: skip
+        leave(tmp_path / "f")
     assert contents(tmp_path) == {}
 
 
+@pytest.mark.usefixtures("as_it_is")
 def test_waves_that_cannot_be_made_are_noted(tmp_path, monkeypatch):
     def dump(*_):
         raise FxlifError("verilator: a bench without cocotb failed: no coroutines")
 
     monkeypatch.setattr(failures, "dump", dump)
-    interface, sources = wrapped(NETWORK.core[0])
-    failures.leave(tmp_path / "f", params=NETWORK.core[0], name="n", sources=sources, words=[0],
-                   interface=interface, first=None, simulator=SIMULATOR)  # fmt: skip
-    failure = failures.load(tmp_path / "f")
+    failure = leave(tmp_path / "f", params=NETWORK.core[0], waves=True)
     assert any("no coroutines" in note for note in failure.note.notes)
     assert failure.params.kind == "core"
     assert failure.params.digest() == NETWORK.core[0].digest()
@@ -458,6 +491,6 @@ def test_a_replay_that_saw_nothing_did_not_pass(monkeypatch, results, report, re
     outcome = Results(passed=passed, failed=failed, skipped=skipped, message="")
     example = failures.load(EXAMPLE)
     monkeypatch.setattr(failures, "load", lambda _: replace(example, words=[0] * 9))
-    monkeypatch.setattr(failures, "show", lambda *_, **__: (outcome, report))
+    monkeypatch.setattr(failures, "simulate", lambda *_, **__: (outcome, report))
     found = failures.replay(EXAMPLE, simulator=SIMULATOR).reasons
     assert found == [] if reason is None else reason in found[0]

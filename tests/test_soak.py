@@ -31,8 +31,9 @@ from fxlif.sim.coverage.bins import BinRule
 from fxlif.sim.coverage.coverage import Coverage
 from fxlif.sim.coverage.until_covered import COVERED, WAIVERS, cover, covered
 from fxlif.sim.failure import difference as difference_module
-from fxlif.sim.failure import folder
+from fxlif.sim.failure import folder, narrow
 from fxlif.sim.failure.difference import as_stimulus, narrowed, shrunk
+from fxlif.sim.failure.narrow import first_difference
 from fxlif.sim.report.findings import Bin, Check, Findings, groups
 from fxlif.sim.soak import run as soak_module
 from fxlif.sim.soak import segments
@@ -51,7 +52,7 @@ from fxlif.sim.soak.segments import (
 )
 from fxlif.sim.tools.simulators import Results
 from fxlif.sim.tools.verilated import SharedDesign
-from fxlif.sim.tools.words import as_ints
+from fxlif.sim.tools.words import as_ints, as_rows
 
 pytestmark = pytest.mark.skipif(not can_compile(), reason="bulk runs need numba")
 CORE = CORES["all options"]
@@ -257,12 +258,16 @@ class AfterReset(SharedDesign):
 DESIGNS = {"a bit of a counter": CounterBit, "after reset only": AfterReset}
 
 
+def difference(target: Target, rows: np.ndarray) -> dict | None:
+    return first_difference(target.library, target.params, target.interface, rows)
+
+
 @pytest.mark.parametrize("fault", [*MODELS, *DESIGNS])
 def test_planted_faults(fault: str, target: Target, monkeypatch) -> None:
     if fault in MODELS:
         target = replace(target, params=MODELS[fault])
     else:
-        for module in (segments, difference_module):
+        for module in (segments, difference_module, narrow):
             monkeypatch.setattr(module, "SharedDesign", DESIGNS[fault])
     monkeypatch.setattr(difference_module, "SECONDS", 3.0)
     segment = run_segment(target, 1, 0, 64 * BLOCK)
@@ -272,18 +277,20 @@ def test_planted_faults(fault: str, target: Target, monkeypatch) -> None:
     # Narrowed, the same signal differs in the same cycle, counted from where it begins.
     shown = np.concatenate([words.copy() for _, words, _ in blocks(target, seed_of(1, 0),
                                                                    segment.wrong + 1)])  # fmt: skip
-    whole = difference_module.difference(target, shown)
+    whole = difference(target, shown)
     assert whole is not None
-    assert whole["cycle"] == found.cycle == segment.wrong
+    assert whole["cycle"] == found.start + found.first["cycle"] == segment.wrong
     assert whole["signal"] == found.first["signal"]
     assert len(found.words) <= segment.wrong + 1 + difference_module.AFTER
-    small = shrunk(target, found)
-    assert small.shrunk.startswith("shrunk to ")
-    assert int(small.shrunk.split()[2]) <= 20
+    small, told = shrunk(target, found)
+    assert told.startswith("shrunk to ")
+    assert int(told.split()[2]) <= 20
     assert len(small.words) <= len(found.words)
-    table = np.array([[word & (1 << 64) - 1, word >> 64] for word in small.words], dtype=np.uint64)
-    again = difference_module.difference(target, table)
+    again = difference(target, as_rows(small.words, target.interface.stimulus_bits))
     assert again == small.first
+
+
+LEFT = ("folder", "job", "first")
 
 
 def test_a_difference_leaves_a_folder(target: Target, monkeypatch, tmp_path) -> None:
@@ -291,7 +298,9 @@ def test_a_difference_leaves_a_folder(target: Target, monkeypatch, tmp_path) -> 
     wrong, left = replace(target, params=MODELS["compare flipped"]), {}
     monkeypatch.setattr(soak_module, "target_of", lambda params, **how: wrong)
     monkeypatch.setattr(difference_module, "SECONDS", 2.0)
-    monkeypatch.setattr(difference_module, "leave", lambda folder, **what: left.update(what))
+    monkeypatch.setattr(
+        difference_module, "leave", lambda *these, **_: left.update(zip(LEFT, these, strict=True))
+    )
     found = soak(CORE, name="x", cycles=BLOCK, processes=1, out=tmp_path / "a b", seed=7)
     assert not found.passed
     check = found.checks[0]
@@ -300,12 +309,13 @@ def test_a_difference_leaves_a_folder(target: Target, monkeypatch, tmp_path) -> 
     assert check.detail.splitlines()[0].startswith("segment 0, cycle ")
     assert "shrunk to " in check.detail.splitlines()[1]
     assert found.replay == f"fxlif replay '{tmp_path / 'a b'}'"
-    assert left["seed"] == 7
+    assert left["job"].seed == 7
+    assert left["job"].words
     assert found.figures["segments that differ"] == 1
 
 
 def test_a_folder_that_cannot_be_written_hides_nothing(target, monkeypatch, tmp_path) -> None:
-    def refuse(folder, **what):
+    def refuse(*these, **those):
         raise FxlifError("no room")
 
     wrong = replace(target, params=MODELS["compare flipped"])
@@ -577,7 +587,7 @@ def test_a_difference_after_aimed_events_is_narrowed_with_them(target, monkeypat
             response[spoilt, field.offset // 64] ^= np.uint64(1 << field.offset % 64)
             return response
 
-    for module in (segments, difference_module):
+    for module in (segments, narrow):
         monkeypatch.setattr(module, "SharedDesign", Late)
     monkeypatch.setattr(cover_module, "AIM", 1)
     coverage = Coverage(CORE, counts=False)
@@ -586,8 +596,8 @@ def test_a_difference_after_aimed_events_is_narrowed_with_them(target, monkeypat
                            progress=lambda what, done, total: None)  # fmt: skip
     assert segment.wrong == 2 * BLOCK + 100
     found = narrowed(target, 5, segment)
-    assert (found.cycle, found.first["signal"]) == (2 * BLOCK + 100, "dropped")
-    assert found.first["cycle"] == found.cycle, "from power-up on: no reset brings it back"
+    assert (found.first["cycle"], found.first["signal"]) == (2 * BLOCK + 100, "dropped")
+    assert found.start == 0, "from power-up on: no reset brings it back"
     ran_again = [words.copy() for _, words, _ in blocks(target, seed_of(5, 0), 3 * BLOCK, 1)]
     assert found.words == as_ints(np.concatenate(ran_again)[: len(found.words)])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from pydantic import (
@@ -15,7 +15,7 @@ from ..errors import FxlifError
 from .arrays import Thresholds, Weights, frozen
 from .base import Int, Params, no_more_than
 from .neuron import MAX_CURRENT_BITS, NeuronParams
-from .protocol import CoreSignals, Kind
+from .protocol import CoreSignals
 from .quantise import accumulator_bits, fit_weights
 
 _NO_DELAY = no_more_than(0, "delays are part of the integer rule")
@@ -86,7 +86,7 @@ class CoreParams(Params):
         return self
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> Literal["core"]:
         """As :class:`~fxlif.params.protocol.Design`."""
         return "core"
 

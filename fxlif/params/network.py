@@ -20,7 +20,7 @@ from .arrays import Thresholds
 from .base import Int, Name, Params, Seed, Size, plain_tuple
 from .core import CoreParams, check_thresholds
 from .neuron import NeuronParams
-from .protocol import CoreSignals, Kind
+from .protocol import CoreSignals
 from .quantise import signed_range
 from .sources import EventSource, Source
 from .topology import (
@@ -207,7 +207,7 @@ class NetworkParams(Params):
         return {key: value for key, value in content.items() if key not in unused}
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> Literal["network"]:
         """As :class:`~fxlif.params.protocol.Design`."""
         return "network"
 

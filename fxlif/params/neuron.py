@@ -15,7 +15,7 @@ from pydantic import (
 from ..errors import FxlifError
 from .base import Int, Params, later, no_more_than, plain_tuple
 from .leaks import Leak, Lfsr, ShiftLeak, random_bits
-from .protocol import CoreSignals, Kind
+from .protocol import CoreSignals
 from .quantise import quantise_threshold, signed_range
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class NeuronParams(Params):
             )  # fmt: skip
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> Literal["neuron"]:
         """As :class:`~fxlif.params.protocol.Design`."""
         return "neuron"
 

@@ -21,18 +21,18 @@ class Trace:
     def __init__(self, interface: Interface, start: int, stop: int) -> None:
         self._names = list(interface.response)
         self._given = set(interface.stimulus)
-        self._start, self._stop = start, stop
+        self._start, self.stop = start, stop
         self._rows: list[dict[str, int]] = []
 
     @property
     def wanted(self) -> bool:
         """Whether there is any cycle to watch."""
-        return self._stop > self._start
+        return self.stop > self._start
 
     def add(self, start: int, cycles: Cycles, items: Sequence[Expected]) -> None:
         """Take from a block, whose first cycle is ``start``, what is watched of it."""
         low = max(self._start - start, 0)
-        high = min(self._stop - start, len(cycles.words))
+        high = min(self.stop - start, len(cycles.words))
         if low >= high:
             return
         window = slice(low, high)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...hdl.verilog import Field, Hardware, Port
+from ..tools.words import as_rows
 
 #: With capitals, which no design's name has.
 TOP = "FxlifBench"
@@ -30,10 +31,7 @@ class Interface:
 
     def decode(self, words: list[int]) -> Cycles:
         """Response words, one per cycle, as something to take fields from."""
-        size = -(-self.response_bits // 64) * 8
-        # One more word, so that a field that crosses into the next one always has a next one.
-        raw = b"".join([word.to_bytes(size + 8, "little") for word in words])
-        return Cycles(self.response, np.frombuffer(raw, "<u8").reshape(len(words), -1))
+        return Cycles(self.response, as_rows(words, self.response_bits))
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from ...cycles.control import NONE
 from ...errors import FxlifError
+from ...hdl.limits import AnyParams
 from ...progress import SILENT, Progress
 from ..failure.difference import leave_difference
 from ..report.findings import Bin, Check, Findings
 from ..soak.bulk import BLOCK, Counts
-from ..soak.segments import AnyParams, Segment, Target, blocks, seed_of, target_of
+from ..soak.segments import Segment, Target, blocks, seed_of, target_of
 from .bins import Key
 from .coverage import Coverage
 from .unreachable import prove_unreachable

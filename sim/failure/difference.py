@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -17,16 +17,14 @@ from ...errors import FxlifError
 from ...network.events import TICK
 from ...params.core import CoreParams
 from ...progress import Progress
-from ..bench.models import model_of
-from ..bench.scoreboard import Report, Scoreboard
+from ..bench.run import Job
 from ..bench.wrapper import Cycles, Interface
-from ..soak.bulk import BLOCK
 from ..soak.compare import Comparison, Packed
 from ..soak.segments import Segment, Target, blocks, seed_of
 from ..tools.verilated import SharedDesign
-from ..tools.words import as_ints
+from ..tools.words import as_ints, as_rows
 from .folder import leave
-from .narrow import AFTER, starts
+from .narrow import AFTER, Narrowed, first_difference, narrow
 from .shrink import Stimulus, search, shrink
 
 #: What shrinking may cost, and the longest stimulus that it begins with.
@@ -35,62 +33,18 @@ MAX_CALLS, SECONDS, LONGEST = 3000, 20.0, 1 << 16
 TOLD = 24
 
 
-@dataclass(frozen=True, kw_only=True)
-class Difference:
-    """A difference, narrowed: the words that show it and what a scoreboard says about it.
-
-    ``shrunk`` says in words to which few events it came down, if it did.
-    """
-
-    words: list[int]
-    first: dict[str, Any]
-    segment: int
-    cycle: int
-    shrunk: str = ""
-
-    @property
-    def where(self) -> str:
-        """The difference in one line."""
-        return (
-            f"segment {self.segment}, cycle {self.cycle}, signal {self.first['signal']}: "
-            f"expected {self.first['expected']}, observed {self.first['observed']}"
-        )
-
-
-def narrowed(target: Target, seed: int, segment: Segment) -> Difference:
-    """The shortest stimulus, from a reset of the segment on, that still shows a difference."""
-    shown, last = [], segment.wrong
-    cycles = last + 1 + AFTER
+def narrowed(target: Target, seed: int, segment: Segment) -> Narrowed:
+    """The shortest stimulus, from a reset of the segment on, that still shows its difference."""
+    shown, cycle = [], segment.wrong
+    cycles = cycle + 1 + AFTER
     for _, stimulus, _ in blocks(target, seed_of(seed, segment.number), cycles, segment.aim):
         shown.append(stimulus.copy())
-    words = np.concatenate(shown)[:cycles]
-    reset = target.interface.stimulus["rst"].offset
-    held = (words[:, reset // 64] >> np.uint64(reset % 64)) & np.uint64(1)
-    for start in starts(held.astype(bool).tolist(), last):
-        first = difference(target, words[start:])
-        if first is not None:
-            return Difference(
-                words=as_ints(words[start : start + first["cycle"] + 1 + AFTER]), first=first,
-                segment=segment.number, cycle=last,
-            )  # fmt: skip
-    raise RuntimeError(f"segment {segment.number} differs in cycle {last}, but not in a second run")
-
-
-def difference(target: Target, words: Packed) -> dict[str, Any] | None:
-    """The first difference that the scoreboard of the cocotb benches sees, from power-up on."""
-    design = SharedDesign(target.library, target.interface)
-    report = Report()
-    board = Scoreboard(target.interface, model_of(target.params, report), report)
-    try:
-        for at in range(0, len(words), BLOCK):
-            if not board.take(as_ints(design.run(words[at : at + BLOCK]))):
-                return report.first
-    finally:
-        design.close()
-    return None
-
-
-# --- shrinking ----------------------------------------------------------------------------------
+    found = narrow(target.library, target.params, target.interface, np.concatenate(shown), cycle)
+    if found is None:
+        raise RuntimeError(
+            f"segment {segment.number} differs in cycle {cycle}, but not in a second run"
+        )
+    return found
 
 
 class Trial:
@@ -123,9 +77,7 @@ class Trial:
 
 def inputs_of(interface: Interface, words: list[int]) -> Records:
     """The inputs that packed stimulus words show, (cycles,)."""
-    size = -(-interface.stimulus_bits // 64) * 8 + 8
-    raw = b"".join([word.to_bytes(size, "little") for word in words])
-    shown = Cycles(interface.stimulus, np.frombuffer(raw, "<u8").reshape(len(words), -1))
+    shown = Cycles(interface.stimulus, as_rows(words, interface.stimulus_bits))
     table: Records = np.zeros(len(words), dtype=INPUT)
     for field, port in INPUT_PORTS.items():
         table[field] = shown[port]
@@ -149,27 +101,30 @@ def as_stimulus(cores: tuple[CoreParams, ...], inputs: Records) -> Stimulus:
     )  # fmt: skip
 
 
-def shrunk(target: Target, found: Difference) -> Difference:
-    """A difference with the fewest events that a short search finds; of the two stimuli, the
-    shorter one. A neuron's stays as it is: its stimulus is no events."""
+def shrunk(target: Target, found: Narrowed) -> tuple[Narrowed, str]:
+    """A difference with the fewest events that a short search finds, and these events in words.
+
+    Of the two stimuli the shorter one. A neuron's stays as it is, and without words: its stimulus
+    has no events.
+    """
     if not target.params.cores:
-        return found
+        return found, ""
     trial = Trial(target)
     small = _small(trial, target, found)
     if small is None:
-        return found
+        return found, ""
     words = trial.words(small)
-    first = difference(target, words)
-    if first is None:  # what the bulk comparison sees, the scoreboard sees; if not, say nothing
-        return found
-    told = f"shrunk to {told_stimulus(small)}, signal {first['signal']} in cycle {first['cycle']}"
-    shorter = as_ints(words[: first["cycle"] + 1 + AFTER])
-    if len(shorter) >= len(found.words):
-        return replace(found, shrunk=told)
-    return replace(found, words=shorter, first=first, shrunk=told)
+    again = first_difference(target.library, target.params, target.interface, words)
+    if again is None:  # what the bulk comparison sees, the scoreboard sees; if not, say nothing
+        return found, ""
+    told = f"shrunk to {told_stimulus(small)}, signal {again['signal']} in cycle {again['cycle']}"
+    shorter = as_ints(words[: again["cycle"] + 1 + AFTER])
+    if len(shorter) < len(found.words):
+        found = replace(found, words=shorter, first=again)
+    return found, told
 
 
-def _small(trial: Trial, target: Target, found: Difference) -> Stimulus | None:
+def _small(trial: Trial, target: Target, found: Narrowed) -> Stimulus | None:
     if len(found.words) <= LONGEST:
         start = as_stimulus(trial.cores, inputs_of(target.interface, found.words))
         try:
@@ -212,16 +167,16 @@ def leave_difference(
     about it, a line each, and the command that shows it again."""
     progress("narrowing the difference", 0, None)
     found = narrowed(target, seed, segment)
-    where = found.where
+    first = found.first
+    told = [f"segment {segment.number}, cycle {segment.wrong}, signal {first['signal']}: "
+            f"expected {first['expected']}, observed {first['observed']}"]  # fmt: skip
     progress("shrinking the difference", 0, None)
-    found = shrunk(target, found)
-    detail = "\n".join([where, *([found.shrunk] if found.shrunk else [])])
+    found, shorter = shrunk(target, found)
+    told += [shorter] if shorter else []
+    job = Job(params=target.params, interface=target.interface, sources=target.sources,
+              words=found.words, cycles=len(found.words), seed=seed)  # fmt: skip
     try:
-        leave(
-            folder, params=target.params, name=name, sources=target.sources,
-            interface=target.interface, words=found.words, first=found.first, seed=seed,
-            reasons=detail.splitlines(), progress=progress,
-        )  # fmt: skip
+        leave(folder, job, found.first, name=name, reasons=told, progress=progress)
     except FxlifError as error:  # what was found must be told all the same
-        return f"{detail}\nno failure folder: {error}", ""
-    return detail, shlex.join(["fxlif", "replay", str(folder)])
+        return "\n".join([*told, f"no failure folder: {error}"]), ""
+    return "\n".join(told), shlex.join(["fxlif", "replay", str(folder)])

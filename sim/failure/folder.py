@@ -24,18 +24,17 @@ from typing import Any
 from ...errors import FxlifError
 from ...files import whole_file, whole_folder
 from ...params import design
-from ...params.core import CoreParams
 from ...params.network import NetworkParams
 from ...progress import SILENT, Progress
-from ..bench.run import STIMULUS, TRACE, get_job
+from ..bench.run import STIMULUS, TRACE, Job, get_job
 from ..bench.scoreboard import Report
-from ..bench.simulation import wrapped
-from ..bench.wrapper import Interface
+from ..bench.simulation import simulate, wrapped
 from ..report.findings import Check, Findings, versions
-from ..tools import simulators
-from ..tools.words import Words, as_ints, from_bytes, repack, to_text
-from .narrow import AFTER, Case, narrow, show
-from .note import DESIGN, NOTE, WORDS, AnyParams, Failure, First, Note, Packing, load
+from ..tools import simulators, verilated
+from ..tools.simulators import Simulator
+from ..tools.words import as_rows, from_bytes, repack, to_text
+from .narrow import AFTER, narrow, watched
+from .note import DESIGN, NOTE, WORDS, Failure, First, Note, Packing, load
 from .waves import BENCH as WAVES_BENCH
 from .waves import dump, wave_bench
 
@@ -51,20 +50,16 @@ REPLAY_TEXT = """\
 fxlif replay .
 fxlif replay . --regenerate
 """
+NOT_SEEN = "this stimulus was not seen to fail in this way"
 
 
 def leave(
     folder: Path,
+    job: Job,
+    first: Mapping[str, Any],
     *,
-    params: AnyParams,
     name: str,
-    sources: Mapping[str, str],
-    interface: Interface,
-    words: Words,
-    first: Mapping[str, Any] | None,
-    seed: int | None = None,
     simulator: str = "verilator",
-    bench: str | None = None,
     reasons: Sequence[str] = (),
     waves: bool = True,
     progress: Progress = SILENT,
@@ -72,59 +67,99 @@ def leave(
     """Leave a failure folder; returns ``folder``. It is written whole or not at all.
 
     Args:
-        sources: file name → Verilog as simulated, the wrapper of ``interface`` included.
-        words: packed stimulus words, one per cycle from power-up on; those that are not needed to
-            see the difference are left out, see :func:`fxlif.sim.failure.narrow.narrow`.
+        job: what failed, with the ``words`` that it was shown; those that are not needed to see the
+            difference are left out, see :func:`seen_again`.
         first: the first difference, as :class:`~fxlif.sim.bench.scoreboard.Report` has it.
-        simulator: the one that narrows and makes the waves.
-        bench: the cocotb module, if it is not that of ``params``.
+        simulator: the one that saw the failure; it makes the waves.
         reasons: why the check failed, a line each.
         waves: whether to make ``waves.vcd``.
 
     Raises:
         FxlifError: the folder cannot be written, or ``simulator`` is not installed.
     """
-    clashes = [file for file in sources if file in OWN or Path(file).name != file]
-    if clashes:
-        raise FxlifError(f"{clashes[0]}: found as the name of a source, allowed another name")
-    shown = as_ints(words)
-    if first is not None:
-        shown = shown[: first["cycle"] + 1 + AFTER]
+    for file in job.sources:
+        if file in OWN or Path(file).name != file:
+            raise FxlifError.must_be("sources", f"none of {', '.join(OWN)}, and no path", file)
     found = simulators.find(simulator)
-    with whole_folder(folder) as work, tempfile.TemporaryDirectory(prefix="fxlif-") as run:
-        case = Case(params=params, interface=interface, sources=dict(sources), words=shown,
-                    bench=bench)  # fmt: skip
-        narrowed = narrow(case, first, found, Path(run), progress=progress)
-        notes = [] if narrowed.reproduced else ["this stimulus was not seen to fail in this way"]
-        network = NetworkParams.chain(params) if isinstance(params, CoreParams) else params
+    with whole_folder(folder) as work:
+        seen = seen_again(job, First(**first), found, work / TRACE, progress)
+        network = NetworkParams.chain(job.params) if job.params.kind == "core" else job.params
         design.save(network, work / DESIGN)
-        for file, text in sources.items():
+        for file, text in job.sources.items():
             (work / file).write_text(text, encoding="utf-8")
-        (work / WORDS).write_text(to_text(narrowed.words, interface.stimulus_bits))
-        if narrowed.trace:
-            (work / TRACE).write_text(narrowed.trace, encoding="utf-8")
+        (work / WORDS).write_text(to_text(seen.words, job.interface.stimulus_bits))
+        notes = list(seen.notes)
         if waves:
-            cycle = narrowed.first["cycle"] if narrowed.first else len(narrowed.words) - 1
-            verilog = wave_bench(interface, list(sources), cycles=len(narrowed.words),
-                                 start=max(0, cycle + 1 - WAVES_BEFORE), file=WAVES)  # fmt: skip
-            (work / WAVES_BENCH).write_text(verilog)
+            start = max(0, seen.first.cycle + 1 - WAVES_BEFORE)
             progress(f"waves with {found.name} {found.version}", 0, None)
             try:
-                dump(found, work, sources, verilog)
+                make_waves(replace(job, words=seen.words), found, work, start=start, file=WAVES)
             except FxlifError as error:  # the rest of the folder is worth having
                 notes.append(f"{WAVES}: not made ({error})")
-        packing = asdict(interface)
+        packing = asdict(job.interface)
         del packing["wrapper"]
         note = Note(
-            name=name, kind=params.kind, bench=bench, simulator=simulator, seed=seed,
-            reasons=list(reasons), start=narrowed.start, reproduced=narrowed.reproduced,
-            first=First(**narrowed.first) if narrowed.first else None,
-            sources=list(sources), interface=Packing(**packing), notes=notes,
+            name=name, kind=job.params.kind, simulator=simulator, seed=job.seed,
+            reasons=list(reasons), start=seen.start, reproduced=seen.reproduced, first=seen.first,
+            sources=list(job.sources), interface=Packing(**packing), notes=notes,
             versions={**versions(), found.name: found.version},
         )  # fmt: skip
         (work / NOTE).write_text(_json(note), encoding="utf-8")
         (work / REPLAY).write_text(REPLAY_TEXT)
     return folder
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """The stimulus of a failure folder: the words from cycle ``start`` of the run on.
+
+    ``reproduced``: whether it was seen to show the difference ``first``, whose cycles count from
+    ``start``; ``notes``: what a reader should know of it.
+    """
+
+    words: list[int]
+    first: First
+    start: int = 0
+    reproduced: bool = True
+    notes: tuple[str, ...] = ()
+
+
+def seen_again(
+    job: Job, first: First, simulator: Simulator, trace: Path, progress: Progress = SILENT
+) -> Seen:
+    """Show a difference again, narrowed by the Verilated library, and write its ``trace``.
+
+    Where no library can be built, or it does not show the difference, the stimulus stays as it was
+    and ``simulator`` runs it once.
+    """
+    words = (job.words or [])[: first.cycle + 1 + AFTER]
+    progress("narrowing the difference", 0, None)
+    try:
+        library = verilated.build(job.sources)
+        rows = as_rows(words, job.interface.stimulus_bits)
+        narrowed = narrow(library, job.params, job.interface, rows, first.cycle)
+        note = "not narrowed: the library that Verilator makes does not show the difference"
+    except FxlifError as error:
+        narrowed, note = None, f"not narrowed: {error}"
+    if narrowed is not None:
+        narrowed.trace.write(trace)
+        return Seen(words=narrowed.words, first=First(**narrowed.first), start=narrowed.start)
+    job = replace(job, words=words, events=None, cycles=len(words), watch=watched(first.cycle))
+    with tempfile.TemporaryDirectory(prefix="fxlif-") as run:
+        _, report = simulate(job, simulator, folder=Path(run), progress=progress)
+        if report and report.first and report.first["cycle"] == first.cycle:
+            shutil.copyfile(Path(run) / TRACE, trace)
+            return Seen(words=words, first=First(**report.first), notes=(note,))
+    return Seen(words=words, first=first, reproduced=False, notes=(note, NOT_SEEN))
+
+
+def make_waves(job: Job, simulator: Simulator, folder: Path, *, start: int, file: str) -> None:
+    """Write the waves of a job's words, from cycle ``start`` on, with the bench that makes them."""
+    words = job.words or []
+    bench = wave_bench(job.interface, list(job.sources), cycles=len(words), start=start, file=file)
+    (folder / WAVES_BENCH).write_text(bench)
+    (folder / WORDS).write_text(to_text(words, job.interface.stimulus_bits))
+    dump(simulator, folder, job.sources, bench)
 
 
 def _json(note: Note) -> str:
@@ -140,24 +175,12 @@ def _json(note: Note) -> str:
     return re.sub(r"[\[{][^\[\]{}]*[\]}]", joined, text) + "\n"
 
 
-def leave_run(
-    folder: Path,
-    run: Path,
-    report: Report,
-    *,
-    name: str,
-    simulator: str,
-    reasons: Sequence[str] = (),
-    progress: Progress = SILENT,
-) -> Path:
-    """:func:`leave` the failure of a bench that ran in the folder ``run``."""
+def leave_run(folder: Path, run: Path, report: Report, **options: Any) -> Path:
+    """:func:`leave` the failure of a bench that ran in the folder ``run``, with its ``options``."""
     job = get_job(run)
-    bits = job.interface.stimulus_bits
-    return leave(
-        folder, params=job.params, name=name, sources=job.sources, interface=job.interface,
-        words=from_bytes((run / STIMULUS).read_bytes(), bits), first=report.first, seed=job.seed,
-        simulator=simulator, reasons=reasons, progress=progress,
-    )  # fmt: skip
+    assert report.first is not None
+    words = from_bytes((run / STIMULUS).read_bytes(), job.interface.stimulus_bits)
+    return leave(folder, replace(job, words=words), report.first, **options)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,7 +198,7 @@ class Replayed:
     def recorded(self) -> str:
         """The recorded difference in words."""
         first = self.failure.note.first
-        return f"cycle {first.cycle}, signal {first.signal}" if first else "no difference"
+        return f"cycle {first.cycle}, signal {first.signal}"
 
     @property
     def findings(self) -> Findings:
@@ -201,11 +224,8 @@ class Replayed:
     def reproduced(self) -> bool:
         """Whether the first difference is the recorded one: same cycle, same signal."""
         seen, recorded = self.report.first, self.failure.note.first
-        return (
-            seen is not None
-            and recorded is not None
-            and (seen["cycle"], seen["signal"]) == (recorded.cycle, recorded.signal)
-        )
+        there = (recorded.cycle, recorded.signal)
+        return seen is not None and (seen["cycle"], seen["signal"]) == there
 
 
 def replay(
@@ -231,31 +251,26 @@ def replay(
     """
     failure = load(folder)
     found = simulators.find(simulator or failure.note.simulator)
-    case = Case(params=failure.params, interface=failure.interface, sources=failure.sources,
-                words=failure.words, bench=failure.note.bench)  # fmt: skip
+    interface, sources, words = failure.interface, failure.sources, failure.words
     if regenerate:
         progress("generating Verilog", 0, None)
         interface, sources = wrapped(failure.params, edit)
-        words = repack(failure.words, failure.interface.stimulus, interface.stimulus)
-        case = replace(case, interface=interface, sources=sources, words=words)
-    with tempfile.TemporaryDirectory(prefix="fxlif-") as work:
-        results, report = show(case, found, Path(work), progress=progress)
-        made = _replay_waves(failure.folder, case, found, Path(work)) if waves else None
+        words = repack(words, failure.interface.stimulus, interface.stimulus)
+    job = Job(params=failure.params, interface=interface, sources=sources, words=words,
+              cycles=len(words), seed=1)  # fmt: skip
+    made = None
+    with tempfile.TemporaryDirectory(prefix="fxlif-") as name:
+        work = Path(name)
+        results, report = simulate(job, found, folder=work, progress=progress)
+        if waves:
+            made = failure.folder / REPLAY_WAVES
+            make_waves(job, found, work, start=0, file=REPLAY_WAVES)
+            with whole_file(made) as temporary:
+                shutil.copyfile(work / REPLAY_WAVES, temporary)
     return Replayed(
         failure=failure, simulator=found.name, report=report or Report(), waves=made,
-        regenerated=regenerate,
-        reasons=_differences(results, report, len(case.words)),
+        regenerated=regenerate, reasons=_differences(results, report, len(words)),
     )  # fmt: skip
-
-
-def _replay_waves(folder: Path, case: Case, found: simulators.Simulator, work: Path) -> Path:
-    bench = wave_bench(case.interface, list(case.sources), cycles=len(case.words), start=0,
-                       file=REPLAY_WAVES)  # fmt: skip
-    (work / WORDS).write_text(to_text(case.words, case.interface.stimulus_bits))
-    dump(found, work, case.sources, bench)
-    with whole_file(folder / REPLAY_WAVES) as temporary:
-        shutil.copyfile(work / REPLAY_WAVES, temporary)
-    return folder / REPLAY_WAVES
 
 
 def _differences(results: simulators.Results, report: Report | None, cycles: int) -> list[str]:

@@ -2,72 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...params.core import CoreParams
-from ...params.network import NetworkParams
-from ...params.neuron import NeuronParams
-from ...progress import SILENT, Progress
-from ..bench.run import REPORT, TRACE, Job
-from ..bench.scoreboard import Report
-from ..bench.simulation import simulate
-from ..bench.wrapper import Interface
-from ..tools import simulators
+import numpy as np
+import numpy.typing as npt
+
+from ...hdl.limits import AnyParams
+from ..bench.models import model_of
+from ..bench.scoreboard import Report, Scoreboard
+from ..bench.trace import Trace
+from ..bench.wrapper import Cycles, Interface
+from ..tools.verilated import SharedDesign
+from ..tools.words import as_ints
 
 #: Cycles of the trace before and after the difference.
 BEFORE, AFTER = 50, 20
-
-
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    """A wrapped design and the stimulus words that it is shown, one per cycle from power-up on."""
-
-    params: NeuronParams | CoreParams | NetworkParams
-    interface: Interface
-    sources: dict[str, str]
-    words: list[int]
-    bench: str | None = None
+#: Cycles that are compared at a time.
+BLOCK = 1 << 14
+Rows = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Narrowed:
-    """The words from cycle ``start`` of the run on, what they were seen to show, and its trace.
+    """A stimulus that shows a difference: the words from cycle ``start`` of a longer one on.
 
-    ``first`` counts cycles from ``start``. Where ``reproduced`` does not hold, it is what the run
-    saw.
+    ``first`` is the first difference and ``trace`` its neighbourhood; both count from ``start``.
     """
 
     words: list[int]
     start: int
-    first: dict[str, Any] | None
-    reproduced: bool
-    trace: str = ""
+    first: dict[str, Any]
+    trace: Trace
 
 
-def show(
-    case: Case,
-    simulator: simulators.Simulator,
-    folder: Path,
-    *,
-    around: int | None = None,
-    seed: int = 1,
-    progress: Progress = SILENT,
-) -> tuple[simulators.Results, Report | None]:
-    """Show a case its words, to their end, and compare every cycle.
+def watched(cycle: int) -> tuple[int, int]:
+    """The cycles around ``cycle`` that a trace shows: the first, and the one after the last."""
+    return max(0, cycle - BEFORE), cycle + 1 + AFTER
 
-    ``around``: the cycle whose neighbourhood is to be written to ``trace.csv`` in ``folder``.
+
+def first_difference(
+    library: Path, params: AnyParams, interface: Interface, rows: Rows, trace: Trace | None = None
+) -> dict[str, Any] | None:
+    """The first difference that the scoreboard of the cocotb benches sees, None where all is right.
+
+    Args:
+        library: the Verilated design.
+        rows: its packed stimulus from power-up on, (cycles, words).
+        trace: is filled.
     """
-    for stale in (REPORT, TRACE, simulators.RESULTS):
-        (folder / stale).unlink(missing_ok=True)
-    watch = (0, 0) if around is None else (max(0, around - BEFORE), around + 1 + AFTER)
-    job = Job(
-        params=case.params, interface=case.interface, sources=case.sources, words=case.words,
-        cycles=len(case.words), seed=seed, watch=watch,
-    )  # fmt: skip
-    return simulate(job, simulator, folder=folder, module=case.bench, progress=progress)
+    design, report = SharedDesign(library, interface), Report()
+    trace = trace or Trace(interface, 0, 0)
+    board = Scoreboard(interface, model_of(params, report), report, watch=trace.add)
+    try:
+        for at in range(0, len(rows), BLOCK):
+            board.take(as_ints(design.run(rows[at : at + BLOCK])))
+            if report.first is not None and report.cycles >= trace.stop:
+                break
+    finally:
+        design.close()
+    return report.first
 
 
 def starts(reset: Sequence[bool], cycle: int) -> list[int]:
@@ -82,33 +78,18 @@ def starts(reset: Sequence[bool], cycle: int) -> list[int]:
 
 
 def narrow(
-    case: Case,
-    first: Mapping[str, Any] | None,
-    simulator: simulators.Simulator,
-    folder: Path,
-    *,
-    progress: Progress = SILENT,
-) -> Narrowed:
-    """Leave out what came before a reset, as far as the difference stays in its cycle.
+    library: Path, params: AnyParams, interface: Interface, rows: Rows, cycle: int
+) -> Narrowed | None:
+    """Leave out what came before a reset, as far as the difference stays in its ``cycle``.
 
-    ``first`` is the difference that a run saw, ``folder`` an empty folder to work in.
+    None where not even the whole stimulus, ``rows`` (cycles, words), shows a difference there.
     """
-    if first is None:
-        return Narrowed(words=case.words, start=0, first=None, reproduced=False)
-    cycle = first["cycle"]
-    field = case.interface.stimulus.get("rst")
-    reset = [bool(field and word >> field.offset & 1) for word in case.words]
+    rows = rows[: cycle + 1 + AFTER]
+    reset = Cycles(interface.stimulus, rows)["rst"].astype(bool).tolist()
     for start in starts(reset, cycle):
-        shorter = replace(case, words=case.words[start:])
-        _, report = show(shorter, simulator, folder, around=cycle - start, progress=progress)
-        seen = report.first if report else None
+        trace = Trace(interface, *watched(cycle - start))
+        first = first_difference(library, params, interface, rows[start:], trace)
         # The same cycle: another one would be another failure, hidden behind this one until now.
-        if seen is not None and seen["cycle"] == cycle - start:
-            trace = (folder / TRACE).read_text(encoding="utf-8")
-            return Narrowed(
-                words=shorter.words, start=start, first=seen, reproduced=True, trace=trace
-            )
-    return Narrowed(words=case.words, start=0, first=dict(first), reproduced=False)
-
-
-__all__ = ["Case", "Narrowed", "narrow", "show", "starts"]
+        if first is not None and first["cycle"] == cycle - start:
+            return Narrowed(words=as_ints(rows[start:]), start=start, first=first, trace=trace)
+    return None

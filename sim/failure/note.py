@@ -9,18 +9,16 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ...errors import FxlifError
+from ...files import cannot
+from ...hdl.limits import AnyParams
 from ...hdl.verilog import Field
 from ...params import design
-from ...params.core import CoreParams
-from ...params.network import NetworkParams
-from ...params.neuron import NeuronParams
+from ...params.protocol import Kind
 from ..bench.wrapper import Interface
 from ..tools.words import read_text
 
 FORMAT: Literal[1] = 1
 DESIGN, NOTE, WORDS = "design.toml", "failure.json", "stimulus.mem"
-AnyParams = NeuronParams | CoreParams | NetworkParams
-Kind = Literal["network", "core", "neuron"]
 
 
 class First(BaseModel):
@@ -59,13 +57,12 @@ class Note(BaseModel):
     format: Literal[1] = FORMAT
     name: str
     kind: Kind
-    bench: str | None = None
     simulator: str
     seed: int | None = None
     reasons: list[str] = []
     start: int = 0
     reproduced: bool = False
-    first: First | None = None
+    first: First
     sources: list[str]
     interface: Packing
     notes: list[str] = []
@@ -94,18 +91,14 @@ def load(folder: str | Path) -> Failure:
     folder = Path(folder)
     path = folder / NOTE
     if not folder.is_dir():
-        raise FxlifError(f"{folder}: no such folder, allowed: one that a failure left")
-    if not path.exists():
-        raise FxlifError(f"{path}: no such file, allowed: a folder that a failure left")
+        raise FxlifError.must_be("folder", "one that a failure left", str(folder))
     try:
         note = Note.model_validate_json(_text(path))
     except ValidationError as error:
         raise design.explain(error, str(path), Note) from None
-    if note.bench is not None and not note.bench.startswith("fxlif.sim.bench."):
-        raise FxlifError(f"{path}: bench: found {note.bench!r}, allowed a bench of fxlif.sim")
     for file in note.sources:
         if Path(file).name != file:
-            raise FxlifError(f"{path}: sources: found {file!r}, allowed the name of a file in it")
+            raise FxlifError.must_be("sources", "the name of a file in it", file).inside(path)
     packing = note.interface
     interface = Interface(
         packing.stimulus, packing.response, packing.stimulus_bits, packing.response_bits, wrapper=""
@@ -121,16 +114,14 @@ def load(folder: str | Path) -> Failure:
 def _of_kind(kind: str, path: Path) -> AnyParams:
     params = design.load_hardware(path)
     if (params.kind == "neuron") is not (kind == "neuron"):
-        raise FxlifError(f"{path}: found another kind of design, allowed a {kind}, as {NOTE} says")
-    return params.core[0] if kind == "core" and isinstance(params, NetworkParams) else params
+        raise FxlifError.must_be(str(path), f"a {kind}, as {NOTE} says", params.kind)
+    return params.core[0] if kind == "core" and params.kind == "network" else params
 
 
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise FxlifError(f"{path}: cannot be read ({reason})") from None
-
-
-__all__ = ["DESIGN", "NOTE", "WORDS", "Failure", "First", "Note", "Packing", "load"]
+    except OSError as error:
+        raise cannot("read", path, error) from None
+    except ValueError:
+        raise FxlifError.must_be("", "text", path.name, found="other bytes").inside(path) from None

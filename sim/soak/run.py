@@ -20,12 +20,13 @@ from pathlib import Path
 from ...cycles.control import NONE
 from ...errors import FxlifError
 from ...files import whole_file
+from ...hdl.limits import AnyParams
 from ...progress import SILENT, Progress
 from ..failure.difference import leave_difference
 from ..report.findings import Check, Findings
 from .bulk import BLOCK, Counts
 from .random_design import random_design
-from .segments import AnyParams, Segment, Target, run_segment, seed_of, target_of
+from .segments import Segment, Target, run_segment, seed_of, target_of
 
 #: Cycles of a segment, unless the whole is less.
 SEGMENT = 1 << 23

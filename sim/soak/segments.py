@@ -10,19 +10,14 @@ from pathlib import Path
 from ...cycles.control import NONE
 from ...engines import can_compile
 from ...errors import FxlifError
-from ...hdl.limits import supported
+from ...hdl.limits import AnyParams, supported
 from ...network.sources import mix
-from ...params.core import CoreParams
-from ...params.network import NetworkParams
-from ...params.neuron import NeuronParams
 from ...progress import SILENT, Progress
 from ..bench.simulation import wrapped
 from ..bench.wrapper import Interface
 from ..tools.verilated import SharedDesign, build
 from .bulk import BLOCK, Bulk, ChainBulk, Counts
 from .compare import Packed
-
-AnyParams = NeuronParams | CoreParams | NetworkParams
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +75,7 @@ def seed_of(seed: int, segment: int) -> int:
 
 def bulk_of(params: AnyParams, interface: Interface, seed: int) -> Bulk:
     """The run of a design with this seed."""
-    if isinstance(params, NeuronParams):
+    if params.kind == "neuron":
         from .bulk_neuron import NeuronBulk  # needs numba, which target_of asks for
 
         return NeuronBulk(params, interface, seed)

@@ -29,6 +29,14 @@ def as_ints(words: Words) -> list[int]:
     return from_bytes(raw, size * 8)
 
 
+def as_rows(words: Sequence[int], bits: int) -> npt.NDArray[np.uint64]:
+    """Packed words of ``bits`` bits as (cycles, n) uint64, the low 64 bits first. The last column
+    is 0: a field that crosses into the next word always has a next one."""
+    size = -(-bits // 64) * 8 + 8
+    raw = b"".join([word.to_bytes(size, "little") for word in words])
+    return np.frombuffer(raw, "<u8").reshape(len(words), -1)
+
+
 def to_bytes(words: Sequence[int], bits: int) -> bytes:
     """The low ``bits`` of each word, in as many whole bytes as they need."""
     size, mask = -(-bits // 8), (1 << bits) - 1
@@ -86,6 +94,3 @@ def repack(words: Sequence[int], old: dict[str, Field], new: dict[str, Field]) -
         raise FxlifError.must_be("stimulus", f"of the design's fields, {wanted}", widths)
     moves = [(f.offset, (1 << f.width) - 1, new[name].offset) for name, f in old.items()]
     return [sum((word >> at & mask) << to for at, mask, to in moves) for word in words]
-
-
-__all__ = ["Words", "as_ints", "from_bytes", "read_text", "repack", "to_bytes", "to_text"]
