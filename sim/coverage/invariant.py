@@ -85,13 +85,13 @@ class SymbolicStep:
     def __init__(self, neurons: Neurons, deadline: float, suffix: str = "") -> None:
         import z3  # after the solver's own words about a package that is missing
 
-        from ..prove import bitvectors
+        from ..prove import golden
         from ..tools.solver import choose
 
         neuron = neurons.neuron
         bits = max(signed_bits(end, end) for end in neurons.currents)
         # Two bits more than the golden rule needs: conditions look one below and one above.
-        width = 2 + bitvectors.golden_width(neuron, bits, threshold_port=True)
+        width = 2 + golden.golden_width(neuron, bits, threshold_port=True)
         self.neurons, self.width, self._z3 = neurons, width, z3
         self.solver, self._deadline = choose("auto"), deadline
         names = neuron.state_widths

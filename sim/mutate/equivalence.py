@@ -10,7 +10,7 @@ from typing import Any
 from ...cycles.pipeline import STAGES
 from ...params.protocol import Design
 from ..coverage.invariant import Neurons, SymbolicStep, invariant
-from ..prove.bitvectors import is_signed
+from ..prove.golden import is_signed
 from ..prove.netlist import Netlist
 from ..tools.solver import decide, z3
 from .mutants import SELECT, Mutants

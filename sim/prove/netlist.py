@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Collection
+from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,14 @@ from ..tools.solver import z3
 
 #: Registers stay one by one and memories whole: nothing that optimises is between text and proof.
 _SCRIPT = (
-    "read_verilog -noblackbox design.v; hierarchy -check -top {top}; proc; flatten; opt_clean; "
-    "async2sync; dffunmap; memory_collect; memory_nordff; write_smt2 -wires design.smt2"
+    "read_verilog -noblackbox design.v; hierarchy -check -top {top}; proc; {cuts}flatten; "
+    "opt_clean; async2sync; dffunmap; memory_collect; memory_nordff; write_smt2 -wires design.smt2"
 )
+#: Leaves a module out: its outputs may be anything, and its inputs can still be seen.
+_CUT = "setattr -set keep 1 {module}/x:*; cutpoint {module}; "
 _LEAF = re.compile(r"^\(declare-fun \|([^|]+)\| \(\|([^|]+)_s\|\) (.+)\) ; (.*)$", re.MULTILINE)
 _SIGNAL = re.compile(r"^\(define-fun \|\S+_(n|m) ([^|]+)\| \(\(state \|[^|]+\|\)\)", re.MULTILINE)
+_PORT = re.compile(r"^; yosys-smt2-(input|output) (\S+) (\d+)$", re.MULTILINE)
 
 
 def modules(verilog: str) -> dict[str, str]:
@@ -32,18 +36,12 @@ def modules(verilog: str) -> dict[str, str]:
     return {match[1] or match[2]: match[0] + "\n" for match in found}
 
 
-def emptied(module: str) -> str:
-    """A module's text with its ports and nothing else; those that now lead nowhere are kept."""
-    ports = re.findall(r"^  ((?:input|output) .*;)\n", module, re.MULTILINE)
-    lines = [module[: module.index(";") + 1], *(f"  (* keep *) {port}" for port in ports)]
-    return "\n".join([*lines, "endmodule\n"])
-
-
-def to_smt2(verilog: str, top: str, *, timeout_s: float) -> str:
-    """The module ``top`` of ``verilog``, flat, as SMT-LIB by Yosys."""
+def to_smt2(verilog: str, top: str, cut: Iterable[str] = (), *, timeout_s: float) -> str:
+    """The module ``top`` of ``verilog``, flat and without the modules ``cut``, as SMT-LIB."""
     with tempfile.TemporaryDirectory(prefix="fxlif-") as folder:
         (Path(folder) / "design.v").write_text(verilog)
-        script = _SCRIPT.format(top=f"\\{top}")
+        cuts = "".join(_CUT.format(module=f"\\{module}") for module in cut)
+        script = _SCRIPT.format(top=f"\\{top}", cuts=cuts)
         yosys.run(["-p", script], Path(folder), what=f"read {top}", timeout_s=timeout_s)
         return (Path(folder) / "design.smt2").read_text()
 
@@ -55,22 +53,26 @@ def bits(term: Any) -> Any:
     return term
 
 
-def constants(term: Any) -> set[Any]:
-    """The free constants of a term."""
-    found, seen, waiting = set(), set(), [term]
+def subterms(terms: Iterable[Any]) -> list[Any]:
+    """Every term within ``terms`` once, each after what it consists of."""
+    found, seen = [], set()
+    waiting = [(term, False) for term in reversed(list(terms))]
     while waiting:
-        here = waiting.pop()
-        if here.get_id() in seen:
-            continue
-        seen.add(here.get_id())
-        if z3.is_const(here) and here.decl().kind() == z3.Z3_OP_UNINTERPRETED:
-            found.add(here)
-        waiting.extend(here.children())
+        here, parts_done = waiting.pop()
+        if parts_done:
+            found.append(here)
+        elif here.get_id() not in seen:
+            seen.add(here.get_id())
+            waiting.append((here, True))
+            waiting.extend((part, False) for part in here.children())
     return found
 
 
-def _name(constant: Any) -> str:
-    return str(constant.decl().name())
+def constants(terms: Iterable[Any]) -> list[Any]:
+    """The free constants of some terms, by name."""
+    found = [t for t in subterms(terms) if z3.is_const(t)
+             and t.decl().kind() == z3.Z3_OP_UNINTERPRETED]  # fmt: skip
+    return sorted(found, key=label)
 
 
 def conjuncts(formula: Any) -> list[Any]:
@@ -78,6 +80,11 @@ def conjuncts(formula: Any) -> list[Any]:
     if z3.is_and(formula):
         return [part for child in formula.children() for part in conjuncts(child)]
     return [] if z3.is_true(formula) else [formula]
+
+
+def label(register: Any) -> str:
+    """The name that a register's constant has in the Verilog."""
+    return str(register.decl().name()).removeprefix("~")
 
 
 def _with_probes(text: str, top: str, names: list[tuple[str, str]]) -> str:
@@ -111,19 +118,23 @@ def _with_probes(text: str, top: str, names: list[tuple[str, str]]) -> str:
 class Netlist:
     """One module of a Verilog text, flat, with everything below it.
 
-    :attr:`next` maps the constant of each register and memory to its value one clock later;
-    :attr:`inputs` are all other constants, which may be anything in any cycle. :attr:`init` is
-    what holds at power-up. The modules ``cut`` are left out: what they drive are inputs.
+    :attr:`ports` are the widths of its inputs and outputs, by name. :attr:`next` maps the constant
+    of each register and memory to its value one clock later; :attr:`inputs` are all other
+    constants, which may be anything in any cycle. :attr:`init` is what holds at power-up. The
+    modules ``cut`` are left out: what they drive are inputs.
+
+    Raises:
+        FxlifError: Yosys does not accept the Verilog, or there is no such module.
     """
 
     def __init__(
-        self, verilog: str, top: str, *, cut: Collection[str] = (), timeout_s: float = 300
+        self, verilog: str, top: str, *, cut: Sequence[str] = (), timeout_s: float = 300
     ) -> None:
-        for module in cut:
-            text = modules(verilog)[module]
-            verilog = verilog.replace(text, emptied(text))
-        self.top = top
-        text = to_smt2(verilog, top, timeout_s=timeout_s)
+        self.verilog, self.top = verilog, top
+        text = to_smt2(verilog, top, cut, timeout_s=timeout_s)
+        self.ports: dict[str, dict[str, int]] = {"input": {}, "output": {}}
+        for direction, port, width in _PORT.findall(text):
+            self.ports[direction][port] = int(width)
         names = _SIGNAL.findall(text)
         *probes, self.init, step = z3.parse_smt2_string(_with_probes(text, top, names))
         self._terms = {
@@ -132,8 +143,8 @@ class Netlist:
         self.next: dict[Any, Any] = {
             equation.arg(1): equation.arg(0) for equation in conjuncts(step)
         }
-        every = z3.And(step, self.init, *(term == term for term in self._terms.values()))
-        self.inputs = sorted(constants(every) - set(self.next), key=_name)
+        every = constants([step, self.init, *self._terms.values()])
+        self.inputs = [leaf for leaf in every if leaf not in self.next]
 
     def __contains__(self, signal: str) -> bool:
         return signal in self._terms
@@ -141,18 +152,70 @@ class Netlist:
     def __getitem__(self, signal: str) -> Any:
         """A signal as a bit-vector, a memory as an array, in terms of the constants."""
         if signal not in self._terms:
-            raise FxlifError(f"{self.top}: found no signal {signal} in the Verilog")
+            message = f"{self.top}: no signal {signal} in the Verilog"
+            raise FxlifError(message, key=self.top, value=signal, allowed="a signal of the Verilog")
         return self._terms[signal]
+
+    @cached_property
+    def input_ports(self) -> list[str]:
+        """The names of the inputs but for the clock."""
+        return [name for name in self.ports["input"] if name != "clk"]
 
     def drivers(self, port: str) -> list[Any]:
         """The constants that make up an input port."""
-        return sorted(constants(self[port]), key=_name)
+        return constants([self[port]])
 
-    def after(self, term: Any, tag: str) -> Any:
-        """The same term one clock later; the inputs of that cycle are new constants, named with
-        ``tag``."""
-        return z3.substitute(term, *self.next.items(), *self.later_inputs(tag).items())
+    def input(self, port: str) -> Any:
+        """An input port; in a design with a fault it may be something else."""
+        if not set(self.drivers(port)) <= set(self.inputs):
+            raise FxlifError(f"{self.top}: {port} must be an input", key=port, allowed="an input")
+        return self[port]
 
-    def later_inputs(self, tag: str) -> dict[Any, Any]:
-        """The constants that stand for the inputs in another cycle."""
-        return {leaf: z3.Const(f"{leaf}{tag}", leaf.sort()) for leaf in self.inputs}
+    def register(self, signal: str) -> Any:
+        """The constant of the one register that ``signal`` is a part of."""
+        found = self.drivers(signal)
+        if len(found) != 1 or found[0] not in self.next:
+            names = ", ".join(map(str, found))
+            raise FxlifError.must_be(signal, "a part of one register", names, found=names)
+        return found[0]
+
+    def read_data(self, memory: str) -> Any:
+        """The register that holds what a memory answered."""
+        array = self[memory]
+        found = []
+        for register, value in self.next.items():
+            # enabled ? memory[address] : what it was; deeper down it would be someone else's.
+            parts = value.children() if z3.is_app_of(value, z3.Z3_OP_ITE) else [value]
+            if any(z3.is_select(part) and part.arg(0).eq(array) for part in parts):
+                found.append(register)
+        if len(found) != 1:
+            raise FxlifError.must_be(memory, "read at one port", len(found), found=f"{len(found)}")
+        return found[0]
+
+    def after(self, term: Any) -> Any:
+        """The same term one clock later; the inputs of that cycle are new constants."""
+        later = [(leaf, z3.Const(f"{leaf}'", leaf.sort())) for leaf in self.inputs]
+        return z3.substitute(term, *self.next.items(), *later)
+
+    @cached_property
+    def edge(self) -> dict[str, Any]:
+        """The terms that say all about one clock edge: inputs, registers before and after it, and
+        the words of the memories that are read or written."""
+        terms = {f"input {port}": self[port] for port in self.input_ports if port in self}
+        for register, after in self.next.items():
+            if not z3.is_array(register):
+                terms[f"before {label(register)}"] = register
+                terms[f"after {label(register)}"] = after
+        places = {}
+        for term in subterms(self.next.values()):
+            if z3.is_select(term) or z3.is_store(term):
+                memory = term.arg(0)
+                while memory.num_args():  # condition ? memory with a word stored : memory
+                    memory = memory.arg(0 if z3.is_store(memory) else 1)
+                places[label(memory), term.arg(1).get_id()] = memory, term.arg(1)
+        for number, (memory, address) in enumerate(places.values()):
+            place = f"{number} of {label(memory)}"
+            terms[f"address {place}"] = address
+            terms[f"word {place}"] = z3.Select(memory, address)
+            terms[f"later word {place}"] = z3.Select(self.next.get(memory, memory), address)
+        return terms

@@ -1,11 +1,11 @@
-"""What every theorem shares: the delivered Verilog, a solver with a time limit, and a verdict."""
+"""What a theorem is, and how it is settled: the generated Verilog, a solver, a time limit."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVarTuple
 
 from ...errors import FxlifError
 from ...hdl.verilog import Hardware
@@ -14,11 +14,12 @@ from ...params.protocol import Design
 from ...progress import Progress
 from ..report.findings import Check, Outcome
 from ..tools.solver import Answer, conjunction, decide, z3
-from .counterexample import simulate
+from .counterexample import told
 from .netlist import Netlist, modules
 
-#: What a counterexample means, from the values of the model, in lines for people.
-Explain = Callable[[Mapping[str, int]], str]
+Ts = TypeVarTuple("Ts")
+#: An outcome and its detail, lines for people.
+Result = tuple[Outcome, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,21 +28,20 @@ class Theorem:
 
     Each of ``cases`` must be possible, lest a claim about it be about nothing.
     ``mode`` says how it is shown, such as ``1-step induction``. ``values`` are the terms that a
-    counterexample needs, and ``explain`` makes it readable and replays it.
+    counterexample needs; of their values ``explain`` makes lines for people, and simulates them.
     """
 
-    name: str
     mode: str
     claims: Mapping[str, Any]
     given: Sequence[Any] = ()
     cases: Mapping[str, Any] = field(default_factory=dict)
     values: Mapping[str, Any] = field(default_factory=dict)
-    explain: Explain | None = None
+    explain: Callable[[Mapping[str, int]], Iterable[str]] = lambda model: ()
 
 
 @dataclass(kw_only=True)
 class Prover:
-    """One design on its way through the theorems. ``edit`` changes every Verilog text first."""
+    """One design, and the checks made of it. ``edit`` changes every Verilog text first."""
 
     params: Design
     hardware: Hardware
@@ -50,8 +50,6 @@ class Prover:
     timeout_s: float
     progress: Progress
     checks: list[Check] = field(default_factory=list)
-    #: Module → the terms of one clock edge (:func:`fxlif.sim.prove.transition.values_of`).
-    edges: dict[str, dict[str, Any]] = field(default_factory=dict)
     _netlists: dict[tuple[str, ...], Netlist] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -67,47 +65,48 @@ class Prover:
         """The Verilog module of core ``k``."""
         return f"{self.hardware.top}.{self.params.signals[k].instance}"
 
-    def netlist(self, module: str, *cut: str) -> Netlist:
-        """A module of the Verilog, without the modules ``cut``, read once."""
-        for name in (module, *cut):
+    def core(self, k: int) -> Netlist:
+        """Core ``k`` as it is in the Verilog."""
+        return self.netlist(self.core_module(k))
+
+    def netlist(self, *names: str) -> Netlist:
+        """The first module of the Verilog, without the others, read once."""
+        for name in names:
             if name not in self.modules:
-                raise FxlifError(f"{self.hardware.top}: found no module {name} in the Verilog")
-        key = (module, *cut)
-        if key not in self._netlists:
+                message = f"{self.hardware.top}: no module {name} in the Verilog"
+                raise FxlifError(message, key=self.hardware.top, value=name)
+        if names not in self._netlists:
             note = "reading the Verilog with Yosys" + (
                 "" if self._netlists else " (from a cold cache, the first time takes a minute)"
             )
             self.progress(note, len(self._netlists), None)
-            self._netlists[key] = Netlist(self.verilog, module, cut=cut)
-        return self._netlists[key]
-
-    def add(self, name: str, outcome: Outcome, detail: str, seconds: float = 0.0) -> None:
-        """Write down an answer."""
-        self.checks.append(Check(name=name, outcome=outcome, detail=detail, seconds=seconds))
-
-    def attempt(self, name: str, make: Callable[[], Theorem]) -> bool:
-        """Prove what ``make`` gives; a signal that the Verilog does not have is a failure."""
-        start = time.perf_counter()
-        try:
-            theorem = make()
-        except (FxlifError, ValueError) as error:
-            self.add(name, "failed", f"cannot be stated: {error}", time.perf_counter() - start)
-            return False
-        return self.prove(theorem, start)
+            self._netlists[names] = Netlist(self.verilog, names[0], cut=names[1:])
+        return self._netlists[names]
 
     def decide(self, formulas: Iterable[Any], seconds: float, values: Any = None) -> Answer:
         """Ask the solver."""
         return decide(formulas, solver=self.solver, timeout_s=seconds, values=values)
 
-    def prove(self, theorem: Theorem, start: float | None = None) -> bool:
-        """Settle one theorem and write down the answer; its time runs from ``start``."""
-        self.progress(f"proving {theorem.name}", len(self.checks), None)
-        start = time.perf_counter() if start is None else start
-        outcome, detail = self._settle(theorem, start)
-        self.add(theorem.name, outcome, detail, time.perf_counter() - start)
+    def add(self, name: str, outcome: Outcome, detail: str, seconds: float = 0.0) -> None:
+        """Write down an answer."""
+        self.checks.append(Check(name=name, outcome=outcome, detail=detail, seconds=seconds))
+
+    def attempt(self, name: str, ask: Callable[[*Ts], Theorem | Result], *arguments: *Ts) -> bool:
+        """Settle the theorem that ``ask`` returns, if it is not settled yet, and write it down.
+
+        A signal that the Verilog does not have makes it fail.
+        """
+        self.progress(f"proving {name}", len(self.checks), None)
+        start = time.perf_counter()
+        try:
+            asked = ask(*arguments)
+        except ValueError as error:
+            asked = "failed", f"cannot be stated: {error}"
+        outcome, detail = self._settle(asked, start) if isinstance(asked, Theorem) else asked
+        self.add(name, outcome, detail, time.perf_counter() - start)
         return outcome == "passed"
 
-    def _settle(self, theorem: Theorem, start: float) -> tuple[Outcome, str]:
+    def _settle(self, theorem: Theorem, start: float) -> Result:
         by = f"{self.solver}, {theorem.mode}"
 
         def left() -> float:
@@ -131,15 +130,4 @@ class Prover:
             return "passed", by
         broken = [n for n in theorem.claims if not answer.model[f"claim {n}"]]
         lines = [f"does not hold: {', '.join(broken)}", f"found by {by}"]
-        if theorem.explain is not None:
-            lines.append(theorem.explain(answer.model))
-        return "failed", "\n".join(lines)
-
-    def replay(
-        self, module: str, inputs: Sequence[Mapping[str, int]], **state: Any
-    ) -> tuple[str, list[dict[str, int | None]]] | str:
-        """The outputs of a module in simulation, or why there are none."""
-        try:
-            return simulate(self.verilog, module, self.modules[module], inputs, **state)
-        except FxlifError as error:
-            return str(error)
+        return "failed", "\n".join([*lines, told(theorem.explain(answer.model))])

@@ -15,8 +15,8 @@ The theorems of a core hold of a chain: ``streams`` proves that nothing lies bet
 promise ``max_events_per_input`` is the user's for the first core; ``events`` proves it for the
 others, since no neuron is emitted twice in a step.
 
-Trusted are Yosys' reading of the Verilog, the solver, and z3's terms. A counterexample is replayed
-in a simulator, which reads the same Verilog by itself.
+Trusted are Yosys' reading of the Verilog, the solver, and z3's terms. A counterexample is shown in
+a simulator, which reads the same Verilog by itself.
 
 How wide? The lemmas of :mod:`fxlif.sim.prove.lemmas` make every leak with every rounding a matter
 of less than a second, at any width that the parameters allow (``tests/test_prove.py`` proves the

@@ -12,77 +12,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
+from ...cycles.signals import Port
 from ..tools.solver import z3
-from . import transition
-from .counterexample import ports
-from .netlist import Netlist
+from .counterexample import explain_edge, explain_pair
+from .netlist import constants, label
 from .prover import Prover, Theorem
 
-OUT, IN = "events_out__", "events_in__"
-INDUCTION = "1-step induction from every state"
-TWO_COPIES = "two copies, every state and input, no induction"
 
-
-def held_theorem(prover: Prover, name: str, module: str) -> Theorem:
+def held_theorem(prover: Prover, k: int) -> Theorem:
     """An event that is offered stays until it is taken."""
-    net = prover.netlist(module)
-    valid, payload, ready = (net[OUT + part] for part in ("valid", "payload", "ready"))
+    net = prover.core(k)
+    valid, payload = net[Port.OUT_VALID], net[Port.OUT_PAYLOAD]
+    later_valid, later_payload = net.after(valid), net.after(payload)
 
-    def explain(model: Mapping[str, int]) -> str:
-        told = f"expected next: valid 1, payload {model['payload']}"
-        seen = f"observed next: valid {model['later valid']}, payload {model['later payload']}"
-        return "\n".join([told, seen, transition.explain(prover, module, model)])
+    def explain(model: Mapping[str, int]) -> Iterator[str]:
+        yield f"expected next: valid 1, payload {model['payload']}"
+        yield f"observed next: valid {model['later valid']}, payload {model['later payload']}"
+        yield from explain_edge(net, model)
 
-    later = {part: net.after(net[OUT + part], "'") for part in ("valid", "payload")}
     return Theorem(
-        name=name, mode=INDUCTION, given=[net["rst"] == 0, valid == 1, ready == 0],
-        claims={"valid kept": later["valid"] == 1, "payload held": later["payload"] == payload},
-        values={"payload": payload, "later valid": later["valid"],
-                "later payload": later["payload"], **transition.values_of(prover, module)},
+        mode="1-step induction from every state",
+        given=[net["rst"] == 0, valid == 1, net[Port.OUT_READY] == 0],
+        claims={"valid kept": later_valid == 1, "payload held": later_payload == payload},
+        values={"payload": payload, "later valid": later_valid, "later payload": later_payload,
+                **net.edge},
         explain=explain,
     )  # fmt: skip
 
 
-def copied(net: Netlist, term: Any, changed: Sequence[str]) -> Any:
-    """The term in a second copy of the module, whose inputs ``changed`` are others."""
-    leaves = [leaf for port in changed for leaf in net.drivers(port)]
-    pairs = [(leaf, z3.Const(f"{leaf} of the copy", leaf.sort())) for leaf in leaves]
-    return z3.substitute(term, *pairs)
-
-
 def free_theorem(
-    prover: Prover, name: str, module: str, inputs: Sequence[str] | None, *, while_low: str = ""
+    prover: Prover, k: int, inputs: Sequence[str] = (), while_low: str = ""
 ) -> Theorem:
-    """The ``inputs``, None for all, have no influence: on the outputs of the same cycle; or, with
+    """The ``inputs``, or all, have no influence: on the outputs of the same cycle; or, with
     ``while_low``, on what the registers and memories become while that signal is low."""
-    net = prover.netlist(module)
-    changed = transition.input_ports(prover, module) if inputs is None else inputs
-    given = [net[while_low] == 0] if while_low else []
-    for port in changed:
-        if not set(net.drivers(port)) <= set(net.inputs):
-            raise ValueError(f"{port} is not an input")
+    net = prover.core(k)
+    changed = inputs or net.input_ports
+    # A second copy of the core, from the same state, has others there.
+    leaves = [leaf for port in changed for leaf in constants([net.input(port)])]
+    others = [(leaf, z3.Const(f"{leaf} of the copy", leaf.sort())) for leaf in leaves]
     if while_low:
-        pairs = {transition.label(register): after for register, after in net.next.items()}
+        given, results = [net[while_low] == 0], {label(r): term for r, term in net.next.items()}
     else:
-        outputs = [n for n, (way, _) in ports(prover.modules[module]).items() if way == "output"]
-        pairs = {port: net[port] for port in outputs}
-    claims = {what: term == copied(net, term, changed) for what, term in pairs.items()}
-
-    def explain(model: Mapping[str, int]) -> str:
-        other = {port: model[f"copy {port}"] for port in changed}
-        return transition.explain_pair(prover, module, model, other)
-
-    values = transition.values_of(prover, module)
-    values |= {f"copy {port}": copied(net, net[port], changed) for port in changed}
+        given, results = [], {port: net[port] for port in net.ports["output"]}
+    claims = {name: term == z3.substitute(term, *others) for name, term in results.items()}
+    start = {n: t for n, t in net.edge.items() if n.startswith(("input ", "address ", "word "))}
+    copy = {f"copy {name}": z3.substitute(term, *others) for name, term in start.items()}
     return Theorem(
-        name=name, mode=TWO_COPIES, given=given, claims=claims, values=values, explain=explain
-    )
+        mode="two copies, every state and input, no induction", given=given, claims=claims,
+        values={**net.edge, **copy}, explain=partial(explain_pair, net),
+    )  # fmt: skip
 
 
-def wiring_theorem(prover: Prover, name: str) -> Theorem:
+def wiring_theorem(prover: Prover) -> Theorem:
     """The network's streams, resets and counters are those of its cores."""
     modules = map(prover.core_module, range(len(prover.cores)))
     net = prover.netlist(prover.hardware.top, *modules)
@@ -93,40 +77,31 @@ def wiring_theorem(prover: Prover, name: str) -> Theorem:
         counters = {"dropped": signals.dropped, "saturated": signals.saturated}
         for inside, shown in counters.items():
             claims[shown] = net[shown] == net[f"{signals.instance}.{inside}"]
-    ends = [IN, *(f"{core.instance}.{end}" for core in cores for end in (IN, OUT)), OUT]
+    events_in, events_out = streams = "events_in__", "events_out__"
+    inner = (f"{core.instance}.{stream}" for core in cores for stream in streams)
+    ends = [events_in, *inner, events_out]
     for source, sink in zip(ends[::2], ends[1::2], strict=True):
         for part in ("valid", "payload", "ready"):
             claims[f"{source}{part} to {sink}{part}"] = net[source + part] == net[sink + part]
-    return Theorem(name=name, mode="every state and input, no induction", claims=claims)
+    return Theorem(mode="every state and input, no induction", claims=claims)
+
+
+#: Theorem → the inputs that have no influence on the next state while a signal is low.
+WITHOUT_INFLUENCE: dict[str, tuple[Sequence[str], str]] = {
+    "no output waits for an input of the same cycle": ((), ""),
+    "no valid ever waits for ready": ([Port.OUT_READY], Port.OUT_VALID),
+    "an event not offered has no influence": ([Port.IN_PAYLOAD], Port.IN_VALID),
+    "an event not taken has no influence": ([Port.IN_VALID, Port.IN_PAYLOAD], Port.IN_READY),
+}
 
 
 def prove_streams(prover: Prover) -> None:
     """The streams of every core, and how they are joined."""
-    if not prover.cores:
-        return
     for k in range(len(prover.cores)):
-        _prove_core(prover, k)
-    name = "streams: the network joins its cores end to end"
-    prover.attempt(name, lambda: wiring_theorem(prover, name))
-
-
-def _prove_core(prover: Prover, k: int) -> None:
-    module = prover.core_module(k)
-    held = f"streams: payload held, valid kept until ready, core {k}"
-    prover.attempt(held, lambda: held_theorem(prover, held, module))
-    free = f"streams: no output waits for an input of the same cycle, core {k}"
-    prover.attempt(free, lambda: free_theorem(prover, free, module, None))
-
-    waits = f"streams: no valid ever waits for ready, core {k}"
-    prover.attempt(
-        waits, lambda: free_theorem(prover, waits, module, [OUT + "ready"], while_low=OUT + "valid")
-    )
-    taken = f"streams: an event not offered has no influence, core {k}"
-    prover.attempt(
-        taken, lambda: free_theorem(prover, taken, module, [IN + "payload"], while_low=IN + "valid")
-    )
-    refused = f"streams: an event not taken has no influence, core {k}"
-    offered = [IN + "valid", IN + "payload"]
-    prover.attempt(
-        refused, lambda: free_theorem(prover, refused, module, offered, while_low=IN + "ready")
-    )
+        held = f"streams: payload held, valid kept until ready, core {k}"
+        prover.attempt(held, held_theorem, prover, k)
+        for name, free in WITHOUT_INFLUENCE.items():
+            prover.attempt(f"streams: {name}, core {k}", free_theorem, prover, k, *free)
+    if prover.cores:
+        name = "streams: the network joins its cores end to end"
+        prover.attempt(name, wiring_theorem, prover)

@@ -15,9 +15,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,30 +27,16 @@ from ...errors import FxlifError
 from ...params.core import CoreParams
 from ...params.quantise import signed_range
 from ...rule import arithmetic
-from ..report.findings import Outcome
 from ..tools.solver import z3
-from . import bitvectors, transition
+from . import golden
+from .counterexample import confirmation, explain_edge, simulate, told
 from .netlist import Netlist, conjuncts
-from .prover import Prover, Theorem
-from .step import EVERY_STATE, as_number, verdict
+from .prover import Prover, Result, Theorem
+from .step import EVERY_STATE
 
 Ints = npt.NDArray[np.int64]
-#: A counterexample of more events is not replayed.
-MAX_REPLAY = 2000
-
-
-def read_image(text: str, words: int, lanes: int, bits: int, name: str) -> Ints:
-    """A ``$readmemh`` image as (words, lanes) signed numbers, lane 0 in the low bits."""
-    lines = text.split()
-    if len(lines) != words:
-        raise FxlifError(f"{name}: found {len(lines)} words, allowed {words}")
-    mask = (1 << bits) - 1
-    table = [
-        [as_number((int(line, 16) >> (lane * bits)) & mask, bits, signed=True)
-         for lane in range(lanes)]
-        for line in lines
-    ]  # fmt: skip
-    return np.array(table, dtype=np.int64)
+#: A counterexample of more events is not simulated.
+MAX_SIMULATED = 2000
 
 
 def read_memory(net: Netlist, memory: str) -> dict[int, int]:
@@ -72,99 +57,75 @@ def read_memory(net: Netlist, memory: str) -> dict[int, int]:
     return found
 
 
-def weights_of(core: CoreParams, table: Ints) -> Ints:
-    """The weights in the words of the memory, (n_inputs, words * lanes).
+def delivered_weights(prover: Prover, k: int) -> Ints:
+    """The weights of core ``k`` by its memory image, (n_inputs, words * lanes), fillers included.
 
     Word w of input i has the address w * n_inputs + i, and neuron w * lanes + l is its lane l.
     """
-    rows = table.reshape(core.words, core.n_inputs, core.lanes)
-    return rows.transpose(1, 0, 2).reshape(core.n_inputs, -1)
-
-
-def delivered_weights(prover: Prover, k: int) -> Ints:
-    """The weights of core ``k`` by its memory image, fillers included."""
     core = prover.cores[k]
     name = f"{prover.hardware.name}_core_{k}_weights.mem"
     if name not in prover.hardware.memories:
-        raise FxlifError(f"{name}: not among the delivered files")
-    image = prover.hardware.memories[name]
-    table = read_image(image, core.n_inputs * core.words, core.lanes, core.neuron.weight_bits, name)
-    return weights_of(core, table)
+        raise FxlifError(f"{name}: not among the delivered files", key=name)
+    lines, words = prover.hardware.memories[name].split(), core.n_inputs * core.words
+    if len(lines) != words:
+        raise FxlifError.must_be(name, f"{words} words", len(lines), found=f"{len(lines)}")
+    bits = core.neuron.weight_bits
+    table = np.array([golden.lane_numbers(int(line, 16), core.lanes, bits) for line in lines])
+    rows = table.reshape(core.words, core.n_inputs, core.lanes)
+    return rows.transpose(1, 0, 2).reshape(core.n_inputs, -1)
 
 
 def accumulator_bits(net: Netlist, core: CoreParams) -> int:
     """The width of one accumulator, by the memories of the netlist."""
     widths = {net[totals_name(bank)].sort().range().size() for bank in (0, 1)}
     if len(widths) > 1 or min(widths) % core.lanes:
-        raise FxlifError(f"totals: found words of {widths} bits, allowed equal ones of all lanes")
+        raise FxlifError.must_be("totals", f"of equal words of {core.lanes} lanes", sorted(widths))
     return int(min(widths)) // core.lanes
 
 
-def prove_weights(prover: Prover) -> None:
-    """Nothing is left to a solver here: three tables are the same."""
-    for k, core in enumerate(prover.cores):
-        start = time.perf_counter()
-        name = f"weights: Verilog = memory image = design, core {k}"
-        prover.progress(f"proving {name}", len(prover.checks), None)
-        try:
-            wrong = _weights_differ(prover, k, core)
-        except FxlifError as error:
-            wrong = str(error)
-        detail = wrong or (
-            f"compared one by one, {core.n_inputs * core.words} words of {core.lanes} weights"
-        )
-        prover.add(name, "failed" if wrong else "passed", detail, time.perf_counter() - start)
-
-
-def _weights_differ(prover: Prover, k: int, core: CoreParams) -> str:
-    bits, lanes = core.neuron.weight_bits, core.lanes
-    net = prover.netlist(prover.core_module(k))
-    memory = read_memory(net, "weights")
+def weights_equal(prover: Prover, k: int) -> Result:
+    """Nothing is left to a solver here: the weights of core ``k`` in the Verilog, in the memory
+    image and in the design are compared one by one."""
+    core = prover.cores[k]
+    memory = read_memory(prover.core(k), Inside.WEIGHTS)
     image = delivered_weights(prover, k)
     for row in range(core.n_inputs):
         for word in range(core.words):
             at = word * core.n_inputs + row
             if at not in memory:
-                return f"weights[{at}]: not initialised in the Verilog"
-            for lane in range(lanes):
-                neuron = word * lanes + lane
-                held = as_number((memory[at] >> lane * bits) & ((1 << bits) - 1), bits, signed=True)
+                return "failed", f"weights[{at}]: not initialised in the Verilog"
+            held = golden.lane_numbers(memory[at], core.lanes, core.neuron.weight_bits)
+            for neuron, weight in enumerate(held, start=word * core.lanes):
                 wanted = int(core.weights[row, neuron]) if neuron < core.n_neurons else 0
-                if not held == image[row, neuron] == wanted:
-                    return (
-                        f"weight of input {row} and neuron {neuron}: Verilog {held}, "
+                if not weight == image[row, neuron] == wanted:
+                    return "failed", (
+                        f"weight of input {row} and neuron {neuron}: Verilog {weight}, "
                         f"memory image {image[row, neuron]}, design {wanted}"
                     )
-    return ""
+    words = core.n_inputs * core.words
+    return "passed", f"compared one by one, {words} words of {core.lanes} weights"
+
+
+def prove_weights(prover: Prover) -> None:
+    """The weights of every core."""
+    for k in range(len(prover.cores)):
+        name = f"weights: Verilog = memory image = design, core {k}"
+        prover.attempt(name, weights_equal, prover, k)
 
 
 # --- no step overflows ----------------------------------------------------------------------------
 
 
-def prove_overflow(prover: Prover) -> None:
-    """For each neuron of each core, over all numbers of events of each input."""
-    for k, core in enumerate(prover.cores):
-        name = f"overflow: no accumulator overflows in a step within the promise, core {k}"
-        start = time.perf_counter()
-        prover.progress(f"proving {name}", len(prover.checks), None)
-        outcome: Outcome
-        try:
-            outcome, detail = _overflow(prover, k, core)
-        except FxlifError as error:
-            outcome, detail = "failed", f"cannot be stated: {error}"
-        prover.add(name, outcome, detail, time.perf_counter() - start)
-
-
-def _overflow(prover: Prover, k: int, core: CoreParams) -> tuple[Outcome, str]:
-    net = prover.netlist(prover.core_module(k))
-    weights = delivered_weights(prover, k)
-    bits = accumulator_bits(net, core)
+def never_overflows(prover: Prover, k: int) -> Result:
+    """For each neuron of core ``k``, over all numbers of events of each input."""
+    core, weights = prover.cores[k], delivered_weights(prover, k)
+    bits = accumulator_bits(prover.core(k), core)
     low, high = signed_range(bits)
     counts = [z3.Int(f"events of input {i}") for i in range(core.n_inputs)]
     most = core.max_events_per_input
-    asked = z3.SolverFor("QF_LIA")
-    asked.add(*(z3.And(count >= 0, count <= most) for count in counts))
-    if asked.check() != z3.sat:
+    solver = z3.SolverFor("QF_LIA")
+    solver.add(*(z3.And(count >= 0, count <= most) for count in counts))
+    if solver.check() != z3.sat:
         return "failed", "vacuous: no step is within the promise"
     by = f"z3, integers, {core.n_neurons} neurons, {bits} bits, at most {most} events an input"
     deadline = time.perf_counter() + prover.timeout_s
@@ -172,23 +133,23 @@ def _overflow(prover: Prover, k: int, core: CoreParams) -> tuple[Outcome, str]:
         prover.progress(f"overflow of core {k}", neuron, core.n_neurons)
         column = weights[:, neuron].tolist()
         total = z3.Sum([w * n for w, n in zip(column, counts, strict=True) if w] or [z3.IntVal(0)])
-        asked.set("timeout", max(1, int((deadline - time.perf_counter()) * 1000)))
-        asked.push()
-        asked.add(z3.Or(total > high, total < low))
-        found = asked.check()
+        solver.set("timeout", max(1, int((deadline - time.perf_counter()) * 1000)))
+        solver.push()
+        solver.add(z3.Or(total > high, total < low))
+        found = solver.check()
         if found == z3.sat:
-            model = asked.model()
+            model = solver.model()
             pattern = [model.eval(c, model_completion=True).as_long() for c in counts]
-            return "failed", f"{by}\n" + _explain_overflow(prover, k, core, column, pattern, bits)
-        asked.pop()
+            return "failed", f"{by}\n" + told(_explain_overflow(prover, k, column, pattern, bits))
+        solver.pop()
         if found != z3.unsat:
             return "unknown", f"{by}: no answer in {prover.timeout_s:.0f} s (neuron {neuron})"
     return "passed", by
 
 
 def _explain_overflow(
-    prover: Prover, k: int, core: CoreParams, column: list[int], pattern: list[int], bits: int
-) -> str:
+    prover: Prover, k: int, column: list[int], pattern: list[int], bits: int
+) -> Iterator[str]:
     # Weights of one sign first: no order goes further.
     exact = sum(w * n for w, n in zip(column, pattern, strict=True))
     order = sorted(range(len(column)), key=lambda i: -column[i] if exact > 0 else column[i])
@@ -197,156 +158,115 @@ def _explain_overflow(
     for i in events:
         total, over = arithmetic.accumulate(total, column[i], bits)
         clipped = clipped or bool(over)
-    used = {i: n for i, n in enumerate(pattern) if n}
-    lines = [f"events of each input: {used}", f"expected sum: {exact}, on {bits} bits: {total}"]
-    if len(events) > MAX_REPLAY:
-        return "\n".join([*lines, f"replay: impossible, {len(events)} events are too many"])
+    yield f"events of each input: { {i: n for i, n in enumerate(pattern) if n} }"
+    yield f"expected sum: {exact}, on {bits} bits: {total}"
+    if len(events) > MAX_SIMULATED:
+        raise FxlifError(f"{len(events)} events are too many")
+    core = prover.cores[k]
     cycles: list[dict[str, int]] = [{"rst": 1}, *[{}] * (clear_cycles(core) + 1)]
     for i in events:
-        cycles += [{Port.IN_VALID: 1, Port.IN_PAYLOAD: i}]
-        cycles += [{}] * event_cycles(core)
-    shown = prover.replay(prover.core_module(k), [*cycles, *[{}] * 8])
-    if isinstance(shown, str):
-        return "\n".join([*lines, f"replay in simulation: impossible ({shown})"])
-    simulator, outputs = shown
-    saturated = outputs[-1]["saturated"] or 0
-    return "\n".join([*lines, verdict(simulator, clipped and saturated > 0, outputs[-1])])
+        cycles += [{Port.IN_VALID: 1, Port.IN_PAYLOAD: i}, *[{}] * event_cycles(core)]
+    simulator, outputs = simulate(prover.core(k), [*cycles, *[{}] * 8])
+    confirmed = clipped and (outputs[-1]["saturated"] or 0) > 0
+    yield confirmation(f"golden model and {simulator}", confirmed, outputs[-1])
+
+
+def prove_overflow(prover: Prover) -> None:
+    """The accumulators of every core."""
+    for k in range(len(prover.cores)):
+        name = f"overflow: no accumulator overflows in a step within the promise, core {k}"
+        prover.attempt(name, never_overflows, prover, k)
 
 
 # --- the adders and the way into and out of the step ----------------------------------------------
 
 
-def read_data(net: Netlist, memory: str) -> Any:
-    """The register that holds what a memory answered."""
-    array = net[memory]
-    found = [
-        register for register, value in net.next.items()
-        if not z3.is_array(register) and _reads(value, array)
-    ]  # fmt: skip
-    if len(found) != 1:
-        raise FxlifError(f"{memory}: found {len(found)} read ports in the Verilog, allowed 1")
-    return found[0]
-
-
-def _reads(value: Any, array: Any) -> bool:
-    # enabled ? memory[address] : what it was; deeper down it would be someone else's.
-    parts = value.children() if z3.is_app_of(value, z3.Z3_OP_ITE) else [value]
-    return any(z3.is_select(part) and part.arg(0).eq(array) for part in parts)
-
-
-def accumulate_theorem(prover: Prover, name: str, k: int) -> Theorem:
+def accumulate_theorem(prover: Prover, k: int) -> Theorem:
     """The second stage of the integration of core ``k``, from any state."""
-    core, net = prover.cores[k], prover.netlist(prover.core_module(k))
-    bits, lanes = accumulator_bits(net, core), core.lanes
-    banks = [read_data(net, totals_name(bank)) for bank in (0, 1)]
+    core, net = prover.cores[k], prover.core(k)
+    bits, lanes, weight_bits = accumulator_bits(net, core), core.lanes, core.neuron.weight_bits
+    banks = [net.read_data(totals_name(bank)) for bank in (0, 1)]
     total = z3.If(net[Inside.BANK] == 1, banks[1], banks[0])
-    weight = read_data(net, Inside.WEIGHTS)
+    weight = net.read_data(Inside.WEIGHTS)
     adding = net[Inside.ADDING] == 1
-    result, clipped = net.after(net[Inside.RESULT], "'"), net.after(net[Inside.CLIPPED], "'")
-    width = bits + core.neuron.weight_bits + 1
+    result, clipped = net.after(net[Inside.RESULT]), net.after(net[Inside.CLIPPED])
     claims, counted = {}, z3.BitVecVal(0, 32)
     for lane in range(lanes):
-        before = bitvectors.widen(bitvectors.lane(total, lane, bits), width)
-        addend = bitvectors.widen(bitvectors.lane(weight, lane, core.neuron.weight_bits), width)
-        narrow, over = arithmetic.accumulate(before, addend, bits)
-        held = bitvectors.widen(bitvectors.lane(result, lane, bits), width)
+        narrow, over = golden.accumulated(total, weight, lane, bits, weight_bits)
+        held = golden.widen(golden.lane(result, lane, bits), narrow.size())
         claims[f"sum of lane {lane}"] = z3.Implies(adding, held == narrow)
-        flag = bitvectors.lane(clipped, lane, 1) == 1
+        flag = golden.lane(clipped, lane, 1) == 1
         claims[f"saturation of lane {lane}"] = flag == z3.And(adding, over)
-        counted = counted + z3.ZeroExt(31, bitvectors.lane(net[Inside.CLIPPED], lane, 1))
+        counted = counted + z3.ZeroExt(31, golden.lane(net[Inside.CLIPPED], lane, 1))
     saturated = net["saturated"]
-    claims["counter"] = net.after(saturated, "'") == saturated + counted
+    claims["counter"] = net.after(saturated) == saturated + counted
 
-    values = {"total": total, "weight": weight}
-    values |= transition.values_of(prover, prover.core_module(k))
-
-    def explain(model: Mapping[str, int]) -> str:
-        expected = _golden_sums(core, bits, *(model[n] for n in ("total", "weight")))
-        told = transition.explain(
-            prover, prover.core_module(k), model, (Inside.RESULT, Inside.CLIPPED)
-        )
-        return f"expected next: (result, saturates) of the lanes {expected}\n{told}"
+    def explain(model: Mapping[str, int]) -> Iterator[str]:
+        totals = golden.lane_numbers(model["total"], lanes, bits)
+        weights = golden.lane_numbers(model["weight"], lanes, weight_bits)
+        expected = [arithmetic.accumulate(t, w, bits) for t, w in zip(totals, weights, strict=True)]
+        yield f"expected next: (result, saturates) of the lanes {expected}"
+        yield from explain_edge(net, model, (Inside.RESULT, Inside.CLIPPED))
 
     return Theorem(
-        name=name, mode=EVERY_STATE, claims=claims, given=[net["rst"] == 0],
-        cases={"an addition": adding},
-        values=values, explain=explain,
+        mode=EVERY_STATE, claims=claims, given=[net["rst"] == 0], cases={"an addition": adding},
+        values={"total": total, "weight": weight, **net.edge}, explain=explain,
     )  # fmt: skip
-
-
-def _golden_sums(core: CoreParams, bits: int, total: int, weight: int) -> list[tuple[int, bool]]:
-    sums = []
-    for lane in range(core.lanes):
-        before = (total >> lane * bits) & ((1 << bits) - 1)
-        addend = (weight >> lane * core.neuron.weight_bits) & ((1 << core.neuron.weight_bits) - 1)
-        narrow, over = arithmetic.accumulate(
-            as_number(before, bits, signed=True),
-            as_number(addend, core.neuron.weight_bits, signed=True), bits,
-        )  # fmt: skip
-        sums.append((int(narrow), bool(over)))
-    return sums
 
 
 def prove_accumulate(prover: Prover) -> None:
     """The adders of every core."""
     for k in range(len(prover.cores)):
         name = f"accumulate: golden accumulate = adders, core {k}"
-        prover.attempt(name, partial(accumulate_theorem, prover, name, k))
+        prover.attempt(name, accumulate_theorem, prover, k)
 
 
-def datapath_theorem(prover: Prover, name: str, k: int) -> Theorem:
+def datapath_theorem(prover: Prover, k: int) -> Theorem:
     """What goes into each LIFStep of core ``k`` and what becomes of what comes out."""
-    module = prover.core_module(k)
-    core, net = prover.cores[k], prover.netlist(module)
+    core, net = prover.cores[k], prover.core(k)
     bits = accumulator_bits(net, core)
-    total = transition.driver_of(net, step_name(0, "current"))
-    state = transition.driver_of(net, step_name(0, "state"))
+    total = net.register(step_name(0, "current"))
+    state = net.register(step_name(0, "state"))
     moves = z3.And(net["rst"] == 0, net[Inside.MOVING] == 1, net[stage_valid("compute")] == 1)
-    written, spike = net.after(net[Inside.WRITTEN], "'"), net.after(net[Inside.SPIKE], "'")
+    written, spike = net.after(net[Inside.WRITTEN]), net.after(net[Inside.SPIKE])
     state_bits = sum(core.neuron.state_widths.values())
     reads = z3.And(net["rst"] == 0, net[Inside.MOVING] == 1, net[stage_valid("read")] == 1)
-    banks = [read_data(net, totals_name(bank)) for bank in (0, 1)]
+    banks = [net.read_data(totals_name(bank)) for bank in (0, 1)]
     # The bank that is not integrated into belongs to the update.
     other = z3.If(net[Inside.BANK] == 1, banks[0], banks[1])
     claims = {
         "sum read": z3.Implies(reads, net.next[total] == other),
-        "state read": z3.Implies(reads, net.next[state] == read_data(net, Inside.STATES)),
+        "state read": z3.Implies(reads, net.next[state] == net.read_data(Inside.STATES)),
     }
     mantissa = None
     if core.v_thresholds is not None:
-        mantissa = transition.driver_of(net, step_name(0, "threshold_mantissa"))
-        read = read_data(net, Inside.THRESHOLDS)
+        mantissa = net.register(step_name(0, "threshold_mantissa"))
+        read = net.read_data(Inside.THRESHOLDS)
         claims["threshold read"] = z3.Implies(reads, net.next[mantissa] == read)
     for lane in range(core.lanes):
         at = step_name(lane)
-        golden = bitvectors.golden_current(
-            bitvectors.lane(total, lane, bits), core.weight_shift, core.neuron.bias
-        )
-        port = net[f"{at}.current"]
-        width = max(golden.size(), port.size())
-        wide = bitvectors.widen(golden, width)
-        claims[f"current of lane {lane}"] = bitvectors.widen(port, width) == wide
-        own = bitvectors.lane(state, lane, state_bits)
+        current, port = golden.lane(total, lane, bits), net[f"{at}.current"]
+        current = golden.golden_current(current, core.weight_shift, core.neuron.bias)
+        width = max(current.size(), port.size())
+        wide = golden.widen(current, width)
+        claims[f"current of lane {lane}"] = golden.widen(port, width) == wide
+        own = golden.lane(state, lane, state_bits)
         claims[f"state of lane {lane}"] = net[f"{at}.state"] == own
         if mantissa is not None:
-            held = bitvectors.lane(mantissa, lane, core.neuron.threshold_bits)
+            held = golden.lane(mantissa, lane, core.neuron.threshold_bits)
             claims[f"threshold of lane {lane}"] = net[f"{at}.threshold_mantissa"] == held
-        kept = bitvectors.lane(written, lane, state_bits) == net[f"{at}.next_state"]
+        kept = golden.lane(written, lane, state_bits) == net[f"{at}.next_state"]
         claims[f"write-back of lane {lane}"] = z3.Implies(moves, kept)
         emits = net[f"{at}.spike"]
         if (core.words - 1) * core.lanes + lane >= core.n_neurons:
             filler = net[stage_word("compute")] == core.words - 1
             emits = z3.If(filler, z3.BitVecVal(0, 1), emits)
-        claims[f"spike of lane {lane}"] = z3.Implies(
-            moves, bitvectors.lane(spike, lane, 1) == emits
-        )
+        claims[f"spike of lane {lane}"] = z3.Implies(moves, golden.lane(spike, lane, 1) == emits)
 
-    def explain(model: Mapping[str, int]) -> str:
-        return transition.explain(prover, module, model, ("total", Inside.WRITTEN, Inside.SPIKE))
-
+    shown = ("total", Inside.WRITTEN, Inside.SPIKE)
     return Theorem(
-        name=name, mode=EVERY_STATE, claims=claims, cases={"a step": moves, "a read": reads},
-        values=transition.values_of(prover, module), explain=explain,
+        mode=EVERY_STATE, claims=claims, cases={"a step": moves, "a read": reads},
+        values=net.edge, explain=partial(explain_edge, net, shown=shown),
     )  # fmt: skip
 
 
@@ -354,4 +274,4 @@ def prove_datapath(prover: Prover) -> None:
     """The way into and out of the steps of every core."""
     for k in range(len(prover.cores)):
         name = f"datapath: golden synaptic_current into, write-back out of LIFStep, core {k}"
-        prover.attempt(name, partial(datapath_theorem, prover, name, k))
+        prover.attempt(name, datapath_theorem, prover, k)

@@ -101,6 +101,11 @@ def find(name: str) -> Simulator:
             "built with a shared libpython, which cocotb loads, as the system's own python3 is"
         )
         raise FxlifError.must_be("python", allowed, sys.executable)
+    return without_cocotb(name)
+
+
+def without_cocotb(name: str) -> Simulator:
+    """The named simulator, for :func:`run_standalone`."""
     return _verilator() if name == "verilator" else _icarus()
 
 
@@ -173,12 +178,14 @@ def _copy(compiled: Path | None, folder: Path) -> None:
 
 
 def run_standalone(
-    simulator: Simulator, sources: Mapping[str, str], *, top: str, folder: Path
-) -> None:
-    """Build and run a bench of plain Verilog, which needs no cocotb, in ``folder``.
+    simulator: Simulator, sources: Mapping[str, str], *, top: str, folder: Path,
+    timeout_s: float | None = None,
+) -> str:  # fmt: skip
+    """Build and run a bench of plain Verilog, which needs no cocotb, in ``folder``; what it prints.
 
     Raises:
-        FxlifError: it cannot be built or run; the line holds the end of the log.
+        FxlifError: it cannot be built or run, or not within ``timeout_s``; the line holds the end
+            of the log.
     """
     with (
         tempfile.TemporaryDirectory(prefix="fxlif-") as name,
@@ -199,12 +206,17 @@ def run_standalone(
             commands.append([str(work / f"V{top}")])
         for command in commands:
             # The folder is the current one: that is where files named in the Verilog lie.
-            done = subprocess.run(
-                command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                errors="replace", check=False,
-            )  # fmt: skip
+            try:
+                done = subprocess.run(
+                    command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                    text=True, errors="replace", check=False, timeout=timeout_s,
+                )  # fmt: skip
+            except subprocess.TimeoutExpired:
+                message = f"{simulator.name}: a bench without cocotb took over {timeout_s:.0f} s"
+                raise FxlifError(message, key=simulator.name) from None
             if done.returncode:
                 raise failed(f"{simulator.name}: a bench without cocotb failed", done.stdout)
+    return done.stdout
 
 
 @dataclass(frozen=True, kw_only=True)
