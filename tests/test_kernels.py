@@ -1049,12 +1049,12 @@ import json, sys
 from importlib.util import find_spec, module_from_spec
 spec = find_spec("fxlif.compiled.neuron_step")
 source = open(spec.origin).read()
-changed = source.replace("ARGUMENTS = (", "ARGUMENTS = ('another', ", 1)
+changed = source.replace("{name} = (", "{name} = ({more!r}, ", 1)
 assert changed != source
 module = sys.modules[spec.name] = module_from_spec(spec)
 exec(compile(changed, spec.origin, "exec"), module.__dict__)
 if {late!r}:
-    module.ARGUMENTS = module.ARGUMENTS[1:] + ("one more",)
+    module.{name} = module.{name}[1:] + ("one more",)
 import fxlif
 parts = fxlif.Population(name="all", n=70, neuron=fxlif.NeuronParams()),
 design = fxlif.NetworkParams(population=parts)
@@ -1067,10 +1067,11 @@ print(json.dumps(spikes))
 
 
 @pytest.mark.parametrize("late", [False, True])
-def test_an_argument_more(late):
-    """What compiled code reads by address follows the list of arguments, also with a cache of code
-    that was compiled for another list; a layout that does not follow it is refused."""
-    code = MORE_ARGUMENTS.format(late=late)
+@pytest.mark.parametrize(("name", "more"), [("ARGUMENTS", "another"), ("STEPPED", "v_threshold")])
+def test_an_argument_more(name, more, late):
+    """What compiled code reads by address follows the lists of arguments, also with a cache of code
+    that was compiled for other lists; a layout that does not follow them is refused."""
+    code = MORE_ARGUMENTS.format(name=name, more=more, late=late)
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=300
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from llvmlite import ir
@@ -10,7 +11,9 @@ from numba import types
 from .neuron_step import ARGUMENTS, STEP_CALL, STEPPED
 
 if TYPE_CHECKING:
-    intrinsic: Any
+
+    def intrinsic(function: Callable[..., Any]) -> Any: ...
+
     cgutils: Any
     make_array: Any
     populate_array: Any
@@ -19,18 +22,22 @@ else:
     from numba.extending import intrinsic
     from numba.np.arrayobj import make_array, populate_array
 
-# A compiled step reads its arguments by their place: where the two lists differ it would read and
-# write anywhere. Compiled code that is kept on disk is kept for one layout of the record.
+# A compiled step reads its arguments by their place: where record and lists differ it would read
+# and write anywhere. Compiled code that is kept on disk is kept for one layout of the record.
 assert STEP_CALL.names == ("function", *ARGUMENTS), (STEP_CALL, ARGUMENTS)
+assert {n for n in ARGUMENTS if "row" in (STEP_CALL[n].names or ())} == set(STEPPED), (
+    STEP_CALL,
+    STEPPED,
+)
 
 
 @intrinsic
-def call_step(typingctx, call, first, count, current):  # type: ignore[no-untyped-def]
+def call_step(typingctx: Any, call: Any, first: Any, count: Any, current: Any) -> Any:
     """One step of ``count`` neurons from ``first`` on by the compiled step that ``call``, a record
     of :data:`~fxlif.compiled.neuron_step.STEP_CALL`, describes; their input begins at the element
     ``current``."""
 
-    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         word = ir.IntType(64)
 
         # Where a field lies is read from the type of the record, by name.
@@ -44,7 +51,7 @@ def call_step(typingctx, call, first, count, current):  # type: ignore[no-untype
             offset = builder.mul(begin, field(name, "item_size"))
             passed.append(builder.add(field(name, "address"), offset))
             if name in STEPPED:
-                passed.append(ir.Constant(word, 0))
+                passed.append(field(name, "row"))
         kind = ir.FunctionType(ir.VoidType(), [word] * len(passed))
         builder.call(builder.inttoptr(field("function"), kind.as_pointer()), passed)
         return context.get_dummy_value()
@@ -53,11 +60,11 @@ def call_step(typingctx, call, first, count, current):  # type: ignore[no-untype
 
 
 @intrinsic
-def array_at(typingctx, address, length, dtype):  # type: ignore[no-untyped-def]
+def array_at(typingctx: Any, address: Any, length: Any, dtype: Any) -> Any:
     """The array (length,) of ``dtype`` at ``address``, whose memory somebody else keeps."""
     kind = types.Array(dtype.dtype, 1, "C")
 
-    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         size = context.get_abi_sizeof(context.get_data_type(kind.dtype))
         item_size = ir.Constant(ir.IntType(64), size)
         array = make_array(kind)(context, builder)
@@ -69,10 +76,10 @@ def array_at(typingctx, address, length, dtype):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def load(typingctx, address, size):  # type: ignore[no-untyped-def]
+def load(typingctx: Any, address: Any, size: Any) -> Any:
     """The signed integer of 2, 4 or 8 bytes at ``address``."""
 
-    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         word = ir.IntType(64)
         result = cgutils.alloca_once_value(builder, ir.Constant(word, 0))
         for size in (2, 4, 8):
@@ -86,10 +93,10 @@ def load(typingctx, address, size):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def store(typingctx, address, size, value):  # type: ignore[no-untyped-def]
+def store(typingctx: Any, address: Any, size: Any, value: Any) -> Any:
     """Write ``value`` as a signed integer of 2, 4 or 8 bytes to ``address``."""
 
-    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         word = ir.IntType(64)
         for size in (2, 4, 8):
             kind = ir.IntType(8 * size)
@@ -102,20 +109,20 @@ def store(typingctx, address, size, value):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def lowest_bit(typingctx, word):  # type: ignore[no-untyped-def]
+def lowest_bit(typingctx: Any, word: Any) -> Any:
     """The place of the lowest 1 in an int64 that is not 0."""
 
-    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
 
     return types.int64(word), codegen
 
 
 @intrinsic
-def fetch(typingctx, address):  # type: ignore[no-untyped-def]
+def fetch(typingctx: Any, address: Any) -> Any:
     """Have the memory at ``address`` brought closer: it is read soon."""
 
-    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         word, number = ir.IntType(64), ir.IntType(32)
         place = builder.inttoptr(args[0], word.as_pointer())
         kind = ir.FunctionType(ir.VoidType(), [word.as_pointer(), *[number] * 3])
@@ -127,10 +134,10 @@ def fetch(typingctx, address):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def count_up(typingctx, address):  # type: ignore[no-untyped-def]
+def count_up(typingctx: Any, address: Any) -> Any:
     """Add 1 to the int64 at ``address``, seen by all threads in one order: its old value."""
 
-    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         word = ir.IntType(64)
         place = builder.inttoptr(args[0], word.as_pointer())
         return builder.atomic_rmw("add", place, ir.Constant(word, 1), "seq_cst")
@@ -139,10 +146,10 @@ def count_up(typingctx, address):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def look(typingctx, address):  # type: ignore[no-untyped-def]
+def look(typingctx: Any, address: Any) -> Any:
     """The int64 at ``address`` as other threads have left it."""
 
-    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         word = ir.IntType(64)
         place = builder.inttoptr(args[0], word.as_pointer())
         return builder.load_atomic(place, "seq_cst", 8)
@@ -151,10 +158,10 @@ def look(typingctx, address):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def give_way(typingctx):  # type: ignore[no-untyped-def]
+def give_way(typingctx: Any) -> Any:
     """Let another thread have the processor."""
 
-    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         kind = ir.FunctionType(ir.IntType(32), [])
         builder.call(cgutils.get_or_insert_function(builder.module, kind, "sched_yield"), [])
         return context.get_dummy_value()

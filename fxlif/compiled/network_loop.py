@@ -7,35 +7,16 @@ and compiles again when this file or the layout of a table changes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from ..network.events import TICK
 from ..network.sources import GAMMA, MIX_1, MIX_2
 from .intrinsics import array_at, call_step, count_up, fetch, give_way, load, look, lowest_bit
+from .jit import merged, threaded, threaded_inner
 from .neuron_step import STEP_CALL
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-if TYPE_CHECKING:
-
-    def _compiled(function: F) -> F: ...
-
-    _inner = _inline = _compiled
-else:
-    # No divisor is 0: without a check before each division it compiles faster.
-    _options = {"nogil": True, "cache": True, "error_model": "numpy"}
-    _compiled = njit(**_options)
-    # For other compiled functions only: without the wrappers for Python and C.
-    _inner = njit(**_options, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-    # Parts of the function that calls them: not compiled once more for themselves.
-    _inline = njit(inline="always")
-
 
 # --- records ------------------------------------------------------------------------------------
 
@@ -100,7 +81,7 @@ WATCH = _record("part", "address", "item_size", "first", "last", "rows_at", "row
 WATCHED = _record("neuron", "column")
 
 
-@_inner
+@threaded_inner
 def _meet(meetings: int, threads: int) -> None:
     """Wait until every thread is here; ``meetings`` is the address of how many came so far."""
     if threads == 1:
@@ -116,14 +97,14 @@ def _meet(meetings: int, threads: int) -> None:
 # --- who spikes ---------------------------------------------------------------------------------
 
 
-@_inner
+@threaded_inner
 def _mix(x: Any) -> Any:
     x = (x ^ (x >> np.uint64(30))) * np.uint64(MIX_1)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(MIX_2)
     return x ^ (x >> np.uint64(31))
 
 
-@_inner
+@threaded_inner
 def _poisson(part: Any, step: int, first: int, last: int, spikes: Any) -> None:
     """The bytes of the sources that spike, as :func:`fxlif.network.sources.poisson` says."""
     gamma = np.uint64(GAMMA)
@@ -134,7 +115,7 @@ def _poisson(part: Any, step: int, first: int, last: int, spikes: Any) -> None:
         spikes[k] = (word >> np.uint64(32)) < below
 
 
-@_inner
+@threaded_inner
 def _draw(state: int, mask: int, skip: Any, numbers: Any) -> int:
     """Fill ``numbers`` with draws of the register, then jump by the columns ``skip``."""
     for k in range(len(numbers)):
@@ -147,7 +128,7 @@ def _draw(state: int, mask: int, skip: Any, numbers: Any) -> int:
     return jumped
 
 
-@_inner
+@threaded_inner
 def _list_spikes(spikes: Any, first: int, last: int, found: Any) -> int:
     """Write the indices of set bytes ``first``..``last`` to ``found``, from there: how many."""
     count = first
@@ -170,7 +151,7 @@ def _list_spikes(spikes: Any, first: int, last: int, found: Any) -> int:
 # --- what arrives -------------------------------------------------------------------------------
 
 
-@_inner
+@threaded_inner
 def _add_even(
     spikes: Any, begin: Any, end: Any, codes: Any, weights: Any, shift: int, here: Any
 ) -> None:
@@ -198,7 +179,7 @@ def _add_even(
             k += np.uint64(1)
 
 
-@_inner
+@threaded_inner
 def _add_uneven(
     spikes: Any, begin: Any, end: Any, codes: Any, weights: Any, shift: int, here: Any
 ) -> None:
@@ -215,14 +196,14 @@ def _add_uneven(
             here[np.uint64(codes[k])] += np.int64(weights[k]) << shift
 
 
-@_inline
+@merged
 def _starts(link: Any, thread: int) -> Any:
     """Where in each row of a link the targets of ``thread`` begin, and from ``rows`` on end."""
     at = link["cuts"] + 8 * thread * link["rows"]
     return array_at(at, 2 * link["rows"], np.int64)
 
 
-@_inner
+@threaded_inner
 def _add_rows(
     run: Any, link: Any, thread: int, share: Any, step: int, spikes: Any, codes: Any, pending: Any
 ) -> None:
@@ -257,7 +238,7 @@ def _add_rows(
                 pending[np.uint64(place)] += np.int64(values[spike if even else k]) << shift
 
 
-@_inner
+@threaded_inner
 def _accumulate_rows(
     link: Any, thread: int, n: int, step: int, spikes: Any, codes: Any, sums: Any
 ) -> int:
@@ -282,7 +263,7 @@ def _accumulate_rows(
     return clipped
 
 
-@_compiled
+@threaded
 def row_cuts(indptr: Any, targets: Any, bounds: Any, cuts: Any) -> None:
     """Where in each row the targets of each thread begin: ``cuts`` (threads + 1, rows)."""
     for row in range(len(indptr) - 1):
@@ -300,7 +281,7 @@ def row_cuts(indptr: Any, targets: Any, bounds: Any, cuts: Any) -> None:
 # --- the steps ----------------------------------------------------------------------------------
 
 
-@_inline
+@merged
 def _update(
     run: Any, p: int, part: Any, share: Any, links: Any, pending: Any, step: int,
     sums: Any, random: Any,
@@ -333,7 +314,7 @@ def _update(
         share["spiking"][side] = _list_spikes(spikes, first, last, found)
 
 
-@_inline
+@merged
 def _send(
     run: Any, thread: int, q: int, parts: Any, shares: Any, links: Any, codes: Any, pending: Any,
     step: int, sums: Any,
@@ -371,7 +352,7 @@ def _send(
         own["recorded"] += 1
 
 
-@_compiled
+@threaded
 def run_steps(
     thread: int, run: Any, parts: Any, shares: Any, links: Any, codes: Any, pending: Any,
     sums: Any, random: Any, watches: Any,
@@ -399,7 +380,7 @@ def run_steps(
                 level = p + 1
 
 
-@_inner
+@threaded_inner
 def _add_sums(
     place: int, links: Any, sums: Any, step: int, first: int, last: int, current: Any
 ) -> None:
@@ -413,7 +394,7 @@ def _add_sums(
                 row[i] = 0
 
 
-@_inner
+@threaded_inner
 def _watch(run: Any, place: int, first: int, last: int, watches: Any, row: int) -> None:
     """Write down the watched variables of the neurons ``first``..``last`` of a part."""
     for w in range(len(watches)):

@@ -32,7 +32,7 @@ from .network_loop import (
     run_steps,
     set_fields,
 )
-from .neuron_step import element, state_type, step_loop
+from .neuron_step import element, set_argument, state_type, step_loop
 from .plan import ExecutionPlan
 
 if TYPE_CHECKING:
@@ -161,7 +161,8 @@ class CompiledRun:
         part["kind"] = POPULATION
         part["step"]["function"] = loop.address
         for argument, values in arguments.items():
-            part["step"][argument] = self._address(name, argument, values), values.itemsize
+            address = self._address(name, argument, values)
+            set_argument(part["step"], argument, address, values.itemsize)
 
     def _prepare_source(self, source: Source) -> None:
         part = self._part[source.name]

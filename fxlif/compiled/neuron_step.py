@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import assert_never
 
 import numpy as np
+import numpy.typing as npt
 
 from ..params.leaks import Leak, LinearLeak, MultiShiftLeak, NoLeak, ScaleLeak, ShiftLeak
 from ..params.neuron import Adaptation, DeltaSynapse, ExponentialSynapse, NeuronParams
@@ -167,12 +168,22 @@ ARGUMENTS = (
 #: Those that are followed by the distance from one step's row to the next.
 STEPPED = ("random", "current", "spike")
 
-#: How compiled code finds an argument: where it begins, and the bytes of an element.
-ARGUMENT = np.dtype([("address", np.int64), ("item_size", np.int64)], align=True)
-#: How compiled code finds a compiled step and all its arguments.
-STEP_CALL = np.dtype(
-    [("function", np.int64), *((name, ARGUMENT) for name in ARGUMENTS)], align=True
-)
+_PLACE = [("address", np.int64), ("item_size", np.int64)]
+#: How compiled code finds a compiled step and all its arguments: where each begins, the bytes of
+#: an element, and of the stepped ones the elements to the next step's row. Code that is kept on
+#: disk is kept for one layout of this record, and so for one ARGUMENTS and STEPPED.
+STEP_CALL = np.dtype([
+    ("function", np.int64),
+    *((name, [*_PLACE, ("row", np.int64)] if name in STEPPED else _PLACE) for name in ARGUMENTS),
+], align=True)  # fmt: skip
+
+
+def set_argument(
+    call: np.void | npt.NDArray[np.void], name: str, address: int, item_size: int
+) -> None:
+    """Write where a single step finds an argument into a record of :data:`STEP_CALL`."""
+    call[name]["address"], call[name]["item_size"] = address, item_size
+
 
 Range = tuple[int, int]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..compiled.neuron_step import STEP_CALL, element, state_type, step_loop
+from ..compiled.neuron_step import STEP_CALL, element, set_argument, state_type, step_loop
 from ..params.core import CoreParams
 from ..params.neuron import NeuronParams
 from ..params.quantise import signed_range
@@ -44,7 +44,7 @@ def compiled_step(
     call = np.zeros(1, STEP_CALL)
     call["function"] = loop.address
     for name, array in arrays.items():
-        call[name] = array.ctypes.data, array.itemsize
+        set_argument(call, name, array.ctypes.data, array.itemsize)
     return call, variables, [loop, *arrays.values()]
 
 

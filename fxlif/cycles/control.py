@@ -6,12 +6,13 @@ installed. All tables are arrays of the records below, rows of named int64 numbe
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from ..compiled.jit import inline, njit
 from .pipeline import STAGES
 
 Bools = npt.NDArray[np.bool_]
@@ -20,13 +21,8 @@ Bytes = npt.NDArray[np.uint8]
 #: A table, and one row of it.
 Records = npt.NDArray[np.void]
 Record = np.void
-F = TypeVar("F", bound=Callable[..., Any])
 
 if TYPE_CHECKING:
-
-    def njit(function: F) -> F: ...
-
-    inline = njit
 
     def call_step(call: Record, first: int, count: int, current: int) -> None: ...
 
@@ -34,22 +30,9 @@ if TYPE_CHECKING:
 
     def store(address: int, size: int, value: int) -> None: ...
 else:
-    try:
-        from numba import njit as _numba_njit
-
+    # What only compiled steps need, which there are none of without numba.
+    with suppress(ImportError):
         from ..compiled.intrinsics import call_step, load, store
-
-        # Counting references to the tables, at each call, took seven eighths of the time: without
-        # numba's runtime there are none, and no memory can be asked for.
-        njit = _numba_njit(cache=True, nogil=True, _nrt=False)
-        # A call passes every array as nine words: dearer than what these functions do.
-        inline = _numba_njit(cache=True, nogil=True, _nrt=False, forceinline=True)
-    except ImportError:  # the same results, some hundred times slower
-
-        def njit(function):
-            return function
-
-        inline = njit
 
 
 def record(*names: str) -> np.dtype[np.void]:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..compiled.jit import njit
 from ..params.neuron import NeuronParams
 from ..params.quantise import signed_range
 from .compiled_steps import compiled_step
-from .control import Bools, Ints, Records, call_step, load, njit, reset_variable
+from .control import Bools, Ints, Records, call_step, load, reset_variable
 
 # Columns of the inputs, one row per cycle.
 RST, ENABLE, CURRENT = 0, 1, 2

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...compiled.jit import njit
 from ...cycles import neuron as neuron_cycles
-from ...cycles.control import NONE, Bools, Ints, njit
+from ...cycles.control import NONE, Bools, Ints
 from ...cycles.model import Steps
 from ...cycles.neuron import NeuronCycles
 from ...params.neuron import NeuronParams

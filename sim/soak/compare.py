@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...cycles.control import INPUT, NONE, SPIKE, STREAM, Block, Ints, Records, inline, njit
+from ...compiled.jit import inline, njit
+from ...cycles.control import INPUT, NONE, SPIKE, STREAM, Block, Ints, Records
 from ...cycles.signals import INPUT_PORTS, OUTPUT_PORTS
 from ...hdl.verilog import Field
 from ...params.protocol import Design

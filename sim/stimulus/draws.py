@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...cycles.control import njit
+from ...compiled.jit import njit
 from ...network.sources import GAMMA, MIX_1, MIX_2, mix
 
 Words = npt.NDArray[np.uint64]

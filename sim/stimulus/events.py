@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ...cycles.control import Ints, njit
+from ...compiled.jit import njit
+from ...cycles.control import Ints
 from ...params.core import CoreParams
 from ...params.quantise import signed_range
 from .draws import Words, draw, generator, tail

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ...cycles.control import RESET, Bytes, Ints, njit
+from ...compiled.jit import njit
+from ...cycles.control import RESET, Bytes, Ints
 from .draws import Words, draw, generator, tail
 from .rates import (
     EPOCH,

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...cycles.control import Bytes, Ints, njit
+from ...compiled.jit import njit
+from ...cycles.control import Bytes, Ints
 from ...params.neuron import NeuronParams
 from ...params.quantise import signed_range
 from .draws import Words, draw, generator, next_word, tail

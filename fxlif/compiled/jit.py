@@ -1,0 +1,39 @@
+"""How numba compiles a function: one decorator for each purpose.
+
+Without numba the functions stay as they are: the same results, some hundred times slower.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+if TYPE_CHECKING:
+
+    def njit(function: F) -> F: ...
+
+    inline = threaded = threaded_inner = merged = njit
+else:
+    try:
+        from numba import njit as _njit
+    except ImportError:
+
+        def _njit(**options):
+            return lambda function: function
+
+    # Counting references to the tables, at each call, took seven eighths of the time: without
+    # numba's runtime there are none, and no memory can be asked for.
+    njit = _njit(cache=True, nogil=True, _nrt=False)
+    # A call passes every array as nine words: dearer than what such a function does.
+    inline = _njit(cache=True, nogil=True, _nrt=False, forceinline=True)
+
+    # For code that makes arrays of addresses. No divisor is 0: without a check before each
+    # division it compiles faster.
+    _options = {"nogil": True, "cache": True, "error_model": "numpy"}
+    threaded = _njit(**_options)
+    # For other compiled functions only: without the wrappers for Python and C.
+    threaded_inner = _njit(**_options, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    # Parts of the function that calls them: not compiled once more for themselves.
+    merged = _njit(inline="always")
