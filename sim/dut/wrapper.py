@@ -91,19 +91,19 @@ class Wiring:
             return None
         return Bits(port, low, width)
 
-    def drive(
-        self, key: str, text: str, expression: str, *, least: int = 1, most: int = 1, why: str = ""
-    ) -> Bits | None:
-        """As :meth:`bits` for an input, which ``expression`` drives from now on."""
-        found = self.bits(key, text, "in", least=least, most=most, why=why)
-        if found is not None:
-            taken = self.drivers.setdefault(found.port.name, [])
-            for other, _ in taken:
-                if found.low < other.low + other.width and other.low < found.low + found.width:
-                    self.refuse(key, "an input that no other key names", text)
-                    return None
-            taken.append((found, expression))
-        return found
+    def connect(self, key: str, bits: Bits | None, expression: str) -> None:
+        """Drive an input, or bits of it, that a key of the map names."""
+        if bits is None:
+            return
+        taken = self.drivers.setdefault(bits.port.name, [])
+        if any(bits.low < b.low + b.width and b.low < bits.low + bits.width for b, _ in taken):
+            self.refuse(key, "an input that no other key names", str(bits))
+        else:
+            taken.append((bits, expression))
+
+    def drive(self, key: str, text: str, expression: str) -> None:
+        """Drive the one bit of an input that a key of the map names."""
+        self.connect(key, self.bits(key, text, "in"), expression)
 
     def finish(self, file: str) -> None:
         """Raise what was collected, and name the inputs that nothing drives."""
@@ -120,11 +120,7 @@ class Wiring:
                 key="ties", value=missing, allowed="a key or a constant for every input",
             ))  # fmt: skip
         if self.mistakes:
-            first = self.mistakes[0]
-            raise FxlifError(
-                "\n".join(f"{file}: {mistake}" for mistake in self.mistakes),
-                key=first.key, value=first.value, allowed=first.allowed,
-            )  # fmt: skip
+            raise FxlifError.several(self.mistakes, file)
 
 
 @dataclass(frozen=True)
@@ -141,10 +137,9 @@ class Wrapped(Interface):
 
 
 @dataclass
-class _Packing:
+class _Packing(Wiring):
     """Collects the fields of stimulus and response while the parts of a map are gone through."""
 
-    wiring: Wiring
     stimulus: dict[str, Field] = field(default_factory=dict)
     #: What the response shows of a stimulus field, where it is not the field itself.
     overruled: dict[str, str] = field(default_factory=dict)
@@ -163,13 +158,31 @@ class _Packing:
         self.stimulus[name] = Field(name=name, offset=at, width=width, signed=signed)
         return f"stimulus[{at} +: {width}]"
 
-    def show(self, name: str, bits: Bits | None, *, signed: bool = False) -> str:
-        """A new output of these bits, as an expression."""
-        if bits is None:
-            return "1'b0"
-        self.shown_by[name] = str(bits)
-        self.outputs.append((name, bits.wire, bits.width, signed))
-        return bits.wire
+    def feed(
+        self, name: str, key: str, text: str | None, *, least: int = 1, most: int = 1,
+        why: str = "", signed: bool = False, otherwise: str = "",
+    ) -> str:  # fmt: skip
+        """A new field of the stimulus that drives the bits that a key of the map names, as an
+        expression; where the map leaves the key out, the response shows ``otherwise``."""
+        if text is None:
+            self.overruled[name] = otherwise
+            return self.give(name)
+        bits = self.bits(key, text, "in", least=least, most=most, why=why)
+        expression = self.give(name, bits.width if bits else 1, signed=signed)
+        self.connect(key, bits, expression)
+        return expression
+
+    def show(
+        self, name: str, key: str, text: str | None, *, least: int = 1, most: int = 1,
+        why: str = "", signed: bool = False,
+    ) -> None:  # fmt: skip
+        """A new output, the bits that a key of the map names; where the map leaves the key out,
+        it is noted as not compared."""
+        if text is None:
+            self.missing.append(name)
+        elif bits := self.bits(key, text, "out", least=least, most=most, why=why):
+            self.shown_by[name] = str(bits)
+            self.outputs.append((name, bits.wire, bits.width, signed))
 
 
 def wrap_sources(
@@ -192,46 +205,37 @@ def wrap_sources(
     if isinstance(params, NetworkParams):
         event_source(params)
     ports = read_ports(sources, top, dut_map.parameters)
-    wiring = Wiring(top, ports)
-    packing = _Packing(wiring)
-    wiring.drive("clock", dut_map.clock, "clk")
+    packing = _Packing(top, ports)
+    packing.drive("clock", dut_map.clock, "clk")
     reset = packing.give("rst")
     if dut_map.reset is None:
         packing.overruled["rst"] = "1'b0"
     else:
         inverted = "~" if dut_map.reset.active == "low" else ""
-        wiring.drive("reset.port", dut_map.reset.port, f"{inverted}{reset}")
+        packing.drive("reset.port", dut_map.reset.port, f"{inverted}{reset}")
     for port, value in dut_map.ties.items():
-        bits = wiring.drive(f"ties.{port}", port, "", most=1 << 16)
+        bits = packing.bits(f"ties.{port}", port, "in", most=1 << 16)
         if bits is not None:
             if value >> bits.width:
-                wiring.refuse(f"ties.{port}", f"a number of {bits.width} bits", value)
-            taken = wiring.drivers[bits.port.name]
-            taken[-1] = (bits, f"{bits.width}'h{value:x}")
+                packing.refuse(f"ties.{port}", f"a number of {bits.width} bits", value)
+            packing.connect(f"ties.{port}", bits, f"{bits.width}'h{value:x}")
     if isinstance(params, NeuronParams):
         assert dut_map.neuron is not None
         _neuron(packing, params, dut_map.neuron)
     else:
         assert dut_map.core is not None
         _core(packing, params, dut_map.core)
-    wiring.finish(map_file)
+    packing.finish(map_file)
     return _assemble(packing, dut_map, two_state=two_state)
 
 
 def _neuron(packing: _Packing, neuron: NeuronParams, parts: NeuronMap) -> None:
-    wiring = packing.wiring
-    enable = packing.give("enable")
-    if parts.enable is None:
-        packing.overruled["enable"] = "1'b1"
-    else:
-        wiring.drive("neuron.enable", parts.enable, enable)
-    found = wiring.bits("neuron.current", parts.current, "in", least=2, most=MAX_CURRENT_BITS)
-    if found is not None:
-        current = packing.give("current", found.width, signed=True)
-        wiring.drive("neuron.current", parts.current, current, most=MAX_CURRENT_BITS)
-    packing.show("spike", wiring.bits("neuron.spike", parts.spike, "out"))
+    packing.feed("enable", "neuron.enable", parts.enable, otherwise="1'b1")
+    packing.feed("current", "neuron.current", parts.current, least=2, most=MAX_CURRENT_BITS,
+                 signed=True)  # fmt: skip
+    packing.show("spike", "neuron.spike", parts.spike)
     if parts.valid is not None:
-        packing.show("valid", wiring.bits("neuron.valid", parts.valid, "out"))
+        packing.show("valid", "neuron.valid", parts.valid)
     _states(packing, neuron, parts.state, "neuron.state", "state")
 
 
@@ -243,14 +247,12 @@ def _states(
     for name, port in parts.mapped.items():
         if name not in widths:
             allowed = f"left out: the state of this neuron is {', '.join(widths)}"
-            packing.wiring.refuse(f"{key}.{name}", allowed, port)
-            continue
-        bits = packing.wiring.bits(
-            f"{key}.{name}", port, "out", least=widths[name], most=62,
-            why=f" (the rule's {name} has {widths[name]})",
+            packing.refuse(f"{key}.{name}", allowed, port)
+    for name, width in widths.items():
+        packing.show(
+            f"{signal}.{name}", f"{key}.{name}", parts.mapped.get(name), least=width, most=62,
+            why=f" (the rule's {name} has {width})", signed=name in SIGNED_STATE,
         )  # fmt: skip
-        packing.show(f"{signal}.{name}", bits, signed=name in SIGNED_STATE)
-    packing.missing += [f"{signal}.{name}" for name in widths if name not in parts.mapped]
 
 
 def event_source(network: NetworkParams) -> EventSource:
@@ -266,49 +268,37 @@ def event_source(network: NetworkParams) -> EventSource:
 
 
 def _core(packing: _Packing, network: NetworkParams, parts: CoreMap) -> None:
-    wiring = packing.wiring
     _events_in(packing, parts, address_bits(event_source(network).n))
     last = network.graph.populations[-1]
     _events_out(packing, parts.events_out, address_bits(last.n))
     if parts.trace is not None:
-        packing.show("trace.valid", wiring.bits("core.trace.valid", parts.trace.valid, "out"))
-        packing.show("trace.index", wiring.bits(
-            "core.trace.index", parts.trace.index, "out", least=address_bits(last.n), most=30,
-        ))  # fmt: skip
-        _states(packing, last.neuron, parts.trace, "core.trace", "trace")
-    else:
-        packing.missing += [f"trace.{name}" for name in last.neuron.state_widths]
+        packing.show("trace.valid", "core.trace.valid", parts.trace.valid)
+        packing.show("trace.index", "core.trace.index", parts.trace.index,
+                     least=address_bits(last.n), most=30)  # fmt: skip
+    _states(packing, last.neuron, parts.trace or StateMap(), "core.trace", "trace")
     for name in COUNTERS:
-        port = getattr(parts, name)
-        if port is None:
-            packing.missing.append(name)
-        else:
-            packing.show(name, wiring.bits(f"core.{name}", port, "out", most=62))
+        packing.show(name, f"core.{name}", getattr(parts, name), most=62)
 
 
 def _events_in(packing: _Packing, parts: CoreMap, needed: int) -> None:
-    wiring, stream, key = packing.wiring, parts.events_in, "core.events_in"
-    why = f" (the inputs need {needed})"
+    stream, key = parts.events_in, "core.events_in"
     valid = packing.give("events_in.valid")
-    found = wiring.bits(f"{key}.address", stream.address, "in", least=needed, most=30, why=why)
-    address = packing.give("events_in.payload.address", found.width if found else 1)
+    packing.feed("events_in.payload.address", f"{key}.address", stream.address, least=needed,
+                 most=30, why=f" (the inputs need {needed})")  # fmt: skip
     tick = packing.give("events_in.payload.tick")
-    if found is not None:
-        wiring.drive(f"{key}.address", stream.address, address, most=30)
     if stream.ready is not None:
-        ready = packing.show("events_in.ready", wiring.bits(f"{key}.ready", stream.ready, "out"))
+        packing.show("events_in.ready", f"{key}.ready", stream.ready)
     else:
         assert stream.spacing is not None
-        ready = "open"
         packing.lines += _spacing(stream.spacing.model_dump(), valid, tick)
-        packing.overruled["events_in.ready"] = ready
+        packing.overruled["events_in.ready"] = "open"
         valid = f"({valid} & open)"
     if stream.tick is not None:
-        wiring.drive(f"{key}.valid", stream.valid, valid)
-        wiring.drive(f"{key}.tick", stream.tick, tick)
+        packing.drive(f"{key}.valid", stream.valid, valid)
+        packing.drive(f"{key}.tick", stream.tick, tick)
     elif stream.tick_strobe is not None:
-        wiring.drive(f"{key}.valid", stream.valid, f"{valid} & ~{tick}")
-        wiring.drive(f"{key}.tick_strobe", stream.tick_strobe, f"{valid} & {tick}")
+        packing.drive(f"{key}.valid", stream.valid, f"{valid} & ~{tick}")
+        packing.drive(f"{key}.tick_strobe", stream.tick_strobe, f"{valid} & {tick}")
 
 
 def _spacing(cycles: Mapping[str, int], valid: str, tick: str) -> Iterator[str]:
@@ -323,22 +313,17 @@ def _spacing(cycles: Mapping[str, int], valid: str, tick: str) -> Iterator[str]:
 
 
 def _events_out(packing: _Packing, stream: StreamMap, needed: int) -> None:
-    wiring, key = packing.wiring, "core.events_out"
-    ready = packing.give("events_out.ready")
-    if stream.ready is None:
-        packing.overruled["events_out.ready"] = "1'b1"
-    else:
-        wiring.drive(f"{key}.ready", stream.ready, ready)
-    why = f" (the outputs need {needed})"
-    valid = wiring.bits(f"{key}.valid", stream.valid, "out")
-    address = wiring.bits(f"{key}.address", stream.address, "out", least=needed, most=30, why=why)
+    key = "core.events_out"
+    packing.feed("events_out.ready", f"{key}.ready", stream.ready, otherwise="1'b1")
+    packing.show("events_out.payload.address", f"{key}.address", stream.address, least=needed,
+                 most=30, why=f" (the outputs need {needed})")  # fmt: skip
     if stream.tick is not None:
-        packing.show("events_out.valid", valid)
-        packing.show("events_out.payload.address", address)
-        packing.show("events_out.payload.tick", wiring.bits(f"{key}.tick", stream.tick, "out"))
+        packing.show("events_out.valid", f"{key}.valid", stream.valid)
+        packing.show("events_out.payload.tick", f"{key}.tick", stream.tick)
         return
     assert stream.tick_strobe is not None
-    strobe = wiring.bits(f"{key}.tick_strobe", stream.tick_strobe, "out")
+    valid = packing.bits(f"{key}.valid", stream.valid, "out")
+    strobe = packing.bits(f"{key}.tick_strobe", stream.tick_strobe, "out")
     if valid is None or strobe is None:
         return
     spike, tick = valid.wire, strobe.wire
@@ -349,7 +334,6 @@ def _events_out(packing: _Packing, stream: StreamMap, needed: int) -> None:
     ):
         packing.outputs.append((name, expression, 1, False))
         packing.shown_by[name] = f"{valid} and {strobe}"
-    packing.show("events_out.payload.address", address)
 
 
 def _wire(port: VerilogPort) -> str:
@@ -357,7 +341,7 @@ def _wire(port: VerilogPort) -> str:
 
 
 def _assemble(packing: _Packing, dut_map: DutMap, *, two_state: bool) -> Wrapped:
-    ports = packing.wiring.ports
+    ports = packing.ports
     body = list(packing.lines)
     links = []
     for port in ports.values():
@@ -370,7 +354,7 @@ def _assemble(packing: _Packing, dut_map: DutMap, *, two_state: bool) -> Wrapped
     # Declared before anything reads them.
     wires = [f"wire [{p.width - 1}:0] {_wire(p)};" for p in ports.values()
              if p.direction != "inout" and p.name != dut_map.clock]  # fmt: skip
-    for name, taken in packing.wiring.drivers.items():
+    for name, taken in packing.drivers.items():
         if name != dut_map.clock:
             body += [f"assign {b.wire} = {expression};" for b, expression in taken]
     fields, at = dict(packing.stimulus), packing.stimulus_bits
@@ -400,7 +384,7 @@ def _assemble(packing: _Packing, dut_map: DutMap, *, two_state: bool) -> Wrapped
         f"module {TOP} (input clk, input [{packing.stimulus_bits - 1}:0] stimulus, "
         f"output [{at - 1}:0] response);",
         *(f"  {line}" for line in wires + body),
-        f"  \\{packing.wiring.top} {'#(' + parameters + ') ' if parameters else ''}dut (",
+        f"  \\{packing.top} {'#(' + parameters + ') ' if parameters else ''}dut (",
         "    " + ",\n    ".join(links),
         "  );",
         "endmodule",
