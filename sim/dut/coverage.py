@@ -108,12 +108,9 @@ def coverage_of(
     params: NeuronParams | NetworkParams, parts: CoreMap | None = None
 ) -> NeuronCoverage | CoreCoverage | str:
     """What counts the coverage of a rule, with the stimulus of a map; or why it is not counted."""
-    if isinstance(params, NeuronParams):
-        try:
-            return NeuronCoverage(params)
-        except FxlifError as error:
-            return str(error).splitlines()[0]
     try:
+        if isinstance(params, NeuronParams):
+            return NeuronCoverage(params)
         cores = chain_of(params).core
     except FxlifError as error:
         return str(error).splitlines()[0]

@@ -94,12 +94,11 @@ class NeuronStep(NamedTuple):
 
 
 class CoreStep(NamedTuple):
-    """A step of a core: states (n,), the addresses that came, those that fired, whether an
-    accumulator saturated, and how many resets came before."""
+    """A step of a core: the states before, (n,), the addresses that came, those that fired,
+    whether an accumulator saturated, and how many resets came before."""
 
     before: NeuronState
     events: list[int]
-    after: NeuronState
     fired: list[int]
     saturated: bool
     epoch: int
@@ -282,18 +281,17 @@ class StreamReference(Reference):
         golden, name = self._golden, self._last.name
         before, saturated = _copied(golden.states[name]), sum(golden.saturated)
         answer = golden.stream(np.array(self._pending, dtype=np.int64)).tolist()
-        after = _copied(golden.states[name])
         self.owed.extend(answer)
         self.report.steps += 1
         self.report.spikes += len(answer) - 1
         if self.taken is not None:
-            self.taken.append(CoreStep(
-                before, self._pending[:-1], after, answer[:-1],
-                sum(golden.saturated) != saturated, self._epoch,
-            ))  # fmt: skip
+            clipped = sum(golden.saturated) != saturated
+            self.taken.append(
+                CoreStep(before, self._pending[:-1], answer[:-1], clipped, self._epoch)
+            )
         self._pending = []
         if self._traced is not None:
-            self._traced.push(after)
+            self._traced.push(_copied(golden.states[name]))
 
     def _give(self, tick: int, address: int) -> None:
         """An event came out, whichever it was."""

@@ -19,7 +19,7 @@ from ...params.network import NetworkParams
 from ...params.neuron import NeuronParams
 from ...progress import SILENT, Progress
 from ..bench.wrapper import TOP, Interface
-from ..dut.map import DutMap, load_map
+from ..dut.map import load_map
 from ..dut.run import dut_failure_reasons, read_files
 from ..dut.testbench import WRAPPER, DutJob, Testbench, dut_job
 from ..dut.wrapper import Wrapped
@@ -93,33 +93,19 @@ class DutTarget:
         return Run(reasons=(where, *reasons), cycle=int(report.first["cycle"]))
 
 
-def draw_dut(
-    params: NeuronParams | NetworkParams,
-    sources: Mapping[str, str],
-    *,
-    top: str,
-    dut_map: DutMap,
-    count: int,
-    seed: int,
-    files: Mapping[str, bytes] | None = None,
-    map_file: str = "map",
-) -> tuple[Mutants, DutJob]:
-    """Draw ``count`` mutants of the module ``top``, or as many as there are, and say how each is
-    verified.
+def draw_dut(job: DutJob, count: int, files: Mapping[str, bytes] | None = None) -> Mutants:
+    """Draw ``count`` mutants of the module of a job for two states, or as many as there are.
 
-    ``sources`` are file name → Verilog, ``files`` name → content of what it reads.
+    ``files``: name → content of what the Verilog reads.
 
     Raises:
-        FxlifError: a map that does not fit, Verilog that Yosys cannot read.
+        FxlifError: Verilog that Yosys cannot read.
     """
-    job = dut_job(params, sources, top=top, dut_map=dut_map, map_file=map_file, two_state=True,
-                  seed=seed)  # fmt: skip
     # The wrapper gets no mutants: cells that come from its file.
-    drawn = draw(
-        job.sources, files=files, top=TOP, count=count, seed=seed, cells=f"c:* a:src=*{WRAPPER}* %d"
-    )
+    drawn = draw(job.sources, files=files, top=TOP, count=count, seed=job.seed,
+                 cells=f"c:* a:src=*{WRAPPER}* %d")  # fmt: skip
     texts = tuple(_with_port(text, job.interface) for text in drawn.texts)
-    return replace(drawn, texts=texts), job
+    return replace(drawn, texts=texts)
 
 
 def _with_port(text: str, wrapped: Wrapped) -> str:
@@ -152,25 +138,6 @@ def target_of(drawn: Mutants, job: DutJob) -> DutTarget:
     selecting = _selecting(job.interface, drawn.width)
     library = build({"mutated.v": drawn.verilog, "selecting.v": selecting}, top=_SELECTING)
     return DutTarget(job=job, library=library, width=drawn.width)
-
-
-def mutate_drawn(
-    drawn: Mutants,
-    target: DutTarget,
-    *,
-    name: str,
-    count: int = COUNT,
-    cycles: int = DEFAULT_CYCLES,
-    processes: int | None = None,
-    solver: str = "auto",
-    progress: Progress = SILENT,
-) -> Findings:
-    """Verify each of the mutants ``drawn``; :func:`mutate_dut` says the rest."""
-    return judged(
-        target, drawn, target.job.params, name=name, seed=target.job.seed, count=count,
-        cycles=cycles, processes=processes, progress=progress,
-        equivalence=lambda: Equivalence(drawn, ["response"], solver=solver),
-    )  # fmt: skip
 
 
 def mutate_dut(
@@ -210,12 +177,12 @@ def mutate_dut(
     dut_map = load_map(mapping)
     texts = read_sources(sources)
     progress("drawing mutants with Yosys (45 s the first time)", 0, None)
-    drawn, job = draw_dut(
-        params, texts, top=top, dut_map=dut_map, files=read_files(dut_map, mapping),
-        map_file=str(mapping), count=count + count // SPARE + 1, seed=seed,
-    )  # fmt: skip
+    job = dut_job(params, texts, top=top, dut_map=dut_map, map_file=str(mapping), two_state=True,
+                  seed=seed)  # fmt: skip
+    drawn = draw_dut(job, count + count // SPARE + 1, read_files(dut_map, mapping))
     progress("building a library with Verilator", 0, None)
-    return mutate_drawn(
-        drawn, target_of(drawn, job), name=name, count=count, cycles=cycles, processes=processes,
-        solver=solver, progress=progress,
+    return judged(
+        target_of(drawn, job), drawn, params, name=name, seed=seed, count=count, cycles=cycles,
+        processes=processes, progress=progress,
+        equivalence=lambda: Equivalence(drawn, ["response"], solver=solver),
     )  # fmt: skip
