@@ -16,9 +16,9 @@ from ..files import read_arrays
 from ..hdl.limits import supported
 from ..network import events as event_files
 from ..network.model import Network
-from ..params.core import CoreParams
 from ..params.network import EventInput, ImageInput, NetworkParams
 from ..params.neuron import NeuronParams
+from ..params.protocol import AnyParams
 from ..progress import SILENT, Progress
 from .bench.agents import RESET_MARK
 from .bench.outcome import answer, checks_of, figures
@@ -103,7 +103,7 @@ def read_input(network: NetworkParams, folder: Path) -> tuple[list[int] | None, 
 
 
 def check(
-    params: NeuronParams | CoreParams | NetworkParams,
+    params: AnyParams,
     *,
     folder: Path,
     simulator: str = "verilator",
@@ -229,7 +229,7 @@ def verify(
 
 
 def _until_covered(
-    params: NeuronParams | CoreParams | NetworkParams,
+    params: AnyParams,
     before: Findings,
     *,
     name: str,

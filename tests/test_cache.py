@@ -23,11 +23,8 @@ RECIPE = Recipe(kind="thing", tools={"tool": "1"}, inputs={"text": "x"}, used=("
 
 
 @pytest.fixture(autouse=True)
-def users_cache(tmp_path, monkeypatch) -> Path:
-    """The cache that the user has; the one of the test is empty."""
-    before = cache.cache_folder()
+def empty_cache(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("FXLIF_CACHE", str(tmp_path / "cache"))
-    return before
 
 
 def make(folder: Path) -> None:
@@ -153,9 +150,20 @@ def test_two_at_once_make_one_entry() -> None:
 
 # --- what is built with the simulators ------------------------------------------------------------
 
+#: Verilator and the compiler of the runtime are left out: they take minutes on a busy machine.
 RUN_LIBRARY = """\
-import ctypes, sys
+import ctypes, subprocess, sys
 from fxlif.sim.tools import verilated
+
+def run(command, folder):
+    if command[-1] == "-pthread":
+        code = "char much[1 << 16] = {1}; void *design_new(void) { return much; }"
+        subprocess.run(["gcc", "-shared", "-fPIC", "-o", verilated.LIBRARY, "-xc", "-"], cwd=folder,
+                       input=code, text=True, check=True)
+    elif "-o" in command:
+        (folder / command[command.index("-o") + 1]).write_text("an object")
+
+verilated._run = run
 library = ctypes.CDLL(str(verilated.build({"a.v": sys.argv[1]}, top="a")))
 library.design_new.restype = ctypes.c_void_p
 print(bool(library.design_new()))
@@ -178,9 +186,8 @@ def halve(pattern: str) -> None:
     os.truncate(file, file.stat().st_size // 2)
 
 
-def test_a_truncated_library_is_no_bus_error(users_cache) -> None:
-    for folder in users_cache.glob("builds/runtime-*"):  # it takes seconds to compile
-        shutil.copytree(folder, cache.cache_folder() / "builds" / folder.name)
+def test_a_truncated_library_is_no_bus_error() -> None:
+    """Loading half a library ends a process by a bus error, which nothing can catch."""
     assert run_library() == ("True\n", "")
     halve("design.so")
     out, err = run_library()

@@ -51,7 +51,7 @@ from fxlif.sim.soak.segments import (
     target_of,
 )
 from fxlif.sim.tools.simulators import Results
-from fxlif.sim.tools.verilated import SharedDesign
+from fxlif.sim.tools.verilated import VerilatedDesign
 from fxlif.sim.tools.words import as_ints, as_rows
 
 pytestmark = pytest.mark.skipif(not can_compile(), reason="bulk runs need numba")
@@ -226,7 +226,7 @@ MODELS = {
 }
 
 
-class CounterBit(SharedDesign):
+class CounterBit(VerilatedDesign):
     """Shows a bit of a counter turned over, once it counts."""
 
     def run(self, stimulus):
@@ -238,7 +238,7 @@ class CounterBit(SharedDesign):
         return response
 
 
-class AfterReset(SharedDesign):
+class AfterReset(VerilatedDesign):
     """Right from power-up until a reset that is not the first cycle, wrong for ever after."""
 
     spoilt = False
@@ -268,7 +268,7 @@ def test_planted_faults(fault: str, target: Target, monkeypatch) -> None:
         target = replace(target, params=MODELS[fault])
     else:
         for module in (segments, difference_module, narrow):
-            monkeypatch.setattr(module, "SharedDesign", DESIGNS[fault])
+            monkeypatch.setattr(module, "VerilatedDesign", DESIGNS[fault])
     monkeypatch.setattr(difference_module, "SECONDS", 3.0)
     segment = run_segment(target, 1, 0, 64 * BLOCK)
     assert segment.wrong != NONE
@@ -576,7 +576,7 @@ def test_aimed_events_run_again_the_same_way(target) -> None:
 
 
 def test_a_difference_after_aimed_events_is_narrowed_with_them(target, monkeypatch) -> None:
-    class Late(SharedDesign):
+    class Late(VerilatedDesign):
         at = 0
 
         def run(self, stimulus):
@@ -588,7 +588,7 @@ def test_a_difference_after_aimed_events_is_narrowed_with_them(target, monkeypat
             return response
 
     for module in (segments, narrow):
-        monkeypatch.setattr(module, "SharedDesign", Late)
+        monkeypatch.setattr(module, "VerilatedDesign", Late)
     monkeypatch.setattr(cover_module, "AIM", 1)
     coverage = Coverage(CORE, counts=False)
     coverage._counts.declare([never("")])

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from .core import CoreParams
+    from .network import NetworkParams
     from .neuron import NeuronParams
 
 Kind = Literal["neuron", "core", "network"]
+#: What hardware can be made from.
+AnyParams: TypeAlias = "NeuronParams | CoreParams | NetworkParams"
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, assert_never
 
 import cocotb
-import numpy as np
 
 from ...params.neuron import NeuronParams
 from ..stimulus.neuron import NeuronStimulus
 from ..stimulus.random import AT_ONCE
+from ..tools.words import pack
 from .agents import Driver, WordDriver
 from .run import Job, run_bench, stream_driver
 
@@ -18,21 +18,20 @@ from .run import Job, run_bench, stream_driver
 def _words(job: Job, neuron: NeuronParams) -> Iterator[int]:
     """Random currents around the threshold and at the ends of the range, enable and reset."""
     fields = job.interface.stimulus
-    current = fields["current"]
-    stimulus = NeuronStimulus(neuron, current.width, job.seed)
+    stimulus = NeuronStimulus(neuron, fields["current"].width, job.seed)
     while True:
-        drawn = stimulus.inputs(AT_ONCE)
-        words = (drawn.current & ((1 << current.width) - 1)) << current.offset
-        words |= drawn.enable.astype(np.int64) << fields["enable"].offset
-        words |= drawn.rst.astype(np.int64) << fields["rst"].offset
-        yield from words.tolist()
+        yield from pack(fields, stimulus.inputs(AT_ONCE)._asdict())
 
 
 def driver_of(job: Job) -> Driver:
     """Random stimulus, or the events of the job."""
-    if isinstance(job.params, NeuronParams):
-        return WordDriver(_words(job, job.params))
-    return stream_driver(job)
+    match job.params.kind:
+        case "neuron":
+            return WordDriver(_words(job, job.params.neurons[0]))
+        case "core" | "network":
+            return stream_driver(job)
+        case other:
+            assert_never(other)
 
 
 @cocotb.test()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import assert_never
 
 import numpy as np
 import numpy.typing as npt
@@ -11,9 +12,9 @@ from ...cycles.model import CycleInputs, CycleModel, CycleOutputs
 from ...cycles.signals import INPUT_PORTS, OUTPUT_PORTS
 from ...network.events import TICK
 from ...network.model import Network
-from ...params.core import CoreParams
 from ...params.network import NetworkParams
 from ...params.neuron import NeuronParams
+from ...params.protocol import Design
 from ...rule.step import initial_state, step
 from .scoreboard import Expected, Model, Report
 from .wrapper import Cycles
@@ -68,7 +69,7 @@ class NeuronModel:
             yield Expected(name, table[:, column])
 
 
-def expected_of_cores(params: CoreParams | NetworkParams, made: CycleOutputs) -> Iterator[Expected]:
+def expected_of_cores(params: Design, made: CycleOutputs) -> Iterator[Expected]:
     """What every output of a core or a chain of cores shows, by its cycle model."""
     valid = made.out_valid
     for field, port in OUTPUT_PORTS.items():
@@ -94,11 +95,10 @@ class StreamModel:
     Both are fed with what was observed at the design's inputs.
     """
 
-    def __init__(self, params: CoreParams | NetworkParams, report: Report) -> None:
-        network = params if isinstance(params, NetworkParams) else NetworkParams.chain(params)
+    def __init__(self, params: Design, report: Report) -> None:
         self._params = params
         self._model = CycleModel(params.cores)
-        self._golden = Network(network)
+        self._golden = Network(NetworkParams.chain(*params.cores))
         self._report = report
         self._pending: list[Ints] = []  # events of the step that has not ended
         self._due = np.zeros(0, dtype=np.int64)  # golden events that have not come out
@@ -159,8 +159,12 @@ class StreamModel:
             self._report.counts.append([0] * len(self._report.counts[-1]))
 
 
-def model_of(params: NeuronParams | CoreParams | NetworkParams, report: Report) -> Model:
+def model_of(params: Design, report: Report) -> Model:
     """The model of a neuron, a core or a chain of cores."""
-    if isinstance(params, NeuronParams):
-        return NeuronModel(params, report)
-    return StreamModel(params, report)
+    match params.kind:
+        case "neuron":
+            return NeuronModel(params.neurons[0], report)
+        case "core" | "network":
+            return StreamModel(params, report)
+        case other:
+            assert_never(other)

@@ -14,9 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ...files import cannot, whole_file
-from ...params.core import CoreParams
-from ...params.network import NetworkParams
-from ...params.neuron import NeuronParams
+from ...params.protocol import AnyParams
 from ..stimulus.random import IDLE_AXIS, STALL_AXIS, held_back, random_events, resets, spacing_of
 from ..tools.simulators import PID, RESULTS
 from ..tools.words import to_bytes
@@ -48,7 +46,7 @@ class Job:
     file name → the Verilog that is built, wrapper included.
     """
 
-    params: NeuronParams | CoreParams | NetworkParams
+    params: AnyParams
     interface: Interface
     cycles: int
     seed: int
@@ -147,7 +145,6 @@ def rng(seed: int, axis: str) -> random.Random:
 
 def stream_driver(job: Job) -> Driver:
     """The source and sink of a core or a network, as the job asks for them."""
-    assert not isinstance(job.params, NeuronParams)
     core = job.params.cores[0]
     events: Iterable[int] | None = job.events
     reset: Iterable[int] = ()

@@ -6,9 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ...hdl.verilog import generate
-from ...params.core import CoreParams
-from ...params.network import NetworkParams
-from ...params.neuron import NeuronParams
+from ...params.protocol import AnyParams
 from ...progress import SILENT, Progress
 from ..tools import simulators
 from .run import FOLDER, Job, get_progress, get_report, put_job
@@ -20,7 +18,7 @@ BENCH = "fxlif.sim.bench.bench"
 
 
 def wrapped(
-    params: NeuronParams | CoreParams | NetworkParams,
+    params: AnyParams,
     edit: Callable[[str], str] = lambda verilog: verilog,
 ) -> tuple[Interface, dict[str, str]]:
     """The interface of the hardware of ``params``, and its Verilog, wrapper included."""

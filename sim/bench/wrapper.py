@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ...hdl.verilog import Field, Hardware, Port
-from ..tools.words import as_rows
+from ...hdl.verilog import Field, Hardware
+from ..tools.words import as_rows, fields_of, starts
 
 #: With capitals, which no design's name has.
 TOP = "FxlifBench"
@@ -60,44 +60,29 @@ class Cycles:
         return result
 
 
-def _pack(ports: list[Port], start: int = 0) -> tuple[dict[str, Field], dict[str, int], int]:
-    fields: dict[str, Field] = {}
-    offsets: dict[str, int] = {}
-    at = start
-    for port in ports:
-        offsets[port.name] = at
-        for field in port.fields:
-            fields[field.name] = Field(
-                name=field.name, offset=at + field.offset, width=field.width, signed=field.signed
-            )
-        at += port.width
-    return fields, offsets, at
-
-
 def wrap(hardware: Hardware) -> Interface:
     """The interface of a design, and the Verilog of its wrapper."""
     inputs = [p for p in hardware.ports if p.direction == "in" and p.name != "clk"]
     outputs = [p for p in hardware.ports if p.direction == "out"]
-    stimulus, in_at, in_bits = _pack(inputs)
-    answers, out_at, bits = _pack(outputs, in_bits)
+    *in_at, in_bits = starts(inputs)
+    *out_at, bits = starts(outputs, in_bits)
     connections = [".clk(clk)"]
-    for port in inputs:
-        connections.append(f".{port.name}(stimulus[{in_at[port.name]} +: {port.width}])")
-    for port in outputs:
-        connections.append(f".{port.name}(response[{out_at[port.name]} +: {port.width}])")
-    wrapper = "\n".join(
-        [
-            f"module {TOP} (",
-            "  input clk,",
-            f"  input [{in_bits - 1}:0] stimulus,",
-            f"  output [{bits - 1}:0] response",
-            ");",
-            f"  assign response[{in_bits - 1}:0] = stimulus;",
-            f"  \\{hardware.top} dut (",  # escaped: the name may be a word of the language
-            "    " + ",\n    ".join(connections),
-            "  );",
-            "endmodule",
-            "",
-        ]
-    )
-    return Interface(stimulus, {**stimulus, **answers}, in_bits, bits, wrapper)
+    for word, ports, places in (("stimulus", inputs, in_at), ("response", outputs, out_at)):
+        for port, at in zip(ports, places, strict=True):
+            connections.append(f".{port.name}({word}[{at} +: {port.width}])")
+    joined = ",\n    ".join(connections)
+    # The name of the design is escaped: it may be a word of the language.
+    wrapper = f"""\
+module {TOP} (
+  input clk,
+  input [{in_bits - 1}:0] stimulus,
+  output [{bits - 1}:0] response
+);
+  assign response[{in_bits - 1}:0] = stimulus;
+  \\{hardware.top} dut (
+    {joined}
+  );
+endmodule
+"""
+    stimulus = fields_of(inputs)
+    return Interface(stimulus, stimulus | fields_of(outputs, in_bits), in_bits, bits, wrapper)

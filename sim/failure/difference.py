@@ -21,7 +21,7 @@ from ..bench.run import Job
 from ..bench.wrapper import Cycles, Interface
 from ..soak.compare import Comparison, Packed
 from ..soak.segments import Segment, Target, blocks, seed_of
-from ..tools.verilated import SharedDesign
+from ..tools.verilated import VerilatedDesign
 from ..tools.words import as_ints, as_rows
 from .folder import leave
 from .narrow import AFTER, Narrowed, first_difference, narrow
@@ -66,12 +66,9 @@ class Trial:
         return self._comparison.stimulus(self._block(stimulus))
 
     def __call__(self, stimulus: Stimulus) -> bool:
-        design = SharedDesign(self._target.library, self._target.interface)
         block = self._block(stimulus)
-        try:
+        with VerilatedDesign(self._target.library, self._target.interface) as design:
             response = design.run(self._comparison.stimulus(block))
-        finally:
-            design.close()
         return self._comparison.check(block, response) != NONE
 
 

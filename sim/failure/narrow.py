@@ -15,7 +15,7 @@ from ..bench.models import model_of
 from ..bench.scoreboard import Report, Scoreboard
 from ..bench.trace import Trace
 from ..bench.wrapper import Cycles, Interface
-from ..tools.verilated import SharedDesign
+from ..tools.verilated import VerilatedDesign
 from ..tools.words import as_ints
 
 #: Cycles of the trace before and after the difference.
@@ -53,16 +53,14 @@ def first_difference(
         rows: its packed stimulus from power-up on, (cycles, words).
         trace: is filled.
     """
-    design, report = SharedDesign(library, interface), Report()
+    report = Report()
     trace = trace or Trace(interface, 0, 0)
     board = Scoreboard(interface, model_of(params, report), report, watch=trace.add)
-    try:
+    with VerilatedDesign(library, interface) as design:
         for at in range(0, len(rows), BLOCK):
             board.take(as_ints(design.run(rows[at : at + BLOCK])))
             if report.first is not None and report.cycles >= trace.stop:
                 break
-    finally:
-        design.close()
     return report.first
 
 

@@ -28,7 +28,8 @@ from ..tools import simulators
 from ..tools import solver as solvers
 from ..tools.ports import read_sources
 from ..tools.simulators import Results
-from ..tools.verilated import SharedDesign, build
+from ..tools.verilated import VerilatedDesign, build
+from ..tools.words import row_size
 from ..verify import DEFAULT_CYCLES
 from .equivalence import Equivalence
 from .judge import Run, judged
@@ -69,10 +70,9 @@ class DutTarget:
         interface, report = self.job.interface, bench.report
         bits = interface.stimulus_bits
         selected = number << bits
-        row_bytes = (-(-(bits + self.width) // 64) + 1) * 8
-        design = SharedDesign(self.library, interface)
+        row_bytes = row_size(bits + self.width) * 8
         now = bench.first
-        try:
+        with VerilatedDesign(self.library, interface) as design:
             going = True
             while going:
                 words: list[int] = []
@@ -83,8 +83,6 @@ class DutTarget:
                     now = bench.driver.clock(words[-1])
                     going = not bench.driver.done and report.cycles + len(words) < bench.cycles
                 going = bench.board.take(words) and going
-        finally:
-            design.close()
         bench.finish()
         reasons = dut_failure_reasons(_RAN, report)
         if report.first is None:

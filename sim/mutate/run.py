@@ -25,7 +25,7 @@ from ..report.findings import Findings
 from ..soak.bulk import BLOCK, ChainBulk
 from ..soak.segments import bulk_of
 from ..tools import solver as solvers
-from ..tools.verilated import SharedDesign, build
+from ..tools.verilated import VerilatedDesign, build
 from .equivalence import Equivalence, bounds_of, unreachable
 from .judge import Run, judged
 from .mutants import SELECT, Mutants, draw
@@ -55,13 +55,12 @@ class BulkTarget:
     def run(self, number: int, cycles: int, *, longer: bool) -> Run:
         """As :meth:`~fxlif.sim.mutate.judge.Target.run`; the longer run begins with inputs that are
         aimed at what random ones seldom meet."""
-        design = SharedDesign(self.library, self.interface)
         bulk = bulk_of(self.params, self.interface, self.seed)
         column, shift = divmod(self.interface.stimulus[SELECT].offset, 64)
         low, high = (number << shift) & ((1 << 64) - 1), (number << shift) >> 64
         if longer and isinstance(bulk, ChainBulk):
             bulk.aim()
-        try:
+        with VerilatedDesign(self.library, self.interface) as design:
             for at in range(0, cycles, BLOCK):
                 stimulus = bulk.stimulus()
                 stimulus[:, column] |= np.uint64(low)
@@ -69,8 +68,6 @@ class BulkTarget:
                 wrong = bulk.check(design.run(stimulus))
                 if wrong != NONE:
                     return Run(reasons=(f"differs in cycle {at + wrong}",), cycle=at + wrong)
-        finally:
-            design.close()
         return Run(reasons=(), cycle=cycles)
 
 

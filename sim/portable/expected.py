@@ -17,7 +17,6 @@ from ...cycles.model import CycleModel, Driver
 from ...cycles.signals import INPUT_PORTS
 from ...network.sources import mix
 from ...params.core import CoreParams
-from ...params.network import NetworkParams
 from ...params.neuron import NeuronParams
 from ...params.protocol import Design
 from ..bench.models import NeuronModel, expected_of_cores
@@ -96,7 +95,7 @@ def _shown(items: Iterable[Expected], cycles: int) -> dict[str, Shown]:
     return shown
 
 
-def chain_parts(params: CoreParams | NetworkParams, cycles: int, seed: int) -> Iterator[Part]:
+def chain_parts(params: Design, cycles: int, seed: int) -> Iterator[Part]:
     """A core or a chain of cores under random events, idling, backpressure and resets."""
     cores = params.cores
     model = CycleModel(cores, engine="auto")

@@ -7,24 +7,18 @@ something, with ``!==``, so that an ``x`` is a difference.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
-import numpy.typing as npt
 
 from ...errors import FxlifError
 from ...hdl.limits import supported
 from ...hdl.verilog import Hardware, Port
-from ...params.core import CoreParams
-from ...params.network import NetworkParams
-from ...params.neuron import NeuronParams
-from ..tools.words import to_text
-from .expected import Part, chain_parts, default_cycles, neuron_parts
-
-AnyParams = NeuronParams | CoreParams | NetworkParams
-Column = npt.NDArray[np.int64]
+from ...params.protocol import AnyParams, Design
+from ..tools.words import fields_of, pack, starts, to_text
+from .expected import Part, Shown, chain_parts, default_cycles, neuron_parts
 
 #: With capitals, as every name of the bench, which no design's name has.
 TOP = "FxlifTb"
@@ -118,12 +112,12 @@ endmodule
 COMPARE = """\
       if (ANSWER[{care}]) begin
         COMPARISONS = COMPARISONS + 1;
-        if ({wire} !== ANSWER[{bits}]) begin
+        if (OUT_{name} !== ANSWER[{bits}]) begin
           if (DIFFERENCES == 0) FIRST = CYCLE;
           DIFFERENCES = DIFFERENCES + 1;
           if (!DIFFERED[{number}])
             $display("cycle %0d: port {name}: expected %h, observed %h",
-                     CYCLE, ANSWER[{bits}], {wire});
+                     CYCLE, ANSWER[{bits}], OUT_{name});
           DIFFERED[{number}] = 1'b1;
         end
       end"""
@@ -140,59 +134,25 @@ class Bench:
     spikes: int
 
 
-@dataclass(frozen=True)
-class _Place:
-    """Where a port stands in its packed word."""
-
-    port: Port
-    offset: int
-
-    @property
-    def bits(self) -> str:
-        return f"{self.offset + self.port.width - 1}:{self.offset}"
-
-    @property
-    def wire(self) -> str:
-        return f"OUT_{self.port.name}"
+def _slices(ports: Sequence[Port]) -> list[str]:
+    """The bits of each port in the packed word, as Verilog has them."""
+    return [f"{at + port.width - 1}:{at}" for port, at in zip(ports, starts(ports), strict=False)]
 
 
-def _places(hardware: Hardware, direction: str) -> tuple[list[_Place], int]:
-    places, at = [], 0
-    for port in hardware.ports:
-        if port.direction == direction and port.name != hardware.sidecar["clock"]:
-            places.append(_Place(port, at))
-            at += port.width
-    return places, at
+def _listed(ports: Sequence[Port]) -> str:
+    named = zip(_slices(ports), ports, strict=True)
+    return "\n".join(f"//   [{bits}] {port.name}" for bits, port in named)
 
 
-def _listed(places: list[_Place]) -> str:
-    return "\n".join(f"//   [{place.bits}] {place.port.name}" for place in places)
-
-
-def _pack(places: list[_Place], columns: Mapping[str, Column], cycles: int) -> list[int]:
-    """One word per cycle of the numbers of all fields."""
-    words = [0] * cycles
-    for place in places:
-        for field in place.port.fields:
-            at, mask = place.offset + field.offset, (1 << field.width) - 1
-            values = columns[field.name].tolist()
-            words = [word | (value & mask) << at for word, value in zip(words, values, strict=True)]
-    return words
-
-
-def _answers(places: list[_Place], bits: int, part: Part, cycles: int) -> tuple[list[int], int]:
+def _answers(ports: Sequence[Port], shown: Mapping[str, Shown]) -> tuple[list[int], int]:
     """The expected word of each cycle, 0 where a port does not count, and how many ports do."""
-    shown = part.outputs
-    columns = {
-        name: np.where(each.counts, each.values.astype(np.int64), 0) for name, each in shown.items()
-    }
-    words = _pack(places, columns, cycles)
+    words = pack(
+        fields_of(ports), {name: each.values * each.counts for name, each in shown.items()}
+    )
     comparisons = 0
-    for number, place in enumerate(places):
-        # The fields of a port count together.
-        counts = shown[place.port.fields[0].name].counts
+    for at, port in enumerate(ports, start=starts(ports)[-1]):
+        counts = shown[port.fields[0].name].counts  # the fields of a port count together
         comparisons += int(np.count_nonzero(counts))
-        at = bits + number
         words = [word | care << at for word, care in zip(words, counts.tolist(), strict=True)]
     return words, comparisons
 
@@ -222,11 +182,15 @@ def commands(name: str) -> dict[str, list[str]]:
     }
 
 
-def _parts(params: AnyParams, hardware: Hardware, cycles: int, seed: int) -> Iterator[Part]:
-    if not isinstance(params, NeuronParams):
-        return chain_parts(params, cycles, seed)
-    (current,) = (port for port in hardware.ports if port.name == "current")
-    return neuron_parts(params, current.width, cycles, seed)
+def _parts(params: Design, hardware: Hardware, cycles: int, seed: int) -> Iterator[Part]:
+    match params.kind:
+        case "core" | "network":
+            return chain_parts(params, cycles, seed)
+        case "neuron":
+            (current,) = (port for port in hardware.ports if port.name == "current")
+            return neuron_parts(params.neurons[0], current.width, cycles, seed)
+        case other:
+            assert_never(other)
 
 
 def bench_of(
@@ -249,24 +213,26 @@ def bench_of(
         cycles = default_cycles(params)
     if not 1 <= cycles <= MOST_CYCLES:
         raise FxlifError.must_be("cycles", f"1 to {MOST_CYCLES}", cycles)
-    inputs, in_bits = _places(hardware, "in")
-    outputs, out_bits = _places(hardware, "out")
+    inputs = [p for p in hardware.ports if p.direction == "in" and p.name != "clk"]
+    outputs = [p for p in hardware.ports if p.direction == "out"]
+    in_bits, out_bits = starts(inputs)[-1], starts(outputs)[-1]
     bits = out_bits + len(outputs)
     stimuli: list[int] = []
     answers: list[int] = []
     comparisons = spikes = 0
     for part in _parts(params, hardware, cycles, seed & ((1 << 64) - 1)):
-        count = len(part.inputs["rst"])
-        stimuli += _pack(inputs, part.inputs, count)
-        words, compared = _answers(outputs, out_bits, part, count)
+        stimuli += pack(fields_of(inputs), part.inputs)
+        words, compared = _answers(outputs, part.outputs)
         answers += words
         comparisons += compared
         spikes += part.spikes
     name = hardware.name
     stimulus_file, expected_file = f"{name}_tb_stimulus.mem", f"{name}_tb_expected.mem"
     connections = [".clk(CLK)"]
-    connections += [f".{p.port.name}(STIMULUS[{p.bits}])" for p in inputs]
-    connections += [f".{p.port.name}({p.wire})" for p in outputs]
+    connections += [
+        f".{p.name}(STIMULUS[{at}])" for p, at in zip(inputs, _slices(inputs), strict=True)
+    ]
+    connections += [f".{p.name}(OUT_{p.name})" for p in outputs]
     # The prompt: Verilator takes a comment that begins with its name for an order.
     how = [f"//   $ {line}" for lines in commands(name).values() for line in lines]
     text = TEMPLATE.format(
@@ -277,13 +243,11 @@ def bench_of(
         stimulus_last=in_bits - 1, expected_last=bits - 1, ports_last=len(outputs) - 1,
         stimulus_signature=f"{in_bits}'h{signature(stimuli, in_bits):x}",
         expected_signature=f"{bits}'h{signature(answers, bits):x}",
-        wires="\n".join(f"  wire [{p.port.width - 1}:0] {p.wire};" for p in outputs),
+        wires="\n".join(f"  wire [{p.width - 1}:0] OUT_{p.name};" for p in outputs),
         connections=",\n".join(f"    {each}" for each in connections),
         compare="\n".join(
-            COMPARE.format(
-                care=out_bits + number, number=number, wire=p.wire, bits=p.bits, name=p.port.name
-            )
-            for number, p in enumerate(outputs)
+            COMPARE.format(care=out_bits + k, number=k, bits=at, name=port.name)
+            for k, (port, at) in enumerate(zip(outputs, _slices(outputs), strict=True))
         ),
     )  # fmt: skip
     files = {

@@ -15,6 +15,7 @@ from ...params.neuron import NeuronParams
 from ...rule.step import NeuronState
 from ..bench.wrapper import Interface
 from ..stimulus.neuron import NeuronStimulus
+from ..tools.words import row_size
 from .bulk import BLOCK, Counts
 from .compare import COMPARISONS, COUNTS, FIRED, FIRST, RESETS, STEPS, Packed, differs, layout, pack
 
@@ -55,7 +56,7 @@ class NeuronBulk:
         self._names = list(neuron.state_widths)
         names = [*(f"state.{name}" for name in neuron.state_widths), "spike"]
         self._layout = layout(response[name] for name in names)
-        self._words = -(-interface.stimulus_bits // 64) + 1
+        self._words = row_size(interface.stimulus_bits)
         self._found = np.zeros(COUNTS, dtype=np.int64)
         self._cycles = 0
         self.inputs = np.zeros((0, neuron_cycles.INPUT_COLUMNS), dtype=np.int64)

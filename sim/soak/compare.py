@@ -17,6 +17,7 @@ from ...cycles.signals import INPUT_PORTS, OUTPUT_PORTS
 from ...hdl.verilog import Field
 from ...params.protocol import Design
 from ..bench.wrapper import Interface
+from ..tools.words import row_size
 
 Packed = npt.NDArray[np.uint64]
 
@@ -152,7 +153,7 @@ class Comparison:
             self._at[k] = sum(len(rows) for rows in layouts)
             layouts.append(layout(response[name] for name in names))
         self._cores = np.concatenate(layouts)
-        self._words = -(-interface.stimulus_bits // 64) + 1
+        self._words = row_size(interface.stimulus_bits)
         self.counts = np.zeros(COUNTS, dtype=np.int64)
 
     def stimulus(self, block: Block) -> Packed:

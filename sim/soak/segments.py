@@ -15,7 +15,7 @@ from ...network.sources import mix
 from ...progress import SILENT, Progress
 from ..bench.simulation import wrapped
 from ..bench.wrapper import Interface
-from ..tools.verilated import SharedDesign, build
+from ..tools.verilated import VerilatedDesign, build
 from .bulk import BLOCK, Bulk, ChainBulk, Counts
 from .compare import Packed
 
@@ -89,9 +89,8 @@ def blocks(
 
     From block ``aim`` on, aimed events go before the random ones.
     """
-    design = SharedDesign(target.library, target.interface)
     bulk = bulk_of(target.params, target.interface, seed)
-    try:
+    with VerilatedDesign(target.library, target.interface) as design:
         for number in range(-(-cycles // BLOCK)):
             if number == aim:
                 bulk.aim()
@@ -100,8 +99,6 @@ def blocks(
             yield bulk, stimulus, wrong
             if wrong != NONE:
                 return
-    finally:
-        design.close()
 
 
 def run_segment(target: Target, seed: int, number: int, cycles: int) -> Segment:

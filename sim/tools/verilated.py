@@ -8,18 +8,18 @@ import subprocess
 import sysconfig
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
-from ..bench.wrapper import TOP, Cycles, Interface
+from ..bench.wrapper import TOP, Interface
 from .cache import Recipe, entry
 from .simulators import VERILATOR_ARGS, failed, find, prepared
+from .words import row_size
 
 Words = npt.NDArray[np.uint32]
 LIBRARY = "design.so"
-#: The wrapper has no reset of its own; what a row of 32-bit words is padded to.
-ROW_WORDS = 2
 
 HARNESS = """\
 #include "Vdesign.h"
@@ -115,13 +115,8 @@ def build(sources: Mapping[str, str], *, top: str = TOP) -> Path:
     return entry(recipe, make) / LIBRARY
 
 
-def row_words(bits: int) -> int:
-    """32-bit words of a row that holds ``bits`` bits, and a 64-bit word more for what reads on."""
-    return (-(-bits // 64) + 1) * 2
-
-
-class SharedDesign:
-    """One instance of a wrapped design, from power-up on."""
+class VerilatedDesign:
+    """One instance of a wrapped design, from power-up to the end of its ``with`` block."""
 
     def __init__(self, library: Path, interface: Interface) -> None:
         self._library = ctypes.CDLL(os.fspath(library))
@@ -138,7 +133,7 @@ class SharedDesign:
     def run(self, stimulus: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
         """The response of each cycle, (cycles, words) uint64, to ``stimulus`` (cycles, words)."""
         response = np.zeros(
-            (len(stimulus), row_words(self._interface.response_bits) // 2), dtype=np.uint64
+            (len(stimulus), row_size(self._interface.response_bits)), dtype=np.uint64
         )
         stimulus = np.ascontiguousarray(stimulus)
         self._library.design_run(
@@ -147,12 +142,8 @@ class SharedDesign:
         )  # fmt: skip
         return response
 
-    def decode(self, response: npt.NDArray[np.uint64]) -> Cycles:
-        """A response as something to take fields from."""
-        return Cycles(self._interface.response, response)
+    def __enter__(self) -> Self:
+        return self
 
-    def close(self) -> None:
-        """Free the design."""
-        if self._design:
-            self._library.design_delete(self._design)
-            self._design = None
+    def __exit__(self, *_: object) -> None:
+        self._library.design_delete(self._design)

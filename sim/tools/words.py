@@ -5,18 +5,51 @@ The text is what ``$readmemh`` reads: one hexadecimal word a line.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ...errors import FxlifError
 from ...files import cannot
-from ...hdl.verilog import Field
+from ...hdl.verilog import Field, Port
 
 #: Packed words, one per cycle: Python ints, or (cycles, n) uint64 with the low 64 bits first.
 Words = Sequence[int] | npt.NDArray[np.uint64]
+
+
+def starts(ports: Sequence[Port], start: int = 0) -> list[int]:
+    """The first bit of each of ``ports``, packed one after the other from bit ``start`` on, and
+    the bit at which they end."""
+    return list(accumulate((port.width for port in ports), initial=start))
+
+
+def fields_of(ports: Sequence[Port], start: int = 0) -> dict[str, Field]:
+    """The numbers of ``ports`` by name, each where it stands in the packed word."""
+    return {
+        field.name: replace(field, offset=at + field.offset)
+        for port, at in zip(ports, starts(ports, start), strict=False)
+        for field in port.fields
+    }
+
+
+def pack(fields: Mapping[str, Field], columns: Mapping[str, npt.NDArray[Any]]) -> list[int]:
+    """One word per cycle of all ``fields``, whose numbers are the ``columns``, (cycles,) each."""
+    words = [0] * len(next(iter(columns.values())))
+    for name, field in fields.items():
+        at, mask = field.offset, (1 << field.width) - 1
+        values = columns[name].tolist()
+        words = [word | (value & mask) << at for word, value in zip(words, values, strict=True)]
+    return words
+
+
+def row_size(bits: int) -> int:
+    """64-bit words of a row of :func:`as_rows`, the spare one among them."""
+    return -(-bits // 64) + 1
 
 
 def as_ints(words: Words) -> list[int]:
@@ -32,7 +65,7 @@ def as_ints(words: Words) -> list[int]:
 def as_rows(words: Sequence[int], bits: int) -> npt.NDArray[np.uint64]:
     """Packed words of ``bits`` bits as (cycles, n) uint64, the low 64 bits first. The last column
     is 0: a field that crosses into the next word always has a next one."""
-    size = -(-bits // 64) * 8 + 8
+    size = row_size(bits) * 8
     raw = b"".join([word.to_bytes(size, "little") for word in words])
     return np.frombuffer(raw, "<u8").reshape(len(words), -1)
 
