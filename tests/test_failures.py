@@ -38,14 +38,6 @@ NETWORK = NetworkParams.chain(make(2, 2, 1, NeuronParams(v_threshold=60, state_b
 NEURON = NeuronParams(v_threshold=64)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def builds(tmp_path_factory):
-    """One cache for all tests here, whatever ran before."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FXLIF_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
 # --- the folders that are kept --------------------------------------------------------------------
 
 
