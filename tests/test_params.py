@@ -3,6 +3,7 @@
 import ast
 import json
 import math
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,6 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from strategies import cores, networks, neurons
 
-import fxlif
 from fxlif.errors import FxlifError
 from fxlif.params.core import CoreParams
 from fxlif.params.design import load
@@ -837,14 +837,24 @@ def test_several_mistakes_are_there_one_by_one(tmp_path):
     assert len(str(caught.value).splitlines()) == 2
 
 
-def test_public_names_come_from_where_type_checkers_read_them():
-    tree = ast.parse(Path(fxlif.__file__).read_text())
+@pytest.mark.parametrize("name", [
+    "fxlif", "fxlif.cycles", "fxlif.network", "fxlif.hdl", "fxlif.sim.coverage", "fxlif.sim.dut",
+    "fxlif.sim.failure", "fxlif.sim.mutate", "fxlif.sim.portable", "fxlif.sim.prove",
+    "fxlif.sim.soak", "fxlif.sim.stimulus",
+])  # fmt: skip
+def test_public_names_come_from_where_type_checkers_read_them(name):
+    package = import_module(name)
+    tree = ast.parse(Path(package.__file__).read_text())
     read = {
         alias.asname: node.module
         for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom) and node.level
         for alias in node.names
+        if alias.asname
     }
-    assert read == fxlif.HOMES
-    for name in fxlif.__all__:
-        assert getattr(fxlif, name).__module__ == f"fxlif.{read[name]}"
+    assert read == package.HOMES
+    for public in package.__all__:
+        assert getattr(package, public).__module__ == f"{name}.{read[public]}"
+    assert set(package.__all__) <= set(dir(package))
+    with pytest.raises(AttributeError, match="'nothing'"):
+        package.nothing  # noqa: B018

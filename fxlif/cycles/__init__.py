@@ -1,1 +1,29 @@
-"""What the hardware shows in every clock cycle: latencies, the control, a core, a lone neuron."""
+"""What the hardware shows in every clock cycle.
+
+``pipeline`` and ``signals`` describe the core, ``latency`` has its formulas. ``model`` says what a
+chain of cores shows, with the control of ``control``; ``neuron`` what a lone neuron does. Compiled
+code gets its steps from ``compiled_steps``.
+"""
+
+from typing import TYPE_CHECKING
+
+from ..lazy import exports
+
+if TYPE_CHECKING:
+    from .latency import clear_cycles as clear_cycles
+    from .latency import event_cycles as event_cycles
+    from .latency import update_cycles as update_cycles
+    from .model import CycleInputs as CycleInputs
+    from .model import CycleModel as CycleModel
+    from .model import CycleOutputs as CycleOutputs
+
+HOMES = {
+    "CycleInputs": "model",
+    "CycleModel": "model",
+    "CycleOutputs": "model",
+    "clear_cycles": "latency",
+    "event_cycles": "latency",
+    "update_cycles": "latency",
+}
+__all__ = list(HOMES)
+__getattr__, __dir__ = exports(__name__, HOMES)

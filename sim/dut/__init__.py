@@ -6,3 +6,20 @@ says which port plays which part; ``wrapper`` gives the module the signals of fx
 ``events`` drive it, and ``testbench`` puts all this together: for cocotb in ``bench``, and for the
 mutants of :mod:`fxlif.sim.mutate.foreign`.
 """
+
+from typing import TYPE_CHECKING
+
+from ...lazy import exports
+
+if TYPE_CHECKING:
+    from .check import NeuronChecker as NeuronChecker
+    from .check import StreamChecker as StreamChecker
+    from .run import verify_dut as verify_dut
+
+HOMES = {
+    "NeuronChecker": "check",
+    "StreamChecker": "check",
+    "verify_dut": "run",
+}
+__all__ = list(HOMES)
+__getattr__, __dir__ = exports(__name__, HOMES)

@@ -4,3 +4,16 @@
 let ``judge`` run and count them, and leave out those that ``equivalence`` proves to do what the
 design does.
 """
+
+from typing import TYPE_CHECKING
+
+from ...lazy import exports
+
+if TYPE_CHECKING:
+    from .run import mutate as mutate
+
+HOMES = {
+    "mutate": "run",
+}
+__all__ = list(HOMES)
+__getattr__, __dir__ = exports(__name__, HOMES)

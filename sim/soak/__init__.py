@@ -1,1 +1,20 @@
-"""Bulk co-simulation: the design as a shared library against the compiled cycle model."""
+"""Bulk co-simulation: the design as a library against the compiled cycle model.
+
+``run`` is ``fxlif soak``, in ``segments`` of blocks; ``bulk`` runs a chain of cores,
+``bulk_neuron`` a lone neuron, ``compare`` what they show. ``random_design`` draws designs.
+"""
+
+from typing import TYPE_CHECKING
+
+from ...lazy import exports
+
+if TYPE_CHECKING:
+    from .run import soak as soak
+    from .run import soak_designs as soak_designs
+
+HOMES = {
+    "soak": "run",
+    "soak_designs": "run",
+}
+__all__ = list(HOMES)
+__getattr__, __dir__ = exports(__name__, HOMES)
