@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from ...cycles.control import NONE, Block
+from ...cycles.control import NONE, Block, Records
 from ...cycles.model import CycleInputs, CycleModel, Driver
 from ...params.protocol import Design
 from ..bench.wrapper import Interface
 from ..stimulus.aimed import aimed_events
 from ..stimulus.random import RandomStimulus
-from .compare import COMPARISONS, FIRED, GIVEN, RESETS, STEPS, TAKEN, Comparison, Packed
+from .compare import Comparison, Packed
 
 if TYPE_CHECKING:
     from ..coverage.coverage import Coverage
@@ -37,6 +37,12 @@ class Counts:
     events_out: int = 0
     spikes: int = 0
     resets: int = 0
+
+    @classmethod
+    def of(cls, cycles: int, counted: Records) -> Counts:
+        """From the ``counted`` (1,) of :data:`~fxlif.sim.soak.compare.COUNTS`."""
+        _, comparisons, taken, steps, given, fired, resets = counted[0].tolist()
+        return cls(cycles, comparisons, steps, taken, given, fired, resets)
 
     def add(self, other: Counts) -> None:
         """Add what another part of the run counted."""
@@ -102,9 +108,4 @@ class ChainBulk:
 
     @property
     def counts(self) -> Counts:
-        found = self._comparison.counts.tolist()
-        return Counts(
-            cycles=self._cycles, comparisons=found[COMPARISONS], steps=found[STEPS],
-            events_in=found[TAKEN], events_out=found[GIVEN], spikes=found[FIRED],
-            resets=found[RESETS],
-        )  # fmt: skip
+        return Counts.of(self._cycles, self._comparison.counts)

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...compiled.jit import njit
 from ...cycles import neuron as neuron_cycles
-from ...cycles.control import NONE, Bools, Ints
+from ...cycles.control import NONE, Bools, Ints, Records
 from ...cycles.model import Steps
 from ...cycles.neuron import NeuronCycles
 from ...params.neuron import NeuronParams
@@ -17,30 +17,33 @@ from ..bench.wrapper import Interface
 from ..stimulus.neuron import NeuronStimulus
 from ..tools.words import row_size
 from .bulk import BLOCK, Counts
-from .compare import COMPARISONS, COUNTS, FIRED, FIRST, RESETS, STEPS, Packed, differs, layout, pack
+from .compare import COUNTS, Packed, differs, layout, pack
 
 if TYPE_CHECKING:
     from ..coverage.coverage import Coverage
 
 
 @njit
-def compare_neuron(inputs: Ints, shown: Ints, words: Packed, layouts: Ints, counts: Ints) -> None:
-    """Compare every state variable and the spike with the model's; ``shown`` has a row more."""
-    spike = shown.shape[1] - 1
+def compare_neuron(
+    inputs: Ints, shown: Ints, words: Packed, fields: Records, counts: Records
+) -> None:
+    """Compare every state variable and the spike with the model's, ``shown`` (cycles + 1, fields),
+    and add to ``counts`` (1,), up to the first cycle that differs."""
+    spike, count = shown.shape[1] - 1, counts[0]
     for cycle in range(len(inputs)):
         wrong = False
         for k in range(shown.shape[1]):
-            wrong |= differs(words, cycle, layouts, k, shown[cycle, k])
-        counts[COMPARISONS] += shown.shape[1]
+            wrong |= differs(words, cycle, fields[k], shown[cycle, k])
+        count["comparisons"] += shown.shape[1]
         if wrong:
-            counts[FIRST] = cycle
+            count["first"] = cycle
             return
         if inputs[cycle, neuron_cycles.RST]:
-            counts[RESETS] += 1
+            count["resets"] += 1
         elif inputs[cycle, neuron_cycles.ENABLE]:
-            counts[STEPS] += 1
+            count["steps"] += 1
             # The spike of a step is shown in the cycle after it.
-            counts[FIRED] += shown[cycle + 1, spike]
+            count["fired"] += shown[cycle + 1, spike]
 
 
 class NeuronBulk:
@@ -57,7 +60,7 @@ class NeuronBulk:
         names = [*(f"state.{name}" for name in neuron.state_widths), "spike"]
         self._layout = layout(response[name] for name in names)
         self._words = row_size(interface.stimulus_bits)
-        self._found = np.zeros(COUNTS, dtype=np.int64)
+        self._found: Records = np.zeros(1, dtype=COUNTS)
         self._cycles = 0
         self.inputs = np.zeros((0, neuron_cycles.INPUT_COLUMNS), dtype=np.int64)
         self.shown = np.zeros((0, len(names)), dtype=np.int64)
@@ -97,16 +100,12 @@ class NeuronBulk:
         return words
 
     def check(self, response: Packed) -> int:
-        self._found[FIRST] = NONE
+        self._found[0]["first"] = NONE
         compare_neuron(self.inputs, self.shown, response, self._layout, self._found)
-        wrong = int(self._found[FIRST])
+        wrong = int(self._found[0]["first"])
         self._cycles += BLOCK if wrong == NONE else wrong + 1
         return wrong
 
     @property
     def counts(self) -> Counts:
-        return Counts(
-            cycles=self._cycles, comparisons=int(self._found[COMPARISONS]),
-            steps=int(self._found[STEPS]), spikes=int(self._found[FIRED]),
-            resets=int(self._found[RESETS]),
-        )  # fmt: skip
+        return Counts.of(self._cycles, self._found)

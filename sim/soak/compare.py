@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...compiled.jit import inline, njit
-from ...cycles.control import INPUT, NONE, SPIKE, STREAM, Block, Ints, Records
+from ...cycles.control import INPUT, NONE, SPIKE, STREAM, Block, Ints, Record, Records, record
 from ...cycles.signals import INPUT_PORTS, OUTPUT_PORTS
 from ...hdl.verilog import Field
 from ...params.protocol import Design
@@ -21,14 +21,15 @@ from ..tools.words import row_size
 
 Packed = npt.NDArray[np.uint64]
 
-# Columns of a layout: where a number stands in a packed word.
-OFFSET, WIDTH, SIGNED = 0, 1, 2
-# Rows of the streams' layout, in the order of STREAM, and of a core's, whose lanes follow.
-READY, VALID, ADDRESS, TICK = 0, 1, 2, 3
-DROPPED, SATURATED, TRACE_VALID, TRACE_INDEX, FIRST_LANE = 0, 1, 2, 3, 4
-# What is counted.
-FIRST, COMPARISONS, TAKEN, STEPS, GIVEN, FIRED, RESETS = 0, 1, 2, 3, 4, 5, 6
-COUNTS = 7
+#: Where a number stands in a packed word.
+FIELD = record("offset", "width", "signed")
+#: Where the numbers of the streams stand, and those of a core, of which the fields of the lanes
+#: begin at ``lanes_at`` of those of all cores: of each lane the spike and the state variables.
+STREAM_FIELDS = np.dtype([(name, FIELD) for name in STREAM.names or ()])
+CORE_SIGNALS = ("dropped", "saturated", "trace_valid", "trace_index")
+CORE_FIELDS = np.dtype([*((name, FIELD) for name in CORE_SIGNALS), ("lanes_at", np.int64)])
+#: What is counted; ``first``: the first cycle that differs, or NONE.
+COUNTS = record("first", "comparisons", "taken", "steps", "given", "fired", "resets")
 
 _64 = np.uint64(64)
 
@@ -57,72 +58,72 @@ def get(words: Packed, row: int, offset: int, width: int, signed: int) -> Any:
 
 
 @njit
-def pack(inputs: Ints, layout: Ints, words: Packed) -> None:
+def pack(inputs: Ints, layout: Records, words: Packed) -> None:
     """The inputs of each cycle, (cycles, fields), as packed rows; ``words`` is 0 where it is not
     overwritten whole."""
     for cycle in range(len(inputs)):
         for column in range(words.shape[1]):
             words[cycle, column] = 0
         for k in range(len(layout)):
-            put(words, cycle, layout[k, OFFSET], layout[k, WIDTH], inputs[cycle, k])
+            put(words, cycle, layout[k]["offset"], layout[k]["width"], inputs[cycle, k])
 
 
 @inline
-def differs(words: Packed, cycle: int, layout: Ints, row: int, value: int) -> bool:
-    found = get(words, cycle, layout[row, OFFSET], layout[row, WIDTH], layout[row, SIGNED])
+def differs(words: Packed, cycle: int, field: Record, value: int) -> bool:
+    """Whether a packed row shows anything else than ``value`` in a :data:`FIELD`."""
+    found = get(words, cycle, field["offset"], field["width"], field["signed"])
     return bool(found != value)
 
 
 @njit
 def compare(
-    config: Records, inputs: Records, streams: Records, traces: Records, history: Ints,
-    words: Packed, stream_layout: Ints, core_layouts: Ints, layout_at: Ints, counts: Ints,
-) -> None:  # fmt: skip
-    """Compare every output with the model's; ``counts[FIRST]`` is the first cycle that differs.
+    block: Block, words: Packed, streams: Records, cores: Records, lanes: Records, counts: Records
+) -> None:
+    """Compare every output with the model's and add to ``counts`` (1,), up to the first cycle that
+    differs.
 
-    ``core_layouts`` has the layouts of all cores one below the other, ``layout_at`` where a core's
-    begins.
+    ``streams`` (1,) of STREAM_FIELDS, ``cores`` (cores,) of CORE_FIELDS, ``lanes`` of FIELD.
     """
-    for cycle in range(len(inputs)):
-        wrong = differs(words, cycle, stream_layout, READY, streams[cycle]["in_ready"])
-        wrong |= differs(words, cycle, stream_layout, VALID, streams[cycle]["out_valid"])
-        counts[COMPARISONS] += 2
-        if streams[cycle]["out_valid"]:
-            wrong |= differs(words, cycle, stream_layout, ADDRESS, streams[cycle]["out_address"])
-            wrong |= differs(words, cycle, stream_layout, TICK, streams[cycle]["out_tick"])
-            counts[COMPARISONS] += 2
-            counts[GIVEN] += inputs[cycle]["out_ready"]
-        if inputs[cycle]["rst"]:
-            counts[RESETS] += 1
-        elif inputs[cycle]["in_valid"] and streams[cycle]["in_ready"]:
-            counts[TAKEN] += 1
-            counts[STEPS] += inputs[cycle]["in_tick"]
-        for k in range(len(config)):
-            at = layout_at[k]
-            written = traces[k, cycle]["written"]
-            wrong |= differs(words, cycle, core_layouts, at + DROPPED, traces[k, cycle]["dropped"])
-            wrong |= differs(
-                words, cycle, core_layouts, at + SATURATED, traces[k, cycle]["saturated"]
-            )
-            wrong |= differs(words, cycle, core_layouts, at + TRACE_VALID, written != NONE)
-            counts[COMPARISONS] += 3
+    at, count = streams[0], counts[0]
+    for cycle in range(len(block.inputs)):
+        shown, stream = block.inputs[cycle], block.streams[cycle]
+        wrong = differs(words, cycle, at["in_ready"], stream["in_ready"])
+        wrong |= differs(words, cycle, at["out_valid"], stream["out_valid"])
+        count["comparisons"] += 2
+        if stream["out_valid"]:
+            wrong |= differs(words, cycle, at["out_address"], stream["out_address"])
+            wrong |= differs(words, cycle, at["out_tick"], stream["out_tick"])
+            count["comparisons"] += 2
+            count["given"] += shown["out_ready"]
+        if shown["rst"]:
+            count["resets"] += 1
+        elif shown["in_valid"] and stream["in_ready"]:
+            count["taken"] += 1
+            count["steps"] += shown["in_tick"]
+        for k in range(len(cores)):
+            core, field, trace = block.config[k], cores[k], block.traces[k, cycle]
+            written = trace["written"]
+            wrong |= differs(words, cycle, field["dropped"], trace["dropped"])
+            wrong |= differs(words, cycle, field["saturated"], trace["saturated"])
+            wrong |= differs(words, cycle, field["trace_valid"], written != NONE)
+            count["comparisons"] += 3
             if written == NONE:
                 continue
-            wrong |= differs(words, cycle, core_layouts, at + TRACE_INDEX, written)
-            size = config[k]["words"] * config[k]["lanes"]
-            variables = config[k]["variables"] - SPIKE
-            row = config[k]["history_at"] + traces[k, cycle]["row"] * config[k]["variables"] * size
-            row += SPIKE * size + written * config[k]["lanes"]
-            place = at + FIRST_LANE
-            for lane in range(config[k]["lanes"]):
+            wrong |= differs(words, cycle, field["trace_index"], written)
+            size = core["words"] * core["lanes"]
+            variables = core["variables"] - SPIKE
+            row = core["history_at"] + trace["row"] * core["variables"] * size
+            row += SPIKE * size + written * core["lanes"]
+            place = field["lanes_at"]
+            for lane in range(core["lanes"]):
                 for variable in range(variables):
-                    value = history[row + variable * size + lane]
-                    wrong |= differs(words, cycle, core_layouts, place, value)
+                    value = block.history[row + variable * size + lane]
+                    wrong |= differs(words, cycle, lanes[place], value)
                     place += 1
-                counts[FIRED] += history[row + lane]
-            counts[COMPARISONS] += 1 + config[k]["lanes"] * variables
+                count["fired"] += block.history[row + lane]
+            count["comparisons"] += 1 + core["lanes"] * variables
         if wrong:
-            counts[FIRST] = cycle
+            count["first"] = cycle
             return
 
 
@@ -131,30 +132,36 @@ def columns(table: Records) -> Ints:
     return table.view(np.int64).reshape(len(table), -1)
 
 
-def layout(fields: Iterable[Field]) -> Ints:
-    rows = [(field.offset, field.width, field.signed) for field in fields]
-    return np.array(rows, dtype=np.int64)
+def row_of(field: Field) -> tuple[int, int, bool]:
+    """A field as a row of :data:`FIELD`."""
+    return field.offset, field.width, field.signed
+
+
+def layout(fields: Iterable[Field]) -> Records:
+    """Fields as a table of :data:`FIELD`."""
+    return np.array([row_of(field) for field in fields], dtype=FIELD)
 
 
 class Comparison:
     """Packs stimulus for a wrapped chain of cores and compares its responses."""
 
     def __init__(self, design: Design, interface: Interface) -> None:
-        stimulus, response = interface.stimulus, interface.response
-        self._inputs = layout(stimulus[INPUT_PORTS[name]] for name in INPUT.names or ())
-        self._streams = layout(response[OUTPUT_PORTS[name]] for name in STREAM.names or ())
-        layouts: list[Ints] = []
-        self._at = np.zeros(len(design.cores), dtype=np.int64)
-        for k, (core, signals) in enumerate(zip(design.cores, design.signals, strict=True)):
-            names = [signals.dropped, signals.saturated, signals.trace_valid, signals.trace_index]
+        response = interface.response
+        self._inputs = layout(interface.stimulus[INPUT_PORTS[n]] for n in INPUT.names or ())
+        streams = tuple(row_of(response[OUTPUT_PORTS[name]]) for name in STREAM.names or ())
+        self._streams: Records = np.array([streams], dtype=STREAM_FIELDS)
+        rows: list[tuple[object, ...]] = []
+        lanes: list[Field] = []
+        for core, signals in zip(design.cores, design.signals, strict=True):
+            names = [getattr(signals, name) for name in CORE_SIGNALS]
+            rows.append((*(row_of(response[name]) for name in names), len(lanes)))
             for lane in range(core.lanes):
-                names.append(signals.trace_spike(lane))
-                names += [signals.trace_state(lane, name) for name in core.neuron.state_widths]
-            self._at[k] = sum(len(rows) for rows in layouts)
-            layouts.append(layout(response[name] for name in names))
-        self._cores = np.concatenate(layouts)
+                lanes.append(response[signals.trace_spike(lane)])
+                lanes += [response[signals.trace_state(lane, n)] for n in core.neuron.state_widths]
+        self._cores: Records = np.array(rows, dtype=CORE_FIELDS)
+        self._lanes = layout(lanes)
         self._words = row_size(interface.stimulus_bits)
-        self.counts = np.zeros(COUNTS, dtype=np.int64)
+        self.counts: Records = np.zeros(1, dtype=COUNTS)
 
     def stimulus(self, block: Block) -> Packed:
         """What the inputs of a block are for the wrapper, (cycles, words)."""
@@ -164,9 +171,6 @@ class Comparison:
 
     def check(self, block: Block, response: Packed) -> int:
         """The first cycle of a block in which the response differs, or NONE."""
-        self.counts[FIRST] = NONE
-        compare(
-            block.config, block.inputs, block.streams, block.traces, block.history,
-            response, self._streams, self._cores, self._at, self.counts,
-        )  # fmt: skip
-        return int(self.counts[FIRST])
+        self.counts[0]["first"] = NONE
+        compare(block, response, self._streams, self._cores, self._lanes, self.counts)
+        return int(self.counts[0]["first"])
