@@ -21,6 +21,7 @@ from ..bench.run import rng
 from ..stimulus.events import BREAKS_PROMISE, STRANGE
 from ..stimulus.random import random_events
 from .map import CoreMap
+from .stimulus import decayed
 from .wrapper import event_source
 
 #: Steps of a phase, and the most events of one that is aimed.
@@ -139,9 +140,7 @@ def potentials(core: CoreParams, golden: Network, counts: Ints) -> Ints:
     neuron = core.neuron
     (state,) = golden.states.values()
     current = arithmetic.synaptic_current(counts @ core.weights, core.weight_shift, neuron.bias)
-    if neuron.synapse.kind == "exponential":
-        current = current + arithmetic.leak(neuron.synapse.leak, state.i_syn)
-    found: Ints = arithmetic.leak(neuron.leak, state.v - neuron.v_leak) + neuron.v_leak + current
+    found: Ints = decayed(neuron, state) + current
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, repeat
+from typing import Any
 
 from ...params.neuron import NeuronParams
 from ...params.quantise import signed_range
@@ -29,6 +30,15 @@ LINGER = 500
 #: What the current of a step is aimed at.
 AIMS = ("any", "small", "threshold", "threshold", "rest", "above", "below", "top", "bottom",
         "highest", "lowest", "none")  # fmt: skip
+
+
+def decayed(neuron: NeuronParams, state: NeuronState) -> Any:
+    """The potential that a step without any input leads to, before bias and overflow: of the shape
+    of the state variables."""
+    found = arithmetic.leak(neuron.leak, state.v - neuron.v_leak) + neuron.v_leak
+    if neuron.synapse.kind == "exponential":
+        found = found + arithmetic.leak(neuron.synapse.leak, state.i_syn)
+    return found
 
 
 def aimed(
@@ -56,10 +66,7 @@ def aimed(
         "top": top + draw.randint(-1, 2),
         "bottom": bottom + draw.randint(-2, 1),
     }[aim]
-    decayed = arithmetic.leak(neuron.leak, state.v - neuron.v_leak) + neuron.v_leak
-    if neuron.synapse.kind == "exponential":
-        decayed += arithmetic.leak(neuron.synapse.leak, state.i_syn)
-    wanted: int = target - decayed - neuron.bias
+    wanted: int = target - int(decayed(neuron, state)) - neuron.bias
     return min(max(wanted, low), high)
 
 

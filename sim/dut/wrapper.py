@@ -202,8 +202,6 @@ def wrap_sources(
     if alone != (dut_map.neuron is not None):
         found, allowed = ("core", "neuron") if alone else ("neuron", "core")
         raise FxlifError.must_be(map_file, f"a map of a {allowed}, as the design is", found)
-    if isinstance(params, NetworkParams):
-        event_source(params)
     ports = read_ports(sources, top, dut_map.parameters)
     packing = _Packing(top, ports)
     packing.drive("clock", dut_map.clock, "clk")
@@ -390,12 +388,5 @@ def _assemble(packing: _Packing, dut_map: DutMap, *, two_state: bool) -> Wrapped
         "endmodule",
         "",
     ]
-    return Wrapped(
-        packing.stimulus,
-        fields,
-        packing.stimulus_bits,
-        at,
-        "\n".join(text),
-        packing.shown_by,
-        tuple(packing.missing),
-    )
+    return Wrapped(packing.stimulus, fields, packing.stimulus_bits, at, "\n".join(text),
+                   packing.shown_by, tuple(packing.missing))  # fmt: skip
