@@ -276,6 +276,9 @@ CORE_FAULTS = {
         "no valid ever waits", "waiting"),
     "takes what is not offered": (swap(r"assign taken = events_in__valid & ", "assign taken = "),
                                   "event not offered", "weights__addr"),
+    "written without an event": (
+        swap(r"<= state_write__data", "<= state_write__data ^ events_in__payload[0]"),
+        "event not offered", "observed: states ["),
     "ready waits for valid": (
         swap(r"(assign events_in__ready = .*);", r"\1 & events_in__valid;"),
         "no output waits", "events_in__ready"),
@@ -297,7 +300,11 @@ def test_planted_faults_in_a_core(fault: str) -> None:
     check = one(findings, part)
     assert check.outcome == "failed", check.detail
     assert said in check.detail, check.detail
-    if part in ("accumulate: ", "datapath: ", "payload held") or "waits" in part:
+    if (
+        part in ("accumulate: ", "datapath: ", "payload held")
+        or "waits" in part
+        or "offered" in part
+    ):
         assert "simulation: confirmed by icarus" in check.detail, check.detail
 
 

@@ -75,23 +75,22 @@ class CoreProof:
 
     def _functions(self) -> list[tuple[Any, Any]]:
         """What each step module drives, as an unknown function of what goes into it."""
+        inputs = ["state", "current"]
+        inputs += ["threshold_mantissa"] if self.core.v_thresholds is not None else []
         pairs = []
         for lane in range(self.lanes):
-            at = step_name(lane)
-            ports = [self.net[f"{at}.{port}"] for port in self._step_ports]
+            ports = [self.net[step_name(lane, port)] for port in inputs]
             for output in ("next_state", "spike"):
-                for leaf in self.net.drivers(f"{at}.{output}"):
-                    pairs.append((leaf, self._unknown(leaf, ports)))
+                pairs += self._unknown(step_name(lane, output), ports)
         return pairs
 
-    @property
-    def _step_ports(self) -> tuple[str, ...]:
-        more = () if self.core.v_thresholds is None else ("threshold_mantissa",)
-        return ("state", "current", *more)
-
-    def _unknown(self, leaf: Any, arguments: list[Any]) -> Any:
+    def _unknown(self, output: str, arguments: list[Any]) -> list[tuple[Any, Any]]:
+        """The constants of an output of a step, each with a function of ``arguments``."""
         sorts = [argument.sort() for argument in arguments]
-        return z3.Function(f"step {leaf}", *sorts, leaf.sort())(*arguments)
+        return [
+            (leaf, z3.Function(f"step {leaf}", *sorts, leaf.sort())(*arguments))
+            for leaf in self.net.drivers(output)
+        ]
 
     def reset_is(self, high: bool) -> tuple[Any, Any]:
         """The reset and a value for it, to substitute; Yosys makes it a bit or a Boolean."""
@@ -121,11 +120,8 @@ class CoreProof:
     def stepped(self, output: str, lane: int) -> Any:
         """What the golden order of events says that the step of ``word`` gives in ``lane``."""
         core, at = self.core, step_name(lane)
-        current = golden.golden_current(
-            golden.lane(self.ghosts["old"], lane, self.bits),
-            core.weight_shift,
-            core.neuron.bias,
-        )
+        total = golden.lane(self.ghosts["old"], lane, self.bits)
+        current = golden.golden_current(total, core.weight_shift, core.neuron.bias)
         size = self.net[f"{at}.current"].size()
         current = golden.widen(current, max(size, current.size()))
         arguments = [
@@ -137,11 +133,8 @@ class CoreProof:
             arguments.append(golden.lane(word, lane, core.neuron.threshold_bits))
         if self.whole:
             return self._golden(output, arguments)
-        found = self.net[f"{at}.{output}"]
-        pairs = [
-            (leaf, self._unknown(leaf, arguments)) for leaf in self.net.drivers(f"{at}.{output}")
-        ]
-        return z3.substitute(found, *pairs)
+        port = f"{at}.{output}"
+        return z3.substitute(self.net[port], *self._unknown(port, arguments))
 
     def _golden(self, output: str, arguments: list[Any]) -> Any:
         """The golden step, as the ports of the hardware show it."""

@@ -19,12 +19,12 @@ from ...rule.step import NeuronState, initial_state, step
 from ..tools.solver import z3
 
 
+@dataclass
 class Extent:
     """The lowest and the highest number that came up."""
 
-    def __init__(self) -> None:
-        self.low = 0
-        self.high = 0
+    low: int = 0
+    high: int = 0
 
     def note(self, low: int, high: int) -> None:
         """Take in everything from ``low`` to ``high``."""
@@ -36,11 +36,11 @@ class Extent:
         return signed_bits(self.low, self.high)
 
 
+@dataclass(frozen=True)
 class Truth:
     """A condition of which nothing is known."""
 
-    def __init__(self, extent: Extent) -> None:
-        self.extent = extent
+    extent: Extent
 
 
 class Interval:

@@ -131,3 +131,15 @@ class Prover:
         broken = [n for n in theorem.claims if not answer.model[f"claim {n}"]]
         lines = [f"does not hold: {', '.join(broken)}", f"found by {by}"]
         return "failed", "\n".join([*lines, told(theorem.explain(answer.model))])
+
+
+def each_core(
+    name: str, ask: Callable[[Prover, int], Theorem | Result]
+) -> Callable[[Prover], None]:
+    """What attempts one theorem about each core, ``ask`` with its number, under ``name``."""
+
+    def group(prover: Prover) -> None:
+        for k in range(len(prover.cores)):
+            prover.attempt(f"{name}, core {k}", ask, prover, k)
+
+    return group

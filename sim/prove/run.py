@@ -47,24 +47,27 @@ from ...progress import SILENT, Progress
 from ..report.findings import Findings, versions
 from ..tools.solver import choose
 from .events import prove_events
-from .prover import Prover
+from .prover import Prover, each_core
 from .step import prove_registers, prove_steps
 from .streams import prove_streams
-from .sums import prove_accumulate, prove_datapath, prove_overflow, prove_weights
+from .sums import accumulate_theorem, datapath_theorem, never_overflows, weights_equal
 
 GROUPS: dict[str, Callable[[Prover], None]] = {
     "step": prove_steps,
     "registers": prove_registers,
-    "weights": prove_weights,
-    "overflow": prove_overflow,
-    "accumulate": prove_accumulate,
-    "datapath": prove_datapath,
+    "weights": each_core("weights: Verilog = memory image = design", weights_equal),
+    "overflow": each_core(
+        "overflow: no accumulator overflows in a step within the promise", never_overflows
+    ),
+    "accumulate": each_core("accumulate: golden accumulate = adders", accumulate_theorem),
+    "datapath": each_core(
+        "datapath: golden synaptic_current into, write-back out of LIFStep", datapath_theorem
+    ),
     "streams": prove_streams,
     "events": prove_events,
 }
-_NO_CORE = "a single neuron has no core"
 #: Why a group has nothing to prove of a design.
-NOT_ASKED = dict.fromkeys(GROUPS, _NO_CORE) | {
+NOT_ASKED = dict.fromkeys(GROUPS, "a single neuron has no core") | {
     "registers": "a core has no registers of a single neuron; see events and datapath",
 }
 #: Longest time for one theorem.

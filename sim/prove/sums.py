@@ -106,13 +106,6 @@ def weights_equal(prover: Prover, k: int) -> Result:
     return "passed", f"compared one by one, {words} words of {core.lanes} weights"
 
 
-def prove_weights(prover: Prover) -> None:
-    """The weights of every core."""
-    for k in range(len(prover.cores)):
-        name = f"weights: Verilog = memory image = design, core {k}"
-        prover.attempt(name, weights_equal, prover, k)
-
-
 # --- no step overflows ----------------------------------------------------------------------------
 
 
@@ -171,13 +164,6 @@ def _explain_overflow(
     yield confirmation(f"golden model and {simulator}", confirmed, outputs[-1])
 
 
-def prove_overflow(prover: Prover) -> None:
-    """The accumulators of every core."""
-    for k in range(len(prover.cores)):
-        name = f"overflow: no accumulator overflows in a step within the promise, core {k}"
-        prover.attempt(name, never_overflows, prover, k)
-
-
 # --- the adders and the way into and out of the step ----------------------------------------------
 
 
@@ -212,13 +198,6 @@ def accumulate_theorem(prover: Prover, k: int) -> Theorem:
         mode=EVERY_STATE, claims=claims, given=[net["rst"] == 0], cases={"an addition": adding},
         values={"total": total, "weight": weight, **net.edge}, explain=explain,
     )  # fmt: skip
-
-
-def prove_accumulate(prover: Prover) -> None:
-    """The adders of every core."""
-    for k in range(len(prover.cores)):
-        name = f"accumulate: golden accumulate = adders, core {k}"
-        prover.attempt(name, accumulate_theorem, prover, k)
 
 
 def datapath_theorem(prover: Prover, k: int) -> Theorem:
@@ -268,10 +247,3 @@ def datapath_theorem(prover: Prover, k: int) -> Theorem:
         mode=EVERY_STATE, claims=claims, cases={"a step": moves, "a read": reads},
         values=net.edge, explain=partial(explain_edge, net, shown=shown),
     )  # fmt: skip
-
-
-def prove_datapath(prover: Prover) -> None:
-    """The way into and out of the steps of every core."""
-    for k in range(len(prover.cores)):
-        name = f"datapath: golden synaptic_current into, write-back out of LIFStep, core {k}"
-        prover.attempt(name, datapath_theorem, prover, k)
