@@ -88,6 +88,3 @@ def figures(report: Report, simulator: str) -> dict[str, int | float | str]:
         "resets": report.resets, "comparisons": report.comparisons,
         "mismatches": report.mismatches, "cycles per second": round(rate),
     }  # fmt: skip
-
-
-__all__ = ["answer", "checks_of", "failure_reasons", "figures"]

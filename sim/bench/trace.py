@@ -62,6 +62,3 @@ class Trace:
             for row in self._rows:
                 wrong = [n for n in self._names if row.get(f"{n} expected", row[n]) != row[n]]
                 table.writerow({**row, "differs": " ".join(wrong)})
-
-
-__all__ = ["Trace"]

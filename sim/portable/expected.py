@@ -137,6 +137,3 @@ def neuron_parts(neuron: NeuronParams, input_bits: int, cycles: int, seed: int) 
         inputs=dict(zip(("rst", "enable", "current"), inputs.T, strict=True)),
         outputs=outputs, spikes=int(outputs["spike"].values.sum()),
     )  # fmt: skip
-
-
-__all__ = ["Part", "Shown", "chain_parts", "default_cycles", "neuron_parts"]

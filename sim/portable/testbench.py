@@ -266,6 +266,3 @@ def with_bench(hardware: Hardware, bench: Bench) -> dict[str, str]:
     """File name → text of a design and its bench, which the sidecar names under ``bench``."""
     described = {**hardware.sidecar, "bench": bench.described}
     return {**replace(hardware, sidecar=described).files(), **bench.files}
-
-
-__all__ = ["TOP", "Bench", "bench_of", "commands", "signature", "with_bench"]

@@ -186,6 +186,3 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
-
-
-__all__ = ["MANIFEST", "Recipe", "cache_folder", "cpu", "entry", "fault", "find", "keep"]
