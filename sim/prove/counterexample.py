@@ -16,8 +16,6 @@ from .netlist import Netlist
 
 BENCH = "fxlif_counterexample"
 _SECONDS = 120
-#: What signals and memory words show; None where a bit is undefined.
-Seen = dict[str, int | None]
 
 
 def bench(net: Netlist, inputs: Sequence[Mapping[str, int]], state: Mapping[str, int]) -> str:
@@ -50,11 +48,12 @@ def _literal(value: int) -> str:
 
 def simulate(
     net: Netlist, inputs: Sequence[Mapping[str, int]], state: Mapping[str, int] | None = None
-) -> tuple[str, list[Seen]]:
+) -> tuple[str, list[dict[str, int | None]]]:
     """The simulator's name, and what the module's outputs and ``state`` show before each edge.
 
     ``inputs`` are values of ports, cycle by cycle. ``state`` are values of registers, and of words
-    of memories under the name ``memory [address]``, that are set before the first cycle.
+    of memories under the name ``memory [address]``, that are set before the first cycle. What has
+    an undefined bit shows as None.
 
     Raises:
         FxlifError: no simulator is installed, or it does not accept the Verilog.

@@ -153,7 +153,7 @@ def prove_steps(prover: Prover) -> None:
 
 
 def prove_registers(prover: Prover) -> None:
-    """The registers of a single neuron; a core's are the business of other theorems."""
+    """The registers of a single neuron; other theorems are about those of a core."""
     if prover.params.kind == "neuron":
         name = "registers: reset, hold and step of LIFNeuron"
         prover.attempt(name, registers_theorem, prover, prover.params.neurons[0])
