@@ -432,12 +432,12 @@ def test_the_state_of_another_soak_is_refused(target, tmp_path) -> None:
     state = tmp_path / "soak.json"
     soak(CORE, name="x", cycles=BLOCK, processes=1, state=state)
     good = state.read_text()
-    with pytest.raises(FxlifError, match=r"soak\.json: seed: found 1, allowed 2 here"):
+    with pytest.raises(FxlifError, match=r"soak\.json: seed: must be 2 here, not 1"):
         soak(CORE, name="x", cycles=BLOCK, processes=1, state=state, seed=2)
     other = replace(target, params=MODELS["compare flipped"])
-    with pytest.raises(FxlifError, match=r"soak\.json: parameters_sha256: found"):
+    with pytest.raises(FxlifError, match=r"soak\.json: parameters_sha256: must be"):
         Store(state, other, 1)
-    with pytest.raises(FxlifError, match=r"soak\.json: library: found"):
+    with pytest.raises(FxlifError, match=r"soak\.json: library: must be"):
         Store(state, replace(target, library=tmp_path / "other" / "design.so"), 1)
     for broken in ("", "[]", "{}", "7", good[:-20], good.replace("cycles", "circles"),
                    json.dumps({**json.loads(good), "segments": []}),

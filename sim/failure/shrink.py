@@ -162,7 +162,7 @@ def shrink(
     """
     question = Question(fails, max_calls, seconds)
     if not question(start):
-        raise FxlifError("shrink: found a stimulus that does not fail, allowed one that does")
+        raise FxlifError.must_be("start", "a stimulus that fails", start, found="one that passes")
     _reduce(question)
     return _polish(question)
 

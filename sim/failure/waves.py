@@ -67,6 +67,3 @@ def dump(simulator: Simulator, folder: Path, sources: Mapping[str, str], bench: 
         FxlifError: it could not be built or run; the line holds the end of the log.
     """
     run_standalone(simulator, {**sources, BENCH: bench}, top=TOP_WAVES, folder=folder)
-
-
-__all__ = ["BENCH", "TOP_WAVES", "dump", "wave_bench"]

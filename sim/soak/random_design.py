@@ -65,15 +65,9 @@ def random_neuron(rng: random.Random) -> NeuronParams:
         refractory=rng.choice((0, 0, 1, 2, 3, 7, rng.randrange(256))),
         refractory_mode=rng.choice(("clamp", "mask")),
         synapse=rng.choice((DeltaSynapse(), ExponentialSynapse(leak=random_leak(rng)))),
-        adaptation=rng.choice(
-            (
-                None,
-                Adaptation(
-                    increment=rng.randint(0, min(threshold, (1 << theta_bits) - 1)),
-                    leak=random_leak(rng),
-                ),
-            )
-        ),
+        adaptation=rng.choice((None, Adaptation(
+            increment=rng.randint(0, min(threshold, (1 << theta_bits) - 1)), leak=random_leak(rng),
+        ))),
         bias=rng.choice((0, 0, rng.randint(-threshold // 4, threshold // 4))),
         state_bits=state_bits,
         weight_bits=rng.randint(3, 10),
@@ -81,7 +75,7 @@ def random_neuron(rng: random.Random) -> NeuronParams:
         threshold_shift=threshold_shift,
         current_bits=rng.choice((state_bits, max(4, state_bits - 2), 12)),
         theta_bits=theta_bits,
-    )
+    )  # fmt: skip
 
 
 def random_design(rng: random.Random, *, max_inputs: int = 12, max_neurons: int = 12) -> CoreParams:
@@ -95,7 +89,7 @@ def random_design(rng: random.Random, *, max_inputs: int = 12, max_neurons: int 
         supported(core)
         if _fires(core, rng):
             return core
-    raise FxlifError(f"random_design: found no core that fires, allowed within {TRIES} tries")
+    raise FxlifError(f"random_design: none of {TRIES} cores that were drawn fires")
 
 
 def _draw(rng: random.Random, max_inputs: int, max_neurons: int) -> CoreParams:
@@ -115,16 +109,12 @@ def _draw(rng: random.Random, max_inputs: int, max_neurons: int) -> CoreParams:
         thresholds = tuple(rng.randint(max(1, most // 2), most) * unit for _ in range(n_neurons))
     needed = address_bits(n_inputs)
     return CoreParams(
-        n_inputs=n_inputs,
-        n_neurons=n_neurons,
-        neuron=neuron,
-        weights=weights,
-        weight_shift=rng.choice((0, 0, 1, 2)),
-        v_thresholds=thresholds,
+        n_inputs=n_inputs, n_neurons=n_neurons, neuron=neuron, weights=weights,
+        weight_shift=rng.choice((0, 0, 1, 2)), v_thresholds=thresholds,
         max_events_per_input=rng.choice((1, 1, 2, 5)),
         lanes=rng.randint(1, n_neurons),
         input_address_bits=rng.choice((None, needed, needed + 1, needed + 3)),
-    )
+    )  # fmt: skip
 
 
 def _fires(core: CoreParams, rng: random.Random) -> bool:

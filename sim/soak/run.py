@@ -26,7 +26,7 @@ from ..failure.difference import leave_difference
 from ..report.findings import Check, Findings
 from .bulk import BLOCK, Counts
 from .random_design import random_design
-from .segments import Segment, Target, run_segment, seed_of, target_of
+from .segments import Segment, Target, run_segment, target_of
 
 #: Cycles of a segment, unless the whole is less.
 SEGMENT = 1 << 23
@@ -56,10 +56,10 @@ class Store:
                 for number, (cycles, counts) in content["segments"].items()
             }
         except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-            raise FxlifError(f"{path}: not the state of a soak ({error})") from None
+            raise FxlifError(f"{path}: not the state of a soak ({error})", key=str(path)) from None
         for key, value in self._head.items():
             if head[key] != value:
-                raise FxlifError(f"{path}: {key}: found {head[key]!r}, allowed {value!r} here")
+                raise FxlifError.must_be(key, f"{value!r} here", head[key]).inside(path)
         self.done = done
 
     def add(self, segment: Segment, cycles: int) -> None:
@@ -277,9 +277,3 @@ def _design_check(found: Findings) -> Check:
         name=f"design {found.design}", outcome="passed" if found.passed else "failed",
         detail="\n".join(told), seconds=found.checks[0].seconds,
     )  # fmt: skip
-
-
-__all__ = [
-    "SEGMENT", "Segment", "Store", "Target", "run_segment", "run_segments", "seed_of", "sizes",
-    "soak", "soak_designs", "target_of",
-]  # fmt: skip

@@ -8,55 +8,30 @@ from typing import Any
 import numpy as np
 
 from ...compiled.jit import njit
-from ...cycles.control import Ints
+from ...cycles.control import Ints, record
 from ...params.core import CoreParams
 from ...params.quantise import signed_range
+from . import rates
 from .draws import Words, draw, generator, tail
-from .rates import (
-    ANY,
-    EXCESS,
-    EXCITE,
-    FLOOD,
-    FLOOD_EVENTS,
-    FULL,
-    HOLD,
-    HOLD_EVENTS,
-    HOLD_TAIL,
-    INHIBIT,
-    LEAST,
-    LONG,
-    LONG_TAIL,
-    LONGEST,
-    MOST,
-    REPEATED,
-    REPEATS,
-    SHARE,
-    SILENT,
-    SPARSE,
-    STEP_COUNTS,
-    STEPS,
-    UNKNOWN,
-)
 
 #: Steps that offer one input more often than a core was promised, and those with addresses that no
 #: input has: a foreign core may not stand them.
-BREAKS_PROMISE, STRANGE = frozenset({REPEATED, FLOOD, LONG}), frozenset({UNKNOWN})
+BREAKS_PROMISE = frozenset({rates.REPEATED, rates.FLOOD, rates.LONG})
+STRANGE = frozenset({rates.UNKNOWN})
 
 #: What does not change: the core, and whether an input may come more often than was promised.
-CORE = np.dtype([(name, np.int64) for name in ("inputs", "neurons", "bits", "promised", "strict")])
+CORE = record("inputs", "neurons", "bits", "promised", "strict")
 #: Where the generator is: the events and the phases so far; the kind of the phase and the steps
 #: that it still has, the neuron that is held, up (0) or down (1), and how often each of its inputs
 #: comes; how often the address ``repeat`` still comes in a long step (ANYONE: another each time,
 #: EACH: in turn); and whether a TICK is due.
-SOURCE = np.dtype([
-    (name, np.int64)
-    for name in ("events", "phases", "kind", "steps", "neuron", "down", "times", "repeats",
-                 "repeat", "tick")
-])  # fmt: skip
+SOURCE = record(
+    "events", "phases", "kind", "steps", "neuron", "down", "times", "repeats", "repeat", "tick",
+)  # fmt: skip
 ANYONE, EACH = -1, -2
 #: Most events of a step that is written at once, with its TICK.
-ROOM = max(MOST * REPEATS, HOLD_EVENTS + MOST) + 1
-_COUNTS = np.array(STEP_COUNTS)
+ROOM = max(rates.MOST * rates.REPEATS, rates.HOLD_EVENTS + rates.MOST) + 1
+_COUNTS = np.array(rates.STEP_COUNTS)
 
 
 @njit
@@ -72,16 +47,16 @@ def begin_phase(
     now["kind"] = kinds[at]
     now["steps"] = min(step_counts[draw(random, len(step_counts))], 2 + now["phases"])
     now["down"], now["neuron"] = draw(random, 2), draw(random, core["neurons"])
-    budget = LEAST + (now["events"] >> SHARE)
-    if now["kind"] == SILENT and now["steps"] == step_counts[-1]:
-        now["steps"] = tail(random, now["steps"], min(LONGEST, budget))
-    elif now["kind"] == HOLD:
+    budget = rates.LEAST + (now["events"] >> rates.SHARE)
+    if now["kind"] == rates.SILENT and now["steps"] == step_counts[-1]:
+        now["steps"] = tail(random, now["steps"], min(rates.LONGEST, budget))
+    elif now["kind"] == rates.HOLD:
         inputs = max(1, counts[now["down"], now["neuron"]])
-        most = max(1, HOLD_EVENTS // inputs)
+        most = max(1, rates.HOLD_EVENTS // inputs)
         now["times"] = min(1 << draw(random, 9), core["promised"] if core["strict"] else most)
-        events = tail(random, HOLD_TAIL, min(LONGEST, budget))
+        events = tail(random, rates.HOLD_TAIL, min(rates.LONGEST, budget))
         now["steps"] = 1 + events // (inputs * now["times"])
-    elif now["kind"] in (FLOOD, LONG, FULL):
+    elif now["kind"] in (rates.FLOOD, rates.LONG, rates.FULL):
         now["steps"] = 1
 
 
@@ -92,13 +67,13 @@ def begin_step(
 ) -> int:  # fmt: skip
     """Write the events of a step, or say what is to be repeated; how many are filled then."""
     kind, inputs, promised = now["kind"], core["inputs"], core["promised"]
-    budget = LEAST + (now["events"] >> SHARE)
-    if kind == SPARSE:
+    budget = rates.LEAST + (now["events"] >> rates.SHARE)
+    if kind == rates.SPARSE:
         for _ in range(draw(random, 2 if core["strict"] else 3)):
             events[filled] = draw(random, inputs)
             filled += 1
-    elif kind == ANY:
-        count = draw(random, min(inputs, MOST) + 1)
+    elif kind == rates.ANY:
+        count = draw(random, min(inputs, rates.MOST) + 1)
         for k in range(count):
             # One of each of so many parts of the inputs: none comes twice.
             low, high = k * inputs // count, (k + 1) * inputs // count
@@ -106,29 +81,31 @@ def begin_step(
                 low, high = 0, inputs
             events[filled] = low + draw(random, high - low)
             filled += 1
-    elif kind in (EXCITE, INHIBIT, HOLD):
-        down, neuron = 1 if kind == INHIBIT else 0, draw(random, core["neurons"])
-        times = min(promised, REPEATS)
-        if kind == HOLD:
+    elif kind in (rates.EXCITE, rates.INHIBIT, rates.HOLD):
+        down, neuron = 1 if kind == rates.INHIBIT else 0, draw(random, core["neurons"])
+        times = min(promised, rates.REPEATS)
+        if kind == rates.HOLD:
             down, neuron, times = now["down"], now["neuron"], now["times"]
         for k in range(counts[down, neuron]):
             for _ in range(times):
                 events[filled] = favourites[down, neuron, k]
                 filled += 1
-    elif kind == UNKNOWN:
+    elif kind == rates.UNKNOWN:
         for _ in range(1 + draw(random, 4)):
             events[filled] = draw(random, 1 << core["bits"])
             filled += 1
-    elif kind == REPEATED:
-        now["repeat"], now["repeats"] = draw(random, inputs), promised + 1 + draw(random, EXCESS)
-    elif kind == FLOOD:
+    elif kind == rates.REPEATED:
+        now["repeat"] = draw(random, inputs)
+        now["repeats"] = promised + 1 + draw(random, rates.EXCESS)
+    elif kind == rates.FLOOD:
         down, neuron = draw(random, 2), draw(random, core["neurons"])
         if counts[down, neuron] and floods[down, neuron] <= budget:
             now["repeat"] = favourites[down, neuron, 0]
-            now["repeats"] = floods[down, neuron] + draw(random, EXCESS)
-    elif kind == LONG:
-        now["repeat"], now["repeats"] = ANYONE, tail(random, LONG_TAIL, min(LONGEST, budget))
-    elif kind == FULL and inputs * promised <= budget:
+            now["repeats"] = floods[down, neuron] + draw(random, rates.EXCESS)
+    elif kind == rates.LONG:
+        now["repeat"] = ANYONE
+        now["repeats"] = tail(random, rates.LONG_TAIL, min(rates.LONGEST, budget))
+    elif kind == rates.FULL and inputs * promised <= budget:
         now["repeat"], now["repeats"] = EACH, inputs * promised
     return filled
 
@@ -191,16 +168,16 @@ class Events:
             [(core.n_inputs, core.n_neurons, core.in_address_bits, core.max_events_per_input,
               strict)], CORE
         )  # fmt: skip
-        kinds = {kind: often for kind, often in STEPS.items() if kind not in without}
+        kinds = {kind: often for kind, often in rates.STEPS.items() if kind not in without}
         self._kinds = np.repeat(list(kinds), list(kinds.values()))
-        most = min(MOST, max(1, core.n_inputs // 4))
+        most = min(rates.MOST, max(1, core.n_inputs // 4))
         signed = np.stack([core.weights.T, -core.weights.T]).astype(np.int64)
         self._favourites = np.argsort(-signed, axis=2, kind="stable")[:, :, :most]
         best = np.take_along_axis(signed, self._favourites, axis=2)
         self._counts = (best > 0).sum(axis=2)
         ends = np.array([[1], [-1]]) * np.array(signed_range(core.accumulator_bits)[::-1])[:, None]
         needed = -(-ends // np.maximum(best[:, :, 0], 1)) + 1
-        self._floods = np.where(needed <= FLOOD_EVENTS, needed, 0)
+        self._floods = np.where(needed <= rates.FLOOD_EVENTS, needed, 0)
 
     def take(self, least: int) -> Ints:
         """At least the next ``least`` packed events.

@@ -11,25 +11,14 @@ from typing import Any
 import numpy as np
 
 from ...compiled.jit import njit
-from ...cycles.control import RESET, Bytes, Ints
+from ...cycles.control import RESET, Bytes, Ints, record
+from . import rates
 from .draws import Words, draw, generator, tail
-from .rates import (
-    EPOCH,
-    FREE_RUNS,
-    HELD_RUNS,
-    LIVELY,
-    LONGEST,
-    MODES,
-    PHASES,
-    RESET_LENGTHS,
-    RESET_SPACING,
-    SHARE,
-)
 
 #: Where an axis is: the cycle, how many cycles its phase and its run go on, the mode of the phase,
 #: and whether the run holds back (resets).
-AXIS = np.dtype([(name, np.int64) for name in ("cycle", "phase", "run", "mode", "held")])
-_PHASES, _RESET_LENGTHS = np.array(PHASES), np.array(RESET_LENGTHS)
+AXIS = record("cycle", "phase", "run", "mode", "held")
+_PHASES, _RESET_LENGTHS = np.array(rates.PHASES), np.array(rates.RESET_LENGTHS)
 
 
 @njit
@@ -58,7 +47,7 @@ def fill_held(
             if held[0] == 0 or free[0] == 0:
                 now["phase"] = 0  # a single run
             if length < 0:
-                length = tail(random, -length, min(LONGEST, now["cycle"] >> SHARE))
+                length = tail(random, -length, min(rates.LONGEST, now["cycle"] >> rates.SHARE))
             now["run"] = length
         length = min(now["run"], len(flags) - at)
         if now["held"]:
@@ -82,8 +71,8 @@ def fill_resets(
                 now["run"] = lengths[draw(random, len(lengths))]
             else:
                 now["run"] = tail(random, spacing, max(spacing, now["cycle"]))
-                rest = EPOCH - now["cycle"] % EPOCH
-                if now["cycle"] % EPOCH + now["run"] > LIVELY:
+                rest = rates.EPOCH - now["cycle"] % rates.EPOCH
+                if now["cycle"] % rates.EPOCH + now["run"] > rates.LIVELY:
                     now["run"] = rest
             continue
         length = min(now["run"], len(flags) - at)
@@ -104,8 +93,9 @@ class HoldBack:
         """Mark the next cycles, ``flags`` (cycles,), in which nothing is offered or taken."""
         with np.errstate(over="ignore"):  # SplitMix64 counts modulo 2**64
             fill_held(
-                self._random, self._axis, MODES, HELD_RUNS, FREE_RUNS, _PHASES, self._bit, flags
-            )
+                self._random, self._axis, rates.MODES, rates.HELD_RUNS, rates.FREE_RUNS, _PHASES,
+                self._bit, flags,
+            )  # fmt: skip
         return flags
 
 
@@ -113,7 +103,7 @@ class Resets:
     """Resets, from one seed: on average a few times ``spacing`` cycles apart."""
 
     def __init__(
-        self, seed: int, axis: int, spacing: int = RESET_SPACING, bit: int = RESET
+        self, seed: int, axis: int, spacing: int = rates.RESET_SPACING, bit: int = RESET
     ) -> None:
         self._random, self._axis = generator(seed, axis), np.zeros(1, AXIS)
         self._spacing, self._bit = spacing, bit

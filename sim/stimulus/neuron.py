@@ -7,28 +7,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...compiled.jit import njit
-from ...cycles.control import Bytes, Ints
+from ...cycles.control import Bytes, Ints, record
 from ...params.neuron import NeuronParams
 from ...params.quantise import signed_range
+from . import rates
 from .draws import Words, draw, generator, next_word, tail
 from .flags import HoldBack, Resets
 from .random import EVENT_AXIS, IDLE_AXIS, RESET_AXIS
-from .rates import (
-    ANYTHING,
-    CONSTANT,
-    CURRENTS,
-    ENDS,
-    HIGHEST,
-    LONGEST,
-    LOWEST,
-    NEURON_RESET_SPACING,
-    PHASES,
-    SHARE,
-)
 
 #: Where the currents are: the cycle, how long their phase goes on, its kind and constant.
-PHASE = np.dtype([(name, np.int64) for name in ("cycle", "left", "kind", "constant")])
-_CURRENTS, _PHASES = np.array(CURRENTS), np.array(PHASES)
+PHASE = record("cycle", "left", "kind", "constant")
+_CURRENTS, _PHASES = np.array(rates.CURRENTS), np.array(rates.PHASES)
 
 
 @njit
@@ -49,17 +38,19 @@ def fill_currents(
             now["kind"] = kinds[draw(random, len(kinds))]
             now["left"] = phases[draw(random, len(phases))]
             now["constant"] = draw(random, threshold + 1) - threshold // 4
-            if now["kind"] in (LOWEST, HIGHEST):
-                now["left"] = tail(random, 32, max(32, min(LONGEST, now["cycle"] >> SHARE)))
+            if now["kind"] in (rates.LOWEST, rates.HIGHEST):
+                now["left"] = tail(
+                    random, 32, max(32, min(rates.LONGEST, now["cycle"] >> rates.SHARE))
+                )
         word, kind = next_word(random), now["kind"]
         choice, part = word & 7, (word >> 4) & ((1 << 30) - 1)
-        if kind == CONSTANT:
+        if kind == rates.CONSTANT:
             current = now["constant"]
-        elif kind in (LOWEST, HIGHEST):
-            current = low if kind == LOWEST else high
-        elif kind == ANYTHING and choice < 6:
+        elif kind in (rates.LOWEST, rates.HIGHEST):
+            current = low if kind == rates.LOWEST else high
+        elif kind == rates.ANYTHING and choice < 6:
             current = low + ((part * (high - low + 1)) >> 30)
-        elif kind == ENDS and choice < 6:
+        elif kind == rates.ENDS and choice < 6:
             current = low if choice < 3 else high
         elif choice == 6:
             current = threshold - 1 + ((part * 3) >> 30)
@@ -88,7 +79,7 @@ class NeuronStimulus:
         self._limits = signed_range(input_bits)
         self._threshold = min(abs(neuron.v_threshold) + 1, self._limits[1])
         self._idle = HoldBack(seed, IDLE_AXIS)
-        self._resets = Resets(seed, RESET_AXIS, NEURON_RESET_SPACING, 1)
+        self._resets = Resets(seed, RESET_AXIS, rates.NEURON_RESET_SPACING, 1)
 
     def inputs(self, cycles: int) -> NeuronInputs:
         """The inputs of the next ``cycles`` cycles."""
