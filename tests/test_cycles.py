@@ -203,23 +203,25 @@ def golden(neuron: NeuronParams, inputs: np.ndarray) -> np.ndarray:
 
 @needs_numba
 def test_neurons_equal_the_golden_step() -> None:
-    from fxlif.cycles.neuron import NeuronCycles
+    from fxlif.cycles.neuron import NEURON_INPUT, NeuronCycles
     from fxlif.sim.stimulus.neuron import NeuronStimulus
 
     fired = 0
     for seed in range(12):
         neuron = random_neuron(random.Random(seed))
         stimulus, model = NeuronStimulus(neuron, neuron.current_bits, seed), None
-        inputs = np.stack(stimulus.inputs(2 * PHASE), axis=1).astype(np.int64)
-        inputs[:, 0] |= np.random.default_rng(seed).random(len(inputs)) < 0.01
+        inputs = np.zeros(2 * PHASE, dtype=NEURON_INPUT)
+        for name, values in stimulus.inputs(2 * PHASE)._asdict().items():
+            inputs[name] = values
+        inputs["rst"] |= np.random.default_rng(seed).random(len(inputs)) < 0.01
         model = NeuronCycles(neuron, neuron.current_bits)
         cut = random.Random(seed).randrange(1, len(inputs))
         shown = np.concatenate([model.run(inputs[:cut]), model.run(inputs[cut:])])
         np.testing.assert_array_equal(shown, golden(neuron, inputs), err_msg=str(neuron))
         fired += shown[:, -1].sum()
         low, high = signed_range(neuron.current_bits)
-        assert inputs[:, 2].min() >= low
-        assert inputs[:, 2].max() <= high
+        assert inputs["current"].min() >= low
+        assert inputs["current"].max() <= high
     assert fired > 100
 
 

@@ -197,7 +197,7 @@ def test_steps_of_a_neuron_are_those_of_the_golden_one(seed: int) -> None:
     bulk = bulk_of(neuron, wrapped(neuron)[0], seed)
     for _ in range(2):  # a block goes on where the last one ended
         bulk.stimulus()
-        rst, enable = bulk.inputs[:, 0] != 0, bulk.inputs[:, 1] != 0
+        rst, enable = bulk.inputs["rst"] != 0, bulk.inputs["enable"] != 0
         steps = bulk.steps(enable & ~rst)
         assert len(steps.fire) == np.count_nonzero(enable & ~rst) > BLOCK // 4
         after, fire = step(neuron, steps.before, steps.current, steps.threshold)

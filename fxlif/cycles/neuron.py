@@ -1,4 +1,4 @@
-"""What a single registered neuron shows in each clock cycle, and random stimulus for it.
+"""What a single registered neuron shows in each clock cycle.
 
 The twin of :mod:`fxlif.cycles.model` for :class:`fxlif.hdl.neuron.LIFNeuron`: a step at each clock
 edge at which ``enable`` is high, reset to the initial state. Whole blocks of cycles, by compiled
@@ -13,30 +13,27 @@ from ..compiled.jit import njit
 from ..params.neuron import NeuronParams
 from ..params.quantise import signed_range
 from .compiled_steps import compiled_step
-from .control import Bools, Ints, Records, call_step, load, reset_variable
+from .control import Bools, Ints, Records, call_step, load, record, reset_variable
 
-# Columns of the inputs, one row per cycle.
-RST, ENABLE, CURRENT = 0, 1, 2
-INPUT_COLUMNS = 3
-#: Cycles from reset to reset, phase by phase; 0: none.
-RESETS = (0, 0, 0, 2048, 64)
+#: What the inputs show, one row per cycle.
+NEURON_INPUT = record("rst", "enable", "current")
 
 
 @njit
 def run_neuron(
-    call: Records, variables: Records, currents: Ints, fired: Bools, inputs: Ints, shown: Ints
+    call: Records, variables: Records, currents: Ints, fired: Bools, inputs: Records, shown: Ints
 ) -> None:
     """What each cycle shows before its clock edge: the state variables, then the spike."""
     for cycle in range(len(inputs)):
         for k in range(len(variables)):
             shown[cycle, k] = load(variables[k]["address"], variables[k]["item_size"])
         shown[cycle, len(variables)] = fired[0]
-        if inputs[cycle, RST]:
+        if inputs[cycle]["rst"]:
             for k in range(len(variables)):
                 reset_variable(variables[k], 1)
             fired[0] = False
-        elif inputs[cycle, ENABLE]:
-            currents[0] = inputs[cycle, CURRENT]
+        elif inputs[cycle]["enable"]:
+            currents[0] = inputs[cycle]["current"]
             call_step(call[0], 0, 1, 0)
 
 
@@ -52,8 +49,9 @@ class NeuronCycles:
             neuron, threshold, signed_range(input_bits), self._currents, self._fired
         )
 
-    def run(self, inputs: Ints) -> Ints:
-        """What is shown in each cycle, (cycles, state variables + 1), for inputs (cycles, 3)."""
+    def run(self, inputs: Records) -> Ints:
+        """What is shown in each cycle, (cycles, state variables + 1); ``inputs`` (cycles,) of
+        :data:`NEURON_INPUT`."""
         shown = np.empty((len(inputs), len(self._variables) + 1), dtype=np.int64)
         run_neuron(self._call, self._variables, self._currents, self._fired, inputs, shown)
         return shown

@@ -430,7 +430,7 @@ class Recording:
         return self._spike_tracks[name]
 
     def _state_track(self, population: str, variable: str) -> Track:
-        self._begun  # noqa: B018
+        self._begun  # noqa: B018  it refuses a recording that has not begun
         if (population, variable) not in self._state_tracks:
             allowed = f"{listed(map('.'.join, self._state_tracks))} (what is recorded)"
             raise FxlifError.must_be("states", allowed, f"{population}.{variable}")

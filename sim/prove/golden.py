@@ -95,6 +95,7 @@ class Interval:
         return Truth(self.extent)
 
     __lt__ = __le__ = __gt__ = __ge__ = _compared
+    # Like z3's terms: object promises a bool.
     __eq__ = __ne__ = _compared  # type: ignore[assignment]
 
 

@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...compiled.jit import njit
-from ...cycles import neuron as neuron_cycles
 from ...cycles.control import NONE, Bools, Ints, Records
 from ...cycles.model import Steps
-from ...cycles.neuron import NeuronCycles
+from ...cycles.neuron import NEURON_INPUT, NeuronCycles
 from ...params.neuron import NeuronParams
 from ...rule.step import NeuronState
 from ..bench.wrapper import Interface
 from ..stimulus.neuron import NeuronStimulus
 from ..tools.words import row_size
 from .bulk import BLOCK, Counts
-from .compare import COUNTS, Packed, differs, layout, pack
+from .compare import COUNTS, Packed, columns, differs, layout, pack
 
 if TYPE_CHECKING:
     from ..coverage.coverage import Coverage
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 @njit
 def compare_neuron(
-    inputs: Ints, shown: Ints, words: Packed, fields: Records, counts: Records
+    inputs: Records, shown: Ints, words: Packed, fields: Records, counts: Records
 ) -> None:
     """Compare every state variable and the spike with the model's, ``shown`` (cycles + 1, fields),
     and add to ``counts`` (1,), up to the first cycle that differs."""
@@ -38,9 +37,9 @@ def compare_neuron(
         if wrong:
             count["first"] = cycle
             return
-        if inputs[cycle, neuron_cycles.RST]:
+        if inputs[cycle]["rst"]:
             count["resets"] += 1
-        elif inputs[cycle, neuron_cycles.ENABLE]:
+        elif inputs[cycle]["enable"]:
             count["steps"] += 1
             # The spike of a step is shown in the cycle after it.
             count["fired"] += shown[cycle + 1, spike]
@@ -55,48 +54,50 @@ class NeuronBulk:
         self.model = NeuronCycles(neuron, bits)
         self._neuron = neuron
         self._stimulus = NeuronStimulus(neuron, bits, seed)
-        self._inputs_layout = layout(stimulus[name] for name in ("rst", "enable", "current"))
+        self._inputs_layout = layout(stimulus[name] for name in NEURON_INPUT.names or ())
         self._names = list(neuron.state_widths)
         names = [*(f"state.{name}" for name in neuron.state_widths), "spike"]
         self._layout = layout(response[name] for name in names)
         self._words = row_size(interface.stimulus_bits)
         self._found: Records = np.zeros(1, dtype=COUNTS)
         self._cycles = 0
-        self.inputs = np.zeros((0, neuron_cycles.INPUT_COLUMNS), dtype=np.int64)
+        self.inputs: Records = np.zeros(0, dtype=NEURON_INPUT)
         self.shown = np.zeros((0, len(names)), dtype=np.int64)
 
     def aim(self) -> None:
         pass
 
     def cover(self, coverage: Coverage) -> None:
-        rst = self.inputs[:, neuron_cycles.RST] != 0
-        enable = self.inputs[:, neuron_cycles.ENABLE] != 0
+        rst = self.inputs["rst"] != 0
+        enable = self.inputs["enable"] != 0
         coverage.take_neuron(rst, enable, self.steps(enable & ~rst))
 
     def steps(self, taken: Bools) -> Steps:
         """The steps of the cycles ``taken`` (cycles,) of the last block."""
         at = np.flatnonzero(taken)
-        columns = {name: self.shown[:, k] for k, name in enumerate(self._names)}
+        shown = {name: self.shown[:, k] for k, name in enumerate(self._names)}
 
         def state(rows: Ints) -> NeuronState:
             nothing = np.zeros(len(rows), dtype=np.int64)
             return NeuronState(
-                *(columns[n][rows] if n in columns else nothing for n in NeuronState._fields)
+                *(shown[n][rows] if n in shown else nothing for n in NeuronState._fields)
             )
 
         return Steps(
             before=state(at), after=state(at + 1), fire=self.shown[at + 1, -1] != 0,
-            current=self.inputs[at, neuron_cycles.CURRENT] + self._neuron.bias,
+            current=self.inputs["current"][at] + self._neuron.bias,
             threshold=np.full(len(at), self._neuron.v_threshold, dtype=np.int64),
         )  # fmt: skip
 
     def stimulus(self) -> Packed:
-        self.inputs = np.stack(self._stimulus.inputs(BLOCK), axis=1).astype(np.int64)
+        self.inputs = np.zeros(BLOCK, dtype=NEURON_INPUT)
+        for name, values in self._stimulus.inputs(BLOCK)._asdict().items():
+            self.inputs[name] = values
         # One cycle more, in which nothing is done: it shows what the last step left.
-        idle = np.zeros((1, neuron_cycles.INPUT_COLUMNS), dtype=np.int64)
+        idle = np.zeros(1, dtype=NEURON_INPUT)
         self.shown = np.concatenate([self.model.run(self.inputs), self.model.run(idle)])
         words = np.empty((BLOCK, self._words), dtype=np.uint64)
-        pack(self.inputs, self._inputs_layout, words)
+        pack(columns(self.inputs), self._inputs_layout, words)
         return words
 
     def check(self, response: Packed) -> int:
