@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, repeat
-from typing import Any
+from typing import Any, assert_never
 
 from ...params.neuron import NeuronParams
 from ...params.quantise import signed_range
@@ -36,8 +36,11 @@ def decayed(neuron: NeuronParams, state: NeuronState) -> Any:
     """The potential that a step without any input leads to, before bias and overflow: of the shape
     of the state variables."""
     found = arithmetic.leak(neuron.leak, state.v - neuron.v_leak) + neuron.v_leak
-    if neuron.synapse.kind == "exponential":
-        found = found + arithmetic.leak(neuron.synapse.leak, state.i_syn)
+    synapse = neuron.synapse
+    if synapse.kind == "exponential":
+        found = found + arithmetic.leak(synapse.leak, state.i_syn)
+    elif synapse.kind != "delta":
+        assert_never(synapse)
     return found
 
 

@@ -8,6 +8,7 @@ scoreboard of ``fxlif verify --dut``, and killed by whatever that would report.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -170,6 +171,7 @@ def mutate_dut(
         FxlifError: a file that cannot be read, a map that does not fit, Verilog that Yosys does not
             take, a tool that is not installed.
     """
+    started = time.perf_counter()
     solver = solvers.choose(solver)
     simulators.find("verilator")
     dut_map = load_map(mapping)
@@ -181,6 +183,6 @@ def mutate_dut(
     progress("building a library with Verilator", 0, None)
     return judged(
         target_of(drawn, job), drawn, params, name=name, seed=seed, count=count, cycles=cycles,
-        processes=processes, progress=progress,
+        processes=processes, progress=progress, started=started,
         equivalence=lambda: Equivalence(drawn, ["response"], solver=solver),
     )  # fmt: skip

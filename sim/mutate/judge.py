@@ -192,10 +192,13 @@ def judged(
     processes: int | None,
     equivalence: Callable[[], Equivalence],
     progress: Progress,
+    started: float = 0.0,
 ) -> Findings:
     """Run the mutants ``drawn`` by :func:`judge`: passed if the design itself is, and enough of the
-    first ``count`` mutants that ``equivalence`` does not prove equivalent are killed."""
-    started = time.perf_counter()
+    first ``count`` mutants that ``equivalence`` does not prove equivalent are killed.
+
+    ``started``: what ``time.perf_counter`` said when drawing began; its seconds count."""
+    started = started or time.perf_counter()
     notes: dict[str, str] = {}
 
     def proved() -> Callable[[int], bool | None]:

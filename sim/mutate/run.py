@@ -6,6 +6,7 @@ mutant is killed by the first cycle in which an output differs from the model's.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
@@ -102,6 +103,7 @@ def mutate(
     Raises:
         FxlifError: the design cannot be hardware; Verilator, numba, Yosys or z3 is not installed.
     """
+    started = time.perf_counter()
     params = supported(params)
     choose_engine("compiled")  # refused here, and not in another process
     solver = solvers.choose(solver)
@@ -115,7 +117,7 @@ def mutate(
     outputs = [port.name for port in hardware.ports if port.direction == "out"]
     return judged(
         target_of(params, hardware, drawn, seed), drawn, params, name=name, seed=seed, count=count,
-        cycles=cycles, processes=processes, progress=progress,
+        cycles=cycles, processes=processes, progress=progress, started=started,
         equivalence=lambda: Equivalence(
             drawn, outputs, solver=solver, unreachable=unreachable(params), bounds=bounds_of(params)
         ),
