@@ -83,7 +83,9 @@ def read_input(network: NetworkParams, folder: Path) -> tuple[list[int] | None, 
     first, source = network.core[0], network.input
     if source is not None and not (folder / source.file).exists():
         raise FxlifError(
-            f"{folder / source.file}: no such file (input.file)", key="input.file", value=source.file
+            f"{folder / source.file}: no such file (input.file)",
+            key="input.file",
+            value=source.file,
         )
     if isinstance(source, EventInput):
         path = folder / source.file
