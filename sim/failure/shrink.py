@@ -1,6 +1,6 @@
 """From a failure to a few events: what a stimulus does not need is left out and made smaller.
 
-A stimulus is plain data. Whoever asks brings the question, ``fails``: one that runs a shared
+A stimulus is plain data. The caller brings the question, ``fails``: one that runs a Verilated
 library or a model answers thousands of times a second.
 """
 
@@ -42,11 +42,14 @@ class Stimulus:
     reset: tuple[int, ...] = ()
 
     @property
+    def held(self) -> tuple[int, ...]:
+        """The cycles of all axes, one after the other."""
+        return *self.idle, *self.stall, *self.reset
+
+    @property
     def size(self) -> tuple[int, ...]:
         """What is smaller is simpler: the number of things, then how late and how large."""
-        held = [getattr(self, axis) for axis in AXES]
-        count = len(self.events) + sum(map(len, held))
-        late = sum(map(sum, held))
+        count, late = len(self.events) + len(self.held), sum(self.held)
         addresses = [event for event in self.events if event != TICK]
         return count, len(self.events), late, len(addresses), sum(addresses)
 
@@ -69,9 +72,8 @@ class Stimulus:
         slow = max((event_cycles(core) for core in cores), default=1)
         step = sum(update_cycles(core, core.n_neurons) + core.n_neurons * slow for core in cores)
         clear = sum(map(clear_cycles, cores)) * (len(self.reset) + 1)
-        held = sum(len(getattr(self, axis)) for axis in AXES)
-        last = max((getattr(self, axis)[-1] for axis in AXES if getattr(self, axis)), default=0)
-        return last + held + clear + len(self.events) * slow + (ticks + 1) * step
+        last = max(self.held, default=0)
+        return last + len(self.held) + clear + len(self.events) * slow + (ticks + 1) * step
 
 
 class Question:

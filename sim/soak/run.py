@@ -1,4 +1,4 @@
-"""Bulk co-simulation: the Verilated design as a shared library against the compiled cycle model.
+"""Bulk co-simulation: the Verilated design as a library against the compiled cycle model.
 
 A soak is cut into segments, each from power-up on and with a seed of its own: so it can be spread
 over processes, stopped and gone on with, and a difference is in a segment that can be run alone.
@@ -156,12 +156,9 @@ def soak(
     target = target_of(params, edit=edit, progress=progress)
     store = Store(state, target, seed)
     parts = sizes(cycles)
-    wanted = {
-        number: size
-        for number, size in enumerate(parts)
-        if store.done.get(number, (0, Counts()))[0] < size
-    }
-    resumed = sum(store.done[n][0] for n in range(len(parts)) if n not in wanted)
+    kept = [store.done.get(number, (0, Counts())) for number in range(len(parts))]
+    wanted = {n: size for n, size in enumerate(parts) if kept[n][0] < size}
+    resumed = sum(cycles for n, (cycles, _) in enumerate(kept) if n not in wanted)
     workers = min(processes or os.cpu_count() or 1, max(1, len(wanted)))
     wrong: list[Segment] = []
     busy = 0.0
