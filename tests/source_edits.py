@@ -89,9 +89,9 @@ _STEP = _of(
     "arithmetic",
     ("leak-after-integrate", "u = leak(neuron.leak, distance) + i",
      "u = leak(neuron.leak, distance + i)", "the input of this step leaks at once"),
-    ("synapse-leak-after-input", "leak(neuron.synapse.leak, i_syn) + current,",
-     "leak(neuron.synapse.leak, i_syn + current),", "the input of this step leaks at once"),
-    ("synapse-forgets", 'if neuron.synapse.kind == "delta":', "if True:",
+    ("synapse-leak-after-input", "leak(neuron.synapse.leak, i_syn) + current",
+     "leak(neuron.synapse.leak, i_syn + current)", "the input of this step leaks at once"),
+    ("synapse-forgets", "if isinstance(neuron.synapse, DeltaSynapse):", "if True:",
      "an exponential synapse without memory"),
     ("leak-towards-zero", "distance = v - neuron.v_leak if neuron.v_leak else v", "distance = v",
      "the distance from rest is taken from 0"),
@@ -212,8 +212,8 @@ _INTEGRATION = _of(
 
 _UPDATE = _of(
     "core",
-    ("update-one-word-short", 'with m.If(at["issue"] == last_word):',
-     'with m.If(at["issue"] == max(0, last_word - 1)):', "the last neurons never take a step"),
+    ("update-one-word-short", 'with m.If(at[first] == last_word):',
+     'with m.If(at[first] == max(0, last_word - 1)):', "the last neurons never take a step"),
     ("threshold-of-first-word", 'thresholds.addr.eq(at["issue"])', "thresholds.addr.eq(0)",
      "all words compare with the thresholds of the first"),
     ("updates-the-wrong-bank",

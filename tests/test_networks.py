@@ -1034,6 +1034,7 @@ def test_ctrl_c(engine, threads, tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-c", INTERRUPTED, engine, str(threads), str(folder)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
+        cwd=tmp_path,  # beside the checkout's fxlif the installed one is not seen
     )  # fmt: skip
     try:
         assert process.stdout.readline() == "running\n"

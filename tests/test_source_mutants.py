@@ -32,8 +32,9 @@ from fxlif.sim.bench.scoreboard import Report, Scoreboard
 from fxlif.sim.stimulus.random import IDLE_AXIS, STALL_AXIS, held_back, random_events, resets
 
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
-#: As many cycles as Amaranth's simulator shows before a mutant counts as not found.
-CYCLES = 600
+#: Cycles in Amaranth's simulator; a mutant that they do not show gets the longer run, which is
+#: where unknown addresses come, before it counts as not found.
+CYCLES, LONGER = 600, 4000
 
 _SCALE = {"kind": "scale", "factor": 11, "shift": 4, "rounding": "toward_zero"}
 _EXPONENTIAL = {"kind": "exponential", "leak": _SCALE}
@@ -125,7 +126,7 @@ def _neuron_words(interface, rng: random.Random):
         yield word | (rng.random() < 0.01) << fields["rst"].offset
 
 
-def compare(design: NeuronParams | CoreParams, seed: int = 2) -> Report:
+def compare(design: NeuronParams | CoreParams, cycles: int = CYCLES, seed: int = 2) -> Report:
     """The design in Amaranth's simulator against its models."""
     dut = component(design)
     interface = interface_of(dut)
@@ -139,15 +140,15 @@ def compare(design: NeuronParams | CoreParams, seed: int = 2) -> Report:
         )
     )  # fmt: skip
     report = Report()
-    Scoreboard(interface, model_of(design, report), report).take(simulate(dut, driver, CYCLES))
+    Scoreboard(interface, model_of(design, report), report).take(simulate(dut, driver, cycles))
     return report
 
 
 @pytest.mark.parametrize("name", DESIGNS)
 def test_without_a_mutant_nothing_differs(name: str) -> None:
-    report = compare(DESIGNS[name])
+    report = compare(DESIGNS[name], LONGER)
     assert report.mismatches == 0, report.first
-    assert report.cycles == CYCLES
+    assert report.cycles == LONGER
     assert report.spikes > 5
     assert report.resets > 0
 
@@ -157,6 +158,8 @@ def test_every_mutant_is_found(mutant: SourceMutant) -> None:
     design = DESIGNS[SHOWN_BY.get(mutant.name, BY_MODULE[mutant.module])]
     with applied(mutant):
         report = compare(design)
+        if not report.mismatches:
+            report = compare(design, LONGER)
     assert report.mismatches > 0
 
 
