@@ -1004,7 +1004,9 @@ def test_an_interrupted_run_counts_the_events_of_its_steps():
 
 
 INTERRUPTED = """
-import sys
+import signal, sys
+# Whoever started the tests may have it ignored: nohup, a shell in the background.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 import test_networks as t
 from fxlif import Network
 from fxlif.network import model as network_module
