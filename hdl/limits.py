@@ -15,10 +15,10 @@ from ..params.design import explain
 from ..params.leaks import RoundedLeak
 from ..params.network import NetworkParams, Projection
 from ..params.neuron import NeuronParams
+from ..params.protocol import AnyParams
 from ..params.sources import EventSource
 
 #: All that can be hardware.
-AnyParams = NeuronParams | CoreParams | NetworkParams
 #: A projection becomes a memory of n_pre x n_post weights, missing synapses included.
 MAX_WEIGHTS = 1 << 24
 

@@ -80,13 +80,8 @@ def random_driver(core: CoreParams, interface, seed: int, *, idle=True, stall=Tr
 
 #: For short runs: Icarus takes no time to build.
 QUICK = "icarus" if shutil.which("iverilog") else "verilator"
-SIMULATORS = [
-    "verilator",
-    pytest.param(
-        "icarus",
-        marks=pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus is optional"),
-    ),
-]
+needs_icarus = pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus is optional")
+SIMULATORS = ["verilator", pytest.param("icarus", marks=needs_icarus)]
 
 
 def random_inputs(core: CoreParams, cycles: int, seed: int) -> dict[str, np.ndarray]:

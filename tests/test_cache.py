@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from designs import needs_icarus
 
 from fxlif.errors import FxlifError
 from fxlif.sim.tools import cache, simulators, verilated
@@ -18,7 +18,6 @@ from fxlif.sim.tools.cache import MANIFEST, Recipe
 
 SOURCES = {"a.v": "module a(input clk, input stimulus, output response); "
                   "assign response = stimulus; endmodule\n"}  # fmt: skip
-needs_icarus = pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus is optional")
 RECIPE = Recipe(kind="thing", tools={"tool": "1"}, inputs={"text": "x"}, used=("run",), native=True)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import bench_many_duts
 import oracle
 import pytest
-from designs import CORES, FINE, PASSED, random_driver
+from designs import CORES, FINE, PASSED, needs_icarus, random_driver
 from pysim import component, interface_of, simulate
 
 from fxlif import FxlifError, NetworkParams, NeuronParams
@@ -34,7 +34,6 @@ from fxlif.sim.tools import simulators
 from fxlif.sim.tools.ports import read_ports, read_sources
 
 HERE = Path(__file__).parent
-needs_icarus = pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus is optional")
 CYCLES = {"neuron": 5000, "core": 12_000}
 #: Registers as an FPGA wakes up with them: nothing is to be found only because of an x.
 POWER_UP = {

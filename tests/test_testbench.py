@@ -6,14 +6,13 @@ import json
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from designs import ADAPTIVE, UNEVEN
+from designs import ADAPTIVE, UNEVEN, needs_icarus
 
 from fxlif.errors import FxlifError
 from fxlif.hdl.verilog import generate
@@ -24,7 +23,6 @@ from fxlif.sim.portable import expected
 from fxlif.sim.portable.testbench import TOP, bench_of, signature, with_bench
 from fxlif.sim.tools import simulators
 
-needs_icarus = pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus is optional")
 CYCLES = 4096
 
 CORE = CoreParams(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,7 +68,7 @@ class Track:
         return view
 
 
-class FileTrack(Track):
+class FileTrack(Track, ABC):
     """Rows in a file, after a header of fixed length that says how many there are.
 
     The file is open only while it is read or written: a network may have more tracks than a
@@ -80,12 +81,13 @@ class FileTrack(Track):
         super().__init__(dtype, row, count)
         self.path = path
 
+    @abstractmethod
     def header(self, count: int) -> bytes:
-        raise NotImplementedError
+        """What stands before ``count`` rows, as long for every count."""
 
+    @abstractmethod
     def header_count(self, header: bytes) -> int:
         """The count in a header that has the right length."""
-        raise NotImplementedError
 
     def _size(self, count: int) -> int:
         return len(self.header(0)) + count * self.dtype.itemsize * int(np.prod(self.row, dtype=int))

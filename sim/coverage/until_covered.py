@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ...cycles.control import NONE
 from ...errors import FxlifError
-from ...hdl.limits import AnyParams
+from ...params.protocol import AnyParams
 from ...progress import SILENT, Progress
 from ..failure.difference import leave_difference
 from ..report.findings import Bin, Check, Findings

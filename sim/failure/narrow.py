@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...hdl.limits import AnyParams
+from ...params.protocol import AnyParams
 from ..bench.models import model_of
 from ..bench.scoreboard import Report, Scoreboard
 from ..bench.trace import Trace

@@ -10,10 +10,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ...errors import FxlifError
 from ...files import cannot
-from ...hdl.limits import AnyParams
 from ...hdl.verilog import Field
 from ...params import design
-from ...params.protocol import Kind
+from ...params.protocol import AnyParams, Kind
 from ..bench.wrapper import Interface
 from ..tools.words import read_text
 

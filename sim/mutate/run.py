@@ -17,9 +17,7 @@ from ...cycles.control import NONE
 from ...engines import choose_engine
 from ...hdl.limits import supported
 from ...hdl.verilog import Field, Hardware, Port, generate
-from ...params.core import CoreParams
-from ...params.network import NetworkParams
-from ...params.neuron import NeuronParams
+from ...params.protocol import AnyParams
 from ...progress import SILENT, Progress
 from ..bench.wrapper import Interface, wrap
 from ..report.findings import Findings
@@ -31,7 +29,6 @@ from .equivalence import Equivalence, bounds_of, unreachable
 from .judge import Run, judged
 from .mutants import SELECT, Mutants, draw
 
-AnyParams = NeuronParams | CoreParams | NetworkParams
 #: Mutants that are counted, unless the user names a number.
 COUNT = 500
 #: Cycles that nearly every mutant is noticed in, and those that the others are given.

@@ -10,8 +10,9 @@ from pathlib import Path
 from ...cycles.control import NONE
 from ...engines import can_compile
 from ...errors import FxlifError
-from ...hdl.limits import AnyParams, supported
+from ...hdl.limits import supported
 from ...network.sources import mix
+from ...params.protocol import AnyParams
 from ...progress import SILENT, Progress
 from ..bench.simulation import wrapped
 from ..bench.wrapper import Interface
