@@ -14,7 +14,7 @@ from fxlif.cycles.control import IDLE, RESET, STALL
 from fxlif.cycles.model import CycleModel, Driver
 from fxlif.engines import can_compile
 from fxlif.params.quantise import signed_range
-from fxlif.sim.stimulus.events import BREAKS_PROMISE, STRANGE
+from fxlif.sim.stimulus.events import BREAKS_PROMISE, STRANGE, Events
 from fxlif.sim.stimulus.flags import HoldBack
 from fxlif.sim.stimulus.neuron import NeuronStimulus
 from fxlif.sim.stimulus.random import IDLE_AXIS, RandomStimulus, held_back, random_events
@@ -44,6 +44,18 @@ def test_the_same_seed_the_same_bytes() -> None:
         assert events.tobytes() == same.events(500).tobytes()
         assert flags.tobytes() != other.flags(2048).tobytes()
         assert events.tobytes() != other.events(500).tobytes()
+
+
+def test_the_first_block_is_drawn_before_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loading what is compiled takes longer than thousands of cycles: never while a clock runs."""
+    drawn = []
+    monkeypatch.setattr(HoldBack, "add", lambda self, flags: drawn.append("held") or flags)
+    monkeypatch.setattr(Events, "take", lambda self, least: drawn.append("events") or np.arange(3))
+    held, events = held_back(1, IDLE_AXIS), random_events(CORE, 1)
+    assert drawn == ["held", "events"]
+    assert list(islice(events, 4)) == [0, 1, 2, 0]
+    assert next(held) == 0
+    assert drawn == ["held", "events", "events"]
 
 
 def test_a_short_run_sees_the_beginning_of_a_long_one() -> None:

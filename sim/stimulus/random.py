@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import chain, count
 
 import numpy as np
@@ -55,7 +55,7 @@ def random_events(
 ) -> Iterator[int]:
     """Packed events one by one and without end; see :class:`~fxlif.sim.stimulus.events.Events`."""
     events = Events(core, seed, EVENT_AXIS, strict=strict, without=without)
-    return chain.from_iterable(events.take(AT_ONCE).tolist() for _ in count())
+    return _one_by_one(lambda: events.take(AT_ONCE))
 
 
 def held_back(seed: int, axis: int) -> Iterator[int]:
@@ -69,5 +69,11 @@ def resets(seed: int, spacing: int, axis: int = RESET_AXIS) -> Iterator[int]:
 
 
 def _cycles(axis: HoldBack | Resets) -> Iterator[int]:
-    blocks = (axis.add(np.zeros(AT_ONCE, dtype=np.uint8)) for _ in count())
-    return chain.from_iterable(block.tolist() for block in blocks)
+    return _one_by_one(lambda: axis.add(np.zeros(AT_ONCE, dtype=np.uint8)))
+
+
+def _one_by_one(draw: Callable[[], Bytes | Ints]) -> Iterator[int]:
+    """The numbers of one drawn block after the other. The first block is drawn at once: whatever
+    is compiled for it is there before a clock starts."""
+    first = draw()
+    return chain(first.tolist(), chain.from_iterable(draw().tolist() for _ in count()))
