@@ -9,30 +9,26 @@ Threads meet once per level of the order of populations.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..cycles.latency import COUNTER_BITS
-from ..network.sources import limit, mix, phases
 from ..params.quantise import signed_bits, signed_range
-from ..params.sources import EventSource, PoissonSource, RegularSource, Source
+from ..params.sources import EventSource
 from ..rule.lfsr import columns, jump
 from .network_loop import (
     GIVEN,
     NONE,
     PART,
-    POISSON,
-    POPULATION,
-    REGULAR,
     RUN,
     WATCH,
     WATCHED,
     run_steps,
     set_fields,
 )
-from .neuron_step import element, set_argument, state_type, step_loop
+from .neuron_step import address, element, set_argument, step_loop
 from .plan import ExecutionPlan
 
 if TYPE_CHECKING:
@@ -52,8 +48,6 @@ class CompiledRun:
         # As words: numpy copies records within records field by field, which takes 35 us.
         self._parts = plan.parts.view(np.int64).copy().view(PART)
         self._shares = plan.shares.copy()
-        for name in ("out", "drive"):
-            self._parts[name] = NONE
         self._part = {name: self._parts[place] for name, place in plan.places.items()}
         state = network.state
         self._populations = {p.name: p for p in network.graph.populations}
@@ -68,8 +62,9 @@ class CompiledRun:
         ends = [end for limits in self._limits.values() for end in limits]
         self._pending = np.zeros((plan.depth, plan.width), element(min(ends), max(ends)))
         for name, pending in state.pending.items():
+            mine = self._pending_of(name)
             for own, shared in self._rows_of(name, len(pending)):
-                self._pending_of(name)[shared] = pending[own]
+                mine[shared] = pending[own]
         self._random = np.zeros(plan.neurons, np.int64)
         self._sums = np.zeros(plan.n_sums, np.int64)
         for k, projection in enumerate(plan.first_projections):
@@ -77,11 +72,6 @@ class CompiledRun:
                 self._sums_of(k)[:] = state.sums[projection].ravel()
         for name in self._populations:
             self._prepare_population(name)
-        for source in network.graph.sources:
-            self._prepare_source(source)
-        self._is_random = any(p.neuron.random_bits for p in self._populations.values()) or any(
-            isinstance(source, PoissonSource) for source in network.graph.sources
-        )
         self._saturated = np.zeros((plan.threads, len(plan.links)), np.int64)
         self._out = np.zeros(0, np.int32)
         self._pool = ThreadPoolExecutor(plan.threads - 1) if plan.threads > 1 else None
@@ -92,16 +82,20 @@ class CompiledRun:
             width=plan.width,
             meetings=self._address("", "meetings", np.zeros(16, np.int64)),
             all_neurons=plan.neurons,
-            spikes=self._spikes.ctypes.data,
+            spikes=address(self._spikes),
             lists=self._address("", "lists", np.zeros(2 * plan.neurons, np.int32)),
-            saturated=self._saturated.ctypes.data,
+            saturated=address(self._saturated),
         )
 
-    def _address(self, name: str, what: str, values: npt.NDArray[Any]) -> int:
-        """The address of an array, which is kept until the part has another one for ``what``."""
+    def _keep(self, name: str, what: str, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """A contiguous array, which is kept until the part has another one for ``what``."""
         values = np.ascontiguousarray(values)
         self._held[name, what] = values
-        return values.ctypes.data
+        return values
+
+    def _address(self, name: str, what: str, values: npt.NDArray[Any]) -> int:
+        """The address of an array that is kept."""
+        return address(self._keep(name, what, values))
 
     def _pending_of(self, name: str) -> npt.NDArray[Any]:
         """What is pending for one population, (depth, n)."""
@@ -129,17 +123,15 @@ class CompiledRun:
 
     def _prepare_population(self, name: str) -> None:
         """The compiled step of a population, and the arrays that it works on."""
-        network, plan, state = self._network, self._plan, self._network.state
+        plan, state = self._plan, self._network.state
         population, part = self._populations[name], self._part[name]
         neuron, place = population.neuron, plan.places[name]
-        thresholds = network.thresholds[name]
-        ends = int(thresholds.min()), int(thresholds.max())
         at = int(part["neurons_before"])
         arguments: dict[str, npt.NDArray[Any]] = {
-            variable: getattr(state.neurons[name], variable).astype(state_type(neuron, variable))
-            for variable in neuron.state_widths
+            variable: getattr(state.neurons[name], variable).astype(kind)
+            for variable, kind in plan.state_types[name].items()
         }
-        arguments["v_threshold"] = thresholds.astype(element(*ends))
+        arguments["v_threshold"], ends = plan.thresholds[name]
         arguments["spike"] = self._spikes[at : at + population.n]
         arguments["current"] = self._pending
         constant = self._external.currents.get(name)
@@ -158,23 +150,10 @@ class CompiledRun:
                 share["skip"][: len(skip)] = skip
         loop = step_loop(neuron, ends, self._pending.dtype, self._limits[name], drives, clear=True)
         self._loops.append(loop)
-        part["kind"] = POPULATION
-        part["step"]["function"] = loop.address
+        call = part["step"]
+        call["function"] = loop.address
         for argument, values in arguments.items():
-            address = self._address(name, argument, values)
-            set_argument(part["step"], argument, address, values.itemsize)
-
-    def _prepare_source(self, source: Source) -> None:
-        part = self._part[source.name]
-        if isinstance(source, PoissonSource):
-            set_fields(part, kind=POISSON, key=mix(source.seed), limit=limit(source))
-        elif isinstance(source, RegularSource):
-            known = self._address(source.name, "phases", phases(source))
-            set_fields(part, kind=REGULAR, period=source.interval, phases=known)
-        elif isinstance(source, EventSource):
-            part["kind"] = GIVEN
-        else:
-            assert_never(source)
+            set_argument(call, argument, self._keep(name, argument, values))
 
     def advance(self, start: int, steps: int, recording: Recording) -> None:
         """Steps ``start`` to ``start + steps`` of the run."""
@@ -193,13 +172,13 @@ class CompiledRun:
         self._run_threads(
             self._parts, self._shares, self._plan.links, self._plan.codes, self._pending.ravel(),
             self._sums if self._plan.n_sums else None,
-            self._random if self._is_random else None,
+            self._random if self._plan.is_random else None,
             watches,
         )  # fmt: skip
         self._network.state.step += steps
         for name in recording.wanted_spikes:
             place = self._plan.places[name]
-            at = (int(self._part[name]["out"]) - self._out.ctypes.data) // self._out.itemsize
+            at = (int(self._part[name]["out"]) - address(self._out)) // self._out.itemsize
             length = int(self._shares[place % self._plan.threads, place]["recorded"])
             recording.add_spikes(name, self._out[at : at + length])
         if watches is None or seen is None:
@@ -250,7 +229,7 @@ class CompiledRun:
         ]
         if len(self._out) < sum(sizes):
             self._out = np.empty(sum(sizes), np.int32)
-        at = self._out.ctypes.data
+        at = address(self._out)
         for name, size in zip(names, sizes, strict=True):
             self._part[name]["out"] = at
             at += size * self._out.itemsize
@@ -272,7 +251,7 @@ class CompiledRun:
                 set_fields(
                     watch,
                     part=self._plan.places[population],
-                    address=held.ctypes.data,
+                    address=address(held),
                     item_size=held.itemsize,
                 )
             row_at += steps * len(neurons)
@@ -280,7 +259,7 @@ class CompiledRun:
         seen = np.zeros(row_at, np.int64)
         this = self._run[0]
         this["watched"] = self._address("", "watched", watched)
-        this["seen"] = seen.ctypes.data
+        this["seen"] = address(seen)
         return watches, seen
 
     def close(self) -> None:
@@ -292,11 +271,12 @@ class CompiledRun:
             old = state.neurons[name]
             new = {
                 variable: self._held[name, variable].astype(np.int64)
-                for variable in population.neuron.state_widths
+                for variable in plan.state_types[name]
             }
             state.neurons[name] = old._replace(**new)
-            for own, shared in self._rows_of(name, len(state.pending[name])):
-                state.pending[name][own] = self._pending_of(name)[shared]
+            pending, mine = state.pending[name], self._pending_of(name)
+            for own, shared in self._rows_of(name, len(pending)):
+                pending[own] = mine[shared]
             if population.neuron.random_bits:
                 state.lfsr[name] = int(self._shares[0, plan.places[name]]["register"])
         for k, projection in enumerate(plan.first_projections):

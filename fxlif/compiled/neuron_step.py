@@ -8,8 +8,9 @@ decided when the loop is compiled (see :mod:`fxlif.compiled.expressions`). Impor
 
 from __future__ import annotations
 
+import ctypes
 from functools import lru_cache
-from typing import assert_never
+from typing import Any, assert_never
 
 import numpy as np
 import numpy.typing as npt
@@ -178,11 +179,21 @@ STEP_CALL = np.dtype([
 ], align=True)  # fmt: skip
 
 
-def set_argument(
-    call: np.void | npt.NDArray[np.void], name: str, address: int, item_size: int
-) -> None:
+#: Not typed: numpy names no buffer before Python 3.12.
+_NOTHING: Any = ctypes.c_char * 0
+
+
+def address(values: npt.NDArray[Any]) -> int:
+    """Where a contiguous array begins; numpy's ``values.ctypes.data`` takes four times as long."""
+    if not values.flags.writeable:
+        return values.ctypes.data
+    return ctypes.addressof(_NOTHING.from_buffer(values))
+
+
+def set_argument(call: np.void | npt.NDArray[np.void], name: str, values: npt.NDArray[Any]) -> None:
     """Write where a single step finds an argument into a record of :data:`STEP_CALL`."""
-    call[name]["address"], call[name]["item_size"] = address, item_size
+    place = call[name]
+    place["address"], place["item_size"] = address(values), values.itemsize
 
 
 Range = tuple[int, int]

@@ -8,14 +8,28 @@ range of the neurons of every part and all that arrives there, so that nothing i
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 import numpy as np
 import numpy.typing as npt
 
 from ..engines import share_out
+from ..network.sources import limit, mix, phases
 from ..params.quantise import signed_range
-from .network_loop import LINK, NONE, PART, SHARE, row_cuts, set_fields
+from ..params.sources import EventSource, PoissonSource, RegularSource, Source
+from .network_loop import (
+    GIVEN,
+    LINK,
+    NONE,
+    PART,
+    POISSON,
+    POPULATION,
+    REGULAR,
+    SHARE,
+    row_cuts,
+    set_fields,
+)
+from .neuron_step import address, element, state_type
 
 if TYPE_CHECKING:
     from ..network.model import Network
@@ -65,16 +79,43 @@ class ExecutionPlan:
         self.width = sum(widths)
         self.depth = max([1, *(link.depth for link in network.projections if link.bits is None)])
         self.neurons = sum(sizes)
+        self._held: list[npt.NDArray[Any]] = []  # arrays whose addresses stand in the tables
         self.parts = np.zeros(len(sizes), PART)
+        self.parts["out"] = self.parts["drive"] = NONE
         self.parts["size"], self.parts["neurons_before"] = sizes, _offsets(sizes)[:-1]
         after = [*(levels[name] for name in self.names[1:]), NONE]
         self.parts["level_ends"] = [levels[n] != b for n, b in zip(self.names, after, strict=True)]
         for name, at in self.pending_at.items():
-            self.parts[self.places[name]]["pending"] = at
+            set_fields(self.parts[self.places[name]], kind=POPULATION, pending=at)
+        for source in graph.sources:
+            self._describe(source)
+        #: Whether anything in it draws random numbers.
+        self.is_random = any(p.neuron.random_bits for p in graph.populations) or any(
+            isinstance(source, PoissonSource) for source in graph.sources
+        )
+        #: Of each population: the types of its state variables; its thresholds, and their ends.
+        self.state_types = {
+            p.name: {name: state_type(p.neuron, name) for name in p.neuron.state_widths}
+            for p in graph.populations
+        }
+        self.thresholds = {name: _narrow(values) for name, values in network.thresholds.items()}
         self.shares = np.zeros((threads, len(sizes)), SHARE)
         bounds = np.array([share_out(n, threads) for n in sizes], dtype=np.int64).T
         self.shares["first"], self.shares["last"] = bounds[:-1], bounds[1:]
         self._join(network.projections)
+
+    def _describe(self, source: Source) -> None:
+        part = self.parts[self.places[source.name]]
+        if isinstance(source, PoissonSource):
+            set_fields(part, kind=POISSON, key=mix(source.seed), limit=limit(source))
+        elif isinstance(source, RegularSource):
+            known = phases(source)
+            self._held.append(known)
+            set_fields(part, kind=REGULAR, period=source.interval, phases=address(known))
+        elif isinstance(source, EventSource):
+            part["kind"] = GIVEN
+        else:
+            assert_never(source)
 
     def _join(self, projections: list[PlacedProjection]) -> None:
         """The tables of all synapses, one after the other, those of a bundle as one."""
@@ -100,7 +141,6 @@ class ExecutionPlan:
             np.uint16 if highest <= 1 << 16 else np.int32 if highest < 1 << 31 else np.int64
         )
         self.codes = np.empty(targets_at[-1], codes_type)
-        self._held: list[npt.NDArray[Any]] = []  # arrays whose addresses stand in the table
         self.links = np.zeros(len(bundles), LINK)
         for k, (bundle, one) in enumerate(zip(bundles, first, strict=True)):
             synapses, target = one.synapses, one.projection.target
@@ -122,9 +162,9 @@ class ExecutionPlan:
                 target=self.places[target],
                 offset=self.pending_at[target],
                 rows=synapses.n_pre,
-                cuts=cuts.ctypes.data,
+                cuts=address(cuts),
                 targets=targets_at[k],
-                weights=weights.ctypes.data,
+                weights=address(weights),
                 n_weights=len(weights),
                 even=even is not None,
                 shift=one.projection.weight_shift,
@@ -178,6 +218,12 @@ class ExecutionPlan:
             places = np.repeat(filled - synapses.indptr[:-1], lengths) + np.arange(synapses.count)
             codes[places] = values
             filled += lengths
+
+
+def _narrow(thresholds: Ints) -> tuple[npt.NDArray[np.signedinteger], tuple[int, int]]:
+    """Thresholds as a compiled step reads them, and the lowest and the highest."""
+    ends = int(thresholds.min()), int(thresholds.max())
+    return thresholds.astype(element(*ends)), ends
 
 
 def _row_weights(synapses: Synapses) -> npt.NDArray[np.int16] | None:

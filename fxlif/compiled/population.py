@@ -19,7 +19,7 @@ from ..params.neuron import NeuronParams
 from ..params.quantise import signed_bits, signed_range
 from ..rule.lfsr import draws
 from ..rule.step import NeuronState
-from .neuron_step import ARGUMENTS, STEPPED, element, state_type, step_loop
+from .neuron_step import ARGUMENTS, STEPPED, address, element, state_type, step_loop
 
 #: About a tenth of a second: how long Ctrl-C waits.
 CHUNK_WORK = 1 << 28
@@ -93,7 +93,7 @@ def _pointers(arrays: dict[str, npt.NDArray[Any]], first: int, n: int) -> list[i
     passed: list[int | None] = []
     for name in ARGUMENTS:
         array = arrays.get(name)
-        passed.append(None if array is None else array.ctypes.data + first * array.itemsize)
+        passed.append(None if array is None else address(array) + first * array.itemsize)
         if name in STEPPED:
             passed.append(n)
     return passed

@@ -44,7 +44,7 @@ def compiled_step(
     call = np.zeros(1, STEP_CALL)
     call["function"] = loop.address
     for name, array in arrays.items():
-        set_argument(call, name, array.ctypes.data, array.itemsize)
+        set_argument(call, name, array)
     return call, variables, [loop, *arrays.values()]
 
 
