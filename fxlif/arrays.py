@@ -104,12 +104,12 @@ def signed_array(key: str, values: npt.ArrayLike, bits: int) -> npt.NDArray[np.s
     return array.astype(kind.newbyteorder("="), copy=False)
 
 
-def check_output(out: object, shape: tuple[int, ...]) -> None:
-    """Raise unless compiled code may write bools of this shape to ``out``."""
-    allowed = f"a C-contiguous, writable array of bool of shape {shape}"
+def check_output(out: object, shape: tuple[int, ...], kind: np.dtype[Any]) -> None:
+    """Raise unless compiled code may write elements of ``kind``, in this shape, to ``out``."""
+    allowed = f"a C-contiguous, writable array of {kind} of shape {shape}"
     if not isinstance(out, np.ndarray):
         raise FxlifError.must_be("out", allowed, out, found=type(out).__name__)
-    if out.dtype != np.bool_ or out.shape != shape:
+    if out.dtype != kind or out.shape != shape:
         found = f"{out.dtype} of shape {out.shape}"
     elif not (out.flags.c_contiguous and out.flags.writeable):
         found = "a strided or read-only one"

@@ -18,6 +18,9 @@ from .rule.step import NeuronState, initial_state, step
 if TYPE_CHECKING:
     from .compiled.population import CompiledPopulation
 
+#: Of each neuron whether it spikes, bool, or how often, uint8.
+Spikes = npt.NDArray[np.bool_] | npt.NDArray[np.uint8]
+
 
 class LIFPopulation:
     """``n`` equal LIF neurons, advanced step by step in exact integer arithmetic.
@@ -82,18 +85,26 @@ class LIFPopulation:
             )
         self.state = NeuronState(**fields)
 
-    def forward(self, x: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-        """One step with the input current ``x``, an int or (n,) integers: the spikes, (n,) bool."""
+    @property
+    def spike_type(self) -> np.dtype[Any]:
+        """The dtype of spikes: bool, or uint8 where a step may have several of them."""
+        return np.dtype(np.uint8 if self.params.max_spikes_per_step > 1 else np.bool_)
+
+    def forward(self, x: npt.ArrayLike) -> Spikes:
+        """One step with the input current ``x``, an int or (n,) integers: the spikes, (n,).
+
+        Of :attr:`spike_type`. Where events accumulate one by one, ``x`` is one event.
+        """
         return self._advance(self._per_neuron("x", x))
 
-    def _advance(self, current: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    def _advance(self, current: npt.NDArray[np.int64]) -> Spikes:
         random: npt.NDArray[np.int64] | int = 0
         if self.params.random_bits:
             random, self._lfsr = draws(self.params.lfsr, self._lfsr, self.n)
         self.state, fire = step(
             self.params, self.state, current + self.params.bias, self.v_threshold, random
         )
-        return np.asarray(fire, dtype=np.bool_)
+        return np.asarray(fire).astype(self.spike_type)
 
     def run(
         self,
@@ -101,14 +112,16 @@ class LIFPopulation:
         recorder: Recorder | None = None,
         *,
         threads: int | None = None,
-        out: npt.NDArray[np.bool_] | None = None,
-    ) -> npt.NDArray[np.bool_]:
-        """The spikes of all steps, (steps, n) bool, of ``currents`` (steps, n) integers.
+        out: Spikes | None = None,
+    ) -> Spikes:
+        """The spikes of all steps, (steps, n) of :attr:`spike_type`.
+
+        ``currents`` are integers (steps, n).
 
         Narrow currents (int8, int16) are the fastest. ``threads`` is 1..256, or None for as many
-        as pay; the results do not depend on it. ``out``, a C-contiguous array (steps, n) of bool,
-        is filled and returned in place of a new one: for large ones to ask the system for memory
-        takes as long as the neurons do.
+        as pay; the results do not depend on it. ``out``, a C-contiguous array of that kind, is
+        filled and returned in place of a new one: for large ones to ask the system for memory takes
+        as long as the neurons do.
 
         Raises:
             FxlifError: other shapes, no integers, currents beyond 48 bits.
@@ -119,18 +132,18 @@ class LIFPopulation:
             raise FxlifError.must_be("currents", allowed, currents, found=str(array.shape))
         threads = choose_threads(threads, self.n)
         if out is not None:
-            check_output(out, array.shape)
+            check_output(out, array.shape, self.spike_type)
+        spikes = np.empty(array.shape, self.spike_type) if out is None else out
         record = None if recorder is None else recorder.take
         if self.engine == "compiled":
             if self._compiled is None:
                 from .compiled.population import CompiledPopulation
 
                 self._compiled = CompiledPopulation(self.params, self.v_threshold)
-            self.state, spikes, self._lfsr = self._compiled.run(
-                self.state, array, self._lfsr, threads=threads, record=record, out=out
+            self.state, self._lfsr = self._compiled.run(
+                self.state, array, self._lfsr, threads=threads, record=record, out=spikes
             )
             return spikes
-        spikes = np.empty(array.shape, dtype=np.bool_) if out is None else out
         for row, current in enumerate(array):
             spikes[row] = self._advance(current.astype(np.int64))
             if record is not None:

@@ -12,8 +12,17 @@ from amaranth.hdl import Cat, Const, Mux, Value, signed
 
 from ..errors import FxlifError
 from ..params.base import Rounding
-from ..params.leaks import Leak, LinearLeak, MultiShiftLeak, NoLeak, ScaleLeak, ShiftLeak
-from ..params.neuron import Adaptation, DeltaSynapse, ExponentialSynapse, NeuronParams
+from ..params.leaks import (
+    ConstantLeak,
+    DecayLeak,
+    Leak,
+    LinearLeak,
+    MultiShiftLeak,
+    NoLeak,
+    ScaleLeak,
+    ShiftLeak,
+)
+from ..params.neuron import DeltaSynapse, ExponentialSynapse, NeuronParams
 from ..params.quantise import signed_bits, signed_range
 
 
@@ -36,6 +45,8 @@ def round_shift(x: Value, shift: int, rounding: Rounding) -> Value:
     inexact = remainder.any()
     if rounding == "floor":
         return quotient
+    if rounding == "ceiling":
+        return quotient + inexact
     if rounding == "toward_zero":
         return quotient + (negative & inexact)
     if rounding == "away_from_zero":
@@ -55,6 +66,8 @@ def leak(rule: Leak, x: Value) -> Value:
     if isinstance(rule, LinearLeak):
         rest = Mux(x < -rule.step, x + rule.step, 0)
         return Mux(x > rule.step, x - rule.step, rest)
+    if isinstance(rule, ConstantLeak):
+        return x + rule.step
     if isinstance(rule, ShiftLeak):
         leaked = x - round_shift(x, rule.shift, rule.rounding)
     elif isinstance(rule, MultiShiftLeak):
@@ -64,6 +77,8 @@ def leak(rule: Leak, x: Value) -> Value:
             leaked = leaked - term if sign > 0 else leaked + term
     elif isinstance(rule, ScaleLeak):
         leaked = round_shift(x * rule.factor, rule.shift, rule.rounding)
+    elif isinstance(rule, DecayLeak):
+        leaked = x - round_shift(x * rule.factor, rule.shift, rule.rounding)
     else:
         assert_never(rule)
     if not rule.minimum_step:
@@ -143,9 +158,13 @@ def reset(neuron: NeuronParams, u: Value, threshold: Value) -> Value:
     return overflow(u - threshold, neuron.state_bits, neuron.overflow)
 
 
-def adapt(rule: Adaptation, theta_max: int, theta: Value, fire: Value) -> Value:
-    """The new threshold offset: decayed, raised by a spike, saturating, never below 0."""
-    return clamp(leak(rule.leak, theta) + Mux(fire, rule.increment, 0), 0, theta_max)
+def adapt(neuron: NeuronParams, theta: Value, spikes: Value) -> Value:
+    """The new threshold offset: decayed, raised by each spike, saturating, never below 0."""
+    rule = neuron.adaptation
+    if rule is None:
+        return theta
+    raised = spikes * rule.increment if len(spikes) > 1 else Mux(spikes, rule.increment, 0)
+    return clamp(leak(rule.leak, theta) + raised, 0, neuron.theta_max)
 
 
 def accumulate(total: Value, weight: Value, bits: int) -> tuple[Value, Value]:

@@ -14,7 +14,7 @@ from ..params.core import CoreParams
 from ..params.design import explain
 from ..params.leaks import RoundedLeak
 from ..params.network import NetworkParams, Projection
-from ..params.neuron import NeuronParams
+from ..params.neuron import RULE_ORDER, NeuronParams
 from ..params.protocol import AnyParams
 from ..params.sources import EventSource
 
@@ -84,7 +84,19 @@ def _refuse(obstacles: Iterator[FxlifError]) -> None:
         raise FxlifError(lines, key=first.key, value=first.value, allowed=first.allowed)
 
 
+#: Choices of the rule that the hardware has in one form only.
+ONE_FORM = {
+    "negative_threshold": None, "reset_at": "compare", "max_spikes_per_step": 1,
+    "overflow_i_syn": None, "overflow_change": False, "refractory_count": "after",
+    "order": RULE_ORDER, "accumulate": "exact", "fire_on": "step",
+}  # fmt: skip
+
+
 def _random(key: str, neuron: NeuronParams) -> Iterator[FxlifError]:
+    for name, only in ONE_FORM.items():
+        found = getattr(neuron, name)
+        if found != only:
+            yield FxlifError.must_be(f"{key}{name}", f"{only!r} in hardware", found)
     for name, rule in neuron.leaks.items():
         if isinstance(rule, RoundedLeak) and rule.rounding == "stochastic":
             allowed = "'floor', 'toward_zero', 'away_from_zero' or 'nearest_even' in hardware"

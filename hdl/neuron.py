@@ -82,7 +82,7 @@ class LIFStep(wiring.Component):
         m.d.comb += self.spike.eq(fire)
         m.d.comb += after.v.eq(Mux(self.spike, arithmetic.reset(neuron, u, threshold), held))
         if neuron.adaptation is not None:
-            theta = arithmetic.adapt(neuron.adaptation, neuron.theta_max, now.theta, self.spike)
+            theta = arithmetic.adapt(neuron, now.theta, self.spike)
             m.d.comb += after.theta.eq(theta)
         return m
 

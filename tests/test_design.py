@@ -175,9 +175,9 @@ def test_only_known_suffixes(tmp_path, suffix):
 # --- every mistake by name ------------------------------------------------------------------------
 
 
-LEAKS = "'none', 'shift', 'multi_shift', 'scale', 'linear'"
+LEAKS = "'none', 'shift', 'multi_shift', 'scale', 'decay', 'linear', 'constant'"
 TOP = "core, input, name, population, projection, source"
-ROUNDINGS = "'floor', 'toward_zero', 'away_from_zero', 'nearest_even' or 'stochastic'"
+ROUNDINGS = "'floor', 'ceiling', 'toward_zero', 'away_from_zero', 'nearest_even' or 'stochastic'"
 CORE_KEYS = (
     "clip_weights, input_address_bits, lanes, max_delay, max_events_per_input, n_inputs, "
     "n_neurons, neuron, v_thresholds, weight_shift, weights"
@@ -285,16 +285,14 @@ BROKEN = [
     ((*NEURON, "lfsr"), {"taps": [16, "a"]},
      "core[0].neuron.lfsr.taps[1]: must be an integer, not 'a'"),
     ((*NEURON, "lfsr"), {"bits": 4}, "core[0].neuron.lfsr.taps: must be 1..4 (bits), not 16"),
-    ((*NEURON, "accumulate"), "per_event",
-     "core[0].neuron.accumulate: 'per_event' is part of the integer rule but not supported yet"),
-    ((*NEURON, "max_spikes_per_step"), 2,
-     "core[0].neuron.max_spikes_per_step: must be 1 (more than 1 spike per step is part of the "
-     "rule but not supported yet), not 2"),
+    ((*NEURON, "accumulate"), "sometimes",
+     "core[0].neuron.accumulate: must be 'exact' or 'per_event', not 'sometimes'"),
+    ((*NEURON, "fire_on"), "event",
+     "core[0].neuron.accumulate: must be per_event (with fire_on = event), not 'exact'"),
+    ((*NEURON, "max_spikes_per_step"), 32,
+     "core[0].neuron.max_spikes_per_step: must be 31 or less, not 32"),
     ((*NEURON, "max_spikes_per_step"), 0,
-     "core[0].neuron.max_spikes_per_step: must be 1, not 0"),
-    ((*NEURON, "order"), ["fire", "leak", "integrate"],
-     "core[0].neuron.order: ('fire', 'leak', 'integrate') is part of the integer "
-     "rule but not supported yet"),
+     "core[0].neuron.max_spikes_per_step: must be 1 or more, not 0"),
     ((*NEURON, "order"), ["x"],
      "core[0].neuron.order: must be a permutation of leak, integrate, fire, not ('x',)"),
     # Widths and ranges.

@@ -217,13 +217,22 @@ def small(**choices: Any) -> NeuronParams:
     return NeuronParams(**{**dict.fromkeys(widths, 4), "v_threshold": 2, "v_reset": 0, **choices})
 
 
+#: The golden form of what the hardware works out.
+GOLDEN: dict[str, Callable[..., Any]] = {
+    "synapse": lambda n, i_syn, current: golden.synapse(n, i_syn, current)[0],
+    "integrate": lambda n, v, i: golden.narrow(n, golden.leak_v(n, v) + i),
+    "reaches": golden.reaches,
+    "reset": golden.reset,
+}
+
+
 def neuron_cases(name: str, neurons: Sequence[NeuronParams], bits: int | None) -> list[Case]:
     """The functions of this name that take a neuron first."""
     return [
         Case(
             f"{name} {neuron!r}",
             lambda *x, n=neuron: getattr(hardware, name)(n, *x),
-            lambda *x, n=neuron: getattr(golden, name)(n, *x),
+            lambda *x, n=neuron: GOLDEN[name](n, *x),
             bits,
         )
         for neuron in neurons
@@ -269,19 +278,19 @@ def test_reaches_and_reset(threshold: Shape) -> None:
 @pytest.mark.parametrize("bits", [4, 6])
 def test_adapt(bits: int) -> None:
     top = (1 << bits) - 1
-    rules = [
-        Adaptation(increment=increment, leak=rule)
+    neurons = [
+        NeuronParams(adaptation=Adaptation(increment=increment, leak=rule), theta_bits=bits)
         for rule, increment in product([*LEAKS, *every_leak()[bits::6]], (0, 1, top // 2, top))
     ]
     check(
         [unsigned(bits), unsigned(1)],
         [
             Case(
-                repr(rule),
-                lambda theta, fire, rule=rule: hardware.adapt(rule, top, theta, fire),
-                lambda theta, fire, rule=rule: golden.adapt(rule, top, theta, bool(fire)),
+                repr(neuron.adaptation),
+                lambda theta, fire, neuron=neuron: hardware.adapt(neuron, theta, fire),
+                lambda theta, fire, neuron=neuron: golden.adapt(neuron, theta, bool(fire)),
             )
-            for rule in rules
+            for neuron in neurons
         ],
     )
 

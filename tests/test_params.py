@@ -48,33 +48,7 @@ def core(**choices):
     )
 
 
-# --- part of the rule, not supported yet --------------------------------------------------------
-
-LATER = "is part of the integer rule but not supported yet"
-
-
-def test_per_event():
-    assert refusal(NeuronParams, accumulate="per_event") == (
-        "accumulate",
-        f"'per_event' {LATER}",
-    )
-    assert refusal(NeuronParams, accumulate="sometimes")[0] == "accumulate"
-    assert NeuronParams(accumulate="exact") == NeuronParams()
-
-
-@pytest.mark.parametrize(
-    "order",
-    [
-        ("leak", "fire", "integrate"),
-        ("integrate", "leak", "fire"),
-        ("integrate", "fire", "leak"),
-        ("fire", "leak", "integrate"),
-        ["fire", "integrate", "leak"],
-    ],
-)
-def test_other_orders(order):
-    expected = f"{tuple(order)!r} is part of the integer rule but not supported yet"
-    assert refusal(NeuronParams, order=order) == ("order", expected)
+# --- the choices of the rule ---------------------------------------------------------------------
 
 
 def test_order():
@@ -94,12 +68,65 @@ def test_delays():
 
 
 def test_max_spikes_per_step():
-    later = "more than 1 spike per step is part of the rule but not supported yet"
-    for value in (2, 255, np.int64(2)):
-        where, text = refusal(NeuronParams, max_spikes_per_step=value)
-        assert (where, text) == ("max_spikes_per_step", f"must be 1 ({later}), not {value}")
-    assert refusal(NeuronParams, max_spikes_per_step=0)[0] == "max_spikes_per_step"
+    for value in (2, 31, np.int64(2)):
+        assert NeuronParams(max_spikes_per_step=value, reset="subtract").counts_spikes
+    for value in (0, 32, 255):
+        found = refusal(NeuronParams, max_spikes_per_step=value, reset="subtract")
+        assert found[0] == "max_spikes_per_step"
     assert NeuronParams(max_spikes_per_step=1) == NeuronParams()
+
+
+#: Choices that mean nothing together, and the key that the error names.
+MEANINGLESS = [
+    ({"v_floor": -10, "negative_threshold": -20}, "v_floor"),
+    ({"v_floor": -20, "negative_threshold": -20}, "v_floor"),
+    ({"v_reset": -32768, "negative_threshold": -20, "negative_reset": "mirror"}, "v_reset"),
+    ({"negative_threshold": 1, "negative_reset": "subtract"}, "negative_threshold"),
+    ({"negative_threshold": -32769}, "negative_threshold"),
+    ({"max_spikes_per_step": 2}, "reset"),
+    ({"max_spikes_per_step": 2, "reset": "subtract", "reset_at": "leak"}, "reset_at"),
+    ({"max_spikes_per_step": 2, "reset": "subtract", "v_threshold": 0}, "v_threshold"),
+    ({"reset_at": "next_step", "order": ("fire", "leak", "integrate")}, "order"),
+    ({"reset_at": "leak", "order": ("leak", "fire", "integrate")}, "order"),
+    ({"reset_at": "next_step", "refractory": 1}, "refractory"),
+    ({"reset_at": "leak", "refractory": 1}, "refractory"),
+    ({"reset_at": "next_step", "adaptation": {"increment": 1}}, "adaptation"),
+    ({"reset_at": "next_step", "negative_threshold": -1}, "negative_threshold"),
+    ({"reset_at": "next_step", "accumulate": "per_event"}, "accumulate"),
+    ({"overflow_change": True, "order": ("integrate", "leak", "fire")}, "order"),
+    ({"overflow_change": True, "accumulate": "per_event"}, "accumulate"),
+    ({"overflow_change": True, "reset_at": "leak"}, "reset_at"),
+    ({"accumulate": "per_event", "order": ("fire", "leak", "integrate")}, "order"),
+    ({"accumulate": "per_event", "refractory": 2}, "refractory_mode"),
+    ({"fire_on": "event"}, "accumulate"),
+    ({"fire_on": "event", "accumulate": "per_event", "synapse": {"kind": "exponential"}},
+     "synapse"),
+    ({"fire_on": "event", "accumulate": "per_event", "order": ("integrate", "leak", "fire")},
+     "order"),
+    ({"fire_on": "event", "accumulate": "per_event", "reset_at": "next_step"}, "accumulate"),
+    ({"fire_on": "event", "accumulate": "per_event", "reset": "subtract", "max_spikes_per_step": 2},
+     "max_spikes_per_step"),
+    ({"fire_on": "event", "accumulate": "per_event", "refractory": 1, "refractory_mode": "mask"},
+     "refractory"),
+    ({"fire_on": "event", "accumulate": "per_event", "adaptation": {"increment": 1}}, "adaptation"),
+    ({"fire_on": "event", "accumulate": "per_event", "negative_threshold": -5},
+     "negative_threshold"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("choices", "key"), MEANINGLESS)
+def test_choices_that_mean_nothing_together(choices, key):
+    with pytest.raises(ValidationError) as caught:
+        NeuronParams(**choices)
+    (error,) = caught.value.errors()
+    assert error["ctx"]["error"].key == key
+
+
+@pytest.mark.parametrize("count", ["after", "before"])
+@pytest.mark.parametrize("period", [0, 1, 2, 255])
+def test_rest_steps(count, period):
+    neuron = NeuronParams(refractory=period, refractory_count=count)
+    assert neuron.rest_steps == (max(0, period - 1) if count == "before" else period)
 
 
 # --- ranges -------------------------------------------------------------------------------------
@@ -256,7 +283,7 @@ def test_kinds_by_name():
         adaptation=Adaptation(increment=2, leak=ScaleLeak(factor=3, shift=2)),
     )
     assert (
-        "'none', 'shift', 'multi_shift', 'scale', 'linear'"
+        "'none', 'shift', 'multi_shift', 'scale', 'decay', 'linear', 'constant'"
         in refusal(NeuronParams, leak={"kind": "cubic"})[1]
     )
     for name in ("compare", "reset", "overflow", "refractory_mode"):
@@ -272,17 +299,24 @@ def test_defaults():
         "v_threshold": 64,
         "v_reset": 0,
         "v_floor": None,
+        "negative_threshold": None,
+        "negative_reset": "floor",
         "compare": "ge",
         "reset": "to_value",
+        "reset_at": "compare",
         "max_spikes_per_step": 1,
         "overflow": "saturate",
+        "overflow_i_syn": None,
+        "overflow_change": False,
         "refractory": 0,
         "refractory_mode": "clamp",
+        "refractory_count": "after",
         "synapse": {"kind": "delta"},
         "adaptation": None,
         "bias": 0,
         "order": ["leak", "integrate", "fire"],
         "accumulate": "exact",
+        "fire_on": "step",
         "lfsr": {"bits": 16, "taps": [16, 15, 13, 4], "seed": 1},
         "state_bits": 16,
         "weight_bits": 8,

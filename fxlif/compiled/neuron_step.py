@@ -9,21 +9,37 @@ decided when the loop is compiled (see :mod:`fxlif.compiled.expressions`). Impor
 from __future__ import annotations
 
 import ctypes
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import zip_longest
 from typing import Any, assert_never
 
 import numpy as np
 import numpy.typing as npt
 
-from ..params.leaks import Leak, LinearLeak, MultiShiftLeak, NoLeak, ScaleLeak, ShiftLeak
-from ..params.neuron import Adaptation, DeltaSynapse, ExponentialSynapse, NeuronParams
+from ..params.leaks import (
+    ConstantLeak,
+    DecayLeak,
+    Leak,
+    LinearLeak,
+    MultiShiftLeak,
+    NoLeak,
+    ScaleLeak,
+    ShiftLeak,
+)
+from ..params.neuron import ExponentialSynapse, NeuronParams, Overflow
 from ..params.quantise import signed_range
 from .expressions import Array, Bit, CompiledLoop, Value, select, width
+
+#: What acts one after the other, by name.
+Stages = tuple[str, ...]
 
 
 def _bias(x: Value, bits: int, rounding: str, random: Value) -> Value | int:
     """What is added before a floor to make it the named rounding, for the sign of ``x``."""
     ones = (1 << bits) - 1
+    if rounding == "ceiling":
+        return ones
     if rounding == "toward_zero":
         return (x >> 63) & ones
     if rounding == "away_from_zero":
@@ -68,14 +84,19 @@ def leak(rule: Leak, x: Value, random: Value) -> Value:
     """What is left of ``x``, the distance from rest, after one step of the leak ``rule``."""
     if isinstance(rule, NoLeak):
         return x
-    # Every leak but multi_shift leaves x between itself and 0.
+    # Every leak but constant and multi_shift leaves x between itself and 0.
     low, high = min(x.low, 0), max(x.high, 0)
     if isinstance(rule, LinearLeak):
         down = (x - rule.step).at_least(0)
         up = (x + rule.step).at_most(0)
         return select(x > 0, down, up).within(low, high)
+    if isinstance(rule, ConstantLeak):
+        return x + rule.step
     if isinstance(rule, ScaleLeak):
         leaked = scale(x, rule.factor, rule.shift, rule.rounding, random).within(low, high)
+    elif isinstance(rule, DecayLeak):
+        lost = scale(x, rule.factor, rule.shift, rule.rounding, random)
+        leaked = (x - lost.within(low, high)).within(low, high)
     elif isinstance(rule, MultiShiftLeak):
         leaked = x
         for sign, bits in rule.terms:
@@ -93,27 +114,48 @@ def leak(rule: Leak, x: Value, random: Value) -> Value:
     return select(leaked.equals(x), stepped, leaked)
 
 
-def overflow(x: Value, bits: int, mode: str) -> Value:
+def overflow(x: Value, bits: int, mode: Overflow) -> Value:
     """``x`` brought into ``bits`` signed bits by the named mode."""
     low, high = signed_range(bits)
-    return x.at_least(low).at_most(high) if mode == "saturate" else x.wrapped(bits)
+    if mode == "wrap":
+        return x.wrapped(bits)
+    return x.at_least(-high if mode == "saturate_symmetric" else low).at_most(high)
 
 
-def synapse(neuron: NeuronParams, i_syn: Value, current: Value, random: Value) -> Value:
-    """The synaptic current that acts in this step."""
-    if isinstance(neuron.synapse, DeltaSynapse):
-        return current
-    if not isinstance(neuron.synapse, ExponentialSynapse):
-        assert_never(neuron.synapse)
-    total = leak(neuron.synapse.leak, i_syn, random) + current
-    return overflow(total, neuron.current_bits, neuron.overflow)
+def narrow_i_syn(neuron: NeuronParams, i_syn: Value) -> Value:
+    """``i_syn`` brought into its range."""
+    return overflow(i_syn, neuron.current_bits, neuron.overflow_i_syn or neuron.overflow)
 
 
-def integrate(neuron: NeuronParams, v: Value, i: Value, random: Value) -> Value:
-    """The membrane potential u after leak and input, before the threshold."""
-    u = leak(neuron.leak, v - neuron.v_leak, random) + neuron.v_leak + i
-    u = overflow(u, neuron.state_bits, neuron.overflow)
-    return u if neuron.v_floor is None else u.at_least(neuron.v_floor)
+def narrow(neuron: NeuronParams, v: Value) -> Value:
+    """``v`` brought into its range, and up to the floor where there is one."""
+    v = overflow(v, neuron.state_bits, neuron.overflow)
+    return v if neuron.v_floor is None else v.at_least(neuron.v_floor)
+
+
+def synapse(
+    neuron: NeuronParams, stages: Stages, i_syn: Value, current: Value, random: Value
+) -> tuple[Value, Value]:
+    """(the current that acts on v in this step, the new ``i_syn``) after ``stages``."""
+    rule = neuron.synapse
+    if not isinstance(rule, ExponentialSynapse):
+        return current, i_syn
+    acting = i_syn
+    for stage, following in zip_longest(stages, stages[1:]):
+        if stage == "act":
+            acting = i_syn
+        elif stage == "integrate":
+            i_syn = narrow_i_syn(neuron, i_syn + current)
+        else:
+            i_syn = leak(rule.leak, i_syn, random)
+            if following != "integrate" or neuron.accumulate == "per_event":
+                i_syn = narrow_i_syn(neuron, i_syn)
+    return acting, i_syn
+
+
+def leak_v(neuron: NeuronParams, v: Value, random: Value) -> Value:
+    """The exact membrane potential after its leak towards ``v_leak``."""
+    return leak(neuron.leak, v - neuron.v_leak, random) + neuron.v_leak
 
 
 def reaches(neuron: NeuronParams, u: Value, threshold: Value) -> Bit:
@@ -121,17 +163,119 @@ def reaches(neuron: NeuronParams, u: Value, threshold: Value) -> Bit:
     return u >= threshold if neuron.compare == "ge" else u > threshold
 
 
-def reset(neuron: NeuronParams, u: Value, threshold: Value) -> Value:
-    """The membrane potential after a spike at the effective ``threshold``."""
+def reset_exact(neuron: NeuronParams, u: Value, threshold: Value) -> Value:
+    """The exact membrane potential after a spike at the effective ``threshold``."""
     if neuron.reset == "to_value":
         return Value(u.builder, neuron.v_reset, neuron.v_reset)
-    return overflow(u - threshold, neuron.state_bits, neuron.overflow)
+    return u - threshold
 
 
-def adapt(rule: Adaptation, theta_max: int, theta: Value, fire: Bit, random: Value) -> Value:
-    """The new threshold offset: decayed, raised by a spike, saturating, never below 0."""
+def reset(neuron: NeuronParams, u: Value, threshold: Value) -> Value:
+    """The membrane potential after a spike at the effective ``threshold``, in its range."""
+    return overflow(reset_exact(neuron, u, threshold), neuron.state_bits, neuron.overflow)
+
+
+def negative(neuron: NeuronParams, u: Value) -> Value:
+    """``u`` after the reset below ``negative_threshold``, where there is one."""
+    limit = neuron.negative_threshold
+    if limit is None:
+        return u
+    after = {
+        "floor": Value(u.builder, limit, limit),
+        "mirror": Value(u.builder, -neuron.v_reset, -neuron.v_reset),
+        # Only a u below the limit is moved, and not beyond 0.
+        "subtract": (u - limit).within(*neuron.state_range),
+    }[neuron.negative_reset]
+    return select(u < limit, after, u)
+
+
+def fire(neuron: NeuronParams, u: Value, threshold: Value) -> tuple[Value | Bit, Value]:
+    """(spikes of a step, the potential after the resets that act at the compare)."""
+    if neuron.max_spikes_per_step > 1:
+        v = negative(neuron, u)
+        count = Value(u.builder, 0, 0)
+        for number in range(1, neuron.max_spikes_per_step + 1):
+            again = reaches(neuron, v, threshold)
+            count = select(again, Value(u.builder, number, number), count)
+            # Thresholds are positive, and subtracted only where they were reached.
+            v = select(again, (v - threshold).within(*neuron.state_range), v)
+        return count, v
+    spike = reaches(neuron, u, threshold)
+    after = reset(neuron, u, threshold) if neuron.reset_at == "compare" else u
+    return spike, select(spike, after, negative(neuron, u))
+
+
+def adapt(neuron: NeuronParams, theta: Value, spikes: Value | Bit, random: Value) -> Value:
+    """The new threshold offset: decayed, raised by each spike, saturating, never below 0."""
+    rule = neuron.adaptation
+    if rule is None:
+        return theta
     decayed = leak(rule.leak, theta, random)
-    return select(fire, decayed + rule.increment, decayed).at_least(0).at_most(theta_max)
+    if isinstance(spikes, Bit):
+        raised = select(spikes, decayed + rule.increment, decayed)
+    else:
+        raised = decayed + spikes * rule.increment
+    return raised.at_least(0).at_most(neuron.theta_max)
+
+
+@dataclass(frozen=True)
+class _Given:
+    """What acts on v in a step, and what is drawn and compared in it."""
+
+    i: Value
+    threshold: Value
+    random: Value
+
+
+def advance(
+    neuron: NeuronParams, stages: Stages, v: Value, given: _Given, spiked: Bit | None
+) -> Value:
+    """The potential after ``stages``, in its range; where it ``spiked`` the leak resets it too."""
+    if not stages:
+        return v
+    exact = v
+    for stage in stages:
+        if stage == "leak":
+            exact = leak_v(neuron, exact, given.random)
+            if spiked is not None:
+                exact = select(spiked, reset_exact(neuron, exact, given.threshold), exact)
+        else:
+            exact = exact + given.i
+        exact = narrow(neuron, exact) if neuron.sums_on_v else exact
+    if neuron.overflow_change:
+        exact = v + overflow(exact - v, neuron.state_bits, neuron.overflow)
+    return narrow(neuron, exact)
+
+
+def at_rest(neuron: NeuronParams, v: Value, random: Value) -> Value:
+    """The potential after a step of rest that began with ``v``."""
+    if neuron.refractory_mode == "clamp":
+        return v
+    if neuron.refractory_mode == "rest":
+        return Value(v.builder, neuron.v_leak, neuron.v_leak)
+    return narrow(neuron, leak_v(neuron, v, random))
+
+
+def until_compare(
+    neuron: NeuronParams, before: Stages, v: Value, given: _Given
+) -> tuple[Value | Bit, Value, Value]:
+    """(spikes, the potential that was compared, the potential after resets at the compare)."""
+    spiked = reaches(neuron, v, given.threshold) if neuron.resets_late else None
+    if spiked is not None and neuron.reset_at == "next_step":
+        v, spiked = select(spiked, reset(neuron, v, given.threshold), v), None
+    if neuron.fire_on == "event":  # integrate is the last stage
+        u = advance(neuron, before[:-1], v, given, spiked)
+        spikes, after = fire(neuron, narrow(neuron, u + given.i), given.threshold)
+        nothing = given.i.equals(0)
+        return as_bit(spikes) & ~nothing, u, select(nothing, u, after)
+    u = advance(neuron, before, v, given, spiked)
+    spikes, after = fire(neuron, u, given.threshold)
+    return spikes, u, after
+
+
+def as_bit(spikes: Value | Bit) -> Bit:
+    """Whether there is a spike."""
+    return spikes if isinstance(spikes, Bit) else spikes > 0
 
 
 def step(neuron: NeuronParams, now: dict[str, Value]) -> dict[str, Value | Bit]:
@@ -139,25 +283,27 @@ def step(neuron: NeuronParams, now: dict[str, Value]) -> dict[str, Value | Bit]:
     zero = Value(now["v"].builder, 0, 0)
     random = now.get("random", zero)
     current = now["current"] + now.get("drive", zero) + neuron.bias
-    i = synapse(neuron, now.get("i_syn", zero), current, random)
-    u = integrate(neuron, now["v"], i, random)
-    threshold = now["v_threshold"] + now.get("theta", zero)
-    fire = reaches(neuron, u, threshold)
     new: dict[str, Value | Bit] = {}
-    held = u
-    if neuron.refractory:
+    i = current
+    if isinstance(neuron.synapse, ExponentialSynapse):
+        i, new["i_syn"] = synapse(neuron, neuron.synapse.order, now["i_syn"], current, random)
+    given = _Given(i, now["v_threshold"] + now.get("theta", zero), random)
+    before, after = neuron.stages
+    spikes, u, v = until_compare(neuron, before, now["v"], given)
+    resting = None
+    if neuron.rest_steps:
         count = now["refractory"]
         resting = count > 0
-        fire = fire & ~resting
-        if neuron.refractory_mode == "clamp":
-            held = select(resting, now["v"], u)
-        rest = Value(u.builder, neuron.refractory, neuron.refractory)
-        new["refractory"] = select(fire, rest, (count - 1).at_least(0))
+        spikes = spikes & ~resting if isinstance(spikes, Bit) else select(resting, zero, spikes)
+        v = select(resting, u, v)
+        period = Value(u.builder, neuron.rest_steps, neuron.rest_steps)
+        new["refractory"] = select(as_bit(spikes), period, (count - 1).at_least(0))
+    v = advance(neuron, after, v, given, as_bit(spikes) if neuron.reset_at == "leak" else None)
+    if resting is not None and neuron.refractory_mode != "mask":
+        v = select(resting, at_rest(neuron, now["v"], random), v)
     if neuron.adaptation is not None:
-        new["theta"] = adapt(neuron.adaptation, neuron.theta_max, now["theta"], fire, random)
-    if isinstance(neuron.synapse, ExponentialSynapse):
-        new["i_syn"] = i
-    return {"v": select(fire, reset(neuron, u, threshold), held), **new, "spike": fire}
+        new["theta"] = adapt(neuron, now["theta"], spikes, random)
+    return {"v": v, **new, "spike": spikes}
 
 
 # --- the compiled step --------------------------------------------------------------------------
@@ -237,7 +383,7 @@ def step_loop(
     if drives != (0, 0):
         there["drive"] = Array("drive", width(*drives), *drives)
     there["current"] = Array("current", 8 * current.itemsize, *currents, stepped=True)
-    there["spike"] = Array("spike", 8, 0, 1, stepped=True)
+    there["spike"] = Array("spike", 8, 0, neuron.max_spikes_per_step, stepped=True)
 
     def body(now: dict[str, Value]) -> dict[str, Value | Bit]:
         builder = now["v"].builder

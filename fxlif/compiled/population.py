@@ -45,16 +45,16 @@ class CompiledPopulation:
         *,
         threads: int = 1,
         record: Callable[[NeuronState], None] | None = None,
-        out: npt.NDArray[np.bool_] | None = None,
-    ) -> tuple[NeuronState, npt.NDArray[np.bool_], int]:
-        """All steps of ``currents``, (steps, n): new state, spikes (steps, n), LFSR's state.
+        out: npt.NDArray[np.bool_] | npt.NDArray[np.uint8],
+    ) -> tuple[NeuronState, int]:
+        """All steps of ``currents``, (steps, n): new state, LFSR's state; spikes to ``out``.
 
-        ``record`` is called with the state after each step.
+        ``out`` (steps, n) has elements of a byte. ``record`` is called with the state after each
+        step.
         """
         steps, n = currents.shape
         currents = np.ascontiguousarray(currents)
         loop = step_loop(self._neuron, self._ends, currents.dtype, _limits(currents))
-        spikes = np.empty((steps, n), dtype=np.bool_) if out is None else out
         arrays: dict[str, npt.NDArray[Any]] = {
             name: getattr(state, name).astype(kind) for name, kind in self._kinds.items()
         }
@@ -68,7 +68,7 @@ class CompiledPopulation:
                 count = min(chunk, steps - start)
                 if self._random:
                     arrays["random"], lfsr_state = draws(self._neuron.lfsr, lfsr_state, count * n)
-                arrays["current"], arrays["spike"] = currents[start:], spikes[start:]
+                arrays["current"], arrays["spike"] = currents[start:], out[start:]
                 work = [[count, b - a, *_pointers(arrays, a, n)] for a, b in shares]
                 others = [pool.submit(loop.call, *arguments) for arguments in work[1:] if pool]
                 loop.call(*work[0])
@@ -76,7 +76,7 @@ class CompiledPopulation:
                     other.result()
                 if record is not None:
                     record(_state(state, arrays))
-        return _state(state, arrays), spikes, lfsr_state
+        return _state(state, arrays), lfsr_state
 
 
 def _limits(currents: npt.NDArray[np.signedinteger]) -> tuple[int, int]:

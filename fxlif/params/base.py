@@ -36,20 +36,6 @@ def plain_tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def later(*names: str) -> BeforeValidator:
-    """Refuse, by name, a choice of the integer rule that fxlif does not carry out yet."""
-
-    def check(value: Any) -> Any:
-        found = tuple(value) if isinstance(value, list) else value
-        if found in names:
-            raise FxlifError(
-                f"{found!r} is part of the integer rule but not supported yet", value=value
-            )
-        return value
-
-    return BeforeValidator(check)
-
-
 def one_of(*choices: int) -> Callable[[int], int]:
     """A validator that takes ``choices`` alone."""
 
@@ -73,7 +59,9 @@ def no_more_than(limit: int, more: str) -> Callable[[int], int]:
 
 
 Int = Annotated[int, BeforeValidator(plain_int)]
-Rounding = Literal["floor", "toward_zero", "away_from_zero", "nearest_even", "stochastic"]
+Rounding = Literal[
+    "floor", "ceiling", "toward_zero", "away_from_zero", "nearest_even", "stochastic"
+]  # fmt: skip
 #: Literal[-1, 1] alone would take True and 1.0, which are equal to 1.
 Sign = Annotated[Int, AfterValidator(one_of(-1, 1))]
 MAX_SHIFT = 31

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self, assert_never
+from typing import Annotated, Any, Literal, Self, TypeVar, assert_never
 
 from pydantic import (
     BeforeValidator,
@@ -12,6 +12,8 @@ from pydantic import (
 
 from ..errors import FxlifError
 from .base import MAX_SHIFT, Int, Params, Rounding, Sign, plain_tuple
+
+M = TypeVar("M", bound=Any)
 
 # --- random numbers (docs/rule.md#stochastic) ---------------------------------------------------
 
@@ -96,6 +98,14 @@ class MultiShiftLeak(RoundedLeak):
         return tuple(zip(self.signs or (1,) * len(self.shifts), self.shifts, strict=True))
 
 
+def _at_most_one(leak: M) -> M:
+    """The leak, whose factor / 2**shift is 1 at most, so that x never moves away from 0."""
+    most = 1 << leak.shift
+    if leak.factor > most:
+        raise FxlifError.must_be("factor", f"0..{most} (shift = {leak.shift})", leak.factor)
+    return leak
+
+
 class ScaleLeak(RoundedLeak):
     """round(x * factor / 2**shift); Loihi's 12-bit decay d is factor 4096 - d, shift 12."""
 
@@ -103,12 +113,17 @@ class ScaleLeak(RoundedLeak):
     factor: Annotated[Int, Field(ge=0, le=1 << 16)]
     shift: Annotated[Int, Field(ge=0, le=16)]
 
-    @model_validator(mode="after")
-    def _does_not_grow(self) -> Self:
-        if self.factor > 1 << self.shift:
-            allowed = f"0..{1 << self.shift} (shift = {self.shift})"
-            raise FxlifError.must_be("factor", allowed, self.factor)
-        return self
+    _does_not_grow = model_validator(mode="after")(_at_most_one)
+
+
+class DecayLeak(RoundedLeak):
+    """x - round(x * factor / 2**shift): as :class:`ScaleLeak`, but what is lost is rounded."""
+
+    kind: Literal["decay"] = "decay"
+    factor: Annotated[Int, Field(ge=0, le=1 << 16)]
+    shift: Annotated[Int, Field(ge=0, le=16)]
+
+    _no_overshoot = model_validator(mode="after")(_at_most_one)
 
 
 class LinearLeak(Params):
@@ -118,17 +133,25 @@ class LinearLeak(Params):
     step: Annotated[Int, Field(ge=0, le=(1 << 31) - 1)]
 
 
+class ConstantLeak(Params):
+    """Adds ``step``, of either sign, to x whatever its sign, without a stop."""
+
+    kind: Literal["constant"] = "constant"
+    step: Annotated[Int, Field(ge=-(1 << 31), le=(1 << 31) - 1)]
+
+
 Leak = Annotated[
-    NoLeak | ShiftLeak | MultiShiftLeak | ScaleLeak | LinearLeak, Field(discriminator="kind")
+    NoLeak | ShiftLeak | MultiShiftLeak | ScaleLeak | DecayLeak | LinearLeak | ConstantLeak,
+    Field(discriminator="kind"),
 ]
 
 
 def random_bits(rule: Leak) -> int:
     """How many random bits a step of the leak uses; 0 unless its rounding is stochastic."""
-    if isinstance(rule, NoLeak | LinearLeak) or rule.rounding != "stochastic":
+    if isinstance(rule, NoLeak | LinearLeak | ConstantLeak) or rule.rounding != "stochastic":
         return 0
     if isinstance(rule, MultiShiftLeak):
         return max(rule.shifts)
-    if isinstance(rule, ShiftLeak | ScaleLeak):
+    if isinstance(rule, ShiftLeak | ScaleLeak | DecayLeak):
         return rule.shift
     assert_never(rule)

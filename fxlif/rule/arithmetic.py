@@ -3,19 +3,31 @@
 Every function is written with ``+ - * >> << &``, comparisons and one :func:`where`, so that the
 same code runs on Python ints and on int64 arrays, and can run on the bit-vectors of a solver once
 :func:`where` is taught that type. Inputs and results are exact: nothing narrows but the
-functions whose job it is (:func:`saturate`, :func:`wrap`, :func:`overflow`).
+functions whose job it is (:func:`saturate`, :func:`wrap`, :func:`overflow`, :func:`narrow`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import singledispatch
 from typing import Any, assert_never
 
 import numpy as np
+import numpy.typing as npt
 
+from ..errors import FxlifError
 from ..params.base import Rounding
-from ..params.leaks import Leak, LinearLeak, MultiShiftLeak, NoLeak, ScaleLeak, ShiftLeak
-from ..params.neuron import Adaptation, NeuronParams
+from ..params.leaks import (
+    ConstantLeak,
+    DecayLeak,
+    Leak,
+    LinearLeak,
+    MultiShiftLeak,
+    NoLeak,
+    ScaleLeak,
+    ShiftLeak,
+)
+from ..params.neuron import ExponentialSynapse, NeuronParams, Overflow
 from ..params.quantise import signed_range
 
 #: A Python int, an int64 array, or anything else with integer operators.
@@ -49,6 +61,8 @@ def round_shift(x: Number, shift: int, rounding: Rounding, random: Number = 0) -
     below_one = (1 << shift) - 1
     if rounding == "floor":
         return x >> shift
+    if rounding == "ceiling":
+        return (x + below_one) >> shift
     if rounding == "toward_zero":
         return where(x < 0, x + below_one, x) >> shift
     if rounding == "away_from_zero":
@@ -77,6 +91,8 @@ def leak(rule: Leak, x: Number, random: Number = 0) -> Number:
         return x
     if isinstance(rule, LinearLeak):
         return where(x > rule.step, x - rule.step, where(x < -rule.step, x + rule.step, x - x))
+    if isinstance(rule, ConstantLeak):
+        return x + rule.step
     if isinstance(rule, ShiftLeak):
         leaked = x - round_shift(x, rule.shift, rule.rounding, random)
     elif isinstance(rule, MultiShiftLeak):
@@ -86,6 +102,8 @@ def leak(rule: Leak, x: Number, random: Number = 0) -> Number:
             leaked = leaked - term if sign > 0 else leaked + term
     elif isinstance(rule, ScaleLeak):
         leaked = round_shift(x * rule.factor, rule.shift, rule.rounding, random)
+    elif isinstance(rule, DecayLeak):
+        leaked = x - round_shift(x * rule.factor, rule.shift, rule.rounding, random)
     else:
         assert_never(rule)
     return _towards_rest(x, leaked, rule.minimum_step)
@@ -101,15 +119,27 @@ def saturate(x: Number, bits: int) -> Number:
     return clamp(x, *signed_range(bits))
 
 
+def saturate_symmetric(x: Number, bits: int) -> Number:
+    """``x`` brought to the nearest end of the signed range of ``bits`` bits without its lowest."""
+    _, high = signed_range(bits)
+    return clamp(x, -high, high)
+
+
 def wrap(x: Number, bits: int) -> Number:
     """``x`` in two's complement on ``bits`` bits."""
     half = 1 << (bits - 1)
     return ((x + half) & ((1 << bits) - 1)) - half
 
 
-def overflow(x: Number, bits: int, mode: str) -> Number:
+def overflow(x: Number, bits: int, mode: Overflow) -> Number:
     """``x`` brought into ``bits`` signed bits by the named mode (docs/rule.md#overflow)."""
-    return saturate(x, bits) if mode == "saturate" else wrap(x, bits)
+    if mode == "saturate":
+        return saturate(x, bits)
+    if mode == "saturate_symmetric":
+        return saturate_symmetric(x, bits)
+    if mode == "wrap":
+        return wrap(x, bits)
+    assert_never(mode)
 
 
 def synaptic_current(total: Number, weight_shift: int, bias: int) -> Number:
@@ -117,21 +147,85 @@ def synaptic_current(total: Number, weight_shift: int, bias: int) -> Number:
     return (total << weight_shift) + bias
 
 
-def synapse(neuron: NeuronParams, i_syn: Number, current: Number, random: Number = 0) -> Number:
-    """The synaptic current that acts in this step, and the new ``i_syn`` of an exponential one."""
-    if neuron.synapse_leak is None:
-        return current
-    decayed = leak(neuron.synapse_leak, i_syn, random)
-    return overflow(decayed + current, neuron.current_bits, neuron.overflow)
+#: Events at some neurons, in order: (their indices, each once; what is added to each).
+Arrivals = Sequence[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]
 
 
-def integrate(neuron: NeuronParams, v: Number, i: Number, random: Number = 0) -> Number:
-    """The membrane potential u after leak and input, before the threshold."""
-    u = leak(neuron.leak, v - neuron.v_leak, random) + neuron.v_leak + i
-    u = overflow(u, neuron.state_bits, neuron.overflow)
-    if neuron.v_floor is not None:
-        u = where(u < neuron.v_floor, neuron.v_floor, u)
-    return u
+def synapse(
+    neuron: NeuronParams,
+    i_syn: Number,
+    current: Number,
+    random: Number = 0,
+    arrivals: Arrivals = (),
+) -> tuple[Number, Number]:
+    """(the current that acts on v in this step, the new ``i_syn``), docs/rule.md#synapse.
+
+    ``arrivals`` are added one by one before ``current`` (docs/rule.md#per-event).
+    """
+    if not isinstance(neuron.synapse, ExponentialSynapse):
+        return current, i_syn
+    acting, order = i_syn, neuron.synapse.order
+    for number, stage in enumerate(order):
+        if stage == "act":
+            acting = i_syn
+        elif stage == "integrate":
+            for targets, added in arrivals:
+                i_syn = changed(i_syn, targets, narrow_i_syn(neuron, i_syn[targets] + added))
+            i_syn = narrow_i_syn(neuron, i_syn + current)
+        else:
+            i_syn = leak(neuron.synapse.leak, i_syn, random)
+            summed = neuron.accumulate == "exact" and order[number + 1 :][:1] == ("integrate",)
+            i_syn = i_syn if summed else narrow_i_syn(neuron, i_syn)
+    return acting, i_syn
+
+
+def changed(values: npt.NDArray[np.int64], at: Any, new: Any) -> npt.NDArray[np.int64]:
+    """A copy of ``values`` with ``new`` ones at some indices."""
+    values = values.copy()
+    values[at] = new
+    return values
+
+
+def narrow_i_syn(neuron: NeuronParams, i_syn: Number) -> Number:
+    """``i_syn`` brought into its range."""
+    return overflow(i_syn, neuron.current_bits, neuron.overflow_i_syn or neuron.overflow)
+
+
+def narrow(neuron: NeuronParams, v: Number) -> Number:
+    """``v`` brought into its range, and up to the floor where there is one."""
+    v = overflow(v, neuron.state_bits, neuron.overflow)
+    return v if neuron.v_floor is None else where(v < neuron.v_floor, neuron.v_floor, v)
+
+
+def event(
+    neuron: NeuronParams, v: Number, added: Number, threshold: Number
+) -> tuple[Number, Number]:
+    """(spikes, v) of one event that is added to v (docs/rule.md#per-event)."""
+    u = narrow(neuron, v + added)
+    return fire(neuron, u, threshold) if neuron.fire_on == "event" else (u != u, u)
+
+
+def leak_v(neuron: NeuronParams, v: Number, random: Number = 0) -> Number:
+    """The exact membrane potential after its leak towards ``v_leak``."""
+    return leak(neuron.leak, v - neuron.v_leak, random) + neuron.v_leak
+
+
+def at_rest(neuron: NeuronParams, v: Number, random: Number = 0) -> Number:
+    """The potential after a step of rest that began with ``v`` (docs/rule.md#refractory)."""
+    if neuron.refractory_mode == "clamp":
+        return v
+    if neuron.refractory_mode == "rest":
+        return v - v + neuron.v_leak
+    if neuron.refractory_mode == "leak":
+        return narrow(neuron, leak_v(neuron, v, random))
+    raise FxlifError.must_be("refractory_mode", "clamp, rest or leak", neuron.refractory_mode)
+
+
+def change(neuron: NeuronParams, v: Number, exact: Number) -> Number:
+    """The exact new potential where the change from ``v`` overflows by itself."""
+    if not neuron.overflow_change:
+        return exact
+    return v + overflow(exact - v, neuron.state_bits, neuron.overflow)
 
 
 def reaches(neuron: NeuronParams, u: Number, threshold: Number) -> Number:
@@ -139,19 +233,63 @@ def reaches(neuron: NeuronParams, u: Number, threshold: Number) -> Number:
     return u >= threshold if neuron.compare == "ge" else u > threshold
 
 
+def reset_exact(neuron: NeuronParams, u: Number, threshold: Number) -> Number:
+    """The exact membrane potential after a spike at the effective ``threshold``."""
+    return u - u + neuron.v_reset if neuron.reset == "to_value" else u - threshold
+
+
 def reset(neuron: NeuronParams, u: Number, threshold: Number) -> Number:
-    """The membrane potential after a spike at the effective ``threshold``."""
+    """The membrane potential after a spike at the effective ``threshold``, in its range."""
     if neuron.reset == "to_value":
-        return u - u + neuron.v_reset
-    return overflow(u - threshold, neuron.state_bits, neuron.overflow)
+        return reset_exact(neuron, u, threshold)
+    return overflow(reset_exact(neuron, u, threshold), neuron.state_bits, neuron.overflow)
 
 
-def adapt(
-    rule: Adaptation, theta_max: int, theta: Number, fire: Number, random: Number = 0
-) -> Number:
-    """The new threshold offset: decayed, raised by a spike, saturating, never below 0."""
+def negative(neuron: NeuronParams, u: Number) -> Number:
+    """``u`` after the reset below ``negative_threshold``, where there is one."""
+    limit = neuron.negative_threshold
+    if limit is None:
+        return u
+    if neuron.negative_reset == "floor":
+        after = u - u + limit
+    elif neuron.negative_reset == "mirror":
+        after = u - u - neuron.v_reset
+    elif neuron.negative_reset == "subtract":
+        after = u - limit
+    else:
+        assert_never(neuron.negative_reset)
+    return where(u < limit, after, u)
+
+
+def fire(neuron: NeuronParams, u: Number, threshold: Number) -> tuple[Number, Number]:
+    """(spikes of a step, the potential after the resets that act at the compare).
+
+    The spikes are a truth value, or a number of them where ``max_spikes_per_step`` > 1.
+    """
+    if neuron.max_spikes_per_step > 1:
+        count = u - u
+        v = negative(neuron, u)
+        for _ in range(neuron.max_spikes_per_step):
+            again = reaches(neuron, v, threshold)
+            count = where(again, count + 1, count)
+            v = where(again, v - threshold, v)
+        return count, v
+    spike = reaches(neuron, u, threshold)
+    after = reset(neuron, u, threshold) if neuron.reset_at == "compare" else u
+    return spike, where(spike, after, negative(neuron, u))
+
+
+def adapt(neuron: NeuronParams, theta: Number, spikes: Number, random: Number = 0) -> Number:
+    """The new threshold offset: decayed, raised by each spike, saturating, never below 0."""
+    rule = neuron.adaptation
+    if rule is None:
+        return theta
     decayed = leak(rule.leak, theta, random)
-    return clamp(where(fire, decayed + rule.increment, decayed), 0, theta_max)
+    if neuron.counts_spikes:
+        raised = decayed + spikes * rule.increment
+    else:
+        raised = where(spikes, decayed + rule.increment, decayed)
+    return clamp(raised, 0, neuron.theta_max)
 
 
 def accumulate(total: Number, weight: Number, bits: int) -> tuple[Number, Number]:

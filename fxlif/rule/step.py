@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..params.neuron import NeuronParams
 from . import arithmetic
-from .arithmetic import Number, where
+from .arithmetic import Arrivals, Number, where
 
 
 class NeuronState(NamedTuple):
@@ -26,36 +26,103 @@ def initial_state(neuron: NeuronParams, n: int) -> NeuronState:
     return NeuronState(zeros + neuron.v_reset, zeros, zeros.copy(), zeros.copy())
 
 
+class _Input(NamedTuple):
+    """What acts on v in a step, and what is drawn and compared in it."""
+
+    i: Number
+    arrivals: Arrivals
+    threshold: Number
+    random: Number
+
+
 def step(
     neuron: NeuronParams,
     state: NeuronState,
     current: Number,
     v_threshold: Number,
     random: Number = 0,
+    arrivals: Arrivals = (),
 ) -> tuple[NeuronState, Number]:
-    """One time step of the rule (docs/rule.md#step): (new state, whether it fires).
+    """One time step of the rule (docs/rule.md#step): (new state, its spikes).
 
     ``current`` is the exact input of the step with the bias added; ``v_threshold`` the stored
     threshold, without theta; ``random`` the draw of each neuron (:mod:`fxlif.rule.lfsr`), which
-    only stochastic rounding reads. Pure: works elementwise on ints or int64 arrays alike.
+    only stochastic rounding reads. ``arrivals`` are the events of neurons that accumulate per
+    event: they are added, in order, before ``current``. The spikes are a truth value, or a number
+    where the neuron ``counts_spikes``. Pure: works elementwise on ints or int64 arrays alike,
+    arrivals on arrays only.
     """
-    i = arithmetic.synapse(neuron, state.i_syn, current, random)
-    u = arithmetic.integrate(neuron, state.v, i, random)
+    on_i_syn = () if neuron.sums_on_v else arrivals
+    i, i_syn = arithmetic.synapse(neuron, state.i_syn, current, random, on_i_syn)
     threshold = v_threshold + state.theta
-    fire = arithmetic.reaches(neuron, u, threshold)
+    given = _Input(i, arrivals if neuron.sums_on_v else (), threshold, random)
+    spikes, u, v = _until_compare(neuron, state.v, given)
     refractory = state.refractory
-    held = u
-    if neuron.refractory:
-        resting = state.refractory > 0
-        fire = where(resting, False, fire)
-        if neuron.refractory_mode == "clamp":
-            held = where(resting, state.v, u)
-        refractory = where(
-            fire, neuron.refractory, where(resting, state.refractory - 1, state.refractory)
-        )
-    theta = state.theta
-    if neuron.adaptation is not None:
-        theta = arithmetic.adapt(neuron.adaptation, neuron.theta_max, state.theta, fire, random)
-    v = where(fire, arithmetic.reset(neuron, u, threshold), held)
-    i_syn = state.i_syn if neuron.synapse_leak is None else i
-    return NeuronState(v, i_syn, theta, refractory), fire
+    resting = None
+    if neuron.rest_steps:
+        resting = refractory > 0
+        spikes = where(resting, spikes - spikes if neuron.counts_spikes else False, spikes)
+        v = where(resting, u, v)
+        fired = spikes > 0 if neuron.counts_spikes else spikes
+        left = where(resting, refractory - 1, refractory)
+        refractory = where(fired, neuron.rest_steps, left)
+    _, after = neuron.stages
+    v = _advance(neuron, after, v, given, spikes if neuron.reset_at == "leak" else None)
+    if resting is not None and neuron.refractory_mode != "mask":
+        v = where(resting, arithmetic.at_rest(neuron, state.v, random), v)
+    theta = arithmetic.adapt(neuron, state.theta, spikes, random)
+    return NeuronState(v, i_syn, theta, refractory), spikes
+
+
+def _until_compare(neuron: NeuronParams, v: Number, given: _Input) -> tuple[Number, Number, Number]:
+    """(spikes, the potential that was compared, the potential after resets at the compare)."""
+    before, _ = neuron.stages
+    spiked = arithmetic.reaches(neuron, v, given.threshold) if neuron.resets_late else None
+    if neuron.reset_at == "next_step":
+        v, spiked = where(spiked, arithmetic.reset(neuron, v, given.threshold), v), None
+    if neuron.fire_on == "event":
+        u = _advance(neuron, before[:-1], v, given, None)
+        spikes, v = _receive(neuron, u, given)
+        return spikes, v, v
+    u = _advance(neuron, before, v, given, spiked)
+    spikes, v = arithmetic.fire(neuron, u, given.threshold)
+    return spikes, u, v
+
+
+def _advance(
+    neuron: NeuronParams, stages: tuple[str, ...], v: Number, given: _Input, spiked: Any
+) -> Number:
+    """The potential after ``stages``, in its range; where it ``spiked`` the leak resets it too."""
+    if not stages:
+        return v
+    exact = v
+    for stage in stages:
+        if stage == "leak":
+            exact = arithmetic.leak_v(neuron, exact, given.random)
+            if spiked is not None:
+                reset = arithmetic.reset_exact(neuron, exact, given.threshold)
+                exact = where(spiked, reset, exact)
+            exact = arithmetic.narrow(neuron, exact) if neuron.sums_on_v else exact
+        elif neuron.sums_on_v:
+            _, exact = _receive(neuron, exact, given)
+        else:
+            exact = exact + given.i
+    return arithmetic.narrow(neuron, arithmetic.change(neuron, v, exact))
+
+
+def _receive(neuron: NeuronParams, v: Number, given: _Input) -> tuple[Number, Number]:
+    """(spikes, v) after all events of a step, one by one.
+
+    Where events fire, a last input of 0 is none.
+    """
+    spikes = v - v
+    for targets, added in given.arrivals:
+        thresholds = np.broadcast_to(given.threshold, v.shape)[targets]
+        spike, after = arithmetic.event(neuron, v[targets], added, thresholds)
+        spikes = arithmetic.changed(spikes, targets, spikes[targets] + spike)
+        v = arithmetic.changed(v, targets, after)
+    spike, after = arithmetic.event(neuron, v, given.i, given.threshold)
+    if neuron.fire_on == "step":
+        return spikes, after
+    nothing = given.i == 0
+    return where(nothing, spikes, where(spike, spikes + 1, spikes)), where(nothing, v, after)

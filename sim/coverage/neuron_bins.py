@@ -11,7 +11,16 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any, assert_never
 
-from ...params.leaks import Leak, LinearLeak, MultiShiftLeak, NoLeak, ScaleLeak, ShiftLeak
+from ...params.leaks import (
+    ConstantLeak,
+    DecayLeak,
+    Leak,
+    LinearLeak,
+    MultiShiftLeak,
+    NoLeak,
+    ScaleLeak,
+    ShiftLeak,
+)
 from ...params.neuron import DeltaSynapse, ExponentialSynapse, NeuronParams
 from ...params.quantise import signed_range
 from ...rule import arithmetic
@@ -66,7 +75,8 @@ class StepValues:
 
     @cached_property
     def i(self) -> Number:
-        return arithmetic.synapse(self.neuron, self.before.i_syn, self.current)
+        acting, _ = arithmetic.synapse(self.neuron, self.before.i_syn, self.current)
+        return acting
 
     @cached_property
     def x(self) -> Number:
@@ -85,7 +95,7 @@ class StepValues:
 
     @cached_property
     def u(self) -> Number:
-        return arithmetic.integrate(self.neuron, self.before.v, self.i)
+        return arithmetic.narrow(self.neuron, self.exact_u)
 
     @cached_property
     def threshold(self) -> Number:
@@ -214,7 +224,10 @@ def _moves(rule: Leak) -> Iterator[LeakBin]:
         case MultiShiftLeak():
             for k, (_, shift) in enumerate(rule.terms):
                 yield from _rounding(f"term {k}, ", 1, shift, rule.rounding)
-        case ScaleLeak():
+        case ConstantLeak(step=k):
+            yield "moves by the step", lambda x: x != 0, "" if k else "step = 0"
+            return
+        case ScaleLeak() | DecayLeak():
             yield from _rounding("", rule.factor, rule.shift, rule.rounding)
         case _:
             assert_never(rule)
