@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import cocotb
+from pydantic import TypeAdapter
 
 from fxlif.sim.bench.agents import clocked
 from fxlif.sim.bench.run import FOLDER, JOB, REPORT
@@ -91,8 +92,7 @@ def simulate(
         environment={FOLDER: str(folder)},
     )  # fmt: skip
     assert (results.passed, results.failed) == (1, 0), results
-    found = json.loads((folder / REPORT).read_text())
-    return {name: Report(**content) for name, content in found.items()}
+    return TypeAdapter(dict[str, Report]).validate_json((folder / REPORT).read_text())
 
 
 @cocotb.test()

@@ -252,7 +252,7 @@ def test_planted_rule_fault_is_found(rule: str, monkeypatch) -> None:
     report = compare(CORES["all options"], seed=3, cycles=8000)
     assert report.mismatches > 0
     assert report.first is not None
-    assert report.first["expected"] != report.first["observed"]
+    assert report.first.expected != report.first.observed
 
 
 def flip(signal: str, valid: str | None):
@@ -290,7 +290,7 @@ def test_one_wrong_bit_is_found_in_its_cycle(signal: str, valid: str | None) -> 
     cycle, report = flip(signal, valid)
     assert report.mismatches > 0
     assert report.first is not None
-    assert report.first["cycle"] == cycle
+    assert report.first.cycle == cycle
 
 
 def test_network_of_two_cores_in_amaranth() -> None:

@@ -268,8 +268,8 @@ def test_other_shapes_and_wrong_maps(examples: Path, tmp_path) -> None:
     assert reports["given events"].resets == 2  # at power-up, and the one given
     assert reports["never fires"].mismatches == 0
     assert any("ever fired" in line for line in dut_failure_reasons(PASSED, reports["never fires"]))
-    assert reports["wrong counter"].first["signal"] == "dropped"
-    assert reports["wrong trace"].first["signal"] == "trace.v"
+    assert reports["wrong counter"].first.signal == "dropped"
+    assert reports["wrong trace"].first.signal == "trace.v"
     assert reports["trace left out"].problems
     assert reports["every port"].signals["trace.v"][0] > 400
 
@@ -301,7 +301,7 @@ def test_unknown_values_are_found(example: str, examples: Path, tmp_path) -> Non
     rule = load_hardware(examples / f"{example}.toml")
     many.add("x", rule, source(example, mistake), bare(examples, example), top=example)
     report = many.run(tmp_path)["x"]
-    assert report.first["signal"].endswith(".unknown")
+    assert report.first.signal.endswith(".unknown")
 
 
 # --- the whole way ------------------------------------------------------------------------------
@@ -343,7 +343,7 @@ def test_findings_of_a_mistake_and_its_replay(examples: Path, tmp_path) -> None:
     assert "mismatches" in failed["the run"]
     assert "port v: cycle" in failed["state.v"]
     assert found.first is not None
-    assert {"current", "state.v"} <= set(found.first["history"])  # the cycles before
+    assert {"current", "state.v"} <= set(found.first.history)  # the cycles before
     assert found.folder == str(tmp_path / "out")
     words = found.replay.split()
     assert words[:5] == ["fxlif", "verify", "neuron.toml", "--dut", str(tmp_path / "neuron.v")]

@@ -6,7 +6,7 @@ import csv
 import json
 import re
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import permutations
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from fxlif.sim.failure import folder as failures
 from fxlif.sim.failure import narrow
 from fxlif.sim.failure.narrow import starts
 from fxlif.sim.report import write
+from fxlif.sim.report.difference import Difference
 from fxlif.sim.report.findings import Findings
 from fxlif.sim.tools import simulators, words
 from fxlif.sim.tools.simulators import Results
@@ -125,7 +126,7 @@ def test_failure_of_a_network_moves_and_replays(run, tmp_path, monkeypatch):
     # Narrowed: it begins at a reset.
     assert note.start > 0
     assert failure.words[0] >> failure.interface.stimulus["rst"].offset & 1
-    assert (first.cycle + note.start, first.signal) == (seen["cycle"], seen["signal"])
+    assert (first.cycle + note.start, first.signal) == (seen.cycle, seen.signal)
     assert len(failure.words) == first.cycle + 21
 
     with (folder / "trace.csv").open() as file:
@@ -224,7 +225,7 @@ def test_given_words_are_shown_from_the_first_to_the_last(tmp_path):
     shown = (tmp_path / "stimulus.bin").read_bytes()
     assert words.from_bytes(shown, interface.stimulus_bits) == given
     assert report.cycles == 8200
-    assert report.first["cycle"] == 1
+    assert report.first.cycle == 1
     lines = (tmp_path / "trace.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in lines] == ["cycle", *map(str, range(22))]
 
@@ -285,20 +286,19 @@ def test_narrow_keeps_what_the_difference_needs(monkeypatch, needed, elsewhere, 
         begin = 71 - len(rows)
         assert words.as_ints(rows) == given[begin:71]
         if begin == elsewhere:
-            return {"cycle": 48 - begin}
-        return {"cycle": 50 - begin} if begin <= needed else None
+            return replace(FIRST, cycle=48 - begin)
+        return replace(FIRST, cycle=50 - begin) if begin <= needed else None
 
     monkeypatch.setattr(narrow, "first_difference", show)
     done = narrow.narrow(Path("none"), NEURON, ONE_BIT, words.as_rows(given, 1), 50)
     assert (done.start if done else None) == start
     if done:
         assert done.words == given[start:71]
-        assert done.first["cycle"] == 50 - start
+        assert done.first.cycle == 50 - start
 
 
 #: A failure of NEURON that nothing shows.
-FIRST = {"cycle": 30, "signal": "spike", "width": 1, "expected": 1, "observed": 0,
-         "history": {"rst": [0]}}  # fmt: skip
+FIRST = Difference(cycle=30, signal="spike", width=1, expected=1, observed=0, history={"rst": [0]})
 
 
 def leave(folder: Path, *, params=NEURON, more=(), first=FIRST, edit=lambda verilog: verilog,
@@ -318,7 +318,7 @@ def test_a_difference_that_is_not_seen_again_is_left_all_the_same(tmp_path):
     assert failure.words == shown[:51]
     assert not failure.note.reproduced
     assert failure.note.notes[-1] == "this stimulus was not seen to fail in this way"
-    assert failure.note.first.model_dump() == FIRST
+    assert failure.note.first == FIRST
 
 
 def test_without_a_library_the_run_is_left_as_it_was(tmp_path, monkeypatch):
@@ -333,7 +333,7 @@ def test_without_a_library_the_run_is_left_as_it_was(tmp_path, monkeypatch):
     reset = 1 << interface.stimulus["rst"].offset
     at_threshold = 64 << current.offset | 1 << enable.offset
     shown = [0, reset, 0, reset, 0, at_threshold, 0, 0] + [0] * 40
-    first = FIRST | {"cycle": 6}
+    first = replace(FIRST, cycle=6)
     failure = leave(tmp_path / "f", edit=FAULT, shown=shown, first=first)
     assert failure.words == shown[: 6 + 21], "not from the last reset on"
     assert failure.note.notes == ["not narrowed: verilator: not installed"]
@@ -398,6 +398,10 @@ MISTAKES = {
     "unknown key": (lambda f: edited(f, more=3), "f/failure.json: more: unknown key"),
     "format": (lambda f: edited(f, format=2), "f/failure.json: format: must be 1, not 2"),
     "first": (lambda f: edited(f, first=3), "f/failure.json: first: must be a table, not 3"),
+    "key of first": (lambda f: edited(f, first={**asdict(FIRST), "more": 3}),
+                     "f/failure.json: first.more: must be left out, not 3"),
+    "value in first": (lambda f: edited(f, first={**asdict(FIRST), "history": None}),
+                         "f/failure.json: first.history: must be a table, not None"),
     "outside": (lambda f: edited(f, sources=["../x.v"]),
                 "f/failure.json: sources: must be the name of a file in it, not '../x.v'"),
     "bench": (lambda f: edited(f, bench="os"), "f/failure.json: bench: unknown key"),
@@ -437,7 +441,7 @@ def test_sources_keep_off_the_folders_own_names(tmp_path):
 @pytest.fixture
 def as_it_is(monkeypatch):
     """A difference is not looked for again."""
-    seen = failures.Seen(words=[0], first=failures.First(**FIRST))
+    seen = failures.Seen(words=[0], first=FIRST)
     monkeypatch.setattr(failures, "seen_again", lambda *_: seen)
 
 
@@ -475,7 +479,7 @@ def test_waves_that_cannot_be_made_are_noted(tmp_path, monkeypatch):
         ((2, 0, 0), Report(cycles=9), "did not pass"),
         ((1, 0, 0), Report(cycles=8), "8 cycles were checked, 9 expected"),
         ((1, 0, 0), Report(cycles=9, unchecked_cycles=2), "7 cycles were checked"),
-        ((0, 1, 0), Report(cycles=9, first={"cycle": 3, "signal": "s"}), "cycle 3, signal s"),
+        ((0, 1, 0), Report(cycles=9, first=FIRST), "cycle 30, signal spike"),
     ],
 )
 def test_a_replay_that_saw_nothing_did_not_pass(monkeypatch, results, report, reason):

@@ -1,7 +1,10 @@
 """Findings: what may be called green, and what may not."""
 
+from dataclasses import replace
+
 import pytest
 
+from fxlif.sim.report.difference import Difference
 from fxlif.sim.report.findings import Check, Findings
 
 
@@ -37,6 +40,7 @@ def test_reasons_name_the_checks_that_failed():
 
 
 def test_findings_survive_the_way_through_a_file():
-    found = findings("passed", "failed")
+    first = Difference(cycle=7, signal="v", width=9, expected=1, observed=-2, history={"v": [0]})
+    found = replace(findings("passed", "failed"), first=first)
     assert Findings.from_json(found.to_json()) == found
     assert found.versions["fxlif"]

@@ -13,6 +13,7 @@ from fxlif import FxlifError, load
 from fxlif.sim.bench.outcome import checks_of, failure_reasons
 from fxlif.sim.bench.scoreboard import Report
 from fxlif.sim.report import write as reports
+from fxlif.sim.report.difference import Difference
 from fxlif.sim.report.findings import Bin, Check, Findings
 from fxlif.sim.report.page import outcome_of, page
 from fxlif.sim.report.write import junit, write
@@ -154,10 +155,10 @@ def test_page_says_what_was_checked_and_what_not():
 
 
 def test_page_shows_the_first_difference_and_what_is_left():
-    first = {
-        "cycle": 7, "signal": "spike", "width": 1, "expected": 1, "observed": 0,
-        "history": {"rst": [0, 0], "spike": [0, 0]},
-    }  # fmt: skip
+    first = Difference(
+        cycle=7, signal="spike", width=1, expected=1, observed=0,
+        history={"rst": [0, 0], "spike": [0, 0]},
+    )  # fmt: skip
     text = Page(page([findings(*MIXED, first=first, folder="left/here")])).text
     assert "first difference: cycle 7, signal spike expected 0x1 (1) observed 0x0 (0) 6 7" in text
     assert "left/here" in text
@@ -283,7 +284,9 @@ def test_findings_are_green_exactly_where_the_verdict_is(results, report, neuron
 
 
 def test_findings_tell_the_golden_network_from_the_cycle_model():
-    first = {"cycle": 7, "signal": "events_out.payload.tick"}
+    first = Difference(
+        cycle=7, signal="events_out.payload.tick", width=1, expected=1, observed=0, history={}
+    )
     report = replace(FINE, mismatches=3, golden_mismatches=2, first=first)
     checks = checks_of(RAN, report, neuron=False)
     outcomes = {check.name: check.outcome for check in checks}

@@ -279,8 +279,8 @@ def test_planted_faults(fault: str, target: Target, monkeypatch) -> None:
                                                                    segment.wrong + 1)])  # fmt: skip
     whole = difference(target, shown)
     assert whole is not None
-    assert whole["cycle"] == found.start + found.first["cycle"] == segment.wrong
-    assert whole["signal"] == found.first["signal"]
+    assert whole.cycle == found.start + found.first.cycle == segment.wrong
+    assert whole.signal == found.first.signal
     assert len(found.words) <= segment.wrong + 1 + difference_module.AFTER
     small, told = shrunk(target, found)
     assert told.startswith("shrunk to ")
@@ -305,7 +305,7 @@ def test_a_difference_leaves_a_folder(target: Target, monkeypatch, tmp_path) -> 
     assert not found.passed
     check = found.checks[0]
     assert check.outcome == "failed"
-    assert left["first"]["signal"] in check.detail
+    assert left["first"].signal in check.detail
     assert check.detail.splitlines()[0].startswith("segment 0, cycle ")
     assert "shrunk to " in check.detail.splitlines()[1]
     assert found.replay == f"fxlif replay '{tmp_path / 'a b'}'"
@@ -596,7 +596,7 @@ def test_a_difference_after_aimed_events_is_narrowed_with_them(target, monkeypat
                            progress=lambda what, done, total: None)  # fmt: skip
     assert segment.wrong == 2 * BLOCK + 100
     found = narrowed(target, 5, segment)
-    assert (found.first["cycle"], found.first["signal"]) == (2 * BLOCK + 100, "dropped")
+    assert (found.first.cycle, found.first.signal) == (2 * BLOCK + 100, "dropped")
     assert found.start == 0, "from power-up on: no reset brings it back"
     ran_again = [words.copy() for _, words, _ in blocks(target, seed_of(5, 0), 3 * BLOCK, 1)]
     assert found.words == as_ints(np.concatenate(ran_again)[: len(found.words)])

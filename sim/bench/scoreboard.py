@@ -8,7 +8,10 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import TypeAdapter
 
+from ..report.difference import Difference
+from ..report.findings import Bin
 from .wrapper import Cycles, Interface
 
 Bools = npt.NDArray[np.bool_]
@@ -44,7 +47,7 @@ class Report:
         excused: of the cycles in which nothing was compared, those in which no output means
             anything, by the map of a foreign core.
         problems: what was wrong at the end of the run, a line each.
-        bins: the coverage, as the fields of :class:`~fxlif.sim.report.findings.Bin`.
+        bins: the coverage.
     """
 
     cycles: int = 0
@@ -58,12 +61,17 @@ class Report:
     spikes: int = 0
     resets: int = 0
     seconds: float = 0.0
-    first: dict[str, Any] | None = None
+    first: Difference | None = None
     counts: list[list[int]] = field(default_factory=list)
     signals: dict[str, list[int]] = field(default_factory=dict)
     excused: int = 0
     problems: list[str] = field(default_factory=list)
-    bins: list[dict[str, Any]] = field(default_factory=list)
+    bins: list[Bin] = field(default_factory=list)
+
+    @classmethod
+    def from_json(cls, text: str) -> Report:
+        """The report whose fields ``text`` holds."""
+        return TypeAdapter(cls).validate_json(text)
 
 
 #: Is shown every block: the cycle it begins with, what was observed, and what was expected.
@@ -122,11 +130,7 @@ class Scoreboard:
         shown = self._interface.decode(before)
         width = self._interface.response[signal].width
         short = [n for n in self._interface.response if "state[" not in n or n == signal]
-        self.report.first = {
-            "cycle": self.report.cycles + at,
-            "signal": signal,
-            "width": width,
-            "expected": expected,
-            "observed": observed,
-            "history": {name: shown[name].tolist() for name in short},
-        }
+        self.report.first = Difference(
+            cycle=self.report.cycles + at, signal=signal, width=width, expected=expected,
+            observed=observed, history={name: shown[name].tolist() for name in short},
+        )  # fmt: skip

@@ -13,7 +13,6 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from ...errors import FxlifError
 from ...params.network import NetworkParams
@@ -23,7 +22,8 @@ from ..bench.outcome import failure_reasons, figures
 from ..bench.run import working_folder
 from ..bench.scoreboard import Report
 from ..bench.simulation import simulate
-from ..report.findings import Bin, Check, Findings, Outcome
+from ..report.difference import Difference
+from ..report.findings import Check, Findings, Outcome
 from ..tools import simulators
 from ..tools.ports import read_sources
 from ..tools.simulators import Results
@@ -118,7 +118,7 @@ def verify_dut(
     seen = report or Report()
     if out is None and not reasons:
         shutil.rmtree(folder, ignore_errors=True)
-    short = seen.first["cycle"] + 20 if seen.first else limit
+    short = seen.first.cycle + 20 if seen.first else limit
     command = ["fxlif", "verify", named or name]
     for path in sources:
         command += ["--dut", str(path)]
@@ -131,7 +131,7 @@ def verify_dut(
     if isinstance(counted, str):
         checks.append(Check(name="coverage", outcome="not_applicable", detail=counted))
     counts = figures(seen, simulator)
-    coverage = tuple(Bin(**row) for row in seen.bins)
+    coverage = tuple(seen.bins)
     if coverage:
         wanted = [each for each in coverage if each.reachable is not False]
         hit = sum(each.hit for each in wanted)
@@ -188,20 +188,20 @@ def _checks(report: Report, job: DutJob) -> Iterator[Check]:
 def _difference(report: Report, signal: str, port: str) -> str:
     """The first difference in one line, if it is this signal's."""
     first = report.first
-    if first is None or first["signal"].removesuffix(".unknown") != signal:
+    if first is None or first.signal.removesuffix(".unknown") != signal:
         return ""
-    where = f"port {port}: cycle {first['cycle']}: "
-    if first["signal"].endswith(".unknown"):
+    where = f"port {port}: cycle {first.cycle}: "
+    if first.signal.endswith(".unknown"):
         return f"{where}observed x or z"
-    return f"{where}expected {first['expected']}, observed {first['observed']}"
+    return f"{where}expected {first.expected}, observed {first.observed}"
 
 
-def _shown(first: dict[str, Any] | None) -> dict[str, Any] | None:
+def _shown(first: Difference | None) -> Difference | None:
     """A first difference without the flags of unknown bits that are never set."""
     if first is None:
         return None
     history = {
-        name: values for name, values in first["history"].items()
+        name: values for name, values in first.history.items()
         if not name.endswith(".unknown") or any(values)
     }  # fmt: skip
-    return {**first, "history": history}
+    return replace(first, history=history)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -120,7 +120,7 @@ class Testbench:
         """Complete the report when the run is over."""
         if self.report.mismatches == 0:
             self.report.problems = self._model.reference.finish()
-        self.report.bins = [asdict(each) for each in self._model.bins]
+        self.report.bins = list(self._model.bins)
 
 
 def reference_of(job: DutJob) -> NeuronReference | StreamReference:

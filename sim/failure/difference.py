@@ -114,8 +114,8 @@ def shrunk(target: Target, found: Narrowed) -> tuple[Narrowed, str]:
     again = first_difference(target.library, target.params, target.interface, words)
     if again is None:  # what the bulk comparison sees, the scoreboard sees; if not, say nothing
         return found, ""
-    told = f"shrunk to {told_stimulus(small)}, signal {again['signal']} in cycle {again['cycle']}"
-    shorter = as_ints(words[: again["cycle"] + 1 + AFTER])
+    told = f"shrunk to {told_stimulus(small)}, signal {again.signal} in cycle {again.cycle}"
+    shorter = as_ints(words[: again.cycle + 1 + AFTER])
     if len(shorter) < len(found.words):
         found = replace(found, words=shorter, first=again)
     return found, told
@@ -165,8 +165,8 @@ def leave_difference(
     progress("narrowing the difference", 0, None)
     found = narrowed(target, seed, segment)
     first = found.first
-    told = [f"segment {segment.number}, cycle {segment.wrong}, signal {first['signal']}: "
-            f"expected {first['expected']}, observed {first['observed']}"]  # fmt: skip
+    told = [f"segment {segment.number}, cycle {segment.wrong}, signal {first.signal}: "
+            f"expected {first.expected}, observed {first.observed}"]  # fmt: skip
     progress("shrinking the difference", 0, None)
     found, shorter = shrunk(target, found)
     told += [shorter] if shorter else []

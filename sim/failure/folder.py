@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,12 +29,13 @@ from ...progress import SILENT, Progress
 from ..bench.run import STIMULUS, TRACE, Job, get_job
 from ..bench.scoreboard import Report
 from ..bench.simulation import simulate, wrapped
+from ..report.difference import Difference
 from ..report.findings import Check, Findings, versions
 from ..tools import simulators, verilated
 from ..tools.simulators import Simulator
 from ..tools.words import as_rows, from_bytes, repack, to_text
 from .narrow import AFTER, narrow, watched
-from .note import DESIGN, NOTE, WORDS, Failure, First, Note, Packing, load
+from .note import DESIGN, NOTE, WORDS, Failure, Note, Packing, load
 from .waves import BENCH as WAVES_BENCH
 from .waves import dump, wave_bench
 
@@ -56,7 +57,7 @@ NOT_SEEN = "this stimulus was not seen to fail in this way"
 def leave(
     folder: Path,
     job: Job,
-    first: Mapping[str, Any],
+    first: Difference,
     *,
     name: str,
     simulator: str = "verilator",
@@ -69,7 +70,7 @@ def leave(
     Args:
         job: what failed, with the ``words`` that it was shown; those that are not needed to see the
             difference are left out, see :func:`seen_again`.
-        first: the first difference, as :class:`~fxlif.sim.bench.scoreboard.Report` has it.
+        first: the first difference.
         simulator: the one that saw the failure; it makes the waves.
         reasons: why the check failed, a line each.
         waves: whether to make ``waves.vcd``.
@@ -82,7 +83,7 @@ def leave(
             raise FxlifError.must_be("sources", f"none of {', '.join(OWN)}, and no path", file)
     found = simulators.find(simulator)
     with whole_folder(folder) as work:
-        seen = seen_again(job, First(**first), found, work / TRACE, progress)
+        seen = seen_again(job, first, found, work / TRACE, progress)
         network = NetworkParams.chain(job.params) if job.params.kind == "core" else job.params
         design.save(network, work / DESIGN)
         for file, text in job.sources.items():
@@ -118,14 +119,14 @@ class Seen:
     """
 
     words: list[int]
-    first: First
+    first: Difference
     start: int = 0
     reproduced: bool = True
     notes: tuple[str, ...] = ()
 
 
 def seen_again(
-    job: Job, first: First, simulator: Simulator, trace: Path, progress: Progress = SILENT
+    job: Job, first: Difference, simulator: Simulator, trace: Path, progress: Progress = SILENT
 ) -> Seen:
     """Show a difference again, narrowed by the Verilated library, and write its ``trace``.
 
@@ -143,13 +144,13 @@ def seen_again(
         narrowed, note = None, f"not narrowed: {error}"
     if narrowed is not None:
         narrowed.trace.write(trace)
-        return Seen(words=narrowed.words, first=First(**narrowed.first), start=narrowed.start)
+        return Seen(words=narrowed.words, first=narrowed.first, start=narrowed.start)
     job = replace(job, words=words, events=None, cycles=len(words), watch=watched(first.cycle))
     with tempfile.TemporaryDirectory(prefix="fxlif-") as run:
         _, report = simulate(job, simulator, folder=Path(run), progress=progress)
-        if report and report.first and report.first["cycle"] == first.cycle:
+        if report and report.first and report.first.cycle == first.cycle:
             shutil.copyfile(Path(run) / TRACE, trace)
-            return Seen(words=words, first=First(**report.first), notes=(note,))
+            return Seen(words=words, first=report.first, notes=(note,))
     return Seen(words=words, first=first, reproduced=False, notes=(note, NOT_SEEN))
 
 
@@ -197,8 +198,7 @@ class Replayed:
     @property
     def recorded(self) -> str:
         """The recorded difference in words."""
-        first = self.failure.note.first
-        return f"cycle {first.cycle}, signal {first.signal}"
+        return self.failure.note.first.where
 
     @property
     def findings(self) -> Findings:
@@ -224,8 +224,7 @@ class Replayed:
     def reproduced(self) -> bool:
         """Whether the first difference is the recorded one: same cycle, same signal."""
         seen, recorded = self.report.first, self.failure.note.first
-        there = (recorded.cycle, recorded.signal)
-        return seen is not None and (seen["cycle"], seen["signal"]) == there
+        return seen is not None and seen.where == recorded.where
 
 
 def replay(
@@ -279,8 +278,7 @@ def _differences(results: simulators.Results, report: Report | None, cycles: int
     if report is None:
         return [f"the bench left no report: {results.message}"]
     if report.first is not None:
-        first = report.first
-        return [f"cycle {first['cycle']}, signal {first['signal']} differs"]
+        return [f"{report.first.where} differs"]
     if (results.passed, results.failed, results.skipped) != (1, 0, 0):
         return [f"the bench did not pass: {results.message}"]
     if report.cycles != cycles or report.unchecked_cycles:

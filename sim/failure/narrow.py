@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +14,7 @@ from ..bench.models import model_of
 from ..bench.scoreboard import Report, Scoreboard
 from ..bench.trace import Trace
 from ..bench.wrapper import Cycles, Interface
+from ..report.difference import Difference
 from ..tools.verilated import VerilatedDesign
 from ..tools.words import as_ints
 
@@ -34,7 +34,7 @@ class Narrowed:
 
     words: list[int]
     start: int
-    first: dict[str, Any]
+    first: Difference
     trace: Trace
 
 
@@ -45,7 +45,7 @@ def watched(cycle: int) -> tuple[int, int]:
 
 def first_difference(
     library: Path, params: AnyParams, interface: Interface, rows: Rows, trace: Trace | None = None
-) -> dict[str, Any] | None:
+) -> Difference | None:
     """The first difference that the scoreboard of the cocotb benches sees, None where all is right.
 
     Args:
@@ -88,6 +88,6 @@ def narrow(
         trace = Trace(interface, *watched(cycle - start))
         first = first_difference(library, params, interface, rows[start:], trace)
         # The same cycle: another one would be another failure, hidden behind this one until now.
-        if first is not None and first["cycle"] == cycle - start:
+        if first is not None and first.cycle == cycle - start:
             return Narrowed(words=as_ints(rows[start:]), start=start, first=first, trace=trace)
     return None

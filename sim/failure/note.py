@@ -14,23 +14,11 @@ from ...hdl.verilog import Field
 from ...params import design
 from ...params.protocol import AnyParams, Kind
 from ..bench.wrapper import Interface
+from ..report.difference import Difference
 from ..tools.words import read_text
 
 FORMAT: Literal[1] = 1
 DESIGN, NOTE, WORDS = "design.toml", "failure.json", "stimulus.mem"
-
-
-class First(BaseModel):
-    """The first difference; the cycles are those of the stimulus in the folder."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    cycle: int
-    signal: str
-    width: int
-    expected: int
-    observed: int
-    history: dict[str, list[int]]
 
 
 class Packing(BaseModel):
@@ -48,7 +36,8 @@ class Note(BaseModel):
     """What ``failure.json`` says.
 
     ``start`` is the cycle of the run that failed in which the stimulus of the folder begins;
-    ``reproduced`` whether that stimulus was seen to fail in the same way.
+    ``reproduced`` whether that stimulus was seen to fail in the same way. The cycles of ``first``,
+    the first difference, are those of that stimulus.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -61,7 +50,7 @@ class Note(BaseModel):
     reasons: list[str] = []
     start: int = 0
     reproduced: bool = False
-    first: First
+    first: Difference
     sources: list[str]
     interface: Packing
     notes: list[str] = []

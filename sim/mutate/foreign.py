@@ -88,8 +88,8 @@ class DutTarget:
         reasons = dut_failure_reasons(_RAN, report)
         if report.first is None:
             return Run(reasons=tuple(reasons), cycle=report.cycles)
-        where = f"differs in {report.first['signal']}, cycle {report.first['cycle']}"
-        return Run(reasons=(where, *reasons), cycle=int(report.first["cycle"]))
+        where = f"differs in {report.first.signal}, cycle {report.first.cycle}"
+        return Run(reasons=(where, *reasons), cycle=report.first.cycle)
 
 
 def draw_dut(job: DutJob, count: int, files: Mapping[str, bytes] | None = None) -> Mutants:

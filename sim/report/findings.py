@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal, NamedTuple, Self
 
+from .difference import Difference
+
 #: ``passed``: shown to hold. ``failed``: shown not to hold. ``unknown``: asked, not answered (a
 #: solver's time ran out). ``not_applicable``: cannot be asked of this design; ``detail`` says why.
 Outcome = Literal["passed", "failed", "unknown", "not_applicable"]
@@ -106,7 +108,6 @@ class Findings:
         figures: rows for people, in order: name → number or text.
         replay: the command that shows a failure again, or repeats the run.
         folder: what a failure left to look at: its failure folder, else logs; empty if nothing.
-        first: the first difference, as :class:`~fxlif.sim.bench.scoreboard.Report` has it.
     """
 
     command: str
@@ -117,7 +118,7 @@ class Findings:
     seed: int | None = None
     replay: str = ""
     folder: str = ""
-    first: dict[str, Any] | None = None
+    first: Difference | None = None
     coverage: tuple[Bin, ...] = ()
     versions: dict[str, str] = field(default_factory=lambda: versions())
 
@@ -146,6 +147,8 @@ class Findings:
         """The findings that :meth:`to_json` wrote."""
         content: dict[str, Any] = json.loads(text)
         content["checks"] = tuple(Check(**check) for check in content["checks"])
+        if content.get("first") is not None:
+            content["first"] = Difference(**content["first"])
         content["coverage"] = tuple(Bin(**row) for row in content.get("coverage", ()))
         return cls(**content)
 
