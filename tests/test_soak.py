@@ -23,7 +23,7 @@ from fxlif.cycles.model import CycleModel, CycleOutputs, Driver
 from fxlif.engines import can_compile
 from fxlif.rule.step import step
 from fxlif.sim import verify
-from fxlif.sim.bench.scoreboard import Report
+from fxlif.sim.bench.scoreboard import Counts, Report
 from fxlif.sim.bench.simulation import wrapped
 from fxlif.sim.bench.wrapper import Interface
 from fxlif.sim.coverage import until_covered as cover_module
@@ -37,7 +37,7 @@ from fxlif.sim.failure.narrow import first_difference
 from fxlif.sim.report.findings import Bin, Check, Findings, groups
 from fxlif.sim.soak import run as soak_module
 from fxlif.sim.soak import segments
-from fxlif.sim.soak.bulk import BLOCK, ChainBulk, Counts
+from fxlif.sim.soak.bulk import BLOCK, ChainBulk
 from fxlif.sim.soak.compare import get, put
 from fxlif.sim.soak.random_design import random_design, random_neuron
 from fxlif.sim.soak.run import SEGMENT, Store, sizes, soak, soak_designs

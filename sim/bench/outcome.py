@@ -83,8 +83,6 @@ def figures(report: Report, simulator: str) -> dict[str, int | float | str]:
     """What a run counted, in the order in which it is shown."""
     rate = report.cycles / report.seconds if report.seconds else 0.0
     return {
-        "simulator": simulator, "cycles checked": report.cycles, "steps": report.steps,
-        "events in": report.events_in, "events out": report.events_out, "spikes": report.spikes,
-        "resets": report.resets, "comparisons": report.comparisons,
+        "simulator": simulator, "cycles checked": report.cycles, **report.figures,
         "mismatches": report.mismatches, "cycles per second": round(rate),
     }  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Protocol
 
 import numpy as np
@@ -38,7 +38,33 @@ class Model(Protocol):
 
 
 @dataclass
-class Report:
+class Counts:
+    """What was checked, and what was seen meanwhile."""
+
+    cycles: int = 0
+    comparisons: int = 0
+    steps: int = 0
+    events_in: int = 0
+    events_out: int = 0
+    spikes: int = 0
+    resets: int = 0
+
+    def add(self, other: Counts) -> None:
+        """Add what another part of the run counted."""
+        for one in fields(Counts):
+            setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
+
+    @property
+    def figures(self) -> dict[str, int]:
+        """Rows for people, but for the cycles, in the order in which they are shown."""
+        return {
+            "steps": self.steps, "events in": self.events_in, "events out": self.events_out,
+            "spikes": self.spikes, "resets": self.resets, "comparisons": self.comparisons,
+        }  # fmt: skip
+
+
+@dataclass
+class Report(Counts):
     """What a bench saw; written as JSON for the process that started the simulator.
 
     Attributes:
@@ -50,16 +76,9 @@ class Report:
         bins: the coverage.
     """
 
-    cycles: int = 0
-    comparisons: int = 0
     mismatches: int = 0
     golden_mismatches: int = 0
     unchecked_cycles: int = 0
-    steps: int = 0
-    events_in: int = 0
-    events_out: int = 0
-    spikes: int = 0
-    resets: int = 0
     seconds: float = 0.0
     first: Difference | None = None
     counts: list[list[int]] = field(default_factory=list)

@@ -10,9 +10,10 @@ from ...cycles.control import NONE
 from ...errors import FxlifError
 from ...params.protocol import AnyParams
 from ...progress import SILENT, Progress
+from ..bench.scoreboard import Counts
 from ..failure.difference import leave_difference
 from ..report.findings import Bin, Check, Findings
-from ..soak.bulk import BLOCK, Counts
+from ..soak.bulk import BLOCK
 from ..soak.segments import Segment, Target, blocks, seed_of, target_of
 from .bins import Key
 from .coverage import Coverage

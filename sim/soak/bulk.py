@@ -6,48 +6,24 @@ known, and if it did not, that is the difference.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from ...cycles.control import NONE, Block, Records
+from ...cycles.control import NONE, Block
 from ...cycles.model import CycleInputs, CycleModel, Driver
 from ...params.protocol import Design
+from ..bench.scoreboard import Counts
 from ..bench.wrapper import Interface
 from ..stimulus.aimed import aimed_events
 from ..stimulus.random import RandomStimulus
-from .compare import Comparison, Packed
+from .compare import Comparison, Packed, counts_of
 
 if TYPE_CHECKING:
     from ..coverage.coverage import Coverage
 
 #: Cycles of a block: its tables stay in the cache.
 BLOCK = 1 << 14
-
-
-@dataclass
-class Counts:
-    """What was checked, and what was seen meanwhile."""
-
-    cycles: int = 0
-    comparisons: int = 0
-    steps: int = 0
-    events_in: int = 0
-    events_out: int = 0
-    spikes: int = 0
-    resets: int = 0
-
-    @classmethod
-    def of(cls, cycles: int, counted: Records) -> Counts:
-        """From the ``counted`` (1,) of :data:`~fxlif.sim.soak.compare.COUNTS`."""
-        _, comparisons, taken, steps, given, fired, resets = counted[0].tolist()
-        return cls(cycles, comparisons, steps, taken, given, fired, resets)
-
-    def add(self, other: Counts) -> None:
-        """Add what another part of the run counted."""
-        for name, value in vars(other).items():
-            setattr(self, name, getattr(self, name) + value)
 
 
 class Bulk(Protocol):
@@ -108,4 +84,4 @@ class ChainBulk:
 
     @property
     def counts(self) -> Counts:
-        return Counts.of(self._cycles, self._comparison.counts)
+        return counts_of(self._cycles, self._comparison.counts)

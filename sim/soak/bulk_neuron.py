@@ -12,11 +12,12 @@ from ...cycles.model import Steps
 from ...cycles.neuron import NEURON_INPUT, NeuronCycles
 from ...params.neuron import NeuronParams
 from ...rule.step import NeuronState
+from ..bench.scoreboard import Counts
 from ..bench.wrapper import Interface
 from ..stimulus.neuron import NeuronStimulus
 from ..tools.words import row_size
-from .bulk import BLOCK, Counts
-from .compare import COUNTS, Packed, columns, differs, layout, pack
+from .bulk import BLOCK
+from .compare import COUNTS, Packed, columns, counts_of, differs, layout, pack
 
 if TYPE_CHECKING:
     from ..coverage.coverage import Coverage
@@ -109,4 +110,4 @@ class NeuronBulk:
 
     @property
     def counts(self) -> Counts:
-        return Counts.of(self._cycles, self._found)
+        return counts_of(self._cycles, self._found)

@@ -16,6 +16,7 @@ from ...cycles.control import INPUT, NONE, SPIKE, STREAM, Block, Ints, Record, R
 from ...cycles.signals import INPUT_PORTS, OUTPUT_PORTS
 from ...hdl.verilog import Field
 from ...params.protocol import Design
+from ..bench.scoreboard import Counts
 from ..bench.wrapper import Interface
 from ..tools.words import row_size
 
@@ -32,6 +33,15 @@ CORE_FIELDS = np.dtype([*((name, FIELD) for name in CORE_SIGNALS), ("lanes_at", 
 COUNTS = record("first", "comparisons", "taken", "steps", "given", "fired", "resets")
 
 _64 = np.uint64(64)
+
+
+def counts_of(cycles: int, counted: Records) -> Counts:
+    """What :data:`COUNTS` (1,) say of so many cycles."""
+    _, comparisons, taken, steps, given, fired, resets = counted[0].tolist()
+    return Counts(
+        cycles=cycles, comparisons=comparisons, steps=steps, events_in=taken, events_out=given,
+        spikes=fired, resets=resets,
+    )  # fmt: skip
 
 
 @inline

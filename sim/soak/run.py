@@ -22,9 +22,10 @@ from ...errors import FxlifError
 from ...files import whole_file
 from ...params.protocol import AnyParams
 from ...progress import SILENT, Progress
+from ..bench.scoreboard import Counts
 from ..failure.difference import leave_difference
 from ..report.findings import Check, Findings
-from .bulk import BLOCK, Counts
+from .bulk import BLOCK
 from .random_design import random_design
 from .segments import Segment, Target, run_segment, target_of
 
@@ -202,8 +203,7 @@ def soak(
         seed=seed, replay=replay,
         figures={
             "cycles checked": counts.cycles, "of these in earlier runs": resumed,
-            "steps": counts.steps, "events in": counts.events_in, "events out": counts.events_out,
-            "spikes": counts.spikes, "resets": counts.resets, "comparisons": counts.comparisons,
+            **counts.figures,
             "segments that differ": len(wrong), "processes": workers,
             "checked cycles per second and core": round(rate),
             "seconds": round(time.perf_counter() - started, 1),
@@ -248,8 +248,7 @@ def soak_designs(
         )  # fmt: skip
     bad = [each for each in found if not each.passed]
     digests = "".join(each.digest for each in found)
-    names = ("cycles checked", "steps", "events in", "events out", "spikes", "resets",
-             "comparisons")  # fmt: skip
+    names = ("cycles checked", *Counts().figures)
     return Findings(
         command="soak", design=f"{count} random designs", seed=seed,
         digest=hashlib.sha256(digests.encode()).hexdigest(),

@@ -14,10 +14,11 @@ from ...hdl.limits import supported
 from ...network.sources import mix
 from ...params.protocol import AnyParams
 from ...progress import SILENT, Progress
+from ..bench.scoreboard import Counts
 from ..bench.simulation import wrapped
 from ..bench.wrapper import Interface
 from ..tools.verilated import VerilatedDesign, build
-from .bulk import BLOCK, Bulk, ChainBulk, Counts
+from .bulk import BLOCK, Bulk, ChainBulk
 from .compare import Packed
 
 
