@@ -79,6 +79,20 @@ def whole_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it, where there is none.
+
+    Raises:
+        FxlifError: there is a file, or the system refuses.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise FxlifError.must_be(str(path), "a folder", path, found="a file") from None
+    except OSError as error:
+        raise cannot("made", path, error) from None
+
+
 def cannot(be: str, path: object, error: Exception) -> FxlifError:
     """The error of a file that cannot ``be`` "read" or "written", with the system's reason."""
     if isinstance(error, FileNotFoundError):

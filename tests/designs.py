@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from fxlif import CoreParams, NeuronParams
+from fxlif import CoreParams, FxlifError, NeuronParams
 from fxlif.network.events import TICK
 from fxlif.params.neuron import Adaptation, ExponentialSynapse
 from fxlif.sim.bench.agents import StreamDriver
@@ -125,6 +125,15 @@ def swap(pattern: str, by: str):
 
 
 FAULT = swap(r"assign spike = (\$signed\(.*?\)) >= ", r"assign spike = \1 > ")
+
+
+def message(call, *args, **kwargs):
+    """The one line of the FxlifError that the call raises."""
+    with pytest.raises(FxlifError) as caught:
+        call(*args, **kwargs)
+    text = str(caught.value)
+    assert "\n" not in text
+    return text
 
 
 class Ran(NamedTuple):

@@ -83,7 +83,7 @@ def test_init_keeps_a_design_that_is_there(run, tmp_path):
 
 def test_init_where_no_folder_can_be(run, tmp_path):
     (tmp_path / "file").write_text("")
-    assert run("init", "file").refusal == "file: cannot be made (File exists)"
+    assert run("init", "file").refusal == "file: must be a folder, not a file"
     assert run("init", "file/below").refusal == "file/below: cannot be made (Not a directory)"
     long = "a" * 300
     assert run("init", long).refusal == f"{long}: cannot be made (File name too long)"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from designs import message
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -24,14 +25,6 @@ SMALL = np.array([3, 0, 3, TICK, TICK, 12, (1 << 31) - 1, TICK, 105, 7, TICK, 4]
 def streams(highest):
     entries = st.integers(TICK, highest) | st.just(TICK)
     return st.lists(entries, max_size=40).map(lambda entries: np.array(entries, np.int64))
-
-
-def message(call, *args):
-    """The one-line message of the FxlifError that the call raises."""
-    with pytest.raises(FxlifError) as caught:
-        call(*args)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 def read_or_refuse(path):

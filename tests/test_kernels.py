@@ -17,7 +17,7 @@ from unittest.mock import patch
 import numpy as np
 import oracle
 import pytest
-from designs import SEED, examples
+from designs import SEED, examples, message
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from strategies import between, currents, neurons, signed, thresholds
@@ -917,14 +917,6 @@ def test_recorders_have_the_same_rows(names, threads):
     for recorder in kept:
         with pytest.raises(FxlifError, match="variable: must be "):
             recorder["w"]
-
-
-def message(call_, *args, **kwargs):
-    with pytest.raises(FxlifError) as caught:
-        call_(*args, **kwargs)
-    text = str(caught.value)
-    assert "\n" not in text
-    return text
 
 
 REFUSED = {

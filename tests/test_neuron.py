@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import oracle
 import pytest
-from designs import SEED, examples
+from designs import SEED, examples, message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -450,14 +450,6 @@ def test_population_from_any_state(data, neuron):
 
 
 # --- mistakes -----------------------------------------------------------------------------------
-
-
-def message(call, *args, **kwargs):
-    with pytest.raises(FxlifError) as caught:
-        call(*args, **kwargs)
-    text = str(caught.value)
-    assert "\n" not in text
-    return text
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from designs import message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -31,14 +32,6 @@ SPIKES = ("exc", "noise")
 STATES = {"exc": ("v", "theta"), "inh": ("i_syn",)}
 NEURONS = {"exc": [3, 0]}
 WATCHED = {("exc", "v"): 2, ("exc", "theta"): 2, ("inh", "i_syn"): 2}
-
-
-def message(call, *args, **choices):
-    """The one-line message of the FxlifError that the call raises."""
-    with pytest.raises(FxlifError) as caught:
-        call(*args, **choices)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 def begun(folder=None):

@@ -251,7 +251,7 @@ def test_json_that_is_no_findings(tmp_path, text):
 
 def test_folder_that_cannot_be(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(FxlifError, match="file: cannot be used as a folder") as caught:
+    with pytest.raises(FxlifError, match="file: must be a folder, not a file") as caught:
         write(tmp_path / "file", findings(MIXED[0]))
     assert caught.value.key == str(tmp_path / "file")
 

@@ -168,7 +168,7 @@ def init(
     """Write a commented design.toml to start from; or an example for verify --dut."""
     from importlib.resources import files
 
-    from ..files import whole_file, whole_folder
+    from ..files import make_folder, whole_file, whole_folder
 
     if example is not None:
         need("fxlif.sim.examples", "sim")
@@ -186,13 +186,7 @@ def init(
             f"{target}: exists already, and is kept as it is", key=str(target),
             allowed="a folder without design.toml",
         )  # fmt: skip
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FxlifError(
-            f"{folder}: cannot be made ({error.strerror})", key=str(folder),
-            allowed="a folder that can be written",
-        ) from None  # fmt: skip
+    make_folder(folder)
     with whole_file(target) as temporary:
         temporary.write_text(files("fxlif").joinpath("template.toml").read_text())
     print(target)

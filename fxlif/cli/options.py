@@ -70,6 +70,38 @@ def dut_of(
     return Dut(sources, top, mapping)
 
 
+class Asked(NamedTuple):
+    """What a command shall check: a design and its name, and the foreign core, if one is named."""
+
+    params: NetworkParams | NeuronParams
+    name: str
+    foreign: Dut | None
+
+
+def asked(
+    design: Path | None,
+    sources: list[Path] | None,
+    top: str | None,
+    mapping: Path | None,
+    *,
+    module: str,
+    extra: str,
+    simulator: str = "verilator",
+) -> Asked:
+    """What a command of ``module`` shall check; refused before anything is computed or written.
+
+    Raises:
+        FxlifError: the options, the design, an absent package of ``extra``, or no ``simulator``.
+    """
+    foreign = dut_of(design, sources, top, mapping)
+    params, name = load_or_digits(design)
+    need(module, extra)
+    from ..sim.tools import simulators
+
+    simulators.find(simulator)
+    return Asked(params, name, foreign)
+
+
 def refuse_beside(circumstance: str, options: dict[str, object]) -> None:
     """Raise FxlifError for the first of ``options`` that was given (is neither None nor False)."""
     for option, value in options.items():

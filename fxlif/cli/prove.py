@@ -16,7 +16,7 @@ from .options import (
     Processes,
     Report,
     Seed,
-    dut_of,
+    asked,
     load_or_digits,
     need,
     refuse_beside,
@@ -111,12 +111,9 @@ def mutate(
     report: Report = None,
 ) -> None:
     """Break the Verilog in many small ways: the verification must notice each."""
-    foreign = dut_of(design, dut, top, mapping)
-    params, name = load_or_digits(design)
-    need("fxlif.sim.mutate.run", "formal")
-    from ..sim.tools import simulators
-
-    simulators.find("verilator")  # refused before anything is computed or written
+    params, name, foreign = asked(
+        design, dut, top, mapping, module="fxlif.sim.mutate.run", extra="formal"
+    )
     with showing_progress() as progress:
         if foreign is None:
             from ..sim.mutate.run import mutate as run

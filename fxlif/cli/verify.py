@@ -15,8 +15,7 @@ from .options import (
     Report,
     Seed,
     Simulator,
-    dut_of,
-    load_or_digits,
+    asked,
     need,
     refuse_beside,
 )
@@ -46,12 +45,9 @@ def verify(
     report: Report = None,
 ) -> None:
     """Generate the Verilog, simulate it, compare every cycle with the golden model."""
-    foreign = dut_of(design, dut, top, mapping)
-    params, name = load_or_digits(design)
-    need("fxlif.sim.verify", "sim")
-    from ..sim.tools import simulators
-
-    simulators.find(simulator)  # refused before anything is computed or written
+    params, name, foreign = asked(
+        design, dut, top, mapping, module="fxlif.sim.verify", extra="sim", simulator=simulator
+    )
     passed = "the hardware and the golden model agree in every checked cycle"
     with showing_progress() as progress:
         if foreign is None:

@@ -28,7 +28,7 @@ from pydantic import ValidationError
 
 from ..arrays import integers, within
 from ..errors import FxlifError
-from ..files import cannot, whole_file
+from ..files import make_folder, whole_file
 from . import events as aer
 from .events import TICK, Events
 from .selection import (
@@ -165,12 +165,7 @@ class Recording:
         self._running = True
 
     def _create(self, selection: Selection, folder: Path) -> None:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except FileExistsError:
-            raise FxlifError.must_be(str(folder), "a folder", folder, found="a file") from None
-        except OSError as error:
-            raise cannot("made", folder, error) from None
+        make_folder(folder)
         if os.path.lexists(folder / INDEX):
             raise FxlifError.must_be(
                 str(folder), "a folder without a recording", folder, found="one with a recording"

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...files import cannot, whole_file
+from ...files import cannot, make_folder, whole_file
 from ...params.protocol import AnyParams
 from ..stimulus.random import IDLE_AXIS, STALL_AXIS, held_back, random_events, resets, spacing_of
 from ..tools.simulators import PID, RESULTS
@@ -64,12 +64,12 @@ def working_folder(out: Path | None) -> Path:
     """
     if out is None:
         return Path(tempfile.mkdtemp(prefix="fxlif-")).resolve()
+    make_folder(out)
     try:
-        out.mkdir(parents=True, exist_ok=True)
         for stale in (REPORT, RESULTS, *PASSING):
             (out / stale).unlink(missing_ok=True)
     except OSError as error:
-        raise cannot("used as a folder", out, error) from None
+        raise cannot("written", out, error) from None
     return out.resolve()
 
 

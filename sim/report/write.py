@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...errors import FxlifError
-from ...files import whole_file
+from ...files import make_folder, whole_file
 from .findings import Check, Findings
 from .page import page
 
@@ -30,13 +30,7 @@ def write(folder: str | Path, findings: Findings) -> list[Path]:
         FxlifError: the folder cannot be written, or holds a JSON file without findings.
     """
     folder = Path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FxlifError(
-            f"{folder}: cannot be used as a folder ({error.strerror})", key=str(folder),
-            allowed="a folder that can be written",
-        ) from None  # fmt: skip
+    make_folder(folder)
     known = read(folder)
     path = folder / _file_name(findings, known)
     known[path.name] = findings
