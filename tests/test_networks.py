@@ -24,6 +24,7 @@ from network_strategies import Given, drives, networks
 import fxlif
 from fxlif import (
     AllToAll,
+    CoreParams,
     Dense,
     EventSource,
     FixedInDegree,
@@ -569,6 +570,86 @@ def test_a_hundred_thousand_spikes_a_step_of_one_input(engine, threads):
     recording = network.run(events=[0] * 70_000 + [-1, -1], threads=threads)
     assert recording.raster("p")[0].tolist() == [1]
     assert network.saturated == [70_000 - 65538 + 70_000 - 65536]
+
+
+#: Fires on every event that brings it to 10, of which 10 is then taken.
+EVENT_BY_EVENT = NeuronParams(
+    v_threshold=10, leak={"kind": "none"}, reset="subtract", accumulate="per_event",
+    fire_on="event", state_bits=6, threshold_bits=6,
+)  # fmt: skip
+
+
+def test_events_one_by_one_in_order_of_arrival():
+    """By hand: 31 is the highest v; what is above it is lost before the next event comes."""
+    params = NetworkParams(
+        source=[EventSource(name="late", n=2), EventSource(name="in", n=3)],
+        population=[
+            Population(name="a", n=1, neuron=EVENT_BY_EVENT.model_copy(update={"v_threshold": 31})),
+            Population(name="b", n=1, neuron=EVENT_BY_EVENT),
+        ],
+        projection=[
+            Projection(
+                source="in", target="a", synapses=Dense(weights=[[20], [-9], [40]]), delay=0
+            ),
+            Projection(
+                source="late", target="a", synapses=Dense(weights=[[-5], [30]], delays=[[3], [2]])
+            ),
+            Projection(source="a", target="b", synapses=OneToOne(weight=13), delay=1),
+        ],
+    )
+    network = Network(params)
+    recording = network.run(
+        events={
+            # Of the projection from "late" 0 was sent one step before 1, and comes first.
+            "late": [0, -1, 1, -1, -1, -1, -1],
+            "in": [-1, -1, -1, 1, 2, 0, 2, -1, -1],
+        }
+    )
+    # -9; 31 of 31, a spike, 0; 20; 31 of 60, a spike, 0; -5; 25.
+    assert network.states["a"].v.tolist() == [25]
+    assert recording.spikes("a").tolist() == [-1, -1, -1, 0, 0, -1, -1]
+    # 13, a spike, 3; 16, a spike, 6.
+    assert recording.spikes("b").tolist() == [-1, -1, -1, -1, 0, 0, -1]
+    assert network.states["b"].v.tolist() == [6]
+
+
+def test_spikes_without_number_reach_no_exact_sum():
+    def joined(target):
+        return NetworkParams(
+            population=[
+                Population(name="a", n=1, neuron=EVENT_BY_EVENT),
+                Population(name="b", n=1, neuron=target),
+            ],
+            projection=[Projection(source="a", target="b", synapses=OneToOne(weight=1))],
+        )
+
+    def chained(neuron):
+        cores = [CoreParams(n_inputs=1, n_neurons=1, neuron=n, weights=[[1]])
+                 for n in (EVENT_BY_EVENT, neuron)]  # fmt: skip
+        return NetworkParams.chain(*cores)
+
+    for make, key in ((joined, "projection[0].source"), (chained, "core[0]")):
+        make(NeuronParams(accumulate="per_event"))
+        with pytest.raises(ValueError, match=re.escape(f"{key}: must be one with fire_on = step")):
+            make(NeuronParams())
+
+
+def test_several_spikes_are_as_many_events():
+    """Weights times the number of spikes, in the sum, its bounds and the recording."""
+    burst = NeuronParams(v_threshold=4, reset="subtract", max_spikes_per_step=5,
+                         leak={"kind": "none"}, state_bits=8)  # fmt: skip
+    params = NetworkParams(
+        population=[
+            Population(name="a", n=3, neuron=burst),
+            Population(name="b", n=1, neuron=NeuronParams(leak={"kind": "none"}, v_threshold=999)),
+        ],
+        projection=[Projection(source="a", target="b", synapses=Dense(weights=[[7], [-3], [1]]))],
+    )
+    network = Network(params)
+    recording = network.run(2, currents={"a": [[13, 4, 90], [0, 0, 0]]})
+    assert recording.spikes("a").tolist() == [0, 0, 0, 1, 2, 2, 2, 2, 2, -1, 2, 2, 2, 2, 2, -1]
+    assert network.states["b"].v.tolist() == [3 * 7 - 3 + 5]
+    assert network.synaptic_ranges["b"] == (-15, 40)
 
 
 def test_a_network_as_toml(tmp_path):

@@ -67,10 +67,12 @@ class NumpyEngine:
                 random, state.lfsr[name] = draws(neuron.lfsr, state.lfsr[name], populations[name].n)
             state.neurons[name], fire = step(
                 neuron, state.neurons[name], self._current(name, row) + neuron.bias,
-                network.thresholds[name], random,
+                network.thresholds[name], random, self._arrivals(name, fired),
             )  # fmt: skip
-            fired[name] = np.flatnonzero(fire)
+            fired[name] = np.repeat(np.arange(populations[name].n), fire.astype(np.int64))
             self._deliver(name, fired[name])
+        for name, past in state.history.items():
+            state.history[name] = [*past[1:], fired[name]]
         state.step += 1
         return fired
 
@@ -103,9 +105,27 @@ class NumpyEngine:
             current += external[row if len(external) > 1 else 0].astype(np.int64)
         return current
 
+    def _arrivals(self, name: str, fired: dict[str, Ints]) -> list[tuple[Ints, Ints]]:
+        """The events that a population takes one by one in this step, in order of arrival."""
+        arrivals: list[tuple[Ints, Ints]] = []
+        for placed in self._network.projections:
+            projection, synapses = placed.projection, placed.synapses
+            if projection.target != name or not placed.per_event or not synapses.count:
+                continue
+            for delay in range(synapses.max_delay, synapses.min_delay - 1, -1):
+                past = self._network.state.history
+                spikes = past[projection.source][-delay] if delay else fired[projection.source]
+                for spike in spikes:
+                    entries = np.arange(synapses.indptr[spike], synapses.indptr[spike + 1])
+                    entries = entries[_of(synapses.delays, entries) == delay]
+                    weights = _of(synapses.weights, entries)
+                    added = arithmetic.synaptic_current(weights, projection.weight_shift, 0)
+                    arrivals.append((synapses.targets[entries].astype(np.int64), added))
+        return arrivals
+
     def _deliver(self, source: str, spikes: Ints) -> None:
         for k, placed in enumerate(self._network.projections):
-            if placed.projection.source != source:
+            if placed.projection.source != source or placed.per_event:
                 continue
             if placed.bits is None:
                 self._add(placed, spikes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from ..errors import FxlifError
 from ..params.network import Graph, Population, Projection
@@ -19,12 +20,16 @@ class PlacedProjection:
 
     ``bits``: None where sums are exact. From an event source, whose spikes may be more than
     promised, the width of an accumulator of its own that saturates with every addition
-    (docs/rule.md#accumulator).
+    (docs/rule.md#accumulator). ``per_event``: the target takes its events one by one, so that
+    there is no sum. ``most``: the spikes that one neuron of the source may send in one step, where
+    they are summed exactly.
     """
 
     projection: Projection
     synapses: Synapses
     bits: int | None
+    per_event: bool
+    most: int = 1
 
     @property
     def depth(self) -> int:
@@ -34,7 +39,10 @@ class PlacedProjection:
     @property
     def sum_range(self) -> tuple[int, int]:
         """Lowest and highest sum of weights into one neuron in one step, before the shift."""
-        return self.synapses.weight_bounds() if self.bits is None else signed_range(self.bits)
+        if self.bits is not None:
+            return signed_range(self.bits)
+        low, high = self.synapses.weight_bounds()
+        return low * self.most, high * self.most
 
 
 def placed(graph: Graph) -> list[PlacedProjection]:
@@ -49,19 +57,24 @@ def placed(graph: Graph) -> list[PlacedProjection]:
 def _place(graph: Graph, projection: Projection) -> PlacedProjection:
     sizes = graph.sizes
     synapses = synapses_of(projection, sizes[projection.source], sizes[projection.target])
-    source = next((s for s in graph.sources if s.name == projection.source), None)
+    parts: dict[str, Any] = {part.name: part for part in (*graph.sources, *graph.populations)}
+    source, target = parts[projection.source], parts[projection.target]
+    if target.neuron.accumulate == "per_event":
+        return PlacedProjection(projection, synapses, None, per_event=True)
     if not isinstance(source, EventSource):
-        return PlacedProjection(projection, synapses, None)
-    target = next(p for p in graph.populations if p.name == projection.target)
+        most = source.neuron.max_spikes_per_step if isinstance(source, Population) else 1
+        return PlacedProjection(projection, synapses, None, per_event=False, most=most)
     bits = accumulator_bits(
         *synapses.weight_bounds(), events=source.max_events_per_input,
         weight_bits=target.neuron.weight_bits,
     )  # fmt: skip
-    return PlacedProjection(projection, synapses, bits)
+    return PlacedProjection(projection, synapses, bits, per_event=False)
 
 
 def synaptic_range(population: Population, projections: list[PlacedProjection]) -> tuple[int, int]:
-    """Lowest and highest current that all synapses of ``population`` bring in one step.
+    """Lowest and highest current that all synapses of ``population`` bring in one step, summed.
+
+    Events that are taken one by one are in no sum.
 
     Raises:
         FxlifError: sums that could leave 48 bits, by the projection with which they do.
@@ -69,7 +82,7 @@ def synaptic_range(population: Population, projections: list[PlacedProjection]) 
     low = high = 0
     lowest, highest = signed_range(MAX_CURRENT_BITS)
     for k, placed_ in enumerate(projections):
-        if placed_.projection.target != population.name:
+        if placed_.projection.target != population.name or placed_.per_event:
             continue
         ends = placed_.sum_range
         low += ends[0] << placed_.projection.weight_shift

@@ -16,6 +16,7 @@ from ..files import read_arrays, whole_file
 from ..params.network import Graph
 from ..params.sources import EventSource
 from ..rule.step import NeuronState, initial_state
+from .events import TICK, split_steps
 from .projections import PlacedProjection
 
 FORMAT = "fxlif state 1"
@@ -27,8 +28,10 @@ class NetworkState:
 
     ``step``: steps since the reset. ``neurons``: by population, the state of its neurons.
     ``pending``: by population, (depth, n) int64, what is still to arrive, row t % depth for step t.
-    ``sums``: the same for each projection with an accumulator of its own, by its index. ``lfsr``:
-    by population, the state of its random numbers. ``dropped``: by event source, events with an
+    ``sums``: the same for each projection with an accumulator of its own, by its index.
+    ``history``: by source and population whose spikes populations take one by one and late, its
+    spikes of so many last steps, the oldest first. ``lfsr``: by population, the state of its
+    random numbers. ``dropped``: by event source, events with an
     unknown address. ``saturated``: by projection, additions that did not fit.
     """
 
@@ -36,6 +39,7 @@ class NetworkState:
     neurons: dict[str, NeuronState]
     pending: dict[str, Ints]
     sums: dict[int, Ints]
+    history: dict[str, list[Ints]]
     lfsr: dict[str, int]
     dropped: dict[str, int]
     saturated: list[int]
@@ -48,16 +52,24 @@ class NetworkState:
             for variable, values in neurons._asdict().items()
         }
         arrays |= {f"{name}.pending": values for name, values in self.pending.items()}
-        return arrays | {f"projection_{k}.sums": values for k, values in self.sums.items()}
+        arrays |= {f"projection_{k}.sums": values for k, values in self.sums.items()}
+        for name, steps in self.history.items():
+            entries = [entry for spikes in steps for entry in (spikes, [TICK])]
+            arrays[f"{name}.history"] = np.concatenate(entries, dtype=np.int64)
+        return arrays
 
 
 def first_state(graph: Graph, projections: list[PlacedProjection]) -> NetworkState:
     """The state at step 0: neurons at reset, no spike under way, counters at 0."""
     depths = {p.name: 1 for p in graph.populations}
+    past: dict[str, int] = {}
     for placed in projections:
-        if placed.bits is None:
-            name = placed.projection.target
-            depths[name] = max(depths[name], placed.depth)
+        projection, delay = placed.projection, placed.synapses.max_delay
+        if placed.per_event:
+            if delay:
+                past[projection.source] = max(past.get(projection.source, 0), delay)
+        elif placed.bits is None:
+            depths[projection.target] = max(depths[projection.target], placed.depth)
     return NetworkState(
         step=0,
         neurons={p.name: initial_state(p.neuron, p.n) for p in graph.populations},
@@ -67,6 +79,7 @@ def first_state(graph: Graph, projections: list[PlacedProjection]) -> NetworkSta
             for k, placed in enumerate(projections)
             if placed.bits is not None
         },
+        history={name: [np.zeros(0, np.int64)] * steps for name, steps in past.items()},
         lfsr={p.name: p.neuron.lfsr.seed for p in graph.populations},
         dropped={s.name: 0 for s in graph.sources if isinstance(s, EventSource)},
         saturated=[0] * len(projections),
@@ -114,8 +127,7 @@ def read_state(path: str | Path, now: NetworkState, digest: str) -> NetworkState
             str(path), f"the state of this design ({digest[:12]})", of,
             found=f"of another ({str(of)[:12]})",
         )  # fmt: skip
-    kinds = {name: (array.shape, array.dtype) for name, array in now.arrays().items()}
-    if {name: (array.shape, array.dtype) for name, array in found.items()} != kinds:
+    if _kinds(found, now) != _kinds(now.arrays(), now):
         raise broken
     return NetworkState(
         step=about["step"],
@@ -125,10 +137,21 @@ def read_state(path: str | Path, now: NetworkState, digest: str) -> NetworkState
         },
         pending={name: found[f"{name}.pending"] for name in now.pending},
         sums={k: found[f"projection_{k}.sums"] for k in now.sums},
+        history={name: split_steps(found[f"{name}.history"]) for name in now.history},
         lfsr=about["lfsr"],
         dropped=about["dropped"],
         saturated=about["saturated"],
     )
+
+
+def _kinds(arrays: dict[str, Ints], now: NetworkState) -> dict[str, Any]:
+    """What the arrays of one design's states have in common."""
+    kinds: dict[str, Any] = {name: (array.shape, array.dtype) for name, array in arrays.items()}
+    for name in now.history:
+        found = arrays.get(f"{name}.history", np.zeros(0))
+        # As many spikes as there were, in as many steps as matter.
+        kinds[f"{name}.history"] = found.ndim, found.dtype, int((found == TICK).sum())
+    return kinds
 
 
 def _npz(path: str | Path) -> Path:

@@ -172,6 +172,7 @@ class NetworkParams(Params):
                     f"{first.out_address_bits} (the output of core[{index}])",
                     second.input_address_bits,
                 )
+            _check_countable(f"core[{index}]", f"core[{index}]", first.neuron, second.neuron)
 
     def _event_sources(self) -> list[EventSource]:
         if self.core:
@@ -193,6 +194,10 @@ class NetworkParams(Params):
                 parts[part.name] = part
         for index, projection in enumerate(self.projection):
             _check_projection(f"projection[{index}]", projection, parts)
+            source, target = parts[projection.source], parts[projection.target]
+            if isinstance(source, Population):
+                key = f"projection[{index}].source"
+                _check_countable(key, source.name, source.neuron, target.neuron)
         return Graph(
             sources=self.source,
             populations=self.population,
@@ -294,6 +299,14 @@ def _check_projection(key: str, projection: Projection, parts: dict[str, Any]) -
             allowed = f"0..{n_pre - itself} (n of {projection.source})"
             raise FxlifError.must_be(f"{at}.indegree", allowed, synapses.indegree)
     _check_weights(at, synapses, parts[projection.target].neuron.weight_bits)
+
+
+def _check_countable(key: str, name: str, source: NeuronParams, target: NeuronParams) -> None:
+    """Raise where a sum would have no bound: spikes without number into neurons that sum exactly
+    (docs/rule.md#accumulator)."""
+    if source.fire_on == "event" and target.accumulate == "exact":
+        allowed = "one with fire_on = step (the target's accumulate is exact)"
+        raise FxlifError.must_be(key, allowed, name, found=f"{name}, with fire_on = event")
 
 
 def _check_weights(at: str, synapses: Connectivity, weight_bits: int) -> None:
