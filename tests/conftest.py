@@ -3,7 +3,8 @@
 The default run draws the same each time, so that a change alone makes it fail: hypothesis derives
 its examples from the test, and whatever else is drawn comes from ``designs.SEED``. Where
 FXLIF_SEED is set, as ``.ci/long`` does, that number is the seed, and hypothesis draws new examples
-in each run; a failing one says how to repeat it.
+in each run; a failing one says how to repeat it. Its simulators are compiled as a user's are; those
+of the default run are not optimised, since most run for a second and take some to compile.
 """
 
 import os
@@ -16,11 +17,14 @@ from hypothesis import settings
 
 from fxlif import cli
 from fxlif.network import events
+from fxlif.sim.tools import simulators
 
 settings.register_profile(
     "fxlif", deadline=None, derandomize="FXLIF_SEED" not in os.environ, print_blob=True
 )
 settings.load_profile("fxlif")
+if "FXLIF_SEED" not in os.environ:
+    simulators.MAKE_VARIABLES = simulators.MAKE_VARIABLES.replace("OPT_FAST=-O2", "OPT_FAST=-O0")
 
 
 @pytest.fixture

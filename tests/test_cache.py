@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -173,10 +174,18 @@ def test_with_a_home_yosys_keeps_its_own(tmp_path, monkeypatch) -> None:
 
 
 def test_two_at_once_make_one_entry() -> None:
-    """Also where both find the same one broken."""
+    """One waits for the other, also where both find the same one broken."""
     truncate(cache.entry(RECIPE, make))
+    calls = []
+
+    def slowly(folder: Path) -> None:
+        calls.append(folder)
+        make(folder)
+        time.sleep(0.1)
+
     with ThreadPoolExecutor(4) as pool:
-        made = set(pool.map(lambda _: cache.entry(RECIPE, make), range(16)))
+        made = set(pool.map(lambda _: cache.entry(RECIPE, slowly), range(16)))
+    assert len(calls) == 1
     (folder,) = made
     assert [*folder.parent.iterdir()] == [folder]
     assert cache.fault(folder, RECIPE) == ""
@@ -187,7 +196,7 @@ def test_two_at_once_make_one_entry() -> None:
 #: Verilator and the compiler of the runtime are left out: they take minutes on a busy machine.
 RUN_LIBRARY = """\
 import ctypes, subprocess, sys
-from fxlif.sim.tools import verilated
+from fxlif.sim.tools import simulators, verilated
 
 def run(command, folder):
     if command[-1] == "-pthread":
@@ -197,7 +206,7 @@ def run(command, folder):
     elif "-o" in command:
         (folder / command[command.index("-o") + 1]).write_text("an object")
 
-verilated._run = run
+verilated.run_tool = simulators.run_tool = run
 library = ctypes.CDLL(str(verilated.build({"a.v": sys.argv[1]}, top="a")))
 library.design_new.restype = ctypes.c_void_p
 print(bool(library.design_new()))
@@ -234,14 +243,20 @@ def test_a_truncated_library_is_no_bus_error() -> None:
 OTHER = {"a.v": SOURCES["a.v"] + "// another design\n"}
 
 
-def test_a_truncated_object_is_no_linker_error(capsys, monkeypatch) -> None:
-    """The runtime that libraries are linked with. The compiler is a stand-in: it takes seconds."""
+@pytest.fixture
+def compiler(monkeypatch) -> None:
+    """A stand-in for what compiles the runtime and libraries: it takes no seconds."""
 
     def run(command, folder) -> None:
         if "-o" in command:
             (folder / command[command.index("-o") + 1]).write_text(" ".join(command))
 
-    monkeypatch.setattr(verilated, "_run", run)
+    for module in (simulators, verilated):
+        monkeypatch.setattr(module, "run_tool", run)
+
+
+def test_a_truncated_object_is_no_linker_error(capsys, compiler) -> None:
+    """The runtime that libraries are linked with."""
     verilated.build(SOURCES, top="a")
     halve("verilated.o")
     assert verilated.build(OTHER, top="a").exists()
@@ -259,15 +274,14 @@ def test_a_truncated_simulation_is_built_again(capsys) -> None:
     assert (folder / "sim.vvp").stat().st_size == whole
 
 
-def test_truncated_files_of_verilator(capsys, monkeypatch) -> None:
+def test_truncated_files_of_verilator(capsys, monkeypatch, compiler) -> None:
     """The program, and the runtime that a second build is linked with; cocotb is a stand-in."""
     from cocotb_tools import runner
 
     def build(self, *, build_dir, hdl_toplevel, log_file, **more) -> None:
         log_file.write_text("")
         (build_dir / hdl_toplevel).write_text("program")
-        if not (build_dir / "verilated.o").exists():
-            (build_dir / "verilated.o").write_text("object")
+        assert (build_dir / "verilated_vpi.o").exists()
 
     monkeypatch.setattr(runner.Runner, "build", build)
     found = simulators.find("verilator")

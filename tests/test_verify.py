@@ -141,6 +141,7 @@ def test_interrupted_build_leaves_nothing(tmp_path, monkeypatch) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(runner.Runner, "build", interrupted)
+    monkeypatch.setattr(simulators, "runtime", lambda *_: [])
     simulator = simulators.find("verilator")
     with pytest.raises(KeyboardInterrupt):
         simulators.build(simulator, {"a.v": "module a; endmodule"}, top="a")

@@ -2,7 +2,7 @@
 
 An entry is a folder with a manifest: what it was made from, by which tools, for which CPU, and the
 size and SHA-256 of every file. It is made in a temporary folder beside and renamed into place, so
-that an interrupted build is never found and two runs may build the same at once.
+that an interrupted build is never found; of two runs that want the same, one waits for the other.
 """
 
 from __future__ import annotations
@@ -124,42 +124,42 @@ def fault(folder: Path, recipe: Recipe) -> str:
     return ""
 
 
-def keep(recipe: Recipe, make: Callable[[Path], None]) -> Path:
-    """Make an entry: ``make`` is given an empty folder and leaves there what is to be kept.
+def entry(recipe: Recipe, make: Callable[[Path], None]) -> Path:
+    """The folder of an entry; ``make`` fills an empty folder if there is none, or waits for another
+    run that does.
 
     Raises:
         FxlifError: the cache cannot be written.
     """
+    folder = find(recipe)
+    if folder:
+        return folder
     folder = recipe.folder()
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f"{recipe.kind}.", dir=folder.parent))
-        try:
-            make(work)
-            files = {
-                file.name: (file.stat().st_size, _sha256(file.read_bytes()))
-                for file in sorted(work.iterdir())
-                if file.is_file()
-            }
-            manifest = {**recipe.described(), "files": files}
-            (work / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-            with _locked(folder.parent):
-                if fault(folder, recipe):  # else another run was first
-                    _remove(folder)
-                    work.rename(folder)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
+        with _locked(cache_folder() / "locks" / folder.name):
+            if not fault(folder, recipe):  # another run was first
+                return folder
+            work = Path(tempfile.mkdtemp(prefix=f"{recipe.kind}.", dir=folder.parent))
+            try:
+                make(work)
+                files = {
+                    file.name: (file.stat().st_size, _sha256(file.read_bytes()))
+                    for file in sorted(work.iterdir())
+                    if file.is_file()
+                }
+                manifest = json.dumps({**recipe.described(), "files": files}, indent=1)
+                (work / MANIFEST).write_text(manifest + "\n", encoding="utf-8")
+                _remove(folder)
+                work.rename(folder)
+            finally:
+                shutil.rmtree(work, ignore_errors=True)
     except OSError as error:
         raise FxlifError(
             f"{folder.parent}: cannot keep a build ({error}); FXLIF_CACHE names another folder",
             key="FXLIF_CACHE", value=str(cache_folder()), allowed="a folder with room to write to",
         ) from None  # fmt: skip
     return folder
-
-
-def entry(recipe: Recipe, make: Callable[[Path], None]) -> Path:
-    """The folder of an entry, made by ``make`` (see :func:`keep`) if there is none."""
-    return find(recipe) or keep(recipe, make)
 
 
 def _remove(folder: Path) -> None:
@@ -170,12 +170,10 @@ def _remove(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """One process at a time, where the file system has locks."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
+def _locked(file: Path) -> Iterator[None]:
+    """One process or thread at a time, where the file system has locks."""
+    file.parent.mkdir(exist_ok=True)
+    with open(file, "wb") as handle:
         with contextlib.suppress(OSError):
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
-    finally:
-        os.close(handle)

@@ -11,7 +11,8 @@ import sysconfig
 import tempfile
 import time
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -29,6 +30,8 @@ PID = "pid"
 #: the log, since a design that means what it says must not fail for its style.
 VERILATOR_ARGS = ["-O3", "-Wno-WIDTHEXPAND", "-Wno-fatal"]
 VERILATOR_ARGS += ["--x-assign", "fast", "--x-initial", "fast"]
+# One file: what Verilator splits is compiled one part after another, each with all headers.
+VERILATOR_ARGS += ["--output-split", "0"]
 #: The wheel does not say how its precompiled header is to be included: say it for g++ and clang.
 MAKE_VARIABLES = "CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O2 OPT_GLOBAL=-O2"
 #: Nor does it say how coroutines are to be compiled, which delays in Verilog become. Such a bench
@@ -39,8 +42,16 @@ STANDALONE_VARIABLES = (
 )
 
 
-#: What Verilator compiles, the same for every design.
-RUNTIME = "verilated*.o"
+#: What code that Verilator writes is compiled with, for a program or a shared library.
+COMMON = ("-fPIC", "-std=gnu++17", "-DVERILATOR=1", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TRACE=0",
+          "-DVM_TIMING=0", "-DVM_TRACE_FST=0", "-DVM_TRACE_VCD=0")  # fmt: skip
+#: The same of a bench without cocotb.
+STANDALONE = ("-O0", "-std=gnu++20", "-fcoroutines", "-DVERILATOR=1", "-DVM_COVERAGE=0",
+              "-DVM_SC=0", "-DVM_TIMING=1", "-DVM_TRACE=1", "-DVM_TRACE_FST=0",
+              "-DVM_TRACE_VCD=1", "-DVL_TIME_CONTEXT")  # fmt: skip
+#: Of Verilator's runtime, what each of them is linked with.
+RUNTIME = ("", "_dpi", "_vpi", "_threads", "_vcd_c")
+STANDALONE_RUNTIME = ("", "_timing", "_threads", "_vcd_c")
 #: Else pytest, where it is installed, takes apart every module that a bench imports, to explain
 #: failing assertions: seconds for each start of a simulator.
 NO_REWRITING = {"COCOTB_REWRITE_ASSERTION_FILES": ""}
@@ -97,7 +108,7 @@ def without_cocotb(name: str) -> Simulator:
 
 
 @contextlib.contextmanager
-def prepared(simulator: Simulator, variables: str = MAKE_VARIABLES) -> Iterator[None]:
+def prepared(simulator: Simulator, variables: str) -> Iterator[None]:
     """The environment as the simulator needs it; cocotb's runner offers no other way in."""
     before = dict(os.environ)
     if simulator.path is not None:
@@ -108,6 +119,50 @@ def prepared(simulator: Simulator, variables: str = MAKE_VARIABLES) -> Iterator[
     finally:
         os.environ.clear()
         os.environ.update(before)
+
+
+def run_tool(command: Sequence[str], folder: Path) -> None:
+    """Run a command in ``folder``; a :class:`FxlifError` holds the end of what it says."""
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise failed(f"{Path(command[0]).name}: the build failed", done.stdout + done.stderr)
+
+
+def headers(verilator: Simulator) -> list[str]:
+    """The compiler's options that name the folders of Verilator's headers."""
+    assert verilator.path is not None
+    include = str(verilator.path.parent / "include")
+    return ["-I", include, "-I", f"{include}/vltstd"]
+
+
+def runtime(
+    verilator: Simulator, parts: Iterable[str], options: Sequence[str] = (*COMMON, "-O2")
+) -> list[Path]:
+    """The objects of these parts of Verilator's runtime, each compiled if need be. They are the
+    same for every design, and most of what a first build compiles.
+
+    Raises:
+        FxlifError: the compiler failed.
+    """
+
+    def compiled(part: str) -> Path:
+        name = f"verilated{part}"
+        source = f"{headers(verilator)[1]}/{name}.cpp"
+        command = ["g++", *headers(verilator), *options, "-c", source, "-o", f"{name}.o"]
+        recipe = cache.Recipe(
+            kind="runtime", tools={verilator.name: verilator.version},
+            inputs={"source": name, "options": " ".join(options)}, used=(f"{name}.o",),
+        )  # fmt: skip
+        return cache.entry(recipe, lambda work: run_tool(command, work)) / f"{name}.o"
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(compiled, parts))
+
+
+def _copy(objects: Iterable[Path], folder: Path) -> None:
+    later = time.time() + 86_400  # make leaves alone what is newer than what it is made of
+    for file in objects:
+        os.utime(shutil.copyfile(file, folder / file.name), (later, later))
 
 
 def build(
@@ -123,8 +178,8 @@ def build(
         "python": sysconfig.get_path("platlib"),
     }  # fmt: skip
     # This file is the recipe: a build made by another one is another build.
-    options = {"waves": str(waves), "recipe": Path(__file__).read_text(encoding="utf-8")}
-    runtime = cache.Recipe(kind="runtime", tools=tools, inputs=options, used=(RUNTIME,))
+    recipe_text = Path(__file__).read_text(encoding="utf-8")
+    options = {"waves": str(waves), "recipe": recipe_text, "variables": MAKE_VARIABLES}
     program = top if simulator.name == "verilator" else "sim.vvp"
     recipe = cache.Recipe(
         kind="simulation", tools=tools, inputs={**options, "top": top, **sources}, used=(program,)
@@ -135,10 +190,10 @@ def build(
 
         for name, text in sources.items():
             (work / name).write_text(text)
-        compiled = cache.find(runtime)
-        _copy(compiled, work)
+        if simulator.name == "verilator":
+            _copy(runtime(simulator, RUNTIME), work)
         log = work / "build.log"
-        with prepared(simulator):
+        with prepared(simulator, MAKE_VARIABLES):
             try:
                 get_runner(simulator.name).build(
                     sources=[work / name for name in sources], hdl_toplevel=top, build_dir=work,
@@ -148,20 +203,11 @@ def build(
             except (RuntimeError, SystemExit, subprocess.CalledProcessError) as error:
                 end = log.read_text(errors="replace") if log.exists() else ""
                 raise failed(f"{simulator.name}: the build failed ({error})", end) from None
-        if compiled is None and any(work.glob(RUNTIME)):
-            cache.keep(runtime, lambda folder: _copy(work, folder))
         for file in work.iterdir():
             if file.name not in (*sources, program, log.name):
                 shutil.rmtree(file) if file.is_dir() else file.unlink()
 
     return cache.entry(recipe, make)
-
-
-def _copy(compiled: Path | None, folder: Path) -> None:
-    """Copy the compiled runtime of a simulator: two thirds of what a build would compile."""
-    later = time.time() + 86_400  # make leaves alone what is newer than what it is made of
-    for file in compiled.glob(RUNTIME) if compiled else ():
-        os.utime(shutil.copyfile(file, folder / file.name), (later, later))
 
 
 def run_standalone(
@@ -188,6 +234,7 @@ def run_standalone(
             commands = [["iverilog", "-g2012", "-s", top, "-o", program, *files]]
             commands.append(["vvp", "-n", program])
         else:
+            _copy(runtime(simulator, STANDALONE_RUNTIME, STANDALONE), work)
             build = ["verilator", "--binary", "--timing", "--trace", *VERILATOR_ARGS]
             commands = [[*build, "-Mdir", name, "--top-module", top, *files]]
             commands.append([str(work / f"V{top}")])
@@ -248,8 +295,6 @@ def run(
     waiting: Callable[[], None] = lambda: None,
 ) -> Results:
     """Run the benches of ``module`` on a build, in ``folder``; ``waiting`` is called meanwhile."""
-    from concurrent.futures import ThreadPoolExecutor
-
     from cocotb_tools.runner import get_runner
 
     results = folder / RESULTS
@@ -267,7 +312,7 @@ def run(
                 timescale=("1ns", "1ps"),
             )  # fmt: skip
 
-    with prepared(simulator), ThreadPoolExecutor(max_workers=1) as pool:
+    with prepared(simulator, MAKE_VARIABLES), ThreadPoolExecutor(max_workers=1) as pool:
         job = pool.submit(simulate)
         try:
             while not job.done():

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import os
-import subprocess
 import sysconfig
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
@@ -14,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..bench.wrapper import TOP, Interface
+from . import simulators
 from .cache import Recipe, entry
-from .simulators import VERILATOR_ARGS, failed, find, prepared
+from .simulators import COMMON, VERILATOR_ARGS, find, headers, prepared, run_tool
 from .words import row_size
 
 Words = npt.NDArray[np.uint32]
@@ -49,22 +49,8 @@ void design_run(void* design, const uint32_t* stimulus, size_t stimulus_words,
 }
 }
 """
-#: The runtime is the same for all designs: compiled once.
-RUNTIME = ("verilated", "verilated_threads")
-COMMON = ("-fPIC", "-std=gnu++17", "-DVERILATOR=1", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TRACE=0",
-          "-DVM_TIMING=0", "-DVM_TRACE_FST=0", "-DVM_TRACE_VCD=0")  # fmt: skip
-#: What runs once a cycle, and what runs once.
-FAST, SLOW = ("-O3", "-march=native"), ("-O1",)
-
-
-def _run(command: Sequence[str], folder: Path) -> None:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise failed(f"{Path(command[0]).name}: the build failed", done.stdout + done.stderr)
-
-
-def _include(include: Path) -> list[str]:
-    return ["-I", str(include), "-I", str(include / "vltstd")]
+#: How the code that runs once a cycle is compiled, and from which line on that which runs once.
+FAST, SLOW = ("-O3", "-march=native"), '#pragma GCC optimize ("O1")'
 
 
 def build(sources: Mapping[str, str], *, top: str = TOP) -> Path:
@@ -74,41 +60,28 @@ def build(sources: Mapping[str, str], *, top: str = TOP) -> Path:
         FxlifError: Verilator is not installed, or the build failed.
     """
     simulator = find("verilator")
-    assert simulator.path is not None
-    include = simulator.path.parent / "include"
     tools = {"verilator": simulator.version, "python": sysconfig.get_path("platlib")}
     # This file is the recipe: a build made by another one is another build.
-    options = {"recipe": Path(__file__).read_text(encoding="utf-8")}
-
-    def compile_runtime(work: Path) -> None:
-        for name in RUNTIME:
-            source = [str(include / f"{name}.cpp"), "-o", f"{name}.o"]
-            _run(["g++", *_include(include), *COMMON, "-O2", "-c", *source], work)
+    options = {"recipe": Path(__file__).read_text(encoding="utf-8") + " ".join(COMMON)}
 
     def make(work: Path) -> None:
-        recipe = Recipe(kind="runtime", tools=tools, inputs=options, used=("*.o",))
-        runtime = entry(recipe, compile_runtime)
         for name, text in sources.items():
             (work / name).write_text(text)
         (work / "harness.cpp").write_text(HARNESS)
-        with prepared(simulator):
-            _run(
+        with prepared(simulator, ""):
+            run_tool(
                 ["verilator", "--cc", *VERILATOR_ARGS, "--top-module", top,
                  "--prefix", "Vdesign", "--Mdir", str(work), *sources],
                 work,
             )  # fmt: skip
-        objects = [str(runtime / f"{name}.o") for name in RUNTIME]
-        # One unit for each speed: most of what the compiler reads are Verilator's headers.
-        sources_of: dict[str, list[str]] = {"fast": [], "slow": []}
-        for file in sorted(work.glob("*.cpp")):
-            sources_of["slow" if file.stem.endswith("Slow") else "fast"].append(file.name)
-        for unit, speed in (("fast", FAST), ("slow", SLOW)):
-            included = "".join(f'#include "{name}"\n' for name in sources_of[unit])
-            (work / f"{unit}.cc").write_text(included)
-            _run(["g++", "-I.", *_include(include), *COMMON, *speed, "-c", f"{unit}.cc",
-                  "-o", f"{unit}.o"], work)  # fmt: skip
-            objects.append(f"{unit}.o")
-        _run(["g++", "-shared", "-o", LIBRARY, *objects, "-pthread"], work)
+        # One unit: half of what the compiler reads are Verilator's headers.
+        files = sorted(work.glob("*.cpp"), key=lambda file: (file.stem.endswith("Slow"), file.name))
+        code = [f'#include "{file.name}"' for file in files]
+        code.insert(sum(not file.stem.endswith("Slow") for file in files), SLOW)
+        (work / "unit.cc").write_text("\n".join(code))
+        run_tool(["g++", "-I.", *headers(simulator), *COMMON, *FAST, "-c", "unit.cc"], work)
+        objects = map(str, simulators.runtime(simulator, ("", "_threads")))
+        run_tool(["g++", "-shared", "-o", LIBRARY, "unit.o", *objects, "-pthread"], work)
         for file in work.iterdir():
             if file.name not in (*sources, LIBRARY):
                 file.unlink()
