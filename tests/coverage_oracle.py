@@ -77,14 +77,14 @@ def step_hits(params, state, current, stored):
         yield from leak_hits("synapse.leak", params.synapse.leak, state.i_syn)
         exact = oracle.leak(params.synapse.leak, state.i_syn) + current
         yield from overflow_hits(params, "i_syn", exact, params.current_bits)
-        i = oracle.overflow(params, exact, params.current_bits)
+        i = oracle.overflow(params.overflow, exact, params.current_bits)
         if i:
             yield "i_syn", "above 0" if i > 0 else "below 0"
             if current == 0:
                 yield "i_syn", "acts without input"
     x = state.v - params.v_leak
     exact = oracle.leak(params.leak, x) + params.v_leak + i
-    u = oracle.overflow(params, exact, params.state_bits)
+    u = oracle.overflow(params.overflow, exact, params.state_bits)
     if not held:
         yield from leak_hits("leak", params.leak, x)
         yield from overflow_hits(params, "v", exact, params.state_bits)

@@ -9,6 +9,7 @@ range and width itself. It is meant to be read against the page and to be slow.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -62,6 +63,8 @@ def round_quotient(numerator: int, denominator: int, mode: str, random: int = 0)
     exact = Fraction(numerator, denominator)
     if mode == "floor":
         return math.floor(exact)
+    if mode == "ceiling":
+        return math.ceil(exact)
     if mode == "toward_zero":
         return math.floor(exact) if exact >= 0 else math.ceil(exact)
     if mode == "away_from_zero":
@@ -83,6 +86,8 @@ def leak(rule: Any, x: int, random: int = 0) -> int:
         return x
     if rule.kind == "linear":
         return _towards_zero(x, rule.step)
+    if rule.kind == "constant":
+        return x + rule.step
     left = _rounded_leak(rule, x, random)
     if rule.minimum_step == 1 and left == x:
         return _towards_zero(x, 1)
@@ -106,6 +111,8 @@ def _rounded_leak(rule: Any, x: int, random: int) -> int:
         return left
     if rule.kind == "scale":
         return round_quotient(x * rule.factor, 2**rule.shift, rule.rounding, random)
+    if rule.kind == "decay":
+        return x - round_quotient(x * rule.factor, 2**rule.shift, rule.rounding, random)
     raise ValueError(f"leak: {rule.kind!r}")
 
 
@@ -120,14 +127,16 @@ def _signed_limits(bits: int) -> tuple[int, int]:
     return -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
 
 
-def overflow(params: NeuronParams, value: int, bits: int) -> int:
-    """``value`` brought into ``bits`` signed bits by the neuron's overflow rule."""
+def overflow(mode: str, value: int, bits: int) -> int:
+    """``value`` brought into ``bits`` signed bits by the named rule."""
     low, high = _signed_limits(bits)
-    if params.overflow == "saturate":
+    if mode == "saturate":
         return _clamp(value, low, high)
-    if params.overflow == "wrap":
+    if mode == "saturate_symmetric":
+        return _clamp(value, -high, high)
+    if mode == "wrap":
         return (value - low) % 2**bits + low
-    raise ValueError(f"overflow: {params.overflow!r}")
+    raise ValueError(f"overflow: {mode!r}")
 
 
 def step(
@@ -136,46 +145,168 @@ def step(
     current: int,
     threshold: int | None = None,
     random: int = 0,
-) -> tuple[State, bool]:
-    """One time step: the new state and whether the neuron fires.
+    events: Sequence[int] = (),
+) -> tuple[State, int]:
+    """One time step: the new state and how often the neuron spikes.
 
-    ``current`` is the exact sum of the weights, already shifted, without the bias;
-    ``random`` the draw of this neuron in this step.
+    ``events`` are the weights that arrive, shifted, in order of arrival; ``current`` is what comes
+    besides, without the bias; ``random`` the draw of this neuron in this step.
     """
     if threshold is None:
         threshold = params.v_threshold
-    i_syn, i = _synapse(params, state.i_syn, current + params.bias, random)
-    resting = state.refractory > 0
-    if resting and params.refractory_mode == "clamp":
-        v, fire = state.v, False
+    effective = threshold + state.theta
+    rest = current + params.bias
+    if params.accumulate == "exact":
+        arrivals = [sum(events) + rest]
+    elif params.accumulate == "per_event":
+        arrivals = [*events, rest]
+        if params.fire_on == "event" and rest == 0:
+            arrivals.pop()
     else:
-        v = _integrate(params, state.v, i, random)
-        effective = threshold + state.theta
-        fire = not resting and _reaches(params, v, effective)
-        if fire:
-            v = _reset(params, v, effective)
-    counted = state.refractory - 1 if resting else 0
-    refractory = params.refractory if fire else counted
-    theta = _adapt(params, state.theta, fire, random)
-    return State(v=v, i_syn=i_syn, theta=theta, refractory=refractory), fire
-
-
-def _synapse(params: NeuronParams, i_syn: int, current: int, random: int) -> tuple[int, int]:
-    """The new synaptic current and what acts on ``v`` in this step."""
-    if params.synapse.kind == "delta":
-        return 0, current
+        raise ValueError(f"accumulate: {params.accumulate!r}")
+    i_syn = 0
     if params.synapse.kind == "exponential":
-        decayed = leak(params.synapse.leak, i_syn, random)
-        i_syn = overflow(params, decayed + current, params.current_bits)
-        return i_syn, i_syn
-    raise ValueError(f"synapse: {params.synapse.kind!r}")
+        i_syn, acting = _synapse(params, state.i_syn, arrivals, random)
+        arrivals = [acting]
+    elif params.synapse.kind != "delta":
+        raise ValueError(f"synapse: {params.synapse.kind!r}")
+    resting = state.refractory > 0
+    if resting and params.refractory_mode != "mask":
+        v, spikes = _at_rest(params, state.v, random), 0
+    else:
+        v, spikes = _membrane(params, state.v, arrivals, effective, resting, random)
+    if spikes:
+        # What is left of the period, of which the step of the spike may be the first.
+        before = params.refractory_count == "before"
+        refractory = max(params.refractory - 1, 0) if before else params.refractory
+    else:
+        refractory = max(state.refractory - 1, 0)
+    theta = _adapt(params, state.theta, spikes, random)
+    return State(v=v, i_syn=i_syn, theta=theta, refractory=refractory), spikes
 
 
-def _integrate(params: NeuronParams, v: int, i: int, random: int) -> int:
-    """``u`` of the page: exact up to the one overflow, then the floor."""
-    leaked = leak(params.leak, v - params.v_leak, random)
-    u = overflow(params, leaked + params.v_leak + i, params.state_bits)
-    return u if params.v_floor is None else max(u, params.v_floor)
+def _synapse(
+    params: NeuronParams, i_syn: int, arrivals: Sequence[int], random: int
+) -> tuple[int, int]:
+    """The new synaptic current and what acts on ``v`` in this step (docs/rule.md#synapse)."""
+    mode = params.overflow if params.overflow_i_syn is None else params.overflow_i_syn
+    acting = 0
+    for stage, following in _with_following(params.synapse.order):
+        if stage == "leak":
+            i_syn = leak(params.synapse.leak, i_syn, random)
+            if following != "integrate" or params.accumulate == "per_event":
+                i_syn = overflow(mode, i_syn, params.current_bits)
+        elif stage == "integrate":
+            for weight in arrivals:
+                i_syn = overflow(mode, i_syn + weight, params.current_bits)
+        elif stage == "act":
+            acting = i_syn
+        else:
+            raise ValueError(f"synapse.order: {stage!r}")
+    return i_syn, acting
+
+
+def _with_following(stages: Sequence[str]) -> Iterator[tuple[str, str | None]]:
+    """Each stage and the one after it."""
+    return zip(stages, [*stages[1:], None], strict=True)
+
+
+def _membrane(
+    params: NeuronParams,
+    v: int,
+    arrivals: Sequence[int],
+    effective: int,
+    resting: bool,
+    random: int,
+) -> tuple[int, int]:
+    """v after its three stages, and the spikes (docs/rule.md#order, #reset, #per-event)."""
+    stages = list(params.order)
+    on_v = params.accumulate == "per_event" and params.synapse.kind == "delta"
+    spikes = 0
+    reset_at_leak = False  # the reset of a spike that acts at the leak to come
+    if params.reset_at == "next_step" and _reaches(params, v, effective):
+        v = _reset(params, v, effective)
+    if params.reset_at == "leak" and stages.index("leak") < stages.index("fire"):
+        reset_at_leak = _reaches(params, v, effective)
+    start = v
+    for stage, following in _with_following(stages):
+        if stage == "leak":
+            v = _leak_v(params, v, random)
+            if reset_at_leak:
+                v = params.v_reset if params.reset == "to_value" else v - effective
+        elif stage == "integrate":
+            for arrival in arrivals:
+                v += arrival
+                if on_v:
+                    v = _narrow(params, v)
+                if params.fire_on == "event" and _reaches(params, v, effective):
+                    v = _reset(params, v, effective)
+                    spikes += 1
+        elif stage == "fire":
+            if params.fire_on == "event" or resting:
+                continue
+            v, spikes = _fire(params, v, effective)
+            reset_at_leak = params.reset_at == "leak" and spikes > 0
+            continue
+        else:
+            raise ValueError(f"order: {stage!r}")
+        if following in ("fire", None):
+            if params.overflow_change:
+                v = start + overflow(params.overflow, v - start, params.state_bits)
+            v = _narrow(params, v)
+        elif following == "integrate" and on_v:
+            v = _narrow(params, v)
+    return v, spikes
+
+
+def _fire(params: NeuronParams, v: int, effective: int) -> tuple[int, int]:
+    """The compare of a step: v, reset where that is the place, and the number of spikes."""
+    negative = params.negative_threshold
+    if params.max_spikes_per_step > 1:
+        if negative is not None and v < negative:
+            v = _negative(params, v)
+        spikes = 0
+        while spikes < params.max_spikes_per_step and _reaches(params, v, effective):
+            v = _reset(params, v, effective)
+            spikes += 1
+        return v, spikes
+    if _reaches(params, v, effective):
+        return (_reset(params, v, effective) if params.reset_at == "compare" else v), 1
+    if negative is not None and v < negative:
+        v = _negative(params, v)
+    return v, 0
+
+
+def _negative(params: NeuronParams, v: int) -> int:
+    """What becomes of a v below the negative threshold."""
+    if params.negative_reset == "floor":
+        return params.negative_threshold
+    if params.negative_reset == "mirror":
+        return -params.v_reset
+    if params.negative_reset == "subtract":
+        return v - params.negative_threshold
+    raise ValueError(f"negative_reset: {params.negative_reset!r}")
+
+
+def _at_rest(params: NeuronParams, v: int, random: int) -> int:
+    """v after a step of rest in which it takes no input (docs/rule.md#refractory)."""
+    if params.refractory_mode == "clamp":
+        return v
+    if params.refractory_mode == "rest":
+        return params.v_leak
+    if params.refractory_mode == "leak":
+        return _narrow(params, _leak_v(params, v, random))
+    raise ValueError(f"refractory_mode: {params.refractory_mode!r}")
+
+
+def _leak_v(params: NeuronParams, v: int, random: int) -> int:
+    return leak(params.leak, v - params.v_leak, random) + params.v_leak
+
+
+def _narrow(params: NeuronParams, v: int) -> int:
+    """The overflow, then the floor."""
+    v = overflow(params.overflow, v, params.state_bits)
+    return v if params.v_floor is None else max(v, params.v_floor)
 
 
 def _reaches(params: NeuronParams, u: int, effective: int) -> bool:
@@ -190,17 +321,16 @@ def _reset(params: NeuronParams, u: int, effective: int) -> int:
     if params.reset == "to_value":
         return params.v_reset
     if params.reset == "subtract":
-        return overflow(params, u - effective, params.state_bits)
+        return overflow(params.overflow, u - effective, params.state_bits)
     raise ValueError(f"reset: {params.reset!r}")
 
 
-def _adapt(params: NeuronParams, theta: int, fire: bool, random: int) -> int:
+def _adapt(params: NeuronParams, theta: int, spikes: int, random: int) -> int:
     """Theta is unsigned and saturates at both ends, whatever the overflow rule."""
     if params.adaptation is None:
         return 0
     decayed = leak(params.adaptation.leak, theta, random)
-    raised = decayed + (params.adaptation.increment if fire else 0)
-    return _clamp(raised, 0, 2**params.theta_bits - 1)
+    return _clamp(decayed + params.adaptation.increment * spikes, 0, 2**params.theta_bits - 1)
 
 
 # --- a population (sections 1, 4 and 5) ---------------------------------------------------------
@@ -240,7 +370,8 @@ def accumulate(core: CoreParams, addresses: list[int]) -> tuple[list[int], int, 
 
 
 def run_core(core: CoreParams, steps: list[list[int]]) -> list[list[int]]:
-    """For each step's input addresses, the neurons that spike, ascending."""
+    """For each step's input addresses, the neurons that spike, ascending, each as often as it
+    does."""
     states = [initial(core.neuron) for _ in range(core.n_neurons)]
     lfsr = Lfsr(core.neuron.lfsr)
     spikes: list[list[int]] = []
@@ -249,10 +380,9 @@ def run_core(core: CoreParams, steps: list[list[int]]) -> list[list[int]]:
         fired: list[int] = []
         for neuron in range(core.n_neurons):
             threshold = None if core.v_thresholds is None else core.v_thresholds[neuron]
-            current = sums[neuron] * 2**core.weight_shift
             random = lfsr.draw()
-            states[neuron], fire = step(core.neuron, states[neuron], current, threshold, random)
-            if fire:
-                fired.append(neuron)
+            state, current = states[neuron], sums[neuron] * 2**core.weight_shift
+            states[neuron], count = step(core.neuron, state, current, threshold, random)
+            fired += [neuron] * count
         spikes.append(fired)
     return spikes
