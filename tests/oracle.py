@@ -242,6 +242,8 @@ def _membrane(
                 if params.fire_on == "event" and _reaches(params, v, effective):
                     v = _reset(params, v, effective)
                     spikes += 1
+            if on_v:  # each event has narrowed it
+                continue
         elif stage == "fire":
             if params.fire_on == "event" or resting:
                 continue
