@@ -529,6 +529,9 @@ def test_doctor(run, tmp_path, monkeypatch):
         (line,) = [line for line in ran.out.splitlines() if line.startswith(name + " ")]
         assert ("MISSING" in line) == needed
         assert "install" in line
+    missing = {"z3-solver": ""}
+    monkeypatch.setattr("fxlif.cli.doctor._version", lambda name: missing.get(name, "1"))
+    assert "pip install 'fxlif[formal]'" in run("doctor").out
     monkeypatch.setenv("FXLIF_CACHE", __file__)
     assert "FXLIF_CACHE: must be a folder" in run("doctor").out
 

@@ -48,6 +48,7 @@ def doctor() -> None:
         FXLIF_CACHE=/scratch/fxlif fxlif doctor
     """
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     rows = [*_python(), *_packages(), *_programs(), *_machine()]
@@ -56,7 +57,8 @@ def doctor() -> None:
         table.add_column(title, overflow="fold")
     for row in rows:
         mark = "MISSING" if row.missing and row.needed else "-" if row.missing else "ok"
-        table.add_row(row.name, mark, row.purpose, row.found or row.mends)
+        # Brackets are not markup.
+        table.add_row(row.name, mark, row.purpose, escape(row.found or row.mends))
     Console().print(table, highlight=False)
     if any(row.missing and row.needed for row in rows):
         raise typer.Exit(1)

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import sysconfig
 import tempfile
 import time
@@ -113,7 +114,9 @@ def prepared(simulator: Simulator, variables: str) -> Iterator[None]:
     before = dict(os.environ)
     if simulator.path is not None:
         os.environ["PATH"] = f"{simulator.path}{os.pathsep}{before['PATH']}"
-        os.environ["MAKEFLAGS"] = f"{before.get('MAKEFLAGS', '')} -- {variables}"
+        # The wheel's makefile calls its own Python "python", which Debian's python3 brings not.
+        python = sys.executable.replace(" ", "\\ ")
+        os.environ["MAKEFLAGS"] = f"{before.get('MAKEFLAGS', '')} -- PYTHON3={python} {variables}"
     try:
         yield
     finally:
