@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from fractions import Fraction
+from functools import cache
+from itertools import permutations
 
 import oracle
 
@@ -35,9 +37,18 @@ def leak_hits(key, rule, x):
         return
     if x == 0:
         return
+    if rule.kind == "constant":
+        if rule.step:
+            yield key, f"moves by the step, {side}"
+        if x + rule.step == 0:
+            yield key, f"lands on rest, {side}"
+        if (x + rule.step) * x < 0:
+            yield key, f"crosses rest, {side}"
+        return
     terms = {
         "shift": lambda: [("", 1, rule.shift)],
         "scale": lambda: [("", rule.factor, rule.shift)],
+        "decay": lambda: [("", rule.factor, rule.shift)],
         "multi_shift": lambda: [(f"term {k}, ", 1, s) for k, s in enumerate(rule.shifts)],
     }[rule.kind]()
     for title, factor, shift in terms:
@@ -58,56 +69,78 @@ def leak_hits(key, rule, x):
         yield key, f"{name}, {side}"
 
 
-def overflow_hits(params, group, value, bits):
+def overflow_hits(mode, group, value, bits):
     low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
-    verb = "saturates" if params.overflow == "saturate" else "wraps"
+    verb = "wraps" if mode == "wrap" else "saturates"
     if value > high:
         yield group, f"{verb} up"
-    if value < low:
+    if value < (-high if mode == "saturate_symmetric" else low):
         yield group, f"{verb} down"
+    if mode == "saturate_symmetric" and value == low:
+        yield group, "saturates from the lowest value"
+
+
+def narrowed_hits(params, group, value):
+    """Overflow of v, and the floor."""
+    yield from overflow_hits(params.overflow, group, value, params.state_bits)
+    floor = params.v_floor
+    if floor is not None and oracle.overflow(params.overflow, value, params.state_bits) < floor:
+        yield group, "raised to v_floor"
+
+
+def synapse_hits(params, i_syn, current):
+    """The bins of an exponential synapse; returns what acts on v."""
+    synapse = params.synapse
+    mode = params.overflow_i_syn or params.overflow
+    order = list(synapse.order)
+    for k, stage in enumerate(order):
+        if stage == "act":
+            acting = i_syn
+            continue
+        if stage == "leak":
+            yield from leak_hits("synapse.leak", synapse.leak, i_syn)
+            i_syn = oracle.leak(synapse.leak, i_syn)
+            if order[k + 1 : k + 2] == ["integrate"]:
+                continue
+            group = "i_syn after leak"
+        else:
+            i_syn += current
+            group = "i_syn"
+        yield from overflow_hits(mode, group, i_syn, params.current_bits)
+        i_syn = oracle.overflow(mode, i_syn, params.current_bits)
+    if acting:
+        yield "i_syn", "above 0" if acting > 0 else "below 0"
+        if current == 0:
+            yield "i_syn", "acts without input"
+    if order[2] != "act" and acting != i_syn:
+        yield "i_syn", "acts as another value than is stored"
+    return acting
 
 
 def step_hits(params, state, current, stored):
     """Every bin of one step; ``current`` with the bias."""
-    period = params.refractory
+    counted_before = params.refractory_count == "before" and params.refractory > 0
+    period = params.refractory - 1 if counted_before else params.refractory
     resting = period > 0 and state.refractory > 0
-    held = resting and params.refractory_mode == "clamp"
     i = current
     if params.synapse.kind == "exponential":
-        yield from leak_hits("synapse.leak", params.synapse.leak, state.i_syn)
-        exact = oracle.leak(params.synapse.leak, state.i_syn) + current
-        yield from overflow_hits(params, "i_syn", exact, params.current_bits)
-        i = oracle.overflow(params.overflow, exact, params.current_bits)
-        if i:
-            yield "i_syn", "above 0" if i > 0 else "below 0"
-            if current == 0:
-                yield "i_syn", "acts without input"
-    x = state.v - params.v_leak
-    exact = oracle.leak(params.leak, x) + params.v_leak + i
-    u = oracle.overflow(params.overflow, exact, params.state_bits)
-    if not held:
-        yield from leak_hits("leak", params.leak, x)
-        yield from overflow_hits(params, "v", exact, params.state_bits)
-        if params.v_floor is not None and u < params.v_floor:
-            yield "v", "raised to v_floor"
-    if params.v_floor is not None:
-        u = max(u, params.v_floor)
+        i = yield from synapse_hits(params, state.i_syn, current)
     threshold = stored + state.theta
-    reached = oracle._reaches(params, u, threshold)
-    fire = reached and not resting
+    spikes, reached, u = yield from membrane_hits(params, state, i, threshold, resting)
     if not resting:
+        compared = u
+        if params.max_spikes_per_step > 1 and params.negative_threshold is not None:
+            compared = oracle._negative(params, u) if u < params.negative_threshold else u
         for name, away in (("u one below", -1), ("u equal", 0), ("u one above", 1)):
-            if u - threshold == away:
+            if compared - threshold == away:
                 yield "threshold", name
-        yield "threshold", "fires" if fire else "stays silent"
-    if fire:
-        if period:
-            yield "refractory", "entered"
-        after = oracle._reset(params, u, threshold)
-        if oracle._reaches(params, after, threshold):
-            yield "reset", "leaves v at its threshold or above"
-        if params.reset == "subtract" and u - threshold > 2 ** (params.state_bits - 1) - 1:
-            yield "reset", "the difference overflows"
+            if params.negative_threshold is not None and u - params.negative_threshold == away:
+                yield "negative threshold", name
+        if params.negative_threshold is not None and u < params.negative_threshold:
+            yield "negative threshold", f"u below, {'a' if spikes else 'no'} spike"
+        yield "threshold", "fires" if spikes else "stays silent"
+    if spikes and period:
+        yield "refractory", "entered"
     if resting:
         for name, hit in (
             ("first step", state.refractory == period),
@@ -124,17 +157,148 @@ def step_hits(params, state, current, stored):
         decayed = oracle.leak(rule.leak, state.theta)
         for name, hit in (
             ("at the top", state.theta == top),
-            ("raised from above 0", fire and state.theta > 0),
-            ("clamped at the top", fire and decayed + rule.increment > top),
-            ("clamped at 0", not fire and decayed < 0),
+            ("raised from above 0", spikes and state.theta > 0),
+            ("clamped at the top", spikes and decayed + spikes * rule.increment > top),
+            ("clamped at 0", not spikes and decayed < 0),
             ("keeps a spike back",
-             not resting and not reached and oracle._reaches(params, u, stored)),
+             not resting and not reached and oracle._reaches(params, compared, stored)),
         ):  # fmt: skip
             if hit:
                 yield "theta", name
     yield "current", "zero" if current == 0 else "above 0" if current > 0 else "below 0"
     if params.bias and current == params.bias:
         yield "current", "the bias alone"
+    own = oracle.step(params, state, current - params.bias, stored)
+    for name, other in others(params):
+        if oracle.step(other, state, current - params.bias, stored) != own:
+            yield "choice", name
+
+
+def membrane_hits(params, state, i, threshold, resting):
+    """The bins of v; returns the spikes, whether u reaches the threshold, and u."""
+    at = params.order.index("fire")
+    held = resting and params.refractory_mode != "mask"
+    mode, late = params.overflow, False
+    if params.reset_at == "next_step" or (
+        params.reset_at == "leak" and "leak" in params.order[:at]
+    ):
+        late = oracle._reaches(params, state.v, threshold)
+    v, leaked, spikes = state.v, None, 0
+    if late and params.reset_at == "next_step":
+        yield from reset_hits(params, v, threshold)
+        v = oracle._reset(params, v, threshold)
+    start, resets = v, late and params.reset_at == "leak"
+    u, reached = v, False
+    for k, stage in enumerate(params.order):
+        if stage == "integrate":
+            v += i
+        elif stage == "leak":
+            x = v - params.v_leak
+            if not held:
+                yield from leak_hits("leak", params.leak, x)
+            v = leaked = oracle.leak(params.leak, x) + params.v_leak
+            if resets:
+                yield from reset_hits(params, v, threshold)
+                v = params.v_reset if params.reset == "to_value" else v - threshold
+        else:
+            u = v
+            reached = v_reaches = oracle._fire(params, v, threshold)[1] > 0
+            if v_reaches and not resting:
+                if params.reset_at == "compare" and params.max_spikes_per_step == 1:
+                    yield from reset_hits(params, u, threshold)
+                v, spikes = oracle._fire(params, u, threshold)
+                resets = params.reset_at == "leak"
+            elif not resting:
+                v, _ = oracle._fire(params, u, threshold)
+            continue
+        if params.order[k + 1 : k + 2] in ((), ("fire",)):
+            if params.overflow_change:
+                if not held:
+                    yield from overflow_hits(mode, "change of v", v - start, params.state_bits)
+                v = start + oracle.overflow(mode, v - start, params.state_bits)
+            if not held:
+                yield from narrowed_hits(params, "v" if k < at else "v after fire", v)
+            v = oracle._narrow(params, v)
+    assert leaked is not None
+    if resting and params.refractory_mode == "leak":
+        x = state.v - params.v_leak
+        yield from leak_hits("leak", params.leak, x)
+        rests = oracle.leak(params.leak, x) + params.v_leak
+        yield from narrowed_hits(params, "v at rest", rests)
+    if late:
+        yield "reset", "of the step before"
+        if spikes:
+            yield "reset", "of the step before, and a spike"
+    if params.max_spikes_per_step > 1:
+        yield from count_hits(params, u, threshold, spikes, resting)
+    return spikes, reached, u
+
+
+def reset_hits(params, value, threshold):
+    """A reset that acts on ``value``."""
+    narrow = params.reset_at != "leak"
+    after = params.v_reset if params.reset == "to_value" else value - threshold
+    if narrow and params.reset == "subtract" and after > 2 ** (params.state_bits - 1) - 1:
+        yield "reset", "the difference overflows"
+    after = oracle._reset(params, value, threshold) if narrow else after
+    if oracle._reaches(params, after, threshold):
+        yield "reset", "leaves v at its threshold or above"
+
+
+def count_hits(params, u, threshold, spikes, resting):
+    """How often it spikes in a step."""
+    most = params.max_spikes_per_step
+    if resting:
+        return
+    names = {0: "none", 1: "one", 2: "two"} if most > 2 else {0: "none", 1: "one"}
+    if spikes in names:
+        yield "spikes in a step", names[spikes]
+    elif spikes < most:
+        yield "spikes in a step", "more than two, not the most"
+    if spikes == most:
+        left = u
+        if params.negative_threshold is not None and u < params.negative_threshold:
+            left = oracle._negative(params, u)
+        more = oracle._reaches(params, left - most * threshold, threshold)
+        told = "though more are due" if more else "and no more are due"
+        yield "spikes in a step", f"the most, {told}"
+
+
+@cache
+def others(params):
+    """(name, neuron): each differs in one choice that is not the plain one."""
+    stages = ("leak", "integrate", "fire")
+    rests = params.refractory > (params.refractory_count == "before")
+    tried = []
+    if params.order != stages:
+        tried += [("order", order) for order in permutations(stages)]
+    if params.reset_at != "compare":
+        tried += [("reset_at", at) for at in ("compare", "leak", "next_step")]
+    if params.overflow_change:
+        tried.append(("overflow_change", False))
+    if params.negative_threshold is not None:
+        tried += [("negative_reset", way) for way in ("floor", "mirror", "subtract")]
+    if rests and params.refractory_mode in ("rest", "leak"):
+        tried += [("refractory_mode", mode) for mode in ("clamp", "mask", "rest", "leak")]
+    if params.refractory and params.refractory_count == "before":
+        tried.append(("refractory_count", "after"))
+    plain = params.model_dump()
+    found = []
+    for key, value in tried:
+        try:
+            other = type(params)(**plain | {key: value})
+        except ValueError:
+            continue
+        if other != params:
+            text = ", ".join(value) if isinstance(value, tuple) else value
+            found.append((f"{key}: not as with {text}", other))
+    stages = ("leak", "integrate", "act")
+    if params.synapse.kind == "exponential" and params.synapse.order != stages:
+        for order in permutations(stages):
+            if order != params.synapse.order:
+                other = type(params)(**plain | {"synapse": plain["synapse"] | {"order": order}})
+                found.append((f"synapse.order: not as with {', '.join(order)}", other))
+    return found
 
 
 # --- cycles -------------------------------------------------------------------------------------

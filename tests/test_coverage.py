@@ -29,7 +29,8 @@ from fxlif.sim.coverage.cycle_bins import (
     classes,
 )
 from fxlif.sim.coverage.invariant import Neurons, SymbolicStep, invariant
-from fxlif.sim.coverage.neuron_bins import StepValues, fires_key, neuron_bins
+from fxlif.sim.coverage.neuron_bins import fires_key, neuron_bins
+from fxlif.sim.coverage.step_values import StepValues
 from fxlif.sim.coverage.unreachable import prove_unreachable
 from fxlif.sim.coverage.waivers import read_waivers
 from fxlif.sim.soak.random_design import random_design, random_neuron

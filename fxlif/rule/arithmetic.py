@@ -8,7 +8,7 @@ functions whose job it is (:func:`saturate`, :func:`wrap`, :func:`overflow`, :fu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import singledispatch
 from typing import Any, assert_never
 
@@ -32,6 +32,12 @@ from ..params.quantise import signed_range
 
 #: A Python int, an int64 array, or anything else with integer operators.
 Number = Any
+#: Told the name of a value inside a step, and the value.
+Note = Callable[[str, Number], None]
+
+
+def untold(name: str, value: Number) -> None:
+    """Nothing: nobody is told."""
 
 
 @singledispatch
@@ -157,10 +163,12 @@ def synapse(
     current: Number,
     random: Number = 0,
     arrivals: Arrivals = (),
+    note: Note = untold,
 ) -> tuple[Number, Number]:
     """(the current that acts on v in this step, the new ``i_syn``), docs/rule.md#synapse.
 
-    ``arrivals`` are added one by one before ``current`` (docs/rule.md#per-event).
+    ``arrivals`` are added one by one before ``current`` (docs/rule.md#per-event). ``note`` is told
+    ``i_syn`` before its leak and, exact, before its overflows.
     """
     if not isinstance(neuron.synapse, ExponentialSynapse):
         return current, i_syn
@@ -171,11 +179,16 @@ def synapse(
         elif stage == "integrate":
             for targets, added in arrivals:
                 i_syn = changed(i_syn, targets, narrow_i_syn(neuron, i_syn[targets] + added))
-            i_syn = narrow_i_syn(neuron, i_syn + current)
+            i_syn = i_syn + current
+            note("i_syn after integrate", i_syn)
+            i_syn = narrow_i_syn(neuron, i_syn)
         else:
+            note("i_syn before leak", i_syn)
             i_syn = leak(neuron.synapse.leak, i_syn, random)
             summed = neuron.accumulate == "exact" and order[number + 1 :][:1] == ("integrate",)
-            i_syn = i_syn if summed else narrow_i_syn(neuron, i_syn)
+            if not summed:
+                note("i_syn after leak", i_syn)
+                i_syn = narrow_i_syn(neuron, i_syn)
     return acting, i_syn
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..params.neuron import NeuronParams
 from . import arithmetic
-from .arithmetic import Arrivals, Number, where
+from .arithmetic import Arrivals, Note, Number, untold, where
 
 
 class NeuronState(NamedTuple):
@@ -27,12 +27,13 @@ def initial_state(neuron: NeuronParams, n: int) -> NeuronState:
 
 
 class _Input(NamedTuple):
-    """What acts on v in a step, and what is drawn and compared in it."""
+    """What acts on v in a step, what is drawn and compared in it, and who is told of it."""
 
     i: Number
     arrivals: Arrivals
     threshold: Number
     random: Number
+    note: Note
 
 
 def step(
@@ -42,6 +43,7 @@ def step(
     v_threshold: Number,
     random: Number = 0,
     arrivals: Arrivals = (),
+    note: Note = untold,
 ) -> tuple[NeuronState, Number]:
     """One time step of the rule (docs/rule.md#step): (new state, its spikes).
 
@@ -50,13 +52,19 @@ def step(
     only stochastic rounding reads. ``arrivals`` are the events of neurons that accumulate per
     event: they are added, in order, before ``current``. The spikes are a truth value, or a number
     where the neuron ``counts_spikes``. Pure: works elementwise on ints or int64 arrays alike,
-    arrivals on arrays only.
+    arrivals on arrays only. ``note`` is told the values between: ``i`` that acts on v; v ``before
+    leak`` and, exact, ``after leak``; the ``change`` of v that overflows by itself; ``u`` that is
+    compared, and before its overflow ``exact u``; the spikes ``due`` where none rests; ``exact v``
+    before the overflow behind the compare; and those of :func:`~fxlif.rule.arithmetic.synapse`.
     """
     on_i_syn = () if neuron.sums_on_v else arrivals
-    i, i_syn = arithmetic.synapse(neuron, state.i_syn, current, random, on_i_syn)
+    i, i_syn = arithmetic.synapse(neuron, state.i_syn, current, random, on_i_syn, note)
+    note("i", i)
     threshold = v_threshold + state.theta
-    given = _Input(i, arrivals if neuron.sums_on_v else (), threshold, random)
+    given = _Input(i, arrivals if neuron.sums_on_v else (), threshold, random, note)
     spikes, u, v = _until_compare(neuron, state.v, given)
+    note("u", u)
+    note("due", spikes)
     refractory = state.refractory
     resting = None
     if neuron.rest_steps:
@@ -67,7 +75,8 @@ def step(
         left = where(resting, refractory - 1, refractory)
         refractory = where(fired, neuron.rest_steps, left)
     _, after = neuron.stages
-    v = _advance(neuron, after, v, given, spikes if neuron.reset_at == "leak" else None)
+    reset_now = spikes if neuron.reset_at == "leak" else None
+    v = _advance(neuron, after, v, given, reset_now, "exact v")
     if resting is not None and neuron.refractory_mode != "mask":
         v = where(resting, arithmetic.at_rest(neuron, state.v, random), v)
     theta = arithmetic.adapt(neuron, state.theta, spikes, random)
@@ -81,24 +90,29 @@ def _until_compare(neuron: NeuronParams, v: Number, given: _Input) -> tuple[Numb
     if neuron.reset_at == "next_step":
         v, spiked = where(spiked, arithmetic.reset(neuron, v, given.threshold), v), None
     if neuron.fire_on == "event":
-        u = _advance(neuron, before[:-1], v, given, None)
+        u = _advance(neuron, before[:-1], v, given, None, "exact u")
         spikes, v = _receive(neuron, u, given)
         return spikes, v, v
-    u = _advance(neuron, before, v, given, spiked)
+    u = _advance(neuron, before, v, given, spiked, "exact u")
     spikes, v = arithmetic.fire(neuron, u, given.threshold)
     return spikes, u, v
 
 
 def _advance(
-    neuron: NeuronParams, stages: tuple[str, ...], v: Number, given: _Input, spiked: Any
+    neuron: NeuronParams, stages: tuple[str, ...], v: Number, given: _Input, spiked: Any, name: str
 ) -> Number:
-    """The potential after ``stages``, in its range; where it ``spiked`` the leak resets it too."""
+    """The potential after ``stages``, in its range; where it ``spiked`` the leak resets it too.
+
+    What is brought into the range is told under a ``name``.
+    """
     if not stages:
         return v
     exact = v
     for stage in stages:
         if stage == "leak":
+            given.note("before leak", exact)
             exact = arithmetic.leak_v(neuron, exact, given.random)
+            given.note("after leak", exact)
             if spiked is not None:
                 reset = arithmetic.reset_exact(neuron, exact, given.threshold)
                 exact = where(spiked, reset, exact)
@@ -107,7 +121,11 @@ def _advance(
             _, exact = _receive(neuron, exact, given)
         else:
             exact = exact + given.i
-    return arithmetic.narrow(neuron, arithmetic.change(neuron, v, exact))
+    if neuron.overflow_change:
+        given.note("change", exact - v)
+    exact = arithmetic.change(neuron, v, exact)
+    given.note(name, exact)
+    return arithmetic.narrow(neuron, exact)
 
 
 def _receive(neuron: NeuronParams, v: Number, given: _Input) -> tuple[Number, Number]:

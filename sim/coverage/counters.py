@@ -15,7 +15,8 @@ from ...rule.step import NeuronState
 from .bins import BinCounts, BinRule, Bools, Ints, Key
 from .core_bins import EventCollector, event_bins, event_hits, from_spikes, spike_bins
 from .cycle_bins import FLAG, LENGTH_NAMES, UPDATING, Cycles, Runs, classes, control_bins
-from .neuron_bins import StepValues, fires_key, neuron_bins
+from .neuron_bins import fires_key, neuron_bins, no_rest
+from .step_values import StepValues
 
 #: Steps of single neurons that are looked at together: their arrays stay in the processor's cache.
 CHUNK = 1 << 14
@@ -60,7 +61,7 @@ class StepCounter:
         self._counts.count(self._again, (resets, fire.reshape(-1, self._n)))
 
     def _fires_again(self, steps: Spikes) -> Bools:
-        gap = self._neuron.refractory + 1
+        gap = self._neuron.rest_steps + 1
         resets, fire = _joined(self._last, steps)
         self._last = resets[-gap:], fire[-gap:]
         unbroken = resets[gap:] == resets[:-gap]
@@ -179,7 +180,6 @@ class NeuronCounter:
     def __init__(self, counts: BinCounts, neuron: NeuronParams) -> None:
         self._counts = counts
         self._steps = StepCounter(counts, neuron, 1)
-        no_rest = "" if neuron.refractory else "refractory = 0"
         self._bins = counts.declare([
             *(BinRule("enable", f"low for {name} cycles", _waited(k))
               for k, name in enumerate(LENGTH_NAMES)),
@@ -187,7 +187,8 @@ class NeuronCounter:
             BinRule("reset", "for longer", lambda c: c.reset_lengths > 1),
             BinRule("reset", "while enabled", lambda c: c.rst & c.enable),
             BinRule("reset", "while not enabled", lambda c: c.rst & ~c.enable),
-            BinRule("reset", "while resting", lambda c: c.rst & c.resting, no_rest, fires_key()),
+            BinRule("reset", "while resting", lambda c: c.rst & c.resting, no_rest(neuron),
+                    fires_key()),
         ])  # fmt: skip
         self._low = self._reset = self._resets = 0
         self._resting = False

@@ -11,7 +11,9 @@ from ...params.core import CoreParams
 from ...params.neuron import NeuronParams
 from ...params.quantise import signed_bits, signed_range
 from ...rule import arithmetic
-from ...rule.step import NeuronState, initial_state, step
+from ...rule.step import NeuronState, initial_state
+from .neuron_bins import neuron_bins
+from .step_values import StepValues
 
 #: Lowest and highest value of each state variable.
 Bounds = dict[str, tuple[int, int]]
@@ -75,6 +77,14 @@ def _one_of(conditions: Iterable[Any]) -> Any:
     return z3.Or(*listed) if len(listed) > 1 else listed[0]
 
 
+def _all_conditions(neuron: NeuronParams, state: NeuronState, current: Any, threshold: Any) -> None:
+    """Works out the condition of every bin of a step."""
+    values = StepValues(neuron, state, current, threshold)
+    for each in neuron_bins(neuron):
+        if not each.impossible:
+            each.hit(values)
+
+
 class SymbolicStep:
     """One step of any of some neurons, as terms of a solver.
 
@@ -90,8 +100,7 @@ class SymbolicStep:
 
         neuron = neurons.neuron
         bits = max(signed_bits(end, end) for end in neurons.currents)
-        # Two bits more than the golden rule needs: conditions look one below and one above.
-        width = 2 + golden.golden_width(neuron, bits, threshold_port=True)
+        width = golden.golden_width(neuron, bits, threshold_port=True, run=_all_conditions)
         self.neurons, self.width, self._z3 = neurons, width, z3
         self.solver, self._deadline = choose("auto"), deadline
         names = neuron.state_widths
@@ -102,7 +111,8 @@ class SymbolicStep:
         self.total = z3.BitVec(f"sum{suffix}", width)
         self.threshold = z3.BitVec(f"threshold{suffix}", width)
         self.current = neurons.current(self.total)
-        self.after, self.fire = step(neuron, self.before, self.current, self.threshold)
+        self.values = StepValues(neuron, self.before, self.current, self.threshold)
+        self.after, self.fire = self.values.after, self.values.fire
 
     def inputs(self) -> Any:
         """The threshold and the sum belong to one of the neurons."""

@@ -1,4 +1,5 @@
-"""The bins of one step of one neuron: overflow, rounding, threshold, reset, refractory period.
+"""The bins of one step of one neuron: overflow, rounding, threshold, reset, refractory period, and
+steps that come out otherwise than by another choice of the rule.
 
 Each condition is written with operators and the functions of :mod:`fxlif.rule.arithmetic`, so that
 it runs on int64 arrays, where it counts, and on bit-vectors, where a solver decides it.
@@ -8,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import cached_property
-from typing import Any, assert_never
+from itertools import permutations
+from typing import assert_never, get_args
 
 from ...params.leaks import (
     ConstantLeak,
@@ -21,101 +22,26 @@ from ...params.leaks import (
     ScaleLeak,
     ShiftLeak,
 )
-from ...params.neuron import DeltaSynapse, ExponentialSynapse, NeuronParams
+from ...params.neuron import (
+    RULE_ORDER,
+    SYNAPSE_ORDER,
+    DeltaSynapse,
+    ExponentialSynapse,
+    NeuronParams,
+    Overflow,
+    combinations,
+)
 from ...params.quantise import signed_range
 from ...rule import arithmetic
 from ...rule.arithmetic import Number
-from ...rule.step import NeuronState
+from ...rule.step import step
 from .bins import BinRule, Key
+from .step_values import Condition, StepValues
 
-#: An array of bool, or a solver's condition.
-Condition = Any
 #: A condition on the distance of a state variable from rest.
 Test = Callable[[Number], Condition]
 #: Of a bin of a leak: its name, the condition, and why the parameters forbid it, if they do.
 LeakBin = tuple[str, Test, str]
-
-
-class StepValues:
-    """Steps of neurons and the values between in the rule, each worked out at most once.
-
-    ``before`` is a :class:`NeuronState` of (n,) int64 arrays or of bit-vectors; ``current`` the
-    exact input with the bias; ``threshold`` the stored threshold, without theta.
-    """
-
-    def __init__(
-        self, neuron: NeuronParams, before: NeuronState, current: Number, threshold: Number
-    ) -> None:
-        self.neuron = neuron
-        self.before = before
-        self.current = current
-        self.stored_threshold = threshold
-
-    @cached_property
-    def resting(self) -> Condition:
-        return self.before.refractory > 0
-
-    def unless_held(self, condition: Condition) -> Condition:
-        """``condition``, in the steps whose u is written to v."""
-        neuron = self.neuron
-        if neuron.refractory and neuron.refractory_mode == "clamp":
-            return condition & ~self.resting
-        return condition
-
-    def unless_resting(self, condition: Condition) -> Condition:
-        """``condition``, in the steps in which the neuron may fire."""
-        return condition & ~self.resting if self.neuron.refractory else condition
-
-    @cached_property
-    def exact_i_syn(self) -> Number:
-        """The new synaptic current of an exponential synapse, before overflow."""
-        synapse = self.neuron.synapse
-        assert isinstance(synapse, ExponentialSynapse)
-        return arithmetic.leak(synapse.leak, self.before.i_syn) + self.current
-
-    @cached_property
-    def i(self) -> Number:
-        acting, _ = arithmetic.synapse(self.neuron, self.before.i_syn, self.current)
-        return acting
-
-    @cached_property
-    def x(self) -> Number:
-        """v's distance from rest."""
-        return self.before.v - self.neuron.v_leak
-
-    @cached_property
-    def exact_u(self) -> Number:
-        """u before overflow."""
-        return arithmetic.leak(self.neuron.leak, self.x) + self.neuron.v_leak + self.i
-
-    @cached_property
-    def unfloored_u(self) -> Number:
-        """u after overflow, before v_floor."""
-        return arithmetic.overflow(self.exact_u, self.neuron.state_bits, self.neuron.overflow)
-
-    @cached_property
-    def u(self) -> Number:
-        return arithmetic.narrow(self.neuron, self.exact_u)
-
-    @cached_property
-    def threshold(self) -> Number:
-        """The effective threshold."""
-        return self.stored_threshold + self.before.theta
-
-    @cached_property
-    def reached(self) -> Condition:
-        return arithmetic.reaches(self.neuron, self.u, self.threshold)
-
-    @cached_property
-    def fire(self) -> Condition:
-        return self.unless_resting(self.reached)
-
-    @cached_property
-    def after_reset(self) -> Number:
-        """v after a spike."""
-        return arithmetic.reset(self.neuron, self.u, self.threshold)
-
-
 NeuronBin = BinRule[StepValues]
 
 
@@ -131,9 +57,12 @@ def neuron_bins(neuron: NeuronParams, prefix: str = "") -> tuple[NeuronBin, ...]
         *_synapse(neuron),
         *_leaks(neuron),
         *_spike(neuron),
+        *_spike_count(neuron),
+        *_negative(neuron),
         *_refractory(neuron),
         *_theta(neuron),
         *_current(neuron),
+        *_choices(neuron),
     )
     return tuple(replace(each, group=prefix + each.group) for each in bins)
 
@@ -142,21 +71,56 @@ def neuron_bins(neuron: NeuronParams, prefix: str = "") -> tuple[NeuronBin, ...]
 
 
 def _overflow(
-    group: str, neuron: NeuronParams, bits: int, exact: Callable[[StepValues], Number],
+    group: str, mode: Overflow, field: str, bits: int, exact: Callable[[StepValues], Number],
     written: Callable[[StepValues, Condition], Condition] = lambda s, condition: condition,
+    never: str = "",
 ) -> Iterator[NeuronBin]:  # fmt: skip
+    """What happens to ``exact``, where it is ``written``, at the ends of its range."""
     low, high = signed_range(bits)
-    for mode, verb in (("saturate", "saturates"), ("wrap", "wraps")):
-        why = "" if neuron.overflow == mode else f"overflow = {neuron.overflow}"
+    symmetric = mode == "saturate_symmetric"
+    lowest = -high if symmetric else low
+    for wraps, verb in ((False, "saturates"), (True, "wraps")):
+        why = never or ("" if wraps == (mode == "wrap") else f"{field} = {mode}")
         yield NeuronBin(group, f"{verb} up", lambda s: written(s, exact(s) > high), why)
-        yield NeuronBin(group, f"{verb} down", lambda s: written(s, exact(s) < low), why)
+        yield NeuronBin(group, f"{verb} down", lambda s: written(s, exact(s) < lowest), why)
+    if symmetric:
+        yield NeuronBin(
+            group, "saturates from the lowest value", lambda s: written(s, exact(s) == low), never
+        )
+
+
+def _narrowed(
+    group: str, neuron: NeuronParams, exact: Callable[[StepValues], Number],
+    written: Callable[[StepValues, Condition], Condition], never: str = "",
+) -> Iterator[NeuronBin]:  # fmt: skip
+    """A place where v is brought into its range, and up to the floor."""
+    bits, mode = neuron.state_bits, neuron.overflow
+    yield from _overflow(group, mode, "overflow", bits, exact, written, never)
+    floor, why = (0, "no v_floor") if neuron.v_floor is None else (neuron.v_floor, "")
+
+    def raised(s: StepValues) -> Condition:
+        return written(s, arithmetic.overflow(exact(s), bits, mode) < floor)
+
+    yield NeuronBin(group, "raised to v_floor", raised, never or why)
 
 
 def _potential(neuron: NeuronParams) -> Iterator[NeuronBin]:
     held = StepValues.unless_held
-    yield from _overflow("v", neuron, neuron.state_bits, lambda s: s.exact_u, held)
-    floor, why = (0, "no v_floor") if neuron.v_floor is None else (neuron.v_floor, "")
-    yield NeuronBin("v", "raised to v_floor", lambda s: held(s, s.unfloored_u < floor), why)
+    before, after = neuron.stages
+    never = "" if before else "order: nothing acts on v before fire"
+    yield from _narrowed("v", neuron, lambda s: s.told["exact u"], held, never)
+    if after:
+        yield from _narrowed("v after fire", neuron, lambda s: s.told["exact v"], held)
+    if neuron.refractory_mode == "leak" and neuron.rest_steps:
+        yield from _narrowed(
+            "v at rest", neuron, lambda s: arithmetic.leak_v(neuron, s.before.v),
+            lambda s, condition: condition & s.resting,
+        )  # fmt: skip
+    if neuron.overflow_change:
+        yield from _overflow(
+            "change of v", neuron.overflow, "overflow", neuron.state_bits,
+            lambda s: s.told["change"], held,
+        )  # fmt: skip
 
 
 def _synapse(neuron: NeuronParams) -> Iterator[NeuronBin]:
@@ -164,12 +128,24 @@ def _synapse(neuron: NeuronParams) -> Iterator[NeuronBin]:
         case DeltaSynapse():
             return
         case ExponentialSynapse():
-            yield from _overflow("i_syn", neuron, neuron.current_bits, lambda s: s.exact_i_syn)
-            yield NeuronBin("i_syn", "above 0", lambda s: s.i > 0)
-            yield NeuronBin("i_syn", "below 0", lambda s: s.i < 0)
-            yield NeuronBin("i_syn", "acts without input", lambda s: (s.current == 0) & (s.i != 0))
+            pass
         case _:
             assert_never(neuron.synapse)
+    order, bits = neuron.synapse.order, neuron.current_bits
+    own = neuron.overflow_i_syn
+    mode, field = (own, "overflow_i_syn") if own else (neuron.overflow, "overflow")
+    yield from _overflow("i_syn", mode, field, bits, lambda s: s.told["i_syn after integrate"])
+    if order[order.index("leak") + 1 :][:1] != ("integrate",):
+        yield from _overflow(
+            "i_syn after leak", mode, field, bits, lambda s: s.told["i_syn after leak"]
+        )
+    yield NeuronBin("i_syn", "above 0", lambda s: s.told["i"] > 0)
+    yield NeuronBin("i_syn", "below 0", lambda s: s.told["i"] < 0)
+    yield NeuronBin("i_syn", "acts without input", lambda s: (s.current == 0) & (s.told["i"] != 0))
+    if order[-1] != "act":
+        yield NeuronBin(
+            "i_syn", "acts as another value than is stored", lambda s: s.told["i"] != s.after.i_syn
+        )
 
 
 # --- leaks --------------------------------------------------------------------------------------
@@ -179,7 +155,7 @@ def _leaks(neuron: NeuronParams) -> Iterator[NeuronBin]:
     """The bins of each leak: of v, of i_syn and of theta, which is never below 0."""
     distances: dict[str, Callable[[StepValues], Number]] = {
         "leak": lambda s: s.x,
-        "synapse.leak": lambda s: s.before.i_syn,
+        "synapse.leak": lambda s: s.told["i_syn before leak"],
         "adaptation.leak": lambda s: s.before.theta,
     }
     for key, rule in neuron.leaks.items():
@@ -192,8 +168,8 @@ def _leaks(neuron: NeuronParams) -> Iterator[NeuronBin]:
 def _of_leak(
     of_v: bool, distance: Callable[[StepValues], Number], test: Test
 ) -> Callable[[StepValues], Condition]:
-    """``test`` of the distance from rest; for v only in the steps whose u is written."""
-    return lambda s: s.unless_held(test(distance(s))) if of_v else test(distance(s))
+    """``test`` of the distance from rest; for v only in the steps whose leak is written."""
+    return lambda s: s.where_v_leaks(test(distance(s))) if of_v else test(distance(s))
 
 
 def _both(first: Test, second: Test) -> Test:
@@ -202,6 +178,9 @@ def _both(first: Test, second: Test) -> Test:
 
 def _on_both_sides(rule: Leak) -> Iterator[LeakBin]:
     yield "at rest", lambda x: x == 0, ""
+    if isinstance(rule, ConstantLeak):
+        yield from _constant(rule.step)
+        return
     for name, test, impossible in _moves(rule):
         yield f"{name}, x > 0", _both(lambda x: x > 0, test), impossible
         yield f"{name}, x < 0", _both(lambda x: x < 0, test), impossible
@@ -210,7 +189,7 @@ def _on_both_sides(rule: Leak) -> Iterator[LeakBin]:
 def _moves(rule: Leak) -> Iterator[LeakBin]:
     """What a leak does away from rest."""
     match rule:
-        case NoLeak():
+        case NoLeak() | ConstantLeak():
             return
         case LinearLeak(step=k):
             still = "" if k else "step = 0"
@@ -224,9 +203,6 @@ def _moves(rule: Leak) -> Iterator[LeakBin]:
         case MultiShiftLeak():
             for k, (_, shift) in enumerate(rule.terms):
                 yield from _rounding(f"term {k}, ", 1, shift, rule.rounding)
-        case ConstantLeak(step=k):
-            yield "moves by the step", lambda x: x != 0, "" if k else "step = 0"
-            return
         case ScaleLeak() | DecayLeak():
             yield from _rounding("", rule.factor, rule.shift, rule.rounding)
         case _:
@@ -235,6 +211,22 @@ def _moves(rule: Leak) -> Iterator[LeakBin]:
     for name, minimum in (("dead zone: changes nothing", 0), ("minimum step taken", 1)):
         why = "" if rule.minimum_step == minimum else f"minimum_step = {1 - minimum}"
         yield name, lambda x: arithmetic.leak(plain, x) == x, why
+
+
+def _constant(k: int) -> Iterator[LeakBin]:
+    """A step away from rest on one side, towards rest and beyond on the other."""
+    still = "" if k else "step = 0"
+    for side, sign in (("x > 0", 1), ("x < 0", -1)):
+        distance = -k * sign  # how far towards rest
+        away = "" if distance > 0 else f"step = {k}: away from rest"
+        short = away or ("" if distance > 1 else f"step = {k}: no distance from rest is shorter")
+        for name, test, why in (
+            ("moves by the step", lambda x, sign=sign: x * sign > 0, still),
+            ("lands on rest", lambda x, k=k: x == -k, away),
+            ("crosses rest",
+             lambda x, sign=sign, distance=distance: (x * sign > 0) & (x * sign < distance), short),
+        ):  # fmt: skip
+            yield f"{name}, {side}", test, why
 
 
 def _rounding(title: str, factor: int, shift: int, rounding: str) -> Iterator[LeakBin]:
@@ -274,20 +266,81 @@ def _spike(neuron: NeuronParams) -> Iterator[NeuronBin]:
         yield NeuronBin("threshold", name, at(away))
     yield NeuronBin(*fires_key(), lambda s: s.fire)
     yield NeuronBin("threshold", "stays silent", lambda s: s.unless_resting(~s.reached))
+    if neuron.max_spikes_per_step == 1:
+        yield from _reset(neuron)
+
+
+def _reset(neuron: NeuronParams) -> Iterator[NeuronBin]:
     yield NeuronBin(
         "reset", "leaves v at its threshold or above",
-        lambda s: s.fire & arithmetic.reaches(neuron, s.after_reset, s.threshold),
+        lambda s: s.resets & arithmetic.reaches(neuron, s.after_reset, s.threshold),
     )  # fmt: skip
     high = neuron.state_range[1]
     why = "" if neuron.reset == "subtract" else "reset = to_value"
+    if neuron.reset_at == "leak":
+        why = why or "reset_at = leak: the difference is not brought into the range by itself"
     yield NeuronBin(
-        "reset", "the difference overflows", lambda s: s.fire & (s.u - s.threshold > high), why
-    )
+        "reset", "the difference overflows",
+        lambda s: s.resets & (s.unreset - s.threshold > high), why,
+    )  # fmt: skip
+    if neuron.resets_late:
+        yield NeuronBin("reset", "of the step before", lambda s: s.resets)
+        yield NeuronBin("reset", "of the step before, and a spike", lambda s: s.resets & s.fire)
+
+
+def _spike_count(neuron: NeuronParams) -> Iterator[NeuronBin]:
+    most = neuron.max_spikes_per_step
+    if most == 1:
+        return
+    why = f"max_spikes_per_step = {most}"
+
+    def count(s: StepValues) -> Number:
+        return s.told["spikes"]
+
+    def left(s: StepValues) -> Condition:
+        *_, v = arithmetic.fire(neuron, s.told["u"], s.threshold)
+        return s.fire & arithmetic.reaches(neuron, v, s.threshold)
+
+    group = "spikes in a step"
+    yield NeuronBin(group, "none", lambda s: s.unless_resting(~s.reached))
+    yield NeuronBin(group, "one", lambda s: count(s) == 1)
+    yield NeuronBin(group, "two", lambda s: count(s) == 2, "" if most > 2 else f"{why}: the most")
+    yield NeuronBin(
+        group, "more than two, not the most", lambda s: (count(s) > 2) & (count(s) < most),
+        "" if most > 3 else f"{why}: no number lies between",
+    )  # fmt: skip
+    yield NeuronBin(group, "the most, and no more are due", lambda s: (count(s) == most) & ~left(s))
+    yield NeuronBin(group, "the most, though more are due", left)
+
+
+def _negative(neuron: NeuronParams) -> Iterator[NeuronBin]:
+    limit = neuron.negative_threshold
+    if limit is None:
+        return
+
+    def at(away: int) -> Callable[[StepValues], Condition]:
+        return lambda s: s.unless_resting(s.told["u"] == limit + away)
+
+    def below(s: StepValues) -> Condition:
+        return s.unless_resting(s.told["u"] < limit)
+
+    group = "negative threshold"
+    for name, away in (("u one below", -1), ("u equal", 0), ("u one above", 1)):
+        yield NeuronBin(group, name, at(away))
+    yield NeuronBin(group, "u below, no spike", lambda s: below(s) & ~s.fire)
+    yield NeuronBin(group, "u below, a spike", lambda s: below(s) & s.fire)
+
+
+def no_rest(neuron: NeuronParams) -> str:
+    """Why a neuron never rests, if it does not."""
+    if neuron.rest_steps:
+        return ""
+    counted = neuron.refractory_count == "before" and neuron.refractory
+    return f"refractory = {neuron.refractory}" + ", counted before" * bool(counted)
 
 
 def _refractory(neuron: NeuronParams) -> Iterator[NeuronBin]:
-    period = neuron.refractory
-    none = "" if period else "refractory = 0"
+    period, none = neuron.rest_steps, no_rest(neuron)
     middle = none or ("" if period > 2 else f"refractory = {period}: no count lies between")
     tests: dict[str, Callable[[StepValues], Condition]] = {
         "entered": lambda s: s.fire,
@@ -309,6 +362,10 @@ def _theta(neuron: NeuronParams) -> Iterator[NeuronBin]:
     def decayed(s: StepValues) -> Number:
         return arithmetic.leak(rule.leak, s.before.theta)
 
+    def raised(s: StepValues) -> Number:
+        spikes = s.told["spikes"] if neuron.counts_spikes else 1
+        return decayed(s) + spikes * rule.increment
+
     def kept_back(s: StepValues) -> Condition:
         reached = arithmetic.reaches(neuron, s.u, s.stored_threshold)
         return s.unless_resting(~s.reached & reached)
@@ -316,7 +373,7 @@ def _theta(neuron: NeuronParams) -> Iterator[NeuronBin]:
     tests: dict[str, Callable[[StepValues], Condition]] = {
         "at the top": lambda s: s.before.theta == top,
         "raised from above 0": lambda s: s.fire & (s.before.theta > 0),
-        "clamped at the top": lambda s: s.fire & (decayed(s) + rule.increment > top),
+        "clamped at the top": lambda s: s.fire & (raised(s) > top),
         "clamped at 0": lambda s: ~s.fire & (decayed(s) < 0),
         "keeps a spike back": kept_back,
     }
@@ -330,3 +387,51 @@ def _current(neuron: NeuronParams) -> Iterator[NeuronBin]:
     yield NeuronBin("current", "below 0", lambda s: s.current < 0)
     why = "" if neuron.bias else "bias = 0"
     yield NeuronBin("current", "the bias alone", lambda s: s.current == neuron.bias, why)
+
+
+# --- other choices ------------------------------------------------------------------------------
+
+
+def _choices(neuron: NeuronParams) -> Iterator[NeuronBin]:
+    """Of each choice that is not the plain one, a step that another would have made otherwise."""
+    for key, value, other in _others(neuron):
+        if not any(combinations(other)):
+            told = ", ".join(value) if isinstance(value, tuple) else str(value)
+            yield NeuronBin("choice", f"{key}: not as with {told}", _differs(other))
+
+
+def _others(neuron: NeuronParams) -> Iterator[tuple[str, object, NeuronParams]]:
+    """The neurons that differ in one such choice: the key, the other value, the neuron."""
+    synapse = neuron.synapse
+    if isinstance(synapse, ExponentialSynapse) and synapse.order != SYNAPSE_ORDER:
+        for order in permutations(SYNAPSE_ORDER):
+            if order != synapse.order:
+                changed = synapse.model_copy(update={"order": order})
+                yield "synapse.order", order, neuron.model_copy(update={"synapse": changed})
+    fields = type(neuron).model_fields
+    made = {
+        "order": neuron.order != RULE_ORDER,
+        "reset_at": neuron.reset_at != "compare",
+        "overflow_change": neuron.overflow_change,
+        "negative_reset": neuron.negative_threshold is not None,
+        "refractory_mode": neuron.refractory_mode in ("rest", "leak") and neuron.rest_steps,
+        "refractory_count": neuron.refractory_count == "before" and neuron.refractory,
+    }
+    for key in (key for key, chosen in made.items() if chosen):
+        values = {"order": tuple(permutations(RULE_ORDER)), "overflow_change": (False,)}
+        for value in values.get(key) or get_args(fields[key].annotation):
+            if value != getattr(neuron, key):
+                yield key, value, neuron.model_copy(update={key: value})
+
+
+def _differs(other: NeuronParams) -> Callable[[StepValues], Condition]:
+    """Where the step of ``other`` gives another state or other spikes."""
+
+    def differs(s: StepValues) -> Condition:
+        after, found = step(other, s.before, s.current, s.stored_threshold)
+        result = found != s.told["spikes"]
+        for its, own in zip(after, s.after, strict=True):
+            result = result | (its != own)
+        return result
+
+    return differs

@@ -12,7 +12,7 @@ from .bins import Key
 from .counters import again_key
 from .coverage import Coverage
 from .invariant import Bounds, Neurons, SymbolicStep, invariant
-from .neuron_bins import NeuronBin, StepValues, fires_key, neuron_bins
+from .neuron_bins import NeuronBin, fires_key, neuron_bins
 
 Answer = tuple[bool | None, str]
 
@@ -60,8 +60,7 @@ def _ask(
         return
     symbolic = SymbolicStep(neurons, deadline)
     bounds = invariant(symbolic)
-    values = StepValues(neurons.neuron, symbolic.before, symbolic.current, symbolic.threshold)
-    conditions = {each.key: [each.hit(values)] for each in wanted}
+    conditions = {each.key: [each.hit(symbolic.values)] for each in wanted}
     if again is not None and again in missing:
         conditions[again] = _fires_again(symbolic, bounds, deadline)
     low, high = neurons.currents
@@ -86,11 +85,13 @@ def _fires_again(symbolic: SymbolicStep, bounds: Bounds, deadline: float) -> lis
     neuron = symbolic.neurons.neuron
     second = SymbolicStep(symbolic.neurons, deadline, suffix=" later")
     held = {name: getattr(symbolic.after, name) for name in bounds}
-    if neuron.refractory:
+    if neuron.rest_steps:
         # The steps between are left out: all but v may have changed to anything within bounds.
         held = {"refractory": 0}
         if neuron.refractory_mode == "clamp":
             held["v"] = symbolic.after.v
+        elif neuron.refractory_mode == "rest":
+            held["v"] = neuron.v_leak
     equal = [getattr(second.before, name) == value for name, value in held.items()]
     equal.append(second.threshold == symbolic.threshold)
     return [symbolic.fire, second.fire, *equal, second.within(bounds), second.inputs()]

@@ -42,6 +42,17 @@ class Truth:
 
     extent: Extent
 
+    def __and__(self, other: Any) -> Truth:
+        return self
+
+    __or__ = __and__
+
+    def __invert__(self) -> Truth:
+        return self
+
+    # Like z3's conditions: object promises a bool.
+    __eq__ = __ne__ = __and__  # type: ignore[assignment]
+
 
 class Interval:
     """All integers from ``low`` to ``high``, as an operand of the golden rule."""
@@ -126,10 +137,13 @@ def widen(term: Any, width: int, *, signed: bool = True) -> Any:
     return z3.SignExt(more, term) if signed else z3.ZeroExt(more, term)
 
 
-def golden_width(neuron: NeuronParams, current_bits: int, *, threshold_port: bool) -> int:
+def golden_width(
+    neuron: NeuronParams, current_bits: int, *, threshold_port: bool,
+    run: Callable[[NeuronParams, NeuronState, Any, Any], Any] = step,
+) -> int:  # fmt: skip
     """The width at which no value of the golden step can overflow, for any bits in its registers.
 
-    Worked out by the golden step itself, run on intervals.
+    Worked out by the golden step itself, run on intervals, or by ``run``, which takes what it does.
     """
     extent = Extent()
 
@@ -137,7 +151,8 @@ def golden_width(neuron: NeuronParams, current_bits: int, *, threshold_port: boo
         low, high = signed_range(bits) if is_signed(name) else (0, (1 << bits) - 1)
         return Interval(low, high, extent)
 
-    state = NeuronState(0, 0, 0, 0)._replace(
+    none = Interval(0, 0, extent)
+    state = NeuronState(none, none, none, none)._replace(
         **{name: register(name, bits) for name, bits in neuron.state_widths.items()}
     )
     current = Interval(*signed_range(current_bits), extent)
@@ -146,7 +161,7 @@ def golden_width(neuron: NeuronParams, current_bits: int, *, threshold_port: boo
         mantissa = Interval(*signed_range(neuron.threshold_bits), extent)
         threshold = mantissa << neuron.threshold_shift
     extent.note(neuron.v_threshold, neuron.v_threshold)
-    step(neuron, state, current, threshold)
+    run(neuron, state, current, threshold)
     return extent.bits
 
 

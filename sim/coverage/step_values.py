@@ -1,0 +1,121 @@
+"""The values of steps of a neuron, which the bins of a step look at."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from ...params.neuron import NeuronParams
+from ...rule import arithmetic
+from ...rule.arithmetic import Number
+from ...rule.step import NeuronState, step
+
+#: An array of bool, or a solver's condition.
+Condition = Any
+
+
+class StepValues:
+    """Steps of neurons and the values between in the rule, as the golden step tells them.
+
+    ``before`` is a :class:`NeuronState` of (n,) int64 arrays or of bit-vectors; ``current`` the
+    exact input with the bias; ``threshold`` the stored threshold, without theta.
+    """
+
+    def __init__(
+        self, neuron: NeuronParams, before: NeuronState, current: Number, threshold: Number
+    ) -> None:
+        self.neuron = neuron
+        self.before = before
+        self.current = current
+        self.stored_threshold = threshold
+
+    @cached_property
+    def told(self) -> dict[str, Any]:
+        """What the golden step notes, its new state ``after`` and its ``spikes``."""
+        told: dict[str, Any] = {}
+        told["after"], told["spikes"] = step(
+            self.neuron, self.before, self.current, self.stored_threshold, note=told.__setitem__
+        )
+        return told
+
+    @cached_property
+    def resting(self) -> Condition:
+        return self.before.refractory > 0
+
+    def unless_held(self, condition: Condition) -> Condition:
+        """``condition``, in the steps whose u is written to v."""
+        return (
+            condition if self.neuron.refractory_mode == "mask" else self.unless_resting(condition)
+        )
+
+    def unless_resting(self, condition: Condition) -> Condition:
+        """``condition``, in the steps in which the neuron may fire."""
+        return condition & ~self.resting if self.neuron.rest_steps else condition
+
+    @property
+    def leaks_at_rest(self) -> bool:
+        """Whether a step of rest is a leak of v and nothing else."""
+        return self.neuron.refractory_mode == "leak" and self.neuron.rest_steps > 0
+
+    @cached_property
+    def x(self) -> Number:
+        """v's distance from rest where it leaks."""
+        v = self.told["before leak"]
+        if self.leaks_at_rest:
+            v = arithmetic.where(self.resting, self.before.v, v)
+        return v - self.neuron.v_leak
+
+    def where_v_leaks(self, condition: Condition) -> Condition:
+        """``condition``, in the steps whose leak is written to v."""
+        return condition if self.leaks_at_rest else self.unless_held(condition)
+
+    @cached_property
+    def threshold(self) -> Number:
+        """The effective threshold."""
+        return self.stored_threshold + self.before.theta
+
+    @cached_property
+    def u(self) -> Number:
+        """What is compared first."""
+        u = self.told["u"]
+        several = self.neuron.max_spikes_per_step > 1
+        return arithmetic.negative(self.neuron, u) if several else u
+
+    def _any(self, spikes: Any) -> Condition:
+        return spikes > 0 if self.neuron.counts_spikes else spikes
+
+    @cached_property
+    def reached(self) -> Condition:
+        """Whether u reaches the threshold, in steps of rest too."""
+        return self._any(self.told["due"])
+
+    @cached_property
+    def fire(self) -> Condition:
+        return self._any(self.told["spikes"])
+
+    @property
+    def after(self) -> NeuronState:
+        """The new state."""
+        state: NeuronState = self.told["after"]
+        return state
+
+    @cached_property
+    def resets(self) -> Condition:
+        """Whether the reset of a spike acts, of this step or of the one before."""
+        if self.neuron.resets_late:
+            return arithmetic.reaches(self.neuron, self.before.v, self.threshold)
+        return self.fire
+
+    @cached_property
+    def unreset(self) -> Number:
+        """The potential that a reset acts on."""
+        if self.neuron.reset_at == "leak":
+            return self.told["after leak"]
+        return self.before.v if self.neuron.resets_late else self.u
+
+    @cached_property
+    def after_reset(self) -> Number:
+        """v after a spike."""
+        narrowed = self.neuron.reset_at != "leak"
+        rule = arithmetic.reset if narrowed else arithmetic.reset_exact
+        return rule(self.neuron, self.unreset, self.threshold)
