@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -110,8 +111,8 @@ def test_another_cpu_is_another_entry(monkeypatch) -> None:
     plain = Recipe(kind="thing", tools={}, inputs={}, used=())
     anywhere = plain.folder()
     monkeypatch.setattr(cache, "cpu", lambda: "another")
-    assert RECIPE.folder() != here
-    assert plain.folder() == anywhere
+    assert replace(RECIPE).folder() != here
+    assert replace(plain).folder() == anywhere
 
 
 def test_a_build_that_fails_leaves_nothing(tmp_path) -> None:

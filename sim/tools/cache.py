@@ -18,7 +18,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,7 @@ class Recipe:
     used: tuple[str, ...]
     native: bool = False
 
+    @cached_property
     def described(self) -> dict[str, Any]:
         """The manifest without the files."""
         inputs = {name: _sha256(text.encode()) for name, text in self.inputs.items()}
@@ -78,7 +79,7 @@ class Recipe:
 
     def folder(self) -> Path:
         """Where the entry lies; the name ends in the CPU, if it matters."""
-        content = self.described()
+        content = dict(self.described)
         native = content.pop("cpu")
         name = f"{self.kind}-{_sha256(json.dumps(content, sort_keys=True).encode())[:24]}"
         return (
@@ -105,7 +106,7 @@ def fault(folder: Path, recipe: Recipe) -> str:
         files = {
             name: (int(size), str(digest)) for name, (size, digest) in manifest.pop("files").items()
         }
-        if manifest != recipe.described():
+        if manifest != recipe.described:
             return f"{MANIFEST} is that of another build"
         for name, (size, _) in files.items():
             found = (folder / name).stat().st_size
@@ -148,7 +149,7 @@ def entry(recipe: Recipe, make: Callable[[Path], None]) -> Path:
                     for file in sorted(work.iterdir())
                     if file.is_file()
                 }
-                manifest = json.dumps({**recipe.described(), "files": files}, indent=1)
+                manifest = json.dumps({**recipe.described, "files": files}, indent=1)
                 (work / MANIFEST).write_text(manifest + "\n", encoding="utf-8")
                 _remove(folder)
                 work.rename(folder)
