@@ -189,7 +189,9 @@ def test_missing_tools(monkeypatch) -> None:
         with pytest.raises(FxlifError) as caught:
             simulators.find(name)
         assert (caught.value.key, caught.value.value, caught.value.allowed) == fields
+    absent = requirements.LIBPYTHON.find.__wrapped__
     monkeypatch.setattr(find_libpython, "find_libpython", lambda: None)
+    monkeypatch.setattr(requirements, "LIBPYTHON", replace(requirements.LIBPYTHON, find=absent))
     with pytest.raises(FxlifError, match="libpython: not found; cocotb needs it: ") as caught:
         simulators.find("verilator")
     assert "\n" not in str(caught.value)

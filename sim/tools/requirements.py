@@ -8,6 +8,7 @@ import sys
 import sysconfig
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from ...errors import FxlifError
@@ -75,6 +76,7 @@ def _program(name: str) -> Callable[[], str]:
     return lambda: shutil.which(name) or ""
 
 
+@cache  # looking takes a process of its own
 def _libpython() -> str:
     try:
         from find_libpython import find_libpython
