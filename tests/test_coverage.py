@@ -17,7 +17,9 @@ from fxlif import CoreParams, FxlifError, NetworkParams, NeuronParams, load
 from fxlif.cycles.model import CONTROL_FLAGS, CycleInputs, CycleModel, CycleOutputs, Driver, Steps
 from fxlif.digits import DESIGN
 from fxlif.params.leaks import MultiShiftLeak
+from fxlif.rule import arithmetic
 from fxlif.rule.step import NeuronState, initial_state, step
+from fxlif.sim.coverage import coverage as coverage_module
 from fxlif.sim.coverage import invariant as invariant_module
 from fxlif.sim.coverage.core_bins import EventCounts, StepEvents
 from fxlif.sim.coverage.counters import again_key
@@ -51,6 +53,22 @@ GREEDY = {"adaptation": {"increment": 3, "leak": {
 WRAP, SUBTRACT = {"overflow": "wrap"}, {"reset": "subtract"}
 REST = {"refractory": 3}
 NONE = {"leak": {"kind": "none"}}
+SYMMETRIC = {"overflow": "saturate_symmetric"}
+FIRST = {"order": ("fire", "leak", "integrate")}
+FALLING = {"leak": {"kind": "constant", "step": -3}}
+DECAY = {"leak": {"kind": "decay", "factor": 3, "shift": 3, "rounding": "ceiling"}}
+LEAKING = {"refractory_mode": "leak"}
+LATE_LEAK = {"synapse": {"kind": "exponential", "order": ("act", "integrate", "leak"),
+                         "leak": FALLING["leak"]}}  # fmt: skip
+
+
+def halved(*order: str) -> dict[str, object]:
+    leak = {"kind": "shift", "shift": 1}
+    return {"synapse": {"kind": "exponential", "leak": leak, "order": order}}
+
+
+BELOW = {"negative_threshold": -20}
+SEVERAL = SUBTRACT | {"max_spikes_per_step": 4, "v_threshold": 10}
 
 #: (parameters, group, name, a step that hits, its nearest neighbour that does not); a step is
 #: (v, i_syn, theta, refractory, current), the threshold 64.
@@ -127,6 +145,61 @@ BY_HAND = [
     ({}, "current", "above 0", (0, 0, 0, 0, 1), (0, 0, 0, 0, 0)),
     ({}, "current", "below 0", (0, 0, 0, 0, -1), (0, 0, 0, 0, 0)),
     ({"bias": 3}, "current", "the bias alone", (0, 0, 0, 0, 3), (0, 0, 0, 0, 2)),
+    (NONE | SYMMETRIC, "v", "saturates down", (-100, 0, 0, 0, -28), (-100, 0, 0, 0, -27)),
+    (NONE | SYMMETRIC, "v", "saturates from the lowest value", (-100, 0, 0, 0, -28),
+     (-100, 0, 0, 0, -29)),
+    (NONE | FIRST, "v after fire", "saturates up", (60, 0, 0, 0, 68), (60, 0, 0, 0, 67)),
+    (NONE | FIRST, "v after fire", "saturates up", (60, 0, 0, 0, 68), (64, 0, 0, 0, 68)),
+    (NONE | FIRST | {"v_floor": -9}, "v after fire", "raised to v_floor", (0, 0, 0, 0, -10),
+     (0, 0, 0, 0, -9)),
+    (FALLING | REST | LEAKING, "v at rest", "saturates down", (-126, 0, 0, 1, 9),
+     (-125, 0, 0, 1, 9)),
+    (FALLING | REST | LEAKING, "v at rest", "saturates down", (-126, 0, 0, 1, 9),
+     (-126, 0, 0, 0, 9)),
+    (NONE | {"overflow_change": True}, "change of v", "saturates up", (-50, 0, 0, 0, 128),
+     (-50, 0, 0, 0, 127)),
+    (WRAP | EXPONENTIAL | {"overflow_i_syn": "saturate"}, "i_syn", "saturates up",
+     (0, 100, 0, 0, 53), (0, 100, 0, 0, 52)),
+    (LATE_LEAK, "i_syn after leak", "saturates down", (0, -100, 0, 0, -26), (0, -99, 0, 0, -26)),
+    (LATE_LEAK, "i_syn", "acts as another value than is stored", (0, 0, 0, 0, 0), (0, 0, 0, 0, 3)),
+    (FALLING, "leak", "moves by the step, x > 0", (1, 0, 0, 0, 0), (0, 0, 0, 0, 0)),
+    (FALLING, "leak", "moves by the step, x < 0", (-1, 0, 0, 0, 0), (0, 0, 0, 0, 0)),
+    (FALLING, "leak", "lands on rest, x > 0", (3, 0, 0, 0, 0), (2, 0, 0, 0, 0)),
+    (FALLING, "leak", "crosses rest, x > 0", (2, 0, 0, 0, 0), (3, 0, 0, 0, 0)),
+    (DECAY, "leak", "tie, x > 0", (4, 0, 0, 0, 0), (5, 0, 0, 0, 0)),
+    (NONE | BELOW, "negative threshold", "u one below", (-21, 0, 0, 0, 0), (-20, 0, 0, 0, 0)),
+    (NONE | BELOW, "negative threshold", "u equal", (-20, 0, 0, 0, 0), (-19, 0, 0, 0, 0)),
+    (NONE | BELOW, "negative threshold", "u one above", (-19, 0, 0, 0, 0), (-20, 0, 0, 0, 0)),
+    (NONE | BELOW, "negative threshold", "u below, no spike", (-21, 0, 0, 0, 0), (-20, 0, 0, 0, 0)),
+    (NONE | {"negative_threshold": 70}, "negative threshold", "u below, a spike", (69, 0, 0, 0, 0),
+     (70, 0, 0, 0, 0)),
+    (NONE | {"reset_at": "next_step"}, "reset", "of the step before", (64, 0, 0, 0, 0),
+     (63, 0, 0, 0, 64)),
+    (NONE | SUBTRACT | {"reset_at": "next_step"}, "reset", "of the step before, and a spike",
+     (64, 0, 0, 0, 64), (64, 0, 0, 0, 63)),
+    (NONE | SEVERAL, "spikes in a step", "none", (9, 0, 0, 0, 0), (10, 0, 0, 0, 0)),
+    (NONE | SEVERAL, "spikes in a step", "one", (19, 0, 0, 0, 0), (20, 0, 0, 0, 0)),
+    (NONE | SEVERAL, "spikes in a step", "two", (20, 0, 0, 0, 0), (19, 0, 0, 0, 0)),
+    (NONE | SEVERAL, "spikes in a step", "more than two, not the most", (39, 0, 0, 0, 0),
+     (40, 0, 0, 0, 0)),
+    (NONE | SEVERAL, "spikes in a step", "the most, and no more are due", (49, 0, 0, 0, 0),
+     (50, 0, 0, 0, 0)),
+    (NONE | SEVERAL, "spikes in a step", "the most, though more are due", (50, 0, 0, 0, 0),
+     (49, 0, 0, 0, 0)),
+    (NONE | FIRST, "choice", "order: not as with leak, integrate, fire", (63, 0, 0, 0, 1),
+     (62, 0, 0, 0, 1)),
+    (NONE | {"reset_at": "leak"}, "choice", "reset_at: not as with compare", (0, 0, 0, 0, 64),
+     (0, 0, 0, 0, 63)),
+    (NONE | {"overflow_change": True}, "choice", "overflow_change: not as with False",
+     (-70, 0, 0, 0, 128), (-70, 0, 0, 0, 127)),
+    (NONE | BELOW, "choice", "negative_reset: not as with mirror", (-21, 0, 0, 0, 0),
+     (-20, 0, 0, 0, 0)),
+    (NONE | REST | {"refractory_mode": "rest"}, "choice", "refractory_mode: not as with clamp",
+     (1, 0, 0, 1, 0), (0, 0, 0, 1, 1)),
+    (NONE | REST | {"refractory_count": "before"}, "choice", "refractory_count: not as with after",
+     (64, 0, 0, 0, 0), (64, 0, 0, 2, 0)),
+    (NONE | halved("act", "integrate", "leak"), "choice",
+     "synapse.order: not as with leak, integrate, act", (0, 0, 0, 0, 4), (0, 0, 0, 0, 0)),
 ]  # fmt: skip
 
 
@@ -157,11 +230,184 @@ def test_every_bin_is_tried_by_hand() -> None:
         assert (name in leaks) if "leak" in each.group else ((each.group, name) in tried), each
 
 
+# --- every choice that is made once a step -----------------------------------------------------
+
+TINY = {"state_bits": 5, "current_bits": 5, "theta_bits": 4, "v_threshold": 6}
+
+
+#: Neurons of few bits that make these choices: all their steps can be walked through. Then how many
+#: bins no step hits, though they are not proved unreachable.
+CHOSEN = [
+    (FIRST | REST | {"refractory_count": "before", "refractory_mode": "rest"}, 0),
+    (FIRST | SYMMETRIC | {"v_floor": -11}, 0),
+    (WRAP | {"order": ("leak", "fire", "integrate"), "v_leak": 2}, 0),
+    (WRAP | SUBTRACT | {"order": ("integrate", "fire", "leak"), "reset_at": "leak",
+                        "refractory": 2, "refractory_mode": "mask"}, 0),
+    (halved("act", "leak", "integrate") | SUBTRACT | {"reset_at": "next_step", "v_threshold": -4},
+     0),
+    (halved("act", "integrate", "leak") | SYMMETRIC | {"reset_at": "leak", "v_reset": -3}, 0),
+    (halved("integrate", "leak", "act") | {"overflow_i_syn": "wrap"}, 0),
+    (SUBTRACT | DECAY | LEAKING | {"max_spikes_per_step": 2, "refractory": 2}, 0),
+    (SUBTRACT | {"max_spikes_per_step": 4, "v_threshold": 3, "negative_threshold": -5,
+                 "negative_reset": "mirror", "v_reset": -4}, 0),
+    (SUBTRACT | {"max_spikes_per_step": 7, "v_threshold": 1}, 0),
+    (SYMMETRIC | {"overflow_change": True, "negative_threshold": -5, "v_floor": -12,
+                  "negative_reset": "subtract"}, 0),
+    (WRAP | {"overflow_change": True, "negative_threshold": 9}, 0),
+    (FALLING | REST | LEAKING | {"v_reset": -9}, 1),
+    (DECAY | {"refractory": 1, "refractory_count": "before"}, 0),
+]  # fmt: skip
+
+
+def chosen(choice: dict[str, object], bits: dict[str, int] = SMALL) -> NeuronParams:
+    return NeuronParams(**bits | choice)
+
+
+@pytest.mark.parametrize(("choice", "unproved"), CHOSEN)
+def test_choices_against_the_oracle(choice, unproved) -> None:
+    assert differences(chosen(choice), 1) == set()
+    assert differences(chosen(choice, TINY), 2) == set()
+
+
+@pytest.mark.parametrize(("choice", "unproved"), CHOSEN)
+def test_what_is_proved_of_a_choice_holds_in_every_step(choice, unproved, z3, monkeypatch) -> None:
+    monkeypatch.setattr(coverage_module, "supported", lambda params: params)
+    neuron = chosen(choice, TINY)
+    asked = Coverage(neuron)
+    prove_unreachable(asked)
+    judged = {(b.group, b.name): b for b in asked.bins}
+    bins = {b.key: b for b in neuron_bins(neuron) if not b.impossible}
+    most = 1 << (neuron.current_bits - 1)
+    hit = set()
+    for values in every_step(neuron, neuron.v_threshold, np.arange(-most, most)):
+        hit |= {key for key in bins.keys() - hit if bins[key].hit(values).any()}
+    proofs = {key for key in bins if judged[key].reachable is False}
+    assert proofs & hit == set()
+    assert len(bins.keys() - hit - proofs) == unproved, bins.keys() - hit - proofs
+
+
+def wrong_overflow(mode: str, wrong):
+    """``overflow`` with another rule for one mode."""
+    right = arithmetic.overflow
+    return lambda x, bits, its: wrong(x, bits) if its == mode else right(x, bits, its)
+
+
+def but_lowest(x, bits: int):
+    return np.where(x == -(1 << (bits - 1)), x, arithmetic.saturate_symmetric(x, bits))
+
+
+def not_at(function, mistake):
+    """``function`` of a neuron and more, with the neuron's choices changed by ``mistake``."""
+    return lambda neuron, *more: function(neuron.model_copy(update=mistake), *more)
+
+
+def constant_that_stops(rule, x, random=0):
+    left = arithmetic_leak(rule, x, random)
+    return np.where(left * x < 0, 0, left) if rule.kind == "constant" else left
+
+
+def at_or_below(neuron, u):
+    limit = neuron.negative_threshold
+    return np.where(u == limit, arithmetic_negative(neuron, u - 1), arithmetic_negative(neuron, u))
+
+
+def negative_first(neuron, u, threshold):
+    spike, v = arithmetic_fire(neuron, u, threshold)
+    return spike & (u >= neuron.negative_threshold), v
+
+
+def counted(wrong):
+    """``fire`` with the number of its spikes changed; ``wrong`` also sees whether more are due."""
+
+    def fire(neuron, u, threshold):
+        count, v = arithmetic_fire(neuron, u, threshold)
+        return wrong(count, v >= threshold), v
+
+    return fire
+
+
+arithmetic_leak, arithmetic_fire = arithmetic.leak, arithmetic.fire
+arithmetic_negative, arithmetic_round = arithmetic.negative, arithmetic.round_shift
+LATE = NONE | {"reset_at": "next_step"}
+
+#: (parameters, a mistake in the golden rule, the bins in whose steps alone it shows).
+MISTAKES = [
+    (NONE | SYMMETRIC, ("overflow", wrong_overflow("saturate_symmetric", but_lowest)),
+     ["v: saturates from the lowest value"]),
+    (NONE | SYMMETRIC, ("overflow", wrong_overflow("saturate_symmetric", arithmetic.saturate)),
+     ["v: saturates down"]),
+    (NONE | {"overflow_change": True}, ("change", lambda neuron, v, exact: exact),
+     ["change of v: saturates up", "change of v: saturates down"]),
+    (NONE | FIRST | {"v_floor": -9}, ("narrow", not_at(arithmetic.narrow, {"v_floor": None})),
+     ["v after fire: raised to v_floor", "v after fire: saturates down"]),
+    (NONE | FIRST, ("narrow", lambda neuron, v: np.where(v < 128, arithmetic.wrap(v, 8), 127)),
+     ["v after fire: saturates down"]),
+    (NONE | WRAP | halved("integrate", "act", "leak") | {"overflow_i_syn": "saturate"},
+     ("narrow_i_syn", not_at(arithmetic.narrow_i_syn, {"overflow_i_syn": None})),
+     ["i_syn: saturates up", "i_syn: saturates down"]),
+    (LATE_LEAK, ("narrow_i_syn", lambda neuron, i: np.where(i < -128, i + 256, np.minimum(i, 127))),
+     ["i_syn: saturates down", "i_syn after leak: saturates down"]),
+    (FALLING, ("leak", constant_that_stops), ["leak: crosses rest, x > 0"]),
+    (FALLING, ("leak", lambda rule, x, random=0: np.where(x > 0, x - 3, np.where(x < 0, x + 3, x))),
+     ["leak: at rest", "leak: moves by the step, x < 0"]),
+    (DECAY, ("round_shift", lambda x, s, rounding, random=0: arithmetic_round(x, s, "floor")),
+     [f"leak: {name}, x {side} 0" for name in ("rounded", "tie") for side in "<>"]),
+    (DECAY, ("round_shift", lambda x, s, rounding, random=0:
+             arithmetic_round(x, s, "away_from_zero")),
+     ["leak: rounded, x < 0", "leak: tie, x < 0"]),
+    (NONE | BELOW | {"negative_reset": "mirror"}, ("negative", at_or_below),
+     ["negative threshold: u equal"]),
+    (NONE | {"negative_threshold": 70}, ("fire", negative_first),
+     ["negative threshold: u below, a spike"]),
+    (NONE | BELOW, ("negative", not_at(arithmetic.negative, {"negative_reset": "mirror"})),
+     ["choice: negative_reset: not as with mirror"]),
+    (NONE | SEVERAL, ("fire", counted(lambda count, more: np.minimum(count, 1))),
+     [f"spikes in a step: {name}" for name in (
+         "two", "more than two, not the most", "the most, and no more are due",
+         "the most, though more are due")]),
+    (NONE | SEVERAL, ("fire", counted(lambda count, more: count - (count == 3))),
+     ["spikes in a step: more than two, not the most"]),
+    (NONE | SEVERAL, ("fire", counted(lambda count, more: count + more)),
+     ["spikes in a step: the most, though more are due"]),
+    (NONE | SEVERAL, ("fire", counted(lambda count, more: count - ((count == 4) & ~more))),
+     ["spikes in a step: the most, and no more are due"]),
+    (LATE, ("reset", lambda neuron, u, threshold: u), ["reset: of the step before"]),
+    (LATE | SUBTRACT | {"v_threshold": -9}, ("reset", lambda neuron, u, threshold:
+                                             arithmetic.wrap(u - threshold, 8)),
+     ["reset: the difference overflows"]),
+    (NONE | REST | {"refractory_mode": "rest", "v_leak": 7},
+     ("at_rest", lambda neuron, v, random: v),
+     ["choice: refractory_mode: not as with clamp"]),
+    (FALLING | REST | LEAKING, ("at_rest", lambda neuron, v, random: arithmetic.wrap(v - 3, 8)),
+     ["v at rest: saturates down"]),
+    (FIRST, ("leak_v", lambda neuron, v, random: v),
+     [f"leak: {name}, x {side} 0" for name in ("exact", "rounded", "tie") for side in "<>"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("params", "mistake", "names"), MISTAKES)
+def test_a_mistake_shows_in_the_steps_of_its_bins_alone(
+    params, mistake, names, monkeypatch
+) -> None:
+    """So a run that hits none of them misses it, and one that must hit them does not."""
+    neuron = NeuronParams(**SMALL | params)
+    values = drawn(neuron, 3, 4000)
+    bins = {f"{b.group}: {b.name}": b for b in neuron_bins(neuron)}
+    hits = [bins[name].hit(values) for name in names]
+    right = np.array([*values.after, values.told["spikes"]])
+    monkeypatch.setattr(arithmetic, *mistake)
+    after, spikes = step(neuron, values.before, values.current, values.stored_threshold)
+    wrong = (np.array([*after, spikes]) != right).any(axis=0)
+    assert wrong.any()
+    assert not (wrong & ~np.any(hits, axis=0)).any()
+    assert all((wrong & hit).any() for hit in hits)
+
+
 # --- against the oracle -------------------------------------------------------------------------
 
 
-def differences(neuron: NeuronParams, seed: int, steps: int = 150) -> set[tuple[str, str]]:
-    """Bins that numpy and the oracle do not count alike, over states and inputs of any kind."""
+def drawn(neuron: NeuronParams, seed: int, steps: int) -> StepValues:
+    """Steps from states and with inputs of any kind."""
     draw = np.random.default_rng(seed)
 
     def values(low: int, high: int, near: int) -> np.ndarray:
@@ -171,14 +417,18 @@ def differences(neuron: NeuronParams, seed: int, steps: int = 150) -> set[tuple[
     centres = {"v": neuron.v_threshold, "i_syn": 0, "theta": 0, "refractory": 1}
     before = NeuronState(*(values(*ends, centres[n]) for n, ends in neuron.ranges.items()))
     current = values(-2 * neuron.v_threshold - 50, 2 * neuron.v_threshold + 50, 0)
-    threshold = np.full(steps, neuron.v_threshold)
-    seen = StepValues(neuron, before, current, threshold)
+    return StepValues(neuron, before, current, np.full(steps, neuron.v_threshold))
+
+
+def differences(neuron: NeuronParams, seed: int, steps: int = 150) -> set[tuple[str, str]]:
+    """Bins that numpy and the oracle do not count alike."""
+    seen = drawn(neuron, seed, steps)
     counted = Counter({
         (b.group, b.name): int(np.count_nonzero(b.hit(seen)))
         for b in neuron_bins(neuron) if not b.impossible
     })  # fmt: skip
     expected: Counter[tuple[str, str]] = Counter()
-    for *state, given in zip(*before, current, strict=True):
+    for *state, given in zip(*seen.before, seen.current, strict=True):
         now = oracle.State(*map(int, state))
         expected.update(coverage_oracle.step_hits(neuron, now, int(given), neuron.v_threshold))
     assert sum(expected.values()) > steps

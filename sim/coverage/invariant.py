@@ -130,6 +130,14 @@ class SymbolicStep:
             for end in (before[name] >= low, before[name] <= high)
         ))  # fmt: skip
 
+    def follows(self, first: SymbolicStep) -> Any:
+        """The step begins in the state after reset, or after a ``first`` step of the neuron."""
+        pairs = zip(self.before, first.after, strict=True)
+        after_first = self._z3.And(
+            self.threshold == first.threshold, *(now == then for now, then in pairs)
+        )
+        return self._z3.Or(self.within(_start(self.neurons.neuron)), after_first)
+
     def outside(self, bounds: Mapping[str, tuple[int, int]]) -> Any:
         """A variable after the step lies outside its ``bounds``."""
         after = {name: getattr(self.after, name) for name in bounds}
@@ -152,6 +160,12 @@ class SymbolicStep:
         return answer.result, {n: (v + half) % (2 * half) - half for n, v in answer.model.items()}
 
 
+def _start(neuron: NeuronParams) -> Bounds:
+    """Bounds that hold the state after reset alone."""
+    start = initial_state(neuron, 1)
+    return {name: (int(getattr(start, name)[0]),) * 2 for name in neuron.state_widths}
+
+
 def invariant(symbolic: SymbolicStep) -> Bounds:
     """An interval for each state variable that holds it in every reachable state.
 
@@ -160,8 +174,7 @@ def invariant(symbolic: SymbolicStep) -> Bounds:
     """
     neuron = symbolic.neurons.neuron
     whole = {name: neuron.ranges[name] for name in neuron.state_widths}
-    start = initial_state(neuron, 1)
-    bounds = {name: (int(getattr(start, name)[0]),) * 2 for name in whole}
+    bounds = _start(neuron)
     while narrow := {name: ends for name, ends in bounds.items() if ends != whole[name]}:
         result, found = symbolic.ask(
             symbolic.within(bounds), symbolic.inputs(), symbolic.outside(narrow)
@@ -177,11 +190,15 @@ def invariant(symbolic: SymbolicStep) -> Bounds:
 
 def _widened(neurons: Neurons, bounds: Bounds, name: str, value: int) -> tuple[int, int]:
     """The bounds of a variable widened to ``value``, and on to the next natural end: a power of 2,
-    the range's end, or for v the highest threshold."""
+    the range's end, or for v the highest threshold, the negative one and the floor."""
     low, high = bounds[name]
-    lowest, highest = neurons.neuron.ranges[name]
+    neuron = neurons.neuron
+    lowest, highest = neuron.ranges[name]
     if value < low:
-        low = max(lowest, -(1 << (-value - 1).bit_length()) if value < 0 else 0)
+        ends = {lowest, -(1 << (-value - 1).bit_length()) if value < 0 else 0, -highest}
+        if name == "v":
+            ends |= {end for end in (neuron.v_floor, neuron.negative_threshold) if end is not None}
+        low = max(end for end in ends if end <= value)
     if value > high:
         ends = {highest, (1 << value.bit_length()) - 1 if value > 0 else 0}
         if name == "v":
