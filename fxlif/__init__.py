@@ -13,6 +13,7 @@ from .lazy import exports
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from . import profiles as profiles
     from .errors import FxlifError as FxlifError
     from .network.model import Core as Core
     from .network.model import Network as Network
@@ -80,5 +81,6 @@ HOMES = {
     "quantise_threshold": "params.quantise",
     "save": "params.design",
 }
-__all__ = list(HOMES)
-__getattr__, __dir__ = exports(__name__, HOMES)
+PACKAGES = ("profiles",)
+__all__ = [*HOMES, *PACKAGES]
+__getattr__, __dir__ = exports(__name__, HOMES, PACKAGES)

@@ -164,6 +164,9 @@ def init(
     mistake: Annotated[
         str | None, typer.Option(help="With --example: a classic mistake in the Verilog.")
     ] = None,
+    profile: Annotated[
+        str | None, typer.Option(help="The neuron of a chip or framework: loihi, xylo, snntorch...")
+    ] = None,
 ) -> None:
     """Write a commented design.toml to start from; or an example for verify --dut."""
     from importlib.resources import files
@@ -171,6 +174,7 @@ def init(
     from ..files import make_folder, whole_file, whole_folder
 
     if example is not None:
+        refuse_beside("with --example", {"--profile": profile})
         need("fxlif.sim.examples", "sim")
         from ..sim import examples
 
@@ -180,6 +184,12 @@ def init(
             print(folder / name)
         return
     refuse_beside("without --example", {"--mistake": mistake})
+    if profile is None:
+        text = files("fxlif").joinpath("template.toml").read_text()
+    else:
+        from ..profiles.template import design_of
+
+        text = design_of(profile)
     target = folder / "design.toml"
     if os.path.lexists(target):
         raise FxlifError(
@@ -188,5 +198,5 @@ def init(
         )  # fmt: skip
     make_folder(folder)
     with whole_file(target) as temporary:
-        temporary.write_text(files("fxlif").joinpath("template.toml").read_text())
+        temporary.write_text(text)
     print(target)
