@@ -107,12 +107,14 @@ class WeightFormat:
         beyond = np.argwhere((exact < self.low) | (exact > self.high))
         if len(beyond):
             raise self._refused(name, exact, beyond[0], f"{self.low}..{self.high}")
-        lost = self.unstored + max(-self.exponent, 0)
         sign = np.where(exact < 0, -1, 1) if self.towards_zero else np.int64(1)
-        kept = sign * ((sign * exact) >> lost << lost)
-        changed = np.argwhere(kept != exact)
+        kept = sign * ((sign * exact) >> self.unstored << self.unstored)
+        down = max(-self.exponent, 0)
+        fitted: Ints = kept >> down
+        changed = np.argwhere(fitted << down != exact)
         if len(changed) and not truncate:
-            allowed = f"a multiple of {1 << lost} (nearest below: {int(kept[tuple(changed[0])])})"
+            unit, at = 1 << max(self.unstored, down), tuple(changed[0])
+            allowed = f"a multiple of {unit} (nearest below: {int(exact[at]) // unit * unit})"
             raise self._refused(name, exact, changed[0], f"{allowed}, or truncate = True")
         if self.one_sign:
             mixed = np.flatnonzero((kept < 0).any(axis=1) & (kept > 0).any(axis=1))
@@ -120,7 +122,6 @@ class WeightFormat:
                 found = "some positive and some negative"
                 allowed = "of one sign for each source"
                 raise FxlifError.must_be(f"{name}[{mixed[0]}]", allowed, weights, found=found)
-        fitted: Ints = kept >> max(-self.exponent, 0)
         return fitted
 
     @staticmethod

@@ -90,12 +90,11 @@ synapses = {{ kind = "dense", weights = [
 def _neuron(profile: Profile) -> str:
     """The neuron's table: what the system lets one choose, then what is its rule."""
     fields = profile.neuron.model_dump(mode="json", exclude_none=True)
-    unused = {"lfsr", "theta_bits", *({"current_bits"} if not profile.neuron.synapse_leak else ())}
     groups: dict[str, list[str]] = {"parameters of the system": [], "its rule": []}
     for key, value in fields.items():
         group = "parameters of the system" if key in profile.free else "its rule"
         chosen = key in profile.free or key in profile.neuron.model_fields_set
-        if chosen and key not in unused:
+        if chosen:
             groups[group].append(f"{key} = {_inline(value)}")
     parts = (f"# {title}\n" + "\n".join(lines) for title, lines in groups.items())
     return "[population.neuron]\n" + "\n".join(parts) + "\n"
