@@ -1,11 +1,15 @@
 """The rule (docs/rule.md) as Amaranth expressions, name by name as :mod:`fxlif.rule.arithmetic`.
 
 Written separately from the golden rule on purpose. Amaranth's sums and shifts are exact
-(a sum grows a bit); only :func:`saturate`, :func:`wrap` and :func:`clamp` narrow.
+(a sum grows a bit); only :func:`saturate`, :func:`wrap`, :func:`clamp` and what is made of them
+narrow. What a function uses more than once should be a signal: an expression is repeated in the
+Verilog wherever it stands.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import zip_longest
 from typing import assert_never
 
 from amaranth.hdl import Cat, Const, Mux, Value, signed
@@ -22,7 +26,7 @@ from ..params.leaks import (
     ScaleLeak,
     ShiftLeak,
 )
-from ..params.neuron import DeltaSynapse, ExponentialSynapse, NeuronParams
+from ..params.neuron import ExponentialSynapse, NeuronParams, Overflow
 from ..params.quantise import signed_bits, signed_range
 
 
@@ -115,9 +119,23 @@ def wrap(x: Value, bits: int) -> Value:
     return x if len(x) <= bits else x[:bits].as_signed()
 
 
-def overflow(x: Value, bits: int, mode: str) -> Value:
+def saturate_symmetric(x: Value, bits: int) -> Value:
+    """``x`` brought to the nearest end of the signed range of ``bits`` bits without its lowest."""
+    low, high = signed_range(bits)
+    x = saturate(x, bits)
+    # One value is left that is out of range.
+    return Mux(x == low, Const(-high, signed(bits)), x) if len(x) >= bits else x
+
+
+def overflow(x: Value, bits: int, mode: Overflow) -> Value:
     """``x`` brought into ``bits`` signed bits by the named mode."""
-    return saturate(x, bits) if mode == "saturate" else wrap(x, bits)
+    if mode == "saturate":
+        return saturate(x, bits)
+    if mode == "saturate_symmetric":
+        return saturate_symmetric(x, bits)
+    if mode == "wrap":
+        return wrap(x, bits)
+    assert_never(mode)
 
 
 def synaptic_current(total: Value, weight_shift: int, bias: int) -> Value:
@@ -126,24 +144,55 @@ def synaptic_current(total: Value, weight_shift: int, bias: int) -> Value:
     return shifted + bias if bias else shifted
 
 
-def synapse(neuron: NeuronParams, i_syn: Value, current: Value) -> Value:
-    """The synaptic current that acts in this step, and the new ``i_syn`` of an exponential one."""
-    if isinstance(neuron.synapse, DeltaSynapse):
-        return current
-    if isinstance(neuron.synapse, ExponentialSynapse):
-        total = leak(neuron.synapse.leak, i_syn) + current
-        return overflow(total, neuron.current_bits, neuron.overflow)
-    assert_never(neuron.synapse)
+def synapse(neuron: NeuronParams, i_syn: Value, current: Value) -> tuple[Value, Value]:
+    """(the current that acts on v in this step, the new ``i_syn``)."""
+    rule = neuron.synapse
+    if not isinstance(rule, ExponentialSynapse):
+        return current, i_syn
+    acting = i_syn
+    for stage, following in zip_longest(rule.order, rule.order[1:]):
+        if stage == "act":
+            acting = i_syn
+        elif stage == "integrate":
+            i_syn = narrow_i_syn(neuron, i_syn + current)
+        elif following == "integrate":
+            i_syn = leak(rule.leak, i_syn)
+        else:
+            i_syn = narrow_i_syn(neuron, leak(rule.leak, i_syn))
+    return acting, i_syn
 
 
-def integrate(neuron: NeuronParams, v: Value, i: Value) -> Value:
-    """The membrane potential u after leak and input, before the threshold."""
-    distance = v - neuron.v_leak if neuron.v_leak else v
-    u = leak(neuron.leak, distance) + i
-    u = overflow(u + neuron.v_leak if neuron.v_leak else u, neuron.state_bits, neuron.overflow)
-    if neuron.v_floor is not None:
-        u = Mux(u < neuron.v_floor, neuron.v_floor, u)
-    return u
+def narrow_i_syn(neuron: NeuronParams, i_syn: Value) -> Value:
+    """``i_syn`` brought into its range."""
+    return overflow(i_syn, neuron.current_bits, neuron.overflow_i_syn or neuron.overflow)
+
+
+def narrow(neuron: NeuronParams, v: Value) -> Value:
+    """``v`` brought into its range, and up to the floor where there is one."""
+    v = overflow(v, neuron.state_bits, neuron.overflow)
+    return v if neuron.v_floor is None else Mux(v < neuron.v_floor, neuron.v_floor, v)
+
+
+def leak_v(neuron: NeuronParams, v: Value) -> Value:
+    """The exact membrane potential after its leak towards ``v_leak``."""
+    rest = neuron.v_leak
+    return leak(neuron.leak, v - rest) + rest if rest else leak(neuron.leak, v)
+
+
+def at_rest(neuron: NeuronParams, v: Value) -> Value:
+    """The potential after a step of rest that began with ``v``; ``mask`` has none of its own."""
+    if neuron.refractory_mode == "rest":
+        return Const(neuron.v_leak, signed(neuron.state_bits))
+    if neuron.refractory_mode == "leak":
+        return narrow(neuron, leak_v(neuron, v))
+    return v
+
+
+def change(neuron: NeuronParams, v: Value, exact: Value) -> Value:
+    """The exact new potential where the change from ``v`` overflows by itself."""
+    if not neuron.overflow_change:
+        return exact
+    return v + overflow(exact - v, neuron.state_bits, neuron.overflow)
 
 
 def reaches(neuron: NeuronParams, u: Value, threshold: Value) -> Value:
@@ -151,11 +200,60 @@ def reaches(neuron: NeuronParams, u: Value, threshold: Value) -> Value:
     return u >= threshold if neuron.compare == "ge" else u > threshold
 
 
-def reset(neuron: NeuronParams, u: Value, threshold: Value) -> Value:
-    """The membrane potential after a spike at the effective ``threshold``."""
+def reset_exact(neuron: NeuronParams, u: Value, threshold: Value) -> Value:
+    """The exact membrane potential after a spike at the effective ``threshold``."""
     if neuron.reset == "to_value":
         return Const(neuron.v_reset, signed(neuron.state_bits))
-    return overflow(u - threshold, neuron.state_bits, neuron.overflow)
+    return u - threshold
+
+
+def reset(neuron: NeuronParams, u: Value, threshold: Value) -> Value:
+    """The membrane potential after a spike at the effective ``threshold``, in its range."""
+    return overflow(reset_exact(neuron, u, threshold), neuron.state_bits, neuron.overflow)
+
+
+def negative(neuron: NeuronParams, u: Value) -> Value:
+    """``u`` after the reset below ``negative_threshold``, where there is one."""
+    limit, bits = neuron.negative_threshold, neuron.state_bits
+    if limit is None:
+        return u
+    if neuron.negative_reset == "floor":
+        after: Value = Const(limit, signed(bits))
+    elif neuron.negative_reset == "mirror":
+        after = Const(-neuron.v_reset, signed(bits))
+    elif neuron.negative_reset == "subtract":
+        after = wrap(u - limit, bits)  # both below 0, so nothing is lost
+    else:
+        assert_never(neuron.negative_reset)
+    return Mux(u < limit, after, u)
+
+
+def fire(neuron: NeuronParams, u: Value, threshold: Value, times: int = 1) -> tuple[Value, Value]:
+    """(whether ``u`` fires, and ``times`` times; the potential after the resets of the compare).
+
+    For a neuron of several spikes :func:`spike_counts` says which ``times`` to ask for.
+    """
+    if neuron.max_spikes_per_step > 1:
+        constant = isinstance(threshold, Const)
+        taken = Const(threshold.value * times) if constant else threshold * times
+        # Thresholds are positive: what is left where they are reached lies between 0 and u.
+        return reaches(neuron, u, taken), wrap(u - taken, neuron.state_bits)
+    after = reset(neuron, u, threshold) if neuron.reset_at == "compare" else u
+    return reaches(neuron, u, threshold), after
+
+
+def spike_counts(neuron: NeuronParams) -> Iterator[int]:
+    """How many spikes each stage of the compare decides on, all of them or none.
+
+    A division, bit by bit: where the thresholds of a stage are reached, they are subtracted. Each
+    stage has half of what is left, rounded up, so that together they make every number up to
+    ``max_spikes_per_step``.
+    """
+    left = neuron.max_spikes_per_step
+    while left:
+        times = (left + 1) // 2
+        yield times
+        left -= times
 
 
 def adapt(neuron: NeuronParams, theta: Value, spikes: Value) -> Value:

@@ -14,7 +14,7 @@ from ..params.core import CoreParams
 from ..params.design import explain
 from ..params.leaks import RoundedLeak
 from ..params.network import NetworkParams, Projection
-from ..params.neuron import RULE_ORDER, NeuronParams
+from ..params.neuron import NeuronParams
 from ..params.protocol import AnyParams
 from ..params.sources import EventSource
 
@@ -32,7 +32,8 @@ def supported(design: AnyParams) -> AnyParams:
     if isinstance(design, NetworkParams):
         return chain_of(design)
     (neuron,) = design.neurons
-    _refuse(_random("neuron." if design.cores else "", neuron))
+    _refuse(_choices("neuron.", neuron, IN_CORES) if design.cores
+            else _choices("", neuron, IN_NEURONS))  # fmt: skip
     return design
 
 
@@ -47,7 +48,7 @@ def chain_of(network: NetworkParams) -> NetworkParams:
     """
     if network.core:
         _refuse(line for k, core in enumerate(network.core)
-                for line in _random(f"core[{k}].neuron.", core.neuron))  # fmt: skip
+                for line in _choices(f"core[{k}].neuron.", core.neuron, IN_CORES))  # fmt: skip
         return network
     _refuse(_obstacles(network))
     _refuse(_disorder(network))
@@ -84,22 +85,24 @@ def _refuse(obstacles: Iterator[FxlifError]) -> None:
         raise FxlifError(lines, key=first.key, value=first.value, allowed=first.allowed)
 
 
-#: Choices of the rule that the hardware has in one form only.
-ONE_FORM = {
-    "negative_threshold": None, "reset_at": "compare", "max_spikes_per_step": 1,
-    "overflow_i_syn": None, "overflow_change": False, "refractory_count": "after",
-    "order": RULE_ORDER, "accumulate": "exact", "fire_on": "step",
-}  # fmt: skip
+#: Choices of the rule that the hardware has in one form only: a single neuron, a neuron of a core.
+IN_NEURONS: dict[str, str | int] = {"accumulate": "exact", "fire_on": "step"}
+IN_CORES = {**IN_NEURONS, "max_spikes_per_step": 1}
 
 
-def _random(key: str, neuron: NeuronParams) -> Iterator[FxlifError]:
-    for name, only in ONE_FORM.items():
+def _choices(
+    key: str, neuron: NeuronParams, one_form: dict[str, str | int]
+) -> Iterator[FxlifError]:
+    """The choices of a neuron that the hardware does not have, a line each."""
+    for name, only in one_form.items():
         found = getattr(neuron, name)
         if found != only:
             yield FxlifError.must_be(f"{key}{name}", f"{only!r} in hardware", found)
     for name, rule in neuron.leaks.items():
         if isinstance(rule, RoundedLeak) and rule.rounding == "stochastic":
-            allowed = "'floor', 'toward_zero', 'away_from_zero' or 'nearest_even' in hardware"
+            allowed = (
+                "'floor', 'ceiling', 'toward_zero', 'away_from_zero' or 'nearest_even' in hardware"
+            )
             yield FxlifError.must_be(f"{key}{name}.rounding", allowed, rule.rounding)
 
 
@@ -131,7 +134,7 @@ def _obstacles(network: NetworkParams) -> Iterator[FxlifError]:
                 f"population[{k}]", f"the target of one projection in hardware ({population.name})",
                 into[population.name], found=f"of {into[population.name]}",
             )  # fmt: skip
-        yield from _random(f"population[{k}].neuron.", population.neuron)
+        yield from _choices(f"population[{k}].neuron.", population.neuron, IN_CORES)
 
 
 def _disorder(network: NetworkParams) -> Iterator[FxlifError]:

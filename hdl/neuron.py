@@ -26,11 +26,19 @@ def initial_state(neuron: NeuronParams) -> dict[str, int]:
     return {name: neuron.v_reset if name == "v" else 0 for name in neuron.state_widths}
 
 
+def named(m: Module, name: str, value: Value) -> Signal:
+    """A signal of this value, so that the Verilog reads like the rule and says it once."""
+    signal = Signal(value.shape(), name=name)
+    m.d.comb += signal.eq(value)
+    return signal
+
+
 class LIFStep(wiring.Component):
     """One time step of the rule (docs/rule.md#step), combinational: latency 0.
 
     Ports: ``state`` and ``current`` (signed, ``input_bits``, the bias added) in, ``next_state``
-    and ``spike`` out; with ``threshold_port``, ``threshold_mantissa`` in place of the constant.
+    and ``spike`` out, which is a number where there may be several; with ``threshold_port``,
+    ``threshold_mantissa`` in place of the constant.
     """
 
     def __init__(
@@ -42,49 +50,109 @@ class LIFStep(wiring.Component):
             "current": In(signed(input_bits)),
             "state": In(layout),
             "next_state": Out(layout),
-            "spike": Out(1),
+            "spike": Out(neuron.spike_bits),
         }
         if threshold_port:
             members["threshold_mantissa"] = In(signed(neuron.threshold_bits))
         self._threshold_port = threshold_port
         super().__init__(members)
 
-    def _threshold(self) -> Value:
-        if self._threshold_port:
-            return self.threshold_mantissa << self.neuron.threshold_shift
-        return Const(self.neuron.v_threshold)
-
     def elaborate(self, platform: object) -> Module:
         m = Module()
         neuron, now, after = self.neuron, self.state, self.next_state
-        # Named signals, so that the Verilog reads like the rule.
-        i = self.current
-        if "i_syn" in neuron.state_widths:
-            i = Signal(signed(neuron.current_bits), name="i")
-            m.d.comb += i.eq(arithmetic.synapse(neuron, now.i_syn, self.current))
-            m.d.comb += after.i_syn.eq(i)
+        i = self._current(m)
+        threshold = self._threshold(m)
+        v, late = now.v, None
+        if neuron.resets_late:
+            late = named(m, "spiked", arithmetic.reaches(neuron, v, threshold))
+        if late is not None and neuron.reset_at == "next_step":
+            v = named(m, "v", Mux(late, arithmetic.reset(neuron, v, threshold), v))
+            late = None
+        before_fire, after_fire = neuron.stages
         u = Signal(signed(neuron.state_bits))
-        m.d.comb += u.eq(arithmetic.integrate(neuron, now.v, i))
+        m.d.comb += u.eq(self._advance(m, before_fire, v, i, threshold, late))
 
-        threshold = self._threshold()
-        if neuron.adaptation is not None:
-            threshold = threshold + now.theta
-        fire = arithmetic.reaches(neuron, u, threshold)
-        held = u
-        if neuron.refractory:
-            resting = Signal()
-            m.d.comb += resting.eq(now.refractory.any())
-            fire = fire & ~resting
-            if neuron.refractory_mode == "clamp":
-                held = Mux(resting, now.v, u)
+        resting = named(m, "resting", now.refractory.any()) if neuron.rest_steps else None
+        fired = self._fire(m, u, threshold, resting)
+        if after_fire:
+            at_leak = self.spike if neuron.reset_at == "leak" else None
+            fired = named(m, "fired", fired)
+            fired = self._advance(m, after_fire, fired, i, threshold, at_leak)
+        if resting is not None:
             counted = Mux(resting, now.refractory - 1, 0)
-            m.d.comb += after.refractory.eq(Mux(self.spike, neuron.refractory, counted))
-        m.d.comb += self.spike.eq(fire)
-        m.d.comb += after.v.eq(Mux(self.spike, arithmetic.reset(neuron, u, threshold), held))
+            m.d.comb += after.refractory.eq(Mux(self.spike, neuron.rest_steps, counted))
+            if neuron.refractory_mode != "mask":
+                fired = Mux(resting, arithmetic.at_rest(neuron, now.v), fired)
+        m.d.comb += after.v.eq(fired)
         if neuron.adaptation is not None:
             theta = arithmetic.adapt(neuron, now.theta, self.spike)
             m.d.comb += after.theta.eq(theta)
         return m
+
+    def _threshold(self, m: Module) -> Value:
+        neuron = self.neuron
+        threshold: Value = Const(neuron.v_threshold)
+        if self._threshold_port:
+            threshold = self.threshold_mantissa << neuron.threshold_shift
+        if neuron.adaptation is not None:
+            threshold = named(m, "threshold", threshold + self.state.theta)
+        return threshold
+
+    def _current(self, m: Module) -> Value:
+        """The current that acts on v."""
+        if "i_syn" not in self.neuron.state_widths:
+            return self.current
+        before = self.state.i_syn
+        acting, i_syn = arithmetic.synapse(self.neuron, before, self.current)
+        i = named(m, "i", acting)
+        m.d.comb += self.next_state.i_syn.eq(i if i_syn is acting else i_syn)
+        return i
+
+    def _advance(
+        self, m: Module, stages: tuple[str, ...], v: Value, i: Value, threshold: Value,
+        spiked: Value | None,
+    ) -> Value:  # fmt: skip
+        """The potential after ``stages``, in its range; where it ``spiked`` the leak resets it."""
+        neuron = self.neuron
+        if not stages:
+            return v
+        exact = v
+        for number, stage in enumerate(stages):
+            if stage == "integrate":
+                exact = exact + i
+                continue
+            exact = arithmetic.leak_v(neuron, named(m, "integrated", exact) if number else v)
+            if spiked is not None:
+                leaked = named(m, "leaked", exact)
+                exact = Mux(spiked, arithmetic.reset_exact(neuron, leaked, threshold), leaked)
+        if neuron.overflow_change:
+            exact = named(m, "exact", exact)
+            exact = named(m, "changed", arithmetic.change(neuron, v, exact))
+        return arithmetic.narrow(neuron, exact)
+
+    def _fire(self, m: Module, u: Value, threshold: Value, resting: Value | None) -> Value:
+        """Drives ``spike``; the potential after the resets that act at the compare."""
+        neuron = self.neuron
+
+        def unless_resting(reached: Value) -> Value:
+            return reached if resting is None else reached & ~resting
+
+        v = arithmetic.negative(neuron, u)
+        if resting is not None and neuron.negative_threshold is not None:
+            v = Mux(resting, u, v)
+        if neuron.max_spikes_per_step == 1:
+            reached, left = arithmetic.fire(neuron, u, threshold)
+            m.d.comb += self.spike.eq(unless_resting(reached))
+            return Mux(self.spike, left, v)
+        counts = []
+        for number, times in enumerate(arithmetic.spike_counts(neuron)):
+            before = named(m, f"before_{number}", v)
+            reached, left = arithmetic.fire(neuron, before, threshold, times)
+            fires = named(m, f"fires_{number}", unless_resting(reached))
+            counts.append(Mux(fires, times, 0))
+            v = Mux(fires, left, before)
+        m.d.comb += self.spike.eq(sum(counts))
+        return v
 
 
 class LIFNeuron(wiring.Component):
@@ -103,7 +171,7 @@ class LIFNeuron(wiring.Component):
                 "enable": In(1),
                 "current": In(signed(self.input_bits)),
                 "state": Out(state_layout(neuron), init=initial_state(neuron)),
-                "spike": Out(1),
+                "spike": Out(neuron.spike_bits),
             }
         )
 

@@ -7,20 +7,30 @@ expression's own shape: where that shape were too narrow, the value would differ
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import product
+from itertools import permutations, product
 from typing import Any, NamedTuple
 
 import pytest
-from amaranth.hdl import Module, Shape, Signal, Value, signed, unsigned
+from amaranth.hdl import Const, Module, Mux, Shape, Signal, Value, signed, unsigned
 from amaranth.sim import Simulator
 
 from fxlif.hdl import arithmetic as hardware
-from fxlif.params.leaks import Leak, LinearLeak, MultiShiftLeak, NoLeak, ScaleLeak, ShiftLeak
+from fxlif.params.leaks import (
+    ConstantLeak,
+    DecayLeak,
+    Leak,
+    LinearLeak,
+    MultiShiftLeak,
+    NoLeak,
+    ScaleLeak,
+    ShiftLeak,
+)
 from fxlif.params.neuron import Adaptation, ExponentialSynapse, NeuronParams
 from fxlif.params.quantise import signed_range
 from fxlif.rule import arithmetic as golden
 
-ROUNDINGS = ("floor", "toward_zero", "away_from_zero", "nearest_even")
+ROUNDINGS = ("floor", "ceiling", "toward_zero", "away_from_zero", "nearest_even")
+OVERFLOWS = ("saturate", "saturate_symmetric", "wrap")
 SHIFTS = range(9)  # beyond the width of every operand here
 
 
@@ -98,6 +108,7 @@ def test_round_shift(shape: Shape) -> None:
 
 def every_leak() -> list[Leak]:
     leaks: list[Leak] = [NoLeak()]
+    leaks += [ConstantLeak(step=k) for k in (-(1 << 31), -9, -1, 0, 1, 31, (1 << 31) - 1)]
     leaks += [LinearLeak(step=k) for k in (0, 1, 2, 5, 31, 32, 33, 63, 64, 100, (1 << 31) - 1)]
     for rounding, minimum in product(ROUNDINGS, (0, 1)):
         how: dict[str, Any] = {"rounding": rounding, "minimum_step": minimum}
@@ -107,7 +118,9 @@ def every_leak() -> list[Leak]:
         leaks += [MultiShiftLeak(shifts=s, signs=g, **how) for s, g in terms]
         pairs = [(0, 0), (1, 0), (0, 2), (3, 2), (4, 2), (1, 1), (5, 4), (16, 4), (127, 7)]
         pairs += [(1, 8), (4095, 12), (1 << 15, 16), (1 << 16, 16), (65535, 16)]
-        leaks += [ScaleLeak(factor=f, shift=s, **how) for f, s in pairs]
+        leaks += [
+            kind(factor=f, shift=s, **how) for f, s in pairs for kind in (ScaleLeak, DecayLeak)
+        ]
     return leaks
 
 
@@ -164,6 +177,12 @@ def test_overflow(width: int) -> None:
                 most,
             ),
             Case(
+                f"saturate_symmetric {bits}",
+                lambda x, bits=bits: hardware.saturate_symmetric(x, bits),
+                lambda x, bits=bits: golden.saturate_symmetric(x, bits),
+                most,
+            ),
+            Case(
                 f"wrap {bits}",
                 lambda x, bits=bits: hardware.wrap(x, bits),
                 lambda x, bits=bits: golden.wrap(x, bits),
@@ -177,7 +196,7 @@ def test_overflow(width: int) -> None:
                 lambda x, bits=bits, mode=mode: golden.overflow(x, bits, mode),
                 most,
             )
-            for mode in ("saturate", "wrap")
+            for mode in OVERFLOWS
         ]
     check([signed(width)], cases)
 
@@ -209,6 +228,8 @@ LEAKS: list[Leak] = [
     MultiShiftLeak(shifts=(0, 0), signs=(-1, -1)),  # leaves the range on both sides
     ScaleLeak(factor=11, shift=4, rounding="toward_zero"),
     ScaleLeak(factor=0, shift=4),
+    DecayLeak(factor=5, shift=3, rounding="ceiling"),
+    ConstantLeak(step=-3),
 ]
 
 
@@ -217,62 +238,133 @@ def small(**choices: Any) -> NeuronParams:
     return NeuronParams(**{**dict.fromkeys(widths, 4), "v_threshold": 2, "v_reset": 0, **choices})
 
 
-#: The golden form of what the hardware works out.
-GOLDEN: dict[str, Callable[..., Any]] = {
-    "synapse": lambda n, i_syn, current: golden.synapse(n, i_syn, current)[0],
-    "integrate": lambda n, v, i: golden.narrow(n, golden.leak_v(n, v) + i),
-    "reaches": golden.reaches,
-    "reset": golden.reset,
-}
+def neuron_cases(
+    name: str, neurons: Sequence[NeuronParams], bits: int | None, part: int | None = None
+) -> list[Case]:
+    """The functions of this name that take a neuron first, or one ``part`` of what they return."""
 
+    def of(module: Any, neuron: NeuronParams) -> Callable[..., Any]:
+        function = getattr(module, name)
+        if part is None:
+            return lambda *x: function(neuron, *x)
+        return lambda *x: function(neuron, *x)[part]
 
-def neuron_cases(name: str, neurons: Sequence[NeuronParams], bits: int | None) -> list[Case]:
-    """The functions of this name that take a neuron first."""
     return [
-        Case(
-            f"{name} {neuron!r}",
-            lambda *x, n=neuron: getattr(hardware, name)(n, *x),
-            lambda *x, n=neuron: GOLDEN[name](n, *x),
-            bits,
-        )
+        Case(f"{name}[{part}] {neuron!r}", of(hardware, neuron), of(golden, neuron), bits)
         for neuron in neurons
     ]
 
 
-def test_synapse() -> None:
+@pytest.mark.parametrize("part", [0, 1], ids=["acts", "i_syn"])
+def test_synapse(part: int) -> None:
     delta = [small()]
-    check([signed(4), signed(6)], neuron_cases("synapse", delta, 6))
+    check([signed(4), signed(6)], neuron_cases("synapse", delta, 6, part))
+    orders = list(permutations(("leak", "integrate", "act")))
     exponential = [
-        small(synapse=ExponentialSynapse(leak=rule), overflow=overflow)
-        for rule, overflow in product(LEAKS, ("saturate", "wrap"))
-    ]
-    check([signed(4), signed(6)], neuron_cases("synapse", exponential, 4))
-    check([signed(4), signed(1)], neuron_cases("synapse", exponential, 4))
-
-
-def test_integrate() -> None:
-    neurons = [
-        small(leak=rule, overflow=overflow, v_leak=v_leak, v_floor=v_floor)
-        for rule, overflow, v_leak, v_floor in product(
-            LEAKS, ("saturate", "wrap"), (0, -8, 3), (None, -8, -3, 0, 7)
+        small(synapse=ExponentialSynapse(leak=rule, order=order), overflow_i_syn=overflow)
+        for (rule, order), overflow in product(
+            # All orders with some leaks, all leaks with the first order.
+            [*((rule, orders[0]) for rule in LEAKS), *product(LEAKS[3::4], orders[1:])],
+            OVERFLOWS,
         )
+    ]
+    check([signed(4), signed(6)], neuron_cases("synapse", exponential[part::2], 4, part))
+    check([signed(4), signed(1)], neuron_cases("synapse", exponential, 4, part))
+
+
+def test_leak_v() -> None:
+    neurons = [small(leak=rule, v_leak=v_leak) for rule, v_leak in product(LEAKS, (0, -8, 3))]
+    check([signed(4)], neuron_cases("leak_v", neurons, None))
+    # Where it leaks what the input was added to, it takes more than a state.
+    check([signed(6)], neuron_cases("leak_v", neurons, None))
+
+
+def test_narrow() -> None:
+    neurons = [
+        small(overflow=overflow, v_floor=v_floor)
+        for overflow, v_floor in product(OVERFLOWS, (None, -8, -3, 0, 7))
     ]
     # Without a floor, the result has the bits of the state, neither more nor fewer.
     plain = [neuron for neuron in neurons if neuron.v_floor is None]
-    check([signed(4), signed(6)], neuron_cases("integrate", plain, 4))
-    check([signed(4), signed(6)], neuron_cases("integrate", neurons[::7], None))
-    check([signed(4), signed(1)], neuron_cases("integrate", neurons, None))
+    for shape in (signed(4), signed(7), signed(2)):
+        check([shape], neuron_cases("narrow", plain, 4))
+        check([shape], neuron_cases("narrow", neurons, None))
+    own = [small(overflow=v, overflow_i_syn=i) for v, i in product(OVERFLOWS, (None, *OVERFLOWS))]
+    check([signed(7)], neuron_cases("narrow_i_syn", own, 4))
+
+
+def test_change() -> None:
+    neurons = [small(overflow=o, overflow_change=change)
+               for o, change in product(OVERFLOWS, (False, True))]  # fmt: skip
+    check([signed(4), signed(7)], neuron_cases("change", neurons, None))
+
+
+def test_at_rest() -> None:
+    neurons = [
+        small(leak=rule, v_leak=v_leak, overflow=overflow, v_floor=floor, refractory_mode=mode)
+        for rule, v_leak, overflow, floor, mode in product(
+            LEAKS, (0, -8, 3), OVERFLOWS, (None, -3), ("clamp", "rest", "leak")
+        )
+    ]
+    check([signed(4)], neuron_cases("at_rest", neurons, None))
 
 
 @pytest.mark.parametrize("threshold", [signed(4), signed(7), unsigned(5)], ids=str)
 def test_reaches_and_reset(threshold: Shape) -> None:
-    pairs = list(product(("ge", "gt"), ("to_value", "subtract"), ("saturate", "wrap"), (-8, 0, 7)))
     neurons = [
-        small(compare=compare, reset=reset, overflow=overflow, v_reset=v_reset)
-        for compare, reset, overflow, v_reset in pairs
+        small(compare=compare, reset=reset, reset_at=at, overflow=overflow, v_reset=v_reset)
+        for compare, reset, at, overflow, v_reset in product(
+            ("ge", "gt"), ("to_value", "subtract"), ("compare", "next_step"), OVERFLOWS, (-7, 0, 7)
+        )
     ]
-    check([signed(4), threshold], neuron_cases("reaches", neurons, None))
-    check([signed(4), threshold], neuron_cases("reset", neurons, 4))
+    shapes = [signed(4), threshold]
+    check(shapes, neuron_cases("reaches", neurons, None))
+    check(shapes, neuron_cases("reset_exact", neurons, None))
+    check(shapes, neuron_cases("reset", neurons, 4))
+
+
+def test_negative() -> None:
+    neurons = [
+        small(negative_threshold=limit, negative_reset=reset, v_reset=v_reset)
+        for limit, reset, v_reset in product(
+            (None, -8, -7, -1, 0), ("floor", "mirror", "subtract"), (-7, 0, 7)
+        )
+    ]
+    check([signed(4)], neuron_cases("negative", neurons, 4))
+    above = [small(negative_threshold=5, negative_reset=reset) for reset in ("floor", "mirror")]
+    check([signed(4)], neuron_cases("negative", above, 4))
+
+
+@pytest.mark.parametrize("compare", ["ge", "gt"])
+@pytest.mark.parametrize("most", [1, 2, 3, 5, 6, 7, 12, 23, 30, 31])
+def test_fire(most: int, compare: str) -> None:
+    """The stages of the hardware's division make every count of the golden repetition."""
+    neuron = small(
+        max_spikes_per_step=most, compare=compare, reset="subtract", state_bits=6,
+        negative_threshold=-9,
+    )  # fmt: skip
+    times = list(hardware.spike_counts(neuron))
+    assert sum(times) == most
+    assert len(times) == most.bit_length()
+
+    def divided(u: Value, threshold: Value) -> tuple[Value, Value]:
+        v, count = hardware.negative(neuron, u) if most > 1 else u, Const(0)
+        for number in times:
+            reached, left = hardware.fire(neuron, v, threshold, number)
+            v, count = Mux(reached, left, v), Mux(reached, count + number, count)
+        return count, v if most > 1 else Mux(count, v, hardware.negative(neuron, u))
+
+    check(
+        [signed(6), unsigned(3)],
+        [
+            Case(
+                name,
+                lambda u, t, part=part: divided(u, t + 1)[part],
+                lambda u, t, part=part: golden.fire(neuron, u, t + 1)[part],
+            )
+            for part, name in enumerate(("the spikes", "the potential"))
+        ],
+    )
 
 
 @pytest.mark.parametrize("bits", [4, 6])
@@ -293,6 +385,16 @@ def test_adapt(bits: int) -> None:
             for neuron in neurons
         ],
     )
+
+
+@pytest.mark.parametrize("most", [2, 31])
+def test_adapt_to_several_spikes(most: int) -> None:
+    neurons = [
+        small(adaptation=Adaptation(increment=increment, leak=rule), reset="subtract",
+              max_spikes_per_step=most)
+        for rule, increment in product(LEAKS, (0, 1, 15))
+    ]  # fmt: skip
+    check([unsigned(4), unsigned(most.bit_length())], neuron_cases("adapt", neurons, None))
 
 
 @pytest.mark.parametrize(("bits", "weight_bits"), [(4, 4), (6, 4), (5, 1), (2, 2)])

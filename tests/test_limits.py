@@ -57,7 +57,7 @@ synapses = { kind = "all_to_all", weight = 4 }
 """
 RANDOM = ShiftLeak(shift=2, rounding="stochastic")
 ALLOWED = (
-    "must be 'floor', 'toward_zero', 'away_from_zero' or 'nearest_even' in hardware, "
+    "must be 'floor', 'ceiling', 'toward_zero', 'away_from_zero' or 'nearest_even' in hardware, "
     "not 'stochastic'"
 )
 
@@ -352,6 +352,35 @@ def test_stochastic_rounding_is_refused(choices, keys):
         lines = [f"{prefix}{key}.rounding: {ALLOWED}" for key in keys]
         for call in (supported, generate, component_of, lambda p: check(p, folder=None)):
             assert refusal(call, params) == lines
+
+
+PER_EVENT = {"accumulate": "per_event", "fire_on": "event"}
+SEVERAL = {"reset": "subtract", "max_spikes_per_step": 3}
+
+
+@pytest.mark.parametrize(
+    ("choices", "alone", "in_a_core"),
+    [
+        (PER_EVENT, ["accumulate: must be 'exact' in hardware, not 'per_event'",
+                     "fire_on: must be 'step' in hardware, not 'event'"], ()),
+        (SEVERAL, [], ["max_spikes_per_step: must be 1 in hardware, not 3"]),
+        ({"order": ("fire", "leak", "integrate"), "refractory_mode": "rest"}, [], ()),
+    ],
+)  # fmt: skip
+def test_choices_of_a_step(choices, alone, in_a_core):
+    """A single neuron has what is made once a step; a core has not the several spikes."""
+    one = core(**choices)
+    both = [*alone, *in_a_core]
+    for params, prefix, lines in (
+        (one.neuron, "", alone),
+        (one, "neuron.", both),
+        (NetworkParams.chain(core(), one), "core[1].neuron.", both),
+    ):
+        if not lines:
+            assert supported(params) == params
+            continue
+        for call in (supported, generate, component_of, lambda p: check(p, folder=None)):
+            assert refusal(call, params) == [prefix + line for line in lines]
 
 
 def test_the_rule_itself_refuses():

@@ -59,6 +59,36 @@ NEURONS = {
     "linear": NeuronParams(
         state_bits=7, v_threshold=20, leak={"kind": "linear", "step": 3}, current_bits=5,
     ),
+    "ordered": NeuronParams(
+        state_bits=7, v_threshold=20, current_bits=6, order=("integrate", "fire", "leak"),
+        reset_at="leak", overflow_i_syn="wrap",
+        synapse=_EXPONENTIAL | {"order": ("leak", "act", "integrate")},
+    ),
+    "late": NeuronParams(
+        state_bits=6, v_threshold=12, current_bits=7, reset="subtract", reset_at="next_step",
+        overflow="saturate_symmetric", overflow_change=True, overflow_i_syn="saturate",
+        synapse={"kind": "exponential", "leak": {"kind": "constant", "step": -9}},
+    ),
+    "late at the leak": NeuronParams(
+        state_bits=8, v_threshold=40, v_reset=-3, current_bits=7, reset_at="leak",
+        order=("integrate", "leak", "fire"), leak={"kind": "decay", "factor": 3, "shift": 3},
+    ),
+    "several": NeuronParams(
+        state_bits=8, v_threshold=9, current_bits=7, reset="subtract", max_spikes_per_step=6,
+        negative_threshold=-20, negative_reset="subtract", refractory=1, refractory_mode="mask",
+        adaptation={"increment": 2}, theta_bits=5,
+    ),
+    "resting": NeuronParams(
+        state_bits=7, v_threshold=20, v_leak=7, current_bits=6, refractory=3,
+        refractory_mode="rest", refractory_count="before", negative_threshold=-15,
+    ),
+    "leaking": NeuronParams(
+        state_bits=6, v_threshold=12, v_reset=-25, current_bits=6,
+        leak={"kind": "constant", "step": -5}, refractory=2, refractory_mode="leak",
+        negative_threshold=-20, negative_reset="mirror",
+        synapse={"kind": "exponential", "leak": {"kind": "constant", "step": 4},
+                 "order": ("integrate", "leak", "act")},
+    ),
 }  # fmt: skip
 
 
@@ -92,7 +122,17 @@ SHOWN_BY = {
         "floor": "floor-truncates subtract-for-value reset-to-zero starts-at-zero "
         "minimum-step-at-rest",
         "multi": "away-from-zero-is-ceiling multi-shift-sign-lost multi-shift-term-lost "
-        "saturate-for-wrap ge-for-gt mask-for-clamp",
+        "saturate-for-wrap ge-for-gt",
+        "ordered": "overflow-of-v-for-i-syn synapse-acts-at-the-end order-ignored fires-after-all",
+        "late": "symmetric-keeps-the-lowest change-not-narrowed synapse-leak-narrowed "
+        "late-reset-is-early late-spike-forgotten",
+        "late at the leak": "late-reset-after-the-leak exact-sum-narrowed",
+        "several": "negative-threshold-not-subtracted one-threshold-for-several-spikes "
+        "several-spikes-at-one-threshold odd-number-of-spikes-missing theta-raised-once "
+        "negative-reset-at-rest spikes-of-the-last-stage",
+        "resting": "rests-at-zero negative-floor-off-by-one counted-before-ignored mask-for-others",
+        "leaking": "synapse-leak-not-narrowed no-leak-at-rest leak-at-rest-not-narrowed "
+        "mirror-not-negated negative-at-the-threshold",
         "linear": "gt-for-ge linear-leak-off linear-leak-overshoots linear-leak-one-sided",
         "core": "weight-shift-lost weight-sign-lost threshold-shift-lost one-threshold-for-all "
         "threshold-of-first-word",

@@ -15,12 +15,16 @@ from ..params.core import CoreParams
 from ..params.neuron import NeuronParams
 from ..params.quantise import signed_range
 from ..rule.step import initial_state
-from .control import VARIABLE, Bools, CompiledSteps, Ints, Records
+from .control import VARIABLE, Bools, Bytes, CompiledSteps, Ints, Records
 from .latency import padded
 
 
 def compiled_step(
-    neuron: NeuronParams, thresholds: Ints, limits: tuple[int, int], currents: Ints, fired: Bools
+    neuron: NeuronParams,
+    thresholds: Ints,
+    limits: tuple[int, int],
+    currents: Ints,
+    spikes: Bools | Bytes,
 ) -> tuple[Records, Records, list[Any]]:
     """A compiled step of ``len(currents)`` neurons whose currents are within ``limits``.
 
@@ -39,7 +43,7 @@ def compiled_step(
         dtype=VARIABLE,
     )
     arrays |= {
-        "v_threshold": thresholds.astype(element(*ends)), "current": currents, "spike": fired,
+        "v_threshold": thresholds.astype(element(*ends)), "current": currents, "spike": spikes,
     }  # fmt: skip
     call = np.zeros(1, STEP_CALL)
     call["function"] = loop.address

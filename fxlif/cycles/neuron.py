@@ -13,7 +13,7 @@ from ..compiled.jit import njit
 from ..params.neuron import NeuronParams
 from ..params.quantise import signed_range
 from .compiled_steps import compiled_step
-from .control import Bools, Ints, Records, call_step, load, record, reset_variable
+from .control import Bytes, Ints, Records, call_step, load, record, reset_variable
 
 #: What the inputs show, one row per cycle.
 NEURON_INPUT = record("rst", "enable", "current")
@@ -21,17 +21,17 @@ NEURON_INPUT = record("rst", "enable", "current")
 
 @njit
 def run_neuron(
-    call: Records, variables: Records, currents: Ints, fired: Bools, inputs: Records, shown: Ints
+    call: Records, variables: Records, currents: Ints, spikes: Bytes, inputs: Records, shown: Ints
 ) -> None:
-    """What each cycle shows before its clock edge: the state variables, then the spike."""
+    """What each cycle shows before its clock edge: the state variables, then the spikes."""
     for cycle in range(len(inputs)):
         for k in range(len(variables)):
             shown[cycle, k] = load(variables[k]["address"], variables[k]["item_size"])
-        shown[cycle, len(variables)] = fired[0]
+        shown[cycle, len(variables)] = spikes[0]
         if inputs[cycle]["rst"]:
             for k in range(len(variables)):
                 reset_variable(variables[k], 1)
-            fired[0] = False
+            spikes[0] = 0
         elif inputs[cycle]["enable"]:
             currents[0] = inputs[cycle]["current"]
             call_step(call[0], 0, 1, 0)
@@ -43,15 +43,15 @@ class NeuronCycles:
     def __init__(self, neuron: NeuronParams, input_bits: int) -> None:
         self.neuron = neuron
         self._currents = np.zeros(1, dtype=np.int64)
-        self._fired = np.zeros(1, dtype=np.bool_)
+        self._spikes = np.zeros(1, dtype=np.uint8)
         threshold = np.array([neuron.v_threshold], dtype=np.int64)
         self._call, self._variables, self._kept = compiled_step(
-            neuron, threshold, signed_range(input_bits), self._currents, self._fired
+            neuron, threshold, signed_range(input_bits), self._currents, self._spikes
         )
 
     def run(self, inputs: Records) -> Ints:
         """What is shown in each cycle, (cycles, state variables + 1); ``inputs`` (cycles,) of
         :data:`NEURON_INPUT`."""
         shown = np.empty((len(inputs), len(self._variables) + 1), dtype=np.int64)
-        run_neuron(self._call, self._variables, self._currents, self._fired, inputs, shown)
+        run_neuron(self._call, self._variables, self._currents, self._spikes, inputs, shown)
         return shown

@@ -231,6 +231,11 @@ class NeuronParams(Params):
         return self.max_spikes_per_step > 1 or self.fire_on == "event"
 
     @property
+    def spike_bits(self) -> int:
+        """Bits of the number of spikes of a step in hardware."""
+        return self.max_spikes_per_step.bit_length()
+
+    @property
     def sums_on_v(self) -> bool:
         """Whether each event is added to v, and what does not fit is lost there."""
         return self.accumulate == "per_event" and self.synapse_leak is None

@@ -40,7 +40,7 @@ class NeuronModel:
         self._neuron = neuron
         self._report = report
         self._state = initial_state(neuron, 1)
-        self._spike = False
+        self._spikes = 0
         self._was_reset = False
 
     def expect(self, cycles: Cycles) -> Iterable[Expected]:
@@ -51,19 +51,19 @@ class NeuronModel:
         names = list(self._neuron.state_widths)
         rows = []
         for reset, enabled, added in zip(rst, enable, current, strict=True):
-            rows.append([int(getattr(self._state, n)[0]) for n in names] + [int(self._spike)])
+            rows.append([int(getattr(self._state, n)[0]) for n in names] + [self._spikes])
             self._report.resets += bool(reset) and not self._was_reset
             self._was_reset = bool(reset)
             if reset:
-                self._state, self._spike = initial_state(self._neuron, 1), False
+                self._state, self._spikes = initial_state(self._neuron, 1), 0
             elif enabled:
-                self._state, fire = step(
+                self._state, spikes = step(
                     self._neuron, self._state, np.array([added]) + self._neuron.bias,
                     self._neuron.v_threshold,
                 )  # fmt: skip
-                self._spike = bool(fire[0])
+                self._spikes = int(spikes[0])
                 self._report.steps += 1
-                self._report.spikes += self._spike
+                self._report.spikes += self._spikes
         table = np.array(rows, dtype=np.int64)
         for column, name in enumerate([*(f"state.{name}" for name in names), "spike"]):
             yield Expected(name, table[:, column])

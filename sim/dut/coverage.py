@@ -38,7 +38,7 @@ class NeuronCoverage:
 
     def take(self, cycles: Cycles, taken: Sequence[NeuronStep]) -> None:
         """A block of cycles, and the steps that were taken in it."""
-        rows = [(*s.before, s.current, *s.after, s.fire) for s in taken]
+        rows = [(*s.before, s.current, *s.after, s.spikes) for s in taken]
         table = np.array(rows, dtype=np.int64).reshape(len(rows), 10).T
         self._coverage.take_neuron(cycles["rst"] != 0, cycles["enable"] != 0, Steps(
             before=NeuronState(*table[:4]), current=table[4],

@@ -90,7 +90,7 @@ class NeuronStep(NamedTuple):
     before: NeuronState
     current: int
     after: NeuronState
-    fire: bool
+    spikes: int
 
 
 class CoreStep(NamedTuple):
@@ -128,10 +128,10 @@ def neuron_outputs(neuron: NeuronParams) -> tuple[str, ...]:
 
 
 class _Result(NamedTuple):
-    """What a clock edge made: the state, the spike of the last step, whether it took a step."""
+    """What a clock edge made: the state, the spikes of the last step, whether it took a step."""
 
     state: NeuronState
-    spike: bool
+    spikes: int
     stepped: bool
 
 
@@ -154,7 +154,7 @@ class NeuronReference(Reference):
         self._reset()
 
     def _reset(self) -> None:
-        initial = _Result(rest(self._neuron), False, False)
+        initial = _Result(rest(self._neuron), 0, False)
         self._results.extend([initial] * (self._results.maxlen or 1))
 
     def advance(self, seen: Mapping[str, int], *, known: bool) -> dict[str, Due]:
@@ -166,18 +166,18 @@ class NeuronReference(Reference):
         made = _Result(state, last, False)
         if enable and not rst:
             current = seen["current"] + neuron.bias
-            after, fire = step(neuron, state, current, neuron.v_threshold)
-            made = _Result(after, bool(fire), True)
+            after, spikes = step(neuron, state, current, neuron.v_threshold)
+            made = _Result(after, int(spikes), True)
             self.report.steps += 1
-            self.report.spikes += made.spike
+            self.report.spikes += made.spikes
             if self.taken is not None:
-                self.taken.append(NeuronStep(state, current, after, made.spike))
+                self.taken.append(NeuronStep(state, current, after, made.spikes))
         due: dict[str, Due] = {}
         if timing.latency or not rst:
             result = self._results[-timing.latency] if timing.latency else made
             due["valid"] = int(result.stepped)
             if result.stepped or timing.between == "held":
-                due["spike"] = int(result.spike and (result.stepped or timing.latency > 0))
+                due["spike"] = result.spikes if result.stepped or timing.latency else 0
             elif timing.between == "low":
                 due["spike"] = 0
         variables = self._results[-timing.of_state].state

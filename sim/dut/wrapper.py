@@ -231,7 +231,10 @@ def _neuron(packing: _Packing, neuron: NeuronParams, parts: NeuronMap) -> None:
     packing.feed("enable", "neuron.enable", parts.enable, otherwise="1'b1")
     packing.feed("current", "neuron.current", parts.current, least=2, most=MAX_CURRENT_BITS,
                  signed=True)  # fmt: skip
-    packing.show("spike", "neuron.spike", parts.spike)
+    least = neuron.spike_bits
+    most = 1 if least == 1 else 8
+    why = f" (for {neuron.max_spikes_per_step} spikes)" if least > 1 else ""
+    packing.show("spike", "neuron.spike", parts.spike, least=least, most=most, why=why)
     if parts.valid is not None:
         packing.show("valid", "neuron.valid", parts.valid)
     _states(packing, neuron, parts.state, "neuron.state", "state")
