@@ -4,14 +4,44 @@ Every drawn object is valid. ``neurons`` and ``cores`` take keyword arguments th
 ``neurons(reset=st.just("subtract"))``; the values of a fixed width hold for all that depends on it.
 """
 
+from itertools import permutations
+
 from hypothesis import strategies as st
 
 from fxlif.params.core import CoreParams
-from fxlif.params.leaks import Lfsr, LinearLeak, MultiShiftLeak, NoLeak, ScaleLeak, ShiftLeak
+from fxlif.params.leaks import (
+    ConstantLeak,
+    DecayLeak,
+    Lfsr,
+    LinearLeak,
+    MultiShiftLeak,
+    NoLeak,
+    ScaleLeak,
+    ShiftLeak,
+)
 from fxlif.params.network import NetworkParams
 from fxlif.params.neuron import Adaptation, DeltaSynapse, ExponentialSynapse, NeuronParams
 
-ROUNDINGS = ("floor", "toward_zero", "away_from_zero", "nearest_even")
+ROUNDINGS = ("floor", "ceiling", "toward_zero", "away_from_zero", "nearest_even")
+OVERFLOWS = ("saturate", "saturate_symmetric", "wrap")
+ORDERS = tuple(permutations(("leak", "integrate", "fire")))
+SYNAPSE_ORDERS = tuple(permutations(("leak", "integrate", "act")))
+
+#: What the hardware does not have yet, and so no neuron that is drawn without ``whole``.
+HARDWARE = {
+    "negative_threshold": st.none(),
+    "reset_at": st.just("compare"),
+    "max_spikes_per_step": st.just(1),
+    "overflow": st.sampled_from(["saturate", "wrap"]),
+    "overflow_i_syn": st.none(),
+    "overflow_change": st.just(False),
+    "refractory_mode": st.sampled_from(["clamp", "mask"]),
+    "refractory_count": st.just("after"),
+    "synapse_order": st.just(("leak", "integrate", "act")),
+    "order": st.just(("leak", "integrate", "fire")),
+    "accumulate": st.just("exact"),
+    "fire_on": st.just("step"),
+}
 
 
 def signed(bits):
@@ -53,11 +83,11 @@ def lfsrs(draw):
 
 
 @st.composite
-def scale_leaks(draw, lfsr_bits=None):
+def factor_leaks(draw, kind, lfsr_bits=None):
     rounding, most = draw(roundings(lfsr_bits))
     shift = draw(st.integers(0, min(16, most)))
     factor = draw(between(0, 2**shift))
-    return ScaleLeak(
+    return kind(
         factor=factor,
         shift=shift,
         rounding=rounding,
@@ -92,13 +122,16 @@ def leaks(lfsr_bits=None):
         st.just(NoLeak()),
         shift_leaks(lfsr_bits),
         multi_shift_leaks(lfsr_bits),
-        scale_leaks(lfsr_bits),
+        factor_leaks(ScaleLeak, lfsr_bits),
+        factor_leaks(DecayLeak, lfsr_bits),
         st.builds(LinearLeak, step=between(0, 2**31 - 1)),
+        st.builds(ConstantLeak, step=between(-(2**31), 2**31 - 1)),
     )
 
 
-def synapses(lfsr_bits=None):
-    return st.one_of(st.just(DeltaSynapse()), st.builds(ExponentialSynapse, leak=leaks(lfsr_bits)))
+def synapses(lfsr_bits=None, orders=HARDWARE["synapse_order"]):
+    exponential = st.builds(ExponentialSynapse, leak=leaks(lfsr_bits), order=orders)
+    return st.one_of(st.just(DeltaSynapse()), exponential)
 
 
 def thresholds(threshold_bits, threshold_shift):
@@ -106,40 +139,106 @@ def thresholds(threshold_bits, threshold_shift):
     return between(*signed(threshold_bits)).map(lambda mantissa: mantissa << threshold_shift)
 
 
+def orders(reset_at, late, on_v, on_event):
+    """The orders of a step that go with when a reset acts and with how events reach v."""
+
+    def fits(order):
+        leak, integrate, fire = (order.index(name) for name in ("leak", "integrate", "fire"))
+        return (
+            (not late or fire == 2)
+            and (late or reset_at != "leak" or fire < leak)
+            and (not on_v or integrate < fire)
+            and (not on_event or integrate + 1 == fire)
+        )
+
+    return st.sampled_from([order for order in ORDERS if fits(order)])
+
+
 @st.composite
-def neurons(draw, stochastic=False, **fixed):
+def neurons(draw, stochastic=False, whole=False, **fixed):
     """Any :class:`NeuronParams`; ``fixed`` gives fields a strategy of their own.
 
-    Only with ``stochastic`` may a rounding be: the hardware knows no such neuron.
+    Only with ``whole`` does it make every choice of the rule, and only with that or ``stochastic``
+    may a rounding be: the hardware knows no such neuron.
     """
+    fixed = fixed if whole else HARDWARE | fixed
 
-    def take(name, strategy):
-        return draw(fixed.get(name, strategy))
+    def take(name, strategy, possible=True, otherwise=None):
+        return draw(fixed.get(name, strategy if possible else st.just(otherwise)))
 
-    lfsr = take("lfsr", lfsrs() if stochastic else st.just(Lfsr()))
-    lfsr_bits = lfsr.bits if stochastic else None
+    lfsr = take("lfsr", lfsrs() if stochastic or whole else st.just(Lfsr()))
+    lfsr_bits = lfsr.bits if stochastic or whole else None
     state_bits = take("state_bits", widths)
     threshold_bits = take("threshold_bits", widths)
     threshold_shift = take("threshold_shift", st.one_of(st.just(0), st.integers(0, 16)))
     theta_bits = take("theta_bits", widths)
-    potentials = st.one_of(st.just(0), between(*signed(state_bits)))
+    low, high = signed(state_bits)
+    potentials = st.one_of(st.just(0), between(low, high))
     adaptations = st.builds(
         Adaptation, increment=between(0, min(2**theta_bits - 1, 2**31 - 1)), leak=leaks(lfsr_bits)
     )
+
+    synapse_order = fixed.get("synapse_order", st.sampled_from(SYNAPSE_ORDERS))
+    synapse = take("synapse", synapses(lfsr_bits, synapse_order))
+    delta = (synapse["kind"] if isinstance(synapse, dict) else synapse.kind) == "delta"
+    reset_at = take("reset_at", st.sampled_from(["compare", "compare", "leak", "next_step"]))
+    late = reset_at == "next_step" or (reset_at == "leak" and draw(st.booleans()))
+    accumulate = take("accumulate", st.sampled_from(["exact", "per_event"]), not late, "exact")
+    on_v = accumulate == "per_event" and delta
+    at_compare = reset_at == "compare"
+    fire_on = take("fire_on", st.sampled_from(["step", "event"]), on_v and at_compare, "step")
+    on_event = fire_on == "event"
+    order = take("order", orders(reset_at, late, on_v, on_event))
+    spikes = take(
+        "max_spikes_per_step", st.sampled_from([1, 1, 2, 31]), at_compare and not on_event, 1
+    )
+    # A neuron without a memory of its spikes, or several compares in a step.
+    simple = late or on_event
+    floor = take("v_floor", st.one_of(st.none(), potentials))
+    lowest_negative = low if floor is None else floor + 1
+    negative = take(
+        "negative_threshold",
+        st.one_of(st.none(), between(lowest_negative, high)),
+        not simple and lowest_negative <= high,
+    )
+    v_reset = take("v_reset", potentials)
+    negative_resets = ["floor"]
+    if negative is None or v_reset > low:
+        negative_resets.append("mirror")
+    if negative is None or negative <= 0:
+        negative_resets.append("subtract")
+    modes = st.sampled_from(["clamp", "mask", "rest", "leak"])
+    positive = st.integers(1, 2 ** (threshold_bits - 1) - 1)
+    own = positive.map(lambda mantissa: mantissa << threshold_shift)
+    change = order == ("leak", "integrate", "fire") and not on_v and reset_at != "leak"
     return NeuronParams(
         leak=take("leak", leaks(lfsr_bits)),
         v_leak=take("v_leak", potentials),
-        v_threshold=take("v_threshold", thresholds(threshold_bits, threshold_shift)),
-        v_reset=take("v_reset", potentials),
-        v_floor=take("v_floor", st.one_of(st.none(), potentials)),
+        v_threshold=take(
+            "v_threshold", own if spikes > 1 else thresholds(threshold_bits, threshold_shift)
+        ),
+        v_reset=v_reset,
+        v_floor=floor,
+        negative_threshold=negative,
+        negative_reset=take("negative_reset", st.sampled_from(negative_resets)),
         compare=take("compare", st.sampled_from(["ge", "gt"])),
-        reset=take("reset", st.sampled_from(["to_value", "subtract"])),
-        overflow=take("overflow", st.sampled_from(["saturate", "wrap"])),
-        refractory=take("refractory", st.one_of(st.integers(0, 3), st.integers(0, 255))),
-        refractory_mode=take("refractory_mode", st.sampled_from(["clamp", "mask"])),
-        synapse=take("synapse", synapses(lfsr_bits)),
-        adaptation=take("adaptation", st.one_of(st.none(), adaptations)),
+        reset=take("reset", st.sampled_from(["to_value", "subtract"]), spikes == 1, "subtract"),
+        reset_at=reset_at,
+        max_spikes_per_step=spikes,
+        overflow=take("overflow", st.sampled_from(OVERFLOWS)),
+        overflow_i_syn=take("overflow_i_syn", st.sampled_from([None, *OVERFLOWS])),
+        overflow_change=take("overflow_change", st.booleans(), change, False),
+        refractory=take(
+            "refractory", st.one_of(st.integers(0, 3), st.integers(0, 255)), not simple, 0
+        ),
+        refractory_mode=take("refractory_mode", modes, not on_v, "mask"),
+        refractory_count=take("refractory_count", st.sampled_from(["after", "before"])),
+        synapse=synapse,
+        adaptation=take("adaptation", st.one_of(st.none(), adaptations), not simple),
         bias=take("bias", st.one_of(st.just(0), between(-(2**31), 2**31 - 1, small=5))),
+        order=order,
+        accumulate=accumulate,
+        fire_on=fire_on,
         lfsr=lfsr,
         state_bits=state_bits,
         weight_bits=take("weight_bits", st.one_of(st.integers(1, 8), st.integers(1, 16))),
