@@ -315,6 +315,8 @@ class Compiled:
         (folder / "top.v").write_text(text)
         (folder / "main.cpp").write_text(MAIN)
         build = folder / "build"
+        build.mkdir()
+        simulators.give_runtime(found, build, ("", "_threads"))
 
         def call(*command: str) -> None:
             done = subprocess.run(
@@ -324,12 +326,12 @@ class Compiled:
 
         call(
             str(shutil.which("verilator", path=environment["PATH"])), "--cc", "-O3",
-            "-Wno-lint", "--x-assign", "unique", "--top-module", "top",
+            "-Wno-lint", "--x-assign", "unique", "--output-split", "0", "--top-module", "top",
             "--Mdir", str(build), "--exe", str(folder / "main.cpp"), str(folder / "top.v"),
         )  # fmt: skip
         call(
             "make", "-C", str(build), "-f", "Vtop.mk", "CFG_CXXFLAGS_PCH_I=-include",
-            "OPT_FAST=-O1", "OPT_GLOBAL=-O0", "OPT_SLOW=-O0",
+            "OPT_FAST=-O0", "OPT_GLOBAL=-O0", "OPT_SLOW=-O0",
         )  # fmt: skip
         self._program = str(build / "Vtop")
 

@@ -25,8 +25,6 @@ from fxlif.sim.mutate.mutants import Mutants
 from fxlif.sim.report.findings import Findings
 
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="Verilator needs one")
-#: One worker for all of them: each worker would build the library of the fixture.
-pytestmark = pytest.mark.xdist_group("dut_mutate")
 
 
 @pytest.fixture(scope="module")

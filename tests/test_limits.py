@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from designs import contents
+from designs import QUICK, contents
 from hypothesis import given, settings
 from strategies import networks
 
@@ -119,7 +119,7 @@ def test_the_chain_is_the_network(design):
 
 
 def test_populations_verify(design):
-    verdict = verify(load(design), design, cycles=2000)
+    verdict = verify(load(design), design, cycles=2000, simulator=QUICK)
     assert verdict.reasons == []
     assert int(verdict.figures["spikes"]) > 20
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import dataclass
+from multiprocessing import get_context
 from typing import ClassVar
 from unittest import mock
 
@@ -15,6 +16,7 @@ from fxlif import NeuronParams
 from fxlif.cycles.control import NONE
 from fxlif.hdl.verilog import generate
 from fxlif.progress import SILENT
+from fxlif.sim.mutate import judge as judge_module
 from fxlif.sim.mutate.equivalence import Equivalence
 from fxlif.sim.mutate.judge import Mutant, Run, judge, judged, run_mutants, scored
 from fxlif.sim.mutate.mutants import draw
@@ -40,12 +42,19 @@ class Fake:
                    cycle=10 * number if noticed else cycles)  # fmt: skip
 
 
+@pytest.fixture
+def forked(monkeypatch) -> None:
+    """Processes that begin as copies of this one: a new one takes two seconds to import all this.
+    The neuron below runs in new ones."""
+    monkeypatch.setattr(judge_module, "get_context", lambda how: get_context("fork"))
+
+
 def judge_fake(target: Fake, **more) -> tuple[Run, list[Mutant]]:
     options = {"cycles": 45, "processes": 2, **more}
     return judge(target, "abcdef", proved=lambda: lambda number: number == 3, **options)
 
 
-def test_each_mutant_is_killed_equivalent_or_survives() -> None:
+def test_each_mutant_is_killed_equivalent_or_survives(forked) -> None:
     design, mutants = judge_fake(Fake())
     assert design.reasons == ()
     assert [m.outcome for m in mutants] == [
@@ -55,14 +64,16 @@ def test_each_mutant_is_killed_equivalent_or_survives() -> None:
     assert [m.text for m in mutants] == list("abcdef")
 
 
-def test_what_is_said_of_the_design_too_kills_no_mutant() -> None:
+def test_what_is_said_of_the_design_too_kills_no_mutant(forked) -> None:
     design, mutants = judge_fake(Fake(quiet=True))
     assert design.reasons == ("nothing fired",)
     assert [m.number for m in mutants if m.outcome == "killed"] == [1, 2, 4]
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_a_mutant_that_ends_its_process_is_told_apart_from_the_others(processes: int) -> None:
+def test_a_mutant_that_ends_its_process_is_told_apart_from_the_others(
+    processes: int, forked
+) -> None:
     numbers = [0, 1, 2, 3, 4, 5, 6]
     found = dict(run_mutants(Fake(aborts=(2, 5)), numbers, 1000, processes, longer=False))
     assert sorted(found) == numbers
@@ -71,7 +82,7 @@ def test_a_mutant_that_ends_its_process_is_told_apart_from_the_others(processes:
     assert found[6] == Run(reasons=("differs",), cycle=60)
 
 
-def test_the_score_is_of_those_that_count() -> None:
+def test_the_score_is_of_those_that_count(forked) -> None:
     design, mutants = judge_fake(Fake())
     checks, figures = scored(design, mutants, count=4, score=0.75)
     assert [check.outcome for check in checks] == ["passed", "passed"]
@@ -107,7 +118,6 @@ class SpikesAlone(BulkTarget):
             return super().run(number, cycles, longer=longer)
 
 
-@pytest.mark.xdist_group("mutate_neuron")
 @pytest.mark.skipif(shutil.which("g++") is None, reason="Verilator needs one")
 def test_a_weak_comparison_lets_mutants_survive_and_fails() -> None:
     """As ``fxlif mutate`` runs them: the comparison that it uses kills the same mutants."""

@@ -137,9 +137,10 @@ def test_every_leak_and_option(neuron: NeuronParams) -> None:
     assert [check.outcome for check in findings.checks] == ["passed", "passed"]
 
 
-@pytest.mark.parametrize("kind", ["multi_shift", "scale"])
+@pytest.mark.parametrize("kind", [pytest.param("multi_shift", marks=pytest.mark.slow), "scale"])
 def test_widest_leaks(kind: str) -> None:
-    """32 bits, and a product that no solver compares as it stands."""
+    """32 bits, and a product that no solver compares as it stands. A multi_shift this wide is
+    simulated in the default run (``test_step_hardware.test_real_widths``), and proved narrow."""
     rule: dict[str, object] = {"shifts": (2, 3, 5, 9), "signs": (1, -1, 1, 1)}
     if kind == "scale":
         rule = {"factor": 40503, "shift": 16}
@@ -154,8 +155,9 @@ def test_widest_leaks(kind: str) -> None:
     assert findings.reasons == []
 
 
+@pytest.mark.slow
 def test_digits() -> None:
-    """All but the induction of the large core, which the long form adds."""
+    """All but the induction of the large core; ``.ci/run`` proves it all by the command line."""
     groups = [group for group in GROUPS if group != "events"]
     findings = prove(load(DESIGN), name="digits", theorems=groups)
     assert findings.reasons == []

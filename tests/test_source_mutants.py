@@ -180,7 +180,7 @@ def compare(design: NeuronParams | CoreParams, cycles: int = CYCLES, seed: int =
         )
     )  # fmt: skip
     report = Report()
-    Scoreboard(interface, model_of(design, report), report).take(simulate(dut, driver, cycles))
+    simulate(dut, driver, cycles, Scoreboard(interface, model_of(design, report), report).take)
     return report
 
 

@@ -108,8 +108,13 @@ def test_passes_with_verilator(name, tmp_path):
     for file, text in files.items():
         (tmp_path / file).write_text(text)
     bench = made(name, True)[1].described
+    build, run = map(shlex.split, bench["commands"]["verilator"])
+    objects = tmp_path / build[build.index("--Mdir") + 1]
+    objects.mkdir()
+    simulators.give_runtime(
+        simulator, objects, simulators.STANDALONE_RUNTIME, simulators.STANDALONE
+    )
     with simulators.prepared(simulator, simulators.STANDALONE_VARIABLES):
-        build, run = map(shlex.split, bench["commands"]["verilator"])
         done = subprocess.run(build, cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         assert "%Warning" not in done.stderr

