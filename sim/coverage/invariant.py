@@ -15,8 +15,9 @@ from ...rule.step import NeuronState, initial_state
 from .neuron_bins import neuron_bins
 from .step_values import StepValues
 
-#: Lowest and highest value of each state variable.
+#: Lowest and highest value of each state variable, and of v while the neuron rests.
 Bounds = dict[str, tuple[int, int]]
+AT_REST = "v at rest"
 #: For one question to the solver.
 QUESTION_S = 2.0
 
@@ -122,9 +123,17 @@ class SymbolicStep:
             for threshold, low, high in sorted(set(self.neurons.inputs))
         )
 
+    def _bounded(self, state: NeuronState) -> dict[str, Any]:
+        """What has bounds, by name."""
+        neuron = self.neurons.neuron
+        found = {name: getattr(state, name) for name in neuron.state_widths}
+        if neuron.rest_steps:
+            found[AT_REST] = self._z3.If(state.refractory > 0, state.v, neuron.v_reset)
+        return found
+
     def within(self, bounds: Mapping[str, tuple[int, int]]) -> Any:
         """The state before the step lies in ``bounds``."""
-        before = {name: getattr(self.before, name) for name in bounds}
+        before = self._bounded(self.before)
         return self._z3.And(*(
             end for name, (low, high) in bounds.items()
             for end in (before[name] >= low, before[name] <= high)
@@ -140,7 +149,7 @@ class SymbolicStep:
 
     def outside(self, bounds: Mapping[str, tuple[int, int]]) -> Any:
         """A variable after the step lies outside its ``bounds``."""
-        after = {name: getattr(self.after, name) for name in bounds}
+        after = self._bounded(self.after)
         return _one_of(
             self._z3.Or(after[name] < low, after[name] > high)
             for name, (low, high) in bounds.items()
@@ -154,7 +163,7 @@ class SymbolicStep:
         names = self.neurons.neuron.state_widths
         values = {name: getattr(self.before, name) for name in names}
         values |= {"current": self.current, "threshold": self.threshold}
-        values |= {f"next {name}": getattr(self.after, name) for name in names}
+        values |= {f"next {name}": term for name, term in self._bounded(self.after).items()}
         answer = decide(conditions, solver=self.solver, timeout_s=seconds, values=values)
         half = 1 << (self.width - 1)
         return answer.result, {n: (v + half) % (2 * half) - half for n, v in answer.model.items()}
@@ -163,7 +172,8 @@ class SymbolicStep:
 def _start(neuron: NeuronParams) -> Bounds:
     """Bounds that hold the state after reset alone."""
     start = initial_state(neuron, 1)
-    return {name: (int(getattr(start, name)[0]),) * 2 for name in neuron.state_widths}
+    bounds = {name: (int(getattr(start, name)[0]),) * 2 for name in neuron.state_widths}
+    return bounds | ({AT_REST: bounds["v"]} if neuron.rest_steps else {})
 
 
 def invariant(symbolic: SymbolicStep) -> Bounds:
@@ -173,8 +183,8 @@ def invariant(symbolic: SymbolicStep) -> Bounds:
     out of it, until there is none. Where the solver has no answer in time: the whole ranges.
     """
     neuron = symbolic.neurons.neuron
-    whole = {name: neuron.ranges[name] for name in neuron.state_widths}
     bounds = _start(neuron)
+    whole = {name: _range(neuron, name) for name in bounds}
     while narrow := {name: ends for name, ends in bounds.items() if ends != whole[name]}:
         result, found = symbolic.ask(
             symbolic.within(bounds), symbolic.inputs(), symbolic.outside(narrow)
@@ -188,20 +198,24 @@ def invariant(symbolic: SymbolicStep) -> Bounds:
     return bounds
 
 
+def _range(neuron: NeuronParams, name: str) -> tuple[int, int]:
+    return neuron.ranges["v" if name == AT_REST else name]
+
+
 def _widened(neurons: Neurons, bounds: Bounds, name: str, value: int) -> tuple[int, int]:
     """The bounds of a variable widened to ``value``, and on to the next natural end: a power of 2,
     the range's end, or for v the highest threshold, the negative one and the floor."""
     low, high = bounds[name]
     neuron = neurons.neuron
-    lowest, highest = neuron.ranges[name]
+    lowest, highest = _range(neuron, name)
     if value < low:
         ends = {lowest, -(1 << (-value - 1).bit_length()) if value < 0 else 0, -highest}
-        if name == "v":
+        if name in ("v", AT_REST):
             ends |= {end for end in (neuron.v_floor, neuron.negative_threshold) if end is not None}
         low = max(end for end in ends if end <= value)
     if value > high:
         ends = {highest, (1 << value.bit_length()) - 1 if value > 0 else 0}
-        if name == "v":
+        if name in ("v", AT_REST):
             top = max(each.threshold for each in neurons.inputs) + bounds.get("theta", (0, 0))[1]
             ends |= {top - 1, top}
         high = min(end for end in ends if end >= value)

@@ -91,7 +91,7 @@ def _fires_again(symbolic: SymbolicStep, bounds: Bounds, deadline: float) -> lis
     """A spike, and another one in the first step in which there may be one."""
     neuron = symbolic.neurons.neuron
     second = SymbolicStep(symbolic.neurons, deadline, suffix=" later")
-    held = {name: getattr(symbolic.after, name) for name in bounds}
+    held = {name: getattr(symbolic.after, name) for name in neuron.state_widths}
     if neuron.rest_steps:
         # The steps between are left out: all but v may have changed to anything within bounds.
         held = {"refractory": 0}

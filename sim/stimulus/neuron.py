@@ -15,34 +15,39 @@ from .draws import Words, draw, generator, next_word, tail
 from .flags import HoldBack, Resets
 from .random import EVENT_AXIS, IDLE_AXIS, RESET_AXIS
 
-#: Where the currents are: the cycle, how long their phase goes on, its kind and constant.
-PHASE = record("cycle", "left", "kind", "constant")
+#: Where the currents are: the cycle, how long their phase goes on, its kind, constant and goal.
+PHASE = record("cycle", "left", "kind", "constant", "goal")
 _CURRENTS, _PHASES = np.array(rates.CURRENTS), np.array(rates.PHASES)
 
 
 @njit
-def near(threshold: int, part: int) -> int:
-    """A current from a quarter below zero to the threshold, for a ``part`` of 30 bits."""
-    return ((part * (threshold + 1)) >> 30) * 5 // 4 - threshold // 4
+def near(goal: int, part: int) -> int:
+    """A current from a quarter beyond zero to the goal, for a ``part`` of 30 bits."""
+    distance = abs(goal)
+    current = ((part * (distance + 1)) >> 30) * 5 // 4 - distance // 4
+    return current if goal > 0 else -current
 
 
 @njit
 def fill_currents(
-    random: Words, phase: Any, kinds: Ints, phases: Ints, threshold: int, low: int, high: int,
+    random: Words, phase: Any, kinds: Ints, phases: Ints, goals: Ints, low: int, high: int,
     currents: Ints,
 ) -> None:  # fmt: skip
-    """The ``currents`` (cycles,) of the next cycles, within ``low`` and ``high``."""
+    """The ``currents`` (cycles,) of the next cycles, within ``low`` and ``high``; each phase leads
+    v to one of the ``goals``."""
     now = phase[0]
     for cycle in range(len(currents)):
         if now["left"] == 0:
             now["kind"] = kinds[draw(random, len(kinds))]
             now["left"] = phases[draw(random, len(phases))]
-            now["constant"] = draw(random, threshold + 1) - threshold // 4
+            now["goal"] = goals[draw(random, len(goals)) if len(goals) > 1 else 0]
+            constant = draw(random, abs(now["goal"]) + 1) - abs(now["goal"]) // 4
+            now["constant"] = constant if now["goal"] > 0 else -constant
             if now["kind"] in (rates.LOWEST, rates.HIGHEST):
                 now["left"] = tail(
                     random, 32, max(32, min(rates.LONGEST, now["cycle"] >> rates.SHARE))
                 )
-        word, kind = next_word(random), now["kind"]
+        word, kind, goal = next_word(random), now["kind"], now["goal"]
         choice, part = word & 7, (word >> 4) & ((1 << 30) - 1)
         if kind == rates.CONSTANT:
             current = now["constant"]
@@ -53,11 +58,12 @@ def fill_currents(
         elif kind == rates.ENDS and choice < 6:
             current = low if choice < 3 else high
         elif choice == 6:
-            current = threshold - 1 + ((part * 3) >> 30)
+            current = goal - 1 + ((part * 3) >> 30)
         elif choice == 7:
-            current = ((part * (threshold + 1)) >> 30) >> (part & 15)
+            current = ((part * (abs(goal) + 1)) >> 30) >> (part & 15)
+            current = current if goal > 0 else -current
         else:
-            current = near(threshold, part)
+            current = near(goal, part)
         currents[cycle] = min(max(current, low), high)
         now["left"] -= 1
         now["cycle"] += 1
@@ -77,7 +83,10 @@ class NeuronStimulus:
     def __init__(self, neuron: NeuronParams, input_bits: int, seed: int) -> None:
         self._random, self._phase = generator(seed, EVENT_AXIS), np.zeros(1, PHASE)
         self._limits = signed_range(input_bits)
-        self._threshold = min(abs(neuron.v_threshold) + 1, self._limits[1])
+        goals = [abs(neuron.v_threshold) + 1]
+        if neuron.negative_threshold is not None:
+            goals.append(neuron.negative_threshold)
+        self._goals = np.clip(goals, *self._limits)
         self._idle = HoldBack(seed, IDLE_AXIS)
         self._resets = Resets(seed, RESET_AXIS, rates.NEURON_RESET_SPACING, 1)
 
@@ -88,7 +97,7 @@ class NeuronStimulus:
         currents = np.empty(cycles, dtype=np.int64)
         with np.errstate(over="ignore"):  # SplitMix64 counts modulo 2**64
             fill_currents(
-                self._random, self._phase, _CURRENTS, _PHASES, self._threshold, *self._limits,
+                self._random, self._phase, _CURRENTS, _PHASES, self._goals, *self._limits,
                 currents,
             )  # fmt: skip
         return NeuronInputs(rst, 1 - idle, currents)
