@@ -2,7 +2,7 @@
 
 ``arithmetic`` has the rule on Amaranth's values, ``neuron`` one step, ``core`` a population with
 its memories, ``network`` a chain of cores, ``events`` their streams. ``limits`` refuses what cannot
-be hardware; ``verilog`` generates the files.
+be hardware; ``verilog`` generates the files, whose ports ``interface`` describes.
 """
 
 if __name__ != "fxlif.hdl":
@@ -14,14 +14,14 @@ from ..lazy import exports
 
 if TYPE_CHECKING:
     from .core import LIFCore as LIFCore
+    from .interface import Hardware as Hardware
     from .limits import supported as supported
     from .network import LIFNetwork as LIFNetwork
     from .neuron import LIFNeuron as LIFNeuron
-    from .verilog import Hardware as Hardware
     from .verilog import generate as generate
 
 HOMES = {
-    "Hardware": "verilog",
+    "Hardware": "interface",
     "LIFCore": "core",
     "LIFNetwork": "network",
     "LIFNeuron": "neuron",

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any, assert_never
 
@@ -24,55 +23,12 @@ from ..params.network import NetworkParams
 from ..params.neuron import NeuronParams
 from ..params.protocol import Design
 from .core import LIFCore, threshold_words, weight_words
+from .interface import Field, Hardware, Port
 from .limits import supported
 from .network import LIFNetwork
 from .neuron import LIFNeuron
 
 SIDECAR_FORMAT = 1
-
-
-@dataclass(frozen=True, kw_only=True)
-class Field:
-    """``width`` bits of a port, from bit ``offset`` on, that mean one number."""
-
-    name: str
-    offset: int
-    width: int
-    signed: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Port:
-    """A Verilog port and the numbers packed into it. ``direction`` is ``in`` or ``out``."""
-
-    name: str
-    direction: str
-    width: int
-    fields: tuple[Field, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Hardware:
-    """A design as Verilog text, with the interface that a bench or a driver reads."""
-
-    name: str
-    verilog: str
-    ports: tuple[Port, ...]
-    sidecar: dict[str, Any]
-    memories: dict[str, str]
-
-    @property
-    def top(self) -> str:
-        """The name of the Verilog module."""
-        return self.name
-
-    def files(self) -> dict[str, str]:
-        """File name → text: the Verilog, the memory images and the sidecar."""
-        return {
-            f"{self.name}.v": self.verilog,
-            f"{self.name}.json": json.dumps(self.sidecar, indent=1) + "\n",
-            **self.memories,
-        }
 
 
 def _fields(name: str, shape: Any, offset: int = 0) -> Iterator[Field]:

@@ -24,6 +24,7 @@ settings.register_profile(
 )
 settings.load_profile("fxlif")
 if "FXLIF_SEED" not in os.environ:
+    simulators.RUNTIME_OPTIONS = (*simulators.COMMON, "-O0")
     simulators.MAKE_VARIABLES = simulators.MAKE_VARIABLES.replace("OPT_FAST=-O2", "OPT_FAST=-O0")
 
 

@@ -9,7 +9,8 @@ from amaranth.hdl import Value
 from amaranth.lib import wiring
 from amaranth.sim import Simulator
 
-from fxlif.hdl.verilog import Hardware, component_of, ports_of
+from fxlif.hdl.interface import Hardware
+from fxlif.hdl.verilog import component_of, ports_of
 from fxlif.params.core import CoreParams
 from fxlif.params.network import NetworkParams
 from fxlif.params.neuron import NeuronParams

@@ -15,7 +15,7 @@ import pytest
 from designs import FAULT, QUICK, contents, make, swap
 
 from fxlif import FxlifError, NetworkParams, NeuronParams, load
-from fxlif.hdl.verilog import Field
+from fxlif.hdl.interface import Field
 from fxlif.params.design import load_hardware
 from fxlif.sim import verify
 from fxlif.sim.bench.run import Job

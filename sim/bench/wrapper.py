@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ...hdl.verilog import Field, Hardware
+from ...hdl.interface import Field, Hardware
 from ..tools.words import as_rows, fields_of, starts
 
 #: With capitals, which no design's name has.

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ...errors import FxlifError
-from ...hdl.verilog import Field
+from ...hdl.interface import Field
 from ...params.core import address_bits
 from ...params.network import NetworkParams
 from ...params.neuron import MAX_CURRENT_BITS, NeuronParams

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ...errors import FxlifError
 from ...files import cannot
-from ...hdl.verilog import Field
+from ...hdl.interface import Field
 from ...params import design
 from ...params.protocol import AnyParams, Kind
 from ..bench.wrapper import Interface

@@ -15,8 +15,9 @@ import numpy as np
 
 from ...cycles.control import NONE
 from ...engines import choose_engine
+from ...hdl.interface import Field, Hardware, Port
 from ...hdl.limits import supported
-from ...hdl.verilog import Field, Hardware, Port, generate
+from ...hdl.verilog import generate
 from ...params.protocol import AnyParams
 from ...progress import SILENT, Progress
 from ..bench.wrapper import Interface, wrap

@@ -14,8 +14,8 @@ from typing import Any, assert_never
 import numpy as np
 
 from ...errors import FxlifError
+from ...hdl.interface import Hardware, Port
 from ...hdl.limits import supported
-from ...hdl.verilog import Hardware, Port
 from ...params.protocol import AnyParams, Design
 from ..tools.words import fields_of, pack, starts, to_text
 from .expected import Part, Shown, chain_parts, default_cycles, neuron_parts

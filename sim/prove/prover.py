@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVarTuple
 
 from ...errors import FxlifError
-from ...hdl.verilog import Hardware
+from ...hdl.interface import Hardware
 from ...params.core import CoreParams
 from ...params.protocol import Design
 from ...progress import Progress

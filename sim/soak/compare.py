@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ...compiled.jit import inline, njit
 from ...cycles.control import INPUT, NONE, SPIKE, STREAM, Block, Ints, Record, Records, record
 from ...cycles.signals import INPUT_PORTS, OUTPUT_PORTS
-from ...hdl.verilog import Field
+from ...hdl.interface import Field
 from ...params.protocol import Design
 from ..bench.scoreboard import Counts
 from ..bench.wrapper import Interface

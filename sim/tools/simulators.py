@@ -50,6 +50,8 @@ COMMON = ("-fPIC", "-std=gnu++17", "-DVERILATOR=1", "-DVM_COVERAGE=0", "-DVM_SC=
 STANDALONE = ("-O0", "-std=gnu++20", "-fcoroutines", "-DVERILATOR=1", "-DVM_COVERAGE=0",
               "-DVM_SC=0", "-DVM_TIMING=1", "-DVM_TRACE=1", "-DVM_TRACE_FST=0",
               "-DVM_TRACE_VCD=1", "-DVL_TIME_CONTEXT")  # fmt: skip
+#: How the runtime of the first is compiled.
+RUNTIME_OPTIONS = (*COMMON, "-O2")
 #: Of Verilator's runtime, what each of them is linked with.
 RUNTIME = ("", "_dpi", "_vpi", "_threads", "_vcd_c")
 STANDALONE_RUNTIME = ("", "_timing", "_threads", "_vcd_c")
@@ -138,15 +140,15 @@ def headers(verilator: Simulator) -> list[str]:
     return ["-I", include, "-I", f"{include}/vltstd"]
 
 
-def runtime(
-    verilator: Simulator, parts: Iterable[str], options: Sequence[str] = (*COMMON, "-O2")
-) -> list[Path]:
-    """The objects of these parts of Verilator's runtime, each compiled if need be. They are the
-    same for every design, and most of what a first build compiles.
+def runtime(verilator: Simulator, parts: Iterable[str], options: Sequence[str] = ()) -> list[Path]:
+    """The objects of these parts of Verilator's runtime, each compiled if need be, with
+    ``options`` or else :data:`RUNTIME_OPTIONS`. They are the same for every design, and most of
+    what a first build compiles.
 
     Raises:
         FxlifError: the compiler failed.
     """
+    options = options or RUNTIME_OPTIONS
 
     def compiled(part: str) -> Path:
         name = f"verilated{part}"
@@ -164,7 +166,7 @@ def runtime(
 
 def give_runtime(
     verilator: Simulator, folder: Path, parts: Iterable[str] = RUNTIME,
-    options: Sequence[str] = (*COMMON, "-O2"),
+    options: Sequence[str] = (),
 ) -> None:  # fmt: skip
     """Put the objects of :func:`runtime` where make is about to build a design."""
     later = time.time() + 86_400  # make leaves alone what is newer than what it is made of

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from ...errors import FxlifError
 from ...files import cannot
-from ...hdl.verilog import Field, Port
+from ...hdl.interface import Field, Port
 
 #: Packed words, one per cycle: Python ints, or (cycles, n) uint64 with the low 64 bits first.
 Words = Sequence[int] | npt.NDArray[np.uint64]
