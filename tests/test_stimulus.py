@@ -231,6 +231,17 @@ def test_a_neuron_gets_resets_pauses_and_the_ends_of_its_range() -> None:
         assert runs((current == end) & (enable == 1) & (rst == 0)).max() > 100
 
 
+@needs_numba
+def test_a_neuron_is_led_to_its_negative_threshold_too() -> None:
+    one = NeuronStimulus(NeuronParams(v_threshold=60, negative_threshold=-300), 12, 9)
+    current = one.inputs(1 << 17).current
+    for goal in (61, -300):
+        near = np.bincount(current + 2048, minlength=4096)[goal + 2047 : goal + 2050]
+        assert (near > 1000).all(), goal
+        between = current / goal
+        assert ((between > 0) & (between < 1)).mean() > 0.1, goal
+
+
 def test_a_core_of_one_input_and_one_that_nothing_excites() -> None:
     dull = CORES["one neuron"]
     still = CoreParams(n_inputs=1, n_neurons=1, weights=[[0]], neuron=NeuronParams(v_threshold=60))
