@@ -513,6 +513,30 @@ def test_until_covered(monkeypatch) -> None:
     assert sum(group.of for group in shown.values()) == len(found.coverage)
 
 
+#: Between them every choice that is made once a step.
+CHOICES = [
+    {"reset": "subtract", "max_spikes_per_step": 31, "v_threshold": 50, "negative_threshold": -300,
+     "negative_reset": "mirror", "v_reset": 7, "overflow": "saturate_symmetric", "refractory": 4,
+     "refractory_mode": "rest", "refractory_count": "before",
+     "order": ("integrate", "fire", "leak"),
+     "leak": {"kind": "decay", "factor": 300, "shift": 12, "rounding": "ceiling"}},
+    {"reset": "subtract", "reset_at": "next_step", "overflow": "wrap", "overflow_change": True,
+     "overflow_i_syn": "saturate_symmetric", "leak": {"kind": "constant", "step": -3},
+     "synapse": {"kind": "exponential", "order": ("integrate", "act", "leak")}},
+    {"reset_at": "leak", "order": ("fire", "leak", "integrate"), "v_floor": -200, "refractory": 2,
+     "refractory_mode": "leak", "v_leak": 20},
+]  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("choices", CHOICES)
+def test_a_neuron_of_other_choices_is_covered(choices) -> None:
+    pytest.importorskip("z3")
+    found = cover(NeuronParams(**choices), name="x")
+    assert found.passed, found.reasons
+    assert any(each.group == "choice" and each.hit for each in found.coverage)
+
+
 @pytest.mark.usefixtures("ready")
 def test_a_bin_that_is_never_hit_fails(monkeypatch) -> None:
     planting(monkeypatch, "")
