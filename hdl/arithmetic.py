@@ -149,12 +149,13 @@ def synapse(neuron: NeuronParams, i_syn: Value, current: Value) -> tuple[Value, 
     rule = neuron.synapse
     if not isinstance(rule, ExponentialSynapse):
         return current, i_syn
+    past = neuron.bias_past_synapse
     acting = i_syn
     for stage, following in zip_longest(rule.order, rule.order[1:]):
         if stage == "act":
             acting = i_syn
         elif stage == "integrate":
-            i_syn = narrow_i_syn(neuron, i_syn + current)
+            i_syn = narrow_i_syn(neuron, i_syn + (current - past if past else current))
         elif following == "integrate":
             i_syn = leak(rule.leak, i_syn)
         else:

@@ -106,7 +106,8 @@ class LIFStep(wiring.Component):
         acting, i_syn = arithmetic.synapse(self.neuron, before, self.current)
         i = named(m, "i", acting)
         m.d.comb += self.next_state.i_syn.eq(i if i_syn is acting else i_syn)
-        return i
+        past = self.neuron.bias_past_synapse
+        return named(m, "i_and_bias", i + past) if past else i
 
     def _advance(
         self, m: Module, stages: tuple[str, ...], v: Value, i: Value, threshold: Value,

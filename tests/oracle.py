@@ -166,8 +166,10 @@ def step(
         raise ValueError(f"accumulate: {params.accumulate!r}")
     i_syn = 0
     if params.synapse.kind == "exponential":
+        if params.bias_at == "v":  # it passes the synapse by
+            arrivals[-1] -= params.bias
         i_syn, acting = _synapse(params, state.i_syn, arrivals, random)
-        arrivals = [acting]
+        arrivals = [acting + params.bias if params.bias_at == "v" else acting]
     elif params.synapse.kind != "delta":
         raise ValueError(f"synapse: {params.synapse.kind!r}")
     resting = state.refractory > 0

@@ -99,6 +99,8 @@ _STEP = _of(
      "for stage, following in zip_longest(rule.order, rule.order[1:]):",
      'for stage, following in zip_longest(("integrate", "leak", "act"), ("leak", "act")):',
      "the input of this step leaks at once"),
+    ("bias-through-the-synapse", "past = neuron.bias_past_synapse", "past = 0",
+     "the bias is kept in i_syn where it should act on v alone"),
     ("synapse-acts-at-the-end", "return acting, i_syn", "return i_syn, i_syn",
      "what was added or leaked after act acts as well"),
     ("synapse-leak-not-narrowed", "i_syn = narrow_i_syn(neuron, leak(rule.leak, i_syn))",
@@ -161,6 +163,9 @@ _STEP = _of(
 
 _NEURON = _of(
     "neuron",
+    ("bias-past-the-synapse-lost",
+     'return named(m, "i_and_bias", i + past) if past else i', "return i",
+     "a bias that acts nowhere"),
     ("starts-at-zero", 'neuron.v_reset if name == "v" else 0 for name', "0 for name",
      "v is 0 after a reset, and not v_reset"),
     ("threshold-shift-lost", "self.threshold_mantissa << neuron.threshold_shift",

@@ -236,6 +236,7 @@ def neurons(draw, stochastic=False, whole=False, **fixed):
         synapse=synapse,
         adaptation=take("adaptation", st.one_of(st.none(), adaptations), not simple),
         bias=take("bias", st.one_of(st.just(0), between(-(2**31), 2**31 - 1, small=5))),
+        bias_at=take("bias_at", st.sampled_from(["current", "v"])),
         order=order,
         accumulate=accumulate,
         fire_on=fire_on,

@@ -269,6 +269,11 @@ def test_synapse(part: int) -> None:
         )
     ]
     check([signed(4), signed(6)], neuron_cases("synapse", exponential[part::2], 4, part))
+    beside = [
+        small(synapse=ExponentialSynapse(leak=LEAKS[3], order=order), bias=bias, bias_at="v")
+        for order, bias in product(orders, (-9, 0, 3))
+    ]
+    check([signed(4), signed(6)], neuron_cases("synapse", beside, 4, part))
     check([signed(4), signed(1)], neuron_cases("synapse", exponential, 4, part))
 
 

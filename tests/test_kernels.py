@@ -11,7 +11,7 @@ import random
 import re
 import subprocess
 import sys
-from itertools import combinations, product
+from itertools import combinations, permutations, product
 from unittest.mock import patch
 
 import numpy as np
@@ -276,6 +276,22 @@ def test_whole_small_designs():
     assert {rule for key, rule in seen if key == "leak"} == {x.canonical() for x in LEAKS}
     for key in ("synapse.leak", "adaptation.leak"):
         assert len({rule for found_key, rule in seen if found_key == key}) > 20
+
+
+@pytest.mark.parametrize("order", list(permutations(("leak", "integrate", "act"))))
+def test_a_bias_past_the_synapse(order):
+    neuron = small_design(dict.fromkeys(ALL_AXES, 0) | {
+        "overflow": "wrap", "compare": "ge", "reset": "to_value", "refractory": (0, "clamp"),
+        "v_floor": None, "rest": (0, 0, 0), "leak": 4,
+    }, 0)  # fmt: skip
+    rng = np.random.default_rng(SEED)
+    for bias in (-9, 3):
+        fields = {"bias": bias, "bias_at": "v", "overflow_i_syn": "saturate"}
+        synapse = ExponentialSynapse(leak=LEAKS[4], order=order)
+        assert check_whole_design(
+            NeuronParams(**{name: getattr(neuron, name) for name in neuron.model_fields_set}
+                         | fields | {"synapse": synapse}), False, rng,
+        )  # fmt: skip
 
 
 @pytest.mark.slow

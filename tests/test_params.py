@@ -314,6 +314,7 @@ def test_defaults():
         "synapse": {"kind": "delta"},
         "adaptation": None,
         "bias": 0,
+        "bias_at": "current",
         "order": ["leak", "integrate", "fire"],
         "accumulate": "exact",
         "fire_on": "step",

@@ -109,17 +109,14 @@ def test_loihi_against_lavas_model():
     compared = spikes = 0
     for trace in by_neuron("lava_lif.csv"):
         first = trace[0]
-        if first["bias_mant"] and first["du"] != 4095:
-            continue  # refused: see test_what_a_system_cannot_have
         names = ("du", "dv", "vth", "bias_mant", "bias_exp")
         neuron = Lone(profiles.loihi(**{k: first[k] for k in names}))
         for row in trace:
             seen = neuron.step(row["a"] << 6)
-            u = seen.i_syn - neuron.neuron.bias
-            assert (u, seen.v, seen.spikes) == (row["u"], row["v"], row["spike"]), row
+            assert (seen.i_syn, seen.v, seen.spikes) == (row["u"], row["v"], row["spike"]), row
             compared += 1
             spikes += seen.spikes
-    assert compared >= 1500
+    assert compared == 3000
     assert spikes >= 100
 
 
@@ -131,7 +128,7 @@ def test_lavas_sequences():
         leaking = Lone(profiles.loihi(du=0, dv=2048, vth=100_000)).run([sign * 128 << 6] + [0] * 7)
         v = [8192, 12286, 14331, 15351, 15859, 16111, 16235, 16295]
         assert [s.v for s in leaking] == [sign * x for x in v]
-    biased = Lone(profiles.loihi(dv=0, vth=8, bias_mant=2, bias_exp=6)).run([0] * 10)
+    biased = Lone(profiles.loihi(du=0, dv=0, vth=8, bias_mant=2, bias_exp=6)).run([0] * 10)
     assert [t for t, s in enumerate(biased) if s.spikes] == [4, 9]
 
 
@@ -219,9 +216,9 @@ def test_tinyodins_own_bench():
     leaks = {1: 1, 3: 10, 13: 30, 27: 40, 194: 127}
     for leak in leaks.values():
         neuron = Lone(profiles.tinyodin(param_leak_str=leak, param_thr=2047), v=2046)
-        assert [neuron.step() for _ in range(2050)][-1].v == 0
+        assert [neuron.step() for _ in range(2050 if leak == 1 else 250)][-1].v == 0
     silent = Lone(profiles.tinyodin(param_leak_str=0, param_thr=2047), v=2046)
-    assert [silent.step() for _ in range(2050)][-1].v == 2046
+    assert [silent.step() for _ in range(50)][-1].v == 2046
     # Each of 16 inputs 10 times, with the low four bits of its address as the weight.
     weights = [i - 16 if i > 7 else i for i in (*range(15), 15) for _ in range(10)]
     for threshold in (300, 400, 500, 600, 700, 800, 900, 2022):
@@ -380,18 +377,20 @@ def test_xylos_sequences():
 
 def xylo_design(draw: np.random.Generator, n: int, n_in: int) -> xylo_peer.XyloDesign:
     sparse = draw.random((n, n)) < 0.08
+    dash_mem, shift = int(draw.integers(0, 7)), int(draw.choice([0, 0, 2, 5, 7]))
+    # Where leak and current alone leave 16 bits, xylosim saturates them before the bias.
+    bias = int(draw.choice([0, -40, 300])) if dash_mem > 1 and shift < 3 else 0
     return xylo_peer.XyloDesign(
         draw.integers(-128, 128, (n_in, n)),
         np.where(sparse, draw.integers(-128, 100, (n, n)), 0),
-        int(draw.choice([0, 0, 2, 5, 7])), int(draw.choice([0, 0, 1])),
-        int(draw.integers(0, 7)), int(draw.integers(1, 7)),
-        draw.choice([50, 300, 1000, 20000], n),
+        shift, int(draw.choice([0, 0, 1])), dash_mem, int(draw.integers(1, 7)),
+        draw.choice([50, 300, 1000, 20000], n), bias,
     )  # fmt: skip
 
 
 def as_network(design: xylo_peer.XyloDesign) -> NetworkParams:
     n_in, n = design.weights_in.shape
-    xylo = profiles.xylo(dash_mem=design.dash_mem, dash_syn=design.dash_syn)
+    xylo = profiles.xylo(dash_mem=design.dash_mem, dash_syn=design.dash_syn, bias=design.bias)
     network = NetworkParams(
         source=[EventSource(name="input", n=n_in, max_events_per_input=15)],
         population=[xylo.population("hidden", n, v_thresholds=design.thresholds.tolist())],
@@ -472,7 +471,7 @@ def test_every_profile_says_where_it_comes_from():
 
 @pytest.mark.parametrize(("make", "key", "allowed"), [
     (lambda: profiles.loihi(du=4096), "du", "0..4095"),
-    (lambda: profiles.loihi(du=0, bias_mant=3), "bias_mant", "0 where du is below 4095"),
+    (lambda: profiles.loihi(bias_mant=5000), "bias_mant", "-4096..4095"),
     (lambda: profiles.loihi(vth=1 << 17), "vth", "0..131071"),
     (lambda: profiles.loihi_weights(sign_mode="both"), "sign_mode",
      "mixed, excitatory, inhibitory"),

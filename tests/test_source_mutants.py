@@ -85,7 +85,7 @@ NEURONS = {
     "leaking": NeuronParams(
         state_bits=6, v_threshold=12, v_reset=-25, current_bits=6,
         leak={"kind": "constant", "step": -5}, refractory=2, refractory_mode="leak",
-        negative_threshold=-20, negative_reset="mirror",
+        negative_threshold=-20, negative_reset="mirror", bias=3, bias_at="v",
         synapse={"kind": "exponential", "leak": {"kind": "constant", "step": 4},
                  "order": ("integrate", "leak", "act")},
     ),
@@ -131,7 +131,8 @@ SHOWN_BY = {
         "several-spikes-at-one-threshold odd-number-of-spikes-missing theta-raised-once "
         "negative-reset-at-rest spikes-of-the-last-stage",
         "resting": "rests-at-zero negative-floor-off-by-one counted-before-ignored mask-for-others",
-        "leaking": "synapse-leak-not-narrowed no-leak-at-rest leak-at-rest-not-narrowed "
+        "leaking": "bias-through-the-synapse bias-past-the-synapse-lost "
+        "synapse-leak-not-narrowed no-leak-at-rest leak-at-rest-not-narrowed "
         "mirror-not-negated negative-at-the-threshold",
         "linear": "gt-for-ge linear-leak-off linear-leak-overshoots linear-leak-one-sided",
         "core": "weight-shift-lost weight-sign-lost threshold-shift-lost one-threshold-for-all "

@@ -18,6 +18,7 @@ class XyloDesign(NamedTuple):
     dash_mem: int
     dash_syn: int
     thresholds: npt.NDArray[np.int64]
+    bias: int = 0
 
 
 class XyloRun(NamedTuple):
@@ -49,7 +50,8 @@ def layer_of(design: XyloDesign) -> Any:
     )  # fmt: skip
     layer = xylosim.XyloLayer(
         synapses_in=lists[0], synapses_rec=lists[1], synapses_out=lists[2], aliases=lists[3],
-        threshold=design.thresholds.tolist(), threshold_out=[], has_bias=False, bias=[0] * n,
+        threshold=design.thresholds.tolist(), threshold_out=[], has_bias=bool(design.bias),
+        bias=[design.bias] * n,
         bias_out=[], weight_shift_inp=design.shift_in, weight_shift_rec=design.shift_rec,
         weight_shift_out=0, dash_mem=[design.dash_mem] * n, dash_mem_out=[],
         dash_syns=[[design.dash_syn] * 2] * n, dash_syns_out=[], name="layer",

@@ -145,7 +145,7 @@ def synapse(
         if stage == "act":
             acting = i_syn
         elif stage == "integrate":
-            i_syn = narrow_i_syn(neuron, i_syn + current)
+            i_syn = narrow_i_syn(neuron, i_syn + (current - neuron.bias_past_synapse))
         else:
             i_syn = leak(rule.leak, i_syn, random)
             if following != "integrate" or neuron.accumulate == "per_event":
@@ -291,6 +291,7 @@ def step(neuron: NeuronParams, now: dict[str, Value]) -> dict[str, Value | Bit]:
     i = current
     if isinstance(neuron.synapse, ExponentialSynapse):
         i, new["i_syn"] = synapse(neuron, neuron.synapse.order, now["i_syn"], current, random)
+        i = i + neuron.bias_past_synapse
     given = _Given(i, now["v_threshold"] + now.get("theta", zero), random)
     before, after = neuron.stages
     spikes, u, v = until_compare(neuron, before, now["v"], given)

@@ -111,6 +111,8 @@ class NeuronParams(Params):
     synapse: Synapse = DeltaSynapse()
     adaptation: Adaptation | None = None
     bias: Int = 0
+    #: Whether the bias is part of the input current, or added to v past the synapse.
+    bias_at: Literal["current", "v"] = "current"
     order: Annotated[tuple[str, ...], BeforeValidator(plain_tuple), _permutation(RULE_ORDER)] = (
         RULE_ORDER
     )
@@ -239,6 +241,11 @@ class NeuronParams(Params):
     def sums_on_v(self) -> bool:
         """Whether each event is added to v, and what does not fit is lost there."""
         return self.accumulate == "per_event" and self.synapse_leak is None
+
+    @property
+    def bias_past_synapse(self) -> int:
+        """The part of the bias that acts on v without passing through the synapse."""
+        return self.bias if self.bias_at == "v" and self.synapse_leak is not None else 0
 
     @property
     def rest_steps(self) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ..arrays import integer
-from ..errors import FxlifError
 from ..params.leaks import ScaleLeak
 from ..params.neuron import ExponentialSynapse, NeuronParams
 from .profile import Limits, Profile, WeightFormat, choice, named_parameters
@@ -60,11 +59,6 @@ def loihi(
     dv = integer("dv", dv, 0, 4095)
     vth = integer("vth", vth, 0, (1 << 17) - 1)
     bias = integer("bias_mant", bias_mant, -4096, 4095) << integer("bias_exp", bias_exp, 0, 7)
-    if bias and du != 4095:
-        raise FxlifError.must_be(
-            "bias_mant", "0 where du is below 4095 (the bias of fxlif passes through the synapse)",
-            bias_mant,
-        )  # fmt: skip
     return Profile(
         name="loihi",
         neuron=NeuronParams(
@@ -75,6 +69,7 @@ def loihi(
             threshold_shift=ALIGNED,
             compare="gt",
             bias=bias,
+            bias_at="v",
             overflow="saturate_symmetric",
             overflow_i_syn="wrap",
             state_bits=24,

@@ -10,7 +10,12 @@ from .profile import Limits, Profile, WeightFormat, named_parameters
 
 @named_parameters
 def xylo(
-    *, dash_mem: int = 4, dash_syn: int = 4, threshold: int = 1024, output: bool = False
+    *,
+    dash_mem: int = 4,
+    dash_syn: int = 4,
+    threshold: int = 1024,
+    bias: int = 0,
+    output: bool = False,
 ) -> Profile:
     """A hidden neuron of Xylo with one synaptic current, or an ``output`` one: one spike a step.
 
@@ -18,7 +23,7 @@ def xylo(
     x - (x >> dash), and one less where that leaves a positive x as it is.
 
     Raises:
-        FxlifError: a shift outside 0..15 or a threshold outside 1..32767.
+        FxlifError: a shift outside 0..15, a threshold outside 1..32767, a bias beyond 16 bits.
     """
     leaks = [
         ShiftLeak(shift=integer(key, shift, 0, 15), minimum_step=1)
@@ -30,6 +35,8 @@ def xylo(
             leak=leaks[0],
             synapse=ExponentialSynapse(leak=leaks[1], order=("integrate", "leak", "act")),
             v_threshold=integer("threshold", threshold, 1, (1 << 15) - 1),
+            bias=integer("bias", bias, -(1 << 15), (1 << 15) - 1),
+            bias_at="v",
             reset="subtract",
             max_spikes_per_step=1 if output else MAX_SPIKES,
             overflow_change=True,
@@ -40,13 +47,14 @@ def xylo(
         ),
         weights=WeightFormat.signed(8),
         limits=Limits(neurons=8 if output else 1000, delays=(0, 1), weight_shifts=(0, 7)),
-        free=("leak", "synapse", "v_threshold"),
+        free=("leak", "synapse", "v_threshold", "bias"),
         source="xylosim 0.1.3 (pip), run as it is; the neuron in src/v2/cpp",
         evidence="differential fuzz against xylosim, xylosim's sequences",
         notes=(
             "Input acts in its step, spikes of hidden neurons one step later.",
             "Input projections stand before recurrent ones: the order of arrival.",
             "Of an input channel the chip takes 15 spikes a step at most.",
-            "A second synaptic current of hidden neurons, biases and aliases are not covered.",
+            "With a bias xylosim saturates leak and current before the bias is added, fxlif once.",
+            "A second synaptic current of hidden neurons and aliases are not covered.",
         ),
     )

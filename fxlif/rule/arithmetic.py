@@ -167,7 +167,8 @@ def synapse(
 ) -> tuple[Number, Number]:
     """(the current that acts on v in this step, the new ``i_syn``), docs/rule.md#synapse.
 
-    ``arrivals`` are added one by one before ``current`` (docs/rule.md#per-event). ``note`` is told
+    ``arrivals`` are added one by one before ``current`` (docs/rule.md#per-event), which includes
+    the bias: what of it passes the synapse by is in neither result. ``note`` is told
     ``i_syn`` before its leak and, exact, before its overflows.
     """
     if not isinstance(neuron.synapse, ExponentialSynapse):
@@ -179,7 +180,7 @@ def synapse(
         elif stage == "integrate":
             for targets, added in arrivals:
                 i_syn = changed(i_syn, targets, narrow_i_syn(neuron, i_syn[targets] + added))
-            i_syn = i_syn + current
+            i_syn = i_syn + (current - neuron.bias_past_synapse)
             note("i_syn after integrate", i_syn)
             i_syn = narrow_i_syn(neuron, i_syn)
         else:

@@ -59,6 +59,8 @@ def step(
     """
     on_i_syn = () if neuron.sums_on_v else arrivals
     i, i_syn = arithmetic.synapse(neuron, state.i_syn, current, random, on_i_syn, note)
+    if neuron.bias_past_synapse:
+        i = i + neuron.bias_past_synapse
     note("i", i)
     threshold = v_threshold + state.theta
     given = _Input(i, arrivals if neuron.sums_on_v else (), threshold, random, note)

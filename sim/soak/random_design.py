@@ -69,6 +69,7 @@ def random_neuron(rng: random.Random) -> NeuronParams:
             increment=rng.randint(0, min(threshold, (1 << theta_bits) - 1)), leak=random_leak(rng),
         ))),
         bias=rng.choice((0, 0, rng.randint(-threshold // 4, threshold // 4))),
+        bias_at=rng.choice(("current", "v")),
         state_bits=state_bits,
         weight_bits=rng.randint(3, 10),
         threshold_bits=threshold_bits,
