@@ -71,6 +71,7 @@ AXES: Choice = {
     "fire_on": ("step", "event"),
     #: (v_leak, v_reset, bias); resets below the floor, and where symmetric saturation never ends.
     "rest": ((0, 0, 0), (-3, 1, 2), (2, -7, -1), (-8, -8, 1)),
+    "bias_at": ("current", "v"),
     #: Whether each neuron has a threshold of its own.
     "own": (False, True),
 }
@@ -114,8 +115,30 @@ def all_pairs() -> Iterator[Any]:
     for (a, first), (b, second) in combinations(sorted(AXES.items()), 2):
         for x, y in product(first, second):
             yield (a, x), (b, y)
-    for kind, least, mode in product(AXES["leak"][-4:], AXES["minimum_step"], AXES["rounding"]):
-        yield ("leak", kind), ("minimum_step", least), ("rounding", mode)
+    yield from (tuple(leak.items()) for leak in leak_choices())
+
+
+def leak_choices() -> list[Choice]:
+    """The values on the axes of the leak, once for each leak."""
+    axes = ("leak", "minimum_step", "rounding")
+    chosen = [dict(zip(axes, values, strict=True)) for values in product(*map(AXES.get, axes))]
+    return list({leak_of(choice): choice for choice in reversed(chosen)}.values())
+
+
+def leak_of(choice: Choice) -> Leak:
+    """The leak of v; a kind without a minimum step has two of it for its two values."""
+    kind, least, mode = (choice[name] for name in ("leak", "minimum_step", "rounding"))
+    if kind in ("constant", "beyond"):
+        kinds = {"constant": LEAKS[2:4], "beyond": LEAKS[4:6]}
+        return kinds[kind][least]
+    (found,) = (
+        rule
+        for rule in LEAKS
+        if rule.kind == kind and rule not in LEAKS[4:6]
+        if getattr(rule, "rounding", mode) == mode
+        if getattr(rule, "minimum_step", least) == least
+    )
+    return found
 
 
 #: From these every pair of values that can be is one step away.
@@ -161,29 +184,13 @@ def covering(rng: Random) -> tuple[list[Choice], set[Any]]:
     return sample, impossible
 
 
-def leak_of(choice: Choice, turn: int) -> Leak:
-    """The leak of v: of two that a choice does not tell apart, by turns."""
-    named = {
-        "constant": [rule for rule in LEAKS if rule.kind == "constant"],
-        "beyond": [rule for rule in LEAKS if rule.kind == "multi_shift"][:2],
-    }
-    fitting = named.get(choice["leak"]) or [
-        rule
-        for rule in LEAKS
-        if rule.kind == choice["leak"] and rule not in named["beyond"]
-        if getattr(rule, "rounding", choice["rounding"]) == choice["rounding"]
-        if getattr(rule, "minimum_step", choice["minimum_step"]) == choice["minimum_step"]
-    ]
-    return fitting[turn % len(fitting)]
-
-
 def neuron(choice: Choice, turn: int) -> NeuronParams:
     """The neuron of one choice; its other leaks walk through all with ``turn``."""
     v_leak, v_reset, bias = choice["rest"]
     as_they_are = (
         "overflow", "overflow_i_syn", "overflow_change", "compare", "reset", "reset_at",
         "max_spikes_per_step", "refractory", "refractory_mode", "refractory_count", "v_floor",
-        "order", "accumulate", "fire_on",
+        "order", "accumulate", "fire_on", "bias_at",
     )  # fmt: skip
     synapse = DeltaSynapse()
     if choice["synapse"] is not None:
@@ -195,7 +202,7 @@ def neuron(choice: Choice, turn: int) -> NeuronParams:
     if choice["adapted"]:
         more["adaptation"] = Adaptation(increment=5, leak=LEAKS[turn * 7 % len(LEAKS)])
     return NeuronParams(
-        leak=leak_of(choice, turn),
+        leak=leak_of(choice),
         v_leak=v_leak,
         v_reset=v_reset,
         bias=bias,

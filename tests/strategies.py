@@ -27,20 +27,11 @@ OVERFLOWS = ("saturate", "saturate_symmetric", "wrap")
 ORDERS = tuple(permutations(("leak", "integrate", "fire")))
 SYNAPSE_ORDERS = tuple(permutations(("leak", "integrate", "act")))
 
-#: What the hardware does not have yet, and so no neuron that is drawn without ``whole``.
-HARDWARE = {
-    "negative_threshold": st.none(),
-    "reset_at": st.just("compare"),
-    "max_spikes_per_step": st.just(1),
-    "overflow": st.sampled_from(["saturate", "wrap"]),
-    "overflow_i_syn": st.none(),
-    "overflow_change": st.just(False),
-    "refractory_mode": st.sampled_from(["clamp", "mask"]),
-    "refractory_count": st.just("after"),
-    "synapse_order": st.just(("leak", "integrate", "act")),
-    "order": st.just(("leak", "integrate", "fire")),
+#: What cores do not have in hardware, and so no neuron that is drawn without ``whole``.
+IN_CORES = {
     "accumulate": st.just("exact"),
     "fire_on": st.just("step"),
+    "max_spikes_per_step": st.just(1),
 }
 
 
@@ -129,14 +120,22 @@ def leaks(lfsr_bits=None):
     )
 
 
-def synapses(lfsr_bits=None, orders=HARDWARE["synapse_order"]):
-    exponential = st.builds(ExponentialSynapse, leak=leaks(lfsr_bits), order=orders)
+def synapses(lfsr_bits=None):
+    order = st.sampled_from(SYNAPSE_ORDERS)
+    exponential = st.builds(ExponentialSynapse, leak=leaks(lfsr_bits), order=order)
     return st.one_of(st.just(DeltaSynapse()), exponential)
 
 
-def thresholds(threshold_bits, threshold_shift):
+def thresholds(threshold_bits, threshold_shift, positive=False):
     """Every threshold that can be stored."""
-    return between(*signed(threshold_bits)).map(lambda mantissa: mantissa << threshold_shift)
+    low, high = signed(threshold_bits)
+    return between(1 if positive else low, high).map(lambda mantissa: mantissa << threshold_shift)
+
+
+def thresholds_of(neuron):
+    """Every threshold that this neuron can have."""
+    several = neuron.max_spikes_per_step > 1
+    return thresholds(neuron.threshold_bits, neuron.threshold_shift, several)
 
 
 def orders(reset_at, late, on_v, on_event):
@@ -159,9 +158,9 @@ def neurons(draw, stochastic=False, whole=False, **fixed):
     """Any :class:`NeuronParams`; ``fixed`` gives fields a strategy of their own.
 
     Only with ``whole`` does it make every choice of the rule, and only with that or ``stochastic``
-    may a rounding be: the hardware knows no such neuron.
+    may a rounding be: the hardware knows no core of such neurons.
     """
-    fixed = fixed if whole else HARDWARE | fixed
+    fixed = fixed if whole else IN_CORES | fixed
 
     def take(name, strategy, possible=True, otherwise=None):
         return draw(fixed.get(name, strategy if possible else st.just(otherwise)))
@@ -178,8 +177,7 @@ def neurons(draw, stochastic=False, whole=False, **fixed):
         Adaptation, increment=between(0, min(2**theta_bits - 1, 2**31 - 1)), leak=leaks(lfsr_bits)
     )
 
-    synapse_order = fixed.get("synapse_order", st.sampled_from(SYNAPSE_ORDERS))
-    synapse = take("synapse", synapses(lfsr_bits, synapse_order))
+    synapse = take("synapse", synapses(lfsr_bits))
     delta = (synapse["kind"] if isinstance(synapse, dict) else synapse.kind) == "delta"
     reset_at = take("reset_at", st.sampled_from(["compare", "compare", "leak", "next_step"]))
     late = reset_at == "next_step" or (reset_at == "leak" and draw(st.booleans()))
@@ -208,15 +206,11 @@ def neurons(draw, stochastic=False, whole=False, **fixed):
     if negative is None or negative <= 0:
         negative_resets.append("subtract")
     modes = st.sampled_from(["clamp", "mask", "rest", "leak"])
-    positive = st.integers(1, 2 ** (threshold_bits - 1) - 1)
-    own = positive.map(lambda mantissa: mantissa << threshold_shift)
     change = order == ("leak", "integrate", "fire") and not on_v and reset_at != "leak"
     return NeuronParams(
         leak=take("leak", leaks(lfsr_bits)),
         v_leak=take("v_leak", potentials),
-        v_threshold=take(
-            "v_threshold", own if spikes > 1 else thresholds(threshold_bits, threshold_shift)
-        ),
+        v_threshold=take("v_threshold", thresholds(threshold_bits, threshold_shift, spikes > 1)),
         v_reset=v_reset,
         v_floor=floor,
         negative_threshold=negative,
@@ -272,11 +266,7 @@ def cores(draw, *, max_inputs=6, max_neurons=6, **fixed):
     )
     # Enough for the widest sum of such weights: the current is never wider than 48 bits.
     room = 48 - neuron.weight_bits - (n_inputs * events).bit_length()
-    own = st.lists(
-        thresholds(neuron.threshold_bits, neuron.threshold_shift),
-        min_size=n_neurons,
-        max_size=n_neurons,
-    )
+    own = st.lists(thresholds_of(neuron), min_size=n_neurons, max_size=n_neurons)
     address = max(1, (n_inputs - 1).bit_length())
     return CoreParams(
         n_inputs=n_inputs,

@@ -11,20 +11,22 @@ import random
 import re
 import subprocess
 import sys
-from itertools import combinations, permutations, product
+from itertools import product
 from unittest.mock import patch
 
 import numpy as np
 import oracle
 import pytest
+from choices import AXES, LEAKS, ROUNDINGS, covering, drawn, leak_choices
+from choices import neuron as small_neuron
 from designs import SEED, examples, message
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
-from strategies import between, currents, neurons, signed, thresholds
+from strategies import between, currents, neurons, signed, thresholds_of
 
 from fxlif import engines
 from fxlif.errors import FxlifError
-from fxlif.params.leaks import Lfsr, LinearLeak, MultiShiftLeak, NoLeak, ScaleLeak, ShiftLeak
+from fxlif.params.leaks import MultiShiftLeak, NoLeak, ScaleLeak, ShiftLeak
 from fxlif.params.neuron import Adaptation, DeltaSynapse, ExponentialSynapse, NeuronParams
 from fxlif.population import LIFPopulation, Recorder
 from fxlif.rule.step import NeuronState, step
@@ -56,73 +58,7 @@ def call(loop, steps, n, given_arrays, stride=None):
 
 # --- whole small designs ------------------------------------------------------------------------
 
-ROUNDINGS = ("floor", "toward_zero", "away_from_zero", "nearest_even", "stochastic")
-BITS = 4
-#: Its draws are at most 15; every rounding below takes 2 or 3 bits.
-SMALL_LFSR = Lfsr(bits=4, taps=(4, 3), seed=5)
 CURRENTS = range(-20, 21)
-#: Mantissas of four bits, one bit further left: below and above all that v can be.
-OWN_THRESHOLDS = range(-16, 16, 2)
-
-
-def small_leaks():
-    # The last two leave the range of x, on the other side of 0 and on its own.
-    beyond = MultiShiftLeak(shifts=(0, 2)), MultiShiftLeak(shifts=(1,), signs=(-1,))
-    leaks = [NoLeak(), LinearLeak(step=2), *beyond]
-    for rounding, minimum in product(ROUNDINGS, (0, 1)):
-        how = {"rounding": rounding, "minimum_step": minimum}
-        leaks.append(ShiftLeak(shift=2, **how))
-        leaks.append(MultiShiftLeak(shifts=(1, 3), signs=(1, -1), **how))
-        leaks.append(ScaleLeak(factor=5, shift=3, **how))
-    return leaks
-
-
-LEAKS = small_leaks()
-#: Every option but where v rests and whether each neuron has its own threshold: 6528 designs.
-AXES = {
-    "leak": range(len(LEAKS)),
-    "overflow": ("saturate", "wrap"),
-    "compare": ("ge", "gt"),
-    "reset": ("to_value", "subtract"),
-    "refractory": ((0, "clamp"), (2, "clamp"), (2, "mask")),
-    "v_floor": (None, -5),
-    "exponential": (False, True),
-    "adapted": (False, True),
-}
-#: (v_leak, v_reset, bias), thresholds of their own.
-MORE_AXES = {"rest": ((0, 0, 0), (-3, 1, 2)), "own": (False, True)}
-ALL_AXES = AXES | MORE_AXES
-
-
-def small_design(chosen, turn):
-    """The neuron of one choice on every axis; its other leaks walk through all with ``turn``."""
-    v_leak, v_reset, bias = chosen["rest"]
-    synapse, adaptation = DeltaSynapse(), None
-    if chosen["exponential"]:
-        synapse = ExponentialSynapse(leak=LEAKS[turn % len(LEAKS)])
-    if chosen["adapted"]:
-        adaptation = Adaptation(increment=5, leak=LEAKS[turn * 7 % len(LEAKS)])
-    return NeuronParams(
-        leak=LEAKS[chosen["leak"]],
-        v_leak=v_leak,
-        v_reset=v_reset,
-        bias=bias,
-        v_threshold=2,
-        v_floor=chosen["v_floor"],
-        compare=chosen["compare"],
-        reset=chosen["reset"],
-        overflow=chosen["overflow"],
-        refractory=chosen["refractory"][0],
-        refractory_mode=chosen["refractory"][1],
-        synapse=synapse,
-        adaptation=adaptation,
-        lfsr=SMALL_LFSR,
-        state_bits=BITS,
-        threshold_bits=BITS,
-        threshold_shift=1,
-        current_bits=BITS + 1,
-        theta_bits=BITS,
-    )
 
 
 def whole_space(neuron, own, rng):
@@ -132,7 +68,7 @@ def whole_space(neuron, own, rng):
         "v": range(-8, 8),
         "i_syn": range(-16, 16) if neuron.synapse.kind == "exponential" else (0,),
         "theta": range(16) if neuron.adaptation is not None else (0,),
-        "refractory": range(neuron.refractory + 1),
+        "refractory": range(neuron.ranges["refractory"][1] + 1),
         "current": CURRENTS,
     }
     grid = np.meshgrid(*limits.values(), indexing="ij")
@@ -141,10 +77,17 @@ def whole_space(neuron, own, rng):
     space = {name: np.tile(part, again) for name, part in space.items()}
     n = len(space["v"])
     space["random"] = rng.integers(0, 16, n)
-    space["v_threshold"] = rng.choice(OWN_THRESHOLDS, n) if own else np.full(n, 2)
-    if own:
-        space["v_threshold"][[0, -1]] = min(OWN_THRESHOLDS), max(OWN_THRESHOLDS)
+    lowest, highest = own_thresholds(neuron, own)
+    space["v_threshold"] = rng.integers(lowest // 2, highest // 2, n, endpoint=True) * 2
+    space["v_threshold"][[0, -1]] = lowest, highest
     return space
+
+
+def own_thresholds(neuron, own):
+    """The lowest and highest threshold; where a neuron may spike again they must be positive."""
+    if not own:
+        return 2, 2
+    return (2, 14) if neuron.max_spikes_per_step > 1 else (-16, 14)
 
 
 def check_whole_design(neuron, own, rng):
@@ -156,7 +99,7 @@ def check_whole_design(neuron, own, rng):
         neuron, before, space["current"] + neuron.bias, space["v_threshold"], space["random"]
     )
     ends = int(space["v_threshold"].min()), int(space["v_threshold"].max())
-    assert ends == ((-16, 14) if own else (2, 2))
+    assert ends == own_thresholds(neuron, own)
     loop = neuron_step.step_loop(neuron, ends, np.dtype(np.int8), (-128, 127))
     arrays = {name: space[name].astype(np.int16) for name in (*neuron.state_widths, "v_threshold")}
     arrays["random"] = space["random"]
@@ -207,7 +150,8 @@ def check_population(neuron, runs, *, initial=None, own=None, threads=(1,), reco
         }
         assert np.array_equal(table, untouched)
         for engine, found in spikes.items():
-            assert (found.dtype, found.shape) == (np.bool_, table.shape), engine
+            kind = np.uint8 if neuron.max_spikes_per_step > 1 else np.bool_
+            assert (found.dtype, found.shape) == (kind, table.shape), engine
         rows = []
         for row in table.tolist():
             fires = []
@@ -233,85 +177,47 @@ def check_population(neuron, runs, *, initial=None, own=None, threads=(1,), reco
     return made
 
 
-def pairs_of(chosen):
-    return set(combinations(sorted(chosen.items()), 2))
-
-
-def covering_sample(rng, designs):
-    """At least ``designs`` choices, and so many that every pair of options is among them."""
-    due = {
-        ((a, x), (b, y))
-        for a, b in combinations(sorted(ALL_AXES), 2)
-        for x, y in product(ALL_AXES[a], ALL_AXES[b])
-    }
-    sample = []
-    while due or len(sample) < designs:
-        pair = rng.choice(sorted(due, key=repr)) if due else ()
-        candidates = [
-            {name: rng.choice(axis) for name, axis in ALL_AXES.items()} | dict(pair)
-            for _ in range(10)
-        ]
-        sample.append(max(candidates, key=lambda chosen: len(pairs_of(chosen) & due)))
-        due -= pairs_of(sample[-1])
-    return sample
-
-
-def test_whole_small_designs():
-    """Every option and every pair of options; every leak of a synapse and of an adaptation."""
-    print(f"FXLIF_SEED={SEED}")
-    sample = covering_sample(random.Random(SEED), 120)
-    found = set().union(*map(pairs_of, sample))
-    assert len(found) == sum(len(x) * len(y) for x, y in combinations(ALL_AXES.values(), 2))
-    rng = np.random.default_rng(SEED)
+def check_choices(sample, rng):
+    """The designs of many choices; every leak of v, and most of a synapse and of an adaptation."""
     turn, seen, spikes = 0, set(), 0
-    for chosen in sample:
-        neuron = small_design(chosen, turn)
-        turn += chosen["exponential"] or chosen["adapted"]
+    for choice in sample:
+        neuron = small_neuron(choice, turn)
+        turn += choice["synapse"] is not None or choice["adapted"]
         seen |= {(key, rule.canonical()) for key, rule in neuron.leaks.items()}
         try:
-            spikes += check_whole_design(neuron, chosen["own"], rng)
+            spikes += check_whole_design(neuron, choice["own"], rng)
         except AssertionError as wrong:
-            raise AssertionError(f"FXLIF_SEED={SEED}: {chosen}") from wrong
+            raise AssertionError(f"FXLIF_SEED={SEED}: {choice}") from wrong
     assert spikes
     assert {rule for key, rule in seen if key == "leak"} == {x.canonical() for x in LEAKS}
     for key in ("synapse.leak", "adaptation.leak"):
         assert len({rule for found_key, rule in seen if found_key == key}) > 20
 
 
-@pytest.mark.parametrize("order", list(permutations(("leak", "integrate", "act"))))
-def test_a_bias_past_the_synapse(order):
-    neuron = small_design(dict.fromkeys(ALL_AXES, 0) | {
-        "overflow": "wrap", "compare": "ge", "reset": "to_value", "refractory": (0, "clamp"),
-        "v_floor": None, "rest": (0, 0, 0), "leak": 4,
-    }, 0)  # fmt: skip
-    rng = np.random.default_rng(SEED)
-    for bias in (-9, 3):
-        fields = {"bias": bias, "bias_at": "v", "overflow_i_syn": "saturate"}
-        synapse = ExponentialSynapse(leak=LEAKS[4], order=order)
-        assert check_whole_design(
-            NeuronParams(**{name: getattr(neuron, name) for name in neuron.model_fields_set}
-                         | fields | {"synapse": synapse}), False, rng,
-        )  # fmt: skip
+def test_whole_small_designs():
+    """Every choice, every pair of choices and every leak."""
+    print(f"FXLIF_SEED={SEED}")
+    sample, _ = covering(random.Random(SEED))
+    check_choices(sample, np.random.default_rng(SEED))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("refractory", AXES["refractory"])
+@pytest.mark.parametrize(("refractory", "mode"), [(0, "clamp"), (2, "clamp"), (2, "mask")])
 @pytest.mark.parametrize("overflow", AXES["overflow"])
 @pytest.mark.parametrize("reset", AXES["reset"])
-def test_whole_product(refractory, overflow, reset):
-    """All 6528 designs; where v rests and whose threshold it is alternate."""
+def test_whole_product(refractory, mode, overflow, reset):
+    """15,552 designs of the choices that most neurons make; they make the others at random."""
     print(f"FXLIF_SEED={SEED}")
-    fixed = {"refractory": (refractory,), "overflow": (overflow,), "reset": (reset,)}
-    axes = AXES | fixed
+    fixed = {"refractory": refractory, "refractory_mode": mode, "overflow": overflow}
+    axes = {name: AXES[name] for name in ("compare", "v_floor", "adapted")}
+    axes["synapse"] = AXES["synapse"][:2]
     picked = random.Random(SEED)
-    rng = np.random.default_rng(SEED)
-    for turn, values in enumerate(product(*axes.values())):
-        chosen = dict(zip(axes, values, strict=True))
-        chosen |= {name: picked.choice(axis) for name, axis in MORE_AXES.items()}
-        try:
-            check_whole_design(small_design(chosen, turn * 5), chosen["own"], rng)
-        except AssertionError as wrong:
-            raise AssertionError(f"FXLIF_SEED={SEED}: {chosen}") from wrong
+    sample = [
+        drawn(picked, fixed | {"reset": reset} | leak | dict(zip(axes, values, strict=True)))
+        for leak in leak_choices()
+        for values in product(*axes.values())
+    ]
+    check_choices(sample, np.random.default_rng(SEED))
 
 
 # --- any neuron, any width, any current ---------------------------------------------------------
@@ -340,16 +246,12 @@ def tables(draw, n, steps):
 
 
 @settings(max_examples=examples(60))
-@given(st.data(), neurons(stochastic=True), st.sampled_from(SIZES))
+@given(st.data(), neurons(whole=True), st.sampled_from(SIZES))
 def test_any_neuron(data, neuron, n):
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
     own, initial = None, None
     if data.draw(st.booleans()):
-        few = data.draw(
-            st.lists(
-                thresholds(neuron.threshold_bits, neuron.threshold_shift), min_size=1, max_size=4
-            )
-        )
+        few = data.draw(st.lists(thresholds_of(neuron), min_size=1, max_size=4))
         own = rng.choice(np.array(few, np.int64), n)
     if data.draw(st.booleans()):
         parts = []
@@ -453,7 +355,7 @@ def test_long_runs_in_pieces():
 
 
 @settings(max_examples=examples(25))
-@given(st.data(), neurons(stochastic=True), st.booleans())
+@given(st.data(), neurons(whole=True), st.booleans())
 def test_step_loop_with_drives(data, neuron, clear):
     """Drives, cleared inputs, rows that are further apart than the neurons: against numpy."""
     n, steps, stride = 37, 3, 41
@@ -461,7 +363,7 @@ def test_step_loop_with_drives(data, neuron, clear):
     edges = st.tuples(between(-(2**31), 2**31 - 1), between(-(2**31), 2**31 - 1)).map(sorted)
     drives, limits = data.draw(edges), data.draw(edges)
     kind = SIGNED[32 if data.draw(st.booleans()) else 64]
-    ends = [data.draw(thresholds(neuron.threshold_bits, neuron.threshold_shift)) for _ in "ab"]
+    ends = [data.draw(thresholds_of(neuron)) for _ in "ab"]
     lowest, highest = sorted(ends)
     loop = neuron_step.step_loop(
         neuron, (lowest, highest), kind, tuple(limits), tuple(drives), clear
