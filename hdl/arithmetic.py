@@ -210,7 +210,10 @@ def reset_exact(neuron: NeuronParams, u: Value, threshold: Value) -> Value:
 
 def reset(neuron: NeuronParams, u: Value, threshold: Value) -> Value:
     """The membrane potential after a spike at the effective ``threshold``, in its range."""
-    return overflow(reset_exact(neuron, u, threshold), neuron.state_bits, neuron.overflow)
+    exact = reset_exact(neuron, u, threshold)
+    if neuron.reset == "subtract":
+        return overflow(exact, neuron.state_bits, neuron.overflow)
+    return exact  # also where v_reset is the value that saturate_symmetric excludes
 
 
 def negative(neuron: NeuronParams, u: Value) -> Value:

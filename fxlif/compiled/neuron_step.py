@@ -173,10 +173,9 @@ def reset_exact(neuron: NeuronParams, u: Value, threshold: Value) -> Value:
 def reset(neuron: NeuronParams, u: Value, threshold: Value) -> Value:
     """The membrane potential after a spike at the effective ``threshold``, in its range."""
     exact = reset_exact(neuron, u, threshold)
-    # v_reset may be the lowest value of all, which saturate_symmetric would move.
-    if neuron.reset == "to_value":
-        return exact
-    return overflow(exact, neuron.state_bits, neuron.overflow)
+    if neuron.reset == "subtract":
+        return overflow(exact, neuron.state_bits, neuron.overflow)
+    return exact  # also where v_reset is the value that saturate_symmetric excludes
 
 
 def negative(neuron: NeuronParams, u: Value) -> Value:
