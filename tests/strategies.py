@@ -155,7 +155,8 @@ def orders(reset_at, late, on_v, on_event):
 
 @st.composite
 def neurons(draw, stochastic=False, whole=False, **fixed):
-    """Any :class:`NeuronParams`; ``fixed`` gives fields a strategy of their own.
+    """Any :class:`NeuronParams`; ``fixed`` gives fields a strategy of their own, where the choices
+    made before them leave one.
 
     Only with ``whole`` does it make every choice of the rule, and only with that or ``stochastic``
     may a rounding be: the hardware knows no core of such neurons.
@@ -163,7 +164,7 @@ def neurons(draw, stochastic=False, whole=False, **fixed):
     fixed = fixed if whole else IN_CORES | fixed
 
     def take(name, strategy, possible=True, otherwise=None):
-        return draw(fixed.get(name, strategy if possible else st.just(otherwise)))
+        return draw(fixed.get(name, strategy)) if possible else otherwise
 
     lfsr = take("lfsr", lfsrs() if stochastic or whole else st.just(Lfsr()))
     lfsr_bits = lfsr.bits if stochastic or whole else None
