@@ -6,12 +6,9 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
-from pydantic import ValidationError
-
 from ..errors import FxlifError
 from ..network.topology import synapses_of
 from ..params.core import CoreParams
-from ..params.design import explain
 from ..params.leaks import RoundedLeak
 from ..params.network import NetworkParams, Projection
 from ..params.neuron import NeuronParams
@@ -69,9 +66,8 @@ def chain_of(network: NetworkParams) -> NetworkParams:
                 v_thresholds=population.v_thresholds,
                 max_events_per_input=events,
             )
-        except ValidationError as error:
-            told = explain(error, root=CoreParams)
-            raise told.inside(f"projection[{index}]: as a core") from None
+        except FxlifError as error:
+            raise error.inside(f"projection[{index}]: as a core") from None
         cores.append(core)
     return NetworkParams(name=network.name, core=tuple(cores), input=network.input)
 

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from fxlif import FxlifError, load, save
 from fxlif.params.core import CoreParams
-from fxlif.params.design import MAX_MISTAKES, load_hardware
+from fxlif.params.design import load_hardware
 from fxlif.params.leaks import LinearLeak, MultiShiftLeak, NoLeak, ScaleLeak, ShiftLeak
+from fxlif.params.mistakes import MAX_MISTAKES
 from fxlif.params.network import EventInput, ImageInput, NetworkParams
 from fxlif.params.neuron import Adaptation, ExponentialSynapse, NeuronParams
 
@@ -213,18 +214,21 @@ BROKEN = [
     (("input",), {"kind": "events"}, f"input.file: {REQUIRED}"),
     (("input",), {"kind": "images", "file": "a", "steps": 1}, f"input.maximum: {REQUIRED}"),
     # Unknown keys.
-    (("nam",), 3, f"nam: unknown key, not one of {TOP}"),
-    (("a b\nc\x1b",), 3, rf"a b\nc\x1b: unknown key, not one of {TOP}"),
-    ((*CORE, "lane"), 3, f"core[0].lane: unknown key, not one of {CORE_KEYS}"),
+    (("nam",), 3, f"nam: no such parameter; did you mean name? There are {TOP}"),
+    (("a b\nc\x1b",), 3, rf"a b\nc\x1b: no such parameter. There are {TOP}"),
+    ((*CORE, "lane"), 3,
+     f"core[0].lane: no such parameter; did you mean lanes? There are {CORE_KEYS}"),
     ((*LEAK, "shft"), 3,
-     "core[0].neuron.leak.shft: unknown key, not one of kind, minimum_step, rounding, shift"),
-    (LEAK, {"kind": "none", "shift": 1}, "core[0].neuron.leak.shift: unknown key, not one of kind"),
+     "core[0].neuron.leak.shft: no such parameter; did you mean shift? There are kind, "
+     "minimum_step, rounding, shift"),
+    (LEAK, {"kind": "none", "shift": 1},
+     "core[0].neuron.leak.shift: no such parameter. There is kind"),
     (LEAK, {"kind": "linear", "step": 1, "none": 1},
-     "core[0].neuron.leak.none: unknown key, not one of kind, step"),
+     "core[0].neuron.leak.none: no such parameter. There are kind, step"),
     ((*NEURON, "synapse"), {"kind": "delta", "leak": {}},
-     "core[0].neuron.synapse.leak: unknown key, not one of kind"),
+     "core[0].neuron.synapse.leak: no such parameter. There is kind"),
     (("input",), {"kind": "events", "file": "a", "steps": 1},
-     "input.steps: unknown key, not one of file, kind"),
+     "input.steps: no such parameter. There are file, kind"),
     # Kinds, and keys that have the name of a kind.
     ((*LEAK, "kind"), "foo", f"core[0].neuron.leak.kind: must be {LEAKS}, not 'foo'"),
     ((*LEAK, "kind"), 3, f"core[0].neuron.leak.kind: must be {LEAKS}, not 3"),
@@ -437,7 +441,8 @@ POPULATION_MISTAKES = [
     ((*POPULATION, "n"), DELETED,
      "population[0].n: missing, there is no default"),
     ((*POPULATION, "nam"), 1,
-     "population[0].nam: unknown key, not one of n, name, neuron, v_thresholds"),
+     "population[0].nam: no such parameter; did you mean name? There are n, name, neuron, "
+     "v_thresholds"),
     ((*POPULATION, "name"), "input",
      "population[0].name: must be a name that is not taken, not 'input'"),
     ((*POPULATION, "neuron"), {"leak": {"kind": "shift", "shift": 99}},
@@ -478,8 +483,8 @@ POPULATION_MISTAKES = [
     ((*PROJECTION, "delay"), [3, 2],
      "projection[0].delay: must be [lowest, highest], not [3, 2]"),
     ((*PROJECTION, "dela"), 1,
-     "projection[0].dela: unknown key, not one of delay, delay_seed, source, synapses, target, "
-     "weight_shift"),
+     "projection[0].dela: no such parameter; did you mean delay? There are delay, delay_seed, "
+     "source, synapses, target, weight_shift"),
     (("projection",),
      [{"source": "exc", "target": "exc", "delay": 0, "synapses": all_to_all(1)}],
      "projection[0].delay: must be 1..63 in one projection of a loop, not 0 in the loop exc -> "
@@ -806,7 +811,7 @@ def test_a_mistake_in_a_neuron_file_names_its_key(tmp_path: Path) -> None:
     ):
         load_hardware(file)
     file.write_text("[neuron]\n[[core]]\n")
-    with pytest.raises(FxlifError, match=r"core: unknown key, not one of neuron"):
+    with pytest.raises(FxlifError, match=r"core: no such parameter. There is neuron"):
         load_hardware(file)
 
 

@@ -1,7 +1,7 @@
 """The base of all parameter objects, and the kinds of values that they are made of.
 
-A validator raises :class:`FxlifError`: pydantic keeps it, and :mod:`fxlif.params.design` adds where
-in the design it was.
+A validator raises :class:`FxlifError`: pydantic keeps it, and :mod:`fxlif.params.mistakes` adds
+where it was.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from functools import cached_property
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import (
@@ -19,9 +19,11 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    ValidationError,
 )
 
 from ..errors import FxlifError
+from .mistakes import explain
 
 
 def plain_int(value: Any) -> Any:
@@ -71,12 +73,47 @@ Seed = Annotated[Int, Field(ge=0, le=(1 << 63) - 1)]
 Size = Annotated[Int, Field(ge=1, le=MAX_NEURONS)]
 
 
+def _fixed(name: str) -> FxlifError:
+    return FxlifError(f"{name}: cannot be changed: parameters stay as they are made", key=name)
+
+
 class Params(BaseModel):
     """Base of all parameter objects: frozen, no unknown keys, no silent conversions."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True
     )
+    #: The fields that may be given without their names, in this order.
+    positional: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, *values: Any, **fields: Any) -> None:
+        """Raises :class:`FxlifError`, one line for each mistake."""
+        names = self.positional
+        if len(values) > len(names):
+            most = f"{len(names)} values at most without their names ({', '.join(names)})"
+            allowed = f"given {most if names else 'each value with its name'}"
+            found = f"{len(values)} without"
+            raise FxlifError.must_be(type(self).__name__, allowed, values, found=found)
+        for name, value in zip(names, values, strict=False):
+            if name in fields:
+                raise FxlifError(f"{name}: given twice", key=name, value=value)
+            fields[name] = value
+        try:
+            super().__init__(**fields)
+        except ValidationError as error:
+            raise explain(error, type(self)) from None
+
+    # Else pydantic would call it for the tables inside a table as well, and each mistake in them
+    # would be one about the whole of it.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]  # a mark of pydantic's
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Raises :class:`FxlifError`."""
+        raise _fixed(name)
+
+    def __delattr__(self, name: str) -> None:
+        """Raises :class:`FxlifError`."""
+        raise _fixed(name)
 
     def described(self) -> dict[str, Any]:
         """What shapes the hardware, as JSON values."""

@@ -70,6 +70,7 @@ class RoundedLeak(Params):
 class ShiftLeak(RoundedLeak):
     """x - round(x / 2**shift)."""
 
+    positional = ("shift",)
     kind: Literal["shift"] = "shift"
     shift: Annotated[Int, Field(ge=0, le=MAX_SHIFT)] = 4
 
@@ -77,6 +78,7 @@ class ShiftLeak(RoundedLeak):
 class MultiShiftLeak(RoundedLeak):
     """x - sum of sign * round(x / 2**shift); ``signs`` left out means all +1."""
 
+    positional = ("shifts", "signs")
     kind: Literal["multi_shift"] = "multi_shift"
     shifts: Annotated[
         tuple[Annotated[Int, Field(ge=0, le=MAX_SHIFT)], ...],
@@ -109,6 +111,7 @@ def _at_most_one(leak: M) -> M:
 class ScaleLeak(RoundedLeak):
     """round(x * factor / 2**shift); Loihi's 12-bit decay d is factor 4096 - d, shift 12."""
 
+    positional = ("factor", "shift")
     kind: Literal["scale"] = "scale"
     factor: Annotated[Int, Field(ge=0, le=1 << 16)]
     shift: Annotated[Int, Field(ge=0, le=16)]
@@ -119,6 +122,7 @@ class ScaleLeak(RoundedLeak):
 class DecayLeak(RoundedLeak):
     """x - round(x * factor / 2**shift): as :class:`ScaleLeak`, but what is lost is rounded."""
 
+    positional = ("factor", "shift")
     kind: Literal["decay"] = "decay"
     factor: Annotated[Int, Field(ge=0, le=1 << 16)]
     shift: Annotated[Int, Field(ge=0, le=16)]
@@ -129,6 +133,7 @@ class DecayLeak(RoundedLeak):
 class LinearLeak(Params):
     """Moves x by ``step`` towards 0 and stops there."""
 
+    positional = ("step",)
     kind: Literal["linear"] = "linear"
     step: Annotated[Int, Field(ge=0, le=(1 << 31) - 1)]
 
@@ -136,6 +141,7 @@ class LinearLeak(Params):
 class ConstantLeak(Params):
     """Adds ``step``, of either sign, to x whatever its sign, without a stop."""
 
+    positional = ("step",)
     kind: Literal["constant"] = "constant"
     step: Annotated[Int, Field(ge=-(1 << 31), le=(1 << 31) - 1)]
 

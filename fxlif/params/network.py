@@ -42,6 +42,7 @@ from .topology import (
 class Population(Params):
     """``n`` equal neurons; ``v_thresholds``, one per neuron, takes the place of the neuron's."""
 
+    positional = ("name", "n", "neuron")
     name: Name
     n: Size
     neuron: NeuronParams = NeuronParams()
@@ -61,6 +62,7 @@ class Projection(Params):
     bring their own.
     """
 
+    positional = ("source", "target", "synapses")
     source: Name
     target: Name
     synapses: Connectivity

@@ -54,6 +54,7 @@ class ExponentialSynapse(Params):
     ``order`` says when the input is added and when ``i_syn`` acts on v (docs/rule.md#synapse).
     """
 
+    positional = ("leak",)
     kind: Literal["exponential"] = "exponential"
     leak: Leak = ShiftLeak()
     order: Annotated[tuple[str, ...], BeforeValidator(plain_tuple), _permutation(SYNAPSE_ORDER)] = (
@@ -68,6 +69,7 @@ class Adaptation(Params):
     """Each spike raises the neuron's own threshold by ``increment``, which decays by ``leak``
     (docs/rule.md#adaptation)."""
 
+    positional = ("increment", "leak")
     increment: Annotated[Int, Field(ge=0, le=(1 << 31) - 1)]
     leak: Leak = ShiftLeak()
 

@@ -21,6 +21,7 @@ class PoissonSource(Params):
     :func:`fxlif.network.sources.poisson`. ``probability`` is used as a multiple of 2**-32.
     """
 
+    positional = ("name", "n", "probability")
     kind: Literal["poisson"] = "poisson"
     name: Name
     n: Size
@@ -34,6 +35,7 @@ class RegularSource(Params):
     Phases left out are drawn from 0..interval - 1 by the seed.
     """
 
+    positional = ("name", "n", "interval")
     kind: Literal["regular"] = "regular"
     name: Name
     n: Size
@@ -57,6 +59,7 @@ class RegularSource(Params):
 class EventSource(Params):
     """Spikes from outside: an event stream (:mod:`fxlif.network.events`) given to the run."""
 
+    positional = ("name", "n")
     kind: Literal["events"] = "events"
     name: Name
     n: Size

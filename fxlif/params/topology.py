@@ -61,6 +61,7 @@ def bounds(drawn: int | tuple[int, int]) -> tuple[int, int]:
 class Dense(Params):
     """All to all: an (n_pre, n_post) matrix of weights, and where given one of delays."""
 
+    positional = ("weights", "delays")
     kind: Literal["dense"] = "dense"
     weights: Weights
     delays: Weights | None = None
@@ -137,6 +138,7 @@ class Sparse(Params):
     them as the array ``delays``.
     """
 
+    positional = ("matrix",)
     kind: Literal["sparse"] = "sparse"
     matrix: Annotated[
         Any,
@@ -185,18 +187,21 @@ class _Generated(_Uniform):
 class AllToAll(_Generated):
     """Every source neuron to every target neuron."""
 
+    positional = ("weight",)
     kind: Literal["all_to_all"] = "all_to_all"
 
 
 class OneToOne(_Uniform):
     """Source neuron i to target neuron i."""
 
+    positional = ("weight",)
     kind: Literal["one_to_one"] = "one_to_one"
 
 
 class FixedProbability(_Generated):
     """Each pair with the same probability, independently."""
 
+    positional = ("probability", "weight")
     kind: Literal["fixed_probability"] = "fixed_probability"
     probability: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
@@ -204,6 +209,7 @@ class FixedProbability(_Generated):
 class FixedInDegree(_Generated):
     """Each target neuron from ``indegree`` different source neurons."""
 
+    positional = ("indegree", "weight")
     kind: Literal["fixed_indegree"] = "fixed_indegree"
     indegree: Annotated[Int, Field(ge=0)]
 
@@ -216,6 +222,7 @@ class Grid(Params):
     ``open`` edges drop what falls off the sheet, ``periodic`` ones wrap around.
     """
 
+    positional = ("shape", "kernel")
     kind: Literal["grid"] = "grid"
     shape: Annotated[tuple[Size, Size], BeforeValidator(plain_tuple)]
     kernel: Weights

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import ValidationError
 
 from ...errors import FxlifError
 from ...hdl.limits import MAX_WEIGHTS, chain_of
@@ -51,9 +50,8 @@ def first_layer(network: NetworkParams, address_bits: int | None = None) -> Core
             neuron=NeuronParams(weight_bits=16), clip_weights=True,
             max_events_per_input=source.max_events_per_input, input_address_bits=address_bits,
         )  # fmt: skip
-    except ValidationError as error:
-        message = error.errors()[0]["msg"].removeprefix("Value error, ")
-        raise FxlifError(f"projection: as a core, {message}") from None
+    except FxlifError as error:
+        raise error.inside("projection: as a core") from None
 
 
 class StreamEvents:

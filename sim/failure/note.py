@@ -12,6 +12,7 @@ from ...errors import FxlifError
 from ...files import cannot
 from ...hdl.interface import Field
 from ...params import design
+from ...params.mistakes import explain
 from ...params.protocol import AnyParams, Kind
 from ..bench.wrapper import Interface
 from ..report.difference import Difference
@@ -83,7 +84,7 @@ def load(folder: str | Path) -> Failure:
     try:
         note = Note.model_validate_json(_text(path))
     except ValidationError as error:
-        raise design.explain(error, str(path), Note) from None
+        raise explain(error, Note, str(path)) from None
     for file in note.sources:
         if Path(file).name != file:
             raise FxlifError.must_be("sources", "the name of a file in it", file).inside(path)
