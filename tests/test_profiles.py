@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import xylo_peer
+from designs import needs_icarus
 
 from fxlif import (
     AllToAll,
@@ -25,6 +26,7 @@ from fxlif import (
     Recording,
     load,
     profiles,
+    save,
 )
 from fxlif.profiles.profile import Profile
 from fxlif.rule.arithmetic import event, leak_v
@@ -565,3 +567,38 @@ def test_init_refuses_a_profile_that_is_not_there(run, tmp_path, arguments, key)
     assert not (tmp_path / "new").exists()
     if key == "--profile" and len(arguments) == 2:
         assert "(nearest: loihi)" in ran.refusal
+
+
+# --- hardware ----------------------------------------------------------------------------------
+
+#: Profiles whose choices are made once a step, with parameters at which much happens.
+ONCE_A_STEP = {
+    "catalyst": profiles.catalyst(threshold=900, leak=30, refrac_period=2),
+    "loihi": profiles.loihi(du=1500, dv=163, vth=90, bias_mant=-40, bias_exp=3),
+    "norse": profiles.norse(v_leak=-0.3, v_reset=-0.1),
+    "sc_neurocore": profiles.sc_neurocore(v_rest=-20, v_reset=-50, v_threshold=200),
+    "sinabs": profiles.sinabs(tau_syn=5, min_v_mem=-2),
+    "snntorch": profiles.snntorch(alpha=0.7),
+    "truenorth": profiles.truenorth(leak=-3, reset_mode=1, negative_threshold=-90),
+}
+
+
+@pytest.mark.parametrize("name", [
+    pytest.param(name, marks=[needs_icarus] if name == "truenorth" else pytest.mark.slow)
+    for name in ONCE_A_STEP
+])  # fmt: skip
+def test_verify_passes_for_a_single_neuron(run, tmp_path, name):
+    save(ONCE_A_STEP[name].neuron, tmp_path / "neuron.toml")
+    simulator = "icarus" if name == "truenorth" else "verilator"
+    ran = run("verify", "neuron.toml", "--cycles", 3000, "--simulator", simulator)
+    assert ran.code == 0, ran.out
+    assert "PASSED" in ran.out
+    assert "some neuron fired" in ran.out
+
+
+@pytest.mark.parametrize("name", sorted(set(profiles.NAMES) - set(ONCE_A_STEP)))
+def test_verify_refuses_events_one_by_one(run, tmp_path, name):
+    save(getattr(profiles, name)().neuron, tmp_path / "neuron.toml")
+    ran = run("verify", "neuron.toml")
+    assert ran.code == 2
+    assert "accumulate: must be 'exact' in hardware" in ran.err
