@@ -6,8 +6,8 @@ and the threshold's mantissa on 4 bits each:
 * :func:`test_every_choice_in_every_state`: every combination of 26 leaks x overflow x compare x
   reset x (no refractory period, 2 clamp, 2 mask) = 624 designs, each in every state and at every
   current (1024 or 3072 points), with a constant threshold, a delta synapse, no adaptation, no
-  floor and v_leak = 0. Amaranth's simulator. The default run takes a quarter of the points, those
-  by ``SEED``: all states of all leaks are proved as well (``test_prove``).
+  floor and v_leak = 0. Amaranth's simulator. The default run takes a third of
+  the designs: each leak with each overflow, compare and reset, the three others in turn.
 * :func:`test_sample_of_all_other_choices`: of the 31 * 624 designs that differ from these in
   v_floor, v_leak, an exponential synapse, adaptation or a threshold port, one for each of the 31
   combinations, by a seed that is printed (``FXLIF_SEED`` sets another); each in its whole space
@@ -28,7 +28,6 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from amaranth.hdl import ClockDomain, Module
 from amaranth.sim import Simulator
@@ -74,26 +73,26 @@ def test_the_small_leaks_differ() -> None:
     assert len(answers) == 24
 
 
-@pytest.mark.parametrize("part", [4, pytest.param(1, marks=pytest.mark.slow)], ids=["", "all"])
+@pytest.mark.parametrize("part", [3, pytest.param(1, marks=pytest.mark.slow)], ids=["", "all"])
 @pytest.mark.parametrize("overflow", ["saturate", "wrap"])
 def test_every_choice_in_every_state(overflow: str, part: int) -> None:
     plain = next(iter(product(*EXTRA_AXES)))
     cores = [core for core in product(*CORE_AXES) if core[1] == overflow]
-    designs = [design(core, plain) for core in cores]
-    assert len({each.neuron.canonical() for each in designs}) == 312
+    # The refractory choices vary fastest; in the short form each leak meets all else, and one.
+    designs = [design(core, plain) for at, core in enumerate(cores) if (at + at // 3) % part == 0]
+    assert len({each.neuron.canonical() for each in designs}) == 312 // part
     tally = Tally()
     for variables, members in by_variables(designs):
         group = [designs[number] for number in members]
         words = whole_space(variables)
-        words = np.random.default_rng(SEED).permutation(words)[: len(words) // part]
         lanes = simulate(group, words)
         tally.designs += len(group)
         for number, each in enumerate(group):
             before = tally.spikes
             tally.check(each, words, lanes[:, number])
             assert 0 < tally.spikes - before < len(words)
-    assert tally.designs == 312
-    assert tally.compared == (104 * 1024 + 208 * 3072) // part
+    assert tally.designs == 312 // part
+    assert tally.compared == sum(space_size(each.variables) for each in designs)
 
 
 def test_sample_of_all_other_choices(tmp_path: Path) -> None:
