@@ -6,6 +6,8 @@ Where the files in ``evidence`` come from is said in ``evidence/README.md``.
 from __future__ import annotations
 
 import csv
+import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
@@ -438,6 +440,20 @@ def test_xylo_against_xylosim(cases):
 
 
 # --- training frameworks --------------------------------------------------------------------------
+
+
+def test_frameworks_against_what_they_computed():
+    """Random neurons of snnTorch, Norse and sinabs, where their floats are exact."""
+    spikes: Counter[str] = Counter()
+    for line in (EVIDENCE / "frameworks.jsonl").read_text().splitlines():
+        run = json.loads(line)
+        neuron = Lone(getattr(profiles, run["system"])(**run["choices"], scale=1 << 20))
+        for number, (current, v, fired) in enumerate(run["steps"]):
+            seen = neuron.step(current)
+            assert (seen.v, seen.spikes) == (v, fired), (run, number)
+            spikes[run["system"]] += fired
+    assert set(spikes) == {"snntorch", "norse", "sinabs"}
+    assert min(spikes.values()) > 50
 
 
 @pytest.mark.parametrize(("profile", "weight", "expected"), [

@@ -5,25 +5,29 @@ exact (decays of 1/2 and 3/4, few steps, multiples of 2^20), so any difference i
 compare or reset. It needs torch, snntorch, norse and sinabs, which fxlif's tests do not install:
 
     pip install torch==2.13.0 snntorch==1.0.0 norse==1.1.0 sinabs==3.1.3
-    python tests/benchmarks/peers_frameworks.py
+    python tests/benchmarks/peers_frameworks.py --record tests/evidence/frameworks.jsonl
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 import math
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
 from fxlif import LIFPopulation, Recorder, profiles
-from fxlif.profiles.profile import Profile
 
 #: Potentials are multiples of it: each step halves them at most twice.
 UNIT = 1 << 20
 N, STEPS, DESIGNS = 1000, 10, 10
 SCALE = UNIT
+#: Of each design, how many neurons are recorded.
+KEPT = 3
 Peer = Callable[[torch.Tensor], Iterator[tuple[torch.Tensor, torch.Tensor]]]
 
 
@@ -95,54 +99,63 @@ def sinabs_peer(keeps: float, keeps_syn: float | None, threshold: float, floor: 
     return run
 
 
-def designs(draw: np.random.Generator) -> Iterator[tuple[str, Profile, Peer]]:
-    """One random design of each framework's neurons."""
+def designs(draw: np.random.Generator) -> Iterator[tuple[str, dict[str, Any], Peer]]:
+    """One random design of each framework's neurons: what is compared, its choices, the peer."""
     kept = [float(draw.choice([0.5, 0.75, 1.0])) for _ in range(2)]
     kept[0] = kept[0] if kept[1] == 1.0 else 0.5
     thr = float(draw.integers(1, 8))
     for reset in ("subtract", "zero"):
-        yield (
-            f"snntorch, {reset}",
-            profiles.snntorch(beta=kept[0], threshold=thr, reset_mechanism=reset, scale=SCALE),
-            snntorch_peer(kept[0], thr, None, reset),
-        )
-    yield (
-        "snntorch, Synaptic",
-        profiles.snntorch(beta=kept[0], alpha=kept[1], threshold=thr, scale=SCALE),
-        snntorch_peer(kept[0], thr, kept[1], "subtract"),
-    )
+        choices = {"beta": kept[0], "threshold": thr, "reset_mechanism": reset}
+        yield f"snntorch, {reset}", choices, snntorch_peer(kept[0], thr, None, reset)
+    choices = {"beta": kept[0], "alpha": kept[1], "threshold": thr}
+    yield "snntorch, Synaptic", choices, snntorch_peer(kept[0], thr, kept[1], "subtract")
     rest, back = float(draw.integers(-3, 4)), float(draw.integers(-3, 1))
     mem = min(kept[0], 0.75)
-    yield "norse", profiles.norse(
-        tau_mem_inv=1 - mem, tau_syn_inv=1 - kept[1], v_th=thr, v_leak=rest, v_reset=back, dt=1,
-        scale=SCALE,
-    ), norse_peer(mem, kept[1], thr, rest, back)  # fmt: skip
+    choices = {
+        "tau_mem_inv": 1 - mem, "tau_syn_inv": 1 - kept[1], "v_th": thr, "v_leak": rest,
+        "v_reset": back, "dt": 1,
+    }  # fmt: skip
+    yield "norse", choices, norse_peer(mem, kept[1], thr, rest, back)
     tau = [None if k == 1.0 else -1 / math.log(k) for k in kept]
     floor = float(draw.integers(-6, 1)) if draw.random() < 0.5 else None
     for single in (False, True):
-        yield f"sinabs, {'one spike' if single else 'up to 31'}", profiles.sinabs(
-            tau_mem=tau[0], tau_syn=tau[1], spike_threshold=thr, min_v_mem=floor, scale=SCALE,
-            spike_fn="SingleSpike" if single else "MultiSpike",
-            reset_fn="MembraneReset" if single else "MembraneSubtract",
-        ), sinabs_peer(kept[0], kept[1] if tau[1] else None, thr, floor, single)  # fmt: skip
+        choices = {
+            "tau_mem": tau[0], "tau_syn": tau[1], "spike_threshold": thr, "min_v_mem": floor,
+            "spike_fn": "SingleSpike" if single else "MultiSpike",
+            "reset_fn": "MembraneReset" if single else "MembraneSubtract",
+        }  # fmt: skip
+        peer = sinabs_peer(kept[0], kept[1] if tau[1] else None, thr, floor, single)
+        yield f"sinabs, {'one spike' if single else 'up to 31'}", choices, peer
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--record", type=Path, help="write some of it to this file, .jsonl")
+    record = parser.parse_args().record
     draw = np.random.default_rng(1)
     totals: dict[str, list[int]] = {}
+    lines = []
     for _ in range(DESIGNS):
-        for name, profile, peer in designs(draw):
+        for name, choices, peer in designs(draw):
+            system = name.partition(",")[0]
             currents = draw.integers(-3, 6, (STEPS, N)) * UNIT
             recorder = Recorder("v")
-            population = LIFPopulation(N, profile.neuron)
-            spikes = population.run(currents, recorder)
+            profile = getattr(profiles, system)(**choices, scale=SCALE)
+            spikes = LIFPopulation(N, profile.neuron).run(currents, recorder)
             total = totals.setdefault(name, [0, 0, 0])
             given: Any = torch.tensor(currents / SCALE, dtype=torch.float64)
-            for t, (fired, v) in enumerate(peer(given)):
-                wrong = (fired.numpy() != spikes[t]) | (v.numpy() * SCALE != recorder["v"][t])
+            seen = [(fired.numpy(), v.numpy() * SCALE) for fired, v in peer(given)]
+            for t, (fired, v) in enumerate(seen):
+                wrong = (fired != spikes[t]) | (v != recorder["v"][t])
                 total[0] += N
                 total[1] += int(spikes[t].sum())
                 total[2] += int(wrong.sum())
+            for k in range(KEPT):
+                shown = zip(currents, seen, strict=True)
+                table = [[int(x) for x in (c[k], v[k], f[k])] for c, (f, v) in shown]
+                lines.append(json.dumps({"system": system, "choices": choices, "steps": table}))
+    if record is not None:
+        record.write_text("\n".join(lines) + "\n")
     print(f"{'neuron':22} {'neuron-steps':>12} {'spikes':>8} {'differences':>11}")
     for name, (steps, fired, wrong) in totals.items():
         print(f"{name:22} {steps:12,} {fired:8,} {wrong:11,}")
