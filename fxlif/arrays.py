@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Collection
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,12 +16,20 @@ import numpy.typing as npt
 from .errors import FxlifError
 
 Ints = npt.NDArray[np.int64]
+T = TypeVar("T")
 
 
 def one_of(key: str, value: object, allowed: Collection[str]) -> None:
     """Raise unless ``value`` is one of the texts ``allowed``."""
     if not isinstance(value, str) or value not in allowed:
         raise FxlifError.must_be(key, ", ".join(allowed), value)
+
+
+def of_type(key: str, value: object, kind: type[T], allowed: str) -> T:
+    """``value``, or an error that it must be ``allowed`` where it is no ``kind``."""
+    if not isinstance(value, kind):
+        raise FxlifError.must_be(key, allowed, value, found=short(value))
+    return value
 
 
 def integer(key: str, value: Any, low: int = 0, high: int | None = None, *, what: str = "") -> int:
@@ -49,6 +57,11 @@ def short(value: object) -> str:
         return "a huge integer"
     text = lines[0] if lines else ""
     return text if len(text) <= 60 and len(lines) < 2 else f"{text[:57]}..."
+
+
+def count_of(count: int, thing: str) -> str:
+    """As in "1 neuron" and "4,000 neurons"."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 
 def integers(

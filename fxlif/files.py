@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 
+def as_path(key: str, value: object) -> Path:
+    """``value``, a text or a path, as a path, or an error."""
+    if not isinstance(value, str | os.PathLike):
+        raise FxlifError.must_be(key, "the name of a file", value)
+    return Path(value)
+
+
 @contextmanager
 def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A temporary path beside ``path``, with its suffix, that becomes ``path`` as the block ends.

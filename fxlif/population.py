@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from .arrays import Ints, check_output, integer, signed_array, within
+from .arrays import Ints, check_output, count_of, integer, of_type, signed_array, within
 from .engines import choose_engine, choose_threads
 from .errors import FxlifError
 from .params.neuron import MAX_CURRENT_BITS, NeuronParams
@@ -53,15 +53,24 @@ class LIFPopulation:
         if v_threshold is not None:
             self.v_threshold = self._per_neuron("v_threshold", v_threshold)
             # The default need not fit widths that were chosen for another threshold.
-            choices = choices if params else {**choices, "v_threshold": int(self.v_threshold[0])}
-        self.params = params or NeuronParams(**choices)
+            choices = (
+                {} if params is not None else {**choices, "v_threshold": int(self.v_threshold[0])}
+            )
+        if params is None:
+            params = NeuronParams(**choices)
+        self.params = of_type("params", params, NeuronParams, "NeuronParams")
         if v_threshold is None:
             self.v_threshold = self._per_neuron("v_threshold", self.params.v_threshold)
         for value in np.unique(self.v_threshold):
             self.params.check_threshold(int(value))
+        if initial is not None:
+            of_type("initial", initial, NeuronState, "a NeuronState, or None")
         self._initial = initial
         self._compiled: CompiledPopulation | None = None
         self.reset()
+
+    def __repr__(self) -> str:
+        return f"<LIFPopulation: {count_of(self.n, 'neuron')}, {self.engine}>"
 
     def _per_neuron(self, key: str, values: npt.ArrayLike) -> Ints:
         array = signed_array(key, values, MAX_CURRENT_BITS).astype(np.int64)

@@ -755,6 +755,13 @@ def test_wrong_arguments(run, tiny, tmp_path, args):
     assert contents(tmp_path) == before
 
 
+@pytest.mark.parametrize(
+    "command", [["soak"], ["soak", "--designs", "2"], ["mutate"]], ids=" ".join
+)
+def test_cycles_without_end(run, command):
+    assert run(*command, "--cycles", "inf").mistake == "--cycles: must be a finite number, not inf"
+
+
 # --- other processes ------------------------------------------------------------------------------
 
 #: Makes packages unknown to this interpreter: to ``import`` and to ``importlib.metadata``.

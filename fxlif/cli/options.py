@@ -5,6 +5,7 @@ Nothing heavy is imported before a command runs: ``fxlif --help`` must be quick.
 
 from __future__ import annotations
 
+import math
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -121,6 +122,13 @@ def load_or_digits(design: Path | None) -> tuple[NetworkParams | NeuronParams, s
     path = design or DESIGN
     found = load_hardware(path)
     return found, found.name if isinstance(found, NetworkParams) else path.stem
+
+
+def whole(option: str, value: float) -> int:
+    """``value``, which may be written as 1e9, as an integer, or an error."""
+    if not math.isfinite(value):
+        raise FxlifError.must_be(option, "a finite number", value)
+    return int(value)
 
 
 def need(module: str, extra: str) -> None:

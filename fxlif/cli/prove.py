@@ -20,6 +20,7 @@ from .options import (
     load_or_digits,
     need,
     refuse_beside,
+    whole,
 )
 from .screen import conclude, showing_progress
 
@@ -68,6 +69,7 @@ def soak(
     report: Report = None,
 ) -> None:
     """Check many cycles of random stimulus, every output in every cycle, without cocotb."""
+    count = whole("--cycles", cycles)
     if designs is not None:
         refuse_beside("with --designs", {"DESIGN": design, "--state": state})
     need("fxlif.sim.soak.run", "sim")
@@ -78,14 +80,14 @@ def soak(
     if designs is not None:
         with showing_progress() as progress:
             found = run.soak_designs(
-                designs, seed=seed, cycles=int(cycles), processes=processes, out=out,
+                designs, seed=seed, cycles=count, processes=processes, out=out,
                 progress=progress,
             )  # fmt: skip
     else:
         params, name = load_or_digits(design)
         with showing_progress() as progress:
             found = run.soak(
-                params, name=name, cycles=int(cycles), seed=seed, processes=processes, state=state,
+                params, name=name, cycles=count, seed=seed, processes=processes, state=state,
                 out=out, progress=progress,
             )  # fmt: skip
     conclude(found, "the hardware and the model agree in every checked cycle", report=report)
@@ -111,6 +113,7 @@ def mutate(
     report: Report = None,
 ) -> None:
     """Break the Verilog in many small ways: the verification must notice each."""
+    most = None if cycles is None else whole("--cycles", cycles)
     params, name, foreign = asked(
         design, dut, top, mapping, module="fxlif.sim.mutate.run", extra="formal"
     )
@@ -119,7 +122,7 @@ def mutate(
             from ..sim.mutate.run import mutate as run
 
             found = run(
-                params, name=name, count=count or 500, seed=seed, cycles=int(cycles or 1 << 23),
+                params, name=name, count=count or 500, seed=seed, cycles=most or 1 << 23,
                 processes=processes, progress=progress,
             )  # fmt: skip
         else:
@@ -129,6 +132,6 @@ def mutate(
             found = mutate_dut(
                 params, name=name, sources=foreign.sources, top=foreign.top,
                 mapping=foreign.mapping, count=count or COUNT, seed=seed,
-                cycles=int(cycles or DEFAULT_CYCLES), processes=processes, progress=progress,
+                cycles=most or DEFAULT_CYCLES, processes=processes, progress=progress,
             )  # fmt: skip
     conclude(found, "the verification notices what is wrong", report=report)

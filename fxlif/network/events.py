@@ -6,6 +6,7 @@ In memory a stream is a one-dimensional int64 array. An entry >= 0 is SPIKE(addr
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 import re
@@ -220,6 +221,7 @@ def _to_text(events: Events) -> bytes:
 
 
 def _from_text(data: bytes) -> Events:
+    data = data.removeprefix(codecs.BOM_UTF8)
     # Lines of bytes end at \n, \r and \r\n only; lines of text would end at many more characters.
     lines = [line.decode(errors="replace").rstrip() for line in data.splitlines()]
     if not lines or lines[0] != _HEADER:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays import Ints, integer, integers, one_of, within
+from ..arrays import Ints, integer, integers, one_of, short, within
 from ..errors import FxlifError
 from ..params.network import Graph
 from ..params.neuron import MAX_CURRENT_BITS
@@ -85,7 +85,13 @@ def external_input(
             len(a) - len(b) for a, b in zip(taken, made.events[name], strict=True)
         ]
     populations = {p.name: p for p in graph.populations}
-    for name, values in (currents or {}).items():
+    given_currents = {} if currents is None else currents
+    if not isinstance(given_currents, Mapping):
+        name = next(iter(populations))
+        raise FxlifError.must_be(
+            "currents", f"by population, as in {{{name!r}: 5}}", currents, found=short(currents)
+        )
+    for name, values in given_currents.items():
         one_of("currents", name, populations)
         made.currents[name] = _current(
             f"currents[{name!r}]", values, steps, populations[name].n, synaptic_ranges[name]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -19,11 +20,12 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays import Ints
+from ..arrays import Ints, count_of, of_type
 from ..cycles.latency import COUNTER_BITS
 from ..engines import choose_engine, choose_threads
 from ..errors import FxlifError
 from ..params.core import CoreParams
+from ..params.design import load
 from ..params.network import NetworkParams
 from ..rule.step import NeuronState
 from .events import TICK, Events
@@ -73,12 +75,19 @@ class Engine(Protocol):
 class Network:
     """A network that runs; ``engine`` is ``numpy``, ``compiled`` or, the default, ``auto``.
 
+    ``params`` may be the name of a design file: ``Network("design.toml")``.
+
     Raises:
         FxlifError: synapses whose sums could leave 48 bits, or an engine that is not there.
     """
 
-    def __init__(self, params: NetworkParams, *, engine: str = "auto") -> None:
-        self.params = params
+    def __init__(
+        self, params: NetworkParams | str | os.PathLike[str], *, engine: str = "auto"
+    ) -> None:
+        if isinstance(params, str | os.PathLike):
+            params = load(params)
+        allowed = "NetworkParams, or the name of a design file"
+        self.params = of_type("params", params, NetworkParams, allowed)
         self.graph = params.graph
         self.engine = choose_engine(engine)
         if any(n.counts_spikes or n.accumulate == "per_event" for n in params.neurons):
@@ -103,6 +112,14 @@ class Network:
         self.state = first_state(self.graph, self.projections)
 
     # --- what a user looks at -------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        parts = (
+            count_of(sum(p.n for p in self.graph.populations), "neuron"),
+            count_of(len(self.graph.populations), "population"),
+            count_of(sum(each.synapses.count for each in self.projections), "synapse"),
+        )
+        return f"<Network {self.params.name}: {', '.join(parts)}, at step {self.step_count}>"
 
     @property
     def step_count(self) -> int:
@@ -160,7 +177,8 @@ class Network:
                 leave 48 bits, another number of steps in events than ``steps``.
         """
         given = external_input(self.graph, steps, events, currents, self.synaptic_ranges)
-        record = record if record is not None else Recording()
+        record = Recording() if record is None else record
+        of_type("record", record, Recording, f"a Recording, as in Recording([{self._last!r}])")
         record.begin(
             self.graph.sizes, {p.name: dict(p.neuron.ranges) for p in self.graph.populations}
         )
@@ -188,9 +206,12 @@ class Network:
         One TICK comes out for each TICK; spikes after the last TICK belong to a step that never
         ends and have no effect.
         """
-        last = self.graph.populations[-1].name
-        record = self.run(events=events, record=Recording(spikes=(last,)), progress=progress)
-        return record.spikes(last)
+        record = self.run(events=events, record=Recording([self._last]), progress=progress)
+        return record.spikes(self._last)
+
+    @property
+    def _last(self) -> str:
+        return self.graph.populations[-1].name
 
     @contextmanager
     def _engine(self, given: ExternalInput, threads: int) -> Iterator[Engine]:

@@ -26,15 +26,16 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
-from ..arrays import integers, within
+from ..arrays import count_of, integers, within
 from ..errors import FxlifError
-from ..files import make_folder, whole_file
+from ..files import as_path, make_folder, whole_file
 from . import events as aer
 from .events import TICK, Events
 from .selection import (
     Index,
     Ranges,
     Selection,
+    checked_mapping,
     checked_names,
     checked_neurons,
     listed,
@@ -77,13 +78,13 @@ class Recording:
         self._spikes = None if spikes is None else checked_names("spikes", spikes)
         self._states = {
             population: checked_names(f"states.{population}", variables)
-            for population, variables in (states or {}).items()
+            for population, variables in checked_mapping("states", states)
         }
         self._neurons = {
             population: checked_neurons(f"neurons.{population}", indices)
-            for population, indices in (neurons or {}).items()
+            for population, indices in checked_mapping("neurons", neurons)
         }
-        self.folder = None if folder is None else Path(folder)
+        self.folder = None if folder is None else as_path("folder", folder)
         self._running = False
         self._selection: Selection | None = None
         # Steps, and the rows of each track.
@@ -104,7 +105,7 @@ class Recording:
             FxlifError: no recording there, or one whose files are missing, cut off or of another
                 content; always names the file.
         """
-        path = Path(folder) / INDEX
+        path = as_path("folder", folder) / INDEX
         with on_disk(path):
             text = path.read_bytes()
         try:
@@ -337,6 +338,13 @@ class Recording:
         self._running = False
         with suppress(FxlifError):  # what cannot be removed now is not read, and removed by begin
             self._rewind()
+
+    def __repr__(self) -> str:
+        if self._selection is None:
+            return "<Recording: not begun>"
+        spikes, states = map(len, (self._selection.spikes, self._selection.states))
+        content = f"spikes of {count_of(spikes, 'part')}, {count_of(states, 'state variable')}"
+        return f"<Recording: {count_of(self.steps, 'step')}, {content}>"
 
     def __enter__(self) -> Self:
         return self

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..arrays import Ints, integers, one_of, within
+from ..arrays import Ints, integers, one_of, short, within
 from ..errors import FxlifError
 from ..rule.step import NeuronState
 
@@ -159,6 +159,17 @@ def checked_names(key: str, names: object) -> tuple[str, ...]:
         if name in listed[:at]:
             raise FxlifError.must_be(key, "each name once", name, found=f"{name!r} twice")
     return listed
+
+
+def checked_mapping(key: str, given: object) -> Iterable[tuple[str, Any]]:
+    """The items of ``given``, something by population; none where it is None."""
+    if given is None:
+        return ()
+    if not isinstance(given, Mapping):
+        example = "['v']" if key == "states" else "[0, 1]"
+        allowed = f"by population, as in {{'exc': {example}}}"
+        raise FxlifError.must_be(key, allowed, given, found=short(given))
+    return given.items()
 
 
 def checked_neurons(key: str, values: npt.ArrayLike) -> Ints:

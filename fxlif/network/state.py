@@ -12,7 +12,7 @@ import numpy as np
 
 from ..arrays import Ints
 from ..errors import FxlifError
-from ..files import read_arrays, whole_file
+from ..files import as_path, read_arrays, whole_file
 from ..params.network import Graph
 from ..params.sources import EventSource
 from ..rule.step import NeuronState, initial_state
@@ -155,7 +155,7 @@ def _kinds(arrays: dict[str, Ints], now: NetworkState) -> dict[str, Any]:
 
 
 def _npz(path: str | Path) -> Path:
-    path = Path(path)
+    path = as_path("path", path)
     if path.suffix != ".npz":
         raise FxlifError.must_be(str(path), "a name that ends in .npz", path, found=path.suffix)
     return path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tomllib
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,8 +11,9 @@ from typing import Any, TypeVar
 import tomli_w
 from pydantic import BaseModel, ValidationError
 
+from ..arrays import short
 from ..errors import FxlifError
-from ..files import cannot, whole_file
+from ..files import as_path, cannot, whole_file
 from .base import Params
 from .mistakes import explain
 from .network import NetworkParams
@@ -26,22 +28,23 @@ def _check_form(path: Path) -> None:
         raise FxlifError.must_be(f"{path}: suffix", ", ".join(FORMS), path.suffix)
 
 
-def load(path: str | Path) -> NetworkParams:
+def load(path: str | os.PathLike[str]) -> NetworkParams:
     """The network of a design file. Files that it names are looked for beside it.
 
     Raises:
         FxlifError: one line per mistake: file, key, what it must be and what it is.
     """
-    return validated(NetworkParams, read_file(Path(path)), Path(path))
+    path = as_path("path", path)
+    return validated(NetworkParams, read_file(path), path)
 
 
-def load_hardware(path: str | Path) -> NetworkParams | NeuronParams:
+def load_hardware(path: str | os.PathLike[str]) -> NetworkParams | NeuronParams:
     """The network of a design file, or the neuron of one that has a ``[neuron]`` table instead.
 
     Raises:
         FxlifError: as :func:`load`.
     """
-    path = Path(path)
+    path = as_path("path", path)
     raw = read_file(path)
     if not isinstance(raw, dict) or "neuron" not in raw:
         return validated(NetworkParams, raw, path)
@@ -58,7 +61,7 @@ def read_file(path: Path) -> Any:
     """What stands in a design file, not yet validated."""
     _check_form(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # some editors begin a file with a mark
     except FileNotFoundError:
         raise FxlifError(
             f"{path}: no such file: fxlif init writes a design", key=str(path), value=path
@@ -84,10 +87,14 @@ def validated(model: type[M], raw: Any, path: Path) -> M:
         raise FxlifError(f"{path}: text that is not Unicode ({error})", key=str(path)) from None
 
 
-def save(design: NetworkParams | NeuronParams, path: str | Path) -> None:
+def save(design: NetworkParams | NeuronParams, path: str | os.PathLike[str]) -> None:
     """Write a design file, whole or not at all; weights are written out in full."""
-    path = Path(path)
+    path = as_path("path", path)
     _check_form(path)
+    if not isinstance(design, NetworkParams | NeuronParams):
+        raise FxlifError.must_be(
+            "design", "NetworkParams or NeuronParams", design, found=short(design)
+        )
     described = _NeuronFile(neuron=design) if isinstance(design, NeuronParams) else design
     content = described.model_dump(mode="json", exclude_none=True)
     text = json.dumps(content, indent=1) if path.suffix == ".json" else tomli_w.dumps(content)

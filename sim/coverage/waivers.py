@@ -29,7 +29,7 @@ def read_waivers(path: Path, known: Collection[Key]) -> dict[Key, str]:
             the design does not have.
     """
     try:
-        content = tomllib.loads(path.read_text())
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise FxlifError(f"{path}: cannot be read ({error})", key=str(path)) from None
     rows = content.get("waiver")

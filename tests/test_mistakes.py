@@ -1,0 +1,144 @@
+"""What a slip in Python is answered with: one line that says what was wanted."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fxlif import (
+    AllToAll,
+    EventSource,
+    FxlifError,
+    LIFPopulation,
+    Network,
+    NetworkParams,
+    Population,
+    Projection,
+    Recording,
+    load,
+    save,
+)
+from fxlif.network import events
+from fxlif.params.design import load_hardware
+
+PARAMS = NetworkParams(
+    name="small", source=[EventSource("in", 2)],
+    population=[Population("a", 3), Population("b", 1)],
+    projection=[Projection("in", "a", AllToAll(3)), Projection("a", "b", AllToAll(70))],
+)  # fmt: skip
+
+
+def mistake(call) -> FxlifError:
+    with pytest.raises(FxlifError) as caught:
+        call()
+    assert len(str(caught.value).splitlines()) == 1
+    return caught.value
+
+
+NETWORK = "params: must be NetworkParams, or the name of a design file, not "
+BY_NAME = "by population, as in {'a': 5}"
+MISTAKES = [
+    (lambda: Network({}), "params", f"{NETWORK}{{}}"),
+    (lambda: Network(3), "params", f"{NETWORK}3"),
+    (lambda: Network(None), "params", f"{NETWORK}None"),
+    (lambda: Network("x.toml"), "x.toml", "x.toml: no such file: fxlif init writes a design"),
+    (lambda: Network(PARAMS).run(3, currents=5), "currents", f"currents: must be {BY_NAME}, not 5"),
+    (lambda: Network(PARAMS).run(3, currents=[1, 2]), "currents",
+     f"currents: must be {BY_NAME}, not [1, 2]"),
+    (lambda: Network(PARAMS).run(3, currents=0), "currents", f"currents: must be {BY_NAME}, not 0"),
+    (lambda: Network(PARAMS).run(3, record="v"), "record",
+     "record: must be a Recording, as in Recording(['b']), not 'v'"),
+    (lambda: Network(PARAMS).save(None), "path", "path: must be the name of a file, not None"),
+    (lambda: Network(PARAMS).restore(3), "path", "path: must be the name of a file, not 3"),
+    (lambda: Recording(states="v"), "states",
+     "states: must be by population, as in {'exc': ['v']}, not 'v'"),
+    (lambda: Recording(neurons=3), "neurons",
+     "neurons: must be by population, as in {'exc': [0, 1]}, not 3"),
+    (lambda: Recording(folder=3), "folder", "folder: must be the name of a file, not 3"),
+    (lambda: Recording.open(None), "folder", "folder: must be the name of a file, not None"),
+    (lambda: load(None), "path", "path: must be the name of a file, not None"),
+    (lambda: load_hardware(3), "path", "path: must be the name of a file, not 3"),
+    (lambda: save(PARAMS, None), "path", "path: must be the name of a file, not None"),
+    (lambda: save({}, "x.toml"), "design",
+     "design: must be NetworkParams or NeuronParams, not {}"),
+    (lambda: LIFPopulation("x"), "n",
+     "n: must be an integer, a number of neurons, 1 or more, not 'x'"),
+    (lambda: LIFPopulation(3, {}), "params", "params: must be NeuronParams, not {}"),
+    (lambda: LIFPopulation(3, 7, v_threshold=3), "params", "params: must be NeuronParams, not 7"),
+    (lambda: LIFPopulation(3, initial=5), "initial",
+     "initial: must be a NeuronState, or None, not 5"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("call", "key", "line"), MISTAKES, ids=[line for *_, line in MISTAKES])
+def test_a_slip_is_one_line(call, key, line):
+    error = mistake(call)
+    assert (error.key, str(error)) == (key, line)
+
+
+def test_a_network_of_a_file(tmp_path: Path):
+    save(PARAMS, tmp_path / "small.toml")
+    for path in (tmp_path / "small.toml", str(tmp_path / "small.toml")):
+        assert Network(path).params == PARAMS
+
+
+@pytest.mark.parametrize("suffix", [".toml", ".json"])
+def test_a_mark_of_the_byte_order_is_read_over(suffix: str, tmp_path: Path):
+    """Windows' editors begin a file of UTF-8 with one."""
+    path = tmp_path / f"design{suffix}"
+    save(PARAMS, path)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert load(path) == PARAMS
+
+
+def test_a_mark_of_the_byte_order_in_events(tmp_path: Path):
+    path = tmp_path / "events.txt"
+    events.write(path, [0, -1, 1])
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert events.read(path).tolist() == [0, -1, 1]
+
+
+def test_what_is_shown_of_an_object():
+    network = Network(PARAMS)
+    shown = "<Network small: 4 neurons, 2 populations, 9 synapses, at step "
+    assert repr(network) == f"{shown}0>"
+    record = Recording(states={"a": ["v"]})
+    assert repr(record) == "<Recording: not begun>"
+    network.run(2, record=record)
+    assert repr(network) == f"{shown}2>"
+    assert repr(record) == "<Recording: 2 steps, spikes of 2 parts, 1 state variable>"
+    assert repr(LIFPopulation(4000, engine="numpy")) == "<LIFPopulation: 4,000 neurons, numpy>"
+    assert repr(LIFPopulation(1, engine="numpy")) == "<LIFPopulation: 1 neuron, numpy>"
+
+
+#: Files of numpy's that only unpickling could read; numpy's own message advises to do that.
+@pytest.mark.parametrize("name", ["objects.npz", "pickled.npz", "objects.npy", "pickled.npy"])
+def test_no_advice_to_unpickle(name: str, tmp_path: Path):
+    path = tmp_path / name
+    objects = np.array([1, "a", None], object)
+    if name.startswith("pickled"):
+        objects.dump(path)
+    elif path.suffix == ".npy":
+        np.save(path, objects)
+    else:
+        names = ("format", "shape", "indptr", "indices", "data", "events", "about", "")
+        np.savez(path, **dict.fromkeys(names, objects))
+    design = tmp_path / "design.toml"
+    population = "[[population]]\nname = 'a'\nn = 1\n"
+    projection = (
+        "[[projection]]\nsource = 'a'\ntarget = 'a'\n"
+        "synapses = {{ kind = '{}', {} = '{}' }}\n"
+    )  # fmt: skip
+    texts = [
+        population + projection.format("sparse", "matrix", name),
+        population + projection.format("dense", "weights", name),
+        population + projection.format("dense", "weights", f"{name}:data"),
+        population + f"v_thresholds = '{name}'\n",
+    ]
+    calls = [lambda: Network(PARAMS).restore(path), lambda: events.read(path)]
+    for text in texts:
+        calls.append(lambda text=text: (design.write_text(text), load(design)))
+    for call in calls:
+        said = str(mistake(call))
+        assert name in said
+        assert "pickle" not in said.replace(str(tmp_path), "").replace(name, "")
