@@ -22,10 +22,20 @@ if TYPE_CHECKING:
     from .params.core import CoreParams as CoreParams
     from .params.design import load as load
     from .params.design import save as save
+    from .params.leaks import ConstantLeak as ConstantLeak
+    from .params.leaks import DecayLeak as DecayLeak
     from .params.leaks import Lfsr as Lfsr
+    from .params.leaks import LinearLeak as LinearLeak
+    from .params.leaks import MultiShiftLeak as MultiShiftLeak
+    from .params.leaks import NoLeak as NoLeak
+    from .params.leaks import ScaleLeak as ScaleLeak
+    from .params.leaks import ShiftLeak as ShiftLeak
     from .params.network import NetworkParams as NetworkParams
     from .params.network import Population as Population
     from .params.network import Projection as Projection
+    from .params.neuron import Adaptation as Adaptation
+    from .params.neuron import DeltaSynapse as DeltaSynapse
+    from .params.neuron import ExponentialSynapse as ExponentialSynapse
     from .params.neuron import NeuronParams as NeuronParams
     from .params.quantise import quantise_threshold as quantise_threshold
     from .params.sources import EventSource as EventSource
@@ -49,11 +59,16 @@ if TYPE_CHECKING:
 # Imported at first use: the command line answers --help without numpy and pydantic. A test holds
 # this table against the imports above, which only type checkers and editors read.
 HOMES = {
+    "Adaptation": "params.neuron",
     "AllToAll": "params.topology",
+    "ConstantLeak": "params.leaks",
     "Core": "network.model",
     "CoreParams": "params.core",
+    "DecayLeak": "params.leaks",
+    "DeltaSynapse": "params.neuron",
     "Dense": "params.topology",
     "EventSource": "params.sources",
+    "ExponentialSynapse": "params.neuron",
     "FixedInDegree": "params.topology",
     "FixedProbability": "params.topology",
     "FloatGrid": "reference",
@@ -64,10 +79,13 @@ HOMES = {
     "Grid": "params.topology",
     "LIFPopulation": "population",
     "Lfsr": "params.leaks",
+    "LinearLeak": "params.leaks",
+    "MultiShiftLeak": "params.leaks",
     "Network": "network.model",
     "NetworkParams": "params.network",
     "NeuronParams": "params.neuron",
     "NeuronState": "rule.step",
+    "NoLeak": "params.leaks",
     "OneToOne": "params.topology",
     "PoissonSource": "params.sources",
     "Population": "params.network",
@@ -75,6 +93,8 @@ HOMES = {
     "Recorder": "recorder",
     "Recording": "network.recording",
     "RegularSource": "params.sources",
+    "ScaleLeak": "params.leaks",
+    "ShiftLeak": "params.leaks",
     "Sparse": "params.topology",
     "Synapses": "network.synapses",
     "load": "params.design",

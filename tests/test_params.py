@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import cores, networks, neurons
 
+import fxlif
 from fxlif.errors import FxlifError
 from fxlif.params.base import Params
 from fxlif.params.core import CoreParams
@@ -434,6 +435,11 @@ def test_values_without_their_names(kind, names, values):
     assert text == f"must be given {most}, not {len(values) + 1} without"
     for name in names:
         assert refusal(kind, *values, **{name: 9}) == (name, "given twice")
+
+
+def test_what_stands_in_a_design_is_exported():
+    for kind in [*(kind for kind, *_ in BY_PLACE), NoLeak, DeltaSynapse, Lfsr, NeuronParams]:
+        assert getattr(fxlif, kind.__name__) is kind
 
 
 @pytest.mark.parametrize("kind", BY_NAME_ALONE)
