@@ -20,6 +20,8 @@ from designs import needs_icarus
 
 from fxlif import (
     AllToAll,
+    CoreParams,
+    Dense,
     EventSource,
     FxlifError,
     Network,
@@ -545,6 +547,7 @@ def test_a_network_is_held_to_the_limits():
         projection=[
             Projection(source="a", target="a", synapses=AllToAll(weight=-8), delay=5),
             Projection(source="b", target="a", synapses=AllToAll(weight=1), weight_shift=1),
+            Projection(source="b", target="b", synapses=Dense(weights=[[3, 2], [-1, 2]])),
         ],
     )
     with pytest.raises(FxlifError) as caught:
@@ -552,8 +555,22 @@ def test_a_network_is_held_to_the_limits():
     assert [error.key for error in caught.value.mistakes] == [
         "population[0].n", "population[1].neuron.v_floor", "population[1].neuron.state_bits",
         "population[1].neuron.threshold_bits", "projection[0].delay",
-        "projection[0].synapses: weight", "projection[0].synapses", "projection[1].weight_shift",
+        "projection[0].synapses", "projection[0].synapses", "projection[1].weight_shift",
+        "projection[2].synapses",
     ]  # fmt: skip
+
+
+def test_a_chain_of_cores_is_held_to_the_limits():
+    xylo = profiles.xylo(output=True)
+    core = CoreParams(
+        n_inputs=1, n_neurons=9, neuron=profiles.catalyst().neuron, weights=[[300] * 9]
+    )
+    with pytest.raises(FxlifError) as caught:
+        xylo.check(NetworkParams.chain(core))
+    keys = [error.key for error in caught.value.mistakes]
+    assert keys[0] == "core[0].n_neurons"
+    assert "core[0].neuron.accumulate" in keys
+    assert keys[-1] == "core[0].weights"
 
 
 # --- fxlif init -----------------------------------------------------------------------------------

@@ -235,7 +235,9 @@ class Profile:
             key = f"{table}[{index}]"
             most = self.limits.neurons
             if most is not None and population.n > most:
-                yield FxlifError.must_be(f"{key}.n", f"{most} or fewer ({self.name})", population.n)
+                count = "n_neurons" if network.core else "n"
+                allowed = f"{most} or fewer ({self.name})"
+                yield FxlifError.must_be(f"{key}.{count}", allowed, population.n)
             here, mine = (_rule(n, self.free) for n in (population.neuron, self.neuron))
             for field, value in mine.items():
                 if here[field] != value:
@@ -246,7 +248,8 @@ class Profile:
         graph = network.graph
         outside = {s.name for s in graph.sources if isinstance(s, EventSource)}
         for index, projection in enumerate(graph.projections):
-            key = f"projection[{index}]"
+            key = f"{'core' if network.core else 'projection'}[{index}]"
+            at = f"{key}.weights" if network.core else f"{key}.synapses"
             low, high = self.limits.delays
             if not network.core and projection.source not in outside:
                 for steps in projection.delay_range:
@@ -265,23 +268,36 @@ class Profile:
             for weight in (int(weights.min(initial=0)), int(weights.max(initial=0))):
                 if not self.weights.low <= weight <= self.weights.high:
                     allowed = f"{self.weights.low}..{self.weights.high} ({self.name})"
-                    yield FxlifError.must_be(f"{key}.synapses: weight", allowed, weight)
+                    yield FxlifError.must_be(at, f"weights {allowed}", weight)
             most = self.limits.fan_in
             fan_in = int(np.bincount(table.targets, minlength=1).max())
             if most is not None and fan_in > most:
                 allowed = f"{most} or fewer synapses into a neuron ({self.name})"
-                yield FxlifError.must_be(f"{key}.synapses", allowed, fan_in)
+                yield FxlifError.must_be(at, allowed, fan_in)
+            if self.weights.one_sign:
+                dense = table.dense()
+                mixed = np.flatnonzero((dense < 0).any(axis=1) & (dense > 0).any(axis=1))
+                if len(mixed):
+                    allowed = f"of one sign for each source ({self.name})"
+                    found = f"source {mixed[0]} with both"
+                    yield FxlifError.must_be(at, allowed, int(mixed[0]), found=found)
 
 
 def _rule(neuron: NeuronParams, free: tuple[str, ...]) -> dict[str, Any]:
     """What a profile fixes of a neuron: the fields that are not ``free``, and the form of leaks."""
-    numbers = ("factor", "shift", "step", "shifts", "signs")
     fields = neuron.model_dump(mode="json")
     rule = {key: value for key, value in fields.items() if key not in free}
-    for key, table in fields.items():
-        leak = table if key == "leak" else (table or {}).get("leak") if key == "synapse" else None
-        if key in free and isinstance(leak, dict):
-            form = {name: value for name, value in leak.items() if name not in numbers}
-            rest = {k: v for k, v in table.items() if k != "leak"} if key == "synapse" else {}
-            rule[key] = {**rest, **form} if key == "leak" else {**rest, "leak": form}
+    if "leak" in free:
+        rule["leak"] = _form(fields["leak"])
+    if "synapse" in free:
+        rule["synapse"] = {
+            key: _form(value) if key == "leak" else value
+            for key, value in fields["synapse"].items()
+        }
     return rule
+
+
+def _form(leak: dict[str, Any]) -> dict[str, Any]:
+    """A leak without its numbers."""
+    numbers = ("factor", "shift", "step", "shifts", "signs")
+    return {key: value for key, value in leak.items() if key not in numbers}

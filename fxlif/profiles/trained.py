@@ -12,7 +12,7 @@ from typing import Literal
 
 from ..arrays import integer
 from ..errors import FxlifError
-from ..params.leaks import Leak, NoLeak, ScaleLeak
+from ..params.leaks import ScaleLeak
 from ..params.neuron import MAX_SPIKES, DeltaSynapse, ExponentialSynapse, NeuronParams, Synapse
 from ..params.quantise import quantise_threshold
 from .profile import Limits, Profile, WeightFormat, choice, named_parameters, quantity
@@ -26,11 +26,9 @@ WEIGHTS = WeightFormat.signed(16)
 ROUNDED = "Floats are rounded: 1.0 is stored as `scale`, decays as multiples of 2^-15."
 
 
-def _keeps(key: str, kept: float) -> Leak:
+def _keeps(key: str, kept: float) -> ScaleLeak:
     """The leak that leaves the fraction ``kept``."""
     factor = round(quantity(key, kept, 0, 1) * (1 << FACTOR_BITS))
-    if factor == 1 << FACTOR_BITS:
-        return NoLeak()
     return ScaleLeak(factor=factor, shift=FACTOR_BITS, rounding="nearest_even")
 
 
@@ -181,7 +179,7 @@ def sinabs(
     return Profile(
         name="sinabs",
         neuron=NeuronParams(
-            leak=NoLeak() if tau_mem is None else _keeps("tau_mem", _decay("tau_mem", tau_mem)),
+            leak=_keeps("tau_mem", 1 if tau_mem is None else _decay("tau_mem", tau_mem)),
             synapse=synapse,
             v_threshold=threshold,
             v_floor=floor,
