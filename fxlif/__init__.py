@@ -15,6 +15,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from . import profiles as profiles
     from .errors import FxlifError as FxlifError
+    from .errors import FxlifWarning as FxlifWarning
     from .network.model import Core as Core
     from .network.model import Network as Network
     from .network.recording import Recording as Recording
@@ -76,6 +77,7 @@ HOMES = {
     "FloatPopulation": "reference",
     "FloatState": "reference",
     "FxlifError": "errors",
+    "FxlifWarning": "errors",
     "Grid": "params.topology",
     "LIFPopulation": "population",
     "Lfsr": "params.leaks",

@@ -1,9 +1,13 @@
-"""The one exception that stands for a user's mistake."""
+"""The exception that stands for a user's mistake, and the warning of what may be one."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Self
+
+
+class FxlifWarning(UserWarning):
+    """What a user may give and seldom means: one line, fit to be shown as it is."""
 
 
 class FxlifError(ValueError):

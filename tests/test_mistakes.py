@@ -1,5 +1,7 @@
 """What a slip in Python is answered with: one line that says what was wanted."""
 
+import random
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +11,11 @@ from fxlif import (
     AllToAll,
     EventSource,
     FxlifError,
+    FxlifWarning,
     LIFPopulation,
     Network,
     NetworkParams,
+    NeuronParams,
     Population,
     Projection,
     Recording,
@@ -20,6 +24,7 @@ from fxlif import (
 )
 from fxlif.network import events
 from fxlif.params.design import load_hardware
+from fxlif.sim.soak.random_design import random_neuron
 
 PARAMS = NetworkParams(
     name="small", source=[EventSource("in", 2)],
@@ -142,3 +147,50 @@ def test_no_advice_to_unpickle(name: str, tmp_path: Path):
         said = str(mistake(call))
         assert name in said
         assert "pickle" not in said.replace(str(tmp_path), "").replace(name, "")
+
+
+# --- what is allowed and seldom meant -------------------------------------------------------------
+
+AGAIN = "after a spike the neuron may spike on without input"
+
+
+@pytest.mark.parametrize(("choices", "said"), [
+    ({"v_reset": 64}, f"v_reset: 64 is at the v_threshold of 64: {AGAIN}"),
+    ({"v_reset": 65, "compare": "gt"}, f"v_reset: 65 is above the v_threshold of 64: {AGAIN}"),
+    ({"v_threshold": -3}, f"v_reset: 0 is above the v_threshold of -3: {AGAIN}"),
+])  # fmt: skip
+def test_a_reset_to_where_it_spikes_warns(choices, said):
+    with pytest.warns(FxlifWarning) as caught:
+        NeuronParams(**choices)
+    assert [str(each.message) for each in caught] == [said]
+    assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize("choices", [
+    {}, {"v_reset": 63}, {"v_reset": 64, "compare": "gt"}, {"v_reset": 64, "reset": "subtract"},
+])  # fmt: skip
+def test_another_reset_does_not_warn(choices):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        neuron = NeuronParams(**choices)
+        Population("a", 3, neuron)
+        neuron.model_copy()
+
+
+def test_what_is_drawn_does_not_warn():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        drawn = [random_neuron(random.Random(seed)) for seed in range(300)]
+    assert any(neuron.reset == "to_value" and neuron.v_reset >= neuron.v_threshold
+               for neuron in drawn)  # fmt: skip
+
+
+@pytest.mark.filterwarnings("default::fxlif.errors.FxlifWarning")
+def test_the_command_line_warns_in_one_line(run, tmp_path: Path):
+    text = "[[population]]\nname = '{}'\nn = 1\nneuron = {{ v_reset = 64 }}\n"
+    (tmp_path / "design.toml").write_text(text.format("a") + text.format("b"))
+    ran = run("run", "design.toml", "-o", "out.txt", "--steps", "3")
+    assert ran.code == 0
+    said = [line for line in ran.err.splitlines() if "v_reset" in line]
+    assert said == [f"fxlif: v_reset: 64 is at the v_threshold of 64: {AGAIN}"]
+    assert "FxlifWarning" not in ran.err

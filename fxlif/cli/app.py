@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+import warnings
+from typing import Annotated, TextIO
 
 import typer
 
 from .. import __version__
-from ..errors import FxlifError
+from ..errors import FxlifError, FxlifWarning
 from .doctor import doctor
 from .make import init, run, verilog
 from .prove import mutate, prove, soak
@@ -40,10 +41,22 @@ def options(
     """Options before a command."""
 
 
+def _show_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int,
+    file: TextIO | None = None, line: str | None = None,
+) -> None:  # fmt: skip
+    if issubclass(category, FxlifWarning):
+        print(f"fxlif: {message}", file=sys.stderr)
+    else:
+        sys.stderr.write(warnings.formatwarning(message, category, filename, lineno, line))
+
+
 def main() -> None:
     """Run the command line; a FxlifError is shown without traceback, and the exit code is 2."""
     try:
-        app()
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            app()
     except FxlifError as error:
         for line in str(error).splitlines():
             print(f"fxlif: {line}", file=sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Literal, Self, assert_never
 
@@ -12,7 +13,7 @@ from pydantic import (
     model_validator,
 )
 
-from ..errors import FxlifError
+from ..errors import FxlifError, FxlifWarning
 from .base import Int, Params, plain_tuple
 from .leaks import Leak, Lfsr, ShiftLeak, random_bits
 from .protocol import CoreSignals
@@ -156,6 +157,9 @@ class NeuronParams(Params):
                 )  # fmt: skip
         for mistake in combinations(self):
             raise mistake
+        for doubt in doubts(self):
+            # The line that made the parameters, above pydantic's and Params' own constructors.
+            warnings.warn(doubt, FxlifWarning, stacklevel=4)
         return self
 
     def check_threshold(self, value: int, name: str = "v_threshold") -> None:
@@ -291,6 +295,18 @@ class NeuronParams(Params):
         if self.rest_steps:
             widths["refractory"] = self.refractory_bits
         return widths
+
+
+def doubts(neuron: NeuronParams) -> Iterator[str]:
+    """What is allowed and seldom meant."""
+    level, threshold = neuron.v_reset, neuron.v_threshold
+    reached = level >= threshold if neuron.compare == "ge" else level > threshold
+    if neuron.reset == "to_value" and reached:
+        above = "at" if level == threshold else "above"
+        yield (
+            f"v_reset: {level} is {above} the v_threshold of {threshold}: after a spike the neuron "
+            "may spike on without input"
+        )
 
 
 def combinations(neuron: NeuronParams) -> Iterator[FxlifError]:

@@ -10,6 +10,7 @@ small core looks for a run that shows it, in the cycle model and in simulation.
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
@@ -20,6 +21,7 @@ import numpy as np
 from ...cycles.latency import clear_cycles, update_cycles
 from ...cycles.model import CycleInputs, CycleModel
 from ...cycles.signals import Inside, Port
+from ...errors import FxlifWarning
 from ...hdl.verilog import generate
 from ...params.core import CoreParams
 from ...params.network import NetworkParams
@@ -55,7 +57,8 @@ def small_core(core: CoreParams) -> CoreParams:
     reached = (max(high, 1) << core.weight_shift) // 2 + max(neuron.v_leak, 0)
     reached = max(reached >> neuron.threshold_shift, 1) << neuron.threshold_shift
     if neuron.v_threshold > reached:
-        neuron = NeuronParams(**{**neuron.model_dump(), "v_threshold": reached})
+        with warnings.catch_warnings(action="ignore", category=FxlifWarning):
+            neuron = NeuronParams(**{**neuron.model_dump(), "v_threshold": reached})
     thresholds = None if core.v_thresholds is None else (neuron.v_threshold,) * 3
     return CoreParams(
         n_inputs=2, n_neurons=3, lanes=2, neuron=neuron,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
+import warnings
 from typing import Any
 
 import numpy as np
 
-from ...errors import FxlifError
+from ...errors import FxlifError, FxlifWarning
 from ...hdl.limits import supported
 from ...params.core import CoreParams, address_bits
 from ...params.leaks import Leak, LinearLeak, MultiShiftLeak, NoLeak, ScaleLeak, ShiftLeak
@@ -52,30 +53,33 @@ def random_neuron(rng: random.Random) -> NeuronParams:
     def potential(most: int) -> int:
         return rng.choice((0, rng.randint(max(low, -most), min(high, most))))
 
-    return NeuronParams(
-        leak=random_leak(rng),
-        v_leak=potential(threshold // 2),
-        v_threshold=max(1, threshold >> threshold_shift) << threshold_shift,
-        v_reset=potential(threshold),
-        v_floor=rng.choice((None, rng.randint(low, 0))),
-        compare=rng.choice(("ge", "gt")),
-        reset=rng.choice(("to_value", "subtract")),
-        overflow=rng.choice(("saturate", "wrap")),
-        refractory=rng.choice((0, 0, 1, 2, 3, 7, rng.randrange(256))),
-        refractory_mode=rng.choice(("clamp", "mask")),
-        synapse=rng.choice((DeltaSynapse(), ExponentialSynapse(leak=random_leak(rng)))),
-        adaptation=rng.choice((None, Adaptation(
-            increment=rng.randint(0, min(threshold, (1 << theta_bits) - 1)), leak=random_leak(rng),
-        ))),
-        bias=rng.choice((0, 0, rng.randint(-threshold // 4, threshold // 4))),
-        bias_at=rng.choice(("current", "v")),
-        state_bits=state_bits,
-        weight_bits=rng.randint(3, 10),
-        threshold_bits=threshold_bits,
-        threshold_shift=threshold_shift,
-        current_bits=rng.choice((state_bits, max(4, state_bits - 2), 12)),
-        theta_bits=theta_bits,
-    )  # fmt: skip
+    # Whoever draws a reset above the threshold means it.
+    with warnings.catch_warnings(action="ignore", category=FxlifWarning):
+        return NeuronParams(
+            leak=random_leak(rng),
+            v_leak=potential(threshold // 2),
+            v_threshold=max(1, threshold >> threshold_shift) << threshold_shift,
+            v_reset=potential(threshold),
+            v_floor=rng.choice((None, rng.randint(low, 0))),
+            compare=rng.choice(("ge", "gt")),
+            reset=rng.choice(("to_value", "subtract")),
+            overflow=rng.choice(("saturate", "wrap")),
+            refractory=rng.choice((0, 0, 1, 2, 3, 7, rng.randrange(256))),
+            refractory_mode=rng.choice(("clamp", "mask")),
+            synapse=rng.choice((DeltaSynapse(), ExponentialSynapse(leak=random_leak(rng)))),
+            adaptation=rng.choice((None, Adaptation(
+                increment=rng.randint(0, min(threshold, (1 << theta_bits) - 1)),
+                leak=random_leak(rng),
+            ))),
+            bias=rng.choice((0, 0, rng.randint(-threshold // 4, threshold // 4))),
+            bias_at=rng.choice(("current", "v")),
+            state_bits=state_bits,
+            weight_bits=rng.randint(3, 10),
+            threshold_bits=threshold_bits,
+            threshold_shift=threshold_shift,
+            current_bits=rng.choice((state_bits, max(4, state_bits - 2), 12)),
+            theta_bits=theta_bits,
+        )  # fmt: skip
 
 
 def random_design(rng: random.Random, *, max_inputs: int = 12, max_neurons: int = 12) -> CoreParams:
