@@ -25,7 +25,6 @@ from ..cycles.latency import COUNTER_BITS
 from ..engines import choose_engine, choose_threads
 from ..errors import FxlifError
 from ..params.core import CoreParams
-from ..params.design import load
 from ..params.network import NetworkParams
 from ..rule.step import NeuronState
 from .events import TICK, Events
@@ -85,6 +84,8 @@ class Network:
         self, params: NetworkParams | str | os.PathLike[str], *, engine: str = "auto"
     ) -> None:
         if isinstance(params, str | os.PathLike):
+            from ..params.design import load  # which reads TOML: 10 ms that others need not wait
+
             params = load(params)
         allowed = "NetworkParams, or the name of a design file"
         self.params = of_type("params", params, NetworkParams, allowed)
