@@ -159,6 +159,10 @@ class Oracle:
         }
         self.dropped = {s.name: 0 for s in self.params.source if s.kind == "events"}
         self.saturated = [0] * len(self.params.projection)
+        # By projection: (step of arrival, neuron) -> weights in the order in which they were sent.
+        self.events: list[dict[tuple[int, int], list[int]]] = [
+            defaultdict(list) for _ in self.params.projection
+        ]
         # By projection: (step of arrival, neuron) -> sum of weights.
         self.arriving: list[dict[tuple[int, int], int]] = [
             defaultdict(int) for _ in self.params.projection
@@ -167,9 +171,9 @@ class Oracle:
     def _bounds(self, projection: Any, rows: list[list[Synapse]]) -> Bounds | None:
         """What an accumulator can hold whose source may break its promise."""
         source = next((s for s in self.params.source if s.name == projection.source), None)
-        if source is None or source.kind != "events":
+        if source is None or source.kind != "events" or self._one_by_one(projection):
             return None
-        target = next(p for p in self.params.population if p.name == projection.target)
+        target = self._population(projection.target)
         into = {j: [0, 0] for j in range(target.n)}
         for row in rows:
             for j, weight, _ in row:
@@ -180,6 +184,13 @@ class Oracle:
         while lowest < -half or highest > half - 1:
             half *= 2
         return Bounds(-half, half - 1)
+
+    def _population(self, name: str) -> Any:
+        return next(p for p in self.params.population if p.name == name)
+
+    def _one_by_one(self, projection: Any) -> bool:
+        """Whether the target does not sum its events."""
+        return self._population(projection.target).neuron.accumulate == "per_event"
 
     def step(self, events: dict[str, list[int]], currents: dict[str, list[int]]) -> Step:
         """One step, with the addresses that came and the external current of each neuron."""
@@ -225,26 +236,31 @@ class Oracle:
             at_once = any(delay == 0 for row in rows for _, _, delay in row)
             if projection.target == name and at_once:
                 self._settle(projection.source, spikes, currents)
-        population = next(p for p in self.params.population if p.name == name)
+        population = self._population(name)
         totals = list(currents.get(name, [0] * population.n))
+        arrivals: list[list[int]] = [[] for _ in range(population.n)]
         for k, projection in enumerate(self.params.projection):
             if projection.target != name:
                 continue
             for neuron in range(population.n):
                 arrived = self.arriving[k].pop((self.time, neuron), 0)
                 totals[neuron] += arrived * 2**projection.weight_shift
+                arrivals[neuron] += [
+                    weight * 2**projection.weight_shift
+                    for weight in self.events[k].pop((self.time, neuron), [])
+                ]
         fired = []
         for neuron in range(population.n):
             threshold = population.v_thresholds[neuron] if population.v_thresholds else None
-            self.states[name][neuron], fire = oracle.step(
+            self.states[name][neuron], count = oracle.step(
                 population.neuron,
                 self.states[name][neuron],
                 totals[neuron],
                 threshold,
                 next(self.registers[name]),
+                arrivals[neuron],
             )
-            if fire:
-                fired.append(neuron)
+            fired += [neuron] * count
         spikes[name] = fired
         self._send(name, fired)
 
@@ -257,6 +273,9 @@ class Oracle:
                     self._arrive(k, (self.time + delay, target), weight)
 
     def _arrive(self, k: int, place: tuple[int, int], weight: int) -> None:
+        if self._one_by_one(self.params.projection[k]):
+            self.events[k][place].append(weight)
+            return
         exact = self.arriving[k][place] + weight
         bounds = self.bounds[k]
         total = exact if bounds is None else max(bounds.low, min(exact, bounds.high))

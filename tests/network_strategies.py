@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from strategies import between, leaks, neurons, signed, thresholds
 
 from fxlif.params.network import NetworkParams, Population, Projection
-from fxlif.params.neuron import Adaptation, ExponentialSynapse
+from fxlif.params.neuron import Adaptation, DeltaSynapse, ExponentialSynapse, NeuronParams
 from fxlif.params.sources import EventSource, PoissonSource, RegularSource
 from fxlif.params.topology import (
     AllToAll,
@@ -25,8 +25,9 @@ SEEDS = st.one_of(st.integers(0, 9), st.integers(0, 2**63 - 1))
 
 
 @st.composite
-def lively(draw):
-    """Neurons that a few weights bring to a spike."""
+def lively(draw, **fixed):
+    """Neurons that a few weights bring to a spike; ``fixed`` as for :func:`strategies.neurons`,
+    which then makes every choice."""
     stochastic = draw(st.booleans())
     lfsr = draw(neurons(stochastic=stochastic)).lfsr
     lfsr_bits = lfsr.bits if stochastic else None
@@ -53,15 +54,33 @@ def lively(draw):
             st.builds(Adaptation, increment=st.integers(0, 20), leak=leaks(lfsr_bits)),
         ),
     }
-    return draw(neurons(stochastic=stochastic, **tamed))
+    return draw(neurons(stochastic=stochastic, whole=bool(fixed), **tamed | fixed))
+
+
+@st.composite
+def eventful(draw):
+    """Lively neurons that take events one by one, fire on them, or spike several times a step.
+
+    Narrow, so that what does not fit is lost within a step.
+    """
+    delta, taken = st.just(DeltaSynapse()), {"accumulate": st.just("per_event")}
+    orders = st.permutations(["leak", "integrate", "act"])
+    kinds = [
+        taken | {"synapse": delta, "fire_on": st.just("step")},
+        taken | {"synapse": st.builds(ExponentialSynapse, leak=leaks(), order=orders)},
+        taken | {"synapse": delta, "fire_on": st.just("event")},
+        {"max_spikes_per_step": st.integers(2, 31)},
+    ]
+    widths = {"state_bits": st.sampled_from([8, 8, 9, 16, 18]), "current_bits": st.integers(6, 17)}
+    return draw(lively(**widths, **draw(st.sampled_from(kinds))))
 
 
 @st.composite
 def populations(draw, name, sizes=SIZES):
-    neuron = draw(st.one_of(lively(), lively(), neurons(stochastic=draw(st.booleans()))))
+    neuron = draw(st.one_of(lively(), neurons(whole=True), eventful(), eventful()))
     n = draw(sizes)
     own = None
-    if draw(st.booleans()):
+    if draw(st.booleans()) and neuron.max_spikes_per_step == 1:
         few = draw(
             st.lists(
                 st.one_of(
@@ -195,6 +214,8 @@ def networks(draw, sizes=SIZES, max_delay=63, most=4):
         last = draw(farthest)
         delay = draw(st.sampled_from([last, last, (first, last), (last, last)]))
         neuron = parts[target].neuron
+        if not _can_follow(parts.get(source), neuron):
+            continue
         synapses = draw(
             connectivities(
                 everything[source].n, everything[target].n, neuron.weight_bits, first, last
@@ -216,6 +237,8 @@ def networks(draw, sizes=SIZES, max_delay=63, most=4):
             forward = source not in parts or names.index(source) < names.index(other)
             if isinstance(delay, tuple) or (delay == 0 and not forward):
                 continue
+            if not _can_follow(parts.get(source), parts[other].neuron):
+                continue
             equal = getattr(synapses, "weight", 5)
             ends = everything[source].n, everything[other].n, parts[other].neuron.weight_bits
             again = projections[-1].model_dump() | {
@@ -228,9 +251,34 @@ def networks(draw, sizes=SIZES, max_delay=63, most=4):
             }
             projections.append(Projection(**again))
     order = draw(st.permutations(names))
-    return NetworkParams(
-        population=[parts[name] for name in order], source=feeding, projection=projections
-    )
+    few = [projections[k] for k in _bounded(everything, projections)]
+    return NetworkParams(population=[parts[name] for name in order], source=feeding, projection=few)
+
+
+def _can_follow(source, neuron):
+    """Whether spikes of ``source`` have a number, or the target sums none."""
+    without = isinstance(source, Population) and source.neuron.fire_on == "event"
+    return not without or neuron.accumulate == "per_event"
+
+
+def _bounded(parts, projections, steps=14, most=3000):
+    """The projections that can be kept so that no neuron spikes too often in one of some steps.
+
+    Each event may be a spike: in a loop they double and double again.
+    """
+    kept = []
+    for k, projection in enumerate(projections):
+        kept.append(k)
+        if not _can_follow(parts[projection.source], NeuronParams()):
+            often = dict.fromkeys(parts, 1)
+            for _ in range(steps):
+                for name, part in parts.items():
+                    if not _can_follow(part, NeuronParams()):
+                        into = [projections[j] for j in kept if projections[j].target == name]
+                        often[name] = 1 + sum(often[p.source] * parts[p.source].n for p in into)
+            if max(often.values()) > most:
+                kept.pop()
+    return kept
 
 
 @dataclass

@@ -258,6 +258,125 @@ def test_cores_are_populations(data):
     assert dict(network.dropped) == {"input": sum(dropped for _, dropped in sums)}
 
 
+# --- events one by one ---------------------------------------------------------------------------
+
+#: So narrow that events are lost within a step, in another way for each neuron.
+NARROW = {
+    "state_bits": 7, "threshold_bits": 7, "current_bits": 6, "theta_bits": 8, "weight_bits": 7,
+    "v_threshold": 30, "accumulate": "per_event", "leak": {"kind": "shift", "shift": 2},
+}  # fmt: skip
+ORDERS = [("leak", "integrate", "fire"), ("integrate", "fire", "leak")]
+ONE_BY_ONE = {
+    "on v": {"v_floor": -20},
+    "on v, wrapping": {"overflow": "wrap", "v_floor": -20, "v_reset": -10, "bias": 3},
+    "on v, symmetric, leak between": {
+        "overflow": "saturate_symmetric", "order": ("integrate", "leak", "fire"),
+        "leak": {"kind": "shift", "shift": 3, "rounding": "stochastic"},
+    },
+    "on v, several spikes": {
+        "reset": "subtract", "v_threshold": 7, "max_spikes_per_step": 5, "refractory": 1,
+        "refractory_mode": "mask", "adaptation": {"increment": 2},
+    },
+    "on i_syn": {"synapse": {"kind": "exponential"}, "overflow_i_syn": "wrap"},
+    "on i_syn, acting first": {
+        "synapse": {"kind": "exponential", "order": ("act", "leak", "integrate")},
+        "refractory": 2, "refractory_mode": "rest", "overflow_i_syn": "saturate_symmetric",
+    },
+    "on i_syn, leaking last": {
+        "synapse": {"kind": "exponential", "order": ("integrate", "leak", "act")},
+        "overflow": "wrap", "overflow_i_syn": "saturate",
+    },
+    "firing": {"fire_on": "event", "compare": "gt", "v_reset": -3, "bias": 1},
+    "firing, to the lowest": {
+        "fire_on": "event", "overflow": "saturate_symmetric", "v_reset": -64, "v_threshold": -30,
+    },
+    "firing, subtracting": {
+        "fire_on": "event", "reset": "subtract", "order": ORDERS[1], "v_floor": -9,
+        "v_threshold": 14, "overflow": "saturate_symmetric",
+    },
+    "firing, wrapping": {
+        "fire_on": "event", "reset": "subtract", "overflow": "wrap", "compare": "gt",
+        "v_threshold": 21, "v_floor": -30,
+    },
+}  # fmt: skip
+
+
+def crowded(choices, delays, seed):
+    """``a``, whose neurons have the ``choices``, takes many events a step of every kind of source,
+    of itself and of others; ``b`` sums exactly and spikes several times, ``c`` fires on events."""
+    rng = np.random.default_rng(seed)
+    neuron = NeuronParams(**NARROW | choices)
+    firing = NeuronParams(**NARROW | ONE_BY_ONE["firing"])
+    burst = NeuronParams(v_threshold=9, reset="subtract", max_spikes_per_step=4, weight_bits=7)
+    sizes = {"in": 6, "noise": 8, "clock": 3, "a": 70, "b": 5, "c": 9}
+
+    def joined(source, target, density, first=0, shift=0):
+        shape = sizes[source], sizes[target]
+        weights = rng.integers(-45, 64, shape) >> shift
+        return Projection(
+            source=source,
+            target=target,
+            synapses=Dense(
+                weights=weights * (rng.random(shape) < density),
+                delays=rng.integers(first, delays, shape, endpoint=True),
+            ),
+            weight_shift=shift,
+        )
+
+    return NetworkParams(
+        source=[
+            EventSource(name="in", n=6),
+            PoissonSource(name="noise", n=8, probability=0.3, seed=seed),
+            RegularSource(name="clock", n=3, interval=2, seed=seed),
+        ],
+        population=[
+            Population(name="a", n=70, neuron=neuron),
+            Population(name="b", n=5, neuron=burst),
+            Population(name="c", n=9, neuron=firing),
+        ],
+        projection=[
+            joined("noise", "a", 0.7, shift=2),
+            joined("in", "a", 0.7),
+            joined("c", "a", 0.03, first=1),
+            joined("in", "b", 1.0),
+            joined("b", "a", 0.1),
+            joined("a", "a", 0.004, first=1),
+            joined("clock", "a", 0.9, shift=1),
+            joined("a", "c", 0.06),
+            joined("in", "c", 0.5),
+            *([] if neuron.fire_on == "event" else [joined("a", "b", 0.2, first=1)]),
+        ],
+    )
+
+
+@pytest.mark.parametrize("name", ONE_BY_ONE)
+def test_events_are_lost_in_order_of_arrival(name, tmp_path):
+    """Every engine, from cut to cut and saved, restored on another engine, against the oracle."""
+    steps, delays, seed = (40, 33, 1) if name == "on v" else (18, 5, len(name))
+    params = crowded(ONE_BY_ONE[name], delays, seed)
+    rng = np.random.default_rng(seed)
+    events = [rng.integers(0, 6, rng.integers(0, 8)).tolist() for _ in range(steps)]
+    given = Given(steps, {"in": events}, {"a": rng.integers(-9, 9, (steps, 70))})
+    expected = check_all(params, given, [steps // 2], 9, seed)
+    spikes = [step.spikes for step in expected]
+    assert all(sum(len(step[part]) for step in spikes) > 50 for part in "abc")
+    assert any(len(step["b"]) > len(set(step["b"])) for step in spikes)
+    path = tmp_path / "state.npz"
+    recording = everything(params, seed)
+    for k in range(0, steps, 6):
+        engine, threads = ENGINES[k // 6 % len(ENGINES)]
+        network = Network(params, engine=engine)
+        if k:
+            network.restore(path)
+        part = given.part(k, min(k + 6, steps))
+        network.run(**part, record=recording, threads=threads)
+        network.save(path)
+    compare(params, network, recording, expected, seed)
+    network.reset()
+    network.run(**given.part(0, 6), record=(again := everything(params, seed)))
+    compare(params, network, again, expected[:6], seed)
+
+
 # --- forms that the compiled loops treat apart ---------------------------------------------------
 
 LIVELY = NeuronParams(v_threshold=40, weight_bits=16, leak={"kind": "shift", "shift": 2})

@@ -1,8 +1,8 @@
 """The steps of a whole network, compiled by numba: who spikes, and what arrives where.
 
 :mod:`fxlif.compiled.plan` and :mod:`fxlif.compiled.network_run` make the tables, whose rows are
-the records below. numba keeps what it compiled next to this file, or in the user's cache folder,
-and compiles again when this file or the layout of a table changes.
+the records of :mod:`fxlif.compiled.network_tables`. numba keeps what it compiled next to this file,
+or in the user's cache folder, and compiles again when this file or the layout of a table changes.
 """
 
 from __future__ import annotations
@@ -10,75 +10,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..network.events import TICK
 from ..network.sources import GAMMA, MIX_1, MIX_2
 from .intrinsics import array_at, call_step, count_up, fetch, give_way, load, look, lowest_bit
 from .jit import merged, threaded, threaded_inner
-from .neuron_step import STEP_CALL
-
-# --- records ------------------------------------------------------------------------------------
-
-
-def _record(*fields: str | tuple[Any, ...]) -> np.dtype[np.void]:
-    """The type of a table's row; a field of which only the name is given is an int64."""
-    named = [(field, np.int64) if isinstance(field, str) else field for field in fields]
-    return np.dtype(named, align=True)
-
-
-def set_fields(row: np.void | npt.NDArray[np.void], **values: int) -> None:
-    """Write the named fields of one row of a table."""
-    for name, value in values.items():
-        row[name] = value
-
-
-#: The kinds of a part.
-POPULATION, POISSON, REGULAR, GIVEN = 0, 1, 2, 3
-#: Stands in a field where a part or a link does not have what the field says.
-NONE = -1
-
-#: A run: the addresses of arrays that all parts or all threads share, and which steps are next.
-#: ``meetings``: how often a thread came to the end of a level. ``seen``: recorded variables.
-RUN = _record(
-    "now", "steps", "depth", "width", "meetings", "spikes", "all_neurons", "lists",
-    "saturated", "watched", "seen",
-)  # fmt: skip
-
-#: A part: a source or a population. ``pending``: its first place in a row of what is pending;
-#: ``neurons_before``: its first place in arrays over all parts; ``level_ends``: whether it is the
-#: last part of its level; ``out``: the address of its recorded spikes or NONE. ``phases``,
-#: ``events``, ``event_ends``, ``drive`` (the external currents of the next steps) are
-#: addresses; ``key`` is the hash of a Poisson source's seed.
-PART = _record(
-    "kind", "size", "pending", "neurons_before", "first_link", "last_link", "level_ends", "out",
-    "period", "phases", ("key", np.uint64), "limit", "events", "event_ends", "drive",
-    "lfsr_mask", ("step", STEP_CALL),
-)  # fmt: skip
-
-#: The neurons ``first`` to ``last`` of a part, which one thread owns; how many of them spiked in
-#: the last even and odd step; how many events this thread recorded of the whole part; the state of
-#: the random numbers, and what takes it over the neurons of the others.
-SHARE = _record(
-    "first", "last", ("spiking", np.int64, 2), "recorded", "register", ("skip", np.int64, 32)
-)
-
-#: A link: the synapses of a projection, or of several in one table. ``offset``: the target's first
-#: place in a row of what is pending. ``cuts``: the address of (threads + 1, rows), where in each
-#: row the targets of each thread begin; ``targets``: its first place in the codes; ``weights``: the
-#: address of as many as there are synapses, or rows where each has one (``even``). ``delay``: NONE
-#: where they differ; ``full``: the size of the target where every neuron reaches every other, else
-#: 0. ``sums``: its first place in the accumulators that saturate at ``low`` and ``high``, or NONE.
-LINK = _record(
-    "target", "offset", "rows", "cuts", "targets", "weights", "n_weights", "even", "shift",
-    "delay", "full", "sums", "sums_depth", "low", "high",
-)  # fmt: skip
-
-#: A watch: a state variable of one part that is recorded, at ``address``; which rows of ``watched``
-#: name its neurons; where its rows begin in ``seen``, and how long each is.
-WATCH = _record("part", "address", "item_size", "first", "last", "rows_at", "row_length")
-#: A watched neuron, and its column in the recording.
-WATCHED = _record("neuron", "column")
+from .network_tables import GIVEN, NONE, POISSON, POPULATION, REGULAR, WATCHED
 
 
 @threaded_inner
@@ -130,8 +67,8 @@ def _draw(state: int, mask: int, skip: Any, numbers: Any) -> int:
 
 @threaded_inner
 def _list_spikes(spikes: Any, first: int, last: int, found: Any) -> int:
-    """Write the indices of set bytes ``first``..``last`` to ``found``, from there: how many."""
-    count = first
+    """Write the indices of set bytes ``first``..``last`` to ``found``: how many."""
+    count = 0
     k = first
     while k + 8 <= last:
         # Most neurons do not spike: eight at a look, each a 1 in its byte.
@@ -145,7 +82,38 @@ def _list_spikes(spikes: Any, first: int, last: int, found: Any) -> int:
         found[count] = k
         count += spikes[k]
         k += 1
-    return count - first
+    return count
+
+
+@threaded_inner
+def _list_counted(spikes: Any, counts: Any, first: int, last: int, found: Any) -> int:
+    """As :func:`_list_spikes`, where a neuron spikes as often as its byte and its count say; the
+    counts begin anew."""
+    length = 0
+    for k in range(first, last):
+        count = counts[k] + spikes[k]
+        if count:
+            counts[k] = 0
+            found[length] = k
+            length += 1
+        if count > 1:
+            found[length] = -count
+            length += 1
+    return length
+
+
+@merged
+def _sent(part: Any, share: Any, step: int, now: int) -> Any:
+    """The spikes of a part in a step, of one thread's neurons; those of an event source at once."""
+    if part["kind"] == GIVEN:
+        ends = array_at(part["event_ends"] + 8 * (step - now), 2, np.int64)
+        length = ends[1] - ends[0]
+        at = part["events"] + 4 * ends[0]
+    else:
+        at = part["lists"] + 4 * ((step & part["list_mask"]) * part["list_room"] + share["list"])
+        length = np.int64(array_at(at, 1, np.int32)[0])
+        at += 4
+    return array_at(at, length, np.int32)
 
 
 # --- what arrives -------------------------------------------------------------------------------
@@ -239,6 +207,78 @@ def _add_rows(
 
 
 @threaded_inner
+def _add_counted(
+    run: Any, link: Any, thread: int, share: Any, step: int, spikes: Any, codes: Any, pending: Any
+) -> None:
+    """As :func:`_add_rows`, of spikes that stand there several times."""
+    for place in range(len(spikes)):
+        times, entry = _repeats(spikes, place)
+        for _ in range(times):
+            one = spikes[entry : entry + 1]
+            _add_rows(run, link, thread, share, step, one, codes, pending)
+
+
+@merged
+def _repeats(spikes: Any, place: int) -> tuple[int, int]:
+    """How often the spike that an entry of a list stands for comes, and where its index is."""
+    entry = spikes[place]
+    return (1, place) if entry >= 0 else (-entry - 1, place - 1)
+
+
+@threaded_inner
+def _receive_rows(
+    receiver: Any, spikes: Any, begin: Any, end: Any, codes: Any, weights: Any, even: int,
+    shift: int, values: Any, thresholds: Any, counts: Any,
+) -> None:  # fmt: skip
+    """Add the rows of all spikes event by event; what does not fit is lost before the next one."""
+    fires = receiver["thresholds"] != NONE
+    beyond, subtracts, v_reset = receiver["beyond"], receiver["subtracts"], receiver["v_reset"]
+    low, high, floor = receiver["low"], receiver["high"], receiver["floor"]
+    half, bottom = receiver["half"], max(low, floor)
+    wraps, mask = half > 0, 2 * half - 1
+    for place in range(len(spikes)):
+        times, entry = _repeats(spikes, place)
+        spike = np.uint64(spikes[entry])
+        weight = np.int64(weights[spike]) << shift if even else np.int64(0)
+        for _ in range(times):
+            for k in range(np.uint64(begin[spike]), np.uint64(end[spike])):
+                target = np.uint64(codes[k])
+                if not even:
+                    weight = np.int64(weights[k]) << shift
+                v = values[target] + weight
+                v = max(((v + half) & mask) - half, floor) if wraps else max(min(v, high), bottom)
+                if fires and v >= thresholds[target]:
+                    counts[target] += 1
+                    v = v - thresholds[target] + beyond
+                    v = ((v + half) & mask) - half if wraps else max(min(v, high), low)
+                    v = v if subtracts else v_reset
+                values[target] = v
+
+
+@threaded_inner
+def _receive(
+    now: int, thread: int, n: int, receiver: Any, parts: Any, shares: Any, links: Any, codes: Any,
+    step: int,
+) -> None:  # fmt: skip
+    """The events of a step at this thread's neurons of a population, one by one."""
+    values = array_at(receiver["values"], n, np.int32)
+    thresholds = array_at(receiver["thresholds"], n, np.int64)
+    counts = array_at(receiver["counts"], n, np.int32)
+    for k in range(receiver["first_link"], receiver["last_link"]):
+        link = links[k]
+        source = link["source"]
+        part = parts[source]
+        begin = _starts(link, thread)
+        weights = array_at(link["weights"], link["n_weights"], np.int16)
+        for sender in range(1 if part["kind"] == GIVEN else len(shares)):
+            _receive_rows(
+                receiver, _sent(part, shares[sender, source], step - link["delay"], now), begin,
+                begin[link["rows"] :], codes[link["targets"] :], weights, link["even"],
+                link["shift"], values, thresholds, counts,
+            )  # fmt: skip
+
+
+@threaded_inner
 def _accumulate_rows(
     link: Any, thread: int, n: int, step: int, spikes: Any, codes: Any, sums: Any
 ) -> int:
@@ -263,31 +303,17 @@ def _accumulate_rows(
     return clipped
 
 
-@threaded
-def row_cuts(indptr: Any, targets: Any, bounds: Any, cuts: Any) -> None:
-    """Where in each row the targets of each thread begin: ``cuts`` (threads + 1, rows)."""
-    for row in range(len(indptr) - 1):
-        for k in range(len(bounds)):
-            low, high = indptr[row], indptr[row + 1]
-            while low < high:
-                middle = (low + high) // 2
-                if targets[middle] < bounds[k]:
-                    low = middle + 1
-                else:
-                    high = middle
-            cuts[k, row] = low
-
-
 # --- the steps ----------------------------------------------------------------------------------
 
 
 @merged
 def _update(
-    run: Any, p: int, part: Any, share: Any, links: Any, pending: Any, step: int,
-    sums: Any, random: Any,
+    run: Any, thread: int, p: int, parts: Any, shares: Any, links: Any, codes: Any, pending: Any,
+    step: int, sums: Any, random: Any, receivers: Any,
 ) -> None:  # fmt: skip
     """One step of a thread's neurons of a part: its spikes, and their list."""
-    first, last, side = share["first"], share["last"], step & 1
+    part, share = parts[p], shares[thread, p]
+    first, last = share["first"], share["last"]
     n, at = part["size"], part["neurons_before"]
     spikes = array_at(run["spikes"] + at, n, np.uint8)
     if part["kind"] == POPULATION:
@@ -302,6 +328,12 @@ def _update(
         if random is not None and part["lfsr_mask"]:
             numbers = random[at + first : at + last]
             share["register"] = _draw(share["register"], part["lfsr_mask"], share["skip"], numbers)
+        if receivers is not None and part["receiver"] != NONE:
+            receiver = receivers[part["receiver"]]
+            if receiver["values"] != NONE:
+                if receiver["before"]["function"]:
+                    call_step(receiver["before"], first, last - first, slot + first)
+                _receive(run["now"], thread, n, receiver, parts, shares, links, codes, step)
         call_step(part["step"], first, last - first, slot + first)
     if random is not None and part["kind"] == POISSON:
         _poisson(part, step, first, last, spikes)
@@ -310,27 +342,26 @@ def _update(
         for i in range(first, last):
             spikes[i] = phases[i] == phase
     if part["kind"] != GIVEN:
-        found = array_at(run["lists"] + 4 * (side * run["all_neurons"] + at), n, np.int32)
-        share["spiking"][side] = _list_spikes(spikes, first, last, found)
+        at = part["lists"] + 4 * ((step & part["list_mask"]) * part["list_room"] + share["list"])
+        length, found = array_at(at, 1, np.int32), array_at(at + 4, 2 * n, np.int32)
+        if receivers is not None and part["counted"]:
+            counts = array_at(receivers[part["receiver"]]["counts"], n, np.int32)
+            length[0] = _list_counted(spikes, counts, first, last, found)
+        else:
+            length[0] = _list_spikes(spikes, first, last, found)
 
 
 @merged
 def _send(
     run: Any, thread: int, q: int, parts: Any, shares: Any, links: Any, codes: Any, pending: Any,
-    step: int, sums: Any,
+    step: int, sums: Any, receivers: Any,
 ) -> None:  # fmt: skip
     """What a part sent in ``step``, to this thread's neurons and, by one thread, to its record."""
     part, threads = parts[q], len(shares)
-    own, side = shares[thread, q], step & 1
+    own = shares[thread, q]
     records = part["out"] != NONE and q % threads == thread
     for sender in range(1 if part["kind"] == GIVEN else threads):
-        share = shares[sender, q]
-        at = side * run["all_neurons"] + part["neurons_before"] + share["first"]
-        spikes = array_at(run["lists"] + 4 * at, share["spiking"][side], np.int32)
-        if part["kind"] == GIVEN:
-            ends = array_at(part["event_ends"], run["steps"] + 1, np.int64)
-            first, last = ends[step - run["now"]], ends[step - run["now"] + 1]
-            spikes = array_at(part["events"] + 4 * first, last - first, np.int32)
+        spikes = _sent(part, shares[sender, q], step, run["now"])
         if records:
             # No slice assignment: its errors' texts compile for more than a second.
             out = array_at(part["out"] + 4 * own["recorded"], len(spikes), np.int32)
@@ -340,7 +371,10 @@ def _send(
         for k in range(part["first_link"], part["last_link"]):
             link = links[k]
             target = link["target"]
-            if link["sums"] == NONE:
+            if receivers is not None and part["counted"]:
+                share = shares[thread, target]
+                _add_counted(run, link, thread, share, step, spikes, codes, pending)
+            elif link["sums"] == NONE:
                 _add_rows(run, link, thread, shares[thread, target], step, spikes, codes, pending)
             elif sums is not None:
                 saturated = array_at(run["saturated"], threads * len(links), np.int64)
@@ -355,28 +389,33 @@ def _send(
 @threaded
 def run_steps(
     thread: int, run: Any, parts: Any, shares: Any, links: Any, codes: Any, pending: Any,
-    sums: Any, random: Any, watches: Any,
+    sums: Any, random: Any, watches: Any, receivers: Any,
 ) -> None:  # fmt: skip
     """The steps ``now`` to ``now + steps`` of one thread.
 
     ``run`` (1,) of :data:`RUN`, ``parts`` of :data:`PART` in the order of their levels, ``shares``
     (threads, parts) of :data:`SHARE`, ``links`` of :data:`LINK`, ``watches`` of :data:`WATCH`;
     ``codes``: the targets of all links, ``pending``: flat, (depth, width); ``sums``: all
-    accumulators, ``random``: room for a number for each neuron. The last three are None where
-    nothing needs them: what belongs to them is then not compiled, which takes its time.
+    accumulators, ``random``: room for a number for each neuron, ``receivers`` of :data:`RECEIVER`.
+    The last four are None where nothing needs them: what belongs to them is then not compiled,
+    which takes its time.
     """
     this = run[0]
     for step in range(this["now"], this["now"] + this["steps"]):
         level = 0
         for p in range(len(parts)):
             part, share = parts[p], shares[thread, p]
-            _update(this, p, part, share, links, pending, step, sums, random)
+            _update(
+                this, thread, p, parts, shares, links, codes, pending, step, sums, random, receivers
+            )
             if watches is not None:
                 _watch(this, p, share["first"], share["last"], watches, step - this["now"])
             if part["level_ends"]:
                 _meet(this["meetings"], len(shares))
                 for q in range(level, p + 1):
-                    _send(this, thread, q, parts, shares, links, codes, pending, step, sums)
+                    _send(
+                        this, thread, q, parts, shares, links, codes, pending, step, sums, receivers
+                    )
                 level = p + 1
 
 

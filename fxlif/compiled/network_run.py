@@ -8,6 +8,7 @@ Threads meet once per level of the order of populations.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -15,20 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ..cycles.latency import COUNTER_BITS
+from ..network.events import TICK
 from ..params.quantise import signed_bits, signed_range
 from ..params.sources import EventSource
 from ..rule.lfsr import columns, jump
-from .network_loop import (
-    GIVEN,
-    NONE,
-    PART,
-    RUN,
-    WATCH,
-    WATCHED,
-    run_steps,
-    set_fields,
-)
-from .neuron_step import address, element, set_argument, step_loop
+from .network_loop import run_steps
+from .network_tables import GIVEN, NONE, PART, RUN, WATCH, WATCHED, set_fields
+from .neuron_step import Part, acts_before, address, element, received, set_argument, step_loop
 from .plan import ExecutionPlan
 
 if TYPE_CHECKING:
@@ -40,6 +34,22 @@ if TYPE_CHECKING:
 Ints = npt.NDArray[np.int64]
 
 
+def _listed(spikes: Ints) -> Ints:
+    """Ascending spikes as the entries of a list (:data:`~fxlif.compiled.network_tables.SHARE`)."""
+    neurons, times = np.unique(spikes, return_counts=True)
+    return np.column_stack([neurons, -times]).ravel()[
+        np.column_stack([times > 0, times > 1]).ravel()
+    ]
+
+
+def _repeated(entries: npt.NDArray[np.signedinteger]) -> npt.NDArray[np.signedinteger]:
+    """What :func:`_listed` was given; TICKs stay."""
+    again = np.flatnonzero(entries < TICK)
+    times = np.ones(len(entries), np.int64)
+    times[again - 1], times[again] = -entries[again], 0
+    return np.repeat(entries, times)
+
+
 class CompiledRun:
     """The engine of one run: the network's state in narrow arrays, until it is closed."""
 
@@ -47,7 +57,7 @@ class CompiledRun:
         self._network, self._plan, self._external = network, plan, external
         # As words: numpy copies records within records field by field, which takes 35 us.
         self._parts = plan.parts.view(np.int64).copy().view(PART)
-        self._shares = plan.shares.copy()
+        self._shares, self._receivers = plan.shares.copy(), plan.receivers.copy()
         self._part = {name: self._parts[place] for name, place in plan.places.items()}
         state = network.state
         self._populations = {p.name: p for p in network.graph.populations}
@@ -60,7 +70,8 @@ class CompiledRun:
         self._spikes = np.zeros(plan.neurons, np.uint8)
         self._limits = {name: self._limit(name) for name in self._populations}
         ends = [end for limits in self._limits.values() for end in limits]
-        self._pending = np.zeros((plan.depth, plan.width), element(min(ends), max(ends)))
+        kind = np.dtype(np.int64) if len(plan.receivers) else element(min(ends), max(ends))
+        self._pending = np.zeros((plan.depth, plan.width), kind)
         for name, pending in state.pending.items():
             mine = self._pending_of(name)
             for own, shared in self._rows_of(name, len(pending)):
@@ -70,6 +81,16 @@ class CompiledRun:
         for k, projection in enumerate(plan.first_projections):
             if projection in state.sums:
                 self._sums_of(k)[:] = state.sums[projection].ravel()
+        self._lists = np.zeros(plan.list_places, np.int32)
+        for name, part in self._part.items():
+            part["lists"] = address(self._lists) + 4 * plan.lists_at[name]
+        for name, past in state.history.items():
+            if self._part[name]["kind"] == GIVEN:
+                continue
+            for t, spikes in enumerate(past, network.step_count - len(past)):
+                for found, first, last in self._lists_of(name, t):
+                    entries = _listed(spikes[(spikes >= first) & (spikes < last)])
+                    found[0], found[1 : 1 + len(entries)] = len(entries), entries
         for name in self._populations:
             self._prepare_population(name)
         self._saturated = np.zeros((plan.threads, len(plan.links)), np.int64)
@@ -81,9 +102,7 @@ class CompiledRun:
             depth=plan.depth,
             width=plan.width,
             meetings=self._address("", "meetings", np.zeros(16, np.int64)),
-            all_neurons=plan.neurons,
             spikes=address(self._spikes),
-            lists=self._address("", "lists", np.zeros(2 * plan.neurons, np.int32)),
             saturated=address(self._saturated),
         )
 
@@ -106,6 +125,13 @@ class CompiledRun:
         """The rows of what is pending for a population: its own, and the one they share."""
         now = self._network.step_count
         return [(t % depth, t % self._plan.depth) for t in range(now, now + depth)]
+
+    def _lists_of(self, name: str, step: int) -> Iterator[tuple[npt.NDArray[np.int32], int, int]]:
+        """Of each thread where its list of a part's spikes in a step begins, and its neurons."""
+        part, place = self._part[name], self._plan.places[name]
+        at = self._plan.lists_at[name] + (step & int(part["list_mask"])) * int(part["list_room"])
+        for share in self._shares[:, place]:
+            yield self._lists[at + int(share["list"]) :], int(share["first"]), int(share["last"])
 
     def _sums_of(self, link: int) -> Ints:
         """The accumulators of a link that has some, flat."""
@@ -148,12 +174,25 @@ class CompiledRun:
                 share["register"] = jump(neuron.lfsr, state.lfsr[name], first)
                 skip = columns(neuron.lfsr, population.n - (last - first))
                 share["skip"][: len(skip)] = skip
-        loop = step_loop(neuron, ends, self._pending.dtype, self._limits[name], drives, clear=True)
-        self._loops.append(loop)
-        call = part["step"]
-        call["function"] = loop.address
         for argument, values in arguments.items():
-            set_argument(call, argument, self._keep(name, argument, values))
+            self._keep(name, argument, values)
+        taking = received(neuron)
+        calls: list[tuple[np.void, Part]] = [(part["step"], "after" if taking else "whole")]
+        if part["receiver"] != NONE:
+            receiver = self._receivers[part["receiver"]]
+            receiver["counts"] = self._address(name, "counts", np.zeros(population.n, np.int32))
+            if taking:
+                receiver["values"] = address(self._held[name, taking])
+            if taking and acts_before(neuron):
+                calls.append((receiver["before"], "before"))
+        for call, what in calls:
+            loop = step_loop(
+                neuron, ends, self._pending.dtype, self._limits[name], drives, clear=True, part=what
+            )
+            self._loops.append(loop)
+            call["function"] = loop.address
+            for argument in arguments:
+                set_argument(call, argument, self._held[name, argument])
 
     def advance(self, start: int, steps: int, recording: Recording) -> None:
         """Steps ``start`` to ``start + steps`` of the run."""
@@ -169,18 +208,24 @@ class CompiledRun:
         self._make_room(recording.wanted_spikes, steps)
         wanted = recording.wanted_states
         watches, seen = self._watches(recording, steps) if wanted else (None, None)
+        # What is None is not compiled; with receivers there is one form of the rest.
+        receives = len(self._receivers) > 0
         self._run_threads(
             self._parts, self._shares, self._plan.links, self._plan.codes, self._pending.ravel(),
-            self._sums if self._plan.n_sums else None,
-            self._random if self._plan.is_random else None,
+            self._sums if self._plan.n_sums or receives else None,
+            self._random if self._plan.is_random or receives else None,
             watches,
+            self._receivers if receives else None,
         )  # fmt: skip
         self._network.state.step += steps
         for name in recording.wanted_spikes:
             place = self._plan.places[name]
             at = (int(self._part[name]["out"]) - address(self._out)) // self._out.itemsize
             length = int(self._shares[place % self._plan.threads, place]["recorded"])
-            recording.add_spikes(name, self._out[at : at + length])
+            entries = self._out[at : at + length]
+            recording.add_spikes(
+                name, _repeated(entries) if self._part[name]["counted"] else entries
+            )
         if watches is None or seen is None:
             return
         for watch, (population, variable, neurons) in zip(watches, wanted, strict=True):
@@ -210,13 +255,17 @@ class CompiledRun:
     def _give(self, name: str, start: int, steps: int) -> None:
         """The events of a source in the next steps, and where those of each step begin and end."""
         mine = self._external.events.get(name, [])[start : start + steps]
-        ends = np.zeros(steps + 1, np.int64)
+        past = self._network.state.history.get(name, [])
+        if past:  # what is still under way stands before what comes
+            mine = [*past, *(mine or [np.zeros(0, np.int64)] * steps)]
+            self._network.state.history[name] = mine[-len(past) :]
+        ends = np.zeros(len(past) + steps + 1, np.int64)
         np.cumsum([len(step) for step in mine], out=ends[1 : len(mine) + 1])
         ends[len(mine) + 1 :] = ends[len(mine)]
         events = np.concatenate([*mine, np.zeros(0, np.int64)]).astype(np.int32)
         part = self._part[name]
         part["events"] = self._address(name, "events", events)
-        part["event_ends"] = self._address(name, "event_ends", ends)
+        part["event_ends"] = self._address(name, "event_ends", ends[len(past) :])
 
     def _make_room(self, names: tuple[str, ...], steps: int) -> None:
         """Room for all spikes that could come; memory that is not written is not used."""
@@ -224,7 +273,7 @@ class CompiledRun:
         sizes = [
             len(self._held[name, "events"]) + steps
             if self._part[name]["kind"] == GIVEN
-            else steps * (int(self._part[name]["size"]) + 1)
+            else steps * (int(self._part[name]["size"] * (1 + self._part[name]["counted"])) + 1)
             for name in names
         ]
         if len(self._out) < sum(sizes):
@@ -279,6 +328,11 @@ class CompiledRun:
                 pending[own] = mine[shared]
             if population.neuron.random_bits:
                 state.lfsr[name] = int(self._shares[0, plan.places[name]]["register"])
+        for name, past in state.history.items():
+            if self._part[name]["kind"] != GIVEN:
+                for k, step in enumerate(range(state.step - len(past), state.step)):
+                    lists = [found[1 : 1 + found[0]] for found, _, _ in self._lists_of(name, step)]
+                    past[k] = _repeated(np.concatenate(lists, dtype=np.int64))
         for k, projection in enumerate(plan.first_projections):
             if projection in state.sums:
                 state.sums[projection].ravel()[:] = self._sums_of(k)

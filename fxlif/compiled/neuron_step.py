@@ -12,7 +12,7 @@ import ctypes
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import zip_longest
-from typing import Any, assert_never
+from typing import Any, Literal, assert_never
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +33,8 @@ from .expressions import Array, Bit, CompiledLoop, Value, select, width
 
 #: What acts one after the other, by name.
 Stages = tuple[str, ...]
+#: How much of a step: all of it, or what acts before events arrive one by one, or from then on.
+Part = Literal["whole", "before", "after"]
 
 
 def _bias(x: Value, bits: int, rounding: str, random: Value) -> Value | int:
@@ -281,18 +283,49 @@ def as_bit(spikes: Value | Bit) -> Bit:
     return spikes if isinstance(spikes, Bit) else spikes > 0
 
 
-def step(neuron: NeuronParams, now: dict[str, Value]) -> dict[str, Value | Bit]:
-    """One time step of the integer rule: the new values of what changes, and ``spike``."""
+def received(neuron: NeuronParams) -> str | None:
+    """The state variable that takes events one by one, if one does."""
+    if neuron.accumulate == "exact":
+        return None
+    return "v" if neuron.sums_on_v else "i_syn"
+
+
+def stages_of(order: Stages, part: Part) -> Stages:
+    """What of ``order`` acts in a part of the step."""
+    if part == "whole":
+        return order
+    at = order.index("integrate")
+    return order[:at] if part == "before" else order[at:]
+
+
+def acts_before(neuron: NeuronParams) -> bool:
+    """Whether anything acts in a step before events arrive."""
+    order = neuron.order if neuron.sums_on_v else getattr(neuron.synapse, "order", ("integrate",))
+    return bool(stages_of(order, "before"))
+
+
+def step(
+    neuron: NeuronParams, now: dict[str, Value], part: Part = "whole"
+) -> dict[str, Value | Bit]:
+    """One time step of the integer rule, or a part of it: the new values of what changes, and
+    ``spike``."""
     zero = Value(now["v"].builder, 0, 0)
     random = now.get("random", zero)
-    current = now["current"] + now.get("drive", zero) + neuron.bias
+    current = now.get("current", zero) + now.get("drive", zero) + neuron.bias
     new: dict[str, Value | Bit] = {}
     i = current
-    if isinstance(neuron.synapse, ExponentialSynapse):
-        i, new["i_syn"] = synapse(neuron, neuron.synapse.order, now["i_syn"], current, random)
-        i = i + neuron.bias_past_synapse
-    given = _Given(i, now["v_threshold"] + now.get("theta", zero), random)
     before, after = neuron.stages
+    if isinstance(neuron.synapse, ExponentialSynapse):
+        stages = stages_of(neuron.synapse.order, part)
+        i, new["i_syn"] = synapse(neuron, stages, now["i_syn"], current, random)
+        if "act" not in stages:
+            return new
+        i = i + neuron.bias_past_synapse
+    elif part != "whole":
+        before = stages_of(before, part)
+    given = _Given(i, now["v_threshold"] + now.get("theta", zero), random)
+    if neuron.sums_on_v and part == "before":
+        return {"v": advance(neuron, before, now["v"], given, None)}
     spikes, u, v = until_compare(neuron, before, now["v"], given)
     resting = None
     if neuron.rest_steps:
@@ -355,7 +388,12 @@ def element(low: int, high: int) -> np.dtype[np.signedinteger]:
 
 
 def state_type(neuron: NeuronParams, variable: str) -> np.dtype[np.signedinteger]:
-    """The machine integers that a state variable is kept in while a compiled step runs."""
+    """The machine integers that a state variable is kept in while a compiled step runs.
+
+    One that takes events one by one has 32 bits: one loop then serves all neurons.
+    """
+    if variable == received(neuron):
+        return np.dtype(np.int32)
     return element(*neuron.ranges[variable])
 
 
@@ -367,8 +405,10 @@ def step_loop(
     currents: Range,
     drives: Range = (0, 0),
     clear: bool = False,
+    part: Part = "whole",
 ) -> CompiledLoop:
-    """The step of equal neurons over many neurons and steps, compiled once for equal parameters.
+    """The step of equal neurons, or a ``part`` of it, over many neurons and steps, compiled once
+    for equal parameters.
 
     ``thresholds``, ``currents``, ``drives``: lowest and highest of each. Thresholds that are all
     equal become part of the code, drives of 0 are not read. ``current`` is the type of the input's
@@ -376,7 +416,7 @@ def step_loop(
     :func:`state_type`, thresholds and drives :func:`element`, random numbers 64 bits, spikes 8.
     """
     there = {
-        name: Array(name, width(*neuron.ranges[name]), *neuron.ranges[name])
+        name: Array(name, 8 * state_type(neuron, name).itemsize, *neuron.ranges[name])
         for name in neuron.state_widths
     }
     if thresholds[0] != thresholds[1]:
@@ -384,16 +424,17 @@ def step_loop(
     if neuron.random_bits:
         draws = (0, (1 << neuron.lfsr.bits) - 1)
         there["random"] = Array("random", 64, *draws, stepped=True)
-    if drives != (0, 0):
-        there["drive"] = Array("drive", width(*drives), *drives)
-    there["current"] = Array("current", 8 * current.itemsize, *currents, stepped=True)
+    if part != "before":
+        if drives != (0, 0):
+            there["drive"] = Array("drive", width(*drives), *drives)
+        there["current"] = Array("current", 8 * current.itemsize, *currents, stepped=True)
     there["spike"] = Array("spike", 8, 0, neuron.max_spikes_per_step, stepped=True)
 
     def body(now: dict[str, Value]) -> dict[str, Value | Bit]:
         builder = now["v"].builder
         now.setdefault("v_threshold", Value(builder, *thresholds))
-        new = step(neuron, now)
-        return new | {"current": Value(builder, 0, 0)} if clear else new
+        new = step(neuron, now, part)
+        return new | {"current": Value(builder, 0, 0)} if clear and part != "before" else new
 
     return CompiledLoop(
         [there.get(name, Array(name, stepped=name in STEPPED)) for name in ARGUMENTS], body

@@ -8,6 +8,7 @@ range of the neurons of every part and all that arrives there, so that nothing i
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, assert_never
 
 import numpy as np
@@ -17,19 +18,20 @@ from ..engines import share_out
 from ..network.sources import limit, mix, phases
 from ..params.quantise import signed_range
 from ..params.sources import EventSource, PoissonSource, RegularSource, Source
-from .network_loop import (
+from .jit import threaded
+from .network_tables import (
     GIVEN,
     LINK,
     NONE,
     PART,
     POISSON,
     POPULATION,
+    RECEIVER,
     REGULAR,
     SHARE,
-    row_cuts,
     set_fields,
 )
-from .neuron_step import address, element, state_type
+from .neuron_step import address, element, received, state_type
 
 if TYPE_CHECKING:
     from ..network.model import Network
@@ -45,12 +47,28 @@ def _offsets(lengths: list[int]) -> list[int]:
     return ends
 
 
+@threaded
+def row_cuts(indptr: Any, targets: Any, bounds: Any, cuts: Any) -> None:
+    """Where in each row the targets of each thread begin: ``cuts`` (threads + 1, rows)."""
+    for row in range(len(indptr) - 1):
+        for k in range(len(bounds)):
+            low, high = indptr[row], indptr[row + 1]
+            while low < high:
+                middle = (low + high) // 2
+                if targets[middle] < bounds[k]:
+                    low = middle + 1
+                else:
+                    high = middle
+            cuts[k, row] = low
+
+
 class ExecutionPlan:
     """The tables of one network that runs on so many threads.
 
     ``names``: its parts, in the order in which they are updated; ``places``: each one's number.
     ``parts``, ``shares``, ``links``: tables of :data:`PART`, :data:`SHARE`, :data:`LINK`;
-    ``first_projections``: by link, the number of its first projection. ``codes``: of all synapses
+    ``receivers``: of :data:`RECEIVER`; ``first_projections``: by link, the number of its first
+    projection. ``codes``: of all synapses
     where each adds, a place in a row of what is pending, with delays of its own
     ``delay * width + place``. All populations stand side by side in such a row, ``pending_at`` says
     where; there are ``depth`` rows of ``width``.
@@ -77,11 +95,12 @@ class ExecutionPlan:
         names = [p.name for p in graph.populations]
         self.pending_at = dict(zip(names, _offsets(widths), strict=False))
         self.width = sum(widths)
-        self.depth = max([1, *(link.depth for link in network.projections if link.bits is None)])
+        summed = [link for link in network.projections if link.bits is None and not link.per_event]
+        self.depth = max([1, *(link.depth for link in summed)])
         self.neurons = sum(sizes)
         self._held: list[npt.NDArray[Any]] = []  # arrays whose addresses stand in the tables
         self.parts = np.zeros(len(sizes), PART)
-        self.parts["out"] = self.parts["drive"] = NONE
+        self.parts["out"] = self.parts["drive"] = self.parts["receiver"] = NONE
         self.parts["size"], self.parts["neurons_before"] = sizes, _offsets(sizes)[:-1]
         after = [*(levels[name] for name in self.names[1:]), NONE]
         self.parts["level_ends"] = [levels[n] != b for n, b in zip(self.names, after, strict=True)]
@@ -89,6 +108,7 @@ class ExecutionPlan:
             set_fields(self.parts[self.places[name]], kind=POPULATION, pending=at)
         for source in graph.sources:
             self._describe(source)
+        self._describe_receivers(network)
         #: Whether anything in it draws random numbers.
         self.is_random = any(p.neuron.random_bits for p in graph.populations) or any(
             isinstance(source, PoissonSource) for source in graph.sources
@@ -102,6 +122,7 @@ class ExecutionPlan:
         self.shares = np.zeros((threads, len(sizes)), SHARE)
         bounds = np.array([share_out(n, threads) for n in sizes], dtype=np.int64).T
         self.shares["first"], self.shares["last"] = bounds[:-1], bounds[1:]
+        self._place_lists({name: len(steps) for name, steps in network.state.history.items()})
         self._join(network.projections)
 
     def _describe(self, source: Source) -> None:
@@ -117,16 +138,83 @@ class ExecutionPlan:
         else:
             assert_never(source)
 
+    def _describe_receivers(self, network: Network) -> None:
+        """The table of populations that count spikes or take events one by one."""
+        populations = [
+            p for p in network.graph.populations if p.neuron.counts_spikes or received(p.neuron)
+        ]
+        self.receivers = np.zeros(len(populations), RECEIVER)
+        for k, population in enumerate(populations):
+            neuron = population.neuron
+            part = self.parts[self.places[population.name]]
+            set_fields(part, receiver=k, counted=neuron.counts_spikes)
+            on_v = neuron.sums_on_v
+            overflow = neuron.overflow if on_v else neuron.overflow_i_syn or neuron.overflow
+            bits = neuron.state_bits if on_v else neuron.current_bits
+            low, high = signed_range(bits)
+            low = -high if overflow == "saturate_symmetric" else low
+            set_fields(
+                self.receivers[k],
+                values=NONE,
+                low=low,
+                high=high,
+                half=1 << (bits - 1) if overflow == "wrap" else 0,
+                floor=neuron.v_floor if on_v and neuron.v_floor is not None else low,
+                thresholds=NONE,
+                beyond=neuron.compare == "gt",
+                subtracts=neuron.reset == "subtract",
+                v_reset=neuron.v_reset,
+            )
+            if neuron.fire_on == "event":
+                reached = network.thresholds[population.name] + (neuron.compare == "gt")
+                self._held.append(reached)
+                self.receivers[k]["thresholds"] = address(reached)
+
+    def _place_lists(self, kept: dict[str, int]) -> None:
+        """Where the spikes of each part are listed, with those of ``kept`` steps before."""
+        self.lists_at = {}
+        self.list_places = 0
+        for name, place in self.places.items():
+            part, share = self.parts[place], self.shares[:, place]
+            # A thread may list the next step's while others read this one's, and those before. One
+            # cache line is between what two threads write.
+            steps = 1 << (kept.get(name, 0) + 1).bit_length()
+            part["list_mask"] = steps - 1
+            part["list_room"] = part["size"] * (1 + part["counted"]) + 16 * self.threads
+            share["list"] = share["first"] * (1 + part["counted"]) + 16 * np.arange(self.threads)
+            self.lists_at[name] = self.list_places
+            self.list_places += steps * int(part["list_room"])
+
     def _join(self, projections: list[PlacedProjection]) -> None:
-        """The tables of all synapses, one after the other, those of a bundle as one."""
+        """The tables of all synapses, one after the other, those of a bundle as one.
+
+        What is summed stands there by source; behind it, in the order of arrival by target, what is
+        not, each delay of a projection for itself.
+        """
+        whole = [(k, one) for k, one in enumerate(projections) if not one.per_event]
+        single = [
+            (k, of_delay)
+            for name in self.places
+            for k, one in enumerate(projections)
+            if one.per_event and one.projection.target == name
+            for of_delay in _by_delay(one)
+        ]
+        numbers = [k for k, _ in whole + single]
+        projections = [one for _, one in whole + single]
         row_weights = [None if _is_full(one) else _row_weights(one.synapses) for one in projections]
-        bundles = self._bundles(projections, row_weights)
-        self.first_projections = [bundle[0] for bundle in bundles]
-        first = [projections[k] for k in self.first_projections]
-        for p, name in enumerate(self.names):
-            mine = [k for k, one in enumerate(first) if _source(one) == name]
+        bundles = self._bundles(projections[: len(whole)], row_weights[: len(whole)])
+        n_summed = len(bundles)
+        bundles += [[k] for k in range(len(whole), len(projections))]
+        self.first_projections = [numbers[bundle[0]] for bundle in bundles]
+        first = [projections[bundle[0]] for bundle in bundles]
+        for name, part in zip(self.names, self.parts, strict=True):
+            mine = [k for k, one in enumerate(first[:n_summed]) if _source(one) == name]
             ends = (mine[0], mine[-1] + 1) if mine else (0, 0)
-            self.parts[p]["first_link"], self.parts[p]["last_link"] = ends
+            part["first_link"], part["last_link"] = ends
+            into = [k for k, one in enumerate(first) if one.per_event and _target(one) == name]
+            if into:
+                receiver = self.receivers[part["receiver"]]
+                receiver["first_link"], receiver["last_link"] = into[0], into[-1] + 1
         targets_at = _offsets(
             [
                 0 if _is_full(one) else sum(projections[j].synapses.count for j in bundle)
@@ -159,6 +247,7 @@ class ExecutionPlan:
             low, high = (0, 0) if one.bits is None else signed_range(one.bits)
             set_fields(
                 self.links[k],
+                source=self.places[_source(one)],
                 target=self.places[target],
                 offset=self.pending_at[target],
                 rows=synapses.n_pre,
@@ -204,7 +293,7 @@ class ExecutionPlan:
             synapses, target = link.synapses, link.projection.target
             # Within accumulators of its own a link has rows of its own width.
             width, at = self.width, self.pending_at[target]
-            if link.bits is not None:
+            if link.bits is not None or link.per_event:
                 width, at = synapses.n_post, 0
             values: Any = synapses.targets
             if at:
@@ -251,8 +340,34 @@ def _source(link: PlacedProjection) -> str:
     return link.projection.source
 
 
+def _target(link: PlacedProjection) -> str:
+    return link.projection.target
+
+
+def _by_delay(link: PlacedProjection) -> Iterator[PlacedProjection]:
+    """The projection cut into one for each delay, the longest first: in the order of arrival."""
+    synapses = link.synapses
+    if isinstance(synapses.delays, int):
+        yield link
+        return
+    before = np.zeros(synapses.count + 1, np.int64)
+    for delay in np.unique(synapses.delays)[::-1].tolist():
+        chosen = synapses.delays == delay
+        np.cumsum(chosen, out=before[1:])
+        weights = synapses.weights
+        mine = replace(
+            synapses,
+            indptr=before[synapses.indptr],
+            targets=synapses.targets[chosen],
+            weights=weights if isinstance(weights, int) else weights[chosen],
+            delays=delay,
+        )
+        yield replace(link, synapses=mine)
+
+
 def _is_full(link: PlacedProjection) -> bool:
     """Whether every neuron reaches every other, after the same delay."""
     synapses = link.synapses
     full = synapses.count == synapses.n_pre * synapses.n_post
-    return full and link.bits is None and isinstance(synapses.delays, int)
+    exact = link.bits is None and not link.per_event
+    return full and exact and isinstance(synapses.delays, int)

@@ -23,7 +23,6 @@ import numpy.typing as npt
 from ..arrays import Ints, count_of, of_type
 from ..cycles.latency import COUNTER_BITS
 from ..engines import choose_engine, choose_threads
-from ..errors import FxlifError
 from ..params.core import CoreParams
 from ..params.network import NetworkParams
 from ..rule.step import NeuronState
@@ -91,11 +90,6 @@ class Network:
         self.params = of_type("params", params, NetworkParams, allowed)
         self.graph = params.graph
         self.engine = choose_engine(engine)
-        if any(n.counts_spikes or n.accumulate == "per_event" for n in params.neurons):
-            if engine == "compiled":
-                allowed = "numpy or auto for neurons that accumulate per event or count spikes"
-                raise FxlifError.must_be("engine", allowed, engine)
-            self.engine = "numpy"
         self.projections = placed(self.graph)
         self.thresholds = {
             p.name: np.array(p.v_thresholds or (p.neuron.v_threshold,) * p.n, dtype=np.int64)

@@ -17,6 +17,7 @@ from . import sources
 from .events import TICK
 from .external_input import ExternalInput
 from .projections import PlacedProjection
+from .synapses import Synapses
 
 if TYPE_CHECKING:
     from .model import Network
@@ -115,12 +116,12 @@ class NumpyEngine:
             for delay in range(synapses.max_delay, synapses.min_delay - 1, -1):
                 past = self._network.state.history
                 spikes = past[projection.source][-delay] if delay else fired[projection.source]
-                for spike in spikes:
-                    entries = np.arange(synapses.indptr[spike], synapses.indptr[spike + 1])
-                    entries = entries[_of(synapses.delays, entries) == delay]
+                for row in _rows(synapses, spikes):
+                    entries = row[_of(synapses.delays, row) == delay]
                     weights = _of(synapses.weights, entries)
                     added = arithmetic.synaptic_current(weights, projection.weight_shift, 0)
-                    arrivals.append((synapses.targets[entries].astype(np.int64), added))
+                    if len(entries):
+                        arrivals.append((synapses.targets[entries].astype(np.int64), added))
         return arrivals
 
     def _deliver(self, source: str, spikes: Ints) -> None:
@@ -136,10 +137,7 @@ class NumpyEngine:
         """The weights of all spikes at once: their sum is exact in every order."""
         state, synapses = self._network.state, placed.synapses
         pending = state.pending[placed.projection.target]
-        first, last = synapses.indptr[spikes], synapses.indptr[spikes + 1]
-        entries = np.concatenate(
-            [np.arange(a, b) for a, b in zip(first, last, strict=True)] or [np.zeros(0, np.int64)]
-        )
+        entries = np.concatenate([*_rows(synapses, spikes), np.zeros(0, np.int64)])
         slots = (state.step + _of(synapses.delays, entries)) % len(pending)
         weights = _of(synapses.weights, entries)
         np.add.at(
@@ -151,8 +149,7 @@ class NumpyEngine:
         """Event after event, in arrival order, on an accumulator that saturates."""
         state, synapses = self._network.state, placed.synapses
         sums = state.sums[k]
-        for spike in spikes:
-            entries = np.arange(synapses.indptr[spike], synapses.indptr[spike + 1])
+        for entries in _rows(synapses, spikes):
             place = (
                 (state.step + _of(synapses.delays, entries)) % len(sums),
                 synapses.targets[entries],
@@ -161,6 +158,12 @@ class NumpyEngine:
                 sums[place], _of(synapses.weights, entries), bits
             )
             state.saturated[k] = (state.saturated[k] + int(clipped.sum())) % (1 << COUNTER_BITS)
+
+
+def _rows(synapses: Synapses, spikes: Ints) -> list[Ints]:
+    """The entries of the synapses of each spike."""
+    first, last = synapses.indptr[spikes], synapses.indptr[spikes + 1]
+    return [np.arange(a, b) for a, b in zip(first, last, strict=True)]
 
 
 def _of(values: npt.NDArray[Any] | int, entries: Ints) -> Ints:

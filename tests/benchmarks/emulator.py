@@ -9,6 +9,7 @@ A  independent neurons, dense integer input, shift leak, reset to 0
 B  3,200 excitatory and 800 inhibitory neurons, 2 % connectivity, about 10 Hz at 1 ms a step
 C  the current-based neuron of Loihi: two 12-bit multiplicative decays, 24-bit state
 D  a 256 x 256 grid with a 3 x 3 kernel and adaptive thresholds
+E  the network of B, whose neurons take events one by one: on v, on i_syn, or firing on each
 
 and beside them the gain of a second thread and the time of a first call. Peers live in virtual
 environments of their own, FOLDER/brian2, FOLDER/nest and FOLDER/torch; ``--install`` makes those
@@ -230,6 +231,37 @@ def sheet(side: int, steps: int, reference_steps: int) -> Workload:
     )
 
 
+#: How the neurons of workload E differ from those of B.
+ONE_BY_ONE: dict[str, Job] = {
+    "on v": {},
+    # A synapse that lasts 16 steps brings 16 times as much.
+    "on i_syn": {
+        "synapse": {"kind": "exponential"}, "v_threshold": 16 * THRESHOLD,
+        "state_bits": 24, "threshold_bits": 24, "current_bits": 24,
+    },
+    "fires": {"fire_on": "event", "reset": "subtract"},
+}  # fmt: skip
+
+
+def one_by_one(kind: str, n: int, steps: int) -> Workload:
+    """Workload E."""
+    neuron = {"v_threshold": THRESHOLD, "accumulate": "per_event", **ONE_BY_ONE[kind]}
+    return Workload(
+        f"E {kind}",
+        f"as B, {n:,} neurons that take events one by one, {kind}, {steps:,} steps",
+        {
+            "workload": "E",
+            "n": n,
+            "steps": steps,
+            "threshold": neuron["v_threshold"],
+            "neuron": neuron,
+        },
+        [FXLIF],
+        rate="events",
+        arrays={"network": lambda: connections(n)},
+    )
+
+
 def on_threads(contender: Contender) -> list[Contender]:
     return [
         contender._replace(
@@ -256,6 +288,9 @@ def workloads(letters: Iterable[str], small: bool) -> Iterator[Workload]:
             yield balanced(*((2_000, 100) if small else (40_000, 1_000)), threads=True)
         elif letter == "C":
             yield current_based(*((1_000, 200) if small else (10_000, 1_000)))
+        elif letter == "E":
+            for kind in ONE_BY_ONE:
+                yield one_by_one(kind, *((1_000, 300) if small else (4_000, 1_000)))
         else:
             yield sheet(*((32, 100, 50) if small else (256, 1_000, 200)))
 
@@ -504,7 +539,16 @@ def golden_fingerprint(job: Job) -> int:
     arrays = dict(np.load(job["network"])) if "network" in job else {}
     dense = np.load(job["input"]).astype(np.int64) if "input" in job else None
     recurrent: Callable[[Array], Any] = lambda spikes: 0  # noqa: E731
-    if letter == "B":
+    arrivals: Callable[[Array], Any] = lambda spikes: ()  # noqa: E731
+    if letter == "E":
+        rows = np.split(np.arange(len(arrays["targets"])), arrays["indptr"][1:-1])
+
+        def arrivals(spikes: Array) -> list[tuple[Array, Array]]:
+            come = [rows[spike] for spike in np.repeat(np.arange(n), spikes)]
+            return [(arrays["targets"][row], arrays["weights"][row]) for row in come]
+
+        neuron = fxlif_.balanced(job, arrays).population[0].neuron
+    elif letter == "B":
         matrix = np.zeros((n, n), dtype=np.int64)
         sources = np.repeat(np.arange(n), np.diff(arrays["indptr"]))
         matrix[sources, arrays["targets"]] = arrays["weights"]
@@ -533,8 +577,10 @@ def golden_fingerprint(job: Job) -> int:
     spikes = np.zeros((steps + 1, n), dtype=np.int64)
     for t in range(steps):
         current = arrays["drive"].astype(np.int64) if dense is None else dense[t]
-        state, spikes[t + 1] = step(neuron, state, current + recurrent(spikes[t]), job["threshold"])
-    return zlib.crc32(np.flatnonzero(spikes[1:]).tobytes())
+        state, spikes[t + 1] = step(
+            neuron, state, current + recurrent(spikes[t]), job["threshold"], 0, arrivals(spikes[t])
+        )
+    return zlib.crc32(np.repeat(np.arange(steps * n), spikes[1:].ravel()).tobytes())
 
 
 # --- first call ---------------------------------------------------------------------------------
@@ -655,6 +701,16 @@ def scaled(workload: str, copies: float) -> Figure:
     ]
 
 
+def events(workload: str) -> Figure:
+    """Millions of synaptic events in a second."""
+
+    def figure(measured: Measured) -> list[float]:
+        ours = results_of(measured, workload, "fxlif")
+        return [turn["events"] / turn["seconds"] / 1e6 for turn in ours.turns]
+
+    return figure
+
+
 def taken(name: str) -> Figure:
     """Seconds of a first call."""
     return lambda measured: results_of(measured, "first call", name).seconds
@@ -689,6 +745,7 @@ TARGETS = [
     Target("C: where a copy loop makes 14 G/s", 1.5, None, " G/s", scaled("C", 14)),
     Target("C: straight numpy step", 15, None, "x", faster("C", NUMPY.name)),
     Target("D: numpy reference", 20, None, "x", faster("D", FXLIF_NUMPY.name)),
+    *(Target(f"E {kind}", 100, None, " M events/s", events(f"E {kind}")) for kind in ONE_BY_ONE),
     *(
         Target(
             f"{name}: two threads",
@@ -917,7 +974,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--workloads", default="A,B,C,D", help="some of A,B,C,D")
+    parser.add_argument("--workloads", default="A,B,C,D,E", help="some of A,B,C,D,E")
     parser.add_argument("--repeats", type=int, help="default 5, in the short form 2")
     parser.add_argument("--peers", type=Path, help="folder of the environments")
     parser.add_argument("--install", action="store_true", help="make missing environments")
@@ -926,9 +983,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, help="folder for emulator.md and emulator.json")
     options = parser.parse_args()
     options.workloads = [letter.strip().upper() for letter in options.workloads.split(",")]
-    unknown = [letter for letter in options.workloads if letter not in ("A", "B", "C", "D")]
+    unknown = [letter for letter in options.workloads if letter not in ("A", "B", "C", "D", "E")]
     if unknown:
-        parser.error(f"--workloads: found {unknown[0]!r}, allowed A, B, C, D")
+        parser.error(f"--workloads: found {unknown[0]!r}, allowed A, B, C, D, E")
     if options.repeats is None:
         options.repeats = 2 if options.short else 5
     if options.repeats < 1:

@@ -77,12 +77,13 @@ def sheet(job: Job) -> fxlif.NetworkParams:
 
 
 def balanced(job: Job, network: dict[str, Any]) -> fxlif.NetworkParams:
-    """Workload B: one population, its synapses as they were drawn for all contenders."""
+    """Workloads B and E: one population, its synapses as they were drawn for all contenders."""
     from scipy.sparse import csr_array
 
     parts = network["weights"], network["targets"], network["indptr"]
     matrix = csr_array(parts, shape=(job["n"], job["n"]))
-    neuron = fxlif.NeuronParams(v_threshold=job["threshold"], weight_bits=16)
+    choices = {"v_threshold": job["threshold"], "weight_bits": 16, **job.get("neuron", {})}
+    neuron = fxlif.NeuronParams(**choices)
     return fxlif.NetworkParams(
         population=(fxlif.Population(name="all", n=job["n"], neuron=neuron),),
         projection=(
@@ -94,7 +95,7 @@ def balanced(job: Job, network: dict[str, Any]) -> fxlif.NetworkParams:
 
 
 def network(job: Job) -> Ready:
-    """Workloads B and D."""
+    """Workloads B, D and E."""
     arrays = dict(np.load(job["network"]))
     params = sheet(job) if job["workload"] == "D" else balanced(job, arrays)
     engine = job.get("form") or "auto"

@@ -1,0 +1,88 @@
+"""The records of the tables that :mod:`fxlif.compiled.network_loop` reads.
+
+:mod:`fxlif.compiled.plan` and :mod:`fxlif.compiled.network_run` make the tables. Compiled code that
+is kept on disk is compiled again when the layout of a table changes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .neuron_step import STEP_CALL
+
+
+def _record(*fields: str | tuple[Any, ...]) -> np.dtype[np.void]:
+    """The type of a table's row; a field of which only the name is given is an int64."""
+    named = [(field, np.int64) if isinstance(field, str) else field for field in fields]
+    return np.dtype(named, align=True)
+
+
+def set_fields(row: np.void | npt.NDArray[np.void], **values: int) -> None:
+    """Write the named fields of one row of a table."""
+    for name, value in values.items():
+        row[name] = value
+
+
+#: The kinds of a part.
+POPULATION, POISSON, REGULAR, GIVEN = 0, 1, 2, 3
+#: Stands in a field where a part or a link does not have what the field says.
+NONE = -1
+
+#: A run: the addresses of arrays that all parts or all threads share, and which steps are next.
+#: ``meetings``: how often a thread came to the end of a level. ``seen``: recorded variables.
+RUN = _record(
+    "now", "steps", "depth", "width", "meetings", "spikes", "saturated", "watched", "seen"
+)
+
+#: A part: a source or a population. ``pending``: its first place in a row of what is pending;
+#: ``neurons_before``: its first place in arrays over all parts; ``level_ends``: whether it is the
+#: last part of its level; ``out``: the address of its recorded spikes or NONE. ``lists``: the
+#: address of the lists of its spikes, ``list_room`` places a step, of the last ``list_mask`` + 1
+#: steps, a power of 2. ``phases``, ``events``, ``event_ends``, ``drive`` (the external currents of
+#: the next steps) are addresses; ``key`` is the hash of a Poisson source's seed; ``receiver``: its
+#: row of that table, or NONE; ``counted``: whether its neurons may spike several times in a step.
+PART = _record(
+    "kind", "size", "pending", "neurons_before", "first_link", "last_link", "level_ends", "out",
+    "lists", "list_room", "list_mask", "period", "phases", ("key", np.uint64), "limit", "events",
+    "event_ends", "drive", "lfsr_mask", "receiver", "counted", ("step", STEP_CALL),
+)  # fmt: skip
+
+#: The neurons ``first`` to ``last`` of a part, which one thread owns; where the list of their
+#: spikes begins among those of a step, first its length, then indices, after each that stands
+#: there c > 1 times -c; how many entries this thread recorded of the whole part; the state of
+#: the random numbers, and what takes it over the neurons of the others.
+SHARE = _record("first", "last", "list", "recorded", "register", ("skip", np.int64, 32))
+
+#: A link: the synapses of a projection, or of several in one table, or those of one delay of a
+#: projection whose events are taken one by one. ``offset``: the target's first
+#: place in a row of what is pending. ``cuts``: the address of (threads + 1, rows), where in each
+#: row the targets of each thread begin; ``targets``: its first place in the codes; ``weights``: the
+#: address of as many as there are synapses, or rows where each has one (``even``). ``delay``: NONE
+#: where they differ; ``full``: the size of the target where every neuron reaches every other, else
+#: 0. ``sums``: its first place in the accumulators that saturate at ``low`` and ``high``, or NONE.
+LINK = _record(
+    "source", "target", "offset", "rows", "cuts", "targets", "weights", "n_weights", "even",
+    "shift", "delay", "full", "sums", "sums_depth", "low", "high",
+)  # fmt: skip
+
+#: A population whose neurons count their spikes or take events one by one: those of the links
+#: ``first_link`` to ``last_link``, in this order, are added to ``values``, the address of int32, or
+#: NONE. Each result is brought into ``low``..``high``, or wrapped to -``half``..``half``
+#: - 1 where that is not 0, then up to ``floor``. ``thresholds``: the address of the values from
+#: which on each neuron fires on the event, by ``beyond`` above its threshold, which is then
+#: subtracted (``subtracts``) or v set to ``v_reset``; NONE where events do not fire. ``counts``:
+#: the address of how often each did, int32. ``before``: what acts before the events, where its
+#: function is not 0.
+RECEIVER = _record(
+    "first_link", "last_link", "values", "low", "high", "half", "floor",
+    "thresholds", "beyond", "subtracts", "v_reset", "counts", ("before", STEP_CALL),
+)  # fmt: skip
+
+#: A watch: a state variable of one part that is recorded, at ``address``; which rows of ``watched``
+#: name its neurons; where its rows begin in ``seen``, and how long each is.
+WATCH = _record("part", "address", "item_size", "first", "last", "rows_at", "row_length")
+#: A watched neuron, and its column in the recording.
+WATCHED = _record("neuron", "column")
