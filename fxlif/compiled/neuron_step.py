@@ -387,12 +387,14 @@ def element(low: int, high: int) -> np.dtype[np.signedinteger]:
     return np.dtype(f"i{width(low, high) // 8}")
 
 
-def state_type(neuron: NeuronParams, variable: str) -> np.dtype[np.signedinteger]:
+def state_type(
+    neuron: NeuronParams, variable: str, part: Part = "whole"
+) -> np.dtype[np.signedinteger]:
     """The machine integers that a state variable is kept in while a compiled step runs.
 
-    One that takes events one by one has 32 bits: one loop then serves all neurons.
+    One that takes events between the parts of a step has 32 bits: one loop serves all neurons.
     """
-    if variable == received(neuron):
+    if part != "whole" and variable == received(neuron):
         return np.dtype(np.int32)
     return element(*neuron.ranges[variable])
 
@@ -416,7 +418,7 @@ def step_loop(
     :func:`state_type`, thresholds and drives :func:`element`, random numbers 64 bits, spikes 8.
     """
     there = {
-        name: Array(name, 8 * state_type(neuron, name).itemsize, *neuron.ranges[name])
+        name: Array(name, 8 * state_type(neuron, name, part).itemsize, *neuron.ranges[name])
         for name in neuron.state_widths
     }
     if thresholds[0] != thresholds[1]:

@@ -115,7 +115,7 @@ class ExecutionPlan:
         )
         #: Of each population: the types of its state variables; its thresholds, and their ends.
         self.state_types = {
-            p.name: {name: state_type(p.neuron, name) for name in p.neuron.state_widths}
+            p.name: {name: state_type(p.neuron, name, "after") for name in p.neuron.state_widths}
             for p in graph.populations
         }
         self.thresholds = {name: _narrow(values) for name, values in network.thresholds.items()}
