@@ -64,7 +64,8 @@ AXES: Choice = {
     "refractory_count": ("after", "before"),
     "v_floor": (None, -5),
     "negative_reset": (None, "floor", "mirror", "subtract"),
-    "synapse": (None, *permutations(("leak", "integrate", "act"))),
+    #: None is drawn as often as each two of the orders.
+    "synapse": (None, None, *permutations(("leak", "integrate", "act"))),
     "adapted": (False, True),
     "order": tuple(permutations(("leak", "integrate", "fire"))),
     "accumulate": ("exact", "per_event"),
@@ -146,7 +147,7 @@ STARTS = [
     {name: axis[0] for name, axis in AXES.items()}
     | {"reset": "subtract", "refractory_mode": "mask", "synapse": synapse, "order": order}
     | {"accumulate": accumulate, "fire_on": "event" if accumulate == "per_event" else "step"}
-    for synapse in AXES["synapse"][:2]
+    for synapse in (None, ("leak", "integrate", "act"))
     for order in (("leak", "integrate", "fire"), ("integrate", "fire", "leak"))
     for accumulate in AXES["accumulate"]
 ]
@@ -194,7 +195,9 @@ def neuron(choice: Choice, turn: int) -> NeuronParams:
     )  # fmt: skip
     synapse = DeltaSynapse()
     if choice["synapse"] is not None:
-        synapse = ExponentialSynapse(leak=LEAKS[turn % len(LEAKS)], order=choice["synapse"])
+        # Every second one leaves the range of i_syn.
+        rule = LEAKS[turn // 2 % len(LEAKS)] if turn % 2 else LEAKS[4 + turn // 2 % 2]
+        synapse = ExponentialSynapse(leak=rule, order=choice["synapse"])
     more: Choice = {}
     if choice["negative_reset"] is not None:
         more["negative_threshold"] = NEGATIVE_THRESHOLD

@@ -42,8 +42,9 @@ class Result:
 
 
 def module_of(mutant: SourceMutant) -> ModuleType:
-    """The module of hdl that a mutant edits."""
-    return import_module(f"fxlif.hdl.{mutant.module}")
+    """The module that a mutant edits: one of hdl, or with a dot in its name one of fxlif."""
+    inside = "" if "." in mutant.module else "hdl."
+    return import_module(f"fxlif.{inside}{mutant.module}")
 
 
 @lru_cache
@@ -69,12 +70,13 @@ def functions_of(module: ModuleType) -> dict[str, FunctionType]:
         each for each in vars(module).values() if getattr(each, "__module__", "") == module.__name__
     ]
     inside = [each for kind in own if isinstance(kind, type) for each in vars(kind).values()]
-    return {f.__qualname__: f for f in (*own, *inside) if isinstance(f, FunctionType)}
+    written = [f for f in (*own, *inside) if isinstance(f, FunctionType)]
+    return {f.__qualname__: f for f in written if f.__code__.co_filename == module.__file__}
 
 
 @contextmanager
 def applied(mutant: SourceMutant) -> Iterator[None]:
-    """Within the context, the hardware of this process has the mistake; always taken back.
+    """Within the context, this process has the mistake; always taken back.
 
     Raises:
         FxlifError: the text that the mutant replaces is not there exactly once.

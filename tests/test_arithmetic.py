@@ -6,12 +6,21 @@ import numpy as np
 import oracle
 import pytest
 
-from fxlif.params.leaks import Lfsr, LinearLeak, MultiShiftLeak, NoLeak, ScaleLeak, ShiftLeak
+from fxlif.params.leaks import (
+    ConstantLeak,
+    DecayLeak,
+    Lfsr,
+    LinearLeak,
+    MultiShiftLeak,
+    NoLeak,
+    ScaleLeak,
+    ShiftLeak,
+)
 from fxlif.params.neuron import Adaptation, ExponentialSynapse, NeuronParams
 from fxlif.rule import arithmetic
 from fxlif.rule.lfsr import draws
 
-ROUNDINGS = ("floor", "toward_zero", "away_from_zero", "nearest_even")
+ROUNDINGS = ("floor", "toward_zero", "away_from_zero", "nearest_even", "ceiling")
 
 
 def both(function, *values):
@@ -93,7 +102,8 @@ def test_where():
     ],
 )
 def test_round_shift(x, shift, floor, toward_zero, away_from_zero, nearest_even):
-    expected = (floor, toward_zero, away_from_zero, nearest_even)
+    ceiling = away_from_zero if x > 0 else toward_zero
+    expected = (floor, toward_zero, away_from_zero, nearest_even, ceiling)
     for rounding, value in zip(ROUNDINGS, expected, strict=True):
         found = both(lambda x, rounding=rounding: arithmetic.round_shift(x, shift, rounding), x)
         assert found == value, rounding
@@ -164,6 +174,10 @@ def scale(factor, shift, rounding="floor", minimum_step=0):
     return ScaleLeak(factor=factor, shift=shift, rounding=rounding, minimum_step=minimum_step)
 
 
+def decay(factor, shift, rounding="floor", minimum_step=0):
+    return DecayLeak(factor=factor, shift=shift, rounding=rounding, minimum_step=minimum_step)
+
+
 MAX = (1 << 32) - 1  # The largest distance from rest: 32-bit ends apart.
 
 
@@ -217,6 +231,20 @@ MAX = (1 << 32) - 1  # The largest distance from rest: 32-bit ends apart.
         (LinearLeak(step=0), {0: 0, 5: 5, -5: -5}),
         (LinearLeak(step=1), {0: 0, 1: 0, 2: 1, -1: 0, -2: -1}),
         (LinearLeak(step=(1 << 31) - 1), {(1 << 31) - 1: 0, 1 << 31: 1, -(1 << 31): -1, 5: 0}),
+        (shift2("ceiling"), {0: 0, 1: 0, 3: 2, 4: 3, 5: 3, -1: -1, -3: -3, -4: -3, -5: -4}),
+        (scale(3, 2, "ceiling"), {1: 1, 2: 2, 3: 3, 5: 4, -1: 0, -2: -1, -3: -2, -5: -3}),
+        # A decay takes away what a scale of the same factor leaves.
+        (decay(1, 2), {0: 0, 1: 1, 3: 3, 4: 3, 5: 4, -1: 0, -4: -3, -5: -3}),
+        (decay(3, 2), {1: 1, 2: 1, 3: 1, 4: 1, 5: 2, -1: 0, -2: 0, -3: 0, -4: -1, -5: -1}),
+        (decay(3, 2, "ceiling"), {1: 0, 2: 0, 3: 0, 5: 1, -1: -1, -2: -1, -5: -2}),
+        (decay(1, 2, minimum_step=1), {0: 0, 1: 0, 3: 2, 4: 3, -1: 0, -5: -3}),
+        (decay(0, 12), {7: 7, -MAX: -MAX}),
+        (decay(4096, 12), {7: 0, -7: 0, MAX: 0}),
+        (decay(1, 12), {MAX: MAX - 1048575, -MAX: 1048576 - MAX}),
+        # A constant leak does not stop at 0.
+        (ConstantLeak(step=3), {0: 3, 1: 4, -1: 2, -5: -2}),
+        (ConstantLeak(step=-3), {0: -3, 5: 2, -1: -4}),
+        (ConstantLeak(step=0), {0: 0, 5: 5, -5: -5}),
     ],
 )
 def test_leak(rule, expected):
@@ -240,6 +268,7 @@ def test_dead_zone():
 SMALL_LEAKS = [
     NoLeak(),
     *(LinearLeak(step=step) for step in range(5)),
+    *(ConstantLeak(step=step) for step in range(-2, 3)),
     *(
         rule
         for rounding, minimum in itertools.product(ROUNDINGS, (0, 1))
@@ -249,6 +278,7 @@ SMALL_LEAKS = [
             multi((1, 3), (1, -1), rounding=rounding, minimum_step=minimum),
             multi((2, 2, 4), (-1, 1, 1), rounding=rounding, minimum_step=minimum),
             *(scale(factor, 3, rounding, minimum) for factor in range(9)),
+            *(decay(factor, 3, rounding, minimum) for factor in range(9)),
         )
     ),
 ]
@@ -263,6 +293,7 @@ def test_stochastic_leak_exhaustively():
         multi((1, 3), (), rounding="stochastic"),
         multi((2, 2, 4), (-1, 1, 1), rounding="stochastic", minimum_step=1),
         *(scale(factor, 3, "stochastic") for factor in range(9)),
+        *(decay(factor, 3, "stochastic") for factor in range(9)),
     ]  # fmt: skip
     for rule, random in itertools.product(rules, range(32)):
         expected = [oracle.leak(rule, x, random) for x in values.tolist()]
@@ -322,6 +353,8 @@ def test_overflow(x, bits, saturated, wrapped):
     assert both(lambda x: arithmetic.wrap(x, bits), x) == wrapped
     assert both(lambda x: arithmetic.overflow(x, bits, "saturate"), x) == saturated
     assert both(lambda x: arithmetic.overflow(x, bits, "wrap"), x) == wrapped
+    symmetric = -(2 ** (bits - 1) - 1) if saturated == -(2 ** (bits - 1)) else saturated
+    assert both(lambda x: arithmetic.overflow(x, bits, "saturate_symmetric"), x) == symmetric
 
 
 @pytest.mark.parametrize(

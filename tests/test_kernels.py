@@ -22,6 +22,8 @@ from choices import neuron as small_neuron
 from designs import SEED, examples, message
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
+from rule_edits import COMPILED
+from source_mutants import applied
 from strategies import between, currents, neurons, signed, thresholds_of
 
 from fxlif import engines
@@ -90,18 +92,18 @@ def own_thresholds(neuron, own):
     return (2, 14) if neuron.max_spikes_per_step > 1 else (-16, 14)
 
 
-def check_whole_design(neuron, own, rng):
-    """Compiled once: every state and current, and a population from some of them for 3 steps."""
-    space = whole_space(neuron, own, rng)
+def first_difference(neuron, space):
+    """(point, compiled, golden) of one of many single steps in which they differ; golden spikes."""
     n = len(space["v"])
     before = NeuronState(*(space[name] for name in FIELDS))
     wanted, wanted_fire = step(
         neuron, before, space["current"] + neuron.bias, space["v_threshold"], space["random"]
     )
     ends = int(space["v_threshold"].min()), int(space["v_threshold"].max())
-    assert ends == own_thresholds(neuron, own)
     loop = neuron_step.step_loop(neuron, ends, np.dtype(np.int8), (-128, 127))
-    arrays = {name: space[name].astype(np.int16) for name in (*neuron.state_widths, "v_threshold")}
+    kinds = {name: neuron_step.state_type(neuron, name) for name in neuron.state_widths}
+    kinds["v_threshold"] = np.dtype(np.int16)
+    arrays = {name: space[name].astype(kind) for name, kind in kinds.items()}
     arrays["random"] = space["random"]
     arrays["current"] = space["current"].astype(np.int8)
     arrays["spike"] = np.full(n, 7, np.uint8)
@@ -109,10 +111,22 @@ def check_whole_design(neuron, own, rng):
     wrong = arrays["spike"] != wanted_fire
     for name in neuron.state_widths:
         wrong |= arrays[name] != getattr(wanted, name)
+    difference = None
     for at in np.flatnonzero(wrong)[:1]:
         point = {name: int(part[at]) for name, part in space.items()}
         found = {name: int(arrays[name][at]) for name in (*neuron.state_widths, "spike")}
-        raise AssertionError((neuron, point, found, [int(x[at]) for x in wanted]))
+        difference = neuron, point, found, [int(x[at]) for x in (*wanted, wanted_fire)]
+    return difference, int(wanted_fire.sum())
+
+
+def check_whole_design(neuron, own, rng):
+    """Compiled once: every state and current, and a population from some of them for 3 steps."""
+    space = whole_space(neuron, own, rng)
+    n = len(space["v"])
+    ends = space["v_threshold"].min(), space["v_threshold"].max()
+    assert ends == own_thresholds(neuron, own)
+    difference, spikes = first_difference(neuron, space)
+    assert difference is None
     # The same code behind the population, some points of the space, and the oracle.
     some = rng.integers(0, n, 96)
     some[:2] = 0, n - 1
@@ -121,10 +135,10 @@ def check_whole_design(neuron, own, rng):
     check_population(
         neuron,
         [rows],
-        initial=NeuronState(*(part[some] for part in before)),
+        initial=NeuronState(*(space[name][some] for name in FIELDS)),
         own=space["v_threshold"][some],
     )
-    return int(wanted_fire.sum())
+    return spikes
 
 
 def check_population(neuron, runs, *, initial=None, own=None, threads=(1,), recorded=()):
@@ -201,6 +215,26 @@ def test_whole_small_designs():
     check_choices(sample, np.random.default_rng(SEED))
 
 
+@pytest.mark.parametrize("mistake", COMPILED, ids=lambda mistake: mistake.name)
+def test_a_mistake_in_the_compiled_step_is_found(mistake):
+    """By a design and points on which, without the mistake, nothing differs."""
+    picked, rng = random.Random(SEED), np.random.default_rng(SEED)
+    for turn in range(60):
+        choice = drawn(picked, mistake.shown_by)
+        neuron = small_neuron(choice, turn)
+        space = whole_space(neuron, choice["own"], rng)
+        some = rng.integers(0, len(space["v"]), 2000)
+        space = {name: part[some] for name, part in space.items()}
+        neuron_step.step_loop.cache_clear()
+        with applied(mistake):
+            difference, _ = first_difference(neuron, space)
+        if difference is not None:
+            break
+    neuron_step.step_loop.cache_clear()
+    assert difference is not None
+    assert first_difference(neuron, space)[0] is None
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("refractory", "mode"), [(0, "clamp"), (2, "clamp"), (2, "mask")])
 @pytest.mark.parametrize("overflow", AXES["overflow"])
@@ -210,7 +244,7 @@ def test_whole_product(refractory, mode, overflow, reset):
     print(f"FXLIF_SEED={SEED}")
     fixed = {"refractory": refractory, "refractory_mode": mode, "overflow": overflow}
     axes = {name: AXES[name] for name in ("compare", "v_floor", "adapted")}
-    axes["synapse"] = AXES["synapse"][:2]
+    axes["synapse"] = None, ("leak", "integrate", "act")
     picked = random.Random(SEED)
     sample = [
         drawn(picked, fixed | {"reset": reset} | leak | dict(zip(axes, values, strict=True)))
@@ -375,7 +409,11 @@ def test_step_loop_with_drives(data, neuron, clear):
     for name in neuron.state_widths:
         low, high = neuron.ranges[name]
         state[name] = rng.choice([low, high, max(0, low), (low + high) // 2], n)
-        assert neuron_step.state_type(neuron, name) == SIGNED[narrowest(low, high)]
+        one_by_one = neuron.accumulate == "per_event" and name == (
+            "v" if neuron.sums_on_v else "i_syn"
+        )
+        bits = 32 if one_by_one else narrowest(low, high)
+        assert neuron_step.state_type(neuron, name) == SIGNED[bits]
     threshold = rng.choice([lowest, highest], n)
     arrays = {
         name: part.astype(neuron_step.state_type(neuron, name)) for name, part in state.items()

@@ -1,0 +1,196 @@
+"""Mistakes in the golden and in the compiled step that their tests must find: texts of the source
+and what takes their place, and the values (of :data:`choices.AXES`) of designs that show them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from source_edits import SourceMutant
+
+
+@dataclass(frozen=True)
+class Mistake(SourceMutant):
+    """A mutant of the rule, and what a design chooses that shows it."""
+
+    shown_by: dict[str, Any]
+
+
+def _of(module: str, *rows: tuple[str, str, str, dict[str, Any]]) -> tuple[Mistake, ...]:
+    return tuple(Mistake(name, module, old, new, name, shown) for name, old, new, shown in rows)
+
+
+EVENTS = {"accumulate": "per_event"}
+ON_V = EVENTS | {"synapse": None}
+ON_EVENT = ON_V | {"fire_on": "event"}
+LATE, NEXT = {"reset_at": "leak"}, {"reset_at": "next_step"}
+SEVERAL = {"max_spikes_per_step": 4}
+RESTING = {"refractory": 2}
+INTEGRATE_FIRST = ("integrate", "leak", "act")
+FIRE_FIRST = ("fire", "integrate", "leak")
+
+GOLDEN = _of(
+    "rule.arithmetic",
+    ("a ceiling is a floor", "return (x + below_one) >> shift", "return x >> shift",
+     {"rounding": "ceiling", "leak": "decay"}),
+    ("a constant leak leads to rest", "return x + rule.step",
+     "return where(x > 0, x - rule.step, x + rule.step)", {"leak": "constant"}),
+    ("a decay is a scale", "leaked = x - round_shift(x * rule.factor,",
+     "leaked = round_shift(x * rule.factor,", {"leak": "decay"}),
+    ("symmetric saturation ends at the lowest", "clamp(x, -high, high)", "saturate(x, bits)",
+     {"overflow": "saturate_symmetric"}),
+    ("i_syn overflows as v does", "neuron.overflow_i_syn or neuron.overflow", "neuron.overflow",
+     {"overflow_i_syn": "wrap", "overflow": "saturate", "synapse": INTEGRATE_FIRST}),
+    ("the synapse acts at the end", "return acting, i_syn", "return i_syn, i_syn",
+     {"synapse": ("act", "integrate", "leak")}),
+    ("what the synapse's leak leaves is not narrowed", "if not summed:", "if False:",
+     {"synapse": INTEGRATE_FIRST}),
+    ("no overflow between leak and first event", 'neuron.accumulate == "exact" and order', "order",
+     EVENTS | {"synapse": ("leak", "integrate", "act")}),
+    ("events of a synapse from the last to the first", "for targets, added in arrivals:",
+     "for targets, added in reversed(arrivals):", EVENTS | {"synapse": INTEGRATE_FIRST}),
+    ("a bias past the synapse passes through it", "(current - neuron.bias_past_synapse)", "current",
+     {"bias_at": "v", "synapse": INTEGRATE_FIRST}),
+    ("an event overflows after the next", "u = narrow(neuron, v + added)", "u = v + added", ON_V),
+    ("at rest v is held", "return v - v + neuron.v_leak", "return v",
+     RESTING | {"refractory_mode": "rest"}),
+    ("at rest the input is not lost", "return narrow(neuron, leak_v(neuron, v, random))",
+     "return v", RESTING | {"refractory_mode": "leak"}),
+    ("the leak of rest is not narrowed", "return narrow(neuron, leak_v(neuron, v, random))",
+     "return leak_v(neuron, v, random)", RESTING | {"refractory_mode": "leak"}),
+    ("the change does not overflow", "v + overflow(exact - v, neuron.state_bits, neuron.overflow)",
+     "exact", {"overflow_change": True, "overflow": "saturate"}),
+    ("a reset to a value is narrowed", "return reset_exact(neuron, u, threshold)\n",
+     "return narrow(neuron, reset_exact(neuron, u, threshold))\n",
+     {"overflow": "saturate_symmetric", "rest": (-8, -8, 1)}),
+    ("the negative threshold counts as below it", "where(u < limit, after, u)",
+     "where(u <= limit, after, u)", {"negative_reset": "mirror"}),
+    ("a mirror that does not", "u - u - neuron.v_reset", "u - u + neuron.v_reset",
+     {"negative_reset": "mirror", "rest": (-3, 1, 2)}),
+    ("the negative threshold is added", "after = u - limit", "after = u + limit",
+     {"negative_reset": "subtract"}),
+    ("a negative reset to v_reset", "after = u - u + limit", "after = u - u + neuron.v_reset",
+     {"negative_reset": "floor"}),
+    ("a spike too few", "range(neuron.max_spikes_per_step)",
+     "range(neuron.max_spikes_per_step - 1)", {"max_spikes_per_step": 2}),
+    ("several spikes, one subtraction", "v = where(again, v - threshold, v)",
+     "v = where(again, u - threshold, v)", SEVERAL),
+    ("the threshold goes as it comes", "again = reaches(neuron, v, threshold)",
+     "again = v >= threshold", SEVERAL | {"compare": "gt"}),
+    ("several spikes, no negative reset", "v = negative(neuron, u)", "v = u",
+     SEVERAL | {"negative_reset": "floor"}),
+    ("a spike is followed by a negative reset", "where(spike, after, negative(neuron, u))",
+     "negative(neuron, where(spike, after, u))",
+     {"negative_reset": "floor", "rest": (2, -7, -1), "max_spikes_per_step": 1}),
+    ("a late reset acts at once too", 'if neuron.reset_at == "compare" else u', "if True else u",
+     NEXT),
+    ("theta rises once", "raised = decayed + spikes * rule.increment",
+     "raised = decayed + (spikes > 0) * rule.increment", SEVERAL | {"adapted": True}),
+) + _of(
+    "rule.step",
+    ("stages from the last to the first", "for stage in stages:", "for stage in reversed(stages):",
+     {"order": FIRE_FIRST}),
+    ("no reset in the next step", "v, spiked = where(spiked, arithmetic.reset(neuron, v,"
+     " given.threshold), v), None", "spiked = None", NEXT),
+    ("a reset in the next step acts at its leak", 'if neuron.reset_at == "next_step":', "if False:",
+     NEXT | {"leak": "shift"}),
+    ("no reset at the leak", "reset_now = spikes if", "reset_now = None if",
+     LATE | {"order": FIRE_FIRST}),
+    ("a reset at the leak is narrowed at once", "arithmetic.reset_exact(", "arithmetic.reset(",
+     LATE | {"order": ("fire", "leak", "integrate"), "reset": "subtract", "own": True}),
+    ("no reset at the leak of the next step", "if neuron.resets_late else None",
+     "if False else None", LATE | {"order": ("leak", "integrate", "fire")}),
+    ("at rest a negative reset acts", "v = where(resting, u, v)",
+     "v = where(resting, arithmetic.negative(neuron, u), v)",
+     RESTING | {"refractory_mode": "mask", "negative_reset": "floor", "max_spikes_per_step": 1}),
+    ("the step of the spike never counts", "where(fired, neuron.rest_steps, left)",
+     "where(fired, neuron.refractory, left)", RESTING | {"refractory_count": "before"}),
+    ("no overflow between leak and first event on v",
+     "exact = arithmetic.narrow(neuron, exact) if neuron.sums_on_v else exact", "pass",
+     ON_V | {"order": ("leak", "integrate", "fire"), "leak": "beyond"}),
+    ("an event of nothing is compared", "nothing = given.i == 0", "nothing = given.i != given.i",
+     ON_EVENT),
+    ("the last event is none", "nothing = given.i == 0", "nothing = given.i == given.i", ON_EVENT),
+    ("each event's spike is the last one's", "spikes[targets] + spike", "spike", ON_EVENT),
+    ("events on v from the last to the first", "for targets, added in given.arrivals:",
+     "for targets, added in reversed(given.arrivals):", ON_V),
+    ("a bias past the synapse acts nowhere", "i = i + neuron.bias_past_synapse", "i = i",
+     {"bias_at": "v", "synapse": INTEGRATE_FIRST, "rest": (-3, 1, 2)}),
+)  # fmt: skip
+
+COMPILED = _of(
+    "compiled.neuron_step",
+    ("a ceiling is a floor", 'if rounding == "ceiling":\n        return ones',
+     'if rounding == "ceiling":\n        return 0', {"rounding": "ceiling", "leak": "decay"}),
+    ("a constant leak leads to rest", "return x + rule.step",
+     "return select(x > 0, x - rule.step, x + rule.step)", {"leak": "constant"}),
+    ("a decay is a scale", "leaked = (x - lost.within(low, high)).within(low, high)",
+     "leaked = lost.within(low, high)", {"leak": "decay"}),
+    ("symmetric saturation ends at the lowest", "-high if mode", "low if mode",
+     {"overflow": "saturate_symmetric"}),
+    ("i_syn overflows as v does", "neuron.overflow_i_syn or neuron.overflow", "neuron.overflow",
+     {"overflow_i_syn": "wrap", "overflow": "saturate", "synapse": INTEGRATE_FIRST}),
+    ("the synapse acts at the end", "return acting, i_syn", "return i_syn, i_syn",
+     {"synapse": ("act", "integrate", "leak")}),
+    ("what the synapse's leak leaves is not narrowed", 'if following != "integrate" or',
+     'if following == "act" or', {"synapse": ("act", "integrate", "leak"), "overflow": "saturate"}),
+    ("no overflow between leak and first event", 'or neuron.accumulate == "per_event"', "or False",
+     EVENTS | {"synapse": ("leak", "integrate", "act")}),
+    ("a bias past the synapse passes through it", "(current - neuron.bias_past_synapse)", "current",
+     {"bias_at": "v", "synapse": INTEGRATE_FIRST}),
+    ("a bias past the synapse acts nowhere", "i = i + neuron.bias_past_synapse", "i = i",
+     {"bias_at": "v", "synapse": INTEGRATE_FIRST, "rest": (-3, 1, 2)}),
+    ("at rest v is held", "return Value(v.builder, neuron.v_leak, neuron.v_leak)", "return v",
+     RESTING | {"refractory_mode": "rest"}),
+    ("at rest the input is not lost", "return narrow(neuron, leak_v(neuron, v, random))",
+     "return v", RESTING | {"refractory_mode": "leak"}),
+    ("the change does not overflow",
+     "exact = v + overflow(exact - v, neuron.state_bits, neuron.overflow)", "pass",
+     {"overflow_change": True, "overflow": "saturate"}),
+    ("a reset to a value is narrowed", 'if neuron.reset == "subtract":', "if True:",
+     {"overflow": "saturate_symmetric", "rest": (-8, -8, 1), "reset": "to_value"}),
+    ("the negative threshold counts as below it", "select(u < limit, after, u)",
+     "select(u > limit, u, after)", {"negative_reset": "mirror"}),
+    ("a mirror that does not", "Value(u.builder, -neuron.v_reset, -neuron.v_reset)",
+     "Value(u.builder, neuron.v_reset, neuron.v_reset)",
+     {"negative_reset": "mirror", "rest": (-3, 1, 2)}),
+    ("a negative reset to v_reset", '"floor": Value(u.builder, limit, limit)',
+     '"floor": Value(u.builder, neuron.v_reset, neuron.v_reset)', {"negative_reset": "floor"}),
+    ("the negative threshold stays", "(u - limit).within(*neuron.state_range)", "u",
+     {"negative_reset": "subtract"}),
+    ("a spike too few", "range(1, neuron.max_spikes_per_step + 1)",
+     "range(1, neuron.max_spikes_per_step)", {"max_spikes_per_step": 2}),
+    ("several spikes, one subtraction", "v = select(again, (v - threshold)",
+     "v = select(again, (u - threshold)", SEVERAL),
+    ("several spikes, no negative reset", "v = negative(neuron, u)", "v = u",
+     SEVERAL | {"negative_reset": "floor"}),
+    ("a spike is followed by a negative reset", "select(spike, after, negative(neuron, u))",
+     "negative(neuron, select(spike, after, u))",
+     {"negative_reset": "floor", "rest": (2, -7, -1), "max_spikes_per_step": 1}),
+    ("a late reset acts at once too", 'if neuron.reset_at == "compare" else u', "if True else u",
+     NEXT),
+    ("theta rises once", "raised = decayed + spikes * rule.increment",
+     "raised = select(spikes > 0, decayed + rule.increment, decayed)", SEVERAL | {"adapted": True}),
+    ("stages from the last to the first", "for stage in stages:", "for stage in reversed(stages):",
+     {"order": FIRE_FIRST}),
+    ("no reset in the next step", "v, spiked = select(spiked, reset(neuron, v, given.threshold),"
+     " v), None", "spiked = None", NEXT),
+    ("a reset in the next step acts at its leak", 'neuron.reset_at == "next_step":', "False:",
+     NEXT | {"leak": "shift"}),
+    ("no reset at the leak", 'as_bit(spikes) if neuron.reset_at == "leak" else None', "None",
+     LATE | {"order": FIRE_FIRST}),
+    ("a reset at the leak is narrowed at once", "exact = select(spiked, reset_exact(",
+     "exact = select(spiked, reset(",
+     LATE | {"order": ("fire", "leak", "integrate"), "reset": "subtract", "own": True}),
+    ("no reset at the leak of the next step", "if neuron.resets_late else None",
+     "if False else None", LATE | {"order": ("leak", "integrate", "fire")}),
+    ("at rest a negative reset acts", "v = select(resting, u, v)",
+     "v = select(resting, negative(neuron, u), v)",
+     RESTING | {"refractory_mode": "mask", "negative_reset": "floor", "max_spikes_per_step": 1}),
+    ("the step of the spike never counts", "Value(u.builder, neuron.rest_steps, neuron.rest_steps)",
+     "Value(u.builder, neuron.refractory, neuron.refractory)",
+     RESTING | {"refractory_count": "before"}),
+    ("no overflow between the events on v", "exact = narrow(neuron, exact) if neuron.sums_on_v else"
+     " exact", "pass", ON_V | {"order": ("integrate", "leak", "fire")}),
+    ("an event of nothing is compared", "return as_bit(spikes) & ~nothing,",
+     "return as_bit(spikes),", ON_EVENT),
+    ("an event of nothing resets", "select(nothing, u, after)", "after", ON_EVENT),
+)  # fmt: skip
