@@ -124,7 +124,9 @@ def step_hits(params, state, current, stored):
     resting = period > 0 and state.refractory > 0
     i = current
     if params.synapse.kind == "exponential":
-        i = yield from synapse_hits(params, state.i_syn, current)
+        past = params.bias if params.bias_at == "v" else 0
+        i = yield from synapse_hits(params, state.i_syn, current - past)
+        i += past
     threshold = stored + state.theta
     spikes, reached, u = yield from membrane_hits(params, state, i, threshold, resting)
     if not resting:
@@ -276,6 +278,8 @@ def others(params):
         tried += [("reset_at", at) for at in ("compare", "leak", "next_step")]
     if params.overflow_change:
         tried.append(("overflow_change", False))
+    if params.bias and params.bias_at == "v" and params.synapse.kind == "exponential":
+        tried.append(("bias_at", "current"))
     if params.negative_threshold is not None:
         tried += [("negative_reset", way) for way in ("floor", "mirror", "subtract")]
     if rests and params.refractory_mode in ("rest", "leak"):

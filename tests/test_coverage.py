@@ -199,6 +199,8 @@ BY_HAND = [
      (64, 0, 0, 0, 0), (64, 0, 0, 2, 0)),
     (NONE | halved("act", "integrate", "leak"), "choice",
      "synapse.order: not as with leak, integrate, act", (0, 0, 0, 0, 4), (0, 0, 0, 0, 0)),
+    (NONE | EXPONENTIAL | {"bias": 3, "bias_at": "v"}, "choice", "bias_at: not as with current",
+     (0, 0, 0, 0, 3), (0, 0, 0, 0, 200)),
 ]  # fmt: skip
 
 
@@ -243,7 +245,7 @@ CHOSEN = [
                         "refractory": 2, "refractory_mode": "mask"},
     halved("act", "leak", "integrate") | SUBTRACT | {"reset_at": "next_step", "v_threshold": -4},
     halved("act", "integrate", "leak") | SYMMETRIC | {"reset_at": "leak", "v_reset": -3},
-    halved("integrate", "leak", "act") | {"overflow_i_syn": "wrap"},
+    halved("integrate", "leak", "act") | {"overflow_i_syn": "wrap", "bias": 2, "bias_at": "v"},
     SUBTRACT | DECAY | LEAKING | {"max_spikes_per_step": 2, "refractory": 2},
     SUBTRACT | {"max_spikes_per_step": 4, "v_threshold": 3, "negative_threshold": -5,
                  "negative_reset": "mirror", "v_reset": -4},

@@ -52,16 +52,16 @@ def step(
     only stochastic rounding reads. ``arrivals`` are the events of neurons that accumulate per
     event: they are added, in order, before ``current``. The spikes are a truth value, or a number
     where the neuron ``counts_spikes``. Pure: works elementwise on ints or int64 arrays alike,
-    arrivals on arrays only. ``note`` is told the values between: ``i`` that acts on v; v ``before
+    arrivals on arrays only. ``note`` is told the values between: ``i`` of the synapse; v ``before
     leak`` and, exact, ``after leak``; the ``change`` of v that overflows by itself; ``u`` that is
     compared, and before its overflow ``exact u``; the spikes ``due`` where none rests; ``exact v``
     before the overflow behind the compare; and those of :func:`~fxlif.rule.arithmetic.synapse`.
     """
     on_i_syn = () if neuron.sums_on_v else arrivals
     i, i_syn = arithmetic.synapse(neuron, state.i_syn, current, random, on_i_syn, note)
+    note("i", i)
     if neuron.bias_past_synapse:
         i = i + neuron.bias_past_synapse
-    note("i", i)
     threshold = v_threshold + state.theta
     given = _Input(i, arrivals if neuron.sums_on_v else (), threshold, random, note)
     spikes, u, v = _until_compare(neuron, state.v, given)

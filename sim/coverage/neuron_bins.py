@@ -141,7 +141,10 @@ def _synapse(neuron: NeuronParams) -> Iterator[NeuronBin]:
         )
     yield NeuronBin("i_syn", "above 0", lambda s: s.told["i"] > 0)
     yield NeuronBin("i_syn", "below 0", lambda s: s.told["i"] < 0)
-    yield NeuronBin("i_syn", "acts without input", lambda s: (s.current == 0) & (s.told["i"] != 0))
+    past = neuron.bias_past_synapse
+    yield NeuronBin(
+        "i_syn", "acts without input", lambda s: (s.current == past) & (s.told["i"] != 0)
+    )
     if order[-1] != "act":
         yield NeuronBin(
             "i_syn", "acts as another value than is stored", lambda s: s.told["i"] != s.after.i_syn
@@ -413,6 +416,7 @@ def _others(neuron: NeuronParams) -> Iterator[tuple[str, object, NeuronParams]]:
         "order": neuron.order != RULE_ORDER,
         "reset_at": neuron.reset_at != "compare",
         "overflow_change": neuron.overflow_change,
+        "bias_at": neuron.bias_past_synapse,
         "negative_reset": neuron.negative_threshold is not None,
         "refractory_mode": neuron.refractory_mode in ("rest", "leak") and neuron.rest_steps,
         "refractory_count": neuron.refractory_count == "before" and neuron.refractory,
