@@ -409,11 +409,7 @@ def test_step_loop_with_drives(data, neuron, clear):
     for name in neuron.state_widths:
         low, high = neuron.ranges[name]
         state[name] = rng.choice([low, high, max(0, low), (low + high) // 2], n)
-        one_by_one = neuron.accumulate == "per_event" and name == (
-            "v" if neuron.sums_on_v else "i_syn"
-        )
-        bits = 32 if one_by_one else narrowest(low, high)
-        assert neuron_step.state_type(neuron, name) == SIGNED[bits]
+        assert neuron_step.state_type(neuron, name) == SIGNED[narrowest(low, high)]
     threshold = rng.choice([lowest, highest], n)
     arrays = {
         name: part.astype(neuron_step.state_type(neuron, name)) for name, part in state.items()
