@@ -318,6 +318,10 @@ class Compiled:
         build.mkdir()
         simulators.give_runtime(found, build, ("", "_threads"))
 
+        # A few designs are soon simulated, and compile fastest in one file as they are.
+        few = len(designs) < 100
+        split, optimised = (("--output-split", "0"), "-O0") if few else ((), "-O1")
+
         def call(*command: str) -> None:
             done = subprocess.run(
                 command, env=environment, capture_output=True, text=True, check=False
@@ -326,12 +330,12 @@ class Compiled:
 
         call(
             str(shutil.which("verilator", path=environment["PATH"])), "--cc", "-O3",
-            "-Wno-lint", "--x-assign", "unique", "--output-split", "0", "--top-module", "top",
+            "-Wno-lint", "--x-assign", "unique", *split, "--top-module", "top",
             "--Mdir", str(build), "--exe", str(folder / "main.cpp"), str(folder / "top.v"),
         )  # fmt: skip
         call(
             "make", "-C", str(build), "-f", "Vtop.mk", "CFG_CXXFLAGS_PCH_I=-include",
-            "OPT_FAST=-O0", "OPT_GLOBAL=-O0", "OPT_SLOW=-O0",
+            f"OPT_FAST={optimised}", "OPT_GLOBAL=-O0", "OPT_SLOW=-O0",
         )  # fmt: skip
         self._program = str(build / "Vtop")
 

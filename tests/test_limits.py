@@ -118,8 +118,11 @@ def test_the_chain_is_the_network(design):
     assert np.count_nonzero(found != TICK) > 20
 
 
-def test_populations_verify(design):
-    verdict = verify(load(design), design, cycles=2000, simulator=QUICK)
+@pytest.mark.parametrize(
+    "simulator", [QUICK, pytest.param("verilator", marks=pytest.mark.slow)], ids=["", "Verilator"]
+)
+def test_populations_verify(design, simulator):
+    verdict = verify(load(design), design, cycles=2000, simulator=simulator)
     assert verdict.reasons == []
     assert int(verdict.figures["spikes"]) > 20
 

@@ -11,12 +11,15 @@ from fxlif.network import events as event_files
 from fxlif.sim.bench.outcome import failure_reasons
 from fxlif.sim.verify import check, verify
 
+LONG = pytest.param("verilator", 60_000, marks=pytest.mark.slow)
 
-def test_chain_of_three(tmp_path) -> None:
+
+@pytest.mark.parametrize(("simulator", "cycles"), [(QUICK, 15_000), LONG])
+def test_chain_of_three(simulator: str, cycles: int, tmp_path) -> None:
     network = NetworkParams.chain(
         CORES["a lane to spare"], make(10, 6, 3, RICH), make(6, 5, 5, SIMPLE), name="three"
     )
-    results, report = check(network, folder=tmp_path, cycles=15_000, seed=5, simulator=QUICK)
+    results, report = check(network, folder=tmp_path, cycles=cycles, seed=5, simulator=simulator)
     assert report is not None
     assert failure_reasons(results, report) == []
     assert report.spikes > 1000
@@ -48,10 +51,15 @@ NEURONS = [
 ]
 
 
-@pytest.mark.parametrize("neuron", NEURONS, ids=["rich", "gt", "adaptive"])
-def test_registered_neuron(neuron: NeuronParams, tmp_path) -> None:
-    # Where Verilator once refused something, it builds; else it takes longer than the run.
-    simulator = "verilator" if neuron.adaptation and neuron.synapse.kind == "delta" else QUICK
+@pytest.mark.parametrize(
+    ("neuron", "simulator"),
+    [
+        *zip(NEURONS, (QUICK, QUICK, "verilator"), strict=True),
+        *(pytest.param(each, "verilator", marks=pytest.mark.slow) for each in NEURONS[:2]),
+    ],
+    ids=["rich", "gt", "adaptive", "rich, Verilator", "gt, Verilator"],
+)
+def test_registered_neuron(neuron: NeuronParams, simulator: str, tmp_path) -> None:
     results, report = check(neuron, folder=tmp_path, cycles=15_000, seed=2, simulator=simulator)
     assert report is not None
     assert failure_reasons(results, report) == []

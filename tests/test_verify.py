@@ -28,15 +28,17 @@ from fxlif.sim.verify import check, verify
 SMALL = NetworkParams.chain(CORES["a lane to spare"], name="small")
 
 
-@pytest.mark.parametrize("images", [30, pytest.param(360, marks=pytest.mark.slow)])
-def test_shipped_digits(images: int, tmp_path) -> None:
+@pytest.mark.parametrize(
+    ("images", "simulator"), [(30, QUICK), pytest.param(360, "verilator", marks=pytest.mark.slow)]
+)
+def test_shipped_digits(images: int, simulator: str, tmp_path) -> None:
     """The main job: every test image through the hardware, every state in every cycle. The short
     form takes the first few; ``.ci/run`` verifies all of them by the command line."""
     folder = shutil.copytree(DESIGN.parent, tmp_path / "digits")
     with np.load(DESIGN.parent / "digits.npz") as whole:
         few = {name: array[:images] for name, array in whole.items()}
     np.savez(folder / "digits.npz", **few)
-    verdict = verify(load(folder / DESIGN.name), folder / DESIGN.name, simulator=QUICK)
+    verdict = verify(load(folder / DESIGN.name), folder / DESIGN.name, simulator=simulator)
     assert verdict.reasons == []
     shown = verdict.figures
     assert shown["accuracy, golden model"] == shown["accuracy, hardware"]
