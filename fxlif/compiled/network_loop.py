@@ -103,14 +103,14 @@ def _list_counted(spikes: Any, counts: Any, first: int, last: int, found: Any) -
 
 
 @merged
-def _sent(part: Any, share: Any, step: int, now: int) -> Any:
+def _sent(run: Any, part: Any, share: Any, step: int) -> Any:
     """The spikes of a part in a step, of one thread's neurons; those of an event source at once."""
     if part["kind"] == GIVEN:
-        ends = array_at(part["event_ends"] + 8 * (step - now), 2, np.int64)
+        ends = array_at(part["event_ends"] + 8 * (step - run["now"]), 2, np.int64)
         length = ends[1] - ends[0]
         at = part["events"] + 4 * ends[0]
     else:
-        at = part["lists"] + 4 * ((step & part["list_mask"]) * part["list_room"] + share["list"])
+        at = run["lists"] + 4 * (share["list"] + (step & part["list_mask"]) * part["list_room"])
         length = np.int64(array_at(at, 1, np.int32)[0])
         at += 4
     return array_at(at, length, np.int32)
@@ -257,7 +257,7 @@ def _receive_rows(
 
 @threaded_inner
 def _receive(
-    now: int, thread: int, n: int, receiver: Any, parts: Any, shares: Any, links: Any, codes: Any,
+    run: Any, thread: int, n: int, receiver: Any, parts: Any, shares: Any, links: Any, codes: Any,
     step: int,
 ) -> None:  # fmt: skip
     """The events of a step at this thread's neurons of a population, one by one."""
@@ -272,7 +272,7 @@ def _receive(
         weights = array_at(link["weights"], link["n_weights"], np.int16)
         for sender in range(1 if part["kind"] == GIVEN else len(shares)):
             _receive_rows(
-                receiver, _sent(part, shares[sender, source], step - link["delay"], now), begin,
+                receiver, _sent(run, part, shares[sender, source], step - link["delay"]), begin,
                 begin[link["rows"] :], codes[link["targets"] :], weights, link["even"],
                 link["shift"], values, thresholds, counts,
             )  # fmt: skip
@@ -333,7 +333,7 @@ def _update(
             if receiver["values"] != NONE:
                 if receiver["before"]["function"]:
                     call_step(receiver["before"], first, last - first, slot + first)
-                _receive(run["now"], thread, n, receiver, parts, shares, links, codes, step)
+                _receive(run, thread, n, receiver, parts, shares, links, codes, step)
         call_step(part["step"], first, last - first, slot + first)
     if random is not None and part["kind"] == POISSON:
         _poisson(part, step, first, last, spikes)
@@ -342,7 +342,7 @@ def _update(
         for i in range(first, last):
             spikes[i] = phases[i] == phase
     if part["kind"] != GIVEN:
-        at = part["lists"] + 4 * ((step & part["list_mask"]) * part["list_room"] + share["list"])
+        at = run["lists"] + 4 * (share["list"] + (step & part["list_mask"]) * part["list_room"])
         length, found = array_at(at, 1, np.int32), array_at(at + 4, 2 * n, np.int32)
         if receivers is not None and part["counted"]:
             counts = array_at(receivers[part["receiver"]]["counts"], n, np.int32)
@@ -361,7 +361,7 @@ def _send(
     own = shares[thread, q]
     records = part["out"] != NONE and q % threads == thread
     for sender in range(1 if part["kind"] == GIVEN else threads):
-        spikes = _sent(part, shares[sender, q], step, run["now"])
+        spikes = _sent(run, part, shares[sender, q], step)
         if records:
             # No slice assignment: its errors' texts compile for more than a second.
             out = array_at(part["out"] + 4 * own["recorded"], len(spikes), np.int32)

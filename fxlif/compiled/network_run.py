@@ -57,7 +57,8 @@ class CompiledRun:
         self._network, self._plan, self._external = network, plan, external
         # As words: numpy copies records within records field by field, which takes 35 us.
         self._parts = plan.parts.view(np.int64).copy().view(PART)
-        self._shares, self._receivers = plan.shares.copy(), plan.receivers.copy()
+        self._shares = plan.shares.copy()
+        self._receivers = plan.receivers.copy() if len(plan.receivers) else plan.receivers
         self._part = {name: self._parts[place] for name, place in plan.places.items()}
         state = network.state
         self._populations = {p.name: p for p in network.graph.populations}
@@ -82,8 +83,6 @@ class CompiledRun:
             if projection in state.sums:
                 self._sums_of(k)[:] = state.sums[projection].ravel()
         self._lists = np.zeros(plan.list_places, np.int32)
-        for name, part in self._part.items():
-            part["lists"] = address(self._lists) + 4 * plan.lists_at[name]
         for name, past in state.history.items():
             if self._part[name]["kind"] == GIVEN:
                 continue
@@ -103,6 +102,7 @@ class CompiledRun:
             width=plan.width,
             meetings=self._address("", "meetings", np.zeros(16, np.int64)),
             spikes=address(self._spikes),
+            lists=address(self._lists),
             saturated=address(self._saturated),
         )
 
@@ -129,9 +129,9 @@ class CompiledRun:
     def _lists_of(self, name: str, step: int) -> Iterator[tuple[npt.NDArray[np.int32], int, int]]:
         """Of each thread where its list of a part's spikes in a step begins, and its neurons."""
         part, place = self._part[name], self._plan.places[name]
-        at = self._plan.lists_at[name] + (step & int(part["list_mask"])) * int(part["list_room"])
+        at = (step & part["list_mask"]) * part["list_room"]
         for share in self._shares[:, place]:
-            yield self._lists[at + int(share["list"]) :], int(share["first"]), int(share["last"])
+            yield self._lists[at + share["list"] :], int(share["first"]), int(share["last"])
 
     def _sums_of(self, link: int) -> Ints:
         """The accumulators of a link that has some, flat."""

@@ -34,31 +34,31 @@ NONE = -1
 #: A run: the addresses of arrays that all parts or all threads share, and which steps are next.
 #: ``meetings``: how often a thread came to the end of a level. ``seen``: recorded variables.
 RUN = _record(
-    "now", "steps", "depth", "width", "meetings", "spikes", "saturated", "watched", "seen"
+    "now", "steps", "depth", "width", "meetings", "spikes", "lists", "saturated", "watched", "seen"
 )
 
 #: A part: a source or a population. ``pending``: its first place in a row of what is pending;
 #: ``neurons_before``: its first place in arrays over all parts; ``level_ends``: whether it is the
-#: last part of its level; ``out``: the address of its recorded spikes or NONE. ``lists``: the
-#: address of the lists of its spikes, ``list_room`` places a step, of the last ``list_mask`` + 1
-#: steps, a power of 2. ``phases``, ``events``, ``event_ends``, ``drive`` (the external currents of
-#: the next steps) are addresses; ``key`` is the hash of a Poisson source's seed; ``receiver``: its
-#: row of that table, or NONE; ``counted``: whether its neurons may spike several times in a step.
+#: last part of its level; ``out``: the address of its recorded spikes or NONE. Its spikes of the
+#: last ``list_mask`` + 1 steps, a power of 2, are listed, ``list_room`` places a step. ``phases``,
+#: ``events``, ``event_ends``, ``drive`` (the external currents of the next steps) are addresses;
+#: ``key`` is the hash of a Poisson source's seed; ``receiver``: its row of that table, or NONE;
+#: ``counted``: whether its neurons may spike several times in a step.
 PART = _record(
     "kind", "size", "pending", "neurons_before", "first_link", "last_link", "level_ends", "out",
-    "lists", "list_room", "list_mask", "period", "phases", ("key", np.uint64), "limit", "events",
+    "list_room", "list_mask", "period", "phases", ("key", np.uint64), "limit", "events",
     "event_ends", "drive", "lfsr_mask", "receiver", "counted", ("step", STEP_CALL),
 )  # fmt: skip
 
-#: The neurons ``first`` to ``last`` of a part, which one thread owns; where the list of their
-#: spikes begins among those of a step, first its length, then indices, after each that stands
-#: there c > 1 times -c; how many entries this thread recorded of the whole part; the state of
-#: the random numbers, and what takes it over the neurons of the others.
+#: The neurons ``first`` to ``last`` of a part, which one thread owns; where the first list of their
+#: spikes begins: its length, then indices, after each that stands there c > 1 times -c; how many
+#: entries this thread recorded of the whole part; the state of the random numbers, and what takes
+#: it over the neurons of the others.
 SHARE = _record("first", "last", "list", "recorded", "register", ("skip", np.int64, 32))
 
 #: A link: the synapses of a projection, or of several in one table, or those of one delay of a
-#: projection whose events are taken one by one. ``offset``: the target's first
-#: place in a row of what is pending. ``cuts``: the address of (threads + 1, rows), where in each
+#: projection whose events are taken one by one. ``offset``: the target's first place in a row of
+#: what is pending. ``cuts``: the address of (threads + 1, rows), where in each
 #: row the targets of each thread begin; ``targets``: its first place in the codes; ``weights``: the
 #: address of as many as there are synapses, or rows where each has one (``even``). ``delay``: NONE
 #: where they differ; ``full``: the size of the target where every neuron reaches every other, else

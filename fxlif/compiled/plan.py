@@ -172,7 +172,6 @@ class ExecutionPlan:
 
     def _place_lists(self, kept: dict[str, int]) -> None:
         """Where the spikes of each part are listed, with those of ``kept`` steps before."""
-        self.lists_at = {}
         self.list_places = 0
         for name, place in self.places.items():
             part, share = self.parts[place], self.shares[:, place]
@@ -182,7 +181,7 @@ class ExecutionPlan:
             part["list_mask"] = steps - 1
             part["list_room"] = part["size"] * (1 + part["counted"]) + 16 * self.threads
             share["list"] = share["first"] * (1 + part["counted"]) + 16 * np.arange(self.threads)
-            self.lists_at[name] = self.list_places
+            share["list"] += self.list_places
             self.list_places += steps * int(part["list_room"])
 
     def _join(self, projections: list[PlacedProjection]) -> None:
