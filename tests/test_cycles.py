@@ -26,7 +26,8 @@ CYCLES = 8 * PHASE
 
 
 def chains() -> dict[str, tuple[CoreParams, ...]]:
-    drawn = {f"random {seed}": (random_design(random.Random(seed)),) for seed in range(5)}
+    # Seeds whose designs fire, and step often, within so few cycles.
+    drawn = {f"random {seed}": (random_design(random.Random(seed)),) for seed in range(3, 8)}
     last = CORES["two words"]
     weights = np.resize(last.weights, (CORES["all options"].n_neurons, last.n_neurons))
     second = CoreParams(
@@ -127,7 +128,7 @@ def test_steps_are_those_of_the_golden_neuron(name: str) -> None:
 
 
 @pytest.mark.parametrize("engine", ["numpy", pytest.param("compiled", marks=needs_numba)])
-@pytest.mark.parametrize("name", ["random 0", "two cores"])
+@pytest.mark.parametrize("name", ["random 4", "two cores"])
 def test_driving_is_running_what_was_shown(name: str, engine: str) -> None:
     cores = DESIGNS[name]
     model = CycleModel(cores, engine=engine)
