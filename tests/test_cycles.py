@@ -144,7 +144,7 @@ def test_driving_is_running_what_was_shown(name: str, engine: str) -> None:
     assert_same(joined(made), in_blocks(cores, inputs, "numpy", []))
 
 
-@pytest.mark.parametrize("name", ["random 2", "two cores"])
+@pytest.mark.parametrize("name", ["random 5", "two cores"])
 def test_an_event_on_offer_stays(name: str) -> None:
     cores = DESIGNS[name]
     core, model = cores[0], CycleModel(cores)
