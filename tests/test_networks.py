@@ -291,7 +291,7 @@ ONE_BY_ONE = {
         "fire_on": "event", "overflow": "saturate_symmetric", "v_reset": -64, "v_threshold": -30,
     },
     "firing, subtracting": {
-        "fire_on": "event", "reset": "subtract", "order": ORDERS[1], "v_floor": -9,
+        "fire_on": "event", "reset": "subtract", "order": ORDERS[1], "v_floor": 3,
         "v_threshold": 14, "overflow": "saturate_symmetric",
     },
     "firing, wrapping": {
