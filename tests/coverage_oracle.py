@@ -117,10 +117,15 @@ def synapse_hits(params, i_syn, current):
     return acting
 
 
+def period_of(params):
+    """The steps of rest after a spike."""
+    counted_before = params.refractory_count == "before" and params.refractory > 0
+    return params.refractory - 1 if counted_before else params.refractory
+
+
 def step_hits(params, state, current, stored):
     """Every bin of one step; ``current`` with the bias."""
-    counted_before = params.refractory_count == "before" and params.refractory > 0
-    period = params.refractory - 1 if counted_before else params.refractory
+    period = period_of(params)
     resting = period > 0 and state.refractory > 0
     i = current
     if params.synapse.kind == "exponential":
@@ -432,7 +437,7 @@ class Population:
         for neuron, fired in enumerate(fire):
             since = self.fired_before.get(neuron)
             self.add("refractory", "fires again as soon as it may",
-                     bool(fired) and since == core.neuron.refractory)  # fmt: skip
+                     bool(fired) and since == period_of(core.neuron))  # fmt: skip
             self.fired_before[neuron] = 0 if fired else None if since is None else since + 1
         self.step(events, fire)
 

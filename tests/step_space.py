@@ -37,7 +37,7 @@ ROUNDINGS = ("floor", "toward_zero", "away_from_zero", "nearest_even")
 STATE_BITS = 4
 CURRENT_BITS = 6
 REFRACTORY = 2
-LANE_BITS = 16
+LANE_BITS = 32
 
 #: The stimulus, lowest bit first: (name, bits, signed).
 STIMULUS = (
@@ -197,16 +197,18 @@ def unpack(words: Ints) -> dict[str, Ints]:
     return values
 
 
-def expected(each: Design, words: Ints) -> npt.NDArray[np.uint16]:
+def expected(each: Design, words: Ints) -> npt.NDArray[np.uint32]:
     """What the golden step answers, packed as the hardware's lane."""
     neuron, given = each.neuron, unpack(words)
     present = set(neuron.state_widths)
     zeros = np.zeros(len(words), dtype=np.int64)
+    # A counter of one bit is given the low bit of 0..2.
+    given["refractory"] &= (1 << neuron.refractory_bits) - 1
     state = NeuronState(*(given[n] if n in present else zeros for n in NeuronState._fields))
     threshold: Any = neuron.v_threshold
     if each.threshold_port:
         threshold = given["mantissa"] << neuron.threshold_shift
-    after, fire = step(neuron, state, given["current"], threshold)
+    after, spikes = step(neuron, state, given["current"], threshold)
     packed, at = zeros, 0
     for name, bits in neuron.state_widths.items():
         value = getattr(after, name)
@@ -215,7 +217,7 @@ def expected(each: Design, words: Ints) -> npt.NDArray[np.uint16]:
         assert value.max() <= high, f"{name} of the golden step leaves its range"
         packed = packed | (value & ((1 << bits) - 1)) << at
         at += bits
-    return (packed | fire.astype(np.int64) << at).astype(np.uint16)
+    return (packed | spikes.astype(np.int64) << at).astype(np.uint32)
 
 
 def explain(each: Design, word: int, found: int, wanted: int) -> str:
@@ -224,7 +226,7 @@ def explain(each: Design, word: int, found: int, wanted: int) -> str:
     lines = [f"{each}", f"stimulus {given}"]
     for title, lane in (("hardware", found), ("golden", wanted)):
         parts, at = {}, 0
-        for name, bits in (*each.neuron.state_widths.items(), ("spike", 1)):
+        for name, bits in (*each.neuron.state_widths.items(), ("spike", each.neuron.spike_bits)):
             value = lane >> at & (1 << bits) - 1
             is_signed = name in ("v", "i_syn")
             parts[name] = value - (value >> (bits - 1) << bits) if is_signed else value
@@ -241,7 +243,7 @@ class Tally:
     compared: int = 0
     spikes: int = 0
 
-    def check(self, each: Design, words: Ints, lane: npt.NDArray[np.uint16]) -> None:
+    def check(self, each: Design, words: Ints, lane: npt.NDArray[np.uint32]) -> None:
         """Compare every bit of a design's lane with the golden step."""
         wanted = expected(each, words)
         assert lane.shape == wanted.shape == words.shape
@@ -249,7 +251,7 @@ class Tally:
             raise AssertionError(explain(each, int(words[at]), int(lane[at]), int(wanted[at])))
         self.compared += len(words)
         spike_at = sum(each.neuron.state_widths.values())
-        self.spikes += int((wanted >> spike_at & 1).sum())
+        self.spikes += int(np.count_nonzero(wanted >> spike_at))
 
 
 def by_variables(designs: Sequence[Design]) -> Iterator[tuple[frozenset[str], list[int]]]:
@@ -260,7 +262,7 @@ def by_variables(designs: Sequence[Design]) -> Iterator[tuple[frozenset[str], li
     yield from groups.items()
 
 
-def simulate(designs: Sequence[Design], words: Ints) -> npt.NDArray[np.uint16]:
+def simulate(designs: Sequence[Design], words: Ints) -> npt.NDArray[np.uint32]:
     """(points, lanes) answers, by Amaranth's own simulator."""
     bank = Bank(designs)
     size = bank.lanes * LANE_BITS // 8
@@ -274,7 +276,7 @@ def simulate(designs: Sequence[Design], words: Ints) -> npt.NDArray[np.uint16]:
     simulator = Simulator(bank)
     simulator.add_testbench(bench)
     simulator.run()
-    return np.frombuffer(b"".join(raw), "<u2").reshape(len(words), bank.lanes)
+    return np.frombuffer(b"".join(raw), "<u4").reshape(len(words), bank.lanes)
 
 
 MAIN = """
@@ -339,11 +341,11 @@ class Compiled:
         )  # fmt: skip
         self._program = str(build / "Vtop")
 
-    def answer(self, words: Ints) -> npt.NDArray[np.uint16]:
+    def answer(self, words: Ints) -> npt.NDArray[np.uint32]:
         """(points, lanes) answers."""
         stimulus = words.astype("<u4").tobytes()
         raw = subprocess.run([self._program], input=stimulus, capture_output=True, check=True)
-        return np.frombuffer(raw.stdout, "<u2").reshape(len(words), self._lanes)
+        return np.frombuffer(raw.stdout, "<u4").reshape(len(words), self._lanes)
 
 
 def check_compiled(

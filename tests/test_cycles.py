@@ -27,7 +27,7 @@ CYCLES = 8 * PHASE
 
 def chains() -> dict[str, tuple[CoreParams, ...]]:
     # Seeds whose designs fire, and step often, within so few cycles.
-    drawn = {f"random {seed}": (random_design(random.Random(seed)),) for seed in range(3, 8)}
+    drawn = {f"random {seed}": (random_design(random.Random(seed)),) for seed in (0, 1, 2, 4, 5)}
     last = CORES["two words"]
     weights = np.resize(last.weights, (CORES["all options"].n_neurons, last.n_neurons))
     second = CoreParams(
@@ -190,15 +190,15 @@ def test_idle_holds_back_what_is_not_on_offer_yet() -> None:
 
 def golden(neuron: NeuronParams, inputs: np.ndarray) -> np.ndarray:
     """What a registered neuron shows before each edge, by the golden step."""
-    state, spike, rows = initial_state(neuron, 1), False, []
+    state, spikes, rows = initial_state(neuron, 1), 0, []
     for rst, enable, current in inputs:
-        rows.append([int(getattr(state, n)[0]) for n in neuron.state_widths] + [int(spike)])
+        rows.append([int(getattr(state, n)[0]) for n in neuron.state_widths] + [spikes])
         if rst:
-            state, spike = initial_state(neuron, 1), False
+            state, spikes = initial_state(neuron, 1), 0
         elif enable:
             drive = np.array([current]) + neuron.bias
-            state, fire = step(neuron, state, drive, neuron.v_threshold)
-            spike = bool(fire[0])
+            state, made = step(neuron, state, drive, neuron.v_threshold)
+            spikes = int(made[0])
     return np.array(rows)
 
 

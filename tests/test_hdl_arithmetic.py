@@ -319,7 +319,7 @@ def test_reaches_and_reset(threshold: Shape) -> None:
     neurons = [
         small(compare=compare, reset=reset, reset_at=at, overflow=overflow, v_reset=v_reset)
         for compare, reset, at, overflow, v_reset in product(
-            ("ge", "gt"), ("to_value", "subtract"), ("compare", "next_step"), OVERFLOWS, (-7, 0, 7)
+            ("ge", "gt"), ("to_value", "subtract"), ("compare", "next_step"), OVERFLOWS, (-8, 0, 7)
         )
     ]
     shapes = [signed(4), threshold]

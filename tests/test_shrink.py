@@ -193,14 +193,21 @@ def test_designs_drawn_at_random() -> None:
     assert designs[7] == random_design(random.Random(7))
     assert len({each.digest() for each in designs}) == 300
     leaks = [leak for each in designs for leak in each.neuron.leaks.values()]
-    assert {leak.kind for leak in leaks} == {"none", "shift", "multi_shift", "scale", "linear"}
-    assert len({getattr(leak, "rounding", None) for leak in leaks}) == 5
+    assert {leak.kind for leak in leaks} == {
+        "none", "shift", "multi_shift", "scale", "decay", "linear", "constant",
+    }  # fmt: skip
+    assert len({getattr(leak, "rounding", None) for leak in leaks}) == 6
     for key, choices in (
-        ("overflow", 2), ("compare", 2), ("reset", 2), ("refractory_mode", 2), ("refractory", 8),
-        ("state_bits", 8), ("weight_bits", 8), ("threshold_shift", 3),
+        ("overflow", 3), ("overflow_i_syn", 4), ("overflow_change", 2), ("compare", 2),
+        ("reset", 2), ("reset_at", 3), ("order", 6), ("negative_reset", 3), ("refractory_mode", 4),
+        ("refractory_count", 2), ("refractory", 8), ("state_bits", 8), ("weight_bits", 8),
+        ("threshold_shift", 3),
     ):  # fmt: skip
         assert len({getattr(each.neuron, key) for each in designs}) >= choices, key
     assert {each.neuron.synapse.kind for each in designs} == {"delta", "exponential"}
+    orders = {e.neuron.synapse.order for e in designs if e.neuron.synapse.kind == "exponential"}
+    assert len(orders) == 6
+    assert {each.neuron.negative_threshold is None for each in designs} == {True, False}
     assert {each.neuron.adaptation is None for each in designs} == {True, False}
     assert {each.neuron.v_floor is None for each in designs} == {True, False}
     assert {each.v_thresholds is None for each in designs} == {True, False}

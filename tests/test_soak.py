@@ -200,8 +200,8 @@ def test_steps_of_a_neuron_are_those_of_the_golden_one(seed: int) -> None:
         rst, enable = bulk.inputs["rst"] != 0, bulk.inputs["enable"] != 0
         steps = bulk.steps(enable & ~rst)
         assert len(steps.fire) == np.count_nonzero(enable & ~rst) > BLOCK // 4
-        after, fire = step(neuron, steps.before, steps.current, steps.threshold)
-        np.testing.assert_array_equal(fire, steps.fire)
+        after, spikes = step(neuron, steps.before, steps.current, steps.threshold)
+        np.testing.assert_array_equal(spikes > 0, steps.fire)
         for name in neuron.state_widths:
             np.testing.assert_array_equal(getattr(after, name), getattr(steps.after, name))
 

@@ -16,6 +16,10 @@ and the threshold's mantissa on 4 bits each:
 * :func:`test_every_other_choice`, slow: all 31 * 624 = 19344 designs, in their whole space (up to
   786432 points), sampled (2^19 points) only where i_syn, theta and mantissa are all there.
   The leaks of i_syn and theta are not multiplied in: they go through the 26 leaks alongside.
+* :func:`test_every_choice_of_a_step`: of some 100 designs that make every choice of one step
+  together with each other one (:mod:`choices`) a quarter, at 200 points by Amaranth's simulator.
+* :func:`test_every_pair_of_choices_in_every_state`, slow: all of them by Verilator, sampled (2^19
+  points) where they have more than 2^20.
 * :func:`test_real_widths`: parameters drawn by hypothesis over their whole range (state, theta
   and threshold to 32 bits, currents to 48), points around corners and thresholds: a sample.
 """
@@ -24,10 +28,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from itertools import product
+from itertools import count, product
 from pathlib import Path
 from typing import Any
 
+import choices
+import numpy as np
 import pytest
 from amaranth.hdl import ClockDomain, Module
 from amaranth.sim import Simulator
@@ -38,11 +44,15 @@ from step_space import (
     CORE_AXES,
     EXTRA_AXES,
     LEAKS,
+    STATE_BITS,
+    STIMULUS,
+    Design,
     Tally,
     by_variables,
     check_compiled,
     design,
     sample_of_extras,
+    sampled_space,
     simulate,
     space_size,
     whole_space,
@@ -116,6 +126,48 @@ def test_every_other_choice(extra: tuple[Any, ...], tmp_path: Path) -> None:
     assert tally.spikes > 0
 
 
+# --- every choice of a step, with every other one -----------------------------------------------
+
+
+def chosen(rng: random.Random) -> list[Design]:
+    """Small designs of which, for every two choices that can stand together, some makes both."""
+    designs: dict[str, Design] = {}
+    for turn, choice in enumerate(choices.covering(rng)[0]):
+        choice |= {"accumulate": "exact", "fire_on": "step"}
+        if choice["rounding"] == "stochastic":
+            choice["rounding"] = "ceiling"
+        # The leaks of i_syn and theta take turns: on to the next ones that hardware has.
+        drawn = (choices.neuron(choice, turn * 50 + more) for more in count())
+        found = next(neuron for neuron in drawn if not neuron.random_bits)
+        neuron = NeuronParams(**dict(found) | {"current_bits": STATE_BITS})
+        port = choice["own"] and neuron.max_spikes_per_step == 1
+        designs[neuron.canonical()] = Design(neuron, port)
+    return list(designs.values())
+
+
+def test_every_choice_of_a_step() -> None:
+    """A quarter of the designs that make every pair of choices; slow: all, in every state."""
+    designs = chosen(random.Random(SEED))[::4]
+    print(f"FXLIF_SEED={SEED}")
+    tally = Tally(designs=len(designs))
+    every = frozenset(name for name, _, _ in STIMULUS)
+    words = sampled_space(every, 200, np.random.default_rng(SEED))
+    lanes = simulate(designs, words)
+    for number, each in enumerate(designs):
+        tally.check(each, words, lanes[:, number])
+    assert tally.compared == 200 * len(designs) >= 200 * 20
+    assert tally.spikes > tally.compared // 10
+
+
+@pytest.mark.slow
+def test_every_pair_of_choices_in_every_state(tmp_path: Path) -> None:
+    designs = chosen(random.Random(SEED))
+    print(f"FXLIF_SEED={SEED}")
+    tally = check_compiled(designs, tmp_path, most=1 << 20, sample=1 << 19, seed=SEED)
+    assert tally.designs > 80
+    assert tally.spikes > tally.compared // 10
+
+
 # --- real widths, sampled -----------------------------------------------------------------------
 
 
@@ -133,7 +185,7 @@ def corner(rng: random.Random, low: int, high: int) -> int:
 
 def draw_state(rng: random.Random, neuron: NeuronParams) -> NeuronState:
     state = {name: corner(rng, *limits) for name, limits in neuron.ranges.items()}
-    if neuron.refractory and rng.random() < 0.5:
+    if neuron.rest_steps and rng.random() < 0.5:
         state["refractory"] = 0
     return NeuronState(**state)
 
@@ -172,18 +224,25 @@ def compare_steps(neuron: NeuronParams, bits: int, port: bool, seed: int, points
             ctx.set(unit.current, current)
             if port:
                 ctx.set(unit.threshold_mantissa, threshold >> neuron.threshold_shift)
-            after, fire = step(neuron, state, current, threshold)
+            after, made = step(neuron, state, current, threshold)
             found = {n: ctx.get(getattr(unit.next_state, n)) for n in neuron.state_widths}
             wanted = {n: getattr(after, n) for n in neuron.state_widths}
             where = f"{neuron!r}, {bits} bits, {state}, current {current}, threshold {threshold}"
             assert found == wanted, where
-            assert ctx.get(unit.spike) == int(fire), where
-            spikes += bool(fire)
+            assert ctx.get(unit.spike) == int(made), where
+            spikes += bool(made)
 
     simulator = Simulator(unit)
     simulator.add_testbench(bench)
     simulator.run()
     return spikes
+
+
+SEVERAL = neurons(
+    max_spikes_per_step=st.sampled_from([2, 5, 31]),
+    reset=st.just("subtract"),
+    reset_at=st.just("compare"),
+)
 
 
 def check_real_widths(examples: int, points: int) -> None:
@@ -192,14 +251,16 @@ def check_real_widths(examples: int, points: int) -> None:
     # Not shrunk: it takes minutes, and a failure says its neuron, state and input.
     @settings(max_examples=examples, phases=[Phase.explicit, Phase.reuse, Phase.generate])
     @given(
-        neurons(),
+        neurons() | SEVERAL,
         st.sampled_from([1, 8, 24, 48]) | st.integers(1, 48),
         st.booleans(),
         st.integers(0, 1 << 32),
     )
     def check(neuron: NeuronParams, bits: int, port: bool, seed: int) -> None:
         nonlocal designs, compared, firing
-        spikes = compare_steps(neuron, bits, port, seed, points)
+        # Where there may be several spikes, no threshold of a port is below 1.
+        alone = neuron.max_spikes_per_step > 1
+        spikes = compare_steps(neuron, bits, port and not alone, seed, points)
         designs += 1
         compared += points
         firing += 0 < spikes < points
@@ -233,11 +294,11 @@ def run_neuron(neuron: NeuronParams, bits: int | None, rng: random.Random, cycle
 
     async def bench(ctx: Any) -> None:
         nonlocal spikes
-        state, spike = fresh, False
+        state, shown = fresh, 0
         for cycle in range(cycles):
             found = {n: ctx.get(getattr(unit.state, n)) for n in neuron.state_widths}
             assert found == {n: getattr(state, n) for n in neuron.state_widths}, cycle
-            assert ctx.get(unit.spike) == int(spike), cycle
+            assert ctx.get(unit.spike) == int(shown), cycle
             enable, reset = rng.random() < 0.7, rng.random() < 0.02
             # The threshold is about to be reached, less the bias that the neuron adds itself.
             current = draw_current(rng, neuron, state, neuron.v_threshold, unit.input_bits)
@@ -248,10 +309,10 @@ def run_neuron(neuron: NeuronParams, bits: int | None, rng: random.Random, cycle
             ctx.set(unit.current, current)
             ctx.set(clock.rst, reset)
             if reset:
-                state, spike = fresh, False
+                state, shown = fresh, 0
             elif enable:
-                state, spike = step(neuron, state, current + neuron.bias, neuron.v_threshold)
-                spikes += bool(spike)
+                state, shown = step(neuron, state, current + neuron.bias, neuron.v_threshold)
+                spikes += bool(shown)
             # Registered: nothing shows before the edge.
             assert found == {n: ctx.get(getattr(unit.state, n)) for n in neuron.state_widths}
             await ctx.tick()

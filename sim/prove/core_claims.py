@@ -144,7 +144,7 @@ class CoreProof:
             self.core.neuron, golden.split(state, widths), current, *mantissa
         )
         if output == "spike":
-            return bits(wanted.fire)
+            return bits(wanted.spikes)
         return packed([z3.Extract(widths[n] - 1, 0, wanted.state[n]) for n in widths])
 
     def read(self, memory: str, address: Any = None) -> Any:

@@ -175,10 +175,10 @@ def golden_current(total: Any, weight_shift: int, bias: int) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Golden:
-    """The result of a golden step: wide signed numbers, and whether it fires."""
+    """The result of a golden step: wide signed numbers; ``spikes`` is a truth value or another."""
 
     state: Mapping[str, Any]
-    fire: Any
+    spikes: Any
     width: int
 
 
@@ -193,8 +193,8 @@ def golden_step(
     before = NeuronState(0, 0, 0, 0)._replace(
         **{name: widen(term, width, signed=is_signed(name)) for name, term in state.items()}
     )
-    after, fire = step(neuron, before, widen(current, width), threshold)
-    return Golden(state={name: getattr(after, name) for name in state}, fire=fire, width=width)
+    after, spikes = step(neuron, before, widen(current, width), threshold)
+    return Golden(state={name: getattr(after, name) for name in state}, spikes=spikes, width=width)
 
 
 def split(word: Any, widths: Mapping[str, int]) -> dict[str, Any]:

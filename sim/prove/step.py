@@ -39,10 +39,12 @@ def step_claims(
         before.get("threshold_mantissa"),
     )  # fmt: skip
     numbers, lemmas = with_lemmas(
-        [*wanted.state.values(), wanted.fire], [next_state, spike],
+        [*wanted.state.values(), wanted.spikes], [next_state, spike],
         solver=prover.solver, timeout_s=prover.timeout_s / 2,
     )  # fmt: skip
-    claims = {"spike": numbers.pop() == (spike == 1)}
+    spikes = numbers.pop()
+    number = spike == 1 if z3.is_bool(spikes) else golden.widen(spike, wanted.width, signed=False)
+    claims = {"spike": spikes == number}
     after = golden.split(next_state, widths)
     for name, number in zip(wanted.state, numbers, strict=True):
         # The golden number may need more bits than the register, and must not.
@@ -110,25 +112,25 @@ def explain_step(net: Netlist, neuron: NeuronParams, model: Mapping[str, int]) -
         mantissa = golden.as_number(inputs["threshold_mantissa"], neuron.threshold_bits)
         numbers["threshold_mantissa"], threshold = mantissa, mantissa << neuron.threshold_shift
     state = golden.unpack(numbers.pop("state"), widths)
-    expected, fires = state, bool(model.get("spike"))
+    expected, spikes = state, model.get("spike", 0)
     registered = "enable" in inputs
     if model.get("rst"):
-        expected, fires = golden.unpack(golden.pack_initial(neuron), widths), False
+        expected, spikes = golden.unpack(golden.pack_initial(neuron), widths), 0
     elif model.get("enable", 1):
         before = NeuronState(0, 0, 0, 0)._replace(**state)
-        after, fire = step(neuron, before, current + registered * neuron.bias, threshold)
-        expected, fires = {name: int(getattr(after, name)) for name in state}, bool(fire)
+        after, fired = step(neuron, before, current + registered * neuron.bias, threshold)
+        expected, spikes = {name: int(getattr(after, name)) for name in state}, int(fired)
     later = {name.removeprefix("later "): v for name, v in model.items() if "later " in name}
     next_state, spike = later.values()
     observed = golden.unpack(next_state, widths)
     yield f"state: {state}" + (f", spike {model['spike']}" if registered else "")
     yield "input: " + ", ".join(f"{name} {value}" for name, value in numbers.items())
-    yield f"expected next: {expected}, spike {int(fires)}"
+    yield f"expected next: {expected}, spike {spikes}"
     yield f"observed next: {observed}, spike {spike}"
     start = {name: model[name] for name in ("state", "spike")} if registered else {}
     simulator, (*_, seen) = simulate(net, [inputs, {}] if registered else [inputs], start)
     agrees = all(seen[name] == value for name, value in later.items())
-    differs = (observed, bool(spike)) != (expected, fires)
+    differs = (observed, spike) != (expected, spikes)
     yield confirmation(f"golden model and {simulator}", agrees and differs, seen)
 
 

@@ -11,12 +11,31 @@ import numpy as np
 from ...errors import FxlifError, FxlifWarning
 from ...hdl.limits import supported
 from ...params.core import CoreParams, address_bits
-from ...params.leaks import Leak, LinearLeak, MultiShiftLeak, NoLeak, ScaleLeak, ShiftLeak
-from ...params.neuron import Adaptation, DeltaSynapse, ExponentialSynapse, NeuronParams
+from ...params.leaks import (
+    ConstantLeak,
+    DecayLeak,
+    Leak,
+    LinearLeak,
+    MultiShiftLeak,
+    NoLeak,
+    ScaleLeak,
+    ShiftLeak,
+)
+from ...params.neuron import (
+    MAX_SPIKES,
+    RULE_ORDER,
+    SYNAPSE_ORDER,
+    Adaptation,
+    DeltaSynapse,
+    ExponentialSynapse,
+    NeuronParams,
+    combinations,
+)
 from ...params.quantise import signed_range
 from ...rule.step import initial_state, step
 
-ROUNDINGS = ("floor", "toward_zero", "away_from_zero", "nearest_even")
+ROUNDINGS = ("floor", "ceiling", "toward_zero", "away_from_zero", "nearest_even")
+OVERFLOWS = ("saturate", "saturate_symmetric", "wrap")
 #: Steps in which a drawn neuron must fire, and how often one is drawn again.
 TRIAL, TRIES = 64, 1000
 
@@ -24,7 +43,7 @@ TRIAL, TRIES = 64, 1000
 def random_leak(rng: random.Random) -> Leak:
     """Any leak that the hardware knows; small shifts are frequent."""
     how: dict[str, Any] = {"rounding": rng.choice(ROUNDINGS), "minimum_step": rng.randrange(2)}
-    kind = rng.choice(("none", "shift", "shift", "multi_shift", "scale", "linear"))
+    kind = rng.choice(("none", "shift", "shift", "multi_shift", "scale", "linear", "constant"))
     if kind == "none":
         return NoLeak()
     if kind == "shift":
@@ -36,12 +55,21 @@ def random_leak(rng: random.Random) -> Leak:
         )
     if kind == "scale":
         shift = rng.randrange(13)
-        return ScaleLeak(factor=rng.randint(0, 1 << shift), shift=shift, **how)
+        scaling = rng.choice((ScaleLeak, DecayLeak))
+        return scaling(factor=rng.randint(0, 1 << shift), shift=shift, **how)
+    if kind == "constant":
+        return ConstantLeak(step=rng.choice((-5, -1, 1, 3)))
     return LinearLeak(step=rng.choice((0, 1, 2, 5, 30)))
 
 
-def random_neuron(rng: random.Random) -> NeuronParams:
-    """Any neuron that the hardware knows; whether it ever fires is another matter."""
+def _order(rng: random.Random, names: tuple[str, ...]) -> tuple[str, ...]:
+    """These names as they stand, or in any order."""
+    return rng.choice((names, tuple(rng.sample(names, len(names)))))
+
+
+def random_neuron(rng: random.Random, *, most_spikes: int = MAX_SPIKES) -> NeuronParams:
+    """Any neuron that the hardware knows, with up to ``most_spikes`` in a step; whether it ever
+    fires is another matter."""
     state_bits = rng.choice((5, 6, 7, 8, 10, 12, 16, 24))
     low, high = signed_range(state_bits)
     theta_bits = rng.randint(4, 10)
@@ -49,37 +77,53 @@ def random_neuron(rng: random.Random) -> NeuronParams:
     threshold_bits = rng.randint(max(4, state_bits - threshold_shift), 24)
     top = min(high, signed_range(threshold_bits)[1] << threshold_shift)
     threshold = rng.randint(max(1, top // 16), max(2, top // 2))
+    several = rng.choice((1, 1, 1, rng.randint(1, most_spikes)))
 
     def potential(most: int) -> int:
         return rng.choice((0, rng.randint(max(low, -most), min(high, most))))
 
+    choices: dict[str, Any] = {
+        "leak": random_leak(rng),
+        "v_leak": potential(threshold // 2),
+        "v_threshold": max(1, threshold >> threshold_shift) << threshold_shift,
+        "v_reset": potential(threshold),
+        "v_floor": rng.choice((None, rng.randint(low, 0))),
+        "negative_threshold": rng.choice((None, None, rng.randint(low, 0))),
+        "negative_reset": rng.choice(("floor", "mirror", "subtract")),
+        "compare": rng.choice(("ge", "gt")),
+        "reset": "subtract" if several > 1 else rng.choice(("to_value", "subtract")),
+        "reset_at": rng.choice(("compare", "compare", "compare", "leak", "next_step")),
+        "max_spikes_per_step": several,
+        "overflow": rng.choice(OVERFLOWS),
+        "overflow_i_syn": rng.choice((None, *OVERFLOWS)),
+        "overflow_change": rng.random() < 0.2,
+        "refractory": rng.choice((0, 0, 1, 2, 3, 7, rng.randrange(256))),
+        "refractory_mode": rng.choice(("clamp", "mask", "rest", "leak")),
+        "refractory_count": rng.choice(("after", "before")),
+        "synapse": rng.choice((DeltaSynapse(), ExponentialSynapse(
+            leak=random_leak(rng), order=_order(rng, SYNAPSE_ORDER),
+        ))),
+        "adaptation": rng.choice((None, Adaptation(
+            increment=rng.randint(0, min(threshold, (1 << theta_bits) - 1)), leak=random_leak(rng),
+        ))),
+        "order": _order(rng, RULE_ORDER),
+        "bias": rng.choice((0, 0, rng.randint(-threshold // 4, threshold // 4))),
+        "bias_at": rng.choice(("current", "v")),
+        "state_bits": state_bits,
+        "weight_bits": rng.randint(3, 10),
+        "threshold_bits": threshold_bits,
+        "threshold_shift": threshold_shift,
+        "current_bits": rng.choice((state_bits, max(4, state_bits - 2), 12)),
+        "theta_bits": theta_bits,
+    }  # fmt: skip
+    # Of choices that mean nothing together, those go that the rule's page names.
+    while wrong := {
+        mistake.key for mistake in combinations(NeuronParams.model_construct(**choices))
+    }:
+        choices = {name: value for name, value in choices.items() if name not in wrong}
     # Whoever draws a reset above the threshold means it.
     with warnings.catch_warnings(action="ignore", category=FxlifWarning):
-        return NeuronParams(
-            leak=random_leak(rng),
-            v_leak=potential(threshold // 2),
-            v_threshold=max(1, threshold >> threshold_shift) << threshold_shift,
-            v_reset=potential(threshold),
-            v_floor=rng.choice((None, rng.randint(low, 0))),
-            compare=rng.choice(("ge", "gt")),
-            reset=rng.choice(("to_value", "subtract")),
-            overflow=rng.choice(("saturate", "wrap")),
-            refractory=rng.choice((0, 0, 1, 2, 3, 7, rng.randrange(256))),
-            refractory_mode=rng.choice(("clamp", "mask")),
-            synapse=rng.choice((DeltaSynapse(), ExponentialSynapse(leak=random_leak(rng)))),
-            adaptation=rng.choice((None, Adaptation(
-                increment=rng.randint(0, min(threshold, (1 << theta_bits) - 1)),
-                leak=random_leak(rng),
-            ))),
-            bias=rng.choice((0, 0, rng.randint(-threshold // 4, threshold // 4))),
-            bias_at=rng.choice(("current", "v")),
-            state_bits=state_bits,
-            weight_bits=rng.randint(3, 10),
-            threshold_bits=threshold_bits,
-            threshold_shift=threshold_shift,
-            current_bits=rng.choice((state_bits, max(4, state_bits - 2), 12)),
-            theta_bits=theta_bits,
-        )  # fmt: skip
+        return NeuronParams(**choices)
 
 
 def random_design(rng: random.Random, *, max_inputs: int = 12, max_neurons: int = 12) -> CoreParams:
@@ -97,7 +141,7 @@ def random_design(rng: random.Random, *, max_inputs: int = 12, max_neurons: int 
 
 
 def _draw(rng: random.Random, max_inputs: int, max_neurons: int) -> CoreParams:
-    neuron = random_neuron(rng)
+    neuron = random_neuron(rng, most_spikes=1)
     n_inputs, n_neurons = rng.randint(1, max_inputs), rng.randint(1, max_neurons)
     low, high = signed_range(neuron.weight_bits)
     # A few events together reach the threshold, some strongly enough to pass the state's ends.
