@@ -7,6 +7,7 @@ import re
 import time
 from collections import Counter
 from dataclasses import replace
+from itertools import count, islice
 
 import coverage_oracle
 import numpy as np
@@ -828,8 +829,10 @@ def any_sums(weights: np.ndarray, low: int, high: int) -> np.ndarray:
 def test_what_is_proved_holds_in_every_step(z3) -> None:
     """Where all steps can be walked through, that is the truth; a proof must not differ."""
     proved = unproved = 0
-    for seed in (3, 5, 9):
-        core = random_design(random.Random(seed))
+    drawn = (random_design(random.Random(seed)) for seed in count(1))
+    # All states of more bits than these would take minutes to walk through.
+    few = (core for core in drawn if sum(core.neuron.state_widths.values()) <= 10)
+    for core in islice(few, 4):
         asked = Coverage(core)
         prove_unreachable(asked, seconds=20)
         bins = {b.key: b for b in neuron_bins(core.neuron) if not b.impossible}
