@@ -587,6 +587,19 @@ def test_neuron_checker(latency: int) -> None:
         neuron_run(late, latency)
 
 
+def test_neuron_checker_counts_spikes() -> None:
+    rule = NeuronParams(
+        v_threshold=10, max_spikes_per_step=6, reset="subtract", leak={"kind": "none"}
+    )
+    checker = NeuronChecker(rule, known_at_power_up=True)
+    checker.clock(current=35, spike=0, v=0)
+    checker.clock(current=90, spike=3, v=5)
+    checker.clock(current=0, spike=6, v=35)
+    assert checker.spikes == 3 + 6 + 3
+    with pytest.raises(Difference, match="cycle 3: spike: expected 3, observed 1"):
+        checker.clock(current=0, spike=1, v=5)
+
+
 @pytest.mark.parametrize("wrong", ["spike", "v", "i_syn", "theta", "refractory"])
 def test_neuron_checker_names_the_first_difference(wrong: str) -> None:
     with pytest.raises(Difference, match=f"cycle 300: {wrong}: expected") as caught:

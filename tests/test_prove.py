@@ -6,7 +6,7 @@ import functools
 import re
 import shutil
 from collections.abc import Callable
-from itertools import product
+from itertools import permutations, product
 
 import numpy as np
 import pytest
@@ -32,7 +32,8 @@ from fxlif.sim.tools.solver import available, choose, decide, z3
 
 Edit = Callable[[str], str]
 
-ROUNDINGS = ("floor", "toward_zero", "away_from_zero", "nearest_even")
+ROUNDINGS = ("floor", "ceiling", "toward_zero", "away_from_zero", "nearest_even")
+OVERFLOWS = ("saturate", "saturate_symmetric", "wrap")
 #: Two inputs, three neurons on two lanes: a lane is left over, and two events reach the threshold.
 CORE = CoreParams(
     n_inputs=2, n_neurons=3, lanes=2, input_address_bits=2,
@@ -83,34 +84,54 @@ def small_leaks() -> list[dict[str, object]]:
         how = {"rounding": rounding, "minimum_step": minimum}
         leaks.append({"kind": "shift", "shift": 2, **how})
         leaks.append({"kind": "multi_shift", "shifts": (1, 3), "signs": (1, -1), **how})
-        leaks.append({"kind": "scale", "factor": 5, "shift": 3, **how})
+        kind = ("scale", "decay")[minimum]
+        leaks.append({"kind": kind, "factor": 5, "shift": 3, **how})
     return leaks
 
 
 def small_neurons() -> list[NeuronParams]:
-    """Every leak with every rounding, three to a neuron; every other option at least twice."""
+    """Every leak with every rounding, three to a neuron; every other choice of a step as well."""
     leaks = small_leaks()
+    orders = list(permutations(("leak", "integrate", "fire")))
+    synapse_orders = list(permutations(("leak", "integrate", "act")))
     neurons = []
     for k in range(0, len(leaks) - 2, 3):
         number = k // 3
         neurons.append(
             NeuronParams(
                 leak=leaks[k],
-                synapse={"kind": "exponential", "leak": leaks[k + 1]},
+                synapse={"kind": "exponential", "leak": leaks[k + 1],
+                         "order": synapse_orders[(number + 3) % 6]},
                 adaptation={"increment": number % 5, "leak": leaks[k + 2]},
-                overflow=("saturate", "wrap")[number % 2],
+                order=orders[number % 6],
+                overflow=OVERFLOWS[number % 3],
+                overflow_i_syn=(None, *OVERFLOWS)[(number + 2) % 4],
+                negative_threshold=(-4, None)[number % 2],
+                negative_reset=("floor", "mirror", "subtract")[number // 2 % 3],
+                max_spikes_per_step=(1, 1, 1, 1, 1, 7, 3, 6)[number % 8],
                 compare=("ge", "gt")[number // 2 % 2],
                 reset=("to_value", "subtract")[number // 4 % 2],
                 refractory=(0, 2, 3)[number % 3],
-                refractory_mode=("clamp", "mask")[number // 3 % 2],
+                refractory_mode=("clamp", "mask", "rest", "leak")[number % 4],
+                refractory_count=("after", "before")[number // 2 % 2],
                 v_floor=(None, -3)[number % 2], v_leak=(0, -2, 1)[number % 3],
-                v_reset=(0, 1)[number % 2], bias=(0, -3)[number // 2 % 2],
+                v_reset=(0, 1)[number // 2 % 2], bias=(0, -3)[number // 2 % 2],
+                bias_at=("current", "v")[number // 4 % 2],
                 v_threshold=4, threshold_shift=number % 3, state_bits=4, threshold_bits=4,
                 current_bits=5, theta_bits=4,
             )
         )  # fmt: skip
-    neurons.append(NeuronParams(leak=leaks[-2], state_bits=4, threshold_bits=4, v_threshold=3))
-    neurons.append(NeuronParams(leak=leaks[-1], state_bits=4, threshold_bits=4, v_threshold=3))
+    # Those that a late reset excludes most of the others from.
+    late = {"state_bits": 4, "threshold_bits": 4, "v_threshold": 3, "reset": "subtract"}
+    neurons.append(NeuronParams(leak=leaks[-2], reset_at="leak", **late))
+    neurons.append(NeuronParams(
+        leak=leaks[-1], reset_at="next_step", overflow_change=True, overflow="saturate_symmetric",
+        **late,
+    ))  # fmt: skip
+    neurons.append(NeuronParams(
+        leak={"kind": "constant", "step": -3}, v_threshold=4, state_bits=5, threshold_bits=5,
+        order=("integrate", "fire", "leak"), reset_at="leak", refractory=2, refractory_mode="leak",
+    ))  # fmt: skip
     return neurons
 
 
@@ -135,6 +156,21 @@ def test_every_leak_and_option(neuron: NeuronParams) -> None:
     findings = prove(neuron, name="small", theorems=["step", "registers"])
     assert findings.reasons == []
     assert [check.outcome for check in findings.checks] == ["passed", "passed"]
+
+
+def test_most_spikes() -> None:
+    """The golden model subtracts up to 31 times, the hardware divides."""
+    neuron = NeuronParams(max_spikes_per_step=31, reset="subtract", v_threshold=37)
+    findings = prove(neuron, name="most", theorems=["step", "registers"])
+    assert findings.reasons == []
+    fault = swap(r"\? 5'h10 : 5'h00", "? 5'h11 : 5'h00")
+    findings = prove(neuron, name="most", theorems=["step"], edit=fault)
+    told = one(findings, "step: ").detail
+    found = re.search(r"expected next: .*, spike (\d+)\n.*observed next: .*, spike (\d+)\n", told)
+    assert found, told
+    assert int(found[1]) >= 16
+    assert int(found[2]) == (int(found[1]) + 1) % 32
+    assert "confirmed" in told
 
 
 @pytest.mark.parametrize("kind", [pytest.param("multi_shift", marks=pytest.mark.slow), "scale"])

@@ -46,12 +46,14 @@ LAST = CoreParams(
     neuron=NeuronParams(v_threshold=12),
 )  # fmt: skip
 NEURON = NeuronParams(v_threshold=48, refractory=3, bias=-2, adaptation=Adaptation(increment=5))
+SEVERAL = NeuronParams(v_threshold=9, max_spikes_per_step=31, reset="subtract", current_bits=10)
 DESIGNS = {
     "core": CORE,
     "thresholds": LANES,
     "chain": NetworkParams(name="reg", core=(LANES, LAST), input=EventInput(file="none.txt")),
     "neuron": NEURON,
     "rich": ADAPTIVE,
+    "several spikes": SEVERAL,
 }
 
 
