@@ -366,7 +366,8 @@ made.add_states("exc", "v", rows["exc", "v"])
 os.kill(os.getpid(), signal.SIGKILL)
 """
     command = [sys.executable, "-c", script, str(tmp_path), str(Path(__file__).parent)]
-    assert subprocess.run(command, check=False).returncode < 0
+    # From another folder, in which no source shadows the installed package.
+    assert subprocess.run(command, cwd=tmp_path, check=False).returncode < 0
     assert "bytes too many after" in message(events.read, tmp_path / "exc.spikes.bin")
     opened = Recording.open(tmp_path)
     assert_holds(opened, chunk(3), chunk(2, 1))
