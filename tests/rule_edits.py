@@ -143,7 +143,7 @@ COMPILED = _of(
     ("at rest the input is not lost", "return narrow(neuron, leak_v(neuron, v, random))",
      "return v", RESTING | {"refractory_mode": "leak"}),
     ("the change does not overflow",
-     "exact = v + overflow(exact - v, neuron.state_bits, neuron.overflow)", "pass",
+     "return v + overflow(exact - v, neuron.state_bits, neuron.overflow)", "return exact",
      {"overflow_change": True, "overflow": "saturate"}),
     ("a reset to a value is narrowed", 'if neuron.reset == "subtract":', "if True:",
      {"overflow": "saturate_symmetric", "rest": (-8, -8, 1), "reset": "to_value"}),

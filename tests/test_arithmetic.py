@@ -495,7 +495,10 @@ HALF = ShiftLeak(shift=1)
 )
 def test_integrate(choices, v, i, expected):
     neuron = small(**choices)
-    integrate = lambda v, i: arithmetic.narrow(neuron, arithmetic.leak_v(neuron, v) + i)  # noqa: E731
+
+    def integrate(v, i):
+        return arithmetic.narrow(neuron, arithmetic.leak_v(neuron, v) + i)
+
     assert both(integrate, v, i) == expected
 
 

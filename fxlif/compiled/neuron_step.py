@@ -160,6 +160,13 @@ def leak_v(neuron: NeuronParams, v: Value, random: Value) -> Value:
     return leak(neuron.leak, v - neuron.v_leak, random) + neuron.v_leak
 
 
+def change(neuron: NeuronParams, v: Value, exact: Value) -> Value:
+    """The exact new potential where the change from ``v`` overflows by itself."""
+    if not neuron.overflow_change:
+        return exact
+    return v + overflow(exact - v, neuron.state_bits, neuron.overflow)
+
+
 def reaches(neuron: NeuronParams, u: Value, threshold: Value) -> Bit:
     """Whether ``u`` is at (``ge``) or above (``gt``) the effective threshold."""
     return u >= threshold if neuron.compare == "ge" else u > threshold
@@ -247,9 +254,7 @@ def advance(
         else:
             exact = exact + given.i
         exact = narrow(neuron, exact) if neuron.sums_on_v else exact
-    if neuron.overflow_change:
-        exact = v + overflow(exact - v, neuron.state_bits, neuron.overflow)
-    return narrow(neuron, exact)
+    return narrow(neuron, change(neuron, v, exact))
 
 
 def at_rest(neuron: NeuronParams, v: Value, random: Value) -> Value:

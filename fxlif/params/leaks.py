@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self, TypeVar, assert_never
+from typing import Annotated, Literal, Self, assert_never
 
 from pydantic import (
     BeforeValidator,
@@ -12,8 +12,6 @@ from pydantic import (
 
 from ..errors import FxlifError
 from .base import MAX_SHIFT, Int, Params, Rounding, Sign, plain_tuple
-
-M = TypeVar("M", bound=Any)
 
 # --- random numbers (docs/rule.md#stochastic) ---------------------------------------------------
 
@@ -100,34 +98,31 @@ class MultiShiftLeak(RoundedLeak):
         return tuple(zip(self.signs or (1,) * len(self.shifts), self.shifts, strict=True))
 
 
-def _at_most_one(leak: M) -> M:
-    """The leak, whose factor / 2**shift is 1 at most, so that x never moves away from 0."""
-    most = 1 << leak.shift
-    if leak.factor > most:
-        raise FxlifError.must_be("factor", f"0..{most} (shift = {leak.shift})", leak.factor)
-    return leak
+class FactorLeak(RoundedLeak):
+    """What the leaks by factor / 2**shift, at most 1, have in common."""
+
+    positional = ("factor", "shift")
+    factor: Annotated[Int, Field(ge=0, le=1 << 16)]
+    shift: Annotated[Int, Field(ge=0, le=16)]
+
+    @model_validator(mode="after")
+    def _never_away_from_rest(self) -> Self:
+        most = 1 << self.shift
+        if self.factor > most:
+            raise FxlifError.must_be("factor", f"0..{most} (shift = {self.shift})", self.factor)
+        return self
 
 
-class ScaleLeak(RoundedLeak):
+class ScaleLeak(FactorLeak):
     """round(x * factor / 2**shift); Loihi's 12-bit decay d is factor 4096 - d, shift 12."""
 
-    positional = ("factor", "shift")
     kind: Literal["scale"] = "scale"
-    factor: Annotated[Int, Field(ge=0, le=1 << 16)]
-    shift: Annotated[Int, Field(ge=0, le=16)]
-
-    _does_not_grow = model_validator(mode="after")(_at_most_one)
 
 
-class DecayLeak(RoundedLeak):
+class DecayLeak(FactorLeak):
     """x - round(x * factor / 2**shift): as :class:`ScaleLeak`, but what is lost is rounded."""
 
-    positional = ("factor", "shift")
     kind: Literal["decay"] = "decay"
-    factor: Annotated[Int, Field(ge=0, le=1 << 16)]
-    shift: Annotated[Int, Field(ge=0, le=16)]
-
-    _no_overshoot = model_validator(mode="after")(_at_most_one)
 
 
 class LinearLeak(Params):

@@ -157,9 +157,9 @@ class NeuronParams(Params):
                 )  # fmt: skip
         for mistake in combinations(self):
             raise mistake
-        for doubt in doubts(self):
+        for warning in seldom_meant(self):
             # The line that made the parameters, above pydantic's and Params' own constructors.
-            warnings.warn(doubt, FxlifWarning, stacklevel=4)
+            warnings.warn(warning, FxlifWarning, stacklevel=4)
         return self
 
     def check_threshold(self, value: int, name: str = "v_threshold") -> None:
@@ -297,7 +297,7 @@ class NeuronParams(Params):
         return widths
 
 
-def doubts(neuron: NeuronParams) -> Iterator[str]:
+def seldom_meant(neuron: NeuronParams) -> Iterator[str]:
     """What is allowed and seldom meant."""
     level, threshold = neuron.v_reset, neuron.v_threshold
     reached = level >= threshold if neuron.compare == "ge" else level > threshold
@@ -314,6 +314,14 @@ def combinations(neuron: NeuronParams) -> Iterator[FxlifError]:
 
     def only(key: str, allowed: str, because: str) -> FxlifError:
         return FxlifError.must_be(key, f"{allowed} (with {because})", getattr(neuron, key))
+
+    def unused(because: str) -> Iterator[FxlifError]:
+        """Which of three fields are not at their defaults, as ``because`` wants them."""
+        if neuron.refractory:
+            yield only("refractory", "0", because)
+        for key in ("adaptation", "negative_threshold"):
+            if getattr(neuron, key) is not None:
+                yield only(key, "left out", because)
 
     before, _ = neuron.stages
     floor, negative = neuron.v_floor, neuron.negative_threshold
@@ -334,12 +342,7 @@ def combinations(neuron: NeuronParams) -> Iterator[FxlifError]:
         because = f"reset_at = {neuron.reset_at}"
         if neuron.order[-1] != "fire":
             yield only("order", "one that ends in fire", because)
-        if neuron.refractory:
-            yield only("refractory", "0", because)
-        if neuron.adaptation is not None:
-            yield only("adaptation", "left out", because)
-        if negative is not None:
-            yield only("negative_threshold", "left out", because)
+        yield from unused(because)
         if neuron.accumulate != "exact":
             yield only("accumulate", "exact", because)
     if neuron.overflow_change:
@@ -366,9 +369,4 @@ def combinations(neuron: NeuronParams) -> Iterator[FxlifError]:
             yield only("reset_at", "compare", because)
         if neuron.max_spikes_per_step > 1:
             yield only("max_spikes_per_step", "1, for each event", because)
-        if neuron.refractory:
-            yield only("refractory", "0", because)
-        if neuron.adaptation is not None:
-            yield only("adaptation", "left out", because)
-        if negative is not None:
-            yield only("negative_threshold", "left out", because)
+        yield from unused(because)

@@ -63,6 +63,12 @@ def quantity(key: str, value: Any, low: float, high: float) -> float:
     return float(value)
 
 
+def of_both_signs(weights: Ints) -> Ints:
+    """The sources, rows of ``weights`` (n_pre, n_post), with positive and negative weights."""
+    rows: Ints = np.flatnonzero((weights < 0).any(axis=1) & (weights > 0).any(axis=1))
+    return rows
+
+
 @dataclass(frozen=True, kw_only=True)
 class WeightFormat:
     """How a chip stores a weight, and what a stored weight adds.
@@ -117,7 +123,7 @@ class WeightFormat:
             allowed = f"a multiple of {unit} (nearest below: {int(exact[at]) // unit * unit})"
             raise self._refused(name, exact, changed[0], f"{allowed}, or truncate = True")
         if self.one_sign:
-            mixed = np.flatnonzero((kept < 0).any(axis=1) & (kept > 0).any(axis=1))
+            mixed = of_both_signs(kept)
             if len(mixed):
                 found = "some positive and some negative"
                 allowed = "of one sign for each source"
@@ -275,8 +281,7 @@ class Profile:
                 allowed = f"{most} or fewer synapses into a neuron ({self.name})"
                 yield FxlifError.must_be(at, allowed, fan_in)
             if self.weights.one_sign:
-                dense = table.dense()
-                mixed = np.flatnonzero((dense < 0).any(axis=1) & (dense > 0).any(axis=1))
+                mixed = of_both_signs(table.dense())
                 if len(mixed):
                     allowed = f"of one sign for each source ({self.name})"
                     found = f"source {mixed[0]} with both"
