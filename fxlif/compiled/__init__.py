@@ -3,5 +3,5 @@
 :mod:`.neuron_step` writes the step of a neuron in the :mod:`.expressions` that LLVM compiles;
 :mod:`.population` runs it over many steps. For a network :mod:`.plan` makes the tables,
 :mod:`.network_run` the arrays of one run, and :mod:`.network_loop` is what runs, with
-:mod:`.intrinsics` for what numba cannot express.
+:mod:`.spiking`, :mod:`.arrivals`, and :mod:`.intrinsics` for what numba cannot express.
 """

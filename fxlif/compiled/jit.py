@@ -5,7 +5,9 @@ Without numba the functions stay as they are: the same results, some hundred tim
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..caches import cache_folder
@@ -22,15 +24,26 @@ else:
         from numba import config
         from numba import njit as _numba
 
+        def _sources() -> str:
+            """Stands for this folder's files as they are.
+
+            numba compiles a function again when its own file has changed, but not when the file
+            of a function that it calls has.
+            """
+            states = [(p.name, p.stat()) for p in sorted(Path(__file__).parent.glob("*.py"))]
+            text = repr([(name, state.st_mtime_ns, state.st_size) for name, state in states])
+            return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+        _SOURCES = _sources()
+
         def _njit(**options):
             """numba's decorator; what it compiles is kept in fxlif's cache, unless the user of
             numba has named another."""
 
             def compiled(function):
-                given, config.CACHE_DIR = (
-                    config.CACHE_DIR,
-                    config.CACHE_DIR or str(cache_folder() / "numba"),
-                )
+                given = config.CACHE_DIR
+                folder = Path(given) if given else cache_folder() / "numba"
+                config.CACHE_DIR = str(folder / _SOURCES)
                 try:
                     return _numba(**options)(function)
                 finally:
