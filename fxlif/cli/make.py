@@ -32,7 +32,7 @@ def verilog(
     ] = None,
     seed: Seed = 1,
 ) -> None:
-    """Write the Verilog, its memory images, a self-checking bench and a description in JSON."""
+    """Write the Verilog, a self-checking bench, and a description in JSON that refers to both."""
     from ..files import whole_folder
     from ..params.design import load_hardware
 
@@ -52,13 +52,13 @@ def verilog(
                 progress("golden model for the bench", 0, None)
                 bench = bench_of(hardware, made, cycles=bench_cycles, seed=seed)
                 files = with_bench(made, bench)
-        for name, text in files.items():
+        for name, content in files.items():
             if (out / name).resolve() == design.resolve():
                 raise FxlifError(
                     f"{out / name}: is the design itself; -o must be another folder",
                     key=str(out / name), allowed="another -o",
                 )  # fmt: skip
-            (folder / name).write_text(text)
+            (folder / name).write_bytes(content)
     for name in files:
         print(out / name)
     if bench_cycles != 0 and not bench.spikes:

@@ -21,6 +21,7 @@ from .neuron import NeuronParams
 
 FORMS = (".toml", ".json")
 M = TypeVar("M", bound=BaseModel)
+D = TypeVar("D", bound=Params)
 
 
 def _check_form(path: Path) -> None:
@@ -31,11 +32,14 @@ def _check_form(path: Path) -> None:
 def load(path: str | os.PathLike[str]) -> NetworkParams:
     """The network of a design file. Files that it names are looked for beside it.
 
+    The JSON file that ``fxlif verilog`` writes is a design file as well.
+
     Raises:
         FxlifError: one line per mistake: file, key, what it must be and what it is.
     """
     path = as_path("path", path)
-    return validated(NetworkParams, read_file(path), path)
+    raw, digest = _described(read_file(path))
+    return _of_digest(validated(NetworkParams, raw, path), digest, path)
 
 
 def load_hardware(path: str | os.PathLike[str]) -> NetworkParams | NeuronParams:
@@ -45,10 +49,29 @@ def load_hardware(path: str | os.PathLike[str]) -> NetworkParams | NeuronParams:
         FxlifError: as :func:`load`.
     """
     path = as_path("path", path)
-    raw = read_file(path)
+    raw, digest = _described(read_file(path))
     if not isinstance(raw, dict) or "neuron" not in raw:
-        return validated(NetworkParams, raw, path)
-    return validated(_NeuronFile, raw, path).neuron
+        return _of_digest(validated(NetworkParams, raw, path), digest, path)
+    return _of_digest(validated(_NeuronFile, raw, path).neuron, digest, path)
+
+
+def _described(raw: Any) -> tuple[Any, str]:
+    """A design file's content and "", or both parts of what ``fxlif verilog`` wrote: parameters in
+    the form of a design file, and their digest."""
+    if not isinstance(raw, dict) or "parameters_sha256" not in raw:
+        return raw, ""
+    parameters = raw.get("parameters")
+    return {"neuron": parameters} if raw.get("kind") == "neuron" else parameters, raw[
+        "parameters_sha256"
+    ]
+
+
+def _of_digest(design: D, digest: str, path: Path) -> D:
+    """``design``, or an error where it has another digest than it shall have."""
+    if digest and design.digest() != digest:
+        allowed = f"{design.digest()!r}, that of the parameters and of the files that they name"
+        raise FxlifError.must_be("parameters_sha256", allowed, digest).inside(path)
+    return design
 
 
 class _NeuronFile(Params):

@@ -262,7 +262,7 @@ def bench_of(
     return Bench(cycles=cycles, files=files, described=described, spikes=spikes)
 
 
-def with_bench(hardware: Hardware, bench: Bench) -> dict[str, str]:
-    """File name → text of a design and its bench, which the sidecar names under ``bench``."""
+def with_bench(hardware: Hardware, bench: Bench) -> dict[str, bytes]:
+    """File name → content of a design and its bench, which the sidecar names under ``bench``."""
     described = {**hardware.sidecar, "bench": bench.described}
-    return {**replace(hardware, sidecar=described).files(), **bench.files}
+    return replace(hardware, sidecar=described).files(bench.files)

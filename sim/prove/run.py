@@ -61,7 +61,7 @@ from .sums import accumulate_theorem, datapath_theorem, never_overflows, weights
 GROUPS: dict[str, Callable[[Prover], None]] = {
     "step": prove_steps,
     "registers": prove_registers,
-    "weights": each_core("weights: Verilog = memory image = design", weights_equal),
+    "weights": each_core("weights: Verilog = design", weights_equal),
     "overflow": each_core(
         "overflow: no accumulator overflows in a step within the promise", never_overflows
     ),

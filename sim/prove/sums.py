@@ -1,6 +1,6 @@
 """Sums: those of a step are exact, and what becomes of them.
 
-- ``weights``: the memory in the Verilog, the delivered memory image and the design hold the same.
+- ``weights``: the memory in the Verilog and the design hold the same.
 - ``overflow``: no step that keeps the promise ``max_events_per_input`` leaves the range of an
   accumulator, whose width is read off the netlist. A sum that is under way, in any order of
   arrival, is the sum of the events up to then, which are such a step themselves: to cover every
@@ -58,19 +58,18 @@ def read_memory(net: Netlist, memory: str) -> dict[int, int]:
 
 
 def delivered_weights(prover: Prover, k: int) -> Ints:
-    """The weights of core ``k`` by its memory image, (n_inputs, words * lanes), fillers included.
+    """The weights of core ``k`` in the Verilog, (n_inputs, words * lanes), fillers included.
 
     Word w of input i has the address w * n_inputs + i, and neuron w * lanes + l is its lane l.
     """
     core = prover.cores[k]
-    name = f"{prover.hardware.name}_core_{k}_weights.mem"
-    if name not in prover.hardware.memories:
-        raise FxlifError(f"{name}: not among the delivered files", key=name)
-    lines, words = prover.hardware.memories[name].split(), core.n_inputs * core.words
-    if len(lines) != words:
-        raise FxlifError.must_be(name, f"{words} words", len(lines), found=f"{len(lines)}")
-    bits = core.neuron.weight_bits
-    table = np.array([golden.lane_numbers(int(line, 16), core.lanes, bits) for line in lines])
+    memory, bits = read_memory(prover.core(k), Inside.WEIGHTS), core.neuron.weight_bits
+    words = range(core.n_inputs * core.words)
+    for at in words:
+        if at not in memory:
+            name = f"weights[{at}]"
+            raise FxlifError(f"{name}: has no initial value in the Verilog", key=name)
+    table = np.array([golden.lane_numbers(memory[at], core.lanes, bits) for at in words])
     rows = table.reshape(core.words, core.n_inputs, core.lanes)
     return rows.transpose(1, 0, 2).reshape(core.n_inputs, -1)
 
@@ -84,24 +83,18 @@ def accumulator_bits(net: Netlist, core: CoreParams) -> int:
 
 
 def weights_equal(prover: Prover, k: int) -> Result:
-    """Nothing is left to a solver here: the weights of core ``k`` in the Verilog, in the memory
-    image and in the design are compared one by one."""
-    core = prover.cores[k]
-    memory = read_memory(prover.core(k), Inside.WEIGHTS)
-    image = delivered_weights(prover, k)
-    for row in range(core.n_inputs):
-        for word in range(core.words):
-            at = word * core.n_inputs + row
-            if at not in memory:
-                return "failed", f"weights[{at}]: not initialised in the Verilog"
-            held = golden.lane_numbers(memory[at], core.lanes, core.neuron.weight_bits)
-            for neuron, weight in enumerate(held, start=word * core.lanes):
-                wanted = int(core.weights[row, neuron]) if neuron < core.n_neurons else 0
-                if not weight == image[row, neuron] == wanted:
-                    return "failed", (
-                        f"weight of input {row} and neuron {neuron}: Verilog {weight}, "
-                        f"memory image {image[row, neuron]}, design {wanted}"
-                    )
+    """Nothing is left to a solver here: the weights of core ``k`` in the Verilog and in the design
+    are compared one by one."""
+    core, held = prover.cores[k], delivered_weights(prover, k)
+    wanted = np.zeros_like(held)
+    wanted[:, : core.n_neurons] = core.weights
+    wrong = np.argwhere(held != wanted)
+    if len(wrong):
+        row, neuron = wrong[0]
+        return "failed", (
+            f"weight of input {row} and neuron {neuron}: Verilog {held[row, neuron]}, "
+            f"design {wanted[row, neuron]}"
+        )
     words = core.n_inputs * core.words
     return "passed", f"compared one by one, {words} words of {core.lanes} weights"
 
