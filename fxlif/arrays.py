@@ -100,19 +100,23 @@ def within(
     return array
 
 
-def signed_array(key: str, values: npt.ArrayLike, bits: int) -> npt.NDArray[np.signedinteger]:
-    """``values``, integers or booleans, as signed integers that fit ``bits`` bits (32 or more).
+def signed_array(
+    key: str, values: npt.ArrayLike, bits: int, why: str = ""
+) -> npt.NDArray[np.signedinteger]:
+    """``values``, integers or booleans, as signed integers that fit ``bits`` bits.
 
-    No copy where they are that already. The caller chooses ``bits`` so that no sum leaves int64:
-    numpy would wrap it silently.
+    No copy where they are that already; no look at each where their type fits by itself. The caller
+    chooses ``bits`` so that no sum leaves int64: numpy would wrap it silently. ``why`` ends the
+    error.
     """
     array = integers(key, values, booleans=True)
     if array.dtype.kind not in "iub":  # empty: integers all the same
         array = array.astype(np.int64)
-    wide = array.dtype.itemsize > 4
-    if wide:
-        within(key, array, -(1 << (bits - 1)), (1 << (bits - 1)) - 1)
+    own_bits = 8 * array.dtype.itemsize + (array.dtype.kind == "u")
+    if own_bits > bits and array.dtype.kind != "b":
+        within(key, array, -(1 << (bits - 1)), (1 << (bits - 1)) - 1, why)
     # numpy would make floats of uint64 and a signed type; the values were seen to fit int64.
+    wide = array.dtype.itemsize > 4
     kind = np.dtype(np.int64) if wide else np.promote_types(array.dtype, np.int8)
     return array.astype(kind.newbyteorder("="), copy=False)
 

@@ -29,7 +29,8 @@ class LIFPopulation:
     ``initial`` (a :class:`NeuronState` of ints or (n,) integers) that of the reset state.
     ``engine`` is ``numpy``, ``compiled`` or, the default, ``auto``: the same results.
     Keyword arguments beyond these make the parameters: ``LIFPopulation(3, refractory=2)``.
-    The step is that of `docs/rule.md#step`.
+    ``input_bits``, 2..48, is the width of the current that a step is given, as of a single neuron
+    in hardware; left out, it is ``params.current_bits``. The step is that of `docs/rule.md#step`.
 
     Raises:
         FxlifError: a value that does not fit the parameters, or an engine that is not there.
@@ -43,6 +44,7 @@ class LIFPopulation:
         v_threshold: npt.ArrayLike | None = None,
         initial: NeuronState | None = None,
         engine: str = "auto",
+        input_bits: int | None = None,
         **choices: Any,
     ) -> None:
         self.engine = choose_engine(engine)
@@ -59,6 +61,11 @@ class LIFPopulation:
         if params is None:
             params = NeuronParams(**choices)
         self.params = of_type("params", params, NeuronParams, "NeuronParams")
+        self.input_bits = self.params.current_bits
+        self._width = f" (current_bits = {self.input_bits})"
+        if input_bits is not None:
+            self.input_bits = integer("input_bits", input_bits, 2, MAX_CURRENT_BITS)
+            self._width = f" (input_bits = {self.input_bits})"
         if v_threshold is None:
             self.v_threshold = self._per_neuron("v_threshold", self.params.v_threshold)
         for value in np.unique(self.v_threshold):
@@ -73,12 +80,14 @@ class LIFPopulation:
         return f"<LIFPopulation: {count_of(self.n, 'neuron')}, {self.engine}>"
 
     def _per_neuron(self, key: str, values: npt.ArrayLike) -> Ints:
-        array = signed_array(key, values, MAX_CURRENT_BITS).astype(np.int64)
+        return self._broadcast(key, values, signed_array(key, values, MAX_CURRENT_BITS))
+
+    def _broadcast(self, key: str, values: npt.ArrayLike, array: npt.NDArray[Any]) -> Ints:
         if array.shape not in ((), (self.n,)):
             raise FxlifError.must_be(
                 key, f"one integer or ({self.n},)", values, found=f"shape {array.shape}"
             )
-        return np.broadcast_to(array, (self.n,))
+        return np.broadcast_to(array.astype(np.int64), (self.n,))
 
     def reset(self) -> None:
         """Back to the initial state, and to the first draw."""
@@ -103,8 +112,13 @@ class LIFPopulation:
         """One step with the input current ``x``, an int or (n,) integers: the spikes, (n,).
 
         Of :attr:`spike_type`. Where events accumulate one by one, ``x`` is one event.
+
+        Raises:
+            FxlifError: another shape, no integers, currents beyond ``input_bits`` bits.
         """
-        return self._advance(self._per_neuron("x", x))
+        return self._advance(
+            self._broadcast("x", x, signed_array("x", x, self.input_bits, self._width))
+        )
 
     def _advance(self, current: npt.NDArray[np.int64]) -> Spikes:
         random: npt.NDArray[np.int64] | int = 0
@@ -133,9 +147,9 @@ class LIFPopulation:
         as long as the neurons do.
 
         Raises:
-            FxlifError: other shapes, no integers, currents beyond 48 bits.
+            FxlifError: other shapes, no integers, currents beyond ``input_bits`` bits.
         """
-        array = signed_array("currents", currents, MAX_CURRENT_BITS)
+        array = signed_array("currents", currents, self.input_bits, self._width)
         if array.ndim != 2 or array.shape[1] != self.n:
             allowed = f"of shape (steps, {self.n})"
             raise FxlifError.must_be("currents", allowed, currents, found=str(array.shape))

@@ -145,7 +145,9 @@ def check_population(neuron, runs, *, initial=None, own=None, threads=(1,), reco
     """The three models through several runs of the same population."""
     n = runs[0].shape[1]
     made = {
-        engine: LIFPopulation(n, neuron, initial=initial, v_threshold=own, engine=engine)
+        engine: LIFPopulation(
+            n, neuron, initial=initial, v_threshold=own, engine=engine, input_bits=48
+        )
         for engine in ("compiled", "numpy")
     }
     assert {name: each.engine for name, each in made.items()} == {k: k for k in made}

@@ -590,7 +590,7 @@ def test_the_widest_currents(overflow):
         overflow=overflow,
     )
     for current in ((1 << 47) - 1, -(1 << 47), (1 << 46) + 12345, 7):
-        population = LIFPopulation(1, neuron)
+        population = LIFPopulation(1, neuron, input_bits=48)
         state = oracle.initial(neuron)
         for _ in range(6):
             state, fire = oracle.step(neuron, state, current)
@@ -663,7 +663,7 @@ def test_nothing_random_draws_nothing():
 def test_population_is_the_oracle(data, neuron, n):
     rows = st.lists(currents(), min_size=n, max_size=n)
     table = data.draw(st.lists(rows, min_size=1, max_size=25))
-    population = LIFPopulation(n, neuron)
+    population = LIFPopulation(n, neuron, input_bits=48)
     recorder = Recorder(*FIELDS)
     spikes = population.run(table, recorder)
     lfsr = oracle.Lfsr(neuron.lfsr)
@@ -690,7 +690,9 @@ def test_population_from_any_state(data, neuron):
     lowest = 1 if neuron.max_spikes_per_step > 1 else -8
     own = [neuron.v_threshold, data.draw(st.integers(lowest, 7)) * unit]
     table = data.draw(st.lists(st.tuples(currents(), currents()), min_size=1, max_size=6))
-    population = LIFPopulation(n, neuron, v_threshold=own, initial=NeuronState(*start))
+    population = LIFPopulation(
+        n, neuron, v_threshold=own, initial=NeuronState(*start), input_bits=48
+    )
     spikes = population.run(table)
     lfsr = oracle.Lfsr(neuron.lfsr)
     random = [[lfsr.draw() for _ in row] for row in table]
@@ -703,6 +705,8 @@ def test_population_from_any_state(data, neuron):
 
 
 # --- mistakes -----------------------------------------------------------------------------------
+
+WITHIN_16 = "-32768..32767 (current_bits = 16)"
 
 
 @pytest.mark.parametrize(
@@ -717,15 +721,10 @@ def test_population_from_any_state(data, neuron):
         (1 << 70, "x: must be integers, not dtype object"),
         ([1, 2], "x: must be one integer or (3,), not shape (2,)"),
         ([[1, 2, 3], [4, 5, 6]], "x: must be one integer or (3,), not shape (2, 3)"),
-        (1 << 47, f"x: must be {-(1 << 47)}..{(1 << 47) - 1}, not {1 << 47}"),
-        (
-            [0, -(1 << 47) - 1, 0],
-            f"x[1]: must be {-(1 << 47)}..{(1 << 47) - 1}, not {-(1 << 47) - 1}",
-        ),
-        (
-            np.array([1 << 63] * 3, np.uint64),
-            f"x[0]: must be {-(1 << 47)}..{(1 << 47) - 1}, not {1 << 63}",
-        ),
+        (1 << 15, f"x: must be {WITHIN_16}, not {1 << 15}"),
+        ([0, -(1 << 15) - 1, 0], f"x[1]: must be {WITHIN_16}, not {-(1 << 15) - 1}"),
+        (np.array([1 << 63] * 3, np.uint64), f"x[0]: must be {WITHIN_16}, not {1 << 63}"),
+        (np.array([1 << 15] * 3, np.uint16), f"x[0]: must be {WITHIN_16}, not {1 << 15}"),
     ],
 )
 def test_forward_refuses(x, expected):
@@ -743,12 +742,46 @@ def test_run_refuses():
         ([[1, 2.0]], "currents: must be integers, not dtype float64"),
         ([[1, float("nan")]], "currents: must be integers, not dtype float64"),
         (
-            [[0, 0], [0, 1 << 47]],
-            f"currents[1, 1]: must be {-(1 << 47)}..{(1 << 47) - 1}, not {1 << 47}",
+            [[0, 0], [0, 1 << 15]],
+            f"currents[1, 1]: must be {WITHIN_16}, not {1 << 15}",
         ),
     ):
         assert message(population.run, table).startswith(expected)
-    assert population.run([[(1 << 47) - 1, -(1 << 47)]]).tolist() == [[True, False]]
+    assert population.run([[(1 << 15) - 1, -(1 << 15)]]).tolist() == [[True, False]]
+
+
+@pytest.mark.parametrize("bits", [2, 9, 16, 20, 48])
+def test_the_width_of_the_input(bits):
+    """As of a single neuron in hardware: ``current_bits``, or what ``input_bits`` says."""
+    high = (1 << (bits - 1)) - 1
+    populations = [LIFPopulation(2, input_bits=bits)]
+    if 4 <= bits <= 32:
+        populations.append(LIFPopulation(2, current_bits=bits))
+    for population in populations:
+        assert population.input_bits == bits
+        population.run([[high, -high - 1]])
+        population.forward([high, -high - 1])
+        for beyond in (high + 1, -high - 2):
+            with pytest.raises(FxlifError, match=f"_bits = {bits}"):
+                population.forward(beyond)
+            with pytest.raises(FxlifError, match=f"_bits = {bits}"):
+                population.run([[0, beyond]])
+    with pytest.raises(FxlifError, match=r"input_bits: must be 2\.\.48, not 49"):
+        LIFPopulation(2, input_bits=49)
+
+
+def test_a_narrow_type_is_not_looked_through(monkeypatch):
+    """What fits by its type takes no pass over the array."""
+
+    def within(*_):
+        raise AssertionError("looked through")
+
+    population = LIFPopulation(2, engine="numpy")
+    monkeypatch.setattr("fxlif.arrays.within", within)
+    for kind in (np.int8, np.uint8, np.int16, np.bool_):
+        population.run(np.ones((3, 2), kind))
+    with pytest.raises(AssertionError, match="looked through"):
+        population.run(np.ones((3, 2), np.uint16))
 
 
 def test_population_refuses():

@@ -128,6 +128,7 @@ class NeuronParams(Params):
     threshold_bits: StateBits = 16
     #: A threshold is stored as mantissa << threshold_shift, the mantissa on threshold_bits bits.
     threshold_shift: Annotated[Int, Field(ge=0, le=16)] = 0
+    #: Width of ``i_syn``, and of the current into a neuron by itself.
     current_bits: StateBits = 16
     theta_bits: StateBits = 16
 
