@@ -13,6 +13,7 @@ import pytest
 import typer
 
 from fxlif.cli import app
+from fxlif.network.events import read
 from fxlif.params.base import Params, Rounding
 from fxlif.params.leaks import Leak
 from fxlif.params.neuron import NeuronParams
@@ -126,6 +127,14 @@ def test_the_first_example_says_what_happens():
     exec(PYTHON.findall(PAGES["README.md"].read_text())[0], space)
     assert space["spikes"].any()
     assert not space["fxlif"].LIFPopulation(n=1).forward(4).any()
+
+
+def test_the_example_of_an_event_file_is_one(tmp_path):
+    (text,) = re.findall(
+        r"(?ms)^```\n(# fxlif events 1\n.*?)^```$", PAGES["docs/rule.md"].read_text()
+    )
+    (tmp_path / "in.txt").write_text(text)
+    assert read(tmp_path / "in.txt").tolist() == [3, 0, -1, -1]
 
 
 # --- commands -------------------------------------------------------------------------------------

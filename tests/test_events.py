@@ -332,9 +332,19 @@ def test_garbage(suffix, start):
     [
         (
             "# fxlif events 2\nend 0\n",
-            "line 1: must be '# fxlif events 1', not '# fxlif events 2'",
+            "line 1: must be '# fxlif events 1', with which every text file of events begins, "
+            "not '# fxlif events 2'",
         ),
-        ("", "line 1: must be '# fxlif events 1', not ''"),
+        (
+            "spike 3\ntick\n",
+            "line 1: must be '# fxlif events 1', with which every text file of events begins, "
+            "not 'spike 3'",
+        ),
+        (
+            "",
+            "line 1: must be '# fxlif events 1', with which every text file of events begins, "
+            "not ''",
+        ),
         (
             "# fxlif events 1\n\ntick\nspik 3\nend 2\n",
             "line 4: must be 'spike ADDRESS', 'tick' or 'end COUNT', not 'spik 3'",

@@ -76,7 +76,10 @@ def run(
         typer.Option("-o", "--out", help="Events out: .txt, .npz or .bin; or a folder for all."),
     ],
     input: Annotated[
-        Path | None, typer.Option("--input", help="Events in: .txt, .npz or .bin.")
+        Path | None,
+        typer.Option(
+            "--input", help="Events in: .txt (first line: # fxlif events 1), .npz or .bin."
+        ),
     ] = None,
     steps: Annotated[
         int | None, typer.Option(min=0, help="How many; without it, those of the input.")

@@ -212,6 +212,7 @@ def read(path: str | os.PathLike[str]) -> Events:
 
 
 _HEADER = "# fxlif events 1"
+_FIRST = f"{_HEADER!r}, with which every text file of events begins"
 _LINE = re.compile(r"(?:(tick)|spike ([0-9]{1,19})|end ([0-9]{1,19}))\Z")
 
 
@@ -225,7 +226,7 @@ def _from_text(data: bytes) -> Events:
     # Lines of bytes end at \n, \r and \r\n only; lines of text would end at many more characters.
     lines = [line.decode(errors="replace").rstrip() for line in data.splitlines()]
     if not lines or lines[0] != _HEADER:
-        raise _line(1, repr(_HEADER), lines[0] if lines else "")
+        raise _line(1, _FIRST, lines[0] if lines else "")
     events: list[int] = []
     ended = False
     for number, line in enumerate(lines[1:], start=2):
