@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from .errors import FxlifError
+from .errors import FxlifError, short
 
 Ints = npt.NDArray[np.int64]
 T = TypeVar("T")
@@ -47,16 +47,6 @@ def integer(key: str, value: Any, low: int = 0, high: int | None = None, *, what
     if number < low or (high is not None and number > high):
         raise FxlifError.must_be(key, allowed, value, found=short(value))
     return number
-
-
-def short(value: object) -> str:
-    """``repr(value)`` on one line of some 60 characters at most."""
-    try:
-        lines = repr(value).splitlines()
-    except ValueError:  # Python does not write integers of thousands of digits
-        return "a huge integer"
-    text = lines[0] if lines else ""
-    return text if len(text) <= 60 and len(lines) < 2 else f"{text[:57]}..."
 
 
 def count_of(count: int, thing: str) -> str:

@@ -30,7 +30,7 @@ def choose_engine(engine: str) -> str:
         FxlifError: another name, or ``compiled`` where nothing can be compiled.
     """
     asked = OLD_NAMES.get(engine, engine) if isinstance(engine, str) else engine
-    if asked not in ENGINES:
+    if not isinstance(asked, str) or asked not in ENGINES:
         raise FxlifError.must_be("engine", ", ".join(ENGINES), engine)
     if asked == "auto":
         return "compiled" if can_compile() else "numpy"

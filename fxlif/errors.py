@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Self
+
+
+def short(value: object, most: int = 60) -> str:
+    """``repr(value)`` on one line of some ``most`` characters at most."""
+    try:
+        lines = repr(value).splitlines()
+    except ValueError:  # Python does not write integers of thousands of digits
+        return "a huge integer"
+    text = lines[0] if lines else ""
+    return text if len(text) <= most and len(lines) < 2 else f"{text[: most - 3]}..."
 
 
 class FxlifWarning(UserWarning):
@@ -35,9 +45,24 @@ class FxlifError(ValueError):
 
         Without ``key`` the message begins with "must be": whoever knows the key adds it.
         """
-        shown = repr(value) if found is None else found
+        shown = short(value, 200) if found is None else found
         message = f"must be {allowed}, not {shown}"
         return cls(f"{key}: {message}" if key else message, key=key, value=value, allowed=allowed)
+
+    @classmethod
+    def unknown(cls, key: str, thing: str, name: str, known: Collection[str]) -> Self:
+        """``key: no such THING; did you mean NEAREST? There are KNOWN``: ``name`` is none of them.
+
+        The name is shown by itself where ``key`` does not end in it.
+        """
+        from difflib import get_close_matches  # 5 ms that a run without mistakes need not wait
+
+        near = get_close_matches(name, known, n=1)
+        asked = "" if key.endswith(name) else f", {name!r}"
+        hint = f"; did you mean {near[0]}?" if near else "."
+        there, allowed = "There is" if len(known) == 1 else "There are", ", ".join(known)
+        message = f"{key}: no such {thing}{asked}{hint} {there} {allowed}"
+        return cls(message, key=key, value=name, allowed=allowed)
 
     @classmethod
     def not_installed(cls, package: str, install: str) -> Self:

@@ -153,6 +153,8 @@ class LIFPopulation:
         if array.ndim != 2 or array.shape[1] != self.n:
             allowed = f"of shape (steps, {self.n})"
             raise FxlifError.must_be("currents", allowed, currents, found=str(array.shape))
+        if recorder is not None:
+            of_type("recorder", recorder, Recorder, "a Recorder, as in Recorder('v'), or None")
         threads = choose_threads(threads, self.n)
         if out is not None:
             check_output(out, array.shape, self.spike_type)

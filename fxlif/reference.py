@@ -22,11 +22,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, fields
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from .arrays import of_type
 from .errors import FxlifError
 
 Method = Literal["euler", "exact"]
@@ -35,7 +36,7 @@ Real = Any
 
 
 def _one_of(value: object, name: str, *allowed: str) -> None:
-    if value not in allowed:
+    if not isinstance(value, str) or value not in allowed:
         raise FxlifError.must_be(name, " or ".join(map(repr, allowed)), value)
 
 
@@ -89,6 +90,16 @@ class FloatNeuron:
     threshold_increment: float = 0.0  # mV
     compare: Literal["ge", "gt"] = "ge"
     dt: float = 1.0  # ms
+
+    def __new__(cls, *values: object, **choices: object) -> Self:
+        """Raises :class:`FxlifError` where Python would say a TypeError."""
+        if values:
+            raise FxlifError.must_be(cls.__name__, "given each value with its name", values[0])
+        known = [field.name for field in fields(cls)]
+        for name in choices:
+            if name not in known:
+                raise FxlifError.unknown(name, "parameter", name, known)
+        return super().__new__(cls)
 
     def __post_init__(self) -> None:
         _one_of(self.compare, "compare", "ge", "gt")
@@ -240,7 +251,8 @@ class FloatPopulation:
     ) -> None:
         self.n = _size(n, "n")
         self.shape: tuple[int, ...] = (self.n,)
-        self.params = params or FloatNeuron()
+        self.params = FloatNeuron() if params is None else params
+        of_type("params", self.params, FloatNeuron, "a FloatNeuron")
         self.method = method
         propagator(self.params, method)  # Refuses what does not fit before the first step.
         self.reset()

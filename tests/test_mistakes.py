@@ -1,5 +1,6 @@
 """What a slip in Python is answered with: one line that says what was wanted."""
 
+import pickle
 import random
 import warnings
 from pathlib import Path
@@ -9,7 +10,11 @@ import pytest
 
 from fxlif import (
     AllToAll,
+    Core,
+    CoreParams,
     EventSource,
+    FloatNeuron,
+    FloatPopulation,
     FxlifError,
     FxlifWarning,
     LIFPopulation,
@@ -20,6 +25,7 @@ from fxlif import (
     Projection,
     Recording,
     load,
+    profiles,
     save,
 )
 from fxlif.network import events
@@ -38,6 +44,16 @@ def mistake(call) -> FxlifError:
         call()
     assert len(str(caught.value).splitlines()) == 1
     return caught.value
+
+
+ALONE = NetworkParams(name="alone", population=[Population("a", 1)])
+CORE = CoreParams(n_inputs=1, n_neurons=1, weights=[[1]])
+#: Two lines long when it is shown, and neither true nor false.
+TABLE = np.array([[1, 2], [3, 4]])
+
+
+def recorded() -> Recording:
+    return Network(PARAMS).run(1, record=Recording(states={"a": ["v"]}))
 
 
 NETWORK = "params: must be NetworkParams, or the name of a design file, not "
@@ -72,6 +88,48 @@ MISTAKES = [
     (lambda: LIFPopulation(3, 7, v_threshold=3), "params", "params: must be NeuronParams, not 7"),
     (lambda: LIFPopulation(3, initial=5), "initial",
      "initial: must be a NeuronState, or None, not 5"),
+    (lambda: LIFPopulation(3).run([[1, 2, 3]], "v"), "recorder",
+     "recorder: must be a Recorder, as in Recorder('v'), or None, not 'v'"),
+    (lambda: Network(PARAMS).run(3, progress=3), "progress",
+     "progress: must be a function of (steps done, steps in all), or None, not 3"),
+    (lambda: Network(PARAMS).synapses("a"), "projection",
+     "projection: must be an integer, the index of a projection, 0..1, not 'a'"),
+    (lambda: Network(PARAMS).synapses(99), "projection",
+     "projection: must be the index of a projection, 0..1, not 99"),
+    (lambda: Network(ALONE).synapses(0), "projection",
+     "projection: must be left alone: there is none, not 0"),
+    (lambda: Network(PARAMS, engine=TABLE), "engine",
+     "engine: must be auto, numpy, compiled, not array([[1, 2],..."),
+    (lambda: Network(PARAMS).run(3, threads=TABLE), "threads",
+     "threads: must be 1..256, or None, not array([[1, 2],..."),
+    (lambda: Network(PARAMS).run(events=[0.5, -1]), "events",
+     "events['in']: events: must be integers, not dtype float64"),
+    (lambda: Network(PARAMS).run(events=[0, -2]), "event 1",
+     "events['in']: event 1: must be -1 (tick) or more, not -2"),
+    (lambda: Network(PARAMS).run(events=[[0, -1]]), "events",
+     "events['in']: events: must be of shape (count,), not (1, 2)"),
+    (lambda: Core(CORE).step([0.5]), "addresses", "addresses: must be integers, not dtype float64"),
+    (lambda: Core(CORE).step([[0]]), "addresses",
+     "addresses: must be of shape (events,), not (1, 1)"),
+    (lambda: Recording("v"), "spikes", "spikes: must be several names, as in ('exc',), not 'v'"),
+    (lambda: Recording(np.array("v")), "spikes",
+     "spikes: must be several names, as in ('exc',), not array('v', dtype='<U1')"),
+    (lambda: recorded().spikes(TABLE), "spikes",
+     "spikes: must be a, b (what is recorded), not array([[1, 2],..."),
+    (lambda: recorded().states("a", ["v"]), "states",
+     "states: must be a.v (what is recorded), not \"a.['v']\""),
+    (lambda: events.read(None), "path", "path: must be the name of a file, not None"),
+    (lambda: events.write(3, [0, -1]), "path", "path: must be the name of a file, not 3"),
+    (lambda: FloatNeuron("x"), "FloatNeuron",
+     "FloatNeuron: must be given each value with its name, not 'x'"),
+    (lambda: FloatNeuron(compare=TABLE), "compare",
+     "compare: must be 'ge' or 'gt', not array([[1, 2],..."),
+    (lambda: FloatPopulation(3, 7), "params", "params: must be a FloatNeuron, not 7"),
+    (lambda: FloatPopulation(3, TABLE), "params",
+     "params: must be a FloatNeuron, not array([[1, 2],..."),
+    (lambda: profiles.xylo(dash=3), "dash",
+     "dash: no such parameter of xylo; did you mean dash_syn? There are "
+     "dash_mem, dash_syn, threshold, bias, output"),
 ]  # fmt: skip
 
 
@@ -147,6 +205,12 @@ def test_no_advice_to_unpickle(name: str, tmp_path: Path):
         said = str(mistake(call))
         assert name in said
         assert "pickle" not in said.replace(str(tmp_path), "").replace(name, "")
+
+
+def test_an_unknown_parameter_of_the_float_reference():
+    said = str(mistake(lambda: FloatNeuron(tau=3)))
+    assert said.startswith("tau: no such parameter; did you mean tau_")
+    assert pickle.loads(pickle.dumps(FloatNeuron(r=3.0))) == FloatNeuron(r=3.0)
 
 
 # --- what is allowed and seldom meant -------------------------------------------------------------

@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays import integer, short
+from ..arrays import integer
 from ..arrays import integers as any_integers
-from ..errors import FxlifError
-from ..files import cannot, read_arrays, whole_file
+from ..errors import FxlifError, short
+from ..files import as_path, cannot, read_arrays, whole_file
 
 Events = npt.NDArray[np.int64]
 
@@ -186,7 +186,7 @@ def write(path: str | os.PathLike[str], events: npt.ArrayLike) -> None:
         FxlifError: another suffix, no valid stream, an address of more than 31 bits in a ``.bin``
             file, or a file that cannot be written; always names the file.
     """
-    path = Path(path)
+    path = as_path("path", path)
     to_bytes, _ = _form(path)
     with _naming(path):
         data = to_bytes(check(events))
@@ -201,7 +201,7 @@ def read(path: str | os.PathLike[str]) -> Events:
         FxlifError: another suffix, or a file that is missing, cut off or of another content; always
             names the file.
     """
-    path = Path(path)
+    path = as_path("path", path)
     _, from_bytes = _form(path)
     try:
         data = path.read_bytes()

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays import Ints, integer, integers, one_of, short, within
-from ..errors import FxlifError
+from ..arrays import Ints, integer, integers, one_of, within
+from ..errors import FxlifError, short
 from ..params.network import Graph
 from ..params.neuron import MAX_CURRENT_BITS
 from ..params.quantise import signed_range

@@ -20,9 +20,10 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays import Ints, count_of, of_type
+from ..arrays import Ints, count_of, integer, integers, of_type
 from ..cycles.latency import COUNTER_BITS
 from ..engines import choose_engine, choose_threads
+from ..errors import FxlifError, short
 from ..params.core import CoreParams
 from ..params.network import NetworkParams
 from ..rule.step import NeuronState
@@ -137,8 +138,18 @@ class Network:
         return self.state.saturated
 
     def synapses(self, projection: int) -> Synapses:
-        """The synapses of a projection, by its index."""
-        return self.projections[projection].synapses
+        """The synapses of a projection, by its index.
+
+        Raises:
+            FxlifError: no such projection.
+        """
+        last = len(self.projections) - 1
+        if last < 0:
+            raise FxlifError.must_be(
+                "projection", "left alone: there is none", projection, found=short(projection)
+            )
+        at = integer("projection", projection, 0, last, what="the index of a projection, ")
+        return self.projections[at].synapses
 
     # --- running --------------------------------------------------------------------------------
 
@@ -174,6 +185,9 @@ class Network:
         given = external_input(self.graph, steps, events, currents, self.synaptic_ranges)
         record = Recording() if record is None else record
         of_type("record", record, Recording, f"a Recording, as in Recording([{self._last!r}])")
+        if progress is not None and not callable(progress):
+            allowed = "a function of (steps done, steps in all), or None"
+            raise FxlifError.must_be("progress", allowed, progress, found=short(progress))
         record.begin(
             self.graph.sizes, {p.name: dict(p.neuron.ranges) for p in self.graph.populations}
         )
@@ -293,4 +307,5 @@ class Core:
     def step(self, addresses: npt.ArrayLike) -> Ints:
         """One step: input addresses in arrival order, (events,), give the neurons that spike in
         ascending order, (spikes,) int64."""
-        return self.network.stream(np.append(np.asarray(addresses, np.int64), TICK))[:-1]
+        given = integers("addresses", addresses, shape="(events,)")
+        return self.network.stream(np.append(given.astype(np.int64), TICK))[:-1]

@@ -27,7 +27,7 @@ import numpy.typing as npt
 from pydantic import ValidationError
 
 from ..arrays import count_of, integers, within
-from ..errors import FxlifError
+from ..errors import FxlifError, short
 from ..files import as_path, make_folder, whole_file
 from . import events as aer
 from .events import TICK, Events
@@ -427,14 +427,17 @@ class Recording:
                 raise error.inside(f"{name}: from event {start} on") from None
 
     def _spike_track(self, name: str) -> Track:
-        if name not in self._begun.spikes:
+        if not isinstance(name, str) or name not in self._begun.spikes:
             allowed = f"{listed(self._begun.spikes)} (what is recorded)"
             raise FxlifError.must_be("spikes", allowed, name)
         return self._spike_tracks[name]
 
     def _state_track(self, population: str, variable: str) -> Track:
         self._begun  # noqa: B018  it refuses a recording that has not begun
-        if (population, variable) not in self._state_tracks:
+        named = isinstance(population, str) and isinstance(variable, str)
+        if not named or (population, variable) not in self._state_tracks:
             allowed = f"{listed(map('.'.join, self._state_tracks))} (what is recorded)"
-            raise FxlifError.must_be("states", allowed, f"{population}.{variable}")
+            raise FxlifError.must_be(
+                "states", allowed, (population, variable), found=short(f"{population}.{variable}")
+            )
         return self._state_tracks[population, variable]

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..arrays import Ints, integers, one_of, short, within
-from ..errors import FxlifError
+from ..arrays import Ints, integers, one_of, within
+from ..errors import FxlifError, short
 from ..rule.step import NeuronState
 
 VARIABLES = NeuronState._fields
@@ -150,7 +150,8 @@ def listed(names: Iterable[str]) -> str:
 def checked_names(key: str, names: object) -> tuple[str, ...]:
     """``names`` as a tuple of different texts."""
     # The letters of one name would make an iterable of names, too.
-    if isinstance(names, str) or not isinstance(names, Iterable):
+    zero_d = isinstance(names, np.ndarray) and not names.ndim
+    if isinstance(names, str) or zero_d or not isinstance(names, Iterable):
         raise FxlifError.must_be(key, "several names, as in ('exc',)", names)
     listed = tuple(names)
     for at, name in enumerate(listed):

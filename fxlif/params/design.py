@@ -11,8 +11,7 @@ from typing import Any, TypeVar
 import tomli_w
 from pydantic import BaseModel, ValidationError
 
-from ..arrays import short
-from ..errors import FxlifError
+from ..errors import FxlifError, short
 from ..files import as_path, cannot, whole_file
 from .base import Params
 from .mistakes import explain

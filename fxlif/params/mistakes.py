@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from ..arrays import short
-from ..errors import FxlifError
+from ..errors import FxlifError, short
 
 #: A broken array may hold a mistake per entry; more of them are counted, not shown.
 MAX_MISTAKES = 20
@@ -77,7 +75,8 @@ def _mistake(error: Any, root: type[BaseModel]) -> FxlifError:
     if kind == "missing":
         return FxlifError(f"{key}: missing, there is no default", key=key, allowed="a value")
     if kind == "extra_forbidden":
-        return _unknown(key, str(loc[-1]), _locate(loc[:-1], root)[1])
+        known = {name for model in _locate(loc[:-1], root)[1] for name in model.model_fields}
+        return FxlifError.unknown(key, "parameter", str(loc[-1]), sorted(known))
     if kind == "union_tag_invalid":
         allowed, value = context["expected_tags"], value["kind"]
         return FxlifError.must_be(f"{key}.kind", allowed, value, found=short(value))
@@ -85,17 +84,6 @@ def _mistake(error: Any, root: type[BaseModel]) -> FxlifError:
         return FxlifError.must_be(key, "a table with a 'kind'", value, found="one without")
     allowed = ALLOWED[kind].format(**context) if kind in ALLOWED else error["msg"]
     return FxlifError.must_be(key, allowed, value, found=short(value))
-
-
-def _unknown(key: str, name: str, models: list[type[BaseModel]]) -> FxlifError:
-    """The mistake that ``name`` is no parameter of any of ``models``, with the nearest that is."""
-    known = sorted({field for model in models for field in model.model_fields})
-    nearest = get_close_matches(name, known, n=1)
-    hint = f"; did you mean {nearest[0]}?" if nearest else "."
-    allowed = ", ".join(known)
-    there = "There is" if len(known) == 1 else "There are"
-    message = f"{key}: no such parameter{hint} {there} {allowed}"
-    return FxlifError(message, key=key, allowed=allowed)
 
 
 def explain(error: ValidationError, root: type[BaseModel], file: str = "") -> FxlifError:

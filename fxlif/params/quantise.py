@@ -8,8 +8,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays import short
-from ..errors import FxlifError
+from ..errors import FxlifError, short
 
 
 def signed_range(bits: int) -> tuple[int, int]:

@@ -16,8 +16,8 @@ from pydantic import (
     model_validator,
 )
 
-from ..arrays import integers, short, within
-from ..errors import FxlifError
+from ..arrays import integers, within
+from ..errors import FxlifError, short
 from ..files import read_arrays
 from ..network.matrices import from_csr, load_npz
 from ..network.synapses import MAX_DELAY, Synapses

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from functools import wraps
 from inspect import signature
 from typing import Any, ParamSpec
@@ -24,13 +23,6 @@ from ..params.topology import Dense
 P = ParamSpec("P")
 
 
-def nearest(key: str, name: str, names: tuple[str, ...]) -> FxlifError:
-    """The error of a ``name`` that is none of ``names``: it says which one is nearest."""
-    close = get_close_matches(name, names, n=1, cutoff=0.4)
-    hint = f" (nearest: {close[0]})" if close else ""
-    return FxlifError.must_be(key, ", ".join(names) + hint, name)
-
-
 def named_parameters(make: Callable[P, Profile]) -> Callable[P, Profile]:
     """``make``, which says so of a parameter that it does not have instead of a TypeError."""
     names = tuple(signature(make).parameters)
@@ -42,7 +34,7 @@ def named_parameters(make: Callable[P, Profile]) -> Callable[P, Profile]:
             raise FxlifError.must_be(make.__name__, "given parameters by name", args, found=found)
         for name in given:
             if name not in names:
-                raise nearest(f"{make.__name__}: parameter", name, names)
+                raise FxlifError.unknown(name, f"parameter of {make.__name__}", name, names)
         return make(*args, **given)
 
     return checked
@@ -221,7 +213,8 @@ class Profile:
         """
         for key in fields:
             if key not in self.free:
-                raise nearest(f"{self.name}: field", key, self.free)
+                thing = f"field that {self.name} leaves free"
+                raise FxlifError.unknown(key, thing, key, self.free)
         changed = {**{k: getattr(self.neuron, k) for k in self.neuron.model_fields_set}, **fields}
         return replace(self, neuron=NeuronParams(**changed))
 

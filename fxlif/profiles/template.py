@@ -8,8 +8,9 @@ from textwrap import fill
 from typing import Any
 
 from .. import profiles
+from ..errors import FxlifError
 from ..params.topology import Dense
-from .profile import Profile, nearest
+from .profile import Profile
 
 INPUTS, NEURONS = 4, 3
 
@@ -21,7 +22,7 @@ def profile_named(name: str) -> Profile:
         FxlifError: no such profile; it says which name is nearest.
     """
     if name not in profiles.NAMES:
-        raise nearest("--profile", name, profiles.NAMES)
+        raise FxlifError.unknown("--profile", "profile", name, profiles.NAMES)
     made: Profile = getattr(profiles, name)()
     return made
 
