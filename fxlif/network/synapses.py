@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays import Ints, integer, integers, within
+from ..arrays import Ints, count_of, integer, integers, within
 from ..errors import FxlifError
 
 MAX_DELAY = 63
@@ -76,6 +76,10 @@ class Synapses:
         }
         for name, value in fields.items():
             object.__setattr__(self, name, value)
+
+    def __repr__(self) -> str:
+        synapses, targets = count_of(self.count, "synapse"), count_of(self.n_post, "neuron")
+        return f"<Synapses: {synapses}, {self.n_pre:,} to {targets}>"
 
     @property
     def count(self) -> int:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import (
@@ -23,7 +23,13 @@ from pydantic import (
 )
 
 from ..errors import FxlifError
+from .describe import chosen, docstring, positional, signature
 from .mistakes import explain
+
+if TYPE_CHECKING:  # where type checkers look for the constructor that pydantic makes
+    from pydantic._internal._model_construction import ModelMetaclass
+else:
+    ModelMetaclass = type(BaseModel)
 
 
 def plain_int(value: Any) -> Any:
@@ -63,32 +69,64 @@ def no_more_than(limit: int, more: str) -> Callable[[int], int]:
 Int = Annotated[int, BeforeValidator(plain_int)]
 Rounding = Literal[
     "floor", "ceiling", "toward_zero", "away_from_zero", "nearest_even", "stochastic"
-]  # fmt: skip
+]
 #: Literal[-1, 1] alone would take True and 1.0, which are equal to 1.
 Sign = Annotated[Int, AfterValidator(one_of(-1, 1))]
 MAX_SHIFT = 31
 MAX_NEURONS = 1 << 30
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
-Seed = Annotated[Int, Field(ge=0, le=(1 << 63) - 1)]
+Seed = Annotated[
+    Int,
+    Field(
+        ge=0, le=(1 << 63) - 1, description="The same seed draws the same (docs/rule.md#sources)."
+    ),
+]
 Size = Annotated[Int, Field(ge=1, le=MAX_NEURONS)]
+MaxEvents = Annotated[
+    Int,
+    Field(
+        ge=1,
+        le=65535,
+        description="How often one input spikes in a step, at most; where it spikes more often, "
+        "the sum saturates (docs/rule.md#accumulator).",
+    ),
+]
 
 
 def _fixed(name: str) -> FxlifError:
     return FxlifError(f"{name}: cannot be changed: parameters stay as they are made", key=name)
 
 
-class Params(BaseModel):
-    """Base of all parameter objects: frozen, no unknown keys, no silent conversions."""
+class ParamsMeta(ModelMetaclass):
+    """The class of the classes of parameters: ``dir()``, and so ``help()``, names what is theirs,
+    and not what pydantic brings."""
+
+    def __dir__(cls) -> list[str]:
+        brought = set(dir(BaseModel))
+        return [n for n in super().__dir__() if n not in brought and not n.startswith("_")]
+
+
+class Params(BaseModel, metaclass=ParamsMeta):
+    """Base of all parameter objects: frozen, no unknown keys, no silent conversions.
+
+    Fields with ``kw_only=False`` may be given without their names. What a class says of its fields
+    completes its docstring and its signature.
+    """
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True
     )
-    #: The fields that may be given without their names, in this order.
-    positional: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **options: Any) -> None:
+        super().__pydantic_init_subclass__(**options)
+        fields = cls.model_fields
+        cls.__doc__ = docstring(cls.__doc__ or "", fields)
+        cls.__signature__ = signature(fields)
 
     def __init__(self, *values: Any, **fields: Any) -> None:
         """Raises :class:`FxlifError`, one line for each mistake."""
-        names = self.positional
+        names = positional(type(self).model_fields)
         if len(values) > len(names):
             most = f"{len(names)} values at most without their names ({', '.join(names)})"
             allowed = f"given {most if names else 'each value with its name'}"
@@ -114,6 +152,15 @@ class Params(BaseModel):
     def __delattr__(self, name: str) -> None:
         """Raises :class:`FxlifError`."""
         raise _fixed(name)
+
+    def __dir__(self) -> list[str]:
+        return [*type(self).model_fields, *dir(type(self))]
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """The first of the values that need no name, and all that are not at their defaults."""
+        return chosen(self.__dict__, type(self).model_fields)
+
+    __str__ = BaseModel.__repr__
 
     def described(self) -> dict[str, Any]:
         """What shapes the hardware, as JSON values."""

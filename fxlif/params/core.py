@@ -13,11 +13,22 @@ from pydantic import (
 
 from ..errors import FxlifError
 from .arrays import Thresholds, Weights, frozen
-from .base import Int, Params, no_more_than
+from .base import Int, MaxEvents, Params, no_more_than
 from .neuron import MAX_CURRENT_BITS, NeuronParams
 from .protocol import CoreSignals
 from .quantise import accumulator_bits, fit_weights
 
+WeightShift = Annotated[
+    Int,
+    Field(ge=0, le=16, description="Left shift of the summed weights (docs/rule.md#weights)."),
+]
+OwnThresholds = Annotated[
+    Thresholds | None,
+    Field(
+        description="One threshold for each neuron (a memory in hardware), in place of the "
+        "neuron's ``v_threshold`` (docs/rule.md#thresholds)."
+    ),
+]
 _NO_DELAY = no_more_than(0, "delays are part of the integer rule")
 
 
@@ -36,30 +47,56 @@ def check_thresholds(
 
 
 class CoreParams(Params):
-    """A population of equal neurons, all-to-all weights into it, and how it is laid out in time.
+    """A population of equal neurons, all-to-all weights into it, and how it is laid out in time."""
 
-    ``weights`` is an (n_inputs, n_neurons) matrix of integers. It may be given as nested lists,
-    as an array, or as the text ``file.npy`` or ``file.npz:key``, relative to the design file.
-    """
-
-    n_inputs: Annotated[Int, Field(ge=1, le=1 << 24)]
-    n_neurons: Annotated[Int, Field(ge=1, le=1 << 24)]
-    neuron: NeuronParams = NeuronParams()
-    weights: Weights
-    #: Bring weights that do not fit to the end of the range instead of refusing them.
-    clip_weights: bool = False
-    #: Left shift of the summed weights.
-    weight_shift: Annotated[Int, Field(ge=0, le=16)] = 0
-    #: One threshold per neuron (a memory in hardware), in place of the neuron's v_threshold.
-    v_thresholds: Thresholds | None = None
-    #: How often one input may spike in one step; beyond this promise the sum saturates.
-    max_events_per_input: Annotated[Int, Field(ge=1, le=65535)] = 1
-    #: Longest delay of a synapse, in steps.
-    max_delay: Annotated[Int, AfterValidator(_NO_DELAY)] = 0
-    #: Neurons and synapses handled per clock.
-    lanes: Annotated[Int, Field(ge=1, le=256)] = 1
-    #: Width of an input address; None means the fewest bits that name every input.
-    input_address_bits: Annotated[Int, Field(ge=1, le=30)] | None = None
+    n_inputs: Annotated[
+        Int, Field(ge=1, le=1 << 24, description="How many inputs (docs/rule.md#events).")
+    ]
+    n_neurons: Annotated[
+        Int, Field(ge=1, le=1 << 24, description="How many neurons (docs/rule.md#networks).")
+    ]
+    neuron: Annotated[
+        NeuronParams, Field(description="What each of them is (docs/rule.md#step).")
+    ] = NeuronParams()
+    weights: Annotated[
+        Weights,
+        Field(
+            description="(n_inputs, n_neurons) integers of ``weight_bits`` bits; as lists, as an "
+            "array, or as the text ``file.npy`` or ``file.npz:key``, relative to the design file "
+            "(docs/rule.md#weights)."
+        ),
+    ]
+    clip_weights: Annotated[
+        bool,
+        Field(
+            description="Bring weights that do not fit to the end of the range instead of "
+            "refusing them (docs/rule.md#weights)."
+        ),
+    ] = False
+    weight_shift: WeightShift = 0
+    v_thresholds: OwnThresholds = None
+    max_events_per_input: MaxEvents = 1
+    max_delay: Annotated[
+        Int,
+        AfterValidator(_NO_DELAY),
+        Field(description="Longest delay of a synapse, in steps: none yet (docs/rule.md#delays)."),
+    ] = 0
+    lanes: Annotated[
+        Int,
+        Field(
+            ge=1,
+            le=256,
+            description="Neurons and synapses that are handled in one clock cycle; n_neurons at "
+            "most (docs/hardware.md#the-core).",
+        ),
+    ] = 1
+    input_address_bits: Annotated[
+        Annotated[Int, Field(ge=1, le=30)] | None,
+        Field(
+            description="Width of an input address; None: the fewest bits that name every input "
+            "(docs/rule.md#events)."
+        ),
+    ] = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

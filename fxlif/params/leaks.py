@@ -24,11 +24,22 @@ class Lfsr(Params):
     low s bits, and all leaks of a neuron share the draw of the step.
     """
 
-    bits: Annotated[Int, Field(ge=2, le=32)] = 16
-    taps: Annotated[tuple[Int, ...], BeforeValidator(plain_tuple), Field(min_length=1)] = (
-        16, 15, 13, 4,
-    )  # fmt: skip
-    seed: Annotated[Int, Field(ge=1)] = 1
+    bits: Annotated[
+        Int, Field(ge=2, le=32, description="Width of the register (docs/rule.md#stochastic).")
+    ] = 16
+    taps: Annotated[
+        tuple[Int, ...],
+        BeforeValidator(plain_tuple),
+        Field(
+            min_length=1,
+            description="The bits, counted from 1, that a 1 which falls out inverts; each once, "
+            "among them the highest, ``bits`` (docs/rule.md#stochastic).",
+        ),
+    ] = (16, 15, 13, 4)
+    seed: Annotated[
+        Int,
+        Field(ge=1, description="The first state, below 2**bits (docs/rule.md#stochastic)."),
+    ] = 1
 
     @model_validator(mode="after")
     def _shifts(self) -> Self:
@@ -60,30 +71,56 @@ class NoLeak(Params):
 class RoundedLeak(Params):
     """What the leaks that round have in common (docs/rule.md#rounding)."""
 
-    rounding: Rounding = "floor"
-    #: With 1, a leak that would change nothing moves x by 1 towards rest.
-    minimum_step: Annotated[Int, Field(ge=0, le=1)] = 0
+    rounding: Annotated[
+        Rounding, Field(description="How the quotient is rounded (docs/rule.md#rounding).")
+    ] = "floor"
+    minimum_step: Annotated[
+        Int,
+        Field(
+            ge=0,
+            le=1,
+            description="With 1, a leak that would leave x as it is moves it by 1 towards rest "
+            "(docs/rule.md#leaks).",
+        ),
+    ] = 0
 
 
 class ShiftLeak(RoundedLeak):
     """x - round(x / 2**shift)."""
 
-    positional = ("shift",)
     kind: Literal["shift"] = "shift"
-    shift: Annotated[Int, Field(ge=0, le=MAX_SHIFT)] = 4
+    shift: Annotated[
+        Int,
+        Field(
+            ge=0,
+            le=MAX_SHIFT,
+            description="A step takes x / 2**shift away: a time constant of about 2**shift steps "
+            "(docs/rule.md#leaks).",
+        ),
+    ] = Field(default=4, kw_only=False)
 
 
 class MultiShiftLeak(RoundedLeak):
     """x - sum of sign * round(x / 2**shift); ``signs`` left out means all +1."""
 
-    positional = ("shifts", "signs")
     kind: Literal["multi_shift"] = "multi_shift"
     shifts: Annotated[
         tuple[Annotated[Int, Field(ge=0, le=MAX_SHIFT)], ...],
         BeforeValidator(plain_tuple),
-        Field(min_length=1, max_length=8),
-    ]
-    signs: Annotated[tuple[Sign, ...], BeforeValidator(plain_tuple)] = ()
+        Field(
+            min_length=1,
+            max_length=8,
+            description="The shift of each term, which is rounded by itself (docs/rule.md#leaks).",
+        ),
+    ] = Field(kw_only=False)
+    signs: Annotated[
+        tuple[Sign, ...],
+        BeforeValidator(plain_tuple),
+        Field(
+            description="For each term 1, it is taken away, or -1, it is added "
+            "(docs/rule.md#leaks)."
+        ),
+    ] = Field(default=(), kw_only=False)
 
     @model_validator(mode="after")
     def _one_sign_per_shift(self) -> Self:
@@ -101,9 +138,18 @@ class MultiShiftLeak(RoundedLeak):
 class FactorLeak(RoundedLeak):
     """What the leaks by factor / 2**shift, at most 1, have in common."""
 
-    positional = ("factor", "shift")
-    factor: Annotated[Int, Field(ge=0, le=1 << 16)]
-    shift: Annotated[Int, Field(ge=0, le=16)]
+    factor: Annotated[
+        Int,
+        Field(
+            ge=0,
+            le=1 << 16,
+            description="x is multiplied by factor / 2**shift, which is at most 1 "
+            "(docs/rule.md#leaks).",
+        ),
+    ] = Field(kw_only=False)
+    shift: Annotated[
+        Int, Field(ge=0, le=16, description="See ``factor`` (docs/rule.md#leaks).")
+    ] = Field(kw_only=False)
 
     @model_validator(mode="after")
     def _never_away_from_rest(self) -> Self:
@@ -128,17 +174,29 @@ class DecayLeak(FactorLeak):
 class LinearLeak(Params):
     """Moves x by ``step`` towards 0 and stops there."""
 
-    positional = ("step",)
     kind: Literal["linear"] = "linear"
-    step: Annotated[Int, Field(ge=0, le=(1 << 31) - 1)]
+    step: Annotated[
+        Int,
+        Field(
+            ge=0,
+            le=(1 << 31) - 1,
+            description="What a step takes from the magnitude of x, in LSB (docs/rule.md#leaks).",
+        ),
+    ] = Field(kw_only=False)
 
 
 class ConstantLeak(Params):
     """Adds ``step``, of either sign, to x whatever its sign, without a stop."""
 
-    positional = ("step",)
     kind: Literal["constant"] = "constant"
-    step: Annotated[Int, Field(ge=-(1 << 31), le=(1 << 31) - 1)]
+    step: Annotated[
+        Int,
+        Field(
+            ge=-(1 << 31),
+            le=(1 << 31) - 1,
+            description="What is added to x in a step, in LSB (docs/rule.md#leaks).",
+        ),
+    ] = Field(kw_only=False)
 
 
 Leak = Annotated[

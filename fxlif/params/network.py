@@ -16,9 +16,8 @@ from pydantic import (
 
 from ..errors import FxlifError
 from ..network.synapses import MAX_DELAY
-from .arrays import Thresholds
 from .base import Int, Name, Params, Seed, Size, plain_tuple
-from .core import CoreParams, check_thresholds
+from .core import CoreParams, OwnThresholds, WeightShift, check_thresholds
 from .neuron import NeuronParams
 from .protocol import CoreSignals
 from .quantise import signed_range
@@ -40,13 +39,18 @@ from .topology import (
 
 
 class Population(Params):
-    """``n`` equal neurons; ``v_thresholds``, one per neuron, takes the place of the neuron's."""
+    """``n`` equal neurons, each of which may have a threshold of its own."""
 
-    positional = ("name", "n", "neuron")
-    name: Name
-    n: Size
-    neuron: NeuronParams = NeuronParams()
-    v_thresholds: Thresholds | None = None
+    name: Annotated[
+        Name, Field(description="What projections call it (docs/rule.md#networks).")
+    ] = Field(kw_only=False)
+    n: Annotated[Size, Field(description="How many neurons (docs/rule.md#networks).")] = Field(
+        kw_only=False
+    )
+    neuron: Annotated[
+        NeuronParams, Field(description="What each of them is (docs/rule.md#step).")
+    ] = Field(default=NeuronParams(), kw_only=False)
+    v_thresholds: OwnThresholds = None
 
     @model_validator(mode="after")
     def _one_threshold_each(self) -> Self:
@@ -58,15 +62,21 @@ class Projection(Params):
     """Synapses from a source or population to a population.
 
     A spike adds ``weight << weight_shift`` to the target's current ``delay`` steps later; with
-    delay 0 in the same step (docs/rule.md#delays). ``delay`` is without effect where the synapses
-    bring their own.
+    delay 0 in the same step.
     """
 
-    positional = ("source", "target", "synapses")
-    source: Name
-    target: Name
-    synapses: Connectivity
-    weight_shift: Annotated[Int, Field(ge=0, le=16)] = 0
+    source: Annotated[
+        Name,
+        Field(description="The source or population that spikes (docs/rule.md#networks)."),
+    ] = Field(kw_only=False)
+    target: Annotated[
+        Name, Field(description="The population that it acts on (docs/rule.md#networks).")
+    ] = Field(kw_only=False)
+    synapses: Annotated[
+        Connectivity,
+        Field(description="Which neurons are joined, by which weights (docs/rule.md#weights)."),
+    ] = Field(kw_only=False)
+    weight_shift: WeightShift = 0
     delay: DrawnDelay = 1
     delay_seed: Seed = 1
 
@@ -90,7 +100,10 @@ class EventInput(Params):
     """An event file (see :mod:`fxlif.network.events`) to feed to the first core."""
 
     kind: Literal["events"] = "events"
-    file: str
+    file: Annotated[
+        str,
+        Field(description="Its name, beside the design: .txt, .npz or .bin (docs/rule.md#events)."),
+    ]
 
 
 class ImageInput(Params):
@@ -103,9 +116,24 @@ class ImageInput(Params):
     """
 
     kind: Literal["images"] = "images"
-    file: str
-    steps: Annotated[Int, Field(ge=1, le=4096)]
-    maximum: Annotated[Int, Field(ge=1, le=65535)]
+    file: Annotated[
+        str, Field(description="Its name, beside the design (docs/networks.md#the-digits).")
+    ]
+    steps: Annotated[
+        Int,
+        Field(
+            ge=1, le=4096, description="How long an image is shown (docs/networks.md#the-digits)."
+        ),
+    ]
+    maximum: Annotated[
+        Int,
+        Field(
+            ge=1,
+            le=65535,
+            description="The value of an input that spikes in every step "
+            "(docs/networks.md#the-digits).",
+        ),
+    ]
 
 
 InputParams = Annotated[EventInput | ImageInput, Field(discriminator="kind")]
@@ -138,15 +166,36 @@ class NetworkParams(Params):
     In a chain of cores the output neurons of each are the inputs of the next, in the same step.
     """
 
-    name: Name = "network"
-    core: Annotated[tuple[CoreParams, ...], BeforeValidator(plain_tuple), Field(max_length=64)] = ()
-    population: Annotated[
-        tuple[Population, ...], BeforeValidator(plain_tuple), Field(max_length=4096)
+    name: Annotated[
+        Name, Field(description="Of the network and its Verilog module (docs/hardware.md#files).")
+    ] = "network"
+    core: Annotated[
+        tuple[CoreParams, ...],
+        BeforeValidator(plain_tuple),
+        Field(max_length=64, description="A chain of cores (docs/rule.md#networks)."),
     ] = ()
-    source: Annotated[tuple[Source, ...], BeforeValidator(plain_tuple)] = ()
-    projection: Annotated[tuple[Projection, ...], BeforeValidator(plain_tuple)] = ()
-    #: What to feed the network with; no part of the hardware, hence not of the digest.
-    input: InputParams | None = None
+    population: Annotated[
+        tuple[Population, ...],
+        BeforeValidator(plain_tuple),
+        Field(max_length=4096, description="In place of cores (docs/rule.md#networks)."),
+    ] = ()
+    source: Annotated[
+        tuple[Source, ...],
+        BeforeValidator(plain_tuple),
+        Field(description="Beside populations (docs/rule.md#sources)."),
+    ] = ()
+    projection: Annotated[
+        tuple[Projection, ...],
+        BeforeValidator(plain_tuple),
+        Field(description="Between populations, and from sources (docs/rule.md#networks)."),
+    ] = ()
+    input: Annotated[
+        InputParams | None,
+        Field(
+            description="What the commands feed the network with; no part of the hardware, hence "
+            "not of the digest (docs/rule.md#networks)."
+        ),
+    ] = None
 
     @model_validator(mode="after")
     def _cores_or_populations(self) -> Self:

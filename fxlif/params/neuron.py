@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Literal, Self, assert_never
 
 from pydantic import (
@@ -15,6 +14,7 @@ from pydantic import (
 
 from ..errors import FxlifError, FxlifWarning
 from .base import Int, Params, plain_tuple
+from .combinations import RULE_ORDER, combinations, seldom_meant
 from .leaks import Leak, Lfsr, ShiftLeak, random_bits
 from .protocol import CoreSignals
 from .quantise import quantise_threshold, signed_range
@@ -50,87 +50,238 @@ SYNAPSE_ORDER = ("leak", "integrate", "act")
 
 
 class ExponentialSynapse(Params):
-    """The current is kept in ``i_syn``, which decays by its own leak.
+    """The current is kept in ``i_syn``, which decays by its own leak."""
 
-    ``order`` says when the input is added and when ``i_syn`` acts on v (docs/rule.md#synapse).
-    """
-
-    positional = ("leak",)
     kind: Literal["exponential"] = "exponential"
-    leak: Leak = ShiftLeak()
-    order: Annotated[tuple[str, ...], BeforeValidator(plain_tuple), _permutation(SYNAPSE_ORDER)] = (
-        SYNAPSE_ORDER
-    )
+    leak: Annotated[
+        Leak, Field(description="How ``i_syn`` decays towards 0 (docs/rule.md#synapse).")
+    ] = Field(default=ShiftLeak(), kw_only=False)
+    order: Annotated[
+        tuple[str, ...],
+        BeforeValidator(plain_tuple),
+        _permutation(SYNAPSE_ORDER),
+        Field(
+            description="In which order ``i_syn`` decays, the input is added to it, and it acts on "
+            "v: any order of these three (docs/rule.md#synapse)."
+        ),
+    ] = SYNAPSE_ORDER
 
 
 Synapse = Annotated[DeltaSynapse | ExponentialSynapse, Field(discriminator="kind")]
 
 
 class Adaptation(Params):
-    """Each spike raises the neuron's own threshold by ``increment``, which decays by ``leak``
-    (docs/rule.md#adaptation)."""
+    """Each spike raises the neuron's own threshold, by ``theta``, which decays."""
 
-    positional = ("increment", "leak")
-    increment: Annotated[Int, Field(ge=0, le=(1 << 31) - 1)]
-    leak: Leak = ShiftLeak()
+    increment: Annotated[
+        Int,
+        Field(
+            ge=0,
+            le=(1 << 31) - 1,
+            description="What a spike adds to theta, in LSB; it fits into ``theta_bits`` "
+            "(docs/rule.md#adaptation).",
+        ),
+    ] = Field(kw_only=False)
+    leak: Annotated[
+        Leak, Field(description="How theta decays towards 0 (docs/rule.md#adaptation).")
+    ] = Field(default=ShiftLeak(), kw_only=False)
 
 
 StateBits = Annotated[Int, Field(ge=4, le=32)]
 Overflow = Literal["saturate", "saturate_symmetric", "wrap"]
-RULE_ORDER = ("leak", "integrate", "fire")
 #: A count of spikes is kept in five bits.
 MAX_SPIKES = 31
 
 
 class NeuronParams(Params):
-    """One integer LIF neuron. All potentials are in units of the least significant bit of ``v``.
+    """One integer LIF neuron.
 
-    What each parameter does: docs/rule.md#step and the sections after it.
+    All potentials are in units of the least significant bit of ``v`` (LSB), all times in steps. The
+    range of v is that of a signed integer of ``state_bits`` bits.
     """
 
-    leak: Leak = ShiftLeak()
-    v_leak: Int = 0
-    v_threshold: Int = 64
-    v_reset: Int = 0
-    #: None, or the lowest value that v may take.
-    v_floor: Int | None = None
-    #: None, or the potential below which ``negative_reset`` acts on v, without a spike.
-    negative_threshold: Int | None = None
-    negative_reset: Literal["floor", "mirror", "subtract"] = "floor"
-    compare: Literal["ge", "gt"] = "ge"
-    reset: Literal["to_value", "subtract"] = "to_value"
-    reset_at: Literal["compare", "leak", "next_step"] = "compare"
-    max_spikes_per_step: Annotated[Int, Field(ge=1, le=MAX_SPIKES)] = 1
-    overflow: Overflow = "saturate"
-    #: None, or how ``i_syn`` overflows where that is not as ``v`` does.
-    overflow_i_syn: Overflow | None = None
-    #: Whether the change of v in a step passes through ``overflow`` by itself.
-    overflow_change: bool = False
-    #: Steps without a spike after a spike.
-    refractory: Annotated[Int, Field(ge=0, le=255)] = 0
-    refractory_mode: Literal["clamp", "mask", "rest", "leak"] = "clamp"
-    #: Whether the step of the spike is counted: with ``before`` it is the first of the period.
-    refractory_count: Literal["after", "before"] = "after"
-    synapse: Synapse = DeltaSynapse()
-    adaptation: Adaptation | None = None
-    bias: Int = 0
-    #: Whether the bias is part of the input current, or added to v past the synapse.
-    bias_at: Literal["current", "v"] = "current"
-    order: Annotated[tuple[str, ...], BeforeValidator(plain_tuple), _permutation(RULE_ORDER)] = (
-        RULE_ORDER
-    )
-    accumulate: Literal["exact", "per_event"] = "exact"
-    fire_on: Literal["step", "event"] = "step"
-    #: The random numbers of stochastic rounding; without effect on the other roundings.
-    lfsr: Lfsr = Lfsr()
-    state_bits: StateBits = 16
-    weight_bits: Annotated[Int, Field(ge=1, le=16)] = 8
-    threshold_bits: StateBits = 16
-    #: A threshold is stored as mantissa << threshold_shift, the mantissa on threshold_bits bits.
-    threshold_shift: Annotated[Int, Field(ge=0, le=16)] = 0
-    #: Width of ``i_syn``, and of the current into a neuron by itself.
-    current_bits: StateBits = 16
-    theta_bits: StateBits = 16
+    leak: Annotated[
+        Leak,
+        Field(description="What of v - ``v_leak`` is left one step later (docs/rule.md#leaks)."),
+    ] = ShiftLeak()
+    v_leak: Annotated[
+        Int,
+        Field(
+            description="The potential that the leak pulls v towards, in the range of v "
+            "(docs/rule.md#leaks)."
+        ),
+    ] = 0
+    v_threshold: Annotated[
+        Int,
+        Field(
+            description="v fires where it reaches this, by ``compare``; a multiple of "
+            "2**threshold_shift whose quotient fits into ``threshold_bits`` "
+            "(docs/rule.md#thresholds)."
+        ),
+    ] = 64
+    v_reset: Annotated[
+        Int,
+        Field(
+            description="Where v starts, and where a spike puts it with ``reset`` to_value; in the "
+            "range of v (docs/rule.md#reset)."
+        ),
+    ] = 0
+    v_floor: Annotated[
+        Int | None,
+        Field(
+            description="The lowest value that v may take; None: that of its range "
+            "(docs/rule.md#order)."
+        ),
+    ] = None
+    negative_threshold: Annotated[
+        Int | None,
+        Field(
+            description="Where v is below it, ``negative_reset`` acts on v, without a spike; None: "
+            "nowhere (docs/rule.md#reset)."
+        ),
+    ] = None
+    negative_reset: Annotated[
+        Literal["floor", "mirror", "subtract"],
+        Field(
+            description="Puts v below ``negative_threshold`` at it, at -v_reset, or takes it from v"
+            " (docs/rule.md#reset)."
+        ),
+    ] = "floor"
+    compare: Annotated[
+        Literal["ge", "gt"],
+        Field(
+            description="Whether v fires at the threshold, or above it only (docs/rule.md#step)."
+        ),
+    ] = "ge"
+    reset: Annotated[
+        Literal["to_value", "subtract"],
+        Field(
+            description="A spike puts v at ``v_reset``, or takes the threshold from it "
+            "(docs/rule.md#reset)."
+        ),
+    ] = "to_value"
+    reset_at: Annotated[
+        Literal["compare", "leak", "next_step"],
+        Field(
+            description="When the reset of a spike acts: at once, at the next leak, or as the next "
+            "step begins (docs/rule.md#reset)."
+        ),
+    ] = "compare"
+    max_spikes_per_step: Annotated[
+        Int,
+        Field(
+            ge=1,
+            le=MAX_SPIKES,
+            description="How often v may fire in a step; above 1 with ``reset`` subtract only "
+            "(docs/rule.md#reset).",
+        ),
+    ] = 1
+    overflow: Annotated[
+        Overflow,
+        Field(description="What becomes of a v that leaves its range (docs/rule.md#overflow)."),
+    ] = "saturate"
+    overflow_i_syn: Annotated[
+        Overflow | None,
+        Field(description="The same of ``i_syn``; None: as ``overflow`` (docs/rule.md#overflow)."),
+    ] = None
+    overflow_change: Annotated[
+        bool,
+        Field(
+            description="Whether the change of v in a step passes through ``overflow`` by itself "
+            "(docs/rule.md#order)."
+        ),
+    ] = False
+    refractory: Annotated[
+        Int,
+        Field(ge=0, le=255, description="Steps of rest after a spike (docs/rule.md#refractory)."),
+    ] = 0
+    refractory_mode: Annotated[
+        Literal["clamp", "mask", "rest", "leak"],
+        Field(
+            description="What v does in these steps: nothing, all but fire, lie at ``v_leak``, or "
+            "leak without input (docs/rule.md#refractory)."
+        ),
+    ] = "clamp"
+    refractory_count: Annotated[
+        Literal["after", "before"],
+        Field(
+            description="Whether the period begins in the step after the spike, or in that of "
+            "the spike (docs/rule.md#refractory)."
+        ),
+    ] = "after"
+    synapse: Annotated[
+        Synapse, Field(description="How the input of a step acts on v (docs/rule.md#synapse).")
+    ] = DeltaSynapse()
+    adaptation: Annotated[
+        Adaptation | None,
+        Field(
+            description="A threshold that spikes raise; None: it stays as it is "
+            "(docs/rule.md#adaptation)."
+        ),
+    ] = None
+    bias: Annotated[
+        Int, Field(description="Added to every step's current, LSB, 32 bits (docs/rule.md#step).")
+    ] = 0
+    bias_at: Annotated[
+        Literal["current", "v"],
+        Field(
+            description="Whether the bias is part of the input, or added to v past the synapse "
+            "(docs/rule.md#synapse)."
+        ),
+    ] = "current"
+    order: Annotated[
+        tuple[str, ...],
+        BeforeValidator(plain_tuple),
+        _permutation(RULE_ORDER),
+        Field(
+            description="What acts on v first, second and third: any order of these three "
+            "(docs/rule.md#order)."
+        ),
+    ] = RULE_ORDER
+    accumulate: Annotated[
+        Literal["exact", "per_event"],
+        Field(
+            description="Whether a step's events are summed beforehand, or added one by one with "
+            "overflow after each (docs/rule.md#per-event)."
+        ),
+    ] = "exact"
+    fire_on: Annotated[
+        Literal["step", "event"],
+        Field(
+            description="Whether v is compared once a step, or after each event "
+            "(docs/rule.md#per-event)."
+        ),
+    ] = "step"
+    lfsr: Annotated[
+        Lfsr,
+        Field(
+            description="The random numbers of stochastic rounding; without effect on the other "
+            "roundings (docs/rule.md#stochastic)."
+        ),
+    ] = Lfsr()
+    state_bits: Annotated[
+        StateBits, Field(description="Width of v, signed (docs/rule.md#step).")
+    ] = 16
+    weight_bits: Annotated[
+        Int, Field(ge=1, le=16, description="Width of a weight, signed (docs/rule.md#weights).")
+    ] = 8
+    threshold_bits: Annotated[
+        StateBits,
+        Field(description="Width of a threshold's mantissa, signed (docs/rule.md#thresholds)."),
+    ] = 16
+    threshold_shift: Annotated[
+        Int, Field(ge=0, le=16, description="Left shift of the mantissa (docs/rule.md#thresholds).")
+    ] = 0
+    current_bits: Annotated[
+        StateBits,
+        Field(
+            description="Width of ``i_syn``, and of the current into a neuron by itself, signed "
+            "(docs/rule.md#step)."
+        ),
+    ] = 16
+    theta_bits: Annotated[
+        StateBits, Field(description="Width of theta, unsigned (docs/rule.md#step).")
+    ] = 16
 
     @model_validator(mode="after")
     def _values_fit(self) -> Self:
@@ -296,78 +447,3 @@ class NeuronParams(Params):
         if self.rest_steps:
             widths["refractory"] = self.refractory_bits
         return widths
-
-
-def seldom_meant(neuron: NeuronParams) -> Iterator[str]:
-    """What is allowed and seldom meant."""
-    level, threshold = neuron.v_reset, neuron.v_threshold
-    reached = level >= threshold if neuron.compare == "ge" else level > threshold
-    if neuron.reset == "to_value" and reached:
-        above = "at" if level == threshold else "above"
-        yield (
-            f"v_reset: {level} is {above} the v_threshold of {threshold}: after a spike the neuron "
-            "may spike on without input"
-        )
-
-
-def combinations(neuron: NeuronParams) -> Iterator[FxlifError]:
-    """What is wrong with choices that mean nothing together (docs/rule.md#combinations)."""
-
-    def only(key: str, allowed: str, because: str) -> FxlifError:
-        return FxlifError.must_be(key, f"{allowed} (with {because})", getattr(neuron, key))
-
-    def unused(because: str) -> Iterator[FxlifError]:
-        """Which of three fields are not at their defaults, as ``because`` wants them."""
-        if neuron.refractory:
-            yield only("refractory", "0", because)
-        for key in ("adaptation", "negative_threshold"):
-            if getattr(neuron, key) is not None:
-                yield only(key, "left out", because)
-
-    before, _ = neuron.stages
-    floor, negative = neuron.v_floor, neuron.negative_threshold
-    if negative is not None:
-        if floor is not None and floor >= negative:
-            yield only("v_floor", f"below {negative}, or left out", "negative_threshold")
-        low, high = neuron.state_range
-        if neuron.negative_reset == "mirror" and not low <= -neuron.v_reset <= high:
-            yield only("v_reset", f"{-high}..{high}", "negative_reset = mirror")
-        if neuron.negative_reset == "subtract" and negative > 0:
-            yield only("negative_threshold", "0 or less", "negative_reset = subtract")
-    if neuron.max_spikes_per_step > 1:
-        if neuron.reset != "subtract":
-            yield only("reset", "subtract", "max_spikes_per_step > 1")
-        if neuron.reset_at != "compare":
-            yield only("reset_at", "compare", "max_spikes_per_step > 1")
-    if neuron.resets_late:
-        because = f"reset_at = {neuron.reset_at}"
-        if neuron.order[-1] != "fire":
-            yield only("order", "one that ends in fire", because)
-        yield from unused(because)
-        if neuron.accumulate != "exact":
-            yield only("accumulate", "exact", because)
-    if neuron.overflow_change:
-        if neuron.order != RULE_ORDER:
-            yield only("order", ", ".join(RULE_ORDER), "overflow_change")
-        if neuron.sums_on_v:
-            yield only("accumulate", "exact", "overflow_change and a delta synapse")
-        if neuron.reset_at == "leak":
-            yield only("reset_at", "compare or next_step", "overflow_change")
-    if neuron.sums_on_v:
-        because = "accumulate = per_event and a delta synapse"
-        if "integrate" not in before:
-            yield only("order", "one in which integrate comes before fire", because)
-        if neuron.refractory and neuron.refractory_mode != "mask":
-            yield only("refractory_mode", "mask", because)
-    if neuron.fire_on == "event":
-        because = "fire_on = event"
-        if not neuron.sums_on_v:
-            key = "synapse" if neuron.accumulate == "per_event" else "accumulate"
-            yield only(key, "delta" if key == "synapse" else "per_event", because)
-        if neuron.order[neuron.order.index("integrate") + 1 :][:1] != ("fire",):
-            yield only("order", "one in which fire follows integrate", because)
-        if neuron.reset_at != "compare":
-            yield only("reset_at", "compare", because)
-        if neuron.max_spikes_per_step > 1:
-            yield only("max_spikes_per_step", "1, for each event", because)
-        yield from unused(because)

@@ -11,7 +11,10 @@ from pydantic import (
 
 from ..errors import FxlifError
 from .arrays import Thresholds
-from .base import Int, Name, Params, Seed, Size
+from .base import Int, MaxEvents, Name, Params, Seed, Size
+
+SourceName = Annotated[Name, Field(description="What projections call it (docs/rule.md#networks).")]
+Sources = Annotated[Size, Field(description="How many sources (docs/rule.md#sources).")]
 
 
 class PoissonSource(Params):
@@ -21,11 +24,19 @@ class PoissonSource(Params):
     :func:`fxlif.network.sources.poisson`. ``probability`` is used as a multiple of 2**-32.
     """
 
-    positional = ("name", "n", "probability")
     kind: Literal["poisson"] = "poisson"
-    name: Name
-    n: Size
-    probability: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+    name: SourceName = Field(kw_only=False)
+    n: Sources = Field(kw_only=False)
+    probability: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1,
+            allow_inf_nan=False,
+            description="That a source spikes in a step; the rate times the length of a step "
+            "(docs/rule.md#sources).",
+        ),
+    ] = Field(kw_only=False)
     seed: Seed = 1
 
 
@@ -35,12 +46,24 @@ class RegularSource(Params):
     Phases left out are drawn from 0..interval - 1 by the seed.
     """
 
-    positional = ("name", "n", "interval")
     kind: Literal["regular"] = "regular"
-    name: Name
-    n: Size
-    interval: Annotated[Int, Field(ge=1, le=(1 << 31) - 1)]
-    phases: Thresholds | None = None
+    name: SourceName = Field(kw_only=False)
+    n: Sources = Field(kw_only=False)
+    interval: Annotated[
+        Int,
+        Field(
+            ge=1,
+            le=(1 << 31) - 1,
+            description="Steps from one spike of a source to the next (docs/rule.md#sources).",
+        ),
+    ] = Field(kw_only=False)
+    phases: Annotated[
+        Thresholds | None,
+        Field(
+            description="The step of each source's first spike, 0..interval - 1; None: drawn by "
+            "``seed`` (docs/rule.md#sources)."
+        ),
+    ] = None
     seed: Seed = 1
 
     @model_validator(mode="after")
@@ -59,12 +82,10 @@ class RegularSource(Params):
 class EventSource(Params):
     """Spikes from outside: an event stream (:mod:`fxlif.network.events`) given to the run."""
 
-    positional = ("name", "n")
     kind: Literal["events"] = "events"
-    name: Name
-    n: Size
-    #: How often one address may spike in one step; beyond this promise sums saturate.
-    max_events_per_input: Annotated[Int, Field(ge=1, le=65535)] = 1
+    name: SourceName = Field(kw_only=False)
+    n: Sources = Field(kw_only=False)
+    max_events_per_input: MaxEvents = 1
 
 
 Source = Annotated[PoissonSource | RegularSource | EventSource, Field(discriminator="kind")]

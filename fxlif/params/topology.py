@@ -46,13 +46,33 @@ def drawn_between(low: int, high: int) -> BeforeValidator:
     return BeforeValidator(check)
 
 
-Drawn = Annotated[int | tuple[int, int], drawn_between(*signed_range(32))]
-DrawnDelay = Annotated[int | tuple[int, int], drawn_between(0, MAX_DELAY)]
+Drawn = Annotated[
+    int | tuple[int, int],
+    drawn_between(*signed_range(32)),
+    Field(
+        description="The weight of every synapse, within the target's ``weight_bits``; or the "
+        "lowest and the highest of a uniform draw by ``seed`` (docs/rule.md#weights)."
+    ),
+]
+DrawnDelay = Annotated[
+    int | tuple[int, int],
+    drawn_between(0, MAX_DELAY),
+    Field(
+        description=f"Steps from a spike to its effect, 0..{MAX_DELAY}; or the lowest and the "
+        "highest of a uniform draw by ``delay_seed``; without effect on synapses that bring their "
+        "own (docs/rule.md#delays)."
+    ),
+]
 
 
 def bounds(drawn: int | tuple[int, int]) -> tuple[int, int]:
     """Lowest and highest value of a value or a draw."""
     return drawn if isinstance(drawn, tuple) else (drawn, drawn)
+
+
+TopologySeed = Annotated[
+    Seed, Field(description="The same seed draws the same synapses (docs/networks.md#in-python).")
+]
 
 
 # --- synapses -----------------------------------------------------------------------------------
@@ -61,10 +81,21 @@ def bounds(drawn: int | tuple[int, int]) -> tuple[int, int]:
 class Dense(Params):
     """All to all: an (n_pre, n_post) matrix of weights, and where given one of delays."""
 
-    positional = ("weights", "delays")
     kind: Literal["dense"] = "dense"
-    weights: Weights
-    delays: Weights | None = None
+    weights: Annotated[
+        Weights,
+        Field(
+            description="(n_pre, n_post) integers, 0 where there is no synapse; as lists, as an "
+            "array, or as the text ``file.npy`` or ``file.npz:key`` (docs/rule.md#weights)."
+        ),
+    ] = Field(kw_only=False)
+    delays: Annotated[
+        Weights | None,
+        Field(
+            description=f"As ``weights``, the delay of each synapse, 0..{MAX_DELAY} steps; None: "
+            "that of the projection (docs/rule.md#delays)."
+        ),
+    ] = Field(default=None, kw_only=False)
 
     @model_validator(mode="after")
     def _matrices(self) -> Self:
@@ -138,13 +169,16 @@ class Sparse(Params):
     them as the array ``delays``.
     """
 
-    positional = ("matrix",)
     kind: Literal["sparse"] = "sparse"
     matrix: Annotated[
         Any,
         BeforeValidator(_synapses),
         PlainSerializer(_to_lists, return_type=dict[str, Any]),
-    ]
+        Field(
+            description="A CSR matrix of scipy's, the text ``file.npz``, or a table of ``shape``, "
+            "``indptr``, ``indices``, ``data`` and ``delays`` (docs/rule.md#weights)."
+        ),
+    ] = Field(kw_only=False)
 
     @model_validator(mode="before")
     @classmethod
@@ -169,49 +203,63 @@ class Sparse(Params):
         return not isinstance(self.matrix, _Undelayed)
 
 
-class _Uniform(Params):
-    """Weights that are one value, or drawn uniformly."""
-
-    #: One value, or the lowest and highest of a uniform draw by the seed.
-    weight: Drawn
-    seed: Seed = 1
-
-
-class _Generated(_Uniform):
+class _Generated(Params):
     """A topology that may join a neuron to itself."""
 
-    #: Whether a neuron may reach itself; it matters where source and target are the same.
-    autapses: bool = True
+    seed: TopologySeed = 1
+    autapses: Annotated[
+        bool,
+        Field(
+            description="Whether a neuron may reach itself, where source and target are the same "
+            "(docs/rule.md#networks)."
+        ),
+    ] = True
 
 
 class AllToAll(_Generated):
     """Every source neuron to every target neuron."""
 
-    positional = ("weight",)
     kind: Literal["all_to_all"] = "all_to_all"
+    weight: Drawn = Field(kw_only=False)
 
 
-class OneToOne(_Uniform):
+class OneToOne(Params):
     """Source neuron i to target neuron i."""
 
-    positional = ("weight",)
     kind: Literal["one_to_one"] = "one_to_one"
+    weight: Drawn = Field(kw_only=False)
+    seed: TopologySeed = 1
 
 
 class FixedProbability(_Generated):
     """Each pair with the same probability, independently."""
 
-    positional = ("probability", "weight")
     kind: Literal["fixed_probability"] = "fixed_probability"
-    probability: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+    probability: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1,
+            allow_inf_nan=False,
+            description="That a synapse joins a pair of neurons (docs/rule.md#networks).",
+        ),
+    ] = Field(kw_only=False)
+    weight: Drawn = Field(kw_only=False)
 
 
 class FixedInDegree(_Generated):
     """Each target neuron from ``indegree`` different source neurons."""
 
-    positional = ("indegree", "weight")
     kind: Literal["fixed_indegree"] = "fixed_indegree"
-    indegree: Annotated[Int, Field(ge=0)]
+    indegree: Annotated[
+        Int,
+        Field(
+            ge=0,
+            description="Synapses into each target neuron, no more than there are sources "
+            "(docs/rule.md#networks).",
+        ),
+    ] = Field(kw_only=False)
+    weight: Drawn = Field(kw_only=False)
 
 
 class Grid(Params):
@@ -222,11 +270,26 @@ class Grid(Params):
     ``open`` edges drop what falls off the sheet, ``periodic`` ones wrap around.
     """
 
-    positional = ("shape", "kernel")
     kind: Literal["grid"] = "grid"
-    shape: Annotated[tuple[Size, Size], BeforeValidator(plain_tuple)]
-    kernel: Weights
-    edges: Literal["open", "periodic"] = "open"
+    shape: Annotated[
+        tuple[Size, Size],
+        BeforeValidator(plain_tuple),
+        Field(description="Rows and columns of the sheet (docs/rule.md#networks)."),
+    ] = Field(kw_only=False)
+    kernel: Annotated[
+        Weights,
+        Field(
+            description="Weights by distance: odd numbers of rows and of columns, the neuron "
+            "itself in the middle (docs/rule.md#weights)."
+        ),
+    ] = Field(kw_only=False)
+    edges: Annotated[
+        Literal["open", "periodic"],
+        Field(
+            description="What becomes of neighbours beyond the sheet: there are none, or those of "
+            "the other side (docs/rule.md#networks)."
+        ),
+    ] = "open"
 
     @model_validator(mode="after")
     def _odd_and_no_larger_than_a_ring(self) -> Self:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from itertools import permutations
 from typing import assert_never, get_args
 
+from ...params.combinations import RULE_ORDER, combinations
 from ...params.leaks import (
     ConstantLeak,
     DecayLeak,
@@ -23,13 +24,11 @@ from ...params.leaks import (
     ShiftLeak,
 )
 from ...params.neuron import (
-    RULE_ORDER,
     SYNAPSE_ORDER,
     DeltaSynapse,
     ExponentialSynapse,
     NeuronParams,
     Overflow,
-    combinations,
 )
 from ...params.quantise import signed_range
 from ...rule import arithmetic

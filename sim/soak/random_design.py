@@ -10,6 +10,7 @@ import numpy as np
 
 from ...errors import FxlifError, FxlifWarning
 from ...hdl.limits import supported
+from ...params.combinations import RULE_ORDER, combinations
 from ...params.core import CoreParams, address_bits
 from ...params.leaks import (
     ConstantLeak,
@@ -23,13 +24,11 @@ from ...params.leaks import (
 )
 from ...params.neuron import (
     MAX_SPIKES,
-    RULE_ORDER,
     SYNAPSE_ORDER,
     Adaptation,
     DeltaSynapse,
     ExponentialSynapse,
     NeuronParams,
-    combinations,
 )
 from ...params.quantise import signed_range
 from ...rule.step import initial_state, step
