@@ -76,9 +76,10 @@ def eventful(draw):
 
 
 @st.composite
-def populations(draw, name, sizes=SIZES):
-    neuron = draw(st.one_of(lively(), neurons(whole=True), eventful(), eventful()))
-    n = draw(sizes)
+def populations(draw, name, sizes=SIZES, kinds=None):
+    if kinds is None:
+        kinds = st.one_of(lively(), neurons(whole=True), eventful(), eventful())
+    neuron, n = draw(kinds), draw(sizes)
     own = None
     if draw(st.booleans()) and neuron.max_spikes_per_step == 1:
         few = draw(
@@ -198,14 +199,27 @@ def connectivities(draw, n_pre, n_post, weight_bits, first, last, equal=None):
 
 
 @st.composite
-def networks(draw, sizes=SIZES, max_delay=63, most=4):
-    """A network of populations; delay 0 only from earlier to later ones of a random order."""
+def networks_alike(draw):
+    """Networks most of whose populations have equal neurons: compiled code sees them as one."""
+    one = draw(lively(accumulate=st.just("exact")).filter(lambda neuron: not neuron.random_bits))
+    other = one.model_copy(update={"v_threshold": one.v_threshold + 4})
+    kinds = st.one_of(*[st.just(one)] * 4, st.just(other), eventful())
+    sizes = st.one_of(st.integers(1, 6), st.sampled_from([64, 65, 129]))
+    return draw(networks(sizes, draw(st.sampled_from([2, 9])), 5, kinds))
+
+
+@st.composite
+def networks(draw, sizes=SIZES, max_delay=63, most=4, kinds=None):
+    """A network of populations; delay 0 only from earlier to later ones of a random order.
+
+    Their neurons are of ``kinds``, or of any.
+    """
     names = [f"p{k}" for k in range(draw(st.integers(1, most)))]
-    parts = {name: draw(populations(name, sizes)) for name in names}
+    parts = {name: draw(populations(name, sizes, kinds)) for name in names}
     feeding = [draw(sources(f"s{k}", sizes)) for k in range(draw(st.integers(0, 3)))]
     everything = {source.name: source for source in feeding} | parts
     projections = []
-    for _ in range(draw(st.integers(0, 6))):
+    for _ in range(draw(st.integers(0, 6 if kinds is None else 12))):
         source = draw(st.sampled_from(list(everything)))
         target = draw(st.sampled_from(names))
         forward = source not in parts or names.index(source) < names.index(target)

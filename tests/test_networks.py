@@ -19,7 +19,7 @@ import strategies
 from designs import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from network_strategies import Given, drives, networks
+from network_strategies import Given, drives, networks, networks_alike
 
 import fxlif
 from fxlif import (
@@ -256,6 +256,76 @@ def test_cores_are_populations(data):
     sums = [oracle.accumulate(core, step)[1:] for step in steps]
     assert network.saturated == [sum(saturated for saturated, _ in sums)]
     assert dict(network.dropped) == {"input": sum(dropped for _, dropped in sums)}
+
+
+# --- populations that compiled code sees as one --------------------------------------------------
+
+
+@settings(max_examples=examples(6), **RANDOM)
+@given(st.data())
+def test_populations_of_equal_neurons(tmp_path_factory, data):
+    """In runs from cut to cut, and gone on with by another engine."""
+    path = tmp_path_factory.mktemp("states") / "state.npz"
+    params = data.draw(networks_alike())
+    given = data.draw(drives(Network(params, engine="numpy")))
+    cut = data.draw(st.integers(0, given.steps))
+    chunk, seed = data.draw(st.sampled_from([1, 3, 1000])), data.draw(st.integers(0, 99))
+    expected = check_all(params, given, [cut], chunk, seed, engines=ENGINES[:3])
+    recording = everything(params, seed)
+    engines = data.draw(st.sampled_from([("numpy", "compiled"), ("compiled", "numpy")]))
+    for engine, start, stop in zip(engines, (0, cut), (cut, given.steps), strict=True):
+        network = Network(params, engine=engine)
+        if start:
+            network.restore(path)
+        network.run(**given.part(start, stop), record=recording)
+        network.save(path)
+        if not cut:
+            network = Network(params, engine="numpy")
+    if cut:
+        compare(params, network, recording, expected, seed)
+
+
+#: Five populations, the last two of other neurons or joined otherwise.
+SAME = NeuronParams(v_threshold=30, leak={"kind": "shift", "shift": 3})
+OTHERS = {
+    "alike": (SAME, {}, "abcde"),
+    "another threshold": (SAME.model_copy(update={"v_threshold": 99}), {}, "abcde"),
+    "another leak": (NeuronParams(v_threshold=30), {}, "abc"),
+    "random numbers": (
+        NeuronParams(leak={"kind": "shift", "shift": 3, "rounding": "stochastic"}), {}, "abc"
+    ),
+    "events one by one": (NeuronParams(accumulate="per_event"), {}, "bc"),
+    "without delay": (SAME, {"delay": 0}, "abc"),
+    "large": (SAME, {"n": 1025}, "abc"),
+    "every row whole": (SAME, {"n": 65, "density": 1.0}, "bce"),
+}  # fmt: skip
+
+
+@pytest.mark.skipif(not KERNELS, reason="nothing can be compiled")
+@pytest.mark.parametrize("case", OTHERS)
+def test_which_populations_stand_as_one(case):
+    from fxlif.compiled.grouping import GroupedNetwork
+
+    neuron, how, expected = OTHERS[case]
+    n, delay, density = how.get("n", 4), how.get("delay", 1), how.get("density", 0.8)
+    params = NetworkParams(
+        population=[
+            *(Population(name, 4, SAME) for name in "abc"),
+            Population("d", n, neuron),
+            Population("e", n, neuron),
+        ],
+        projection=[
+            Projection("a", "d", FixedProbability(probability=density, weight=9), delay=delay),
+            Projection("b", "c", AllToAll(weight=9)),
+        ]
+        + [Projection("b", "e", AllToAll(weight=9), delay=0)] * (delay == 0),
+    )
+    groups = GroupedNetwork(Network(params, engine="numpy")).groups
+    names = ["".join(p.name for p in members) for members in groups.values()]
+    assert names[0] == expected
+    # Those of another kind are one as well, unless they may not be.
+    others = {"another leak": ["de"], "without delay": ["de"]}
+    assert names[1:] == others.get(case, [])
 
 
 # --- events one by one ---------------------------------------------------------------------------

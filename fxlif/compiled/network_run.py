@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -27,11 +27,36 @@ from .plan import ExecutionPlan
 
 if TYPE_CHECKING:
     from ..network.external_input import ExternalInput
-    from ..network.model import Network
-    from ..network.recording import Recording
+    from ..network.projections import PlacedProjection
+    from ..network.state import NetworkState
+    from ..params.network import Graph
     from .expressions import CompiledLoop
 
 Ints = npt.NDArray[np.int64]
+
+
+class Emulated(Protocol):
+    """What compiled code needs of a network: attributes of :class:`fxlif.Network`."""
+
+    graph: Graph
+    projections: list[PlacedProjection]
+    thresholds: dict[str, Ints]
+    synaptic_ranges: dict[str, tuple[int, int]]
+    state: NetworkState
+
+    @property
+    def step_count(self) -> int: ...
+
+
+class Taken(Protocol):
+    """What takes down what a run does: a :class:`fxlif.Recording`, or what gives it to one."""
+
+    @property
+    def wanted_spikes(self) -> tuple[str, ...]: ...
+    @property
+    def wanted_states(self) -> tuple[tuple[str, str, Ints], ...]: ...
+    def add_spikes(self, name: str, events: npt.NDArray[Any]) -> None: ...
+    def add_states(self, population: str, variable: str, rows: npt.NDArray[Any]) -> None: ...
 
 
 def _listed(spikes: Ints) -> Ints:
@@ -53,7 +78,7 @@ def _repeated(entries: npt.NDArray[np.signedinteger]) -> npt.NDArray[np.signedin
 class CompiledRun:
     """The engine of one run: the network's state in narrow arrays, until it is closed."""
 
-    def __init__(self, network: Network, plan: ExecutionPlan, external: ExternalInput) -> None:
+    def __init__(self, network: Emulated, plan: ExecutionPlan, external: ExternalInput) -> None:
         self._network, self._plan, self._external = network, plan, external
         # As words: numpy copies records within records field by field, which takes 35 us.
         self._parts = plan.parts.view(np.int64).copy().view(PART)
@@ -194,7 +219,7 @@ class CompiledRun:
             for argument in arguments:
                 set_argument(call, argument, self._held[name, argument])
 
-    def advance(self, start: int, steps: int, recording: Recording) -> None:
+    def advance(self, start: int, steps: int, recording: Taken) -> None:
         """Steps ``start`` to ``start + steps`` of the run."""
         this = self._run[0]
         this["now"], this["steps"] = self._network.step_count, steps
@@ -283,7 +308,7 @@ class CompiledRun:
             self._part[name]["out"] = at
             at += size * self._out.itemsize
 
-    def _watches(self, recording: Recording, steps: int) -> tuple[npt.NDArray[np.void], Ints]:
+    def _watches(self, recording: Taken, steps: int) -> tuple[npt.NDArray[np.void], Ints]:
         """The table of recorded variables, and room for what they will be."""
         wanted = recording.wanted_states
         watches = np.zeros(len(wanted), WATCH)

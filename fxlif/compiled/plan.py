@@ -34,9 +34,10 @@ from .network_tables import (
 from .neuron_step import address, element, received, state_type
 
 if TYPE_CHECKING:
-    from ..network.model import Network
     from ..network.projections import PlacedProjection
     from ..network.synapses import Synapses
+    from ..params.network import Graph
+    from .network_run import Emulated
 
 Ints = npt.NDArray[np.int64]
 
@@ -62,6 +63,18 @@ def row_cuts(indptr: Any, targets: Any, bounds: Any, cuts: Any) -> None:
             cuts[k, row] = low
 
 
+def levels_of(graph: Graph, projections: list[PlacedProjection]) -> dict[str, int]:
+    """By source and population: 0, or one more than the highest that reaches it without delay."""
+    at_once: dict[str, set[str]] = {}
+    for link in projections:
+        if link.synapses.count and link.synapses.min_delay == 0:
+            at_once.setdefault(link.projection.target, set()).add(link.projection.source)
+    levels = {source.name: 0 for source in graph.sources}
+    for name in graph.order:
+        levels[name] = max((levels[b] for b in at_once.get(name, ())), default=-1) + 1
+    return levels
+
+
 class ExecutionPlan:
     """The tables of one network that runs on so many threads.
 
@@ -74,19 +87,10 @@ class ExecutionPlan:
     where; there are ``depth`` rows of ``width``.
     """
 
-    def __init__(self, network: Network, threads: int) -> None:
+    def __init__(self, network: Emulated, threads: int) -> None:
         self.threads = threads
         graph = network.graph
-        levels = {source.name: 0 for source in graph.sources}
-        for name in graph.order:
-            before = [
-                levels[link.projection.source]
-                for link in network.projections
-                if link.projection.target == name
-                and link.synapses.min_delay == 0
-                and link.synapses.count
-            ]
-            levels[name] = max(before, default=-1) + 1
+        levels = levels_of(graph, network.projections)
         everything = {part.name: part for part in (*graph.sources, *graph.populations)}
         self.names = sorted(everything, key=lambda name: levels[name])
         self.places = {name: p for p, name in enumerate(self.names)}
@@ -138,7 +142,7 @@ class ExecutionPlan:
         else:
             assert_never(source)
 
-    def _describe_receivers(self, network: Network) -> None:
+    def _describe_receivers(self, network: Emulated) -> None:
         """The table of populations that count spikes or take events one by one."""
         populations = [
             p for p in network.graph.populations if p.neuron.counts_spikes or received(p.neuron)
@@ -200,7 +204,7 @@ class ExecutionPlan:
         ]
         numbers = [k for k, _ in whole + single]
         projections = [one for _, one in whole + single]
-        row_weights = [None if _is_full(one) else _row_weights(one.synapses) for one in projections]
+        row_weights = [None if is_full(one) else _row_weights(one.synapses) for one in projections]
         bundles = self._bundles(projections[: len(whole)], row_weights[: len(whole)])
         n_summed = len(bundles)
         bundles += [[k] for k in range(len(whole), len(projections))]
@@ -216,7 +220,7 @@ class ExecutionPlan:
                 receiver["first_link"], receiver["last_link"] = into[0], into[-1] + 1
         targets_at = _offsets(
             [
-                0 if _is_full(one) else sum(projections[j].synapses.count for j in bundle)
+                0 if is_full(one) else sum(projections[j].synapses.count for j in bundle)
                 for one, bundle in zip(first, bundles, strict=True)
             ]
         )
@@ -231,7 +235,7 @@ class ExecutionPlan:
         self.links = np.zeros(len(bundles), LINK)
         for k, (bundle, one) in enumerate(zip(bundles, first, strict=True)):
             synapses, target = one.synapses, one.projection.target
-            even, full = row_weights[bundle[0]], _is_full(one)
+            even, full = row_weights[bundle[0]], is_full(one)
             starts: Ints = np.sum([projections[j].synapses.indptr for j in bundle], axis=0)
             cuts = np.empty((self.threads + 1, synapses.n_pre), np.int64)
             cuts[0], cuts[-1] = starts[:-1], starts[1:]
@@ -364,7 +368,7 @@ def _by_delay(link: PlacedProjection) -> Iterator[PlacedProjection]:
         yield replace(link, synapses=mine)
 
 
-def _is_full(link: PlacedProjection) -> bool:
+def is_full(link: PlacedProjection) -> bool:
     """Whether every neuron reaches every other, after the same delay."""
     synapses = link.synapses
     full = synapses.count == synapses.n_pre * synapses.n_post

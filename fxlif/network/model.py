@@ -101,6 +101,7 @@ class Network:
             p.name: synaptic_range(p, self.projections) for p in self.graph.populations
         }
         self._plan: Any = None
+        self._grouped: Any = None
         self.reset()
 
     def reset(self) -> None:
@@ -228,12 +229,13 @@ class Network:
         if self.engine == "numpy":
             engine = NumpyEngine(self, given)
         else:
-            from ..compiled.network_run import CompiledRun
+            from ..compiled.grouping import GroupedNetwork, GroupedRun
             from ..compiled.plan import ExecutionPlan
 
             if self._plan is None or self._plan.threads != threads:
-                self._plan = ExecutionPlan(self, threads)
-            engine = CompiledRun(self, self._plan, given)
+                self._grouped = GroupedNetwork(self)
+                self._plan = ExecutionPlan(self._grouped, threads)
+            engine = GroupedRun(self._grouped, self._plan, given)
         try:
             yield engine
         finally:
