@@ -10,10 +10,11 @@ import numpy.typing as npt
 from .arrays import Ints, check_output, count_of, integer, of_type, signed_array, within
 from .engines import choose_engine, choose_threads
 from .errors import FxlifError
+from .memory import must_fit
 from .params.neuron import MAX_CURRENT_BITS, NeuronParams
 from .recorder import Recorder
 from .rule.lfsr import draws
-from .rule.step import NeuronState, initial_state, step
+from .rule.step import STATE_BYTES, NeuronState, initial_state, step
 
 if TYPE_CHECKING:
     from .compiled.population import CompiledPopulation
@@ -49,6 +50,7 @@ class LIFPopulation:
     ) -> None:
         self.engine = choose_engine(engine)
         self.n = integer("n", n, 1, what="a number of neurons, ")
+        must_fit("n", self.n * STATE_BYTES, count_of(self.n, "neuron"))
         if params is not None and choices:
             key = next(iter(choices))
             raise FxlifError(f"{key}: give params or single choices, not both", key=key)
@@ -156,6 +158,11 @@ class LIFPopulation:
         if recorder is not None:
             of_type("recorder", recorder, Recorder, "a Recorder, as in Recorder('v'), or None")
         threads = choose_threads(threads, self.n)
+        steps, width = array.shape[0], 8 * len(recorder.variables) if recorder is not None else 0
+        must_fit(
+            "currents", steps * self.n * ((out is None) + width),
+            f"what is kept of {count_of(steps, 'step')} of {count_of(self.n, 'neuron')}",
+        )  # fmt: skip
         if out is not None:
             check_output(out, array.shape, self.spike_type)
         spikes = np.empty(array.shape, self.spike_type) if out is None else out

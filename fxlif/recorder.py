@@ -23,6 +23,11 @@ class Recorder:
             one_of("variables", name, NeuronState._fields)
         self._rows: dict[str, list[Any]] = {name: [] for name in variables}
 
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """What it keeps."""
+        return tuple(self._rows)
+
     def take(self, state: NeuronState) -> None:
         """Keep the state after one step."""
         for name, rows in self._rows.items():

@@ -27,8 +27,9 @@ from typing import Any, Literal, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from .arrays import of_type
+from .arrays import count_of, of_type
 from .errors import FxlifError
+from .memory import must_fit
 
 Method = Literal["euler", "exact"]
 #: A float or a float64 array.
@@ -173,6 +174,10 @@ class FloatState(NamedTuple):
     refractory: Real
 
 
+#: Of one neuron's state in arrays.
+FLOAT_BYTES = 8 * len(FloatState._fields)
+
+
 class Propagator(NamedTuple):
     """One step: the part of each variable's distance from its steady state that is left."""
 
@@ -250,6 +255,7 @@ class FloatPopulation:
         self, n: int, params: FloatNeuron | None = None, *, method: Method = "exact"
     ) -> None:
         self.n = _size(n, "n")
+        must_fit("n", self.n * FLOAT_BYTES, count_of(self.n, "neuron"))
         self.shape: tuple[int, ...] = (self.n,)
         self.params = FloatNeuron() if params is None else params
         of_type("params", self.params, FloatNeuron, "a FloatNeuron")
@@ -286,6 +292,9 @@ class FloatPopulation:
         self, currents: npt.ArrayLike, jumps: npt.ArrayLike = 0.0
     ) -> tuple[npt.NDArray[np.bool_], FloatState]:
         """:meth:`run`, and the states after each step as one of (steps, n) arrays."""
+        rows = np.shape(currents)[0] if np.ndim(currents) else 0
+        what = f"the states of {count_of(rows, 'step')} of {count_of(self.n, 'neuron')}"
+        must_fit("currents", rows * self.n * FLOAT_BYTES, what)
         states: list[FloatState] = []
         spikes = self._run(currents, jumps, states)
         columns = [[state[at] for state in states] for at in range(len(self.state))]

@@ -61,5 +61,8 @@ def main() -> None:
         for line in str(error).splitlines():
             print(f"fxlif: {line}", file=sys.stderr)
         raise SystemExit(2) from None
+    except MemoryError:
+        print("fxlif: there is not enough memory", file=sys.stderr)
+        raise SystemExit(2) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None

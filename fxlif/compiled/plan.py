@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..engines import share_out
+from ..memory import must_fit
 from ..network.sources import limit, mix, phases
 from ..params.quantise import signed_range
 from ..params.sources import EventSource, PoissonSource, RegularSource, Source
@@ -231,6 +232,10 @@ class ExecutionPlan:
         codes_type = (
             np.uint16 if highest <= 1 << 16 else np.int32 if highest < 1 << 31 else np.int64
         )
+        must_fit(
+            "synapses", targets_at[-1] * np.dtype(codes_type).itemsize,
+            f"the tables of {targets_at[-1]:,} synapses in compiled code",
+        )  # fmt: skip
         self.codes = np.empty(targets_at[-1], codes_type)
         self.links = np.zeros(len(bundles), LINK)
         for k, (bundle, one) in enumerate(zip(bundles, first, strict=True)):

@@ -22,6 +22,7 @@ from ..arrays import integer
 from ..arrays import integers as any_integers
 from ..errors import FxlifError, short
 from ..files import as_path, cannot, read_arrays, whole_file
+from ..memory import must_fit
 
 Events = npt.NDArray[np.int64]
 
@@ -83,6 +84,7 @@ def to_counts(events: npt.ArrayLike, n: int) -> npt.NDArray[np.int64]:
     ticks = stream == TICK
     step = np.cumsum(ticks)
     steps = int(np.count_nonzero(ticks))
+    must_fit("n", 8 * steps * n, f"the counts of {steps:,} steps of {n:,} inputs")
     _refuse(
         ~ticks & (step == steps), stream, "event {}", "in a step that is ended by a tick",
         "address {} after the last tick",
@@ -120,7 +122,10 @@ def encode_images(images: npt.ArrayLike, steps: int, maximum: int) -> list[Event
     """
     values = _integers("images", images, "(k, n)")
     integer("images: n", values.shape[1], 1)
-    times = np.arange(integer("steps", steps, 1, _MAX_INT32) + 1)[:, np.newaxis]
+    steps = integer("steps", steps, 1, _MAX_INT32)
+    what = f"{steps:,} steps of {values.shape[1]:,} inputs"
+    must_fit("steps", 8 * steps * (1 + values.shape[1]), what)
+    times = np.arange(steps + 1)[:, np.newaxis]
     maximum = integer("maximum", maximum, 1, _MAX_INT32)
     _refuse((values < 0) | (values > maximum), values, "image {}, input {}", f"0..{maximum}")
     return [from_counts(np.diff(times * image // maximum, axis=0)) for image in values]

@@ -93,7 +93,9 @@ class Network:
         self.engine = choose_engine(engine)
         self.projections = placed(self.graph)
         self.thresholds = {
-            p.name: np.array(p.v_thresholds or (p.neuron.v_threshold,) * p.n, dtype=np.int64)
+            p.name: np.array(p.v_thresholds, dtype=np.int64)
+            if p.v_thresholds
+            else np.full(p.n, p.neuron.v_threshold, np.int64)
             for p in self.graph.populations
         }
         #: By population: lowest and highest sum of all its synapses in one step.
@@ -189,9 +191,9 @@ class Network:
         if progress is not None and not callable(progress):
             allowed = "a function of (steps done, steps in all), or None"
             raise FxlifError.must_be("progress", allowed, progress, found=short(progress))
-        record.begin(
-            self.graph.sizes, {p.name: dict(p.neuron.ranges) for p in self.graph.populations}
-        )
+        ranges = {p.name: dict(p.neuron.ranges) for p in self.graph.populations}
+        record.must_fit(self.graph.sizes, ranges, given.steps)
+        record.begin(self.graph.sizes, ranges)
         neurons = sum(self.graph.sizes.values())
         chunk = max(1, min(CHUNK_WORK // neurons, MAX_CHUNK_STEPS))
         with (

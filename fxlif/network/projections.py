@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from .. import memory
+from ..arrays import count_of
 from ..errors import FxlifError
 from ..params.network import Graph, Population, Projection
 from ..params.neuron import MAX_CURRENT_BITS
 from ..params.quantise import accumulator_bits, signed_range
 from ..params.sources import EventSource
+from ..rule.step import STATE_BYTES
 from .synapses import Synapses
-from .topology import synapses_of
+from .topology import synapses_of, table_bytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,9 +52,32 @@ def placed(graph: Graph) -> list[PlacedProjection]:
     """The projections of ``graph``, in its order, with their synapses.
 
     Raises:
-        FxlifError: synapses that do not fit between the populations.
+        FxlifError: synapses that do not fit between the populations, or, with all the neurons, in
+            memory; that is found before any of them is drawn.
     """
+    _all_fit(graph)
     return [_place(graph, projection) for projection in graph.projections]
+
+
+def _all_fit(graph: Graph) -> None:
+    """Raise unless all neurons and synapses of ``graph`` are likely to fit in memory."""
+    sizes = graph.sizes
+    # Of a neuron the state, its threshold and what is still to arrive.
+    parts = [
+        (f"population[{k}].n", part.n * (STATE_BYTES + 8 + 8), count_of(part.n, "neuron"))
+        for k, part in enumerate(graph.populations)
+    ]
+    for k, each in enumerate(graph.projections):
+        n_pre, n_post = sizes[each.source], sizes[each.target]
+        what = f"the synapses of {n_pre:,} x {n_post:,} neurons"
+        parts.append((f"projection[{k}]", table_bytes(each, n_pre, n_post), what))
+    if sum(needed for _, needed, _ in parts) < memory.SMALL:
+        return
+    room, needed = memory.available(), 0
+    for key, own, what in parts:
+        before = f"{what}, with all before them" if 20 * needed > own else what
+        needed += own
+        memory.must_fit(key, needed, before, room)
 
 
 def _place(graph: Graph, projection: Projection) -> PlacedProjection:

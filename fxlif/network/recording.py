@@ -27,7 +27,7 @@ import numpy.typing as npt
 from pydantic import ValidationError
 
 from ..arrays import count_of, integers, within
-from ..errors import FxlifError, short
+from ..errors import FxlifError
 from ..files import as_path, make_folder, whole_file
 from . import events as aer
 from .events import TICK, Events
@@ -40,6 +40,7 @@ from .selection import (
     checked_neurons,
     listed,
     select,
+    states_fit,
 )
 from .tracks import INDEX, FileTrack, Track, make_tracks, on_disk
 
@@ -141,6 +142,12 @@ class Recording:
         return recording
 
     # --- recording ------------------------------------------------------------------------------
+
+    def must_fit(self, sizes: Mapping[str, int], ranges: Ranges, steps: int) -> None:
+        """Raise unless there is room for the states of ``steps`` more steps; else as begin."""
+        if self._states:
+            selection = select(sizes, ranges, self._spikes, self._states, self._neurons)
+            states_fit(selection, steps, self.folder)
 
     def begin(self, sizes: Mapping[str, int], ranges: Ranges) -> None:
         """Make ready for a network, at first or to go on after the last flush.
@@ -427,17 +434,17 @@ class Recording:
                 raise error.inside(f"{name}: from event {start} on") from None
 
     def _spike_track(self, name: str) -> Track:
-        if not isinstance(name, str) or name not in self._begun.spikes:
-            allowed = f"{listed(self._begun.spikes)} (what is recorded)"
-            raise FxlifError.must_be("spikes", allowed, name)
-        return self._spike_tracks[name]
+        wanted = self._begun.spikes
+        try:
+            return self._spike_tracks[name]
+        except (KeyError, TypeError):
+            allowed = f"{listed(wanted)} (what is recorded)"
+            raise FxlifError.must_be("spikes", allowed, name) from None
 
     def _state_track(self, population: str, variable: str) -> Track:
         self._begun  # noqa: B018  it refuses a recording that has not begun
-        named = isinstance(population, str) and isinstance(variable, str)
-        if not named or (population, variable) not in self._state_tracks:
+        try:
+            return self._state_tracks[population, variable]
+        except (KeyError, TypeError):
             allowed = f"{listed(map('.'.join, self._state_tracks))} (what is recorded)"
-            raise FxlifError.must_be(
-                "states", allowed, (population, variable), found=short(f"{population}.{variable}")
-            )
-        return self._state_tracks[population, variable]
+            raise FxlifError.must_be("states", allowed, f"{population}.{variable}") from None

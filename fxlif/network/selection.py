@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..arrays import Ints, integers, one_of, within
+from ..arrays import Ints, count_of, integers, one_of, within
 from ..errors import FxlifError, short
+from ..memory import must_fit, must_have_room
 from ..rule.step import NeuronState
 
 VARIABLES = NeuronState._fields
@@ -128,6 +130,17 @@ def select(
     )
     chosen.check()
     return chosen
+
+
+def states_fit(selection: Selection, steps: int, folder: Path | None) -> None:
+    """Raise unless the states of ``steps`` steps are likely to have room: in memory, or on disk."""
+    rows = [selection.width(each) * np.dtype(each.dtype).itemsize for each in selection.states]
+    names = ", ".join(f"{each.population}.{each.variable}" for each in selection.states)
+    what = f"{names} of {count_of(steps, 'step')}"
+    if folder is None:  # where what is read is put together once more
+        must_fit("record", steps * (sum(rows) + max(rows, default=0)), what)
+    else:
+        must_have_room("record", steps * sum(rows), what, folder)
 
 
 def _watched(

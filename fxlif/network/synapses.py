@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from ..arrays import Ints, count_of, integer, integers, within
 from ..errors import FxlifError
+from ..memory import must_fit
 
 MAX_DELAY = 63
 
@@ -26,6 +27,7 @@ Spec = int | tuple[int, int]
 
 INT32 = (-(1 << 31), (1 << 31) - 1)
 MAX_NEURONS = INT32[1]
+WEIGHT_TYPES = (np.int16, np.int32)
 # Entries handled at once. It bounds the temporary arrays, it keeps the float sums of
 # weight_bounds exact (2**22 * 2**31 == 2**53), and what a seed draws depends on it: to change it
 # is to change the networks that exist.
@@ -71,7 +73,7 @@ class Synapses:
             "n_post": n_post,
             "indptr": _frozen(indptr, np.int64),
             "targets": _frozen(targets, np.int32),
-            "weights": _values("weights", self.weights, len(targets), INT32, (np.int16, np.int32)),
+            "weights": _values("weights", self.weights, len(targets), INT32, WEIGHT_TYPES),
             "delays": _values("delays", self.delays, len(targets), (0, MAX_DELAY), (np.uint8,)),
         }
         for name, value in fields.items():
@@ -116,7 +118,9 @@ class Synapses:
 
     def dense(self) -> Ints:
         """The weights as a matrix (n_pre, n_post) int64, 0 where there is no synapse."""
-        matrix = np.zeros((self.n_pre, self.n_post), np.int64)
+        shape = (self.n_pre, self.n_post)
+        must_fit("synapses", 8 * self.n_pre * self.n_post, f"a matrix {shape}")
+        matrix = np.zeros(shape, np.int64)
         matrix[np.repeat(np.arange(self.n_pre), np.diff(self.indptr)), self.targets] = self.weights
         return matrix
 
@@ -160,7 +164,7 @@ def draw(
         return low
     if rng is None:
         raise FxlifError.must_be("rng", f"a numpy Generator to draw a {kind} with", None)
-    dtypes = (np.int16, np.int32) if kind == "weight" else (np.uint8,)
+    dtypes = WEIGHT_TYPES if kind == "weight" else (np.uint8,)
     return rng.integers(low, high, count, dtype=narrowest(low, high, dtypes), endpoint=True)
 
 

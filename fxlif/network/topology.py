@@ -6,6 +6,7 @@ from typing import assert_never
 
 import numpy as np
 
+from ..memory import must_fit
 from ..params.network import Projection
 from ..params.topology import (
     AllToAll,
@@ -15,10 +16,39 @@ from ..params.topology import (
     Grid,
     OneToOne,
     Sparse,
+    bounds,
 )
 from . import generators
 from .matrices import from_dense
-from .synapses import Synapses, draw
+from .synapses import WEIGHT_TYPES, Synapses, draw, narrowest
+
+
+def table_bytes(projection: Projection, n_pre: int, n_post: int) -> int:
+    """What the synapses of ``projection`` take in memory while they are drawn, about.
+
+    The parts that are sure to be there: a table that was given is in memory already.
+    """
+    given = projection.synapses
+    if isinstance(given, Dense | Sparse):
+        return 0
+    delay = 0 if isinstance(projection.delay, int) else 1
+    if isinstance(given, Grid):
+        reached = int(np.count_nonzero(given.kernel))
+        return n_pre * (8 + reached * (8 + 8 + delay))  # found in parts, then put together
+    low, high = bounds(given.weight)
+    weight = 0 if low == high else np.dtype(narrowest(low, high, WEIGHT_TYPES)).itemsize
+    table, drawing = 4 + weight + delay, 0
+    if isinstance(given, OneToOne):
+        count = n_pre
+    elif isinstance(given, AllToAll):
+        count = n_pre * n_post
+    elif isinstance(given, FixedProbability):
+        count, drawing = int(given.probability * n_pre * n_post), 4 + 4
+    elif isinstance(given, FixedInDegree):
+        count, drawing = given.indegree * n_post, 8 + 4
+    else:
+        assert_never(given)
+    return 8 * n_pre + count * max(table, drawing)
 
 
 def synapses_of(projection: Projection, n_pre: int, n_post: int) -> Synapses:
@@ -28,8 +58,9 @@ def synapses_of(projection: Projection, n_pre: int, n_post: int) -> Synapses:
     its weights; delays by ``delay_seed`` alone. The same projection gives the same table.
 
     Raises:
-        FxlifError: synapses that do not fit between so many neurons.
+        FxlifError: synapses that do not fit between so many neurons, or in memory.
     """
+    must_fit("synapses", table_bytes(projection, n_pre, n_post), f"{n_pre:,} x {n_post:,} neurons")
     given = projection.synapses
     delay = projection.delay
     delays = np.random.Generator(np.random.PCG64(projection.delay_seed))

@@ -20,6 +20,10 @@ class NeuronState(NamedTuple):
     refractory: Number
 
 
+#: Of one neuron's state in arrays.
+STATE_BYTES = 8 * len(NeuronState._fields)
+
+
 def initial_state(neuron: NeuronParams, n: int) -> NeuronState:
     """The state after reset of ``n`` neurons: v at v_reset, everything else 0. Arrays (n,)."""
     zeros = np.zeros(n, dtype=np.int64)
