@@ -3,6 +3,8 @@
 import inspect
 import pydoc
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +33,7 @@ from fxlif import (
 from fxlif.params.base import Params
 from fxlif.params.network import EventInput, ImageInput
 
-DOCS = Path(fxlif.__file__).parent / "docs"
+ROOT = Path(__file__).parents[1]
 CLASSES = [
     *(c for n in fxlif.HOMES if inspect.isclass(c := getattr(fxlif, n)) and issubclass(c, Params)),
     EventInput,
@@ -123,3 +125,41 @@ def test_the_text_of_a_neuron_makes_it_again(neuron):
 def test_a_large_network_has_a_short_text():
     many = NetworkParams(population=tuple(Population(f"p{k}", 1) for k in range(100)))
     assert repr(many) == "NetworkParams(population=<100 x Population>)"
+
+
+# --- what a type checker makes of a user's file ---------------------------------------------------
+
+TYPED = """\
+import numpy as np
+
+from fxlif import *
+
+left = Population("a", 3)
+right = Population("b", 3, NeuronParams(v_threshold=7, leak=ShiftLeak(3)))
+named = Population(name="c", n=3, v_thresholds=(1, 2, 3))
+drawn = Projection("a", "b", FixedProbability(0.5, (1, 3), seed=2), delay=4)
+given = Projection(source="a", target="c", synapses=Dense(np.ones((3, 3), int)))
+source = PoissonSource("s", 4, 0.5, seed=4)
+slow = ExponentialSynapse(ScaleLeak(1, 2), order=("act", "leak", "integrate"))
+made = NetworkParams(population=(left, right, named), projection=(drawn, given), source=(source,))
+level: int = made.population[0].neuron.v_threshold
+Population("a", "b")  # 14
+Population("a")  # 15
+Population("a", 3, NeuronParams(), (1, 2, 3))  # 16
+NeuronParams(64)  # 17
+NeuronParams(v_treshold=7)  # 18
+NeuronParams(compare="above")  # 19
+left.n = 4  # 20
+"""
+
+
+@pytest.mark.slow  # mypy reads all of pydantic and numpy: 8 s of processor time
+def test_a_type_checker_takes_what_is_right_and_refuses_the_rest(tmp_path):
+    pytest.importorskip("mypy", reason="mypy is not installed (pip install '.[dev]')")
+    path = tmp_path / "user.py"
+    path.write_text(TYPED.replace("import *", f"import {', '.join(sorted(fxlif.HOMES))}"))
+    command = [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", path]
+    options = {"cwd": tmp_path, "env": {"MYPYPATH": str(ROOT)}, "text": True}
+    done = subprocess.run([*map(str, command)], capture_output=True, check=False, **options)
+    found = sorted(set(re.findall(r"user\.py:(\d+): error", done.stdout)))
+    assert found == [str(line) for line in range(14, 21)], done.stdout + done.stderr

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, dataclass_transform
 
 import numpy as np
 from pydantic import (
@@ -26,7 +26,7 @@ from ..errors import FxlifError
 from .describe import chosen, docstring, positional, signature
 from .mistakes import explain
 
-if TYPE_CHECKING:  # where type checkers look for the constructor that pydantic makes
+if TYPE_CHECKING:
     from pydantic._internal._model_construction import ModelMetaclass
 else:
     ModelMetaclass = type(BaseModel)
@@ -97,6 +97,8 @@ def _fixed(name: str) -> FxlifError:
     return FxlifError(f"{name}: cannot be changed: parameters stay as they are made", key=name)
 
 
+# Said again, and frozen: type checkers do not take it from the class above.
+@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(Field,))
 class ParamsMeta(ModelMetaclass):
     """The class of the classes of parameters: ``dir()``, and so ``help()``, names what is theirs,
     and not what pydantic brings."""
