@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from . import profiles as profiles
+    from . import quantise as quantise
     from .errors import FxlifError as FxlifError
     from .errors import FxlifWarning as FxlifWarning
     from .network.model import Core as Core
@@ -103,6 +104,6 @@ HOMES = {
     "quantise_threshold": "params.quantise",
     "save": "params.design",
 }
-PACKAGES = ("profiles",)
+PACKAGES = ("profiles", "quantise")
 __all__ = [*HOMES, *PACKAGES]
 __getattr__, __dir__ = exports(__name__, HOMES, PACKAGES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any, Literal, Self, assert_never
+from typing import Annotated, Any, Literal, Protocol, Self, assert_never
 
 import numpy as np
 from pydantic import (
@@ -253,7 +253,7 @@ class NetworkParams(Params):
             sources=self.source,
             populations=self.population,
             projections=self.projection,
-            order=_forward([p.name for p in self.population], self.projection),
+            order=forward_order([p.name for p in self.population], self.projection),
         )
 
     def described(self) -> dict[str, Any]:
@@ -385,8 +385,23 @@ def _check_weights(at: str, synapses: Connectivity, weight_bits: int) -> None:
             raise FxlifError.must_be(f"{at}.{field}", allowed, weight)
 
 
-def _forward(names: Iterable[str], projections: Iterable[Projection]) -> tuple[str, ...]:
-    """The names in an order in which every projection without delay goes forward."""
+class Joins(Protocol):
+    """What joins two parts of a network, in float or in integers."""
+
+    @property
+    def source(self) -> str: ...
+    @property
+    def target(self) -> str: ...
+    @property
+    def delay_range(self) -> tuple[int, int]: ...
+
+
+def forward_order(names: Iterable[str], projections: Iterable[Joins]) -> tuple[str, ...]:
+    """The names in an order in which every projection without delay goes forward.
+
+    Raises:
+        FxlifError: a loop without delay.
+    """
     names = list(names)
     before: dict[str, dict[str, int]] = {name: {} for name in names}
     for index, projection in enumerate(projections):

@@ -1,0 +1,73 @@
+"""What a design does with given input: the ranges of its states, and its spikes beside float's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from ..network.events import from_counts, to_counts
+from ..network.model import Network
+from ..network.recording import Recording
+from ..params.network import NetworkParams
+
+Counts = npt.NDArray[np.int64]
+#: The field that is the width of a variable.
+WIDTH_OF = {"v": "state_bits", "i_syn": "current_bits", "theta": "theta_bits"}
+
+
+def _run(
+    design: NetworkParams, spikes: Mapping[str, npt.ArrayLike], recording: Recording
+) -> Recording:
+    events = {name: from_counts(counts) for name, counts in spikes.items()}
+    return Network(design).run(events=events, record=recording)
+
+
+def spike_counts(design: NetworkParams, spikes: Mapping[str, npt.ArrayLike]) -> dict[str, Counts]:
+    """The spikes of every population, (steps, n) counts, from those of the inputs."""
+    found = _run(design, spikes, Recording())
+    return {p.name: to_counts(found.spikes(p.name), p.n) for p in design.population}
+
+
+def behaviour(
+    design: NetworkParams,
+    spikes: Mapping[str, npt.ArrayLike],
+    wanted: Mapping[str, Counts],
+) -> float:
+    """How far the design is from ``wanted``: the differences in how often each neuron spikes, as a
+    part of all wanted spikes."""
+    found = spike_counts(design, spikes)
+    apart = sum(int(np.abs(found[n].sum(0) - wanted[n].sum(0)).sum()) for n in wanted)
+    return apart / max(1, sum(int(counts.sum()) for counts in wanted.values()))
+
+
+def recorded_ranges(
+    design: NetworkParams, spikes: Mapping[str, npt.ArrayLike]
+) -> dict[str, dict[str, tuple[int, int]]]:
+    """By population and width, the lowest and highest value that needed it."""
+    states = {
+        p.name: [name for name in WIDTH_OF if name in p.neuron.state_widths]
+        for p in design.population
+    }
+    found = _run(design, spikes, Recording(states=states))
+    return {
+        name: {
+            WIDTH_OF[variable]: (
+                min(0, int(found.states(name, variable).min(initial=0))),
+                max(0, int(found.states(name, variable).max(initial=0))),
+            )
+            for variable in variables
+        }
+        for name, variables in states.items()
+    }
+
+
+def saturations(design: NetworkParams, spikes: Mapping[str, npt.ArrayLike]) -> dict[str, int]:
+    """By population, how often a neuron's v stood at an end of its range after a step."""
+    found = _run(design, spikes, Recording(states={p.name: ["v"] for p in design.population}))
+    counts = {}
+    for population in design.population:
+        v, (low, high) = found.states(population.name, "v"), population.neuron.ranges["v"]
+        counts[population.name] = int(((v == low) | (v == high)).sum())
+    return counts
