@@ -16,6 +16,7 @@ from ..files import read_arrays
 from ..hdl.limits import supported
 from ..network import events as event_files
 from ..network.model import Network
+from ..params.design import outline
 from ..params.network import EventInput, ImageInput, NetworkParams
 from ..params.neuron import NeuronParams
 from ..params.protocol import AnyParams
@@ -26,7 +27,7 @@ from .bench.run import PASSING, Job, working_folder
 from .bench.scoreboard import Report
 from .bench.simulation import simulate, wrapped
 from .failure.folder import leave_run
-from .report.findings import Check, Findings
+from .report.findings import Check, Findings, versions
 from .tools import simulators
 
 #: Cycles of random stimulus where the design brings no input and the user names no number.
@@ -193,7 +194,8 @@ def verify(
     checks.append(_accuracy(golden, hardware, whole=cycles is None))
     found = Findings(
         command="verify", design=name, digest=params.digest(), seed=seed, checks=tuple(checks),
-        figures=counted, first=seen.first,
+        figures=counted, first=seen.first, parameters=outline(params),
+        versions=versions(simulators.find(simulator)),
     )  # fmt: skip
     command = ["fxlif", "verify", *([named] if named else []), "--simulator", simulator]
     command += ["--seed", str(seed), *([] if cycles is None else ["--cycles", str(cycles)])]

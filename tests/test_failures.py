@@ -19,7 +19,7 @@ from fxlif.hdl.interface import Field
 from fxlif.params.design import load_hardware
 from fxlif.sim import verify
 from fxlif.sim.bench.run import Job
-from fxlif.sim.bench.scoreboard import Expected, Report
+from fxlif.sim.bench.scoreboard import Expected, Report, Scoreboard
 from fxlif.sim.bench.simulation import simulate, wrapped
 from fxlif.sim.bench.trace import Trace
 from fxlif.sim.bench.wrapper import Interface
@@ -244,6 +244,29 @@ def test_trace_shows_the_model_that_is_contradicted(tmp_path):
         assert (tmp_path / str(k)).read_text().splitlines() == [
             "cycle,differs,rst,rst expected", "11,,1,1", "12,,1,1", "13,rst,0,1",
         ]  # fmt: skip
+
+
+def test_what_had_to_be_shown_reaches_into_the_block_before():
+    """The history of a difference in the first cycles of a block: both blocks have their say."""
+
+    class Model:
+        blocks = iter((
+            [Expected("rst", np.array([0, 0]), np.array([True, False, True]))],
+            # The second model is contradicted in the second cycle.
+            [Expected("rst", np.array([0, 0])), Expected("rst", np.array([0, 1]))],
+        ))  # fmt: skip
+
+        def expect(self, cycles):
+            return next(self.blocks)
+
+    board = Scoreboard(ONE_BIT, Model(), Report())
+    assert board.take([0, 0, 0])
+    assert not board.take([0, 0])
+    first = board.report.first
+    assert (first.cycle, first.cycles, first.history) == (4, range(5), {"rst": [0] * 5})
+    assert first.due == {"rst": [0, None, 0, 0, 1]}
+    assert first.widths == {"rst": 1}
+    assert [each.wrong for each in first.signals] == [[False] * 4 + [True]]
 
 
 # --- what is left out of a stimulus ---------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
@@ -9,11 +10,12 @@ from html.parser import HTMLParser
 
 import pytest
 
-from fxlif import FxlifError, load
+from fxlif import CoreParams, FxlifError, load
+from fxlif.params.design import outline
 from fxlif.sim.bench.outcome import checks_of, failure_reasons
 from fxlif.sim.bench.scoreboard import Report
 from fxlif.sim.report import write as reports
-from fxlif.sim.report.difference import Difference
+from fxlif.sim.report.difference import Difference, difference_table
 from fxlif.sim.report.findings import Bin, Check, Findings
 from fxlif.sim.report.page import outcome_of, page
 from fxlif.sim.report.write import junit, write
@@ -149,9 +151,11 @@ def test_page_says_what_was_checked_and_what_not():
     assert "seed 3" in text
     assert "fxlif 0.1" in text
     assert "Not run: prove, soak, mutate." in text
-    assert "1 of 1 not green" in text
+    assert "1 of 1 did not pass" in text
     foreign = replace(findings(*MIXED), command="verify --dut")
-    assert "Not run: prove, soak, mutate." in Page(page([foreign])).text
+    assert "Not run: mutate." in Page(page([foreign])).text
+    both = Page(page([foreign, replace(foreign, command="mutate")])).text
+    assert "Not run" not in both
 
 
 def test_page_shows_the_first_difference_and_what_is_left():
@@ -160,8 +164,84 @@ def test_page_shows_the_first_difference_and_what_is_left():
         history={"rst": [0, 0], "spike": [0, 0]},
     )  # fmt: skip
     text = Page(page([findings(*MIXED, first=first, folder="left/here")])).text
-    assert "first difference: cycle 7, signal spike expected 0x1 (1) observed 0x0 (0) 6 7" in text
+    assert "first difference: cycle 7, signal spike expected 0x1 (1) observed 0x0 (0)" in text
     assert "left/here" in text
+
+
+WIDE = Difference(
+    cycle=44, signal="out.<address>", width=3, expected=4, observed=0,
+    history={
+        "rst": [0] * 11, "in.valid": [1, 0] * 5 + [1], "total": list(range(-70_000, -69_989)),
+        "out.<address>": [2] * 10 + [0], "dropped": [7] * 11,
+    },
+    due={"out.<address>": [None] * 5 + [2] * 5 + [4], "in.valid": [None] * 11},
+    widths={"rst": 1, "in.valid": 1, "total": 18, "out.<address>": 3, "dropped": 32},
+)  # fmt: skip
+
+
+def test_a_table_keeps_its_columns():
+    """In 80 columns the last cycles, and the signals that matter; else all of them."""
+    lines = difference_table(WIDE, 80).splitlines()
+    assert max(map(len, lines)) <= 80
+    cycles = lines[4].split()
+    assert (cycles[0], cycles[-1]) == ("cycle", "44")
+    rows = {line[:15].strip(): line[15:].split() for line in lines[5:9]}
+    assert list(rows) == ["out.<address>", "expected", "in.valid", "total"]
+    assert {len(row) for row in rows.values()} == {len(cycles) - 1}
+    assert (rows["out.<address>"][-2:], rows["expected"][-2:]) == (["2", "0"], ["2", "4"])
+    # Each value stands under its cycle.
+    ends = {m.end() for m in re.finditer(r"\S+", lines[4])}
+    assert all({m.end() for m in re.finditer(r"\S+", line[13:])} <= {e - 13 for e in ends}
+               for line in lines[5:9])  # fmt: skip
+    assert lines[-1] == "the same in all these cycles: rst 0, dropped 7"
+    whole = difference_table(WIDE).splitlines()
+    assert whole[4].split() == ["cycle", *map(str, range(34, 45))]
+    assert [line.split()[0] for line in whole[5:11]] == [
+        "out.<address>", "expected", "in.valid", "total", "rst", "dropped",
+    ]  # fmt: skip
+
+
+def test_a_table_of_many_signals_stays_short():
+    more = {f"signal {k}": [0] * 10 + [1] for k in range(100)}
+    table = difference_table(replace(WIDE, history={**WIDE.history, **more}), 80)
+    assert table.splitlines()[-1].endswith("more signals that change")
+    assert table.count("\n") < 35
+
+
+def test_the_waveform_of_a_difference():
+    text = page([findings(*MIXED, first=WIDE)])
+    shown = Page(text)
+    assert sum(tag == "svg" for tag, _ in shown.tags) == 2
+    drawn = text.partition('<div class="wave">')[2].partition("</div></div>")[0]
+    # Names, cycles and values as text; what never changes is left to the table.
+    words = re.findall(r"<text[^>]*>([^<]+)<", drawn)
+    assert words[:5] == ["clock", "out.&lt;address&gt;", "expected", "in.valid", "total"]
+    assert words[5:16] == [str(cycle) for cycle in range(34, 45)]
+    assert words[16:20] == ["2", "0", "2", "4"]
+    assert words.count("-70000") == 1
+    assert "rst" not in words
+    # One cycle is marked, and what differs in it; the five in which nothing is promised are dashed.
+    at = re.findall(r'class="(?:at|wrong)" x="(\d+)" y="\d+" width="56"', drawn)
+    assert at == ["560", "560", "560"]
+    assert re.findall(r'class="any" d="M(\d+) \d+H(\d+)"', drawn) == [("2", "278")]
+    assert len(re.findall('class="bad"', drawn)) == 2
+    # No colour of its own: the style of the page has one for light and one for dark.
+    assert not re.search(r"#[0-9a-f]{3}|rgb|(?:fill|stroke)=", drawn)
+
+
+def test_the_page_says_when_of_what_and_by_what():
+    core = CoreParams(n_inputs=2, n_neurons=3, weights=[[1, 2, 3]] * 2)
+    found = findings(MIXED[0], parameters=outline(core), made="2026-11-21T22:04:05+00:00")
+    found = replace(found, versions={**found.versions, "python": "3.11", "icarus": "12.0"})
+    text = Page(page([found])).text
+    assert "2026-11-21 22:04 UTC · fxlif 0.1 · python 3.11 · icarus 12.0 · seed 3" in text
+    assert 'weights = "2 x 3 integers"' in text
+    assert "v_threshold = 64" in text
+    assert "The Verilog was simulated." in text
+    # Findings that an older version wrote have no date, and none is made up for them.
+    old = json.loads(found.to_json())
+    del old["made"]
+    assert "UTC" not in Page(page([Findings.from_json(json.dumps(old))])).text
 
 
 def test_page_needs_nothing_outside_it():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -102,7 +103,7 @@ def conclude(
     if findings.first is not None:
         from ..sim.report.difference import difference_table
 
-        print(difference_table(findings.first))
+        print(difference_table(findings.first, shutil.get_terminal_size().columns))
     print(f"\nkept in {findings.folder}" if findings.folder else "")
     if findings.replay:
         print(f"replay: {findings.replay}")

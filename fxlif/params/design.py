@@ -17,6 +17,7 @@ from .base import Params
 from .mistakes import explain
 from .network import NetworkParams
 from .neuron import NeuronParams
+from .protocol import Design
 
 FORMS = (".toml", ".json")
 M = TypeVar("M", bound=BaseModel)
@@ -107,6 +108,19 @@ def validated(model: type[M], raw: Any, path: Path) -> M:
         raise explain(error, model, str(path)) from None
     except UnicodeEncodeError as error:  # half a surrogate pair, which JSON lets one write
         raise FxlifError(f"{path}: text that is not Unicode ({error})", key=str(path)) from None
+
+
+def outline(design: Design) -> str:
+    """The parameters for people: the text of a design file, of its arrays the shape alone."""
+    neurons = [neuron.model_dump(mode="json", exclude_none=True) for neuron in design.neurons]
+    content: dict[str, Any] = {"neuron": neurons[0] if design.kind == "neuron" else neurons}
+    for core in design.cores:
+        table = core.model_dump(mode="json", exclude_none=True, exclude={"weights", "v_thresholds"})
+        table["weights"] = f"{core.n_inputs} x {core.n_neurons} integers"
+        if core.v_thresholds is not None:
+            table["v_thresholds"] = f"{core.n_neurons} integers"
+        content = {"core": [*content.get("core", []), table]}
+    return tomli_w.dumps(content)
 
 
 def save(design: NetworkParams | NeuronParams, path: str | os.PathLike[str]) -> None:

@@ -112,6 +112,8 @@ class Scoreboard:
         self._watch = watch
         self.report = report
         self._tail: list[int] = []
+        # What the block before this one had to show, and its first cycle.
+        self._before: tuple[int, list[Expected]] = (0, [])
 
     def take(self, words: list[int]) -> bool:
         """Compare a block of consecutive responses; False once something differs."""
@@ -138,18 +140,52 @@ class Scoreboard:
                 wrong.append((int(at[k]), item.signal, int(expected[k]), int(observed[k])))
         report.unchecked_cycles += int(np.count_nonzero(~checked))
         if wrong and report.first is None:
-            self._describe(min(wrong), words)
+            self._describe(min(wrong), words, items)
+        self._before = (report.cycles, items)
         report.cycles += len(words)
         self._tail = (self._tail + words)[-HISTORY:]
         return not wrong
 
-    def _describe(self, wrong: tuple[int, str, int, int], words: list[int]) -> None:
+    def _describe(
+        self, wrong: tuple[int, str, int, int], words: list[int], items: list[Expected]
+    ) -> None:
         at, signal, expected, observed = wrong
         before = (self._tail + words[: at + 1])[-HISTORY - 1 :]
         shown = self._interface.decode(before)
-        width = self._interface.response[signal].width
-        short = [n for n in self._interface.response if "state[" not in n or n == signal]
+        cycle = self.report.cycles + at
+        seen = {name: shown[name].tolist() for name in self._interface.response}
+        start = cycle - len(before) + 1
+        due = due_in(seen, start, (self._before, (self.report.cycles, items)))
+        differ = {
+            name for name, values in due.items()
+            if any(v not in (None, s) for v, s in zip(values, seen[name], strict=True))
+        }  # fmt: skip
+        short = [n for n in seen if "state[" not in n or n in differ]
+        widths = {name: self._interface.response[name].width for name in short}
         self.report.first = Difference(
-            cycle=self.report.cycles + at, signal=signal, width=width, expected=expected,
-            observed=observed, history={name: shown[name].tolist() for name in short},
+            cycle=cycle, signal=signal, width=widths[signal], expected=expected,
+            observed=observed, history={name: seen[name] for name in short},
+            due={name: due[name] for name in short if name in due}, widths=widths,
         )  # fmt: skip
+
+
+def due_in(
+    seen: dict[str, list[int]], start: int, blocks: Iterable[tuple[int, list[Expected]]]
+) -> dict[str, list[int | None]]:
+    """What signals had to show in the cycles from ``start`` on in which ``seen`` says what they
+    showed, None where nothing is promised; a signal without any promise is left out.
+
+    ``blocks``: the first cycle and the expectations of each block of a bench.
+    """
+    due: dict[str, list[int | None]] = {}
+    for begin, items in blocks:
+        for item in items:
+            observed = seen[item.signal]
+            at = np.arange(len(item.values)) if item.where is None else np.flatnonzero(item.where)
+            at = at + begin - start
+            for k in np.flatnonzero((at >= 0) & (at < len(observed))):
+                values = due.setdefault(item.signal, [None] * len(observed))
+                # Two models may speak of one signal: the one that is contradicted is shown.
+                if values[at[k]] in (None, observed[at[k]]):
+                    values[at[k]] = int(item.values[k])
+    return due

@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...errors import FxlifError
+from ...params.design import outline
 from ...params.network import NetworkParams
 from ...params.neuron import NeuronParams
 from ...progress import SILENT, Progress
@@ -23,7 +24,7 @@ from ..bench.run import working_folder
 from ..bench.scoreboard import Report
 from ..bench.simulation import simulate
 from ..report.difference import Difference
-from ..report.findings import Check, Findings, Outcome
+from ..report.findings import Check, Findings, Outcome, versions
 from ..tools import simulators
 from ..tools.ports import read_sources
 from ..tools.simulators import Results
@@ -139,7 +140,8 @@ def verify_dut(
     return Findings(
         command="verify --dut", design=name, digest=params.digest(), checks=tuple(checks),
         figures=counts, seed=seed, coverage=coverage, replay=shlex.join(command),
-        folder=str(folder) if reasons else "", first=_shown(seen.first),
+        folder=str(folder) if reasons else "", first=_shown(seen.first), parameters=outline(params),
+        versions=versions(simulators.find(simulator)),
     )  # fmt: skip
 
 

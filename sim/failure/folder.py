@@ -103,7 +103,7 @@ def leave(
             name=name, kind=job.params.kind, simulator=simulator, seed=job.seed,
             reasons=list(reasons), start=seen.start, reproduced=seen.reproduced, first=seen.first,
             sources=list(job.sources), interface=Packing(**packing), notes=notes,
-            versions={**versions(), found.name: found.version},
+            versions=versions(found),
         )  # fmt: skip
         (work / NOTE).write_text(_json(note), encoding="utf-8")
         (work / REPLAY).write_text(REPLAY_TEXT)

@@ -13,9 +13,11 @@ from statistics import median
 from typing import ClassVar, Literal, Protocol
 
 from ...errors import FxlifError
+from ...params.design import outline
 from ...params.protocol import Design
 from ...progress import SILENT, Progress
-from ..report.findings import Check, Findings
+from ..report.findings import Check, Findings, versions
+from ..tools import simulators
 from .equivalence import Equivalence
 from .mutants import Mutants
 
@@ -215,5 +217,6 @@ def judged(
     seconds = round(time.perf_counter() - started, 1)
     return Findings(
         command="mutate", design=name, digest=params.digest(), seed=seed, checks=checks,
+        parameters=outline(params), versions=versions(simulators.find("verilator")),
         figures={**figures, **notes, "cycles a survivor was given": cycles, "seconds": seconds},
     )  # fmt: skip

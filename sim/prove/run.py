@@ -47,10 +47,11 @@ from collections.abc import Callable, Collection
 from ...errors import FxlifError
 from ...hdl.limits import supported
 from ...hdl.verilog import generate
+from ...params.design import outline
 from ...params.network import NetworkParams
 from ...params.neuron import NeuronParams
 from ...progress import SILENT, Progress
-from ..report.findings import Findings, versions
+from ..report.findings import Findings
 from ..tools.solver import choose
 from .events import prove_events
 from .prover import Prover, each_core
@@ -123,7 +124,7 @@ def prove(
         command="prove",
         design=name,
         digest=design.digest(),
+        parameters=outline(design),
         checks=tuple(prover.checks),
         figures={"theorems": len(prover.checks), "solver": prover.solver},
-        versions={**versions(), **versions(("bitwuzla",))},
     )

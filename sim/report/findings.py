@@ -6,10 +6,14 @@ import json
 import platform
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 from .difference import Difference
+
+if TYPE_CHECKING:
+    from ..tools.simulators import Simulator
 
 #: ``passed``: shown to hold. ``failed``: shown not to hold. ``unknown``: asked, not answered (a
 #: solver's time ran out). ``not_applicable``: cannot be asked of this design; ``detail`` says why.
@@ -108,6 +112,8 @@ class Findings:
         figures: rows for people, in order: name → number or text.
         replay: the command that shows a failure again, or repeats the run.
         folder: what a failure left to look at: its failure folder, else logs; empty if nothing.
+        parameters: the design for people, see :func:`fxlif.params.design.outline`.
+        made: date and time, ISO 8601, UTC.
     """
 
     command: str
@@ -121,6 +127,8 @@ class Findings:
     first: Difference | None = None
     coverage: tuple[Bin, ...] = ()
     versions: dict[str, str] = field(default_factory=lambda: versions())
+    parameters: str = ""
+    made: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
     @property
     def passed(self) -> bool:
@@ -145,7 +153,7 @@ class Findings:
     @classmethod
     def from_json(cls, text: str) -> Self:
         """The findings that :meth:`to_json` wrote."""
-        content: dict[str, Any] = json.loads(text)
+        content: dict[str, Any] = {"made": "", **json.loads(text)}
         content["checks"] = tuple(Check(**check) for check in content["checks"])
         if content.get("first") is not None:
             content["first"] = Difference(**content["first"])
@@ -153,12 +161,12 @@ class Findings:
         return cls(**content)
 
 
-def versions(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
-    """Python's version and those of the packages that are installed."""
+def versions(simulator: Simulator | None = None) -> dict[str, str]:
+    """Python's version, those of the packages that are installed, and that of ``simulator``."""
     found = {"python": platform.python_version()}
-    for package in packages:
+    for package in PACKAGES:
         try:
             found[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return found if simulator is None else {**found, simulator.name: simulator.version}

@@ -20,11 +20,13 @@ from pathlib import Path
 from ...cycles.control import NONE
 from ...errors import FxlifError
 from ...files import whole_file
+from ...params.design import outline
 from ...params.protocol import AnyParams
 from ...progress import SILENT, Progress
 from ..bench.scoreboard import Counts
 from ..failure.difference import leave_difference
-from ..report.findings import Check, Findings
+from ..report.findings import Check, Findings, versions
+from ..tools import simulators
 from .bulk import BLOCK
 from .random_design import random_design
 from .segments import Segment, Target, run_segment, target_of
@@ -200,7 +202,8 @@ def soak(
     rate = (counts.cycles - resumed) / busy if busy else 0.0
     return Findings(
         command="soak", design=name, digest=target.params.digest(), checks=tuple(checks),
-        seed=seed, replay=replay,
+        seed=seed, replay=replay, parameters=outline(target.params),
+        versions=versions(simulators.find("verilator")),
         figures={
             "cycles checked": counts.cycles, "of these in earlier runs": resumed,
             **counts.figures,
