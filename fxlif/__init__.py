@@ -15,6 +15,8 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from . import profiles as profiles
     from . import quantise as quantise
+    from .batch.items import item_seed as item_seed
+    from .batch.recording import BatchRecording as BatchRecording
     from .errors import FxlifError as FxlifError
     from .errors import FxlifWarning as FxlifWarning
     from .network.model import Core as Core
@@ -63,6 +65,7 @@ if TYPE_CHECKING:
 HOMES = {
     "Adaptation": "params.neuron",
     "AllToAll": "params.topology",
+    "BatchRecording": "batch.recording",
     "ConstantLeak": "params.leaks",
     "Core": "network.model",
     "CoreParams": "params.core",
@@ -100,6 +103,7 @@ HOMES = {
     "ShiftLeak": "params.leaks",
     "Sparse": "params.topology",
     "Synapses": "network.synapses",
+    "item_seed": "batch.items",
     "load": "params.design",
     "quantise_threshold": "params.quantise",
     "save": "params.design",

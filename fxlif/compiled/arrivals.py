@@ -177,21 +177,32 @@ def accumulate_rows(
 ) -> int:
     """Add row after row, in arrival order, to sums that saturate: how many additions did."""
     rows, depth, delay = link["rows"], link["sums_depth"], link["delay"]
+    low, high, even = link["low"], link["high"], link["even"]
     begin = _starts(link, thread)
     end = begin[rows:]
     start = (step + (0 if delay == NONE else delay)) % depth * n
     turn = depth * n
     sums = sums[link["sums"] :]
+    here = sums[start : start + n]
+    codes = codes[link["targets"] :]
     values = array_at(link["weights"], link["n_weights"], np.int16)
     clipped = 0
     for spike in spikes:
+        if end[spike] - begin[spike] == n and delay != NONE and not even:
+            # One synapse to each neuron, in their order.
+            row = values[begin[spike] : end[spike]]
+            for k in range(n):
+                total = here[k] + row[k]
+                here[k] = min(max(total, low), high)
+                clipped += here[k] != total
+            continue
         for k in range(begin[spike], end[spike]):
-            place = start + np.int64(codes[link["targets"] + k])
+            place = start + np.int64(codes[k])
             place -= turn if place >= turn else 0
-            total = sums[place] + values[spike if link["even"] else k]
-            if total < link["low"] or total > link["high"]:
+            total = sums[place] + values[spike if even else k]
+            if total < low or total > high:
                 clipped += 1
-                total = min(max(total, link["low"]), link["high"])
+                total = min(max(total, low), high)
             sums[place] = total
     return clipped
 

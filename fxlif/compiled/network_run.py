@@ -212,12 +212,39 @@ class CompiledRun:
                 calls.append((receiver["before"], "before"))
         for call, what in calls:
             loop = step_loop(
-                neuron, ends, self._pending.dtype, self._limits[name], drives, clear=True, part=what
+                plan.unseeded[name],
+                ends,
+                self._pending.dtype,
+                self._limits[name],
+                drives,
+                clear=True,
+                part=what,
             )
             self._loops.append(loop)
             call["function"] = loop.address
             for argument in arguments:
                 set_argument(call, argument, self._held[name, argument])
+
+    @property
+    def tables(self) -> dict[str, npt.NDArray[np.void]]:
+        """The tables of its present state, by the name that :func:`run_steps` gives them."""
+        tables = {"run": self._run, "parts": self._parts, "shares": self._shares}
+        return tables | {"receivers": self._receivers}
+
+    @property
+    def written(self) -> dict[tuple[str, str], npt.NDArray[Any]]:
+        """What steps write to beside the tables: by population, "" for all, and what it is."""
+        shared = {
+            "pending": self._pending.ravel(), "sums": self._sums, "random": self._random,
+            "spikes": self._spikes, "lists": self._lists, "saturated": self._saturated,
+            "meetings": self._held["", "meetings"],
+        }  # fmt: skip
+        own = {
+            (name, what): values
+            for (name, what), values in self._held.items()
+            if name in self._populations and what in (*self._plan.state_types[name], "counts")
+        }
+        return {("", what): values for what, values in shared.items()} | own
 
     def advance(self, start: int, steps: int, recording: Taken) -> None:
         """Steps ``start`` to ``start + steps`` of the run."""
@@ -232,7 +259,7 @@ class CompiledRun:
             self._part[name]["drive"] = self._address(name, "drive", values)
         self._make_room(recording.wanted_spikes, steps)
         wanted = recording.wanted_states
-        watches, seen = self._watches(recording, steps) if wanted else (None, None)
+        watches, seen = self.watches(wanted, steps) if wanted else (None, None)
         # What is None is not compiled; with receivers there is one form of the rest.
         receives = len(self._receivers) > 0
         self._run_threads(
@@ -308,9 +335,10 @@ class CompiledRun:
             self._part[name]["out"] = at
             at += size * self._out.itemsize
 
-    def _watches(self, recording: Taken, steps: int) -> tuple[npt.NDArray[np.void], Ints]:
-        """The table of recorded variables, and room for what they will be."""
-        wanted = recording.wanted_states
+    def watches(
+        self, wanted: tuple[tuple[str, str, Ints], ...], steps: int
+    ) -> tuple[npt.NDArray[np.void], Ints]:
+        """The table of the variables ``wanted``, and room for what they will be."""
         watches = np.zeros(len(wanted), WATCH)
         watched = np.zeros(sum(len(neurons) for _, _, neurons in wanted), WATCHED)
         row_at = begin = 0

@@ -26,6 +26,17 @@ def set_fields(row: np.void | npt.NDArray[np.void], **values: int) -> None:
         row[name] = value
 
 
+def address_words(record: np.dtype[np.void], at: int = 0) -> list[int]:
+    """Which 8-byte words of a record are addresses: :data:`ADDRESSES`, and those of arguments."""
+    words: list[int] = []
+    for name, (kind, offset, *_) in (record.fields or {}).items():
+        if kind.fields:
+            words += address_words(kind, at + offset)
+        elif name in ADDRESSES:
+            words.append((at + offset) // 8)
+    return words
+
+
 #: The kinds of a part.
 POPULATION, POISSON, REGULAR, GIVEN = 0, 1, 2, 3
 #: Stands in a field where a part or a link does not have what the field says.
@@ -86,3 +97,9 @@ RECEIVER = _record(
 WATCH = _record("part", "address", "item_size", "first", "last", "rows_at", "row_length")
 #: A watched neuron, and its column in the recording.
 WATCHED = _record("neuron", "column")
+
+#: The fields of all these records that are addresses; ``address``: of an argument of a step.
+ADDRESSES = frozenset({
+    "address", "meetings", "spikes", "lists", "saturated", "watched", "seen", "out", "phases",
+    "events", "event_ends", "drive", "cuts", "weights", "values", "thresholds", "counts",
+})  # fmt: skip

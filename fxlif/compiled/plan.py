@@ -123,6 +123,15 @@ class ExecutionPlan:
             p.name: {name: state_type(p.neuron, name, "after") for name in p.neuron.state_widths}
             for p in graph.populations
         }
+        #: By population, its neuron without the seed, on which no compiled step depends.
+        self.unseeded = {
+            p.name: p.neuron.model_copy(
+                update={"lfsr": p.neuron.lfsr.model_copy(update={"seed": 1})}
+            )
+            if p.neuron.random_bits
+            else p.neuron
+            for p in graph.populations
+        }
         self.thresholds = {name: _narrow(values) for name, values in network.thresholds.items()}
         self.shares = np.zeros((threads, len(sizes)), SHARE)
         bounds = np.array([share_out(n, threads) for n in sizes], dtype=np.int64).T

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ..arrays import Ints, integer, integers, one_of, within
 from ..errors import FxlifError, short
-from ..params.network import Graph
+from ..params.network import Graph, Population
 from ..params.neuron import MAX_CURRENT_BITS
 from ..params.quantise import signed_range
 from ..params.sources import EventSource
@@ -53,6 +53,35 @@ def external_input(
     """
     if steps is not None:
         steps = integer("steps", steps, what="a number of steps, ")
+    addresses: list[tuple[EventSource, list[Ints]]] = []
+    for source, stream in by_source(graph, events):
+        key = f"events[{source.name!r}]"
+        try:
+            addresses.append((source, split_steps(check(stream))))
+        except FxlifError as error:
+            raise error.inside(key) from None
+        given = len(addresses[-1][1])
+        if steps is None:
+            steps = given
+        if given != steps:
+            raise FxlifError.must_be(key, f"{steps} steps", given)
+    if steps is None:
+        raise FxlifError("steps: give steps, events, or both", key="steps")
+    made = ExternalInput(steps)
+    for source, taken in addresses:
+        known = [a[a < source.n] for a in taken]
+        made.events[source.name] = known
+        made.unknown[source.name] = [len(a) - len(b) for a, b in zip(taken, known, strict=True)]
+    for population, values in by_population(graph, currents):
+        name = population.name
+        made.currents[name] = checked_current(
+            f"currents[{name!r}]", values, steps, population.n, synaptic_ranges[name]
+        )
+    return made
+
+
+def by_source(graph: Graph, events: Any) -> Iterator[tuple[EventSource, Any]]:
+    """Each event source that is given something, and what."""
     sources = {s.name: s for s in graph.sources if isinstance(s, EventSource)}
     if events is None:
         events = {}
@@ -63,45 +92,29 @@ def external_input(
                 found=f"one stream for {len(sources)} event sources",
             )  # fmt: skip
         events = {next(iter(sources)): events}
-    addresses: dict[str, list[Ints]] = {}
-    for name, stream in events.items():
+    for name, given in events.items():
         one_of("events", name, sources)
-        key = f"events[{name!r}]"
-        try:
-            addresses[name] = split_steps(check(stream))
-        except FxlifError as error:
-            raise error.inside(key) from None
-        given = len(addresses[name])
-        if steps is None:
-            steps = given
-        if given != steps:
-            raise FxlifError.must_be(key, f"{steps} steps", given)
-    if steps is None:
-        raise FxlifError("steps: give steps, events, or both", key="steps")
-    made = ExternalInput(steps)
-    for name, taken in addresses.items():
-        made.events[name] = [a[a < sources[name].n] for a in taken]
-        made.unknown[name] = [
-            len(a) - len(b) for a, b in zip(taken, made.events[name], strict=True)
-        ]
+        yield sources[name], given
+
+
+def by_population(graph: Graph, currents: Any) -> Iterator[tuple[Population, Any]]:
+    """Each population that is given a current, and what."""
     populations = {p.name: p for p in graph.populations}
-    given_currents = {} if currents is None else currents
-    if not isinstance(given_currents, Mapping):
+    currents = {} if currents is None else currents
+    if not isinstance(currents, Mapping):
         name = next(iter(populations))
         raise FxlifError.must_be(
             "currents", f"by population, as in {{{name!r}: 5}}", currents, found=short(currents)
         )
-    for name, values in given_currents.items():
+    for name, given in currents.items():
         one_of("currents", name, populations)
-        made.currents[name] = _current(
-            f"currents[{name!r}]", values, steps, populations[name].n, synaptic_ranges[name]
-        )
-    return made
+        yield populations[name], given
 
 
-def _current(
+def checked_current(
     key: str, values: npt.ArrayLike, steps: int, n: int, synaptic: tuple[int, int]
 ) -> npt.NDArray[Any]:
+    """An external current, (1, n) or (steps, n); an error names ``key``."""
     array = integers(key, values, booleans=True)
     if array.shape not in ((), (n,), (steps, n)):
         raise FxlifError.must_be(

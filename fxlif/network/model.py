@@ -7,15 +7,16 @@ code, bit for bit the same.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +35,10 @@ from .projections import placed, synaptic_range
 from .recording import Recording
 from .state import first_state, read_state, write_state
 from .synapses import Synapses
+
+if TYPE_CHECKING:
+    from ..batch.recording import BatchRecording
+    from ..compiled.plan import ExecutionPlan
 
 #: A run is cut into chunks of about so many neuron-steps: what a recording holds in memory, and
 #: how long Ctrl-C waits.
@@ -104,6 +109,7 @@ class Network:
         }
         self._plan: Any = None
         self._grouped: Any = None
+        self._batch_plan: ExecutionPlan | None = None
         self.reset()
 
     def reset(self) -> None:
@@ -154,8 +160,32 @@ class Network:
         at = integer("projection", projection, 0, last, what="the index of a projection, ")
         return self.projections[at].synapses
 
+    def item(self, item: int) -> Network:
+        """A network that does what item ``item`` of a batch does, from the present state on.
+
+        Its parameters and registers have the seeds of :mod:`fxlif.batch.items`, its synapses are
+        those of this network; whatever one of the two does then leaves the other as it is.
+
+        Raises:
+            FxlifError: an item outside 0..2**31 - 1.
+        """
+        from ..batch.items import item_register, of_item
+
+        made = copy.copy(self)
+        made.params = of_item(self.params, item)
+        made.graph = made.params.graph
+        made.state = copy.deepcopy(self.state)
+        made.state.lfsr |= {
+            p.name: item_register(p.neuron.lfsr, self.state.lfsr[p.name], item)
+            for p in self.graph.populations
+            if p.neuron.random_bits
+        }
+        made._plan = made._batch_plan = None
+        return made
+
     # --- running --------------------------------------------------------------------------------
 
+    @overload
     def run(
         self,
         steps: int | None = None,
@@ -165,7 +195,33 @@ class Network:
         record: Recording | None = None,
         threads: int | None = None,
         progress: Callable[[int, int], None] | None = None,
-    ) -> Recording:
+        batch: None = None,
+    ) -> Recording: ...
+
+    @overload
+    def run(
+        self,
+        steps: int | None = None,
+        *,
+        events: Any = None,
+        currents: Mapping[str, npt.ArrayLike] | None = None,
+        record: Recording | None = None,
+        threads: int | None = None,
+        progress: Callable[[int, int], None] | None = None,
+        batch: int | Sequence[int],
+    ) -> BatchRecording: ...
+
+    def run(
+        self,
+        steps: int | None = None,
+        *,
+        events: Any = None,
+        currents: Mapping[str, npt.ArrayLike] | None = None,
+        record: Recording | None = None,
+        threads: int | None = None,
+        progress: Callable[[int, int], None] | None = None,
+        batch: int | Sequence[int] | None = None,
+    ) -> Recording | BatchRecording:
         """Advance by ``steps``, or by the steps of the given events.
 
         Args:
@@ -176,21 +232,34 @@ class Network:
             record: what to record; left out, the spikes of every population, in memory.
             threads: 1..256, or None for as many as pay. The results do not depend on it.
             progress: called with (steps done, steps in all) after each chunk.
+            batch: how many items, or the numbers of the items: independent runs of this network,
+                bit for bit those of :meth:`item`. All start from the present state, which stays as
+                it is. ``events`` may then be one stream for all, a list with one for each, or an
+                array (batch, steps, n) of how often each input spikes; ``currents`` may be
+                (batch, steps, n), with 1 in place of any of them. What is recorded is in memory.
 
         Returns:
             ``record``. After an interrupt it holds the steps up to the interrupt, and the
-            network stands behind them.
+            network stands behind them. With ``batch`` a
+            :class:`~fxlif.batch.recording.BatchRecording` of what ``record`` names.
 
         Raises:
             FxlifError: names that are not there, wrong shapes, no integers, currents that could
-                leave 48 bits, another number of steps in events than ``steps``.
+                leave 48 bits, another number of steps in events than ``steps``; a batch that does
+                not fit into memory.
         """
-        given = external_input(self.graph, steps, events, currents, self.synaptic_ranges)
         record = Recording() if record is None else record
         of_type("record", record, Recording, f"a Recording, as in Recording([{self._last!r}])")
         if progress is not None and not callable(progress):
             allowed = "a function of (steps done, steps in all), or None"
             raise FxlifError.must_be("progress", allowed, progress, found=short(progress))
+        if batch is not None:
+            from ..batch.run import run_batch
+
+            return run_batch(
+                self, batch, steps, events, currents, record, threads, progress, CHUNK_WORK
+            )
+        given = external_input(self.graph, steps, events, currents, self.synaptic_ranges)
         ranges = {p.name: dict(p.neuron.ranges) for p in self.graph.populations}
         record.must_fit(self.graph.sizes, ranges, given.steps)
         record.begin(self.graph.sizes, ranges)
@@ -242,6 +311,15 @@ class Network:
             yield engine
         finally:
             engine.close()
+
+    @property
+    def batch_plan(self) -> ExecutionPlan:
+        """The tables with which compiled code runs batches, one item in a thread."""
+        from ..compiled.plan import ExecutionPlan
+
+        if self._batch_plan is None:
+            self._batch_plan = ExecutionPlan(self, 1)
+        return self._batch_plan
 
     def _count_dropped(self, given: ExternalInput, start: int, count: int) -> None:
         dropped = self.state.dropped

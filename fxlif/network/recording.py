@@ -146,8 +146,7 @@ class Recording:
     def must_fit(self, sizes: Mapping[str, int], ranges: Ranges, steps: int) -> None:
         """Raise unless there is room for the states of ``steps`` more steps; else as begin."""
         if self._states:
-            selection = select(sizes, ranges, self._spikes, self._states, self._neurons)
-            states_fit(selection, steps, self.folder)
+            states_fit(self.selected(sizes, ranges), steps, self.folder)
 
     def begin(self, sizes: Mapping[str, int], ranges: Ranges) -> None:
         """Make ready for a network, at first or to go on after the last flush.
@@ -162,7 +161,7 @@ class Recording:
                 holds another recording or cannot be written, or a network other than that with
                 which the recording began.
         """
-        selection = select(sizes, ranges, self._spikes, self._states, self._neurons)
+        selection = self.selected(sizes, ranges)
         if self._selection is not None:
             self._selection.check_unchanged(selection)
             self._rewind()
@@ -171,6 +170,10 @@ class Recording:
         else:
             self._create(selection, self.folder)
         self._running = True
+
+    def selected(self, sizes: Mapping[str, int], ranges: Ranges) -> Selection:
+        """What it takes from a network that is described as for :meth:`begin`."""
+        return select(sizes, ranges, self._spikes, self._states, self._neurons)
 
     def _create(self, selection: Selection, folder: Path) -> None:
         make_folder(folder)
@@ -216,17 +219,8 @@ class Recording:
 
     @property
     def wanted_states(self) -> tuple[tuple[str, str, npt.NDArray[np.int64]], ...]:
-        """What add_states takes: (population, variable, neurons), the last (watched,) int64."""
-        return tuple(
-            (
-                watched.population,
-                watched.variable,
-                np.arange(self._begun.sizes[watched.population], dtype=np.int64)
-                if watched.neurons is None
-                else np.array(watched.neurons, np.int64),
-            )
-            for watched in self._begun.states
-        )
+        """What add_states takes: :attr:`fxlif.network.selection.Selection.watched`."""
+        return self._begun.watched
 
     def add_spikes(self, name: str, events: npt.ArrayLike) -> None:
         """Take the spikes of some whole steps.

@@ -51,6 +51,20 @@ class Selection(_Strict):
             return self.sizes[watched.population]
         return len(watched.neurons)
 
+    @property
+    def watched(self) -> tuple[tuple[str, str, Ints], ...]:
+        """The recorded variables: (population, variable, neurons), the last (watched,) int64."""
+        return tuple(
+            (
+                each.population,
+                each.variable,
+                np.arange(self.sizes[each.population], dtype=np.int64)
+                if each.neurons is None
+                else np.array(each.neurons, np.int64),
+            )
+            for each in self.states
+        )
+
     def check(self) -> None:
         """Raise unless everything that is selected is in the network."""
         for name, size in self.sizes.items():

@@ -26,7 +26,8 @@ def mix(x: int) -> int:
     return x ^ (x >> 31)
 
 
-def _mix_all(x: Words) -> Words:
+def mix_all(x: Words) -> Words:
+    """:func:`mix` of each word."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(MIX_1)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(MIX_2)
     return x ^ (x >> np.uint64(31))
@@ -45,7 +46,7 @@ def limit(source: PoissonSource) -> int:
 def poisson(source: PoissonSource, step: int) -> npt.NDArray[np.int64]:
     """The sources that spike in ``step``, ascending, (spikes,) int64."""
     counters = np.arange(1, source.n + 1, dtype=np.uint64) * np.uint64(GAMMA)
-    words = _mix_all(counters + np.uint64(step_key(source.seed, step)))
+    words = mix_all(counters + np.uint64(step_key(source.seed, step)))
     return np.flatnonzero((words >> np.uint64(32)) < np.uint64(limit(source)))
 
 
