@@ -13,6 +13,7 @@ from .lazy import exports
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from . import metrics as metrics
     from . import profiles as profiles
     from . import quantise as quantise
     from .batch.items import item_seed as item_seed
@@ -108,6 +109,6 @@ HOMES = {
     "quantise_threshold": "params.quantise",
     "save": "params.design",
 }
-PACKAGES = ("profiles", "quantise")
+PACKAGES = ("metrics", "profiles", "quantise")
 __all__ = [*HOMES, *PACKAGES]
 __getattr__, __dir__ = exports(__name__, HOMES, PACKAGES)
