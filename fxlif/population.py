@@ -11,6 +11,7 @@ from .arrays import Ints, check_output, count_of, integer, of_type, signed_array
 from .engines import choose_engine, choose_threads
 from .errors import FxlifError
 from .memory import must_fit
+from .notebook import html_table
 from .params.neuron import MAX_CURRENT_BITS, NeuronParams
 from .recorder import Recorder
 from .rule.lfsr import draws
@@ -80,6 +81,12 @@ class LIFPopulation:
 
     def __repr__(self) -> str:
         return f"<LIFPopulation: {count_of(self.n, 'neuron')}, {self.engine}>"
+
+    def _repr_html_(self) -> str:
+        rows = [("neurons", self.n), ("engine", self.engine), ("parameters", repr(self.params))]
+        state = self.state._asdict().items()
+        rows += [(name, f"{np.min(x):,}..{np.max(x):,}") for name, x in state]
+        return html_table(repr(self), ("", ""), rows)
 
     def _per_neuron(self, key: str, values: npt.ArrayLike) -> Ints:
         return self._broadcast(key, values, signed_array(key, values, MAX_CURRENT_BITS))

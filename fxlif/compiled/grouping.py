@@ -94,7 +94,8 @@ class GroupedNetwork:
     def _joined_graph(self) -> Graph:
         graph, places = self._network.graph, self._places
         populations = [
-            Population(name=p.name, n=sum(m.n for m in self.groups[p.name]), neuron=p.neuron)
+            # A copy: what was checked and warned of is not checked again.
+            p.model_copy(update={"n": sum(m.n for m in self.groups[p.name]), "v_thresholds": None})
             if p.name in self.groups
             else p
             for p in graph.populations

@@ -25,6 +25,7 @@ from ..arrays import Ints, count_of, integer, integers, of_type
 from ..cycles.latency import COUNTER_BITS
 from ..engines import choose_engine, choose_threads
 from ..errors import FxlifError, short
+from ..notebook import html_table
 from ..params.core import CoreParams
 from ..params.network import NetworkParams
 from ..rule.step import NeuronState
@@ -125,6 +126,21 @@ class Network:
             count_of(sum(each.synapses.count for each in self.projections), "synapse"),
         )
         return f"<Network {self.params.name}: {', '.join(parts)}, at step {self.step_count}>"
+
+    def _repr_html_(self) -> str:
+        sources = [(part.name, part.n, repr(part)) for part in self.graph.sources]
+        populations = [(p.name, p.n, repr(p.neuron)) for p in self.graph.populations]
+        projections = [
+            (
+                f"{p.source} \N{RIGHTWARDS ARROW} {p.target}",
+                placed_.synapses.count,
+                repr(p.synapses),
+            )
+            for placed_ in self.projections
+            for p in [placed_.projection]
+        ]
+        rows = [*sources, *populations, *projections]
+        return html_table(repr(self), ("part", "neurons, synapses", "parameters"), rows)
 
     @property
     def step_count(self) -> int:

@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
-from ..arrays import count_of, integers, within
+from ..arrays import integers, within
 from ..errors import FxlifError
 from ..files import as_path, make_folder, whole_file
 from . import events as aer
@@ -42,7 +42,7 @@ from .selection import (
     select,
     states_fit,
 )
-from .tracks import INDEX, FileTrack, Track, make_tracks, on_disk
+from .tracks import INDEX, FileTrack, Track, html_of, make_tracks, on_disk, summary
 
 Integers = npt.NDArray[np.signedinteger[Any]]
 #: Entries that are decoded at a time: what reading needs beside its result.
@@ -341,11 +341,11 @@ class Recording:
             self._rewind()
 
     def __repr__(self) -> str:
-        if self._selection is None:
-            return "<Recording: not begun>"
-        spikes, states = map(len, (self._selection.spikes, self._selection.states))
-        content = f"spikes of {count_of(spikes, 'part')}, {count_of(states, 'state variable')}"
-        return f"<Recording: {count_of(self.steps, 'step')}, {content}>"
+        begun = self._selection is not None
+        return summary(begun, self.steps, self._spike_tracks, self._state_tracks)
+
+    def _repr_html_(self) -> str:
+        return html_of(repr(self), self.steps, self._spike_tracks, self._state_tracks)
 
     def __enter__(self) -> Self:
         return self

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import count_of
 from ..errors import FxlifError
 from ..files import cannot
+from ..notebook import html_table
 from . import events as aer
 from .selection import Selection
 
@@ -189,6 +191,27 @@ def make_tracks(
             StateFile(folder / path, dtype, row, steps) if folder else Track(dtype, row)
         )
     return spikes, states
+
+
+Spikes = Mapping[str, Track]
+States = Mapping[tuple[str, str], Track]
+
+
+def summary(begun: bool, steps: int, spikes: Spikes, states: States) -> str:
+    """What a recording holds, in a line."""
+    if not begun:
+        return "<Recording: not begun>"
+    content = (
+        f"spikes of {count_of(len(spikes), 'part')}, {count_of(len(states), 'state variable')}"
+    )
+    return f"<Recording: {count_of(steps, 'step')}, {content}>"
+
+
+def html_of(title: str, steps: int, spikes: Spikes, states: States) -> str:
+    """What a recording holds, as a table in HTML."""
+    rows = [(name, "spikes", track.count - steps) for name, track in spikes.items()]
+    rows += [(part, variable, steps * track.row[0]) for (part, variable), track in states.items()]
+    return html_table(title, ("part", "what", "how many"), rows)
 
 
 @contextmanager

@@ -23,7 +23,8 @@ from pydantic import (
 )
 
 from ..errors import FxlifError
-from .describe import chosen, docstring, positional, signature
+from ..notebook import html_table
+from .describe import chosen, docstring, positional, signature, table
 from .mistakes import explain
 
 if TYPE_CHECKING:
@@ -163,6 +164,10 @@ class Params(BaseModel, metaclass=ParamsMeta):
         return chosen(self.__dict__, type(self).model_fields)
 
     __str__ = BaseModel.__repr__
+
+    def _repr_html_(self) -> str:
+        rows = table(self.__dict__, type(self).model_fields)
+        return html_table(repr(self), ("", "", "meaning"), rows)
 
     def described(self) -> dict[str, Any]:
         """What shapes the hardware, as JSON values."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import (
@@ -49,6 +49,7 @@ def check_thresholds(
 class CoreParams(Params):
     """A population of equal neurons, all-to-all weights into it, and how it is laid out in time."""
 
+    kind: ClassVar[Literal["core"]] = "core"
     n_inputs: Annotated[
         Int, Field(ge=1, le=1 << 24, description="How many inputs (docs/rule.md#events).")
     ]
@@ -121,11 +122,6 @@ class CoreParams(Params):
             )
             raise FxlifError.must_be("weight_shift", allowed, self.weight_shift)
         return self
-
-    @property
-    def kind(self) -> Literal["core"]:
-        """As :class:`~fxlif.params.protocol.Design`."""
-        return "core"
 
     @property
     def cores(self) -> tuple[CoreParams, ...]:

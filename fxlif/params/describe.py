@@ -82,6 +82,15 @@ def chosen(
             plain = []  # what follows one that is left out needs its name
 
 
+def table(
+    values: Mapping[str, Any], fields: Mapping[str, FieldInfo]
+) -> Iterator[tuple[str, str, str]]:
+    """Each field of an object: name, value and what it means."""
+    for name, field in _in_order(fields):
+        meaning, _, _ = (field.description or "").partition(" (docs/")
+        yield name, repr(_brief(values[name])), meaning.replace("``", "")
+
+
 def is_default(field: FieldInfo, value: Any) -> bool:
     """Whether ``value`` is what the field has where it is not given."""
     return type(field.default) is type(value) and bool(field.default == value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any, Literal, Protocol, Self, assert_never
+from typing import Annotated, Any, ClassVar, Literal, Protocol, Self, assert_never
 
 import numpy as np
 from pydantic import (
@@ -166,6 +166,7 @@ class NetworkParams(Params):
     In a chain of cores the output neurons of each are the inputs of the next, in the same step.
     """
 
+    kind: ClassVar[Literal["network"]] = "network"
     name: Annotated[
         Name, Field(description="Of the network and its Verilog module (docs/hardware.md#files).")
     ] = "network"
@@ -261,11 +262,6 @@ class NetworkParams(Params):
         content = self.model_dump(mode="json", exclude={"input"})
         unused = ("population", "source", "projection") if self.core else ("core",)
         return {key: value for key, value in content.items() if key not in unused}
-
-    @property
-    def kind(self) -> Literal["network"]:
-        """As :class:`~fxlif.params.protocol.Design`."""
-        return "network"
 
     @property
     def cores(self) -> tuple[CoreParams, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Annotated, Literal, Self, assert_never
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self, assert_never
 
 from pydantic import (
     AfterValidator,
@@ -100,6 +100,7 @@ class NeuronParams(Params):
     range of v is that of a signed integer of ``state_bits`` bits.
     """
 
+    kind: ClassVar[Literal["neuron"]] = "neuron"
     leak: Annotated[
         Leak,
         Field(description="What of v - ``v_leak`` is left one step later (docs/rule.md#leaks)."),
@@ -327,11 +328,6 @@ class NeuronParams(Params):
         if self.max_spikes_per_step > 1 and value < 1:
             allowed = f"1 or more (max_spikes_per_step = {self.max_spikes_per_step})"
             raise FxlifError.must_be(name, allowed, value)
-
-    @property
-    def kind(self) -> Literal["neuron"]:
-        """As :class:`~fxlif.params.protocol.Design`."""
-        return "neuron"
 
     @property
     def cores(self) -> tuple[CoreParams, ...]:

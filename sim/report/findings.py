@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
+from ...notebook import html_table
 from .difference import Difference
 
 if TYPE_CHECKING:
@@ -129,6 +130,18 @@ class Findings:
     versions: dict[str, str] = field(default_factory=lambda: versions())
     parameters: str = ""
     made: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+
+    def __repr__(self) -> str:
+        return f"<{self.command} {self.design}: {self._verdict}>"
+
+    def _repr_html_(self) -> str:
+        checks = [(check.outcome, check.name, check.detail) for check in self.checks]
+        figures = [("", name, value) for name, value in self.figures.items()]
+        return html_table(repr(self), ("", "check", "found"), [*checks, *figures])
+
+    @property
+    def _verdict(self) -> str:
+        return "passed" if self.passed else f"not passed: {'; '.join(self.reasons)}"
 
     @property
     def passed(self) -> bool:
