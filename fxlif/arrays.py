@@ -77,10 +77,21 @@ def integers(
 
 
 def within(
-    key: str, array: npt.NDArray[Any], low: int, high: int, why: str = ""
+    key: str,
+    array: npt.NDArray[Any],
+    low: int,
+    high: int,
+    why: str = "",
+    ends: tuple[int, int] | None = None,
 ) -> npt.NDArray[Any]:
-    """``array``, or an error that names an entry outside ``low``..``high``, and ``why``."""
-    if not array.size or (low <= int(array.min()) and int(array.max()) <= high):
+    """``array``, or an error that names an entry outside ``low``..``high``, and ``why``.
+
+    ``ends``: the lowest and the highest entry, where the caller has found them already.
+    """
+    if not array.size:
+        return array
+    lowest, highest = ends or (int(array.min()), int(array.max()))
+    if low <= lowest and highest <= high:
         return array
     for worst in (array.argmin(), array.argmax()):
         at = np.unravel_index(worst, array.shape)

@@ -357,6 +357,44 @@ def drives(draw, network, max_steps=14):
         )
         low, high = max(ends[0], lowest), min(ends[1], highest)
         values = _rng(draw).integers(low, high, shape, endpoint=True)
-        narrow = draw(st.booleans()) and low >= -128 and high <= 127
-        given.currents[population.name] = np.asarray(values, np.int8 if narrow else np.int64)
+        if form == "steps" and draw(st.booleans()):
+            values = values % draw(st.sampled_from([2, 90, 200, 40_000]))
+        kinds = [k for k in KINDS if np.array_equal(values, np.asarray(values).astype(k))]
+        array = np.asarray(values).astype(draw(st.sampled_from(kinds)))
+        layout = draw(st.sampled_from(list(LAYOUTS))) if form == "steps" else "c"
+        given.currents[population.name] = laid_out(array, layout)
     return given
+
+
+#: What elements external currents may have, and how their rows may lie.
+KINDS = ("?", "i1", "u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8", ">i2", ">u4", ">i8")
+LAYOUTS = ("c", "fortran", "read-only", "reversed", "wide rows", "apart", "unaligned", "alike")
+
+
+def laid_out(array, layout):
+    """The values of ``array`` (steps, n) in an array that lies otherwise; in ``alike`` every row
+    is the first."""
+    if layout == "c":
+        return array
+    steps, n = array.shape
+    room = np.zeros((2 * steps, 2 * n + 1), array.dtype)
+    if layout == "fortran":
+        return np.asfortranarray(array)
+    if layout == "read-only":
+        array = array.copy()
+        array.flags.writeable = False
+    elif layout == "reversed":
+        array = array[::-1].copy()[::-1]
+    elif layout == "wide rows":
+        room[::2, 1 : n + 1] = array
+        array = room[::2, 1 : n + 1]
+    elif layout == "apart":
+        room[:steps, 1::2] = array
+        array = room[:steps, 1::2]
+    elif layout == "unaligned":
+        record = np.zeros(steps, [("odd", "i1"), ("row", array.dtype, (n,))])
+        record["row"] = array
+        array = record["row"]
+    elif layout == "alike":
+        array = np.broadcast_to(array[0], array.shape)
+    return array

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -19,7 +20,7 @@ import strategies
 from designs import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from network_strategies import Given, drives, networks, networks_alike
+from network_strategies import KINDS, LAYOUTS, Given, drives, laid_out, networks, networks_alike
 
 import fxlif
 from fxlif import (
@@ -1008,6 +1009,48 @@ def test_the_largest_current_is_taken(engine, threads):
         assert recording.spikes("p").tolist()[:2] == [0, *([1] if current == highest else [-1])]
         with pytest.raises(FxlifError, match=f"must be -{2**47}..{highest}, not {highest + 1}"):
             network.run(2, currents={"p": np.array(current) + 1})
+
+
+def test_currents_step_by_step_of_every_kind():
+    """Whatever the elements are and however the rows lie: the same as from int64, on any engine."""
+    neuron = {"v_threshold": 100, "leak": {"kind": "shift", "shift": 2}}
+    params = NetworkParams(
+        population=[
+            Population(name="p", n=67, neuron=neuron, v_thresholds=[2, *[150] * 66]),
+            Population(name="q", n=130, neuron=neuron | {"accumulate": "per_event"}),
+        ],
+        projection=[Projection(source="p", target="q", synapses=AllToAll(weight=5), delay=2)],
+    )
+    rng = np.random.default_rng(3)
+    for kind in KINDS:
+        limits = (0, 1) if kind == "?" else (np.iinfo(kind).min, np.iinfo(kind).max)
+        ends = max(limits[0], -(2**40)), min(limits[1], 2**40)
+        plain = rng.choice([*ends, 0, 1, 50, 99], (9, 67), p=[0.1, 0.1, 0.2, 0.2, 0.2, 0.2])
+        plain = np.clip(plain, *ends).astype(np.int64)
+        for layout in LAYOUTS if kind in ("<i2", ">i8") else ("c",):
+            given = laid_out(plain.astype(kind), layout)
+            wide = given.astype(np.int64)
+            found = []
+            for engine, threads, array in (("numpy", 1, wide), *((*e, given) for e in ENGINES)):
+                network = Network(params, engine=engine)
+                with chunks_of(params, 4):
+                    given_both = {"p": array, "q": np.broadcast_to(array[:, :1], (9, 130))}
+                    run = network.run(9, currents=given_both, threads=threads)
+                found.append([facts(network), *(run.spikes(name).tolist() for name in "pq")])
+            assert all(each == found[0] for each in found), (kind, layout)
+            assert len(set(found[0][1])) > (30 if kind != "?" else 1)
+
+
+def test_currents_are_read_where_they_lie():
+    """No copy of them, and none in wider elements."""
+    network = Network(NetworkParams(population=[Population(name="p", n=1000)]), engine="auto")
+    currents = np.full((2000, 1000), 3, np.int16)
+    network.run(2000, currents={"p": currents}, record=Recording([]))  # compiled
+    tracemalloc.start()
+    network.run(2000, currents={"p": currents}, record=Recording([]))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < currents.nbytes / 4
 
 
 @each_engine

@@ -183,7 +183,7 @@ def _currents(
 ) -> npt.NDArray[Any]:
     """The current of one population, as in :class:`BatchInput`."""
     if np.ndim(values) != 3:
-        return checked_current(key, values, *shape[1:], synaptic)[np.newaxis]
+        return checked_current(key, values, *shape[1:], synaptic)[0][np.newaxis]
     array = integers(key, values, booleans=True)
     if any(found not in (1, size) for found, size in zip(array.shape, shape, strict=True)):
         raise FxlifError.must_be(

@@ -166,7 +166,7 @@ class Array:
     """An argument of a loop: elements of ``bits`` bits, in ``low``..``high``.
 
     A row per step where it is ``stepped``, else one row for all steps. With 0 bits it is not there:
-    its pointer is passed and never used.
+    its pointer is passed and never used. Elements are unsigned where ``high`` needs that.
     """
 
     name: str
@@ -174,6 +174,13 @@ class Array:
     low: int = 0
     high: int = 0
     stepped: bool = False
+
+    def value(self, builder: ir.IRBuilder, place: Any) -> Value:
+        """The element at ``place``."""
+        code = builder.load(place, typ=ir.IntType(self.bits))
+        if self.high >> (self.bits - 1):
+            code = builder.zext(code, ir.IntType(width(self.low, self.high)))
+        return Value(builder, self.low, self.high, code)
 
 
 #: Of the values of all arrays at one element, the new ones, by name, of those that change.
@@ -231,13 +238,10 @@ def _write_loop(function: ir.Function, arrays: Sequence[Array], body: Body) -> N
                 if array.bits
             }
             values = {
-                array.name: Value(
-                    builder, array.low, array.high,
-                    builder.load(places[array.name], typ=ir.IntType(array.bits)),
-                )
+                array.name: array.value(builder, places[array.name])
                 for array in arrays
                 if array.bits
-            }  # fmt: skip
+            }
             bits = {array.name: array.bits for array in arrays}
             for name, value in body(values).items():
                 kind = ir.IntType(bits[name])

@@ -229,10 +229,12 @@ class GroupedNetwork:
         for name in self.state.neurons:
             members = self.groups.get(name, [])
             if name in given.currents and not members:
-                made.currents[name] = given.currents[name]
+                made.currents[name], made.ranges[name] = given.currents[name], given.ranges[name]
             arrays = [given.currents.get(p.name, np.zeros((1, p.n), np.int8)) for p in members]
             if any(p.name in given.currents for p in members):
                 made.currents[name] = side_by_side(arrays)
+                ends = [given.ranges.get(p.name, (0, 0)) for p in members]
+                made.ranges[name] = min(low for low, _ in ends), max(high for _, high in ends)
         return made
 
     def taken(self, recording: Taken) -> Taken:

@@ -32,10 +32,12 @@ assert {n for n in ARGUMENTS if "row" in (STEP_CALL[n].names or ())} == set(STEP
 
 
 @intrinsic
-def call_step(typingctx: Any, call: Any, first: Any, count: Any, current: Any) -> Any:
+def call_step(
+    typingctx: Any, call: Any, first: Any, count: Any, current: Any, drive_row: Any
+) -> Any:
     """One step of ``count`` neurons from ``first`` on by the compiled step that ``call``, a record
     of :data:`~fxlif.compiled.neuron_step.STEP_CALL`, describes; their input begins at the element
-    ``current``."""
+    ``current``, and their drive is in the row ``drive_row``."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         word = ir.IntType(64)
@@ -48,6 +50,8 @@ def call_step(typingctx: Any, call: Any, first: Any, count: Any, current: Any) -
         passed = [ir.Constant(word, 1), args[2]]
         for name in ARGUMENTS:
             begin = args[3 if name == "current" else 1]
+            if name == "drive":
+                begin = builder.add(begin, builder.mul(args[4], field(name, "row")))
             offset = builder.mul(begin, field(name, "item_size"))
             passed.append(builder.add(field(name, "address"), offset))
             if name in STEPPED:
@@ -56,7 +60,7 @@ def call_step(typingctx: Any, call: Any, first: Any, count: Any, current: Any) -
         builder.call(builder.inttoptr(field("function"), kind.as_pointer()), passed)
         return context.get_dummy_value()
 
-    return types.void(call, first, count, current), codegen
+    return types.void(call, first, count, current, drive_row), codegen
 
 
 @intrinsic

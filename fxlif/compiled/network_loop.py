@@ -44,13 +44,9 @@ def _update(
     spikes = array_at(run["spikes"] + at, n, np.uint8)
     if part["kind"] == POPULATION:
         slot = step % run["depth"] * run["width"] + part["pending"]
-        current = pending[slot : slot + n]
+        row = step - run["now"]
         if sums is not None:
-            add_sums(p, links, sums, step, first, last, current)
-        if part["drive"] != NONE:
-            row = array_at(part["drive"] + 8 * (step - run["now"]) * n, n, np.int64)
-            for i in range(first, last):
-                current[i] += row[i]
+            add_sums(p, links, sums, step, first, last, pending[slot : slot + n])
         if random is not None and part["lfsr_mask"]:
             numbers = random[at + first : at + last]
             share["register"] = draw(share["register"], part["lfsr_mask"], share["skip"], numbers)
@@ -58,9 +54,9 @@ def _update(
             receiver = receivers[part["receiver"]]
             if receiver["values"] != NONE:
                 if receiver["before"]["function"]:
-                    call_step(receiver["before"], first, last - first, slot + first)
+                    call_step(receiver["before"], first, last - first, slot + first, row)
                 receive(run, thread, n, receiver, parts, shares, links, codes, step)
-        call_step(part["step"], first, last - first, slot + first)
+        call_step(part["step"], first, last - first, slot + first, row)
     if random is not None and part["kind"] == POISSON:
         poisson(part, step, first, last, spikes)
     if part["kind"] == REGULAR:

@@ -87,11 +87,10 @@ class CompiledRun:
         self._part = {name: self._parts[place] for name, place in plan.places.items()}
         state = network.state
         self._populations = {p.name: p for p in network.graph.populations}
-        self._rows = {  # external currents that change from step to step
-            name: array for name, array in external.currents.items() if len(array) > 1
-        }
         # What the compiled code reads or calls by address must live as long as it does.
         self._loops: list[CompiledLoop] = []
+        #: External currents that change from step to step, (steps, n).
+        self._changing: dict[str, npt.NDArray[Any]] = {}
         self._held: dict[tuple[str, str], npt.NDArray[Any]] = {}
         self._spikes = np.zeros(plan.neurons, np.uint8)
         self._limits = {name: self._limit(name) for name in self._populations}
@@ -165,11 +164,8 @@ class CompiledRun:
         return self._sums[row["sums"] : row["sums"] + row["sums_depth"] * n]
 
     def _limit(self, name: str) -> tuple[int, int]:
-        """Lowest and highest of what arrives at a population in one step, but for a constant."""
+        """Lowest and highest of what arrives at a population in one step from inside."""
         low, high = self._network.synaptic_ranges[name]
-        rows = self._rows.get(name)
-        if rows is not None and rows.size:
-            low, high = low + min(int(rows.min()), 0), high + max(int(rows.max()), 0)
         return signed_range(signed_bits(low, high))
 
     def _prepare_population(self, name: str) -> None:
@@ -185,12 +181,17 @@ class CompiledRun:
         arguments["v_threshold"], ends = plan.thresholds[name]
         arguments["spike"] = self._spikes[at : at + population.n]
         arguments["current"] = self._pending
-        constant = self._external.currents.get(name)
-        drives = (0, 0)
-        if constant is not None and name not in self._rows:
-            low, high = int(constant.min()), int(constant.max())
-            drives = (0, 0) if low == high == 0 else signed_range(signed_bits(low, high))
-            arguments["drive"] = constant[0].astype(element(*drives))
+        drive = None
+        drives = self._external.ranges.get(name, (0, 0))
+        if drives != (0, 0):
+            drives = signed_range(signed_bits(*drives))
+            currents = self._external.currents[name]
+            if len(currents) == 1:
+                currents = currents.astype(element(*drives))
+                self._set_drive(name, currents)
+            else:
+                self._changing[name] = currents
+            drive = currents.dtype
         if neuron.random_bits:
             arguments["random"] = self._random[at : at + population.n]
             part["lfsr_mask"] = neuron.lfsr.mask
@@ -216,6 +217,7 @@ class CompiledRun:
                 ends,
                 self._pending.dtype,
                 self._limits[name],
+                drive,
                 drives,
                 clear=True,
                 part=what,
@@ -246,6 +248,20 @@ class CompiledRun:
         }
         return {("", what): values for what, values in shared.items()} | own
 
+    def _set_drive(self, name: str, rows: npt.NDArray[Any]) -> None:
+        """Have a population read ``rows`` (steps, n) in the next steps, or the one row in all.
+
+        They are read where they lie, if that can be done.
+        """
+        size = rows.itemsize
+        aligned = rows.flags.aligned and rows.strides[0] % size == 0
+        if not aligned or not rows.dtype.isnative or rows.strides[1] != size:
+            rows = np.ascontiguousarray(rows, rows.dtype.newbyteorder("="))
+        self._held[name, "drive"] = rows
+        place = self._part[name]["step"]["drive"]
+        place["address"], place["item_size"] = rows.ctypes.data, size
+        place["row"] = rows.strides[0] // size if len(rows) > 1 else 0
+
     def advance(self, start: int, steps: int, recording: Taken) -> None:
         """Steps ``start`` to ``start + steps`` of the run."""
         this = self._run[0]
@@ -254,9 +270,8 @@ class CompiledRun:
         for source in self._network.graph.sources:
             if isinstance(source, EventSource):
                 self._give(source.name, start, steps)
-        for name, rows in self._rows.items():
-            values = rows[start : start + steps].astype(np.int64, copy=False)
-            self._part[name]["drive"] = self._address(name, "drive", values)
+        for name, currents in self._changing.items():
+            self._set_drive(name, currents[start : start + steps])
         self._make_room(recording.wanted_spikes, steps)
         wanted = recording.wanted_states
         watches, seen = self.watches(wanted, steps) if wanted else (None, None)

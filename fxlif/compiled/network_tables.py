@@ -52,13 +52,13 @@ RUN = _record(
 #: ``neurons_before``: its first place in arrays over all parts; ``level_ends``: whether it is the
 #: last part of its level; ``out``: the address of its recorded spikes or NONE. Its spikes of the
 #: last ``list_mask`` + 1 steps, a power of 2, are listed, ``list_room`` places a step. ``phases``,
-#: ``events``, ``event_ends``, ``drive`` (the external currents of the next steps) are addresses;
-#: ``key`` is the hash of a Poisson source's seed; ``receiver``: its row of that table, or NONE;
-#: ``counted``: whether its neurons may spike several times in a step.
+#: ``events``, ``event_ends`` are addresses; ``key`` is the hash of a Poisson source's seed;
+#: ``receiver``: its row of that table, or NONE; ``counted``: whether its neurons may spike several
+#: times in a step.
 PART = _record(
     "kind", "size", "pending", "neurons_before", "first_link", "last_link", "level_ends", "out",
     "list_room", "list_mask", "period", "phases", ("key", np.uint64), "limit", "events",
-    "event_ends", "drive", "lfsr_mask", "receiver", "counted", ("step", STEP_CALL),
+    "event_ends", "lfsr_mask", "receiver", "counted", ("step", STEP_CALL),
 )  # fmt: skip
 
 #: The neurons ``first`` to ``last`` of a part, which one thread owns; where the first list of their
@@ -101,5 +101,5 @@ WATCHED = _record("neuron", "column")
 #: The fields of all these records that are addresses; ``address``: of an argument of a step.
 ADDRESSES = frozenset({
     "address", "meetings", "spikes", "lists", "saturated", "watched", "seen", "out", "phases",
-    "events", "event_ends", "drive", "cuts", "weights", "values", "thresholds", "counts",
+    "events", "event_ends", "cuts", "weights", "values", "thresholds", "counts",
 })  # fmt: skip

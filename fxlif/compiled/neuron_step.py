@@ -355,7 +355,7 @@ ARGUMENTS = (
     "v", "i_syn", "theta", "refractory", "v_threshold", "random", "drive", "current", "spike",
 )  # fmt: skip
 #: Those that are followed by the distance from one step's row to the next.
-STEPPED = ("random", "current", "spike")
+STEPPED = ("random", "drive", "current", "spike")
 
 _PLACE = [("address", np.int64), ("item_size", np.int64)]
 #: How compiled code finds a compiled step and all its arguments: where each begins, the bytes of
@@ -410,6 +410,7 @@ def step_loop(
     thresholds: Range,
     current: np.dtype[np.signedinteger],
     currents: Range,
+    drive: np.dtype[Any] | None = None,
     drives: Range = (0, 0),
     clear: bool = False,
     part: Part = "whole",
@@ -418,9 +419,10 @@ def step_loop(
     for equal parameters.
 
     ``thresholds``, ``currents``, ``drives``: lowest and highest of each. Thresholds that are all
-    equal become part of the code, drives of 0 are not read. ``current`` is the type of the input's
-    elements; with ``clear`` they are set to 0 once they are read. State variables have
-    :func:`state_type`, thresholds and drives :func:`element`, random numbers 64 bits, spikes 8.
+    equal become part of the code. ``current`` is the type of the input's elements; with ``clear``
+    they are set to 0 once they are read. ``drive`` is the type of what is added to the input, where
+    there is such. State variables have :func:`state_type`, thresholds :func:`element`, random
+    numbers 64 bits, spikes 8.
     """
     there = {
         name: Array(name, 8 * state_type(neuron, name, part).itemsize, *neuron.ranges[name])
@@ -432,8 +434,8 @@ def step_loop(
         draws = (0, (1 << neuron.lfsr.bits) - 1)
         there["random"] = Array("random", 64, *draws, stepped=True)
     if part != "before":
-        if drives != (0, 0):
-            there["drive"] = Array("drive", width(*drives), *drives)
+        if drive is not None:
+            there["drive"] = Array("drive", 8 * drive.itemsize, *drives, stepped=True)
         there["current"] = Array("current", 8 * current.itemsize, *currents, stepped=True)
     there["spike"] = Array("spike", 8, 0, neuron.max_spikes_per_step, stepped=True)
 

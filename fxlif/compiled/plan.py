@@ -105,7 +105,7 @@ class ExecutionPlan:
         self.neurons = sum(sizes)
         self._held: list[npt.NDArray[Any]] = []  # arrays whose addresses stand in the tables
         self.parts = np.zeros(len(sizes), PART)
-        self.parts["out"] = self.parts["drive"] = self.parts["receiver"] = NONE
+        self.parts["out"] = self.parts["receiver"] = NONE
         self.parts["size"], self.parts["neurons_before"] = sizes, _offsets(sizes)[:-1]
         after = [*(levels[name] for name in self.names[1:]), NONE]
         self.parts["level_ends"] = [levels[n] != b for n, b in zip(self.names, after, strict=True)]

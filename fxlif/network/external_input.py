@@ -27,13 +27,15 @@ class ExternalInput:
 
     ``events``: by event source, the known addresses of each step. ``unknown``: how many unknown
     addresses each step had. ``currents``: by population, its external current: (1, n) integers
-    where it is constant, else (steps, n).
+    where it is constant, else (steps, n) of any dtype. ``ranges``: by population, values between
+    which its external current lies.
     """
 
     steps: int
     events: dict[str, list[Ints]] = field(default_factory=dict)
     unknown: dict[str, list[int]] = field(default_factory=dict)
     currents: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
+    ranges: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
 def external_input(
@@ -74,7 +76,7 @@ def external_input(
         made.unknown[source.name] = [len(a) - len(b) for a, b in zip(taken, known, strict=True)]
     for population, values in by_population(graph, currents):
         name = population.name
-        made.currents[name] = checked_current(
+        made.currents[name], made.ranges[name] = checked_current(
             f"currents[{name!r}]", values, steps, population.n, synaptic_ranges[name]
         )
     return made
@@ -113,15 +115,30 @@ def by_population(graph: Graph, currents: Any) -> Iterator[tuple[Population, Any
 
 def checked_current(
     key: str, values: npt.ArrayLike, steps: int, n: int, synaptic: tuple[int, int]
-) -> npt.NDArray[Any]:
-    """An external current, (1, n) or (steps, n); an error names ``key``."""
+) -> tuple[npt.NDArray[Any], tuple[int, int]]:
+    """An external current, (1, n) or (steps, n), and what it lies between; errors name ``key``."""
     array = integers(key, values, booleans=True)
     if array.shape not in ((), (n,), (steps, n)):
         raise FxlifError.must_be(
             key, f"of shape (), ({n},) or ({steps}, {n})", values, found=str(array.shape)
         )
     low, high = signed_range(MAX_CURRENT_BITS)
-    within(key, array, low - synaptic[0], high - synaptic[1])
+    allowed = low - synaptic[0], high - synaptic[1]
     if not array.size:  # no steps
-        return np.zeros((1, n), np.int64)
-    return array if array.ndim == 2 else np.broadcast_to(array, (1, n))
+        return np.zeros((1, n), np.int64), (0, 0)
+    ends = _of_narrow_type(array)
+    if ends is None or ends[0] < allowed[0] or ends[1] > allowed[1]:
+        ends = int(array.min()), int(array.max())
+        within(key, array, *allowed, ends=ends)
+    return (array if array.ndim == 2 else np.broadcast_to(array, (1, n))), ends
+
+
+def _of_narrow_type(array: npt.NDArray[Any]) -> tuple[int, int] | None:
+    """The ends of a narrow dtype: finding those of many values takes longer than steps gain by
+    them."""
+    if array.ndim < 2 or array.itemsize > 4:
+        return None
+    if array.dtype.kind == "b":
+        return 0, 1
+    of_type = np.iinfo(array.dtype)
+    return int(of_type.min), int(of_type.max)

@@ -100,6 +100,8 @@ class Workload:
 
 
 BRIAN2 = "Brian2"
+#: A drive with a row for each step, of the same values as the constant one.
+STEP_BY_STEP = {"form": "input array"}
 #: Given the same array as fxlif; its faster forms read one constant current per neuron instead.
 LOOKUP = f"{BRIAN2}, input array"
 FXLIF = Contender("fxlif", "fxlif_.py", exact=True)
@@ -107,6 +109,7 @@ NUMPY = Contender("numpy step", "numpy_.py", exact=True)
 LOOP = Contender("numba loop by hand", "loop_.py", exact=True)
 COPY = Contender("copy loop", "copy_.py")
 FXLIF_INTO = Contender("preallocated fxlif", "fxlif_.py", form={"form": "preallocated"}, exact=True)
+FXLIF_ROWS = Contender("input array fxlif", "fxlif_.py", form=STEP_BY_STEP, exact=True)
 COPY_INTO = Contender("preallocated copy loop", "copy_.py", form={"form": "preallocated"})
 TORCH = [
     Contender("snnTorch", "snntorch_.py", "torch"),
@@ -151,9 +154,10 @@ def balanced(n: int, steps: int, threads: bool = False) -> Workload:
     """Workload B; with ``threads`` fxlif alone, on one and on two."""
     contenders = [
         FXLIF,
+        FXLIF_ROWS,
         LOOP,
         NUMPY,
-        *brian2("weights in an array", "constant weights"),
+        *brian2("weights in an array", "constant weights", "input array"),
         NEST,
         *TORCH,
     ]
@@ -742,6 +746,10 @@ TARGETS = [
         )
     ),
     Target("B 4k: Brian2", 2.5, 4, "x", faster("B 4k", BRIAN2)),
+    Target(
+        "B 4k: input array to constant form", 1.5, 1.3, "x", faster("B 4k", FXLIF_ROWS.name), True
+    ),
+    Target("B 4k: Brian2, input array", None, None, "x", faster("B 4k", LOOKUP, FXLIF_ROWS.name)),
     Target("C: where a copy loop makes 14 G/s", 1.5, None, " G/s", scaled("C", 14)),
     Target("C: straight numpy step", 15, None, "x", faster("C", NUMPY.name)),
     Target("D: numpy reference", 20, None, "x", faster("D", FXLIF_NUMPY.name)),
@@ -791,7 +799,8 @@ def judged(measured: Measured, chosen: set[str]) -> list[dict[str, Any]]:
             else:
                 reached = middle <= target.must if target.below else middle >= target.must
                 entry["verdict"] = "reached" if reached else "missed"
-            if target.aim is not None and middle >= target.aim:
+            sign = -1 if target.below else 1
+            if target.aim is not None and sign * middle >= sign * target.aim:
                 entry["verdict"] = "reached, and the aim"
         entries.append(entry)
     return entries

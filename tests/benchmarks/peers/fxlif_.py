@@ -13,6 +13,8 @@ from fxlif.params.neuron import Adaptation, ExponentialSynapse
 
 Array = np.ndarray[Any, Any]
 DECAY_BITS = 12
+#: The form of workload B whose drive is an array with a row for each step.
+STEP_BY_STEP = "input array"
 
 
 def current_based(job: Job) -> fxlif.NeuronParams:
@@ -98,10 +100,13 @@ def network(job: Job) -> Ready:
     """Workloads B, D and E."""
     arrays = dict(np.load(job["network"]))
     params = sheet(job) if job["workload"] == "D" else balanced(job, arrays)
-    engine = job.get("form") or "auto"
+    by_step = job.get("form") == STEP_BY_STEP
+    engine = "auto" if by_step else job.get("form") or "auto"
     emulator = fxlif.Network(params, engine=engine)
     name = params.population[0].name
     drive = arrays["drive"]
+    if by_step:  # the same values, in an array of (steps, n)
+        drive = np.tile(drive.astype(np.int16), (job["steps"], 1))
 
     def run() -> Run:
         emulator.reset()
@@ -122,7 +127,8 @@ def network(job: Job) -> Ready:
             counts["events"] = int(np.diff(arrays["indptr"])[fired].sum())
         return counts
 
-    return Ready(run, f"Network.run, engine {engine}")
+    what = f", an array {drive.shape} of {drive.dtype}" if by_step else ""
+    return Ready(run, f"Network.run, engine {engine}{what}")
 
 
 def prepare(job: Job) -> Ready:
