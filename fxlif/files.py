@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import uuid
@@ -35,10 +36,7 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     path = Path(path)
     if not os.path.isdir(path.parent):
-        raise FxlifError(
-            f"{path}: there is no folder {path.parent}", key=str(path), value=path,
-            allowed="in a folder that is there",
-        )  # fmt: skip
+        raise no_folder(path)
     # Only a name: a file made by tempfile would keep its private permissions after the replace.
     temporary = path.parent / f".{uuid.uuid4().hex}{path.suffix}"
     try:
@@ -84,6 +82,60 @@ def whole_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise cannot("written", path, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def must_take_files(folder: Path) -> None:
+    """Raise unless files may be written in ``folder``, which is there or can be made.
+
+    Nothing is made: work whose result would have nowhere to go is refused before it begins.
+
+    Raises:
+        FxlifError: there, or above it, is a file, or a folder that may not be written to.
+    """
+    there = next(each for each in (folder, *folder.parents) if _is_there(each))
+    if not there.is_dir():
+        if there == folder:
+            raise FxlifError.must_be(str(folder), "a folder", folder, found="a file")
+        raise _not_written(folder, errno.ENOTDIR)
+    _must_be_writable(there, folder)
+
+
+def must_be_writable(file: Path) -> None:
+    """As :func:`must_take_files`, of one file, in a folder that is there already."""
+    if _is_there(file) and file.is_dir():
+        raise FxlifError.must_be(str(file), "a file", file, found="a folder")
+    if not file.parent.is_dir():
+        raise no_folder(file)
+    _must_be_writable(file.parent, file)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise cannot("written", path, error) from None
+    return True
+
+
+def _must_be_writable(folder: Path, shown: Path) -> None:
+    if not os.access(folder, os.W_OK | os.X_OK):
+        flags = os.statvfs(folder).f_flag if hasattr(os, "statvfs") else 0
+        code = errno.EROFS if flags & getattr(os, "ST_RDONLY", 0) else errno.EACCES
+        raise _not_written(shown, code)
+
+
+def _not_written(path: Path, code: int) -> FxlifError:
+    return cannot("written", path, OSError(code, os.strerror(code)))
+
+
+def no_folder(file: Path) -> FxlifError:
+    """The error of a file in a folder that is not there."""
+    return FxlifError(
+        f"{file}: there is no folder {file.parent}", key=str(file), value=file,
+        allowed="in a folder that is there",
+    )  # fmt: skip
 
 
 def make_folder(path: Path) -> None:

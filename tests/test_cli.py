@@ -84,9 +84,9 @@ def test_init_keeps_a_design_that_is_there(run, tmp_path):
 def test_init_where_no_folder_can_be(run, tmp_path):
     (tmp_path / "file").write_text("")
     assert run("init", "file").refusal == "file: must be a folder, not a file"
-    assert run("init", "file/below").refusal == "file/below: cannot be made (Not a directory)"
+    assert run("init", "file/below").refusal == "file/below: cannot be written (Not a directory)"
     long = "a" * 300
-    assert run("init", long).refusal == f"{long}: cannot be made (File name too long)"
+    assert run("init", long).refusal == f"{long}: cannot be written (File name too long)"
     assert contents(tmp_path) == {"file": b""}
 
 
@@ -318,7 +318,7 @@ def test_run_without_its_files(run, tiny, tmp_path):
     assert ran.mistake == f"{long}: cannot be written (File name too long)"
     (tmp_path / "folder.txt").mkdir()
     ran = run("run", tiny, "--input", "in.txt", "-o", "folder.txt")
-    assert ran.mistake == "folder.txt: cannot be written (Is a directory)"
+    assert ran.mistake == "folder.txt: must be a file, not a folder"
     assert contents(tmp_path) == {**before, "folder.txt": None}
 
 

@@ -1,9 +1,11 @@
 """What a slip in Python is answered with: one line that says what was wanted."""
 
+import os
 import pickle
 import random
 import warnings
 from pathlib import Path
+from typing import Annotated, get_args, get_origin, get_type_hints
 
 import numpy as np
 import pytest
@@ -28,6 +30,7 @@ from fxlif import (
     profiles,
     save,
 )
+from fxlif.cli.app import app
 from fxlif.network import events
 from fxlif.params.design import load_hardware
 from fxlif.sim.soak.random_design import random_neuron
@@ -211,6 +214,68 @@ def test_an_unknown_parameter_of_the_float_reference():
     said = str(mistake(lambda: FloatNeuron(tau=3)))
     assert said.startswith("tau: no such parameter; did you mean tau_")
     assert pickle.loads(pickle.dumps(FloatNeuron(r=3.0))) == FloatNeuron(r=3.0)
+
+
+# --- where a command shall write to ---------------------------------------------------------------
+
+DESIGN = "none.toml"  # not there: what is said of the folder comes first
+FOLDERS = [
+    ("verify", DESIGN, "--report"), ("verify", DESIGN, "--out"), ("prove", DESIGN, "--report"),
+    ("soak", DESIGN, "--report"), ("soak", DESIGN, "--out"), ("mutate", DESIGN, "--report"),
+    ("verilog", DESIGN, "-o"), ("run", DESIGN, "--steps", 1, "-o"), ("init",),
+    ("init", "--example", "neuron"), ("replay", "--waves"),
+]  # fmt: skip
+FILES = [
+    ("soak", DESIGN, "--state"), ("run", DESIGN, "-o", "out.txt", "--steps", 1, "--state"),
+    ("run", DESIGN, "--steps", 1, "-o"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("arguments", FOLDERS, ids=lambda a: " ".join(map(str, a)))
+def test_a_folder_that_cannot_be_written_is_refused_first(arguments, run, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert run(*arguments, "file").refusal == "file: must be a folder, not a file"
+    line = "file/new: cannot be written (Not a directory)"
+    assert run(*arguments, "file/new").refusal == line
+    monkeypatch.setattr(os, "access", lambda path, how: how == os.R_OK)  # root may write anywhere
+    for path in ("new", "new/newer", "."):
+        assert run(*arguments, path).refusal == f"{path}: cannot be written (Permission denied)"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("arguments", FILES, ids=lambda a: " ".join(map(str, a)))
+def test_a_file_that_cannot_be_written_is_refused_first(arguments, run, monkeypatch, tmp_path):
+    (tmp_path / "folder.txt").mkdir()
+    assert run(*arguments, "folder.txt").refusal == "folder.txt: must be a file, not a folder"
+    assert run(*arguments, "gone/x.txt").refusal == "gone/x.txt: there is no folder gone"
+    monkeypatch.setattr(os, "access", lambda path, how: how == os.R_OK)
+    assert run(*arguments, "x.txt").refusal == "x.txt: cannot be written (Permission denied)"
+
+
+def test_a_report_folder_of_something_else_is_refused_first(run, tmp_path):
+    (tmp_path / "package.json").write_text("{}")
+    line = run("prove", DESIGN, "--report", ".").refusal
+    assert line.startswith("package.json: must be findings that --report wrote, not ")
+
+
+def test_a_state_of_another_suffix_is_refused_first(run):
+    ran = run("run", DESIGN, "-o", "out.txt", "--steps", 1, "--state", "state.txt")
+    assert ran.refusal == "state.txt: must be a name that ends in .npz, not .txt"
+
+
+def test_every_path_that_is_written_to_is_asked_about():
+    """An option that names a path is read from, or is refused first where it cannot be written."""
+    read = {
+        "design", "dut", "mapping", "waivers", "input", "start",
+        "folder",  # of replay, which writes with --waves alone
+    }  # fmt: skip
+    unasked = set()
+    for command in app.registered_commands:
+        for name, kind in get_type_hints(command.callback, include_extras=True).items():
+            holds, *option = get_args(kind) if get_origin(kind) is Annotated else (kind,)
+            if "Path" in str(holds) and option[0].callback is None:
+                unasked.add(name)
+    assert unasked == read | {"out"}  # of run, where the suffix says whether it is a folder
 
 
 # --- what is allowed and seldom meant -------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import FxlifError
-from .options import Design, Seed, need, refuse_beside
+from .options import Design, Seed, need, output_file, output_folder, refuse_beside
 from .screen import showing_progress
 
 if TYPE_CHECKING:
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 def verilog(
     design: Design,
-    out: Annotated[Path, typer.Option("-o", "--out", help="The folder to write to.")],
+    out: Annotated[
+        Path, typer.Option("-o", "--out", help="The folder to write to.", callback=output_folder)
+    ],
     trace: Annotated[bool, typer.Option(help="With the ports that show each write-back.")] = False,
     bench_cycles: Annotated[
         int | None,
@@ -87,7 +89,9 @@ def run(
     start: Annotated[
         Path | None, typer.Option("--from", help="Go on from this saved state, .npz.")
     ] = None,
-    state: Annotated[Path | None, typer.Option(help="Save the last state here, .npz.")] = None,
+    state: Annotated[
+        Path | None, typer.Option(help="Save the last state here, .npz.", callback=output_file)
+    ] = None,
     threads: Annotated[
         int | None, typer.Option(min=1, max=256, help="Default: as many as pay.")
     ] = None,
@@ -96,23 +100,21 @@ def run(
     from ..network import events
     from ..network.model import Network
     from ..network.recording import Recording
+    from ..network.state import npz_path
     from ..params.design import load
 
+    if out.suffix and out.suffix not in events.SUFFIXES and not out.is_dir():
+        allowed = f"a folder or a file with suffix {', '.join(events.SUFFIXES)}"
+        raise FxlifError.must_be(str(out), allowed, out.suffix)
+    (output_file if out.suffix in events.SUFFIXES else output_folder)(out)
+    if state is not None:
+        npz_path(state)
     network = load(design)
     stream = None if input is None else _events_for(design, network, input)
     if stream is None and steps is None:
         raise FxlifError(
             "--steps: must be given, or else --input", key="--steps", allowed="a number"
         )
-    if out.suffix and out.suffix not in events.SUFFIXES and not out.is_dir():
-        allowed = f"a folder or a file with suffix {', '.join(events.SUFFIXES)}"
-        raise FxlifError.must_be(str(out), allowed, out.suffix)
-    for path in (out, state):
-        if path is not None and not path.parent.is_dir():
-            raise FxlifError(
-                f"{path}: there is no folder {path.parent}", key=str(path), value=str(path.parent),
-                allowed="an existing folder",
-            )  # fmt: skip
     golden = Network(network)
     if start is not None:
         golden.restore(start)
@@ -159,7 +161,9 @@ def _events_for(design: Path, network: NetworkParams, path: Path) -> Events:
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(help="Made if it is not there.")],
+    folder: Annotated[
+        Path, typer.Argument(help="Made if it is not there.", callback=output_folder)
+    ],
     example: Annotated[
         str | None,
         typer.Option(help="neuron or core: hand-written Verilog with its rule and map."),

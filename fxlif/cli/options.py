@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from ..errors import FxlifError
+from ..files import must_be_writable, must_take_files
 
 if TYPE_CHECKING:
     from ..params.network import NetworkParams
@@ -28,10 +29,40 @@ Processes = Annotated[
     int | None, typer.Option(min=1, max=256, help="How many at once; without it, one per core.")
 ]
 Simulator = Annotated[str, typer.Option(help="verilator or icarus.")]
+
+
+def output_folder(path: Path | None) -> Path | None:
+    """The folder that an option names to write to; refused before anything else is done."""
+    if path is not None:
+        must_take_files(path)
+    return path
+
+
+def output_file(path: Path | None) -> Path | None:
+    """The same of a file."""
+    if path is not None:
+        must_be_writable(path)
+    return path
+
+
+def _report(path: Path | None) -> Path | None:
+    """The same of a report folder, with what it holds already."""
+    if path is not None:
+        output_folder(path)
+        need("fxlif.sim.report.write", "sim")
+        from ..sim.report.write import read
+
+        read(path)
+    return path
+
+
 Report = Annotated[
     Path | None,
-    typer.Option("--report", help="Add the findings to report.html and junit.xml in this folder."),
-]
+    typer.Option(
+        "--report", help="Add the findings to report.html and junit.xml in this folder.",
+        callback=_report,
+    ),
+]  # fmt: skip
 DutSources = Annotated[
     list[Path] | None,
     typer.Option(help="Verilog of a core that fxlif did not generate; may be given again."),

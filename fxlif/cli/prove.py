@@ -19,6 +19,8 @@ from .options import (
     asked,
     load_or_digits,
     need,
+    output_file,
+    output_folder,
     refuse_beside,
     whole,
 )
@@ -58,13 +60,17 @@ def soak(
     seed: Seed = 1,
     processes: Processes = None,
     state: Annotated[
-        Path | None, typer.Option(help="Keeps what is done; where it exists, go on from it.")
+        Path | None,
+        typer.Option(
+            help="Keeps what is done; where it exists, go on from it.", callback=output_file
+        ),
     ] = None,
     designs: Annotated[
         int | None, typer.Option(min=1, help="Draw so many random designs instead of one.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="The folder for what replays a difference.")
+        Path | None,
+        typer.Option(help="The folder for what replays a difference.", callback=output_folder),
     ] = None,
     report: Report = None,
 ) -> None:

@@ -17,6 +17,7 @@ from .options import (
     Simulator,
     asked,
     need,
+    output_folder,
     refuse_beside,
 )
 from .screen import conclude, showing_progress
@@ -30,7 +31,10 @@ def verify(
     waves: Annotated[bool, typer.Option(help="Write a VCD (Icarus: FST) file.")] = False,
     out: Annotated[
         Path | None,
-        typer.Option(help="Keep logs and waves here, and on a difference what replays it."),
+        typer.Option(
+            help="Keep logs and waves here, and on a difference what replays it.",
+            callback=output_folder,
+        ),
     ] = None,
     until_covered: Annotated[
         bool, typer.Option("--until-covered", help="Go on until every reachable bin is hit.")
@@ -85,6 +89,8 @@ def replay(
     waves: Annotated[bool, typer.Option(help="Write FOLDER/replay.vcd, from power-up on.")] = False,
 ) -> None:
     """Show a failure again: exit code 1 if it differs, 0 if nothing does."""
+    if waves:
+        output_folder(folder)
     need("fxlif.sim.failure.folder", "sim")
     from ..sim.failure.folder import replay as run
 

@@ -92,7 +92,7 @@ def write_state(path: str | Path, state: NetworkState, digest: str) -> None:
     Raises:
         FxlifError: another suffix, or a file that cannot be written.
     """
-    path = _npz(path)
+    path = npz_path(path)
     about = {
         "format": FORMAT, "digest": digest, "step": state.step,
         "lfsr": state.lfsr, "dropped": state.dropped, "saturated": state.saturated,
@@ -112,7 +112,7 @@ def read_state(path: str | Path, now: NetworkState, digest: str) -> NetworkState
     Raises:
         FxlifError: a file that is missing or broken, or the state of another design.
     """
-    path = _npz(path)
+    path = npz_path(path)
     found = read_arrays(path)
     broken = FxlifError.must_be(str(path), "what save() wrote", path, found="another .npz file")
     try:
@@ -154,7 +154,8 @@ def _kinds(arrays: dict[str, Ints], now: NetworkState) -> dict[str, Any]:
     return kinds
 
 
-def _npz(path: str | Path) -> Path:
+def npz_path(path: str | Path) -> Path:
+    """``path``, or an error where it does not end in .npz."""
     path = as_path("path", path)
     if path.suffix != ".npz":
         raise FxlifError.must_be(str(path), "a name that ends in .npz", path, found=path.suffix)

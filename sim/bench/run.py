@@ -63,7 +63,10 @@ def working_folder(out: Path | None) -> Path:
         FxlifError: it cannot be made or written.
     """
     if out is None:
-        return Path(tempfile.mkdtemp(prefix="fxlif-")).resolve()
+        try:
+            return Path(tempfile.mkdtemp(prefix="fxlif-")).resolve()
+        except OSError as error:
+            raise cannot("made", "a temporary folder (TMPDIR)", error) from None
     make_folder(out)
     try:
         for stale in (REPORT, RESULTS, *PASSING):
