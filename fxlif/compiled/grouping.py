@@ -25,11 +25,12 @@ from ..network.synapses import Synapses, row_starts
 from ..params.network import Graph, Population
 from ..rule.step import NeuronState
 from .jit import threaded
-from .network_run import CompiledRun, Taken
+from .network_run import CompiledRun
 from .plan import ExecutionPlan, is_full, levels_of
 
 if TYPE_CHECKING:
     from ..network.model import Network
+    from .protocols import Taken
 
 Ints = npt.NDArray[np.int64]
 
@@ -64,8 +65,6 @@ class GroupedNetwork:
         self.graph, self.projections = network.graph, network.projections
         self.thresholds, self.synaptic_ranges = network.thresholds, network.synaptic_ranges
         self.state: NetworkState = network.state
-        if not self.groups:
-            return
         #: Of each group: the first neuron of each member, and the end.
         self._bounds = {
             name: row_starts(np.array([p.n for p in members]))
@@ -73,6 +72,8 @@ class GroupedNetwork:
         }
         #: By population, or source: what it is part of, and its first neuron there.
         self._places = {name: (name, 0) for name in network.graph.sizes}
+        if not self.groups:
+            return
         for name, members in self.groups.items():
             for p, at in zip(members, self._bounds[name].tolist(), strict=False):
                 self._places[p.name] = (name, at)
@@ -201,6 +202,10 @@ class GroupedNetwork:
             whole.sums[number] = state.sums[k][:, columns].copy()
             whole.saturated[number] = state.saturated[k]
 
+    def count_steps(self) -> None:
+        """Have the network's count of steps follow."""
+        self._network.state.step = self.state.step
+
     def _in_rows(self, pending: Ints, depth: int) -> Ints:
         """What is pending, in ``depth`` rows: as many of the next steps as both have."""
         if len(pending) == depth:
@@ -244,6 +249,15 @@ class GroupedNetwork:
     def place_of(self, name: str) -> tuple[str, int]:
         """What a population or source is part of, and its first neuron there."""
         return self._places[name]
+
+    def members_of(self, name: str) -> tuple[list[str], Ints, Ints] | None:
+        """Of a group: the names of its members, of each neuron the first one of its member, and
+        where the members begin and the last one ends."""
+        if name not in self.groups:
+            return None
+        bounds = self._bounds[name]
+        firsts = np.repeat(bounds[:-1], np.diff(bounds))
+        return [p.name for p in self.groups[name]], firsts, bounds
 
     def split(self, name: str, entries: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
         """The event streams of each member, from that of their group."""
@@ -310,6 +324,7 @@ class GroupedRun:
     def advance(self, start: int, steps: int, recording: Taken) -> None:
         """Steps ``start`` to ``start + steps`` of the run."""
         self._run.advance(start, steps, self._grouped.taken(recording))
+        self._grouped.count_steps()
 
     def close(self) -> None:
         """Bring the network's state up to date."""

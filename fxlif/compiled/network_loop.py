@@ -139,6 +139,8 @@ def run_steps(
                         this, thread, q, parts, shares, links, codes, pending, step, sums, receivers
                     )
                 level = p + 1
+        if thread == 0:
+            this["done"] = step + 1
 
 
 @threaded_inner

@@ -8,9 +8,9 @@ Threads meet once per level of the order of populations.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,36 +27,10 @@ from .plan import ExecutionPlan
 
 if TYPE_CHECKING:
     from ..network.external_input import ExternalInput
-    from ..network.projections import PlacedProjection
-    from ..network.state import NetworkState
-    from ..params.network import Graph
     from .expressions import CompiledLoop
+    from .protocols import Emulated, Taken
 
 Ints = npt.NDArray[np.int64]
-
-
-class Emulated(Protocol):
-    """What compiled code needs of a network: attributes of :class:`fxlif.Network`."""
-
-    graph: Graph
-    projections: list[PlacedProjection]
-    thresholds: dict[str, Ints]
-    synaptic_ranges: dict[str, tuple[int, int]]
-    state: NetworkState
-
-    @property
-    def step_count(self) -> int: ...
-
-
-class Taken(Protocol):
-    """What takes down what a run does: a :class:`fxlif.Recording`, or what gives it to one."""
-
-    @property
-    def wanted_spikes(self) -> tuple[str, ...]: ...
-    @property
-    def wanted_states(self) -> tuple[tuple[str, str, Ints], ...]: ...
-    def add_spikes(self, name: str, events: npt.NDArray[Any]) -> None: ...
-    def add_states(self, population: str, variable: str, rows: npt.NDArray[Any]) -> None: ...
 
 
 def _listed(spikes: Ints) -> Ints:
@@ -67,7 +41,7 @@ def _listed(spikes: Ints) -> Ints:
     ]
 
 
-def _repeated(entries: npt.NDArray[np.signedinteger]) -> npt.NDArray[np.signedinteger]:
+def repeated(entries: npt.NDArray[np.signedinteger]) -> npt.NDArray[np.signedinteger]:
     """What :func:`_listed` was given; TICKs stay."""
     again = np.flatnonzero(entries < TICK)
     times = np.ones(len(entries), np.int64)
@@ -122,6 +96,7 @@ class CompiledRun:
         self._run = np.zeros(1, RUN)
         set_fields(
             self._run[0],
+            done=network.step_count,
             depth=plan.depth,
             width=plan.width,
             meetings=self._address("", "meetings", np.zeros(16, np.int64)),
@@ -264,6 +239,29 @@ class CompiledRun:
 
     def advance(self, start: int, steps: int, recording: Taken) -> None:
         """Steps ``start`` to ``start + steps`` of the run."""
+        self._begin(start, steps)
+        self._make_room(recording.wanted_spikes, steps)
+        wanted = recording.wanted_states
+        watches, seen = self.watches(wanted, steps) if wanted else (None, None)
+        self._run_threads(*self._tables(watches))
+        self._network.state.step = self.now
+        for name in recording.wanted_spikes:
+            place = self._plan.places[name]
+            at = (int(self._part[name]["out"]) - address(self._out)) // self._out.itemsize
+            length = int(self._shares[place % self._plan.threads, place]["recorded"])
+            entries = self._out[at : at + length]
+            recording.add_spikes(
+                name, repeated(entries) if self._part[name]["counted"] else entries
+            )
+        if watches is None or seen is None:
+            return
+        for watch, (population, variable, neurons) in zip(watches, wanted, strict=True):
+            at, size = watch["rows_at"], steps * len(neurons)
+            rows = seen[at : at + size].reshape(steps, len(neurons))
+            recording.add_states(population, variable, rows)
+
+    def _begin(self, start: int, steps: int) -> None:
+        """Set up which steps are next, and what comes from outside in them."""
         this = self._run[0]
         this["now"], this["steps"] = self._network.step_count, steps
         self._shares["recorded"] = 0
@@ -272,33 +270,18 @@ class CompiledRun:
                 self._give(source.name, start, steps)
         for name, currents in self._changing.items():
             self._set_drive(name, currents[start : start + steps])
-        self._make_room(recording.wanted_spikes, steps)
-        wanted = recording.wanted_states
-        watches, seen = self.watches(wanted, steps) if wanted else (None, None)
-        # What is None is not compiled; with receivers there is one form of the rest.
+
+    def _tables(self, watches: npt.NDArray[np.void] | None) -> tuple[npt.NDArray[Any] | None, ...]:
+        """What the compiled steps work on. What is None is not compiled; with receivers there is
+        one form of the rest."""
         receives = len(self._receivers) > 0
-        self._run_threads(
+        return (
             self._parts, self._shares, self._plan.links, self._plan.codes, self._pending.ravel(),
             self._sums if self._plan.n_sums or receives else None,
             self._random if self._plan.is_random or receives else None,
             watches,
             self._receivers if receives else None,
         )  # fmt: skip
-        self._network.state.step += steps
-        for name in recording.wanted_spikes:
-            place = self._plan.places[name]
-            at = (int(self._part[name]["out"]) - address(self._out)) // self._out.itemsize
-            length = int(self._shares[place % self._plan.threads, place]["recorded"])
-            entries = self._out[at : at + length]
-            recording.add_spikes(
-                name, _repeated(entries) if self._part[name]["counted"] else entries
-            )
-        if watches is None or seen is None:
-            return
-        for watch, (population, variable, neurons) in zip(watches, wanted, strict=True):
-            at, size = watch["rows_at"], steps * len(neurons)
-            rows = seen[at : at + size].reshape(steps, len(neurons))
-            recording.add_states(population, variable, rows)
 
     def _run_threads(self, *tables: npt.NDArray[Any] | None) -> None:
         run = self._run
@@ -333,6 +316,41 @@ class CompiledRun:
         part = self._part[name]
         part["events"] = self._address(name, "events", events)
         part["event_ends"] = self._address(name, "event_ends", ends[len(past) :])
+
+    # --- single steps ---------------------------------------------------------------------------
+
+    def one_step(self) -> Callable[[], None]:
+        """What carries out one step after the other, with what then stands in the arrays of the
+        external currents, and the events of :meth:`give`."""
+        for source in self._network.graph.sources:
+            if isinstance(source, EventSource) and source.name not in self._network.state.history:
+                self.give(source.name, None)
+        for name, currents in self._changing.items():
+            self._set_drive(name, currents[:1])
+        run, tables = self._run, self._tables(None)
+        run["steps"] = 1
+        words = run.view(np.int64)
+        now, done = (list(RUN.fields or ()).index(name) for name in ("now", "done"))
+
+        def call() -> None:
+            words[now] = words[done]
+            if self._pool is None:
+                run_steps(0, run, *tables)
+            else:
+                self._run_threads(*tables)
+
+        return call
+
+    @property
+    def now(self) -> int:
+        """The number of the next step."""
+        return int(self._run[0]["done"])
+
+    def give(self, name: str, events: Ints | None) -> None:
+        """The events of a source in the next single step, which must come where some are under way
+        for longer."""
+        self._external.events[name] = [] if events is None else [events]
+        self._give(name, 0, 1)
 
     def _make_room(self, names: tuple[str, ...], steps: int) -> None:
         """Room for all spikes that could come; memory that is not written is not used."""
@@ -380,10 +398,15 @@ class CompiledRun:
         return watches, seen
 
     def close(self) -> None:
-        """Bring the network's state up to date."""
+        """Bring the network's state up to date, and end the threads."""
         if self._pool is not None:
             self._pool.shutdown()
+        self.sync()
+
+    def sync(self) -> None:
+        """Bring the network's state up to date."""
         plan, state = self._plan, self._network.state
+        state.step = self.now
         for name, population in self._populations.items():
             old = state.neurons[name]
             new = {
@@ -400,9 +423,10 @@ class CompiledRun:
             if self._part[name]["kind"] != GIVEN:
                 for k, step in enumerate(range(state.step - len(past), state.step)):
                     lists = [found[1 : 1 + found[0]] for found, _, _ in self._lists_of(name, step)]
-                    past[k] = _repeated(np.concatenate(lists, dtype=np.int64))
+                    past[k] = repeated(np.concatenate(lists, dtype=np.int64))
         for k, projection in enumerate(plan.first_projections):
             if projection in state.sums:
                 state.sums[projection].ravel()[:] = self._sums_of(k)
             clipped = state.saturated[projection] + int(self._saturated[:, k].sum())
             state.saturated[projection] = clipped % (1 << COUNTER_BITS)
+        self._saturated.fill(0)

@@ -43,10 +43,12 @@ POPULATION, POISSON, REGULAR, GIVEN = 0, 1, 2, 3
 NONE = -1
 
 #: A run: the addresses of arrays that all parts or all threads share, and which steps are next.
-#: ``meetings``: how often a thread came to the end of a level. ``seen``: recorded variables.
+#: ``done``: the step after the last one; ``meetings``: how often a thread came to the end of a
+#: level. ``seen``: recorded variables.
 RUN = _record(
-    "now", "steps", "depth", "width", "meetings", "spikes", "lists", "saturated", "watched", "seen"
-)
+    "now", "steps", "done", "depth", "width", "meetings", "spikes", "lists", "saturated",
+    "watched", "seen",
+)  # fmt: skip
 
 #: A part: a source or a population. ``pending``: its first place in a row of what is pending;
 #: ``neurons_before``: its first place in arrays over all parts; ``level_ends``: whether it is the

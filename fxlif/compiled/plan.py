@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from ..network.projections import PlacedProjection
     from ..network.synapses import Synapses
     from ..params.network import Graph
-    from .network_run import Emulated
+    from .protocols import Emulated
 
 Ints = npt.NDArray[np.int64]
 

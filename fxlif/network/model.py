@@ -11,8 +11,6 @@ import copy
 import hashlib
 import json
 import os
-import signal
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,10 +29,12 @@ from ..params.network import NetworkParams
 from ..rule.step import NeuronState
 from .events import TICK, Events
 from .external_input import ExternalInput, GivenEvents, external_input
+from .interrupts import late_interrupts
 from .numpy_engine import NumpyEngine
 from .projections import placed, synaptic_range
 from .recording import Recording
-from .state import first_state, read_state, write_state
+from .state import NetworkState, first_state, read_state, write_state
+from .stepper import NumpySteps, StepEngine, Stepper
 from .synapses import Synapses
 
 if TYPE_CHECKING:
@@ -45,29 +45,6 @@ if TYPE_CHECKING:
 #: how long Ctrl-C waits.
 CHUNK_WORK = 1 << 24
 MAX_CHUNK_STEPS = 1 << 14
-
-
-@contextmanager
-def _late_interrupts() -> Iterator[Callable[[], None]]:
-    """Ctrl-C waits until the given function is called, or the block ends: a network never stands
-    within a step, nor beside its recording."""
-    mine = threading.current_thread() is threading.main_thread()
-    before = signal.getsignal(signal.SIGINT) if mine else None
-    if not callable(before):
-        yield lambda: None
-        return
-    came: list[tuple[int, Any]] = []
-
-    def look() -> None:
-        if came:
-            before(*came.pop())
-
-    signal.signal(signal.SIGINT, lambda *given: came.append(given))
-    try:
-        yield look
-    finally:
-        signal.signal(signal.SIGINT, before)
-    look()
 
 
 class Engine(Protocol):
@@ -111,11 +88,32 @@ class Network:
         self._plan: Any = None
         self._grouped: Any = None
         self._batch_plan: ExecutionPlan | None = None
+        self._stepper: Stepper | None = None
         self.reset()
 
     def reset(self) -> None:
-        """Back to step 0: the initial state, no spike under way, counters at 0."""
+        """Back to step 0: the initial state, no spike under way, counters at 0.
+
+        Raises:
+            FxlifError: within the block of a stepper.
+        """
         self.state = first_state(self.graph, self.projections)
+
+    @property
+    def state(self) -> NetworkState:
+        """All that it remembers between two steps."""
+        if self._stepper is not None:
+            self._stepper.sync()
+        return self._state
+
+    @state.setter
+    def state(self, state: NetworkState) -> None:
+        self._no_stepper()
+        self._state = state
+
+    def _no_stepper(self) -> None:
+        if self._stepper is not None:
+            raise FxlifError("network: a stepper is open: end its block first", key="network")
 
     # --- what a user looks at -------------------------------------------------------------------
 
@@ -262,8 +260,9 @@ class Network:
         Raises:
             FxlifError: names that are not there, wrong shapes, no integers, currents that could
                 leave 48 bits, another number of steps in events than ``steps``; a batch that does
-                not fit into memory.
+                not fit into memory; within the block of a stepper.
         """
+        self._no_stepper()
         record = Recording() if record is None else record
         of_type("record", record, Recording, f"a Recording, as in Recording([{self._last!r}])")
         if progress is not None and not callable(progress):
@@ -282,18 +281,44 @@ class Network:
         neurons = sum(self.graph.sizes.values())
         chunk = max(1, min(CHUNK_WORK // neurons, MAX_CHUNK_STEPS))
         with (
-            _late_interrupts() as look,
+            late_interrupts() as look,
             self._engine(given, choose_threads(threads, neurons)) as engine,
         ):
             for start in range(0, given.steps, chunk):
                 count = min(chunk, given.steps - start)
                 engine.advance(start, count, record)
-                self._count_dropped(given, start, count)
+                self.count_dropped(given, start, count)
                 record.flush()
                 if progress is not None:
                     progress(start + count, given.steps)
                 look()
         return record
+
+    @contextmanager
+    def stepper(self, *, threads: int | None = None) -> Iterator[Stepper]:
+        """Single steps for a closed loop: ``with network.stepper() as step: spikes = step()``.
+
+        What :meth:`run` works out anew in each call is kept until the block ends; the bits are the
+        same. Within the block :attr:`states`, :meth:`save` and all else that only looks see the
+        network behind the last step; what would change it (:meth:`run`, :meth:`reset`,
+        :meth:`restore`, another stepper) is refused.
+
+        Args:
+            threads: as :meth:`run`.
+
+        Raises:
+            FxlifError: another number of threads; a stepper is open already.
+        """
+        self._no_stepper()
+        engine = self._step_engine(choose_threads(threads, sum(self.graph.sizes.values())))
+        self._stepper = Stepper(self, engine)
+        try:
+            yield self._stepper
+        finally:
+            try:
+                self._stepper.close()
+            finally:
+                self._stepper = None
 
     def stream(
         self, events: npt.ArrayLike, progress: Callable[[int, int], None] | None = None
@@ -316,13 +341,9 @@ class Network:
         if self.engine == "numpy":
             engine = NumpyEngine(self, given)
         else:
-            from ..compiled.grouping import GroupedNetwork, GroupedRun
-            from ..compiled.plan import ExecutionPlan
+            from ..compiled.grouping import GroupedRun
 
-            if self._plan is None or self._plan.threads != threads:
-                self._grouped = GroupedNetwork(self)
-                self._plan = ExecutionPlan(self._grouped, threads)
-            engine = GroupedRun(self._grouped, self._plan, given)
+            engine = GroupedRun(*self._compiled(threads), given)
         try:
             yield engine
         finally:
@@ -337,7 +358,25 @@ class Network:
             self._batch_plan = ExecutionPlan(self, 1)
         return self._batch_plan
 
-    def _count_dropped(self, given: ExternalInput, start: int, count: int) -> None:
+    def _step_engine(self, threads: int) -> StepEngine:
+        if self.engine == "numpy":
+            return NumpySteps(self)
+        from ..compiled.stepping import CompiledSteps
+
+        return CompiledSteps(self, *self._compiled(threads))
+
+    def _compiled(self, threads: int) -> tuple[Any, Any]:
+        """What stays the same from run to run in compiled code."""
+        if self._plan is None or self._plan.threads != threads:
+            from ..compiled.grouping import GroupedNetwork
+            from ..compiled.plan import ExecutionPlan
+
+            self._grouped = GroupedNetwork(self)
+            self._plan = ExecutionPlan(self._grouped, threads)
+        return self._grouped, self._plan
+
+    def count_dropped(self, given: ExternalInput, start: int, count: int) -> None:
+        """Count the unknown addresses of some steps of an input."""
         dropped = self.state.dropped
         for name, unknown in given.unknown.items():
             lost = sum(unknown[start : start + count])

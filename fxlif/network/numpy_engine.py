@@ -40,7 +40,7 @@ class NumpyEngine:
         ]
         tick = np.array([TICK])
         for row in range(start, start + steps):
-            fired = self._step(row)
+            fired = self.step(row)
             for name, taken in spikes.items():
                 taken += [fired[name], tick]
             for population, variable, neurons, rows in watched:
@@ -53,7 +53,7 @@ class NumpyEngine:
     def close(self) -> None:
         pass
 
-    def _step(self, row: int) -> dict[str, Ints]:
+    def step(self, row: int) -> dict[str, Ints]:
         """One step, the ``row``-th of this run: who spikes, by source and population."""
         network, state = self._network, self._network.state
         fired: dict[str, Ints] = {}

@@ -1,0 +1,32 @@
+"""Ctrl-C that waits, so that a network never stands within a step."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+@contextmanager
+def late_interrupts() -> Iterator[Callable[[], None]]:
+    """Ctrl-C waits until the given function is called, or the block ends: a network never stands
+    within a step, nor beside its recording."""
+    mine = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGINT) if mine else None
+    if not callable(before):
+        yield lambda: None
+        return
+    came: list[tuple[int, Any]] = []
+
+    def look() -> None:
+        if came:
+            before(*came.pop())
+
+    signal.signal(signal.SIGINT, lambda *given: came.append(given))
+    try:
+        yield look
+    finally:
+        signal.signal(signal.SIGINT, before)
+    look()
