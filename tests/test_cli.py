@@ -798,7 +798,7 @@ def python(code, *args, folder, hidden=()):
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
-COMMANDS = ("verify", "prove", "soak", "mutate", "replay", "verilog", "run", "init")
+COMMANDS = ("verify", "prove", "soak", "mutate", "replay", "verilog", "run", "init", "doctor")
 COMMAND_LINE = """
 import sys
 from fxlif.cli import main

@@ -37,15 +37,10 @@ class Row(NamedTuple):
 
 
 def doctor() -> None:
-    """Show what fxlif needs, what of it is on this machine, and the command that installs the rest.
+    """Show what is there and what is missing.
 
+    What fxlif needs, what of it is on this machine, and the command that installs the rest.
     The exit code is 1 where something is missing that fxlif verify needs, else 0.
-
-    Examples:
-
-        fxlif doctor
-
-        FXLIF_CACHE=/scratch/fxlif fxlif doctor
     """
     from rich.console import Console
     from rich.markup import escape

@@ -21,20 +21,27 @@ if TYPE_CHECKING:
 def verilog(
     design: Design,
     out: Annotated[
-        Path, typer.Option("-o", "--out", help="The folder to write to.", callback=output_folder)
+        Path,
+        typer.Option(
+            "-o", "--out", metavar="DIR", help="The folder to write to.", callback=output_folder
+        ),
     ],
     trace: Annotated[bool, typer.Option(help="With the ports that show each write-back.")] = False,
     bench_cycles: Annotated[
         int | None,
         typer.Option(
             min=0,
+            metavar="N",
             help="Length of the self-checking bench; by default 20,000, more for a large core. "
             "0: no bench.",
         ),
     ] = None,
     seed: Seed = 1,
 ) -> None:
-    """Write the Verilog, a self-checking bench, and a description in JSON that refers to both."""
+    """Write the Verilog, and a bench beside it.
+
+    The bench checks itself; a description in JSON refers to both.
+    """
     from ..files import whole_folder
     from ..params.design import load_hardware
 
@@ -75,28 +82,41 @@ def run(
     design: Design,
     out: Annotated[
         Path,
-        typer.Option("-o", "--out", help="Events out: .txt, .npz or .bin; or a folder for all."),
+        typer.Option(
+            "-o",
+            "--out",
+            metavar="OUT",
+            help="Events out: .txt, .npz or .bin; or a folder for all.",
+        ),
     ],
     input: Annotated[
         Path | None,
         typer.Option(
-            "--input", help="Events in: .txt (first line: # fxlif events 1), .npz or .bin."
+            "--input",
+            metavar="FILE",
+            help="Events in: .txt (first line: # fxlif events 1), .npz or .bin.",
         ),
     ] = None,
     steps: Annotated[
-        int | None, typer.Option(min=0, help="How many; without it, those of the input.")
+        int | None,
+        typer.Option(min=0, metavar="N", help="How many; without it, those of the input."),
     ] = None,
     start: Annotated[
-        Path | None, typer.Option("--from", help="Go on from this saved state, .npz.")
+        Path | None,
+        typer.Option("--from", metavar="FILE", help="Go on from this saved state, .npz."),
     ] = None,
     state: Annotated[
-        Path | None, typer.Option(help="Save the last state here, .npz.", callback=output_file)
+        Path | None,
+        typer.Option(metavar="FILE", help="Save the last state here, .npz.", callback=output_file),
     ] = None,
     threads: Annotated[
-        int | None, typer.Option(min=1, max=256, help="Default: as many as pay.")
+        int | None, typer.Option(min=1, max=256, metavar="N", help="Default: as many as pay.")
     ] = None,
 ) -> None:
-    """Run the golden model alone: its events to a file, or the spikes of all to a folder."""
+    """Run the golden model alone.
+
+    Its events go to a file, or the spikes of all populations to a folder.
+    """
     from ..network import events
     from ..network.model import Network
     from ..network.recording import Recording
@@ -162,20 +182,30 @@ def _events_for(design: Path, network: NetworkParams, path: Path) -> Events:
 
 def init(
     folder: Annotated[
-        Path, typer.Argument(help="Made if it is not there.", callback=output_folder)
+        Path,
+        typer.Argument(metavar="FOLDER", help="Made if it is not there.", callback=output_folder),
     ],
     example: Annotated[
         str | None,
-        typer.Option(help="neuron or core: hand-written Verilog with its rule and map."),
+        typer.Option(
+            metavar="NAME", help="neuron or core: hand-written Verilog with its rule and map."
+        ),
     ] = None,
     mistake: Annotated[
-        str | None, typer.Option(help="With --example: a classic mistake in the Verilog.")
+        str | None,
+        typer.Option(metavar="NAME", help="With --example: a classic mistake in the Verilog."),
     ] = None,
     profile: Annotated[
-        str | None, typer.Option(help="The neuron of a chip or framework: loihi, xylo, snntorch...")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="The neuron of a chip or framework: loihi, xylo, snntorch..."
+        ),
     ] = None,
 ) -> None:
-    """Write a commented design.toml to start from; or an example for verify --dut."""
+    """Write a design.toml to start from.
+
+    With a comment on each line; or an example for verify --dut.
+    """
     from importlib.resources import files
 
     from ..files import make_folder, whole_file, whole_folder

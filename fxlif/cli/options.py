@@ -19,16 +19,20 @@ if TYPE_CHECKING:
     from ..params.network import NetworkParams
     from ..params.neuron import NeuronParams
 
-Design = Annotated[Path, typer.Argument(help="A design file, .toml or .json.")]
+Design = Annotated[Path, typer.Argument(metavar="DESIGN", help="A design file, .toml or .json.")]
 DesignOrDigits = Annotated[
     Path | None,
-    typer.Argument(help="A design file, .toml or .json; without it, the shipped digits network."),
+    typer.Argument(
+        metavar="DESIGN",
+        help="A design file, .toml or .json; without it, the shipped digits network.",
+    ),
 ]
-Seed = Annotated[int, typer.Option(help="Seed of everything that is drawn at random.")]
+Seed = Annotated[int, typer.Option(metavar="S", help="Seed of everything that is drawn at random.")]
 Processes = Annotated[
-    int | None, typer.Option(min=1, max=256, help="How many at once; without it, one per core.")
+    int | None,
+    typer.Option(min=1, max=256, metavar="N", help="How many at once; without it, one per core."),
 ]
-Simulator = Annotated[str, typer.Option(help="verilator or icarus.")]
+Simulator = Annotated[str, typer.Option(metavar="NAME", help="verilator or icarus.")]
 
 
 def output_folder(path: Path | None) -> Path | None:
@@ -59,17 +63,20 @@ def _report(path: Path | None) -> Path | None:
 Report = Annotated[
     Path | None,
     typer.Option(
-        "--report", help="Add the findings to report.html and junit.xml in this folder.",
-        callback=_report,
+        "--report", metavar="DIR", callback=_report,
+        help="Add the findings to report.html and junit.xml in this folder.",
     ),
 ]  # fmt: skip
 DutSources = Annotated[
     list[Path] | None,
-    typer.Option(help="Verilog of a core that fxlif did not generate; may be given again."),
+    typer.Option(
+        metavar="FILE", help="Verilog of a core that fxlif did not generate; may be given again."
+    ),
 ]
-DutTop = Annotated[str | None, typer.Option(help="With --dut: its top module.")]
+DutTop = Annotated[str | None, typer.Option(metavar="NAME", help="With --dut: its top module.")]
 DutMap = Annotated[
-    Path | None, typer.Option("--map", help="With --dut: the map of its ports, .toml.")
+    Path | None,
+    typer.Option("--map", metavar="FILE", help="With --dut: the map of its ports, .toml."),
 ]
 
 

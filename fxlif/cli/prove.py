@@ -30,13 +30,18 @@ from .screen import conclude, showing_progress
 def prove(
     design: DesignOrDigits = None,
     theorems: Annotated[
-        str | None, typer.Option(help="Only these groups, separated by commas.")
+        str | None, typer.Option(metavar="GROUPS", help="Only these groups, separated by commas.")
     ] = None,
-    timeout: Annotated[float, typer.Option(min=1, help="Seconds for each theorem.")] = 120.0,
-    solver: Annotated[str, typer.Option(help="auto, bitwuzla or z3.")] = "auto",
+    timeout: Annotated[
+        float, typer.Option(min=1, metavar="S", help="Seconds for each theorem.")
+    ] = 120.0,
+    solver: Annotated[str, typer.Option(metavar="NAME", help="auto, bitwuzla or z3.")] = "auto",
     report: Report = None,
 ) -> None:
-    """Prove the generated Verilog equal to the golden model, for every state and input."""
+    """Prove the Verilog equal to the golden model.
+
+    For every state and every input.
+    """
     params, name = load_or_digits(design)
     need("fxlif.sim.prove.run", "formal")
     from ..sim.prove import run
@@ -55,26 +60,35 @@ def prove(
 def soak(
     design: DesignOrDigits = None,
     cycles: Annotated[
-        float, typer.Option(min=1, help="At least so many clock cycles, such as 1e9.")
+        float,
+        typer.Option(min=1, metavar="N", show_default="1e8", help="At least so many clock cycles."),
     ] = 1e8,
     seed: Seed = 1,
     processes: Processes = None,
     state: Annotated[
         Path | None,
         typer.Option(
-            help="Keeps what is done; where it exists, go on from it.", callback=output_file
+            metavar="FILE",
+            help="Keeps what is done; where it exists, go on from it.",
+            callback=output_file,
         ),
     ] = None,
     designs: Annotated[
-        int | None, typer.Option(min=1, help="Draw so many random designs instead of one.")
+        int | None,
+        typer.Option(min=1, metavar="N", help="Draw so many random designs instead of one."),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="The folder for what replays a difference.", callback=output_folder),
+        typer.Option(
+            metavar="DIR", help="The folder for what replays a difference.", callback=output_folder
+        ),
     ] = None,
     report: Report = None,
 ) -> None:
-    """Check many cycles of random stimulus, every output in every cycle, without cocotb."""
+    """Compare millions of cycles a second.
+
+    Random stimulus, every output in every cycle, without cocotb.
+    """
     count = whole("--cycles", cycles)
     if designs is not None:
         refuse_beside("with --designs", {"DESIGN": design, "--state": state})
@@ -103,13 +117,20 @@ def mutate(
     design: DesignOrDigits = None,
     count: Annotated[
         int | None,
-        typer.Option(min=1, max=100_000, help="How many mutants: by default 500, with --dut 100."),
+        typer.Option(
+            min=1,
+            max=100_000,
+            metavar="N",
+            help="How many mutants: by default 500, with --dut 100.",
+        ),
     ] = None,
     seed: Seed = 1,
     cycles: Annotated[
         float | None,
         typer.Option(
-            min=1, help="Clock cycles until a mutant counts as survived: 2^23, with --dut 2e5."
+            min=1,
+            metavar="N",
+            help="Clock cycles until a mutant counts as survived: 2^23, with --dut 2e5.",
         ),
     ] = None,
     processes: Processes = None,
@@ -118,7 +139,10 @@ def mutate(
     mapping: DutMap = None,
     report: Report = None,
 ) -> None:
-    """Break the Verilog in many small ways: the verification must notice each."""
+    """Break the Verilog: it must be noticed.
+
+    Each mutant has one small change, which the verification must notice.
+    """
     most = None if cycles is None else whole("--cycles", cycles)
     params, name, foreign = asked(
         design, dut, top, mapping, module="fxlif.sim.mutate.run", extra="formal"

@@ -25,13 +25,16 @@ from .screen import conclude, showing_progress
 
 def verify(
     design: DesignOrDigits = None,
-    cycles: Annotated[int | None, typer.Option(min=1, help="Stop after so many cycles.")] = None,
+    cycles: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Stop after so many cycles.")
+    ] = None,
     seed: Seed = 1,
     simulator: Simulator = "verilator",
     waves: Annotated[bool, typer.Option(help="Write a VCD (Icarus: FST) file.")] = False,
     out: Annotated[
         Path | None,
         typer.Option(
+            metavar="DIR",
             help="Keep logs and waves here, and on a difference what replays it.",
             callback=output_folder,
         ),
@@ -41,14 +44,19 @@ def verify(
     ] = False,
     waivers: Annotated[
         Path | None,
-        typer.Option(help="With --until-covered: bins that need not be hit, and why, .toml."),
+        typer.Option(
+            metavar="FILE", help="With --until-covered: bins that need not be hit, and why, .toml."
+        ),
     ] = None,
     dut: DutSources = None,
     top: DutTop = None,
     mapping: DutMap = None,
     report: Report = None,
 ) -> None:
-    """Generate the Verilog, simulate it, compare every cycle with the golden model."""
+    """Compare the hardware with the golden model.
+
+    Generates the Verilog, simulates it, and compares every output and state in every cycle.
+    """
     params, name, foreign = asked(
         design, dut, top, mapping, module="fxlif.sim.verify", extra="sim", simulator=simulator
     )
@@ -79,16 +87,20 @@ def verify(
 
 
 def replay(
-    folder: Annotated[Path, typer.Argument(help="What a failure left.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="What a failure left.")],
     simulator: Annotated[
-        str | None, typer.Option(help="verilator or icarus; by default the one that saw it.")
+        str | None,
+        typer.Option(metavar="NAME", help="verilator or icarus; by default the one that saw it."),
     ] = None,
     regenerate: Annotated[
         bool, typer.Option(help="Not the Verilog of the folder, but that of its design today.")
     ] = False,
     waves: Annotated[bool, typer.Option(help="Write FOLDER/replay.vcd, from power-up on.")] = False,
 ) -> None:
-    """Show a failure again: exit code 1 if it differs, 0 if nothing does."""
+    """Show a failure again.
+
+    The exit code is 1 where something differs, 0 where nothing does.
+    """
     if waves:
         output_folder(folder)
     need("fxlif.sim.failure.folder", "sim")

@@ -1,0 +1,53 @@
+"""What a command's help says: it fits into a terminal, and its examples are right."""
+
+import re
+import shlex
+
+import pytest
+import typer
+
+from fxlif.cli import app
+
+GROUP = typer.main.get_command(app)
+COMMANDS = sorted(GROUP.commands)
+#: Those that take a moment alone are run as well.
+QUICK = ("doctor", "init", "run")
+
+
+def examples(command: str) -> list[list[str]]:
+    """The words of each example, without the environment that it sets."""
+    lines = GROUP.commands[command].epilog.splitlines()
+    assert lines[:2] == ["\b", "Examples:"]
+    words = [shlex.split(line) for line in lines[2:]]
+    return [line[1:] if "=" in line[0] else line for line in words]
+
+
+@pytest.mark.parametrize("width", [60, 80])
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_fits_into_a_terminal(command, width, run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(width))
+    text = run(*command.split(), "--help").out
+    assert max(map(len, text.splitlines())) <= width
+    assert "…" not in text
+    assert "..." not in text.replace("[ARGS]...", "").replace("snntorch...", "")
+    if command:
+        assert re.search(r"\n  Examples:\n    fxlif .+\n    .*fxlif .+\s*$", text)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_examples_are_understood(command):
+    """No option, argument or value of them is wrong; nothing is run."""
+    assert len(examples(command)) == 2
+    for program, name, *rest in examples(command):
+        assert (program, name) == ("fxlif", command)
+        GROUP.commands[command].make_context(command, rest)
+
+
+@pytest.mark.parametrize("command", QUICK)
+def test_examples_run(command, run, tmp_path):
+    assert run("init", "start").code == 0
+    (tmp_path / "start" / "design.toml").rename(tmp_path / "design.toml")
+    (tmp_path / "in.txt").write_text("# fxlif events 1\nspike 1\ntick\nend 2\n")
+    for number, (_, *words) in enumerate(examples(command)):
+        again = [f"{word}{number}" if word == "mine" else word for word in words]
+        assert run(*again).code == 0
