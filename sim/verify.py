@@ -16,6 +16,7 @@ from ..files import read_arrays
 from ..hdl.limits import supported
 from ..network import events as event_files
 from ..network.model import Network
+from ..network.recording import Recording
 from ..params.design import outline
 from ..params.network import EventInput, ImageInput, NetworkParams
 from ..params.neuron import NeuronParams
@@ -70,13 +71,10 @@ def load_images(source: ImageInput, folder: Path, n_inputs: int, n_outputs: int)
 
 def golden_counts(network: NetworkParams, images: Labelled) -> np.ndarray:
     """Output spikes of each neuron for each image, (images, n_outputs), by the golden network."""
-    golden = Network(network)
-    n_outputs = network.graph.populations[-1].n
-    counts = []
-    for stream in images.streams:
-        golden.reset()
-        counts.append(event_files.to_counts(golden.stream(stream), n_outputs).sum(0))
-    return np.array(counts)
+    last = network.graph.populations[-1].name
+    streams = images.streams
+    record = Network(network).run(events=streams, batch=len(streams), record=Recording([last]))
+    return record.counts(last)
 
 
 def read_input(network: NetworkParams, folder: Path) -> tuple[list[int] | None, Labelled | None]:

@@ -9,17 +9,29 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from network_strategies import drives, networks
 
+import fxlif
 from fxlif import (
+    AllToAll,
+    EventSource,
+    FixedProbability,
+    FxlifError,
+    Lfsr,
     Network,
+    NetworkParams,
+    NeuronParams,
+    PoissonSource,
+    Population,
+    Projection,
     Recording,
+    ShiftLeak,
 )
-from fxlif.batch.items import of_item
+from fxlif.batch.items import item_register, of_item
 from fxlif.engines import can_compile
 from fxlif.network import events
 from fxlif.network import model as network_module
 
-ENGINES = [("numpy", 1), *([("compiled", 1), ("compiled", 2)] if can_compile() else [])]
-each_engine = pytest.mark.parametrize("engine", ["numpy", *["compiled"] * can_compile()])
+ENGINES = ["numpy", *["compiled"] * can_compile()]
+each_engine = pytest.mark.parametrize("engine", ENGINES)
 RANDOM = {
     "deadline": None,
     "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large],
@@ -94,42 +106,49 @@ def _cuts(rng, stream, batch):
         yield cuts, rng.integers(0, 3, rng.integers(0, 3))
 
 
-@given(st.data())
-@settings(max_examples=6, **RANDOM)
-def test_items_are_the_single_runs(data):
+def check_items(data):
+    """Each engine's items against the single runs of the numpy engine."""
     params = data.draw(networks(max_delay=6, most=3))
     network = Network(params, engine="numpy")
     drive = data.draw(drives(network, max_steps=8))
     batch = data.draw(st.integers(1, 5))
-    items = data.draw(
-        st.one_of(st.none(), st.just(np.random.default_rng(batch).integers(0, 2**31, batch)))
+    numbers = data.draw(
+        st.one_of(st.none(), st.lists(st.integers(0, 2**31 - 1), min_size=batch, max_size=batch))
     )
-    numbers = range(batch) if items is None else items.tolist()
     singles, both = varied(data.draw, params, drive, batch)
     seed = data.draw(st.integers(0, 99))
     before = data.draw(st.sampled_from([0, 0, 3]))
     if before:  # spikes are under way, registers have moved
         network.run(before, currents={params.population[0].name: 40})
     expected = []
-    for number, single in zip(numbers, singles, strict=True):
-        one = (
-            Network(of_item(params, number), engine="numpy") if not before else network.item(number)
-        )
+    for number, single in zip(numbers or range(batch), singles, strict=True):
+        one = network.item(number) if before else Network(of_item(params, number), engine="numpy")
         expected.append((one, one.run(**single, record=recording(params, seed))))
-    for engine, threads in ENGINES:
-        chunk = data.draw(st.sampled_from([1, 5, 1 << 24]))
+    work = data.draw(st.sampled_from([1, 5, 1 << 24])) * sum(network.graph.sizes.values())
+    threads = data.draw(st.integers(1, 3))
+    for engine in ENGINES:
         other = Network(params, engine=engine)
         other.state = copy.deepcopy(network.state)
         remembered = memory_of(other)
-        with mock.patch.multiple(
-            network_module, CHUNK_WORK=chunk * sum(other.graph.sizes.values())
-        ):
+        with mock.patch.multiple(network_module, CHUNK_WORK=work):
             found = other.run(
-                **both, batch=batch if items is None else items, threads=threads,
-                record=recording(params, seed),
-            )  # fmt: skip
+                **both, batch=numbers or batch, threads=threads, record=recording(params, seed)
+            )
         assert memory_of(other) == remembered
         compare(params, found, expected)
+
+
+@given(st.data())
+@settings(max_examples=5, **RANDOM)
+def test_items_are_the_single_runs(data):
+    check_items(data)
+
+
+@pytest.mark.slow
+@given(st.data())
+@settings(max_examples=300, **RANDOM)
+def test_items_of_many_networks_are_the_single_runs(data):
+    check_items(data)
 
 
 def compare(params, found, expected):
@@ -152,3 +171,202 @@ def compare(params, found, expected):
     for source in (s.name for s in params.source if s.kind == "events"):
         assert found.dropped[source].tolist() == [one.dropped[source] for one, _ in expected]
     assert found.saturated.tolist() == [list(one.saturated) for one, _ in expected]
+
+
+# --- seeds ----------------------------------------------------------------------------------------
+
+STOCHASTIC = NeuronParams(leak=ShiftLeak(shift=3, rounding="stochastic"), v_threshold=40)
+PARAMS = NetworkParams(
+    source=[PoissonSource("noise", 20, 0.3, seed=5), EventSource("in", 3)],
+    population=[Population("a", 9, STOCHASTIC), Population("b", 4)],
+    projection=[
+        Projection("noise", "a", FixedProbability(0.5, weight=(1, 9))),
+        Projection("in", "a", AllToAll(7)),
+        Projection("a", "b", AllToAll(9), delay=2),
+    ],
+)
+
+
+def mixed(x):
+    """SplitMix64's output function, from the paper."""
+    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
+    x = (x ^ (x >> 27)) * 0x94D049BB133111EB % 2**64
+    return x ^ (x >> 31)
+
+
+@given(st.integers(0, 2**63 - 1), st.integers(0, 2**31 - 1))
+def test_the_seed_of_an_item_is_what_is_documented(seed, item):
+    wanted = mixed((mixed(seed) + item * 0x9E3779B97F4A7C15) % 2**64) >> 1 if item else seed
+    assert fxlif.item_seed(seed, item) == wanted
+    state, lfsr = seed % 0xFFFF + 1, Lfsr()
+    drawn = 1 + fxlif.item_seed(state, item) % 0xFFFF if item else state
+    assert item_register(lfsr, state, item) == drawn
+
+
+def test_items_have_the_seeds_of_their_numbers():
+    other = Network(PARAMS).item(6)
+    noise, given = other.params.source
+    assert (noise.seed, given) == (fxlif.item_seed(5, 6), PARAMS.source[1])
+    register = item_register(Lfsr(), 1, 6)
+    assert other.params.population[0].neuron.lfsr.seed == other.state.lfsr["a"] == register
+    assert other.params.projection == PARAMS.projection
+    assert Network(PARAMS).item(0).params == PARAMS
+    assert other.synapses(0) is not Network(PARAMS).synapses(0)
+
+
+@each_engine
+def test_an_item_draws_the_same_whatever_the_others_are(engine):
+    network = Network(PARAMS, engine=engine)
+    everyone = network.run(30, batch=5)
+    few = network.run(30, batch=[4, 2, 4])
+    assert everyone.items.tolist() == [0, 1, 2, 3, 4]
+    assert few.items.tolist() == [4, 2, 4]
+    for name in ("a", "b"):
+        assert np.array_equal(everyone.counts(name)[[4, 2, 4]], few.counts(name))
+    drawn = {tuple(everyone.spikes("a", item)) for item in range(5)}
+    assert len(drawn) == 5
+    network.run(30, record=(single := Recording()))
+    assert single.spikes("a").tolist() == everyone.spikes("a", 0).tolist()
+
+
+def test_a_network_of_an_item_goes_its_own_way():
+    network = Network(PARAMS)
+    network.run(7)
+    other, before = network.item(3), memory_of(network)
+    other.run(5)
+    assert memory_of(network) == before
+    assert other.step_count == 12
+    assert other.projections is network.projections
+
+
+# --- input and results ----------------------------------------------------------------------------
+
+
+@each_engine
+def test_forms_of_the_input(engine):
+    """One stream for all, a list, an array of counts; currents of each item, or of each step."""
+    network = Network(PARAMS, engine=engine)
+    stream = [0, 2, -1, 1, -1, -1]
+    one = network.run(events=stream, batch=2).counts("a")
+    for events_ in (
+        [stream, stream],
+        np.array([stream, stream]),
+        np.array([[[1, 0, 1], [0, 1, 0], [0, 0, 0]]] * 2),
+        np.array([[[1, 0, 1], [0, 1, 0], [0, 0, 0]]] * 2, bool),
+        {"in": [np.array(stream), stream]},
+    ):
+        assert np.array_equal(network.run(events=events_, batch=2).counts("a"), one)
+    drive = np.arange(0, 40, 10)[:, np.newaxis, np.newaxis]
+    counts = network.run(20, batch=4, currents={"b": drive}).counts("b").sum(axis=1)
+    assert (np.diff(counts) > 0).all()
+
+
+def test_what_is_read_of_a_batch():
+    record = Recording(["a"], {"b": ["v"]}, {"b": [3, 1]})
+    found = Network(PARAMS).run(6, batch=3, record=record)
+    assert repr(found) == "<BatchRecording: 3 items of 6 steps, spikes of 1 part, 1 state variable>"
+    assert found.dense("a").shape == (3, 6, 9)
+    assert found.dense("a").dtype == np.uint8
+    items, steps, neurons = found.raster("a")
+    assert np.array_equal(np.argwhere(found.dense("a")), np.column_stack([items, steps, neurons]))
+    assert found.states("b", "v").shape == (3, 6, 2)
+    assert np.array_equal(found.states("b", "v")[:, -1], found.final("b", "v")[:, [3, 1]])
+    with pytest.raises(ValueError, match="read-only"):
+        found.final("b", "v")[0] = 1
+
+
+def test_no_steps_and_nothing_recorded():
+    network = Network(PARAMS)
+    found = network.run(0, batch=2)
+    assert found.counts("a").tolist() == [[0] * 9] * 2
+    assert found.dense("a").shape == (2, 0, 9)
+    found = network.run(4, batch=2, record=Recording([]))
+    assert found.final("a", "v").any()
+
+
+SLIPS = [
+    ({"batch": 0}, "batch: must be how many items, or their numbers, 1..2147483647, not 0"),
+    ({"batch": True}, "batch: must be an integer, how many items, or their numbers, "
+     "1..2147483647, not True"),
+    ({"batch": []}, "batch: must be 1 item or more, not []"),
+    ({"batch": [1, -1]}, "batch[1]: must be 0..2147483647, not -1"),
+    ({"batch": 2, "events": [[-1]] * 3}, "events['in']: must be one stream, 2 streams (batch) or "
+     "an array (2, steps, 3), not 3 streams"),
+    ({"batch": 2, "events": [[-1], [0]]}, "events['in'][1]: must be 1 steps, not 0"),
+    ({"batch": 2, "events": [np.array([-1]), np.array([-2])]},
+     "events['in'][1]: event 0: must be -1 (tick) or more, not -2"),
+    ({"batch": 2, "events": np.zeros((2, 4, 2), int)},
+     "events['in']: must be of shape (2, steps, 3), not (2, 4, 2)"),
+    ({"batch": 1, "events": np.full((1, 1, 3), -1)}, "events['in'][0, 0, 0]: must be 0..2147483647"
+     ", not -1"),
+    ({"batch": 2, "steps": 3, "currents": {"b": np.zeros((2, 4, 1), int)}},
+     "currents['b']: must be of shape (2, 3, 4), or with 1 in place of any of them, not (2, 4, 1)"),
+    ({"batch": 2, "steps": 3, "record": Recording(folder="out")},
+     "record.folder: must be None with batch, not 'out'"),
+    ({"batch": 2, "steps": 1 << 40, "record": Recording([], {"a": ["v"]})}, "batch: must be of "),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("given", "line"), SLIPS, ids=[line for _, line in SLIPS])
+def test_a_slip_is_one_line(given, line):
+    with pytest.raises(FxlifError) as caught:
+        Network(PARAMS).run(**given)
+    assert str(caught.value).startswith(line)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_what_does_not_fit_says_what_it_takes():
+    with pytest.raises(FxlifError, match=r"70\.4 TB for the states of 2 items") as caught:
+        Network(PARAMS).run(1 << 41, batch=2, record=Recording([], {"a": ["v"]}, {"a": range(8)}))
+    assert caught.value.value == 2 * ((8 << 42) + 2 * (9 + 4))
+
+
+@pytest.mark.parametrize(("call", "line"), [
+    (lambda r: r.spikes("b", 0), "spikes: must be a (what is recorded), not 'b'"),
+    (lambda r: r.spikes("a", 2), "item: must be 0..1, not 2"),
+    (lambda r: r.states("a", "v"), "states: must be none (what is recorded), not 'a.v'"),
+    (lambda r: r.final("a", "i_syn"), "final: must be a.v, b.v (what this network has), not "
+     "'a.i_syn'"),
+])  # fmt: skip
+def test_what_is_not_there(call, line):
+    found = Network(PARAMS).run(2, batch=2, record=Recording(["a"]))
+    with pytest.raises(FxlifError) as caught:
+        call(found)
+    assert str(caught.value) == line
+
+
+# --- chunks, progress, Ctrl-C ---------------------------------------------------------------------
+
+
+@each_engine
+def test_progress_and_interrupt(engine):
+    """An exception, as Ctrl-C is one, may come after any chunk: the network stays as it is."""
+    network = Network(PARAMS, engine=engine)
+    seen, before = [], memory_of(network)
+
+    def stop(done, total):
+        seen.append((done, total))
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+
+    with mock.patch.multiple(network_module, CHUNK_WORK=36 * 5):
+        with pytest.raises(KeyboardInterrupt):
+            network.run(10, batch=8, progress=stop)
+        assert len(seen) == 3
+        assert memory_of(network) == before
+        seen.clear()
+        network.run(10, batch=2, progress=lambda *of: seen.append(of))
+    assert seen[-1] == (20, 20)
+    assert [done for done, _ in seen] == sorted({done for done, _ in seen})
+
+
+@pytest.mark.skipif(not can_compile(), reason="needs compiled code")
+def test_items_are_shared_out_to_threads():
+    """Every item is run once, by whichever thread is free."""
+    network = Network(PARAMS)
+    alone = network.run(50, batch=300, threads=1)
+    with mock.patch("fxlif.compiled.stacked.GROUP_BYTES", 1 << 17):
+        together = network.run(50, batch=300, threads=4)
+    for name in ("a", "b"):
+        assert np.array_equal(alone.dense(name), together.dense(name))
+        assert np.array_equal(alone.final(name, "v"), together.final(name, "v"))

@@ -12,10 +12,14 @@ import numpy.typing as npt
 from ..arrays import Ints, integer, integers, within
 from ..errors import FxlifError
 from ..network.events import TICK, check
-from ..network.external_input import GivenEvents, by_population, by_source, checked_current
+from ..network.external_input import (
+    GivenEvents,
+    by_population,
+    by_source,
+    checked_current,
+    current_ends,
+)
 from ..params.network import Graph
-from ..params.neuron import MAX_CURRENT_BITS
-from ..params.quantise import signed_range
 
 #: How often one input may spike in one step.
 MOST_TIMES = (1 << 31) - 1
@@ -44,13 +48,15 @@ class ItemEvents:
 class BatchInput:
     """The events and currents of ``batch`` items of ``steps`` steps.
 
-    ``events``: by event source. ``currents``: by population, (items or 1, steps or 1, n).
+    ``events``: by event source. ``currents``: by population, (items or 1, steps or 1, n), and
+    ``ranges``: values between which they lie.
     """
 
     batch: int
     steps: int
     events: dict[str, ItemEvents] = field(default_factory=dict)
     currents: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
+    ranges: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def item(self, item: int) -> dict[str, Any]:
         """The arguments of :meth:`fxlif.Network.run` of one item."""
@@ -88,10 +94,10 @@ def batch_input(
         raise FxlifError("steps: give steps, events, or both", key="steps")
     made = BatchInput(batch, steps, given)
     for population, values in by_population(graph, currents):
-        made.currents[population.name] = _currents(
-            f"currents[{population.name!r}]", values, (batch, steps, population.n),
-            synaptic_ranges[population.name],
-        )  # fmt: skip
+        name = population.name
+        made.currents[name], made.ranges[name] = _currents(
+            f"currents[{name!r}]", values, (batch, steps, population.n), synaptic_ranges[name]
+        )
     return made
 
 
@@ -180,16 +186,21 @@ def _starts(bounds: Ints, steps: int) -> Ints:
 
 def _currents(
     key: str, values: npt.ArrayLike, shape: tuple[int, int, int], synaptic: tuple[int, int]
-) -> npt.NDArray[Any]:
-    """The current of one population, as in :class:`BatchInput`."""
+) -> tuple[npt.NDArray[Any], tuple[int, int]]:
+    """The current of one population, as in :class:`BatchInput`, and what it lies between."""
     if np.ndim(values) != 3:
-        return checked_current(key, values, *shape[1:], synaptic)[0][np.newaxis]
-    array = integers(key, values, booleans=True)
-    if any(found not in (1, size) for found, size in zip(array.shape, shape, strict=True)):
-        raise FxlifError.must_be(
-            key, f"of shape {shape}, or with 1 in place of any of them", values,
-            found=str(array.shape),
-        )  # fmt: skip
-    low, high = signed_range(MAX_CURRENT_BITS)
-    within(key, array, low - synaptic[0], high - synaptic[1])
-    return np.ascontiguousarray(np.broadcast_to(array, (*array.shape[:2], shape[2])))
+        array, ends = checked_current(key, values, *shape[1:], synaptic)
+        array = array[np.newaxis]
+    else:
+        array = integers(key, values, booleans=True)
+        if any(found not in (1, size) for found, size in zip(array.shape, shape, strict=True)):
+            raise FxlifError.must_be(
+                key, f"of shape {shape}, or with 1 in place of any of them", values,
+                found=str(array.shape),
+            )  # fmt: skip
+        if not array.size:  # no steps
+            return np.zeros((1, 1, shape[2]), np.int64), (0, 0)
+        ends = current_ends(key, array, synaptic)
+    array = np.broadcast_to(array, (*array.shape[:2], shape[2]))
+    # Compiled code reads it where it lies.
+    return np.require(array, array.dtype.newbyteorder("="), ["C", "A"]), ends

@@ -54,7 +54,7 @@ def run_batch(
     items = item_numbers(batch)
     given = batch_input(network.graph, len(items), steps, events, currents, network.synaptic_ranges)
     made = _begin(network, items, given, record)
-    if network.engine == "numpy" or given.currents:
+    if network.engine == "numpy":
         running = _one_by_one(network, given, made)
     else:
         from ..compiled.stacked import StackedRun
@@ -86,7 +86,11 @@ def _begin(network: Network, items: Ints, given: BatchInput, record: Recording) 
         raise FxlifError.must_be("record.folder", "None with batch", str(record.folder))
     ranges = {p.name: dict(p.neuron.ranges) for p in network.graph.populations}
     selection = record.selected(network.graph.sizes, ranges)
-    made = BatchRecording(items, given.steps, selection, ranges, len(network.projections))
+    own = {
+        p.name: {name: ranges[p.name][name] for name in p.neuron.state_widths}
+        for p in network.graph.populations
+    }
+    made = BatchRecording(items, given.steps, selection, own, len(network.projections))
     for name, before in network.dropped.items():
         unknown = given.events[name].unknown if name in given.events else np.zeros(1, np.int64)
         counted = (before + unknown) % (1 << COUNTER_BITS)

@@ -74,7 +74,9 @@ class StackedRun:
         threads: int, work: int,
     ) -> None:  # fmt: skip
         self._network, self._plan, self._given, self._made = network, plan, given, made
-        self._one = CompiledRun(network, plan, ExternalInput(given.steps))
+        currents = {name: rows.reshape(-1, rows.shape[2]) for name, rows in given.currents.items()}
+        external = ExternalInput(given.steps, currents=currents, ranges=given.ranges)
+        self._one = CompiledRun(network, plan, external)
         self._single = self._one.written
         tables = {name: table for name, table in self._one.tables.items() if table.size}
         every = [*tables.values(), *self._single.values()]
@@ -88,6 +90,14 @@ class StackedRun:
             key: np.empty((self._group, *values.shape), values.dtype)
             for key, values in self._single.items()
         }
+        # Of the arrays of the one run: where they begin, their bytes, and where the first copy is.
+        self._moved = np.array(
+            sorted(
+                (address(a), a.nbytes, address(self._arrays[key]))
+                for key, a in self._single.items()
+                if a.size
+            )
+        ).T
         self._fresh = {name: self._stacked(table) for name, table in tables.items()}
         self._tables = {name: table.copy() for name, table in self._fresh.items()}
         self._events = {
@@ -97,10 +107,7 @@ class StackedRun:
 
     def _stacked(self, table: Table) -> Table:
         """A table's rows for each item, (items, *table.shape), each with its own addresses."""
-        old = sorted((address(a), a.nbytes, key) for key, a in self._single.items() if a.size)
-        begins = np.array([begin for begin, _, _ in old])
-        sizes = np.array([size for _, size, _ in old])
-        moved = np.array([address(self._arrays[key]) for _, _, key in old])
+        begins, sizes, moved = self._moved
         words = table.view(np.int64).reshape(table.size, table.dtype.itemsize // 8)
         columns = address_words(table.dtype)
         found = words[:, columns]
@@ -184,6 +191,13 @@ class StackedRun:
             at = start + width - 1 - self._given.steps + rows % len(starts) * width
             parts["events"][:count, place] = address(addresses) if addresses.size else 0
             parts["event_ends"][:count, place] = address(starts) + 8 * at
+        for name, currents in self._given.currents.items():
+            items, of_steps, n = currents.shape
+            if items > 1 or of_steps > 1:  # else the one run reads it
+                drive = parts["step"]["drive"][:, self._plan.places[name]]
+                at = rows % items * of_steps + (start if of_steps > 1 else 0)
+                drive["address"][:count] = address(currents) + currents.itemsize * n * at
+                drive["item_size"], drive["row"] = currents.itemsize, n if of_steps > 1 else 0
         wanted = self._made.selection.spikes
         begins = self._make_room(wanted, rows, start, steps)
         watches, seen = self._watches(steps)

@@ -122,15 +122,21 @@ def checked_current(
         raise FxlifError.must_be(
             key, f"of shape (), ({n},) or ({steps}, {n})", values, found=str(array.shape)
         )
-    low, high = signed_range(MAX_CURRENT_BITS)
-    allowed = low - synaptic[0], high - synaptic[1]
     if not array.size:  # no steps
         return np.zeros((1, n), np.int64), (0, 0)
+    ends = current_ends(key, array, synaptic)
+    return (array if array.ndim == 2 else np.broadcast_to(array, (1, n))), ends
+
+
+def current_ends(key: str, array: npt.NDArray[Any], synaptic: tuple[int, int]) -> tuple[int, int]:
+    """What a current, beside that of synapses, lies between; errors name ``key``."""
+    low, high = signed_range(MAX_CURRENT_BITS)
+    allowed = low - synaptic[0], high - synaptic[1]
     ends = _of_narrow_type(array)
     if ends is None or ends[0] < allowed[0] or ends[1] > allowed[1]:
         ends = int(array.min()), int(array.max())
         within(key, array, *allowed, ends=ends)
-    return (array if array.ndim == 2 else np.broadcast_to(array, (1, n))), ends
+    return ends
 
 
 def _of_narrow_type(array: npt.NDArray[Any]) -> tuple[int, int] | None:

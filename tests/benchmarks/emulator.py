@@ -10,6 +10,7 @@ B  3,200 excitatory and 800 inhibitory neurons, 2 % connectivity, about 10 Hz at
 C  the current-based neuron of Loihi: two 12-bit multiplicative decays, 24-bit state
 D  a 256 x 256 grid with a 3 x 3 kernel and adaptive thresholds
 E  the network of B, whose neurons take events one by one: on v, on i_syn, or firing on each
+F  the digits: 360 images of 8 steps, from pixels to spike counts, as a batch and one by one
 
 and beside them the gain of a second thread and the time of a first call. Peers live in virtual
 environments of their own, FOLDER/brian2, FOLDER/nest and FOLDER/torch; ``--install`` makes those
@@ -266,6 +267,18 @@ def one_by_one(kind: str, n: int, steps: int) -> Workload:
     )
 
 
+def digits() -> Workload:
+    """Workload F; each image is a run of its own."""
+    batch = FXLIF._replace(name="fxlif, batch", form={"form": "batch"})
+    single = FXLIF._replace(name="fxlif, one by one", form={"form": "one by one"})
+    return Workload(
+        "F",
+        "the shipped digits, 360 images of 8 steps through 64-64-10 neurons",
+        {"workload": "F", "n": 360 * 74, "steps": 8},
+        [*on_threads(batch), single],
+    )
+
+
 def on_threads(contender: Contender) -> list[Contender]:
     return [
         contender._replace(
@@ -295,6 +308,8 @@ def workloads(letters: Iterable[str], small: bool) -> Iterator[Workload]:
         elif letter == "E":
             for kind in ONE_BY_ONE:
                 yield one_by_one(kind, *((1_000, 300) if small else (4_000, 1_000)))
+        elif letter == "F":
+            yield digits()
         else:
             yield sheet(*((32, 100, 50) if small else (256, 1_000, 200)))
 
@@ -540,6 +555,8 @@ def golden_fingerprint(job: Job) -> int:
     sys.path.insert(0, str(SCRIPTS))
     fxlif_ = import_module("fxlif_")  # the contender's own parameters, not a copy of them
     letter, n = job["workload"], job["n"]
+    if letter == "F":
+        return golden_digits()
     arrays = dict(np.load(job["network"])) if "network" in job else {}
     dense = np.load(job["input"]).astype(np.int64) if "input" in job else None
     recurrent: Callable[[Array], Any] = lambda spikes: 0  # noqa: E731
@@ -585,6 +602,27 @@ def golden_fingerprint(job: Job) -> int:
             neuron, state, current + recurrent(spikes[t]), job["threshold"], 0, arrivals(spikes[t])
         )
     return zlib.crc32(np.repeat(np.arange(steps * n), spikes[1:].ravel()).tobytes())
+
+
+def golden_digits() -> int:
+    """The fingerprint of what the golden step makes of all images at once."""
+    import fxlif
+    from fxlif.digits import DESIGN
+    from fxlif.rule.step import NeuronState, step
+
+    params = fxlif.load(DESIGN)
+    source = params.input
+    with np.load(DESIGN.with_name(source.file)) as data:
+        images = data["images"].astype(np.int64)
+    states = [NeuronState(*np.zeros((4, len(images), core.n_neurons), int)) for core in params.core]
+    out = []
+    for t in range(source.steps):
+        spikes = (t + 1) * images // source.maximum > t * images // source.maximum
+        for k, core in enumerate(params.core):
+            current = spikes.astype(np.int64) @ np.array(core.weights, np.int64)
+            states[k], spikes = step(core.neuron, states[k], current, core.neuron.v_threshold)
+        out.append(spikes)
+    return zlib.crc32(np.flatnonzero(np.stack(out, axis=1)).tobytes())
 
 
 # --- first call ---------------------------------------------------------------------------------
@@ -715,6 +753,11 @@ def events(workload: str) -> Figure:
     return figure
 
 
+def milliseconds(workload: str, start: str) -> Figure:
+    """Of the fastest contender whose name starts like that."""
+    return lambda measured: [1e3 * s for s in results_of(measured, workload, start).seconds]
+
+
 def taken(name: str) -> Figure:
     """Seconds of a first call."""
     return lambda measured: results_of(measured, "first call", name).seconds
@@ -754,6 +797,7 @@ TARGETS = [
     Target("C: straight numpy step", 15, None, "x", faster("C", NUMPY.name)),
     Target("D: numpy reference", 20, None, "x", faster("D", FXLIF_NUMPY.name)),
     *(Target(f"E {kind}", 100, None, " M events/s", events(f"E {kind}")) for kind in ONE_BY_ONE),
+    Target("F: the digits as a batch", 10, 5, " ms", milliseconds("F", "fxlif, batch"), True),
     *(
         Target(
             f"{name}: two threads",
@@ -983,7 +1027,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--workloads", default="A,B,C,D,E", help="some of A,B,C,D,E")
+    parser.add_argument("--workloads", default="A,B,C,D,E,F", help="some of A,B,C,D,E,F")
     parser.add_argument("--repeats", type=int, help="default 5, in the short form 2")
     parser.add_argument("--peers", type=Path, help="folder of the environments")
     parser.add_argument("--install", action="store_true", help="make missing environments")
@@ -992,9 +1036,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, help="folder for emulator.md and emulator.json")
     options = parser.parse_args()
     options.workloads = [letter.strip().upper() for letter in options.workloads.split(",")]
-    unknown = [letter for letter in options.workloads if letter not in ("A", "B", "C", "D", "E")]
+    unknown = [letter for letter in options.workloads if letter not in "ABCDEF"]
     if unknown:
-        parser.error(f"--workloads: found {unknown[0]!r}, allowed A, B, C, D, E")
+        parser.error(f"--workloads: found {unknown[0]!r}, allowed A, B, C, D, E, F")
     if options.repeats is None:
         options.repeats = 2 if options.short else 5
     if options.repeats < 1:

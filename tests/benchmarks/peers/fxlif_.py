@@ -8,6 +8,8 @@ import numpy as np
 from harness import Job, Ready, Run, fingerprint, serve, timed
 
 import fxlif
+from fxlif.digits import DESIGN
+from fxlif.network import events
 from fxlif.params.leaks import ScaleLeak, ShiftLeak
 from fxlif.params.neuron import Adaptation, ExponentialSynapse
 
@@ -131,7 +133,45 @@ def network(job: Job) -> Ready:
     return Ready(run, f"Network.run, engine {engine}{what}")
 
 
+def digits(job: Job) -> Ready:
+    """Workload F: the shipped test images, from pixels to classes."""
+    params = fxlif.load(DESIGN)
+    with np.load(DESIGN.with_name(params.input.file)) as data:
+        images, labels = data["images"], data["labels"]
+    network = fxlif.Network(params)
+    last = params.graph.populations[-1].name
+
+    def counts() -> tuple[Array, Any]:
+        streams = events.encode_images(images, params.input.steps, params.input.maximum)
+        if job["form"] == "batch":
+            record = network.run(
+                events=streams, batch=len(streams), record=fxlif.Recording([last]),
+                threads=job["threads"],
+            )  # fmt: skip
+            return record.counts(last), record.dense(last)
+        rasters = []
+        for stream in streams:
+            network.reset()
+            rasters.append(events.to_counts(network.stream(stream), 10))
+        return np.sum(rasters, axis=1), np.array(rasters)
+
+    def run() -> Run:
+        seconds, (found, raster) = timed(counts)
+        classes = found.argmax(axis=1)
+
+        def outcome() -> dict[str, int]:
+            flat = np.flatnonzero(raster)
+            right = int((classes == labels).sum())
+            return {"spikes": flat.size, "fingerprint": fingerprint(flat), "right": right}
+
+        return Run(seconds, outcome)
+
+    return Ready(run, f"Network, {job['form']}, from pixels to counts")
+
+
 def prepare(job: Job) -> Ready:
+    if job["workload"] == "F":
+        return digits(job)
     return (population if job["workload"] in "AC" else network)(job)
 
 
