@@ -24,7 +24,7 @@ from ..params.protocol import AnyParams
 from ..progress import SILENT, Progress
 from .bench.agents import RESET_MARK
 from .bench.outcome import answer, checks_of, figures
-from .bench.run import PASSING, Job, working_folder
+from .bench.run import Job, clear, working_folder
 from .bench.scoreboard import Report
 from .bench.simulation import simulate, wrapped
 from .failure.folder import leave_run
@@ -212,8 +212,7 @@ def verify(
         shutil.rmtree(folder, ignore_errors=True)
     elif not found.passed and not found.folder:
         found = replace(found, folder=str(folder))
-    for passing in PASSING:
-        (folder / passing).unlink(missing_ok=True)
+    clear(folder)
     if until_covered:
         if seen.first is None:
             command += ["--until-covered", *(["--waivers", str(waivers)] if waivers else [])]
@@ -222,7 +221,7 @@ def verify(
         )
         if more.replay:
             command = shlex.split(more.replay)
-            found = replace(found, folder=command[-1])
+            found = replace(found, folder=more.folder, first=more.first)
         found = replace(
             found, checks=(*found.checks, *more.checks), figures=counted | more.figures,
             coverage=more.coverage,

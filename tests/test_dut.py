@@ -30,6 +30,7 @@ from fxlif.sim.dut.map import DutMap, load_map
 from fxlif.sim.dut.run import dut_failure_reasons, verify_dut
 from fxlif.sim.dut.testbench import DutJob, dut_job
 from fxlif.sim.examples import EXAMPLES, mistakes, source, write
+from fxlif.sim.report.difference import difference_table
 from fxlif.sim.tools import simulators
 from fxlif.sim.tools.ports import read_ports, read_sources
 
@@ -331,7 +332,8 @@ def test_findings_of_a_correct_core(examples: Path, tmp_path) -> None:
     assert bins["v", "wraps up"].reachable is False
     assert sum(each.hit for each in found.coverage) > 20
     assert "simulating" in seen
-    assert (tmp_path / "report.json").exists()
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"core_weights.mem", "simulation.log"}  # what it reads, what it said
 
 
 @needs_icarus
@@ -345,6 +347,12 @@ def test_findings_of_a_mistake_and_its_replay(examples: Path, tmp_path) -> None:
     assert found.first is not None
     assert {"current", "state.v"} <= set(found.first.history)  # the cycles before
     assert found.folder == str(tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "README.txt", "simulation.log",
+    ]  # fmt: skip
+    readme = (tmp_path / "out" / "README.txt").read_text()
+    assert f"    {found.replay}\n" in readme
+    assert difference_table(found.first, 80) in readme
     words = found.replay.split()
     assert words[:5] == ["fxlif", "verify", "neuron.toml", "--dut", str(tmp_path / "neuron.v")]
     again = verified(tmp_path, "neuron", out=tmp_path / "replay",

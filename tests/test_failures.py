@@ -27,7 +27,7 @@ from fxlif.sim.failure import folder as failures
 from fxlif.sim.failure import narrow
 from fxlif.sim.failure.narrow import starts
 from fxlif.sim.report import write
-from fxlif.sim.report.difference import Difference
+from fxlif.sim.report.difference import Difference, difference_table
 from fxlif.sim.report.findings import Findings
 from fxlif.sim.tools import simulators, words
 from fxlif.sim.tools.simulators import Results
@@ -112,7 +112,7 @@ def test_failure_of_a_network_moves_and_replays(run, tmp_path, monkeypatch):
     folder.parent.mkdir()
     shutil.move(tmp_path / verdict.folder, folder)
     assert sorted(contents(folder)) == [
-        "bench.v", "design.toml", "design.v", "failure.json", "replay.txt", "stimulus.mem",
+        "README.txt", "bench.v", "design.toml", "design.v", "failure.json", "stimulus.mem",
         "trace.csv", "waves.v", "waves.vcd",
     ]  # fmt: skip
     assert load(folder / "design.toml").digest() == NETWORK.digest()
@@ -142,7 +142,14 @@ def test_failure_of_a_network_moves_and_replays(run, tmp_path, monkeypatch):
     assert [waves[c] for c in rows] == [int(row[first.signal]) for row in rows.values()]
 
     monkeypatch.chdir(folder)
-    assert "fxlif replay ." in Path("replay.txt").read_text()
+    readme = Path("README.txt").read_text()
+    assert "    fxlif replay .\n" in readme
+    assert difference_table(first, 80) in readme
+    # Each file is explained, and no other.
+    listed = readme.partition("Files:\n")[2].splitlines()
+    assert sorted(line.split()[0] for line in listed) == sorted(
+        {*contents(folder)} - {"README.txt"}
+    )
     ran = run("replay", folder)
     assert ran.code == 1
     assert f"first difference: cycle {first.cycle}, signal {first.signal}" in ran.out

@@ -283,14 +283,15 @@ def test_planted_faults(fault: str, target: Target, monkeypatch) -> None:
     assert whole.signal == found.first.signal
     assert len(found.words) <= segment.wrong + 1 + difference_module.AFTER
     small, told = shrunk(target, found)
-    assert told.startswith("shrunk to ")
-    assert int(told.split()[2]) <= 20
+    assert told.startswith("a shorter way: ")
+    assert int(told.split()[3]) <= 20
     assert len(small.words) <= len(found.words)
     again = difference(target, as_rows(small.words, target.interface.stimulus_bits))
     assert again == small.first
 
 
 LEFT = ("folder", "job", "first")
+LEFT_SO = difference_module.Left("where", "how", "there")
 
 
 def test_a_difference_leaves_a_folder(target: Target, monkeypatch, tmp_path) -> None:
@@ -306,11 +307,12 @@ def test_a_difference_leaves_a_folder(target: Target, monkeypatch, tmp_path) -> 
     check = found.checks[0]
     assert check.outcome == "failed"
     assert left["first"].signal in check.detail
-    assert check.detail.splitlines()[0].startswith("segment 0, cycle ")
-    assert "shrunk to " in check.detail.splitlines()[1]
+    assert check.detail.splitlines()[0].startswith("cycle ")
+    assert "a shorter way: " in check.detail.splitlines()[1]
     assert found.replay == f"fxlif replay '{tmp_path / 'a b'}'"
     assert left["job"].seed == 7
     assert left["job"].words
+    assert (found.folder, found.first) == (str(tmp_path / "a b"), left["first"])
     assert found.figures["segments that differ"] == 1
 
 
@@ -452,7 +454,7 @@ def test_the_state_of_another_soak_is_refused(target, tmp_path) -> None:
 def test_a_failed_segment_is_not_kept(target, monkeypatch, tmp_path) -> None:
     wrong, state = replace(target, params=MODELS["compare flipped"]), tmp_path / "soak.json"
     monkeypatch.setattr(soak_module, "target_of", lambda params, **how: wrong)
-    monkeypatch.setattr(soak_module, "leave_difference", lambda *these, **those: ("where", "how"))
+    monkeypatch.setattr(soak_module, "leave_difference", lambda *these, **those: LEFT_SO)
     for _ in range(2):
         found = soak(CORE, name="x", cycles=4 * BLOCK, processes=1, state=state)
         assert found.reasons == ["every output and state in every cycle: where"]
@@ -582,7 +584,7 @@ def test_coverage_without_a_solver_is_not_green(monkeypatch) -> None:
 def test_coverage_finds_differences(target, monkeypatch) -> None:
     wrong = replace(target, params=MODELS["compare flipped"])
     monkeypatch.setattr(cover_module, "target_of", lambda params, **how: wrong)
-    monkeypatch.setattr(cover_module, "leave_difference", lambda *these, **those: ("where", "how"))
+    monkeypatch.setattr(cover_module, "leave_difference", lambda *these, **those: LEFT_SO)
     found = cover(CORE, name="x", limit_cycles=BLOCK)
     assert [check.outcome for check in found.checks] == ["failed", "unknown"]
     assert found.replay == "how"

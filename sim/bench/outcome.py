@@ -26,7 +26,8 @@ def _of_run(results: Results, report: Report | None) -> list[str]:
     ran = results.passed + results.failed + results.skipped
     if ran != 1:
         reasons.append(f"{ran} benches ran, 1 expected {results.message}".rstrip())
-    if results.failed:
+    # A bench fails for what its report says, which is told on its own.
+    if results.failed and not (report and (report.mismatches or report.problems)):
         reasons.append(f"the bench failed: {results.message.partition(chr(10))[0]}")
     if results.skipped:
         reasons.append("the bench was skipped")
@@ -42,7 +43,8 @@ def _of_cycles(report: Report) -> list[str]:
     if report.unchecked_cycles:
         reasons.append(f"nothing was compared in {report.unchecked_cycles} cycles")
     if report.mismatches:
-        reasons.append(f"{report.mismatches} mismatches")
+        where = f", the first in {report.first.where}" if report.first else ""
+        reasons.append(f"{report.mismatches:,} mismatches{where}")
     return reasons
 
 
@@ -65,12 +67,10 @@ def checks_of(results: Results, report: Report | None, *, neuron: bool) -> list[
     )
     if report is None:
         return [ran, *(Check(name=name, outcome="unknown", detail=NO_REPORT) for name in names)]
-    first, wrong = report.first, _of_cycles(report)
-    if wrong and first:
-        wrong[-1] += f", first in {first.where}"
+    wrong = _of_cycles(report)
     shown = f"{report.cycles:,} cycles, {report.comparisons:,} comparisons"
     cycles = answer(names[0], wrong, shown, report.seconds)
-    golden = [f"{report.golden_mismatches} mismatches"] if report.golden_mismatches else []
+    golden = [f"{report.golden_mismatches:,} mismatches"] if report.golden_mismatches else []
     stream = answer(names[1], golden, f"{report.events_out:,} events")
     if neuron:
         why = "a single neuron has no events"

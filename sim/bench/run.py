@@ -30,7 +30,7 @@ JOB, REPORT, PROGRESS = "job.pickle", "report.json", "progress"
 #: The stimulus of every cycle as the design saw it (see :mod:`fxlif.sim.tools.words`).
 STIMULUS = "stimulus.bin"
 #: What a bench and its parent tell each other: of no use once it is over.
-PASSING = (JOB, PROGRESS, PID, STIMULUS)
+PASSING = (JOB, REPORT, PROGRESS, PID, RESULTS, STIMULUS)
 #: What was observed and expected in the cycles that a job watches.
 TRACE = "trace.csv"
 
@@ -69,11 +69,16 @@ def working_folder(out: Path | None) -> Path:
             raise cannot("made", "a temporary folder (TMPDIR)", error) from None
     make_folder(out)
     try:
-        for stale in (REPORT, RESULTS, *PASSING):
-            (out / stale).unlink(missing_ok=True)
+        clear(out)
     except OSError as error:
         raise cannot("written", out, error) from None
     return out.resolve()
+
+
+def clear(folder: Path) -> None:
+    """Remove what a bench and its parent told each other, and leave logs and waves."""
+    for passing in PASSING:
+        (folder / passing).unlink(missing_ok=True)
 
 
 def put_job(folder: Path, job: Job) -> None:

@@ -11,7 +11,7 @@ from ...errors import FxlifError
 from ...params.protocol import AnyParams
 from ...progress import SILENT, Progress
 from ..bench.scoreboard import Counts
-from ..failure.difference import leave_difference
+from ..failure.difference import Left, leave_difference
 from ..report.findings import Bin, Check, Findings
 from ..soak.bulk import BLOCK
 from ..soak.segments import Segment, Target, blocks, seed_of, target_of
@@ -99,19 +99,18 @@ def cover(
         target, coverage, seed=seed, limit_cycles=limit_cycles, progress=progress
     )
     counts, differs = segment.counts, segment.wrong != NONE
-    where, replay = "", ""
+    left = Left("")
     if differs:
         folder = out or Path(f"fxlif-failure-{name}-{seed}")
-        where, replay = leave_difference(
-            target, seed, segment, folder, name=name, progress=progress
-        )
+        left = leave_difference(target, seed, segment, folder, name=name, progress=progress)
     compared = Check(
         name=COMPARED, seconds=segment.seconds, outcome="failed" if differs else "passed",
-        detail=where or f"{counts.cycles:,} cycles, {counts.comparisons:,} comparisons",
+        detail=left.told or f"{counts.cycles:,} cycles, {counts.comparisons:,} comparisons",
     )  # fmt: skip
     bins = coverage.bins
     return Findings(
-        command="cover", design=name, digest=target.params.digest(), seed=seed, replay=replay,
+        command="cover", design=name, digest=target.params.digest(), seed=seed,
+        replay=left.replay, folder=left.folder, first=left.first,
         checks=(compared, covered(bins, counts.cycles, cut=differs, unasked=unasked),
                 *([stale_waivers(bins)] if waivers else ())),
         coverage=bins,

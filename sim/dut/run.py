@@ -15,19 +15,21 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...errors import FxlifError
+from ...files import whole_folder
 from ...params.design import outline
 from ...params.network import NetworkParams
 from ...params.neuron import NeuronParams
 from ...progress import SILENT, Progress
 from ..bench.outcome import failure_reasons, figures
-from ..bench.run import working_folder
+from ..bench.run import clear, working_folder
 from ..bench.scoreboard import Report
 from ..bench.simulation import simulate
+from ..failure.folder import README, readme
 from ..report.difference import Difference
 from ..report.findings import Check, Findings, Outcome, versions
 from ..tools import simulators
 from ..tools.ports import read_sources
-from ..tools.simulators import Results
+from ..tools.simulators import LOG, WAVES, Results
 from ..verify import DEFAULT_CYCLES
 from .coverage import coverage_of
 from .map import DutMap, load_map
@@ -117,14 +119,19 @@ def verify_dut(
         raise
     reasons = dut_failure_reasons(results, report)
     seen = report or Report()
-    if out is None and not reasons:
-        shutil.rmtree(folder, ignore_errors=True)
     short = seen.first.cycle + 20 if seen.first else limit
     command = ["fxlif", "verify", named or name]
     for path in sources:
         command += ["--dut", str(path)]
     command += ["--top", top, "--map", str(mapping), "--simulator", simulator]
     command += ["--seed", str(seed), "--cycles", str(short), "--waves", "--out", "replay"]
+    kept = ""
+    if reasons:
+        about = name, reasons, _shown(seen.first), shlex.join(command)
+        kept = _leave(out or Path(f"fxlif-failure-{name}-{seed}"), folder, *about)
+    clear(folder)
+    if out is None and kept != str(folder):
+        shutil.rmtree(folder, ignore_errors=True)
     checks = [Check(name="the run", outcome="failed" if reasons else "passed",
                     detail="\n".join(reasons), seconds=seen.seconds)]  # fmt: skip
     checks += _checks(seen, job)
@@ -140,9 +147,27 @@ def verify_dut(
     return Findings(
         command="verify --dut", design=name, digest=params.digest(), checks=tuple(checks),
         figures=counts, seed=seed, coverage=coverage, replay=shlex.join(command),
-        folder=str(folder) if reasons else "", first=_shown(seen.first), parameters=outline(params),
+        folder=kept, first=_shown(seen.first), parameters=outline(params),
         versions=versions(simulators.find(simulator)),
     )  # fmt: skip
+
+
+def _leave(
+    target: Path, run: Path, name: str, reasons: list[str], first: Difference | None, command: str
+) -> str:
+    """Leave what the simulator wrote in the folder ``run``, and what it means, in ``target``; where
+    that cannot be, it stays in ``run``. Returns the one or the other."""
+    try:
+        with whole_folder(target) as work:
+            there = [file for file in (LOG, *WAVES) if (run / file).exists()]
+            if run != target.resolve():
+                for file in there:
+                    shutil.copyfile(run / file, work / file)
+            text = readme(name, reasons, first, {command: ""}, there, here=False)
+            (work / README).write_text(text, encoding="utf-8")
+    except FxlifError:
+        return str(run)
+    return str(target)
 
 
 def read_files(dut_map: DutMap, mapping: Path) -> dict[str, bytes]:

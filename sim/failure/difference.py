@@ -6,7 +6,7 @@ import shlex
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from ...params.core import CoreParams
 from ...progress import Progress
 from ..bench.run import Job
 from ..bench.wrapper import Cycles, Interface
+from ..report.difference import Difference
 from ..soak.compare import Comparison, Packed
 from ..soak.segments import Segment, Target, blocks, seed_of
 from ..tools.verilated import VerilatedDesign
@@ -114,7 +115,8 @@ def shrunk(target: Target, found: Narrowed) -> tuple[Narrowed, str]:
     again = first_difference(target.library, target.params, target.interface, words)
     if again is None:  # what the bulk comparison sees, the scoreboard sees; if not, say nothing
         return found, ""
-    told = f"shrunk to {told_stimulus(small)}, signal {again.signal} in cycle {again.cycle}"
+    where = f"signal {again.signal} differs in cycle {again.cycle}"
+    told = f"a shorter way: {told_stimulus(small)}; {where}"
     shorter = as_ints(words[: again.cycle + 1 + AFTER])
     if len(shorter) < len(found.words):
         found = replace(found, words=shorter, first=again)
@@ -157,15 +159,25 @@ def _told(items: list[str]) -> str:
     return ", ".join([*items[:TOLD], *more]) or "none"
 
 
+class Left(NamedTuple):
+    """What a difference left: what to tell about it, a line each; the command that shows it again,
+    and its folder, both empty where none could be written; the first difference as the command
+    shows it."""
+
+    told: str
+    replay: str = ""
+    folder: str = ""
+    first: Difference | None = None
+
+
 def leave_difference(
     target: Target, seed: int, segment: Segment, folder: Path, *, name: str, progress: Progress
-) -> tuple[str, str]:
-    """Narrow and shrink the difference of a segment, and leave its failure folder: what to tell
-    about it, a line each, and the command that shows it again."""
+) -> Left:
+    """Narrow and shrink the difference of a segment, and leave its failure folder."""
     progress("narrowing the difference", 0, None)
     found = narrowed(target, seed, segment)
     first = found.first
-    told = [f"segment {segment.number}, cycle {segment.wrong}, signal {first.signal}: "
+    told = [f"cycle {segment.wrong} of part {segment.number} of the run, signal {first.signal}: "
             f"expected {first.expected}, observed {first.observed}"]  # fmt: skip
     progress("shrinking the difference", 0, None)
     found, shorter = shrunk(target, found)
@@ -175,5 +187,6 @@ def leave_difference(
     try:
         leave(folder, job, found.first, name=name, reasons=told, progress=progress)
     except FxlifError as error:  # what was found must be told all the same
-        return "\n".join([*told, f"no failure folder: {error}"]), ""
-    return "\n".join(told), shlex.join(["fxlif", "replay", str(folder)])
+        return Left("\n".join([*told, f"no failure folder: {error}"]), first=found.first)
+    replay = shlex.join(["fxlif", "replay", str(folder)])
+    return Left("\n".join(told), replay, str(folder), found.first)

@@ -1,14 +1,6 @@
 """What a failure leaves behind: a folder that says all about it, and shows it again anywhere.
 
-====================  ==============================================================================
-``design.toml``       the parameters, complete, weights included
-``stimulus.mem``      what every input showed in every cycle from power-up on, in hexadecimal
-``design.v`` …        the Verilog exactly as simulated, with its wrapper ``bench.v``
-``failure.json``      the first difference, seed, versions, and how the fields are packed
-``trace.csv``         the ports around the first difference, observed and expected
-``waves.vcd``         the last thousand cycles before it, made by ``waves.v`` without Python
-``replay.txt``        the commands that show it again
-====================  ==============================================================================
+Its ``README.txt`` has the first difference, the commands that show it again, and what each file is.
 """
 
 from __future__ import annotations
@@ -16,7 +8,7 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +21,7 @@ from ...progress import SILENT, Progress
 from ..bench.run import STIMULUS, TRACE, Job, get_job
 from ..bench.scoreboard import Report
 from ..bench.simulation import simulate, wrapped
-from ..report.difference import Difference
+from ..report.difference import Difference, difference_table
 from ..report.findings import Check, Findings, versions
 from ..tools import simulators, verilated
 from ..tools.simulators import Simulator
@@ -39,18 +31,30 @@ from .note import DESIGN, NOTE, WORDS, Failure, Note, Packing, load
 from .waves import BENCH as WAVES_BENCH
 from .waves import dump, wave_bench
 
-WAVES, REPLAY = "waves.vcd", "replay.txt"
+WAVES, README = "waves.vcd", "README.txt"
 #: Cycles of waves up to the first difference.
 WAVES_BEFORE = 1000
 #: The waves of a whole replay.
 REPLAY_WAVES = "replay.vcd"
 #: Files of the folder that no source may be named as.
-OWN = (DESIGN, NOTE, WAVES, REPLAY, WORDS, TRACE, WAVES_BENCH)
-REPLAY_TEXT = """\
-# In this folder: the Verilog that failed, then the one that fxlif generates today.
-fxlif replay .
-fxlif replay . --regenerate
-"""
+OWN = (DESIGN, NOTE, WAVES, README, WORDS, TRACE, WAVES_BENCH)
+#: What the files of a folder are, for people.
+FILES = {
+    DESIGN: "the parameters of the design, weights included",
+    WORDS: "what every input showed in each clock cycle, from power-up on, in hexadecimal",
+    "design.v": "the Verilog as it was simulated",
+    "bench.v": "its wrapper: one vector of all inputs, one of all ports",
+    NOTE: "the first difference, seed, versions and notes, for fxlif replay",
+    TRACE: "all ports in the cycles around the first difference, observed and expected",
+    WAVES: f"waves of up to {WAVES_BEFORE} cycles before it, for GTKWave or Surfer",
+    WAVES_BENCH: f"a bench without Python that makes {WAVES} again; its head has the command",
+    simulators.LOG: "what the simulator printed",
+    **dict.fromkeys(simulators.WAVES, "waves of the whole run"),
+}
+REPLAY = {
+    "fxlif replay .": "the Verilog of this folder",
+    "fxlif replay . --regenerate": "the Verilog that fxlif generates from the design today",
+}
 NOT_SEEN = "this stimulus was not seen to fail in this way"
 
 
@@ -106,8 +110,45 @@ def leave(
             versions=versions(found),
         )  # fmt: skip
         (work / NOTE).write_text(_json(note), encoding="utf-8")
-        (work / REPLAY).write_text(REPLAY_TEXT)
+        about = [*reasons, *notes]
+        if seen.start:
+            about.append(f"Cycle 0 of this folder is cycle {seen.start} of the run that failed.")
+        there = {
+            path.name for place in (work, folder) if place.is_dir() for path in place.iterdir()
+        }
+        text = readme(name, about, seen.first, REPLAY, there)
+        (work / README).write_text(text, encoding="utf-8")
     return folder
+
+
+def readme(
+    name: str, about: Sequence[str], first: Difference | None, replay: Mapping[str, str],
+    there: Collection[str], *, here: bool = True,
+) -> str:  # fmt: skip
+    """The README.txt of a failure folder.
+
+    Args:
+        name: the design's.
+        about: what went wrong, a line each.
+        first: the first difference, where there is one.
+        replay: command → what it shows.
+        there: the names of the files beside it.
+        here: whether the commands work in the folder, or where the check was run.
+    """
+    lines = [
+        f"A check of {name} failed: the Verilog does not do what the golden model, the exact",
+        "integer model of the design, says.", "", *about, "",
+    ]  # fmt: skip
+    if first is not None:
+        lines += [difference_table(first, 80), ""]
+    place = "in this folder" if here else "where the check was run"
+    lines += [f"To see it again, {place}:", ""]
+    for command, what in replay.items():
+        lines += [f"    {command}", *([f"        {what}"] if what else [])]
+    files = {file: what for file, what in FILES.items() if file in there}
+    width = max(map(len, files), default=0)
+    lines += ["", "Files:", *(f"    {file:<{width}}  {what}" for file, what in files.items()), ""]
+    return "\n".join(lines)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,7 +24,7 @@ from ...params.design import outline
 from ...params.protocol import AnyParams
 from ...progress import SILENT, Progress
 from ..bench.scoreboard import Counts
-from ..failure.difference import leave_difference
+from ..failure.difference import Left, leave_difference
 from ..report.findings import Check, Findings, versions
 from ..tools import simulators
 from .bulk import BLOCK
@@ -182,9 +182,9 @@ def soak(
         counts.add(store.done.get(number, (0, Counts()))[1])
     for segment in wrong:
         counts.add(segment.counts)
-    where, replay = "", ""
+    left = Left("")
     if wrong:
-        where, replay = leave_difference(
+        left = leave_difference(
             target, seed, min(wrong, key=lambda segment: segment.number),
             out or Path(f"fxlif-failure-{name}-{seed}"), name=name, progress=progress,
         )  # fmt: skip
@@ -192,7 +192,7 @@ def soak(
         Check(
             name="every output and state in every cycle", seconds=seconds,
             outcome="failed" if wrong else "passed",
-            detail=where or f"{counts.cycles:,} cycles, {counts.comparisons:,} comparisons",
+            detail=left.told or f"{counts.cycles:,} cycles, {counts.comparisons:,} comparisons",
         ),
         Check(
             name="some neuron fired", outcome="passed" if counts.spikes or wrong else "failed",
@@ -202,7 +202,8 @@ def soak(
     rate = (counts.cycles - resumed) / busy if busy else 0.0
     return Findings(
         command="soak", design=name, digest=target.params.digest(), checks=tuple(checks),
-        seed=seed, replay=replay, parameters=outline(target.params),
+        seed=seed, replay=left.replay, folder=left.folder, first=left.first,
+        parameters=outline(target.params),
         versions=versions(simulators.find("verilator")),
         figures={
             "cycles checked": counts.cycles, "of these in earlier runs": resumed,

@@ -24,7 +24,9 @@ from . import cache
 from .requirements import BUILD, ICARUS, check_python
 
 SIMULATORS = ("verilator", "icarus")
-RESULTS = "results.xml"
+RESULTS, LOG = "results.xml", "simulation.log"
+#: The waves that a run leaves where they are asked for, by one simulator or the other.
+WAVES = ("dump.vcd", "dump.fst")
 #: A bench leaves the number of its process here.
 PID = "pid"
 #: Amaranth's Verilog leaves widths to the language's own rules here and there; other warnings go to
@@ -317,7 +319,7 @@ def run(
                 seed=seed, extra_env={**NO_REWRITING, **environment}, waves=waves,
                 # Icarus would write them into the folder of the build.
                 plusargs=[f"+dumpfile_path={folder / 'dump.fst'}"],
-                results_xml=str(results), log_file=folder / "simulation.log",
+                results_xml=str(results), log_file=folder / LOG,
                 timescale=("1ns", "1ps"),
             )  # fmt: skip
 
