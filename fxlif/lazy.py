@@ -19,7 +19,10 @@ def exports(
             return import_module(f".{name}", package)
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(import_module(f".{homes[name]}", package), name)
+        found = getattr(import_module(f".{homes[name]}", package), name)
+        # Where Python and whoever reads the module's names find it from now on.
+        setattr(sys.modules[package], name, found)
+        return found
 
     def names() -> list[str]:
         return sorted({*vars(sys.modules[package]), *homes, *packages})
