@@ -30,12 +30,19 @@ class LIFPopulation:
     ``v_threshold``, an int or (n,) integers, takes the place of ``params.v_threshold``;
     ``initial`` (a :class:`NeuronState` of ints or (n,) integers) that of the reset state.
     ``engine`` is ``numpy``, ``compiled`` or, the default, ``auto``: the same results.
-    Keyword arguments beyond these make the parameters: ``LIFPopulation(3, refractory=2)``.
+    Keyword arguments beyond these make the parameters.
     ``input_bits``, 2..48, is the width of the current that a step is given, as of a single neuron
     in hardware; left out, it is ``params.current_bits``. The step is that of `docs/rule.md#step`.
 
     Raises:
         FxlifError: a value that does not fit the parameters, or an engine that is not there.
+
+    Example:
+        >>> population = LIFPopulation(3, refractory=2)
+        >>> population.forward([0, 63, 64])
+        array([False, False,  True])
+        >>> population.state.v
+        array([ 0, 63,  0])
     """
 
     def __init__(

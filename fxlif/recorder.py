@@ -16,6 +16,13 @@ class Recorder:
 
     Raises:
         FxlifError: a name that is none of ``v``, ``i_syn``, ``theta``, ``refractory``.
+
+    Example:
+        >>> from fxlif import LIFPopulation
+        >>> recorder = Recorder("v")
+        >>> spikes = LIFPopulation(1).run([[32], [16], [0]], recorder)
+        >>> recorder["v"].ravel()
+        array([32, 46, 44])
     """
 
     def __init__(self, *variables: str) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+import doctest
+import inspect
 import re
 import shlex
 import tomllib
+from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
+from textwrap import dedent
 from typing import get_args
 
 import pytest
@@ -18,6 +23,7 @@ from fxlif.params.base import Params, Rounding
 from fxlif.params.leaks import Leak
 from fxlif.params.neuron import NeuronParams
 from fxlif.params.sources import EventSource, PoissonSource, RegularSource
+from fxlif.sim.dut import check
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "fxlif" / "docs"
@@ -122,6 +128,36 @@ def test_there_are_examples():
     assert len(EXAMPLES) >= 5
 
 
+DOCTESTED = [
+    f"fxlif.{'.'.join(path.relative_to(folder.parent if inner else folder).with_suffix('').parts)}"
+    for folder, inner in ((ROOT / "fxlif", False), (ROOT / "hdl", True), (ROOT / "sim", True))
+    for path in sorted(folder.rglob("*.py"))
+    if ">>> " in path.read_text()
+]
+
+
+@pytest.mark.parametrize("name", DOCTESTED)
+def test_examples_in_docstrings_run(name):
+    found = doctest.testmod(import_module(name))
+    assert found.attempted
+    assert not found.failed
+
+
+def test_docstrings_have_examples():
+    assert {"fxlif.population", "fxlif.recorder", "fxlif.network.model"} <= set(DOCTESTED)
+
+
+def test_the_example_of_a_check_in_ones_own_bench_names_what_there_is():
+    """It needs a simulator, and runs as tests/bench_own_dut.py; here each name is looked at."""
+    _, _, block = check.__doc__.partition("::\n\n")
+    example, _, _ = block.partition("\n\nValues are")
+    calls = [node for node in ast.walk(ast.parse(dedent(example))) if isinstance(node, ast.Call)]
+    (clock,) = [each for each in calls if ast.unparse(each.func) == "checker.clock"]
+    names = {keyword.arg for keyword in clock.keywords}
+    assert names <= set(inspect.signature(check.StreamChecker.clock).parameters)
+    assert {"rst", "in_valid", "out_tick"} <= names
+
+
 def test_the_first_example_says_what_happens():
     """``array([False])`` in its comment, and a threshold that is reached within its 40 steps."""
     space: dict = {}
@@ -221,7 +257,6 @@ def test_readme_is_short_and_has_the_lines_that_ci_runs():
 
 def test_import_paths_of_earlier_readmes_still_work():
     from fxlif.sim import dut_check
-    from fxlif.sim.dut import check
 
     assert dut_check.StreamChecker is check.StreamChecker
     assert dut_check.NeuronChecker is check.NeuronChecker

@@ -57,10 +57,21 @@ class Engine(Protocol):
 class Network:
     """A network that runs; ``engine`` is ``numpy``, ``compiled`` or, the default, ``auto``.
 
-    ``params`` may be the name of a design file: ``Network("design.toml")``.
+    ``params`` may be the name of a design file.
 
     Raises:
         FxlifError: synapses whose sums could leave 48 bits, or an engine that is not there.
+
+    Example:
+        >>> from fxlif import AllToAll, EventSource, Population, Projection
+        >>> network = Network(NetworkParams(
+        ...     source=[EventSource("touch", 2)],
+        ...     population=[Population("skin", 3)],
+        ...     projection=[Projection("touch", "skin", AllToAll(64), delay=1)],
+        ... ))
+        >>> record = network.run(events=[0, TICK, TICK])  # a spike in the first of two steps
+        >>> record.counts("skin")
+        array([1, 1, 1])
     """
 
     def __init__(

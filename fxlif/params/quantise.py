@@ -55,6 +55,10 @@ def quantise_threshold(
     the range of a signed mantissa of ``threshold_bits`` bits is an error, never clipped: a
     clipped threshold would change when a neuron fires without saying so. ``name`` stands in the
     error.
+
+    Example:
+        >>> quantise_threshold(100, threshold_bits=8, shift=3).stored
+        96
     """
     low, high = signed_range(threshold_bits)
     # The range first: it keeps infinities, NaN and huge integers away from the division.
