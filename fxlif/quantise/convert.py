@@ -239,7 +239,8 @@ def _all_widths(
 ) -> dict[str, dict[str, int]]:
     return {
         one.group.name: {
-            "weight_bits": one.weight_bits, "threshold_bits": one.threshold_width[0],
+            "weight_bits": one.weight_bits,
+            "threshold_bits": one.neuron(found[one.group.name]).threshold_bits,
             **found[one.group.name],
         }
         for one in groups
@@ -329,9 +330,12 @@ def _effective(
         given = one.group.neuron
         left = {name: float(kept(one.leak(name))) for name in one.leaks}
         increment = population.neuron.adaptation
+        thresholds = given.v_leak + one.thresholds * one.unit
+        if not one.group.fires:
+            thresholds = one.group.thresholds
         neuron = replace(
             given, decay=left["v"], decay_syn=left.get("i_syn"), decay_threshold=left.get("theta"),
-            v_threshold=given.v_leak + int(one.thresholds[0]) * one.unit,
+            v_threshold=float(thresholds[0]),
             v_reset=given.v_leak + population.neuron.v_reset * one.unit,
             threshold_increment=increment.increment * one.unit if increment else 0.0,
             bias=0.0,
@@ -339,7 +343,7 @@ def _effective(
         made.append(
             FloatGroup(
                 name=population.name, n=population.n, neuron=neuron,
-                v_threshold=given.v_leak + one.thresholds * one.unit,
+                v_threshold=thresholds,
                 bias=_effective_biases(one) * (one.unit / given.gain),
             )
         )  # fmt: skip
@@ -372,9 +376,10 @@ def _rows(groups: list[IntegerGroup]) -> Iterator[Row]:
                 part=name, what=names[of], asked=asked, effective=means,
                 error=0.0 if asked == means else means - asked,
             )  # fmt: skip
-        yield _row_of(
-            name, "v_threshold", one.group.thresholds - given.v_leak, one.thresholds * one.unit
-        )
+        if one.group.fires:
+            yield _row_of(
+                name, "v_threshold", one.group.thresholds - given.v_leak, one.thresholds * one.unit
+            )
         reset = round((given.v_reset - given.v_leak) / one.unit) * one.unit
         if given.v_reset != given.v_leak:
             yield _row_of(name, "v_reset", given.v_reset - given.v_leak, reset)

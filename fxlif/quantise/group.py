@@ -25,7 +25,7 @@ from ..params.quantise import quantise_threshold, signed_bits
 from .leak import LeakCandidate, kept, leaks_for, roundings
 from .network import FloatConnection, FloatGroup, Floats, Matrix, entries, mapped
 from .scale import rounded
-from .widths import Range, current_range, offset_range, potential_range
+from .widths import Range, current_range, offset_range, potential_range, resting_range
 
 MAX_WEIGHT_SHIFT = 16
 #: The widest and the narrowest state that a neuron has.
@@ -70,8 +70,18 @@ class IntegerGroup:
         if known:
             return min(known) / (1 << self.fraction)
         # Nothing arrives but a bias: the thresholds alone say how fine v has to be.
-        distances = np.abs(self.group.thresholds - self.group.neuron.v_leak)
-        return float(distances.min()) / (1 << (7 + self.fraction))
+        return self.distance / (1 << (7 + self.fraction))
+
+    @property
+    def distance(self) -> float:
+        """From rest to the nearest threshold; where there is none, what the largest weight adds,
+        or where there is no weight either the largest bias."""
+        given = self.group
+        if given.fires:
+            return float(np.abs(given.thresholds - given.neuron.v_leak).min())
+        sizes = [np.abs(entries(one.weights)).max(initial=0.0) for one in self.connections]
+        largest = max([0.0, *sizes]) or float(np.abs(given.biases).max(initial=0.0))
+        return float(largest * given.neuron.gain) or 1.0
 
     @cached_property
     def shifts(self) -> tuple[int, ...]:
@@ -122,8 +132,7 @@ class IntegerGroup:
         leak = self.leak("v")
         left = kept(leak)
         lost = 0.5 * (1 + (roundings(leak) / float(1 - left) if left < 1 else 0))
-        distance = float(np.abs(self.group.thresholds - self.group.neuron.v_leak).min())
-        needed = lost / self.choices.resolution * self.unit * (1 << self.fraction) / distance
+        needed = lost / self.choices.resolution * self.unit * (1 << self.fraction) / self.distance
         most = MAX_WEIGHT_SHIFT - max(self.shifts, default=0) + self.fraction
         return max(0, min(most, math.ceil(math.log2(needed)))) if needed > 1 else 0
 
@@ -134,7 +143,10 @@ class IntegerGroup:
 
     @cached_property
     def thresholds(self) -> Ints:
-        """The stored threshold of each neuron, (n,) int64."""
+        """The stored threshold of each neuron, (n,) int64; of those that never fire there is
+        none: see :meth:`neuron`."""
+        if not self.group.fires:
+            return np.zeros(0, np.int64)
         bits, shift = self.threshold_width
         values, where = np.unique(self.group.thresholds, return_inverse=True)
         stored = []
@@ -186,10 +198,17 @@ class IntegerGroup:
         return int(low.min()), int(high.max())
 
     def neuron(self, widths: Mapping[str, int] | None = None) -> NeuronParams:
-        """The neuron in integers; with no ``widths`` as wide as can be."""
+        """The neuron in integers; with no ``widths`` as wide as can be.
+
+        One that never fires has the first threshold beyond the range of its v.
+        """
         given = self.group.neuron
-        bits, shift = self.threshold_width
         fields: dict[str, Any] = dict.fromkeys(WIDTHS, MAX_BITS) | dict(widths or {})
+        if self.group.fires:
+            (bits, shift), threshold = self.threshold_width, int(self.thresholds[0])
+        else:
+            state = fields["state_bits"] = min(fields["state_bits"], MAX_BITS - 1)
+            bits, shift, threshold = state + 1, 0, 1 << (state - 1)
         synapse: Any = DeltaSynapse()
         if given.decay_syn is not None:
             synapse = ExponentialSynapse(leak=self.leak("i_syn"), order=given.synapse_order)
@@ -199,7 +218,7 @@ class IntegerGroup:
             adaptation = Adaptation(increment=increment, leak=self.leak("theta"))
         return NeuronParams(
             leak=self.leak("v"), synapse=synapse, adaptation=adaptation,
-            v_threshold=int(self.thresholds[0]), v_reset=self._stored(given.v_reset),
+            v_threshold=threshold, v_reset=self._stored(given.v_reset),
             bias=0 if self.has_own_biases else int(self.biases[0]),
             refractory=given.refractory, overflow=self.choices.overflow,
             weight_bits=self.weight_bits, threshold_bits=bits, threshold_shift=shift,
@@ -210,6 +229,11 @@ class IntegerGroup:
         """The range of each variable that no input can leave; None for an end that there is not."""
         neuron = self.neuron()
         acting = current_range(neuron, *self.sums)
+        if not self.group.fires:
+            v = Range(None, None)
+            if acting.low is not None and acting.high is not None:
+                v = resting_range(neuron.leak, acting.low, acting.high)
+            return {"state_bits": v, "current_bits": acting, "theta_bits": Range(0, 0)}
         ends = int(self.thresholds.min()), int(self.thresholds.max())
         theta = offset_range(neuron)
         v = potential_range(neuron, acting, ends)
@@ -223,7 +247,8 @@ class IntegerGroup:
             if low is None or high is None:
                 return None
             found[name] = self.width(name, low, high)
-        return found if max(found.values()) <= MAX_BITS else None
+        fits = max(found.values()) <= MAX_BITS
+        return found if fits and (self.group.fires or found["state_bits"] < MAX_BITS) else None
 
     def width(self, name: str, low: int, high: int) -> int:
         """The width of a variable that holds ``low``..``high``, and with v its constants."""

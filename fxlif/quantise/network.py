@@ -82,7 +82,9 @@ class FloatGroup:
     def _each(self, name: str) -> Floats:
         given = getattr(self, name)
         key = f"{self.name}.{name}"
-        values = _finite(key, getattr(self.neuron, name) if given is None else given)
+        values = getattr(self.neuron, name) if given is None else given
+        never = name == "v_threshold" and np.all(np.equal(values, np.inf))
+        values = np.asarray(values, np.float64) if never else _finite(key, values)
         if values.shape not in ((), (self.n,)):
             found = f"shape {values.shape}"
             raise FxlifError.must_be(key, f"one number or ({self.n},)", given, found=found)
@@ -92,6 +94,11 @@ class FloatGroup:
     def thresholds(self) -> Floats:
         """The threshold of each neuron, (n,)."""
         return self._each("v_threshold")
+
+    @property
+    def fires(self) -> bool:
+        """Whether the neurons have a threshold: with an infinite one they are read by their v."""
+        return bool(np.isfinite(self.thresholds).all())
 
     @cached_property
     def biases(self) -> Floats:

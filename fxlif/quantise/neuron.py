@@ -32,6 +32,7 @@ class StepNeuron:
 
     Attributes:
         decay: what is left of v - v_leak after a step, 0..1.
+        v_threshold: infinite for a neuron that never fires, whose v is read.
         decay_syn: the same of i, or None for a delta synapse.
         gain: what a summed weight, or i, of 1 adds to v.
         refractory: steps without a spike after a spike.
@@ -61,8 +62,11 @@ class StepNeuron:
         for name in ("decay", "decay_syn", "decay_threshold"):
             if getattr(self, name) is not None:
                 quantity(name, getattr(self, name), 0, 1)
+        never = self.v_threshold == infinity
         for name in ("v_threshold", "v_leak", "v_reset", "gain", "bias", "threshold_increment"):
-            if not math.isfinite(quantity(name, getattr(self, name), -infinity, infinity)):
+            if not (never and name == "v_threshold") and not math.isfinite(
+                quantity(name, getattr(self, name), -infinity, infinity)
+            ):
                 raise FxlifError.must_be(name, "finite", getattr(self, name))
         if self.gain <= 0:
             raise FxlifError.must_be("gain", "more than 0", self.gain)

@@ -1,0 +1,388 @@
+"""NIR: files of the packages that write them, graphs by hand, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+from itertools import pairwise, product
+from pathlib import Path
+
+import h5py
+import nir
+import numpy as np
+import pytest
+from designs import SEED
+
+from fxlif import FxlifError, Network, Recording
+from fxlif import nir as fxlif_nir
+from fxlif.network.events import from_counts
+from fxlif.nir.graph import Node
+from fxlif.nir.linear import linear_node
+from fxlif.quantise import quantise
+
+pytestmark = pytest.mark.filterwarnings("ignore::fxlif.errors.FxlifWarning")
+
+#: What tests/nir_peer.py made; .ci/run names a folder that it has just made.
+EXPORTS = Path(os.environ.get("FXLIF_NIR_EXPORTS", Path(__file__).parent / "evidence" / "nir"))
+FILES = sorted(EXPORTS.glob("*.nir"))
+
+
+def rng(case: int = 0) -> np.random.Generator:
+    return np.random.default_rng([SEED, case])
+
+
+def read_export(path: Path):
+    """What is read of the file, the inputs (steps, n), and what the package's last node gave."""
+    with np.load(path.with_suffix(".npz")) as made:
+        imported = fxlif_nir.read(path, **json.loads(str(made["options"])))
+        return imported, made["inputs"].astype(np.int64), made["last"]
+
+
+# --- the packages -------------------------------------------------------------------------------
+
+
+def test_every_export_is_there():
+    assert len(FILES) >= 13
+    for package in ("snntorch", "norse", "sinabs"):
+        assert sum(path.stem.startswith(package) for path in FILES) >= 4
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_the_float_network_does_what_the_package_does(path):
+    """In every step every spike; of a leaky integrator the membrane, within what its integers
+    round."""
+    imported, inputs, last = read_export(path)
+    (out,) = imported.outputs
+    given = dict.fromkeys(imported.network.inputs, inputs)
+    if not imported.membranes:
+        spikes = imported.network.run(given)[out]
+        assert spikes.sum() > 20
+        assert (spikes == 0).any()
+        np.testing.assert_array_equal(spikes, last)
+        return
+    assert imported.membranes == (out,)
+    made = quantise(imported.network, weight_bits=16, tau_error=1e-5, resolution=1e-4)
+    recording = Recording(states={out: ["v"]})
+    Network(made.design).run(events=from_counts(inputs), record=recording)
+    v = recording.states(out, "v") * made.units[out]
+    assert np.abs(last).max() > 1
+    assert np.abs(v - last).max() < 2e-3 * np.abs(last).max()
+
+
+# --- linear nodes -------------------------------------------------------------------------------
+
+
+def convolved(x, weight, stride, padding, dilation, groups):
+    """A convolution by its definition."""
+    axes = weight.ndim - 2
+    x = np.pad(x, [(0, 0), *[(p, p) for p in padding]])
+    size = [
+        (x.shape[1 + a] - dilation[a] * (weight.shape[2 + a] - 1) - 1) // stride[a] + 1
+        for a in range(axes)
+    ]
+    out = np.zeros((len(weight), *size))
+    each_out, each_in = len(weight) // groups, weight.shape[1]
+    for o, place in product(range(len(weight)), np.ndindex(*size)):
+        for i, offset in product(range(each_in), np.ndindex(*weight.shape[2:])):
+            at = tuple(
+                p * s + k * d for p, s, k, d in zip(place, stride, offset, dilation, strict=True)
+            )
+            channel = o // each_out * each_in + i
+            out[(o, *place)] += x[(channel, *at)] * weight[(o, i, *offset)]
+    return out
+
+
+CONVOLUTIONS = [
+    ((1, 1), (0, 0), (1, 1), 1), ((2, 1), (1, 2), (1, 1), 1), ((1, 2), (2, 0), (2, 1), 2),
+    ((3, 3), (1, 1), (1, 2), 2), ((2,), (1,), (2,), 1), ((1,), (0,), (1,), 2),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CONVOLUTIONS, ids=str)
+def test_a_convolution_is_a_matrix(case):
+    stride, padding, dilation, groups = case
+    axes, draw = len(stride), rng()
+    x = draw.normal(size=(4, *(7, 6)[:axes]))
+    weight, bias = draw.normal(size=(6, 4 // groups, *(3, 2)[:axes])), draw.normal(size=6)
+    fields = {"weight": weight, "bias": bias, "stride": stride, "padding": padding,
+              "dilation": dilation, "groups": groups}  # fmt: skip
+    node = Node(path="c", kind=f"Conv{axes}d", fields=fields)
+    matrix, added, shape = linear_node(node, x.shape)
+    wanted = convolved(x, weight, stride, padding, dilation, groups)
+    wanted += bias.reshape(-1, *[1] * axes)
+    assert shape == wanted.shape
+    np.testing.assert_allclose(x.ravel() @ matrix + added, wanted.ravel(), atol=1e-12)
+
+
+def test_padding_by_name():
+    x, weight = rng().normal(size=(1, 5, 4)), rng(1).normal(size=(2, 1, 3, 3))
+    fields = {"weight": weight, "bias": np.zeros(2), "stride": (1, 1), "dilation": 1, "groups": 1}
+    for padding, zeros in (("same", (1, 1)), ("valid", (0, 0))):
+        node = Node(path="c", kind="Conv2d", fields={**fields, "padding": padding})
+        matrix, _, shape = linear_node(node, x.shape)
+        wanted = convolved(x, weight, (1, 1), zeros, (1, 1), 1)
+        assert shape == wanted.shape
+        np.testing.assert_allclose(x.ravel() @ matrix, wanted.ravel(), atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["SumPool2d", "AvgPool2d"])
+def test_a_pool_is_a_convolution_of_ones(kind):
+    x = rng().normal(size=(2, 6, 5))
+    fields = {"kernel_size": (3, 2), "stride": (2, 1), "padding": (1, 0)}
+    matrix, bias, shape = linear_node(Node(path="p", kind=kind, fields=fields), x.shape)
+    ones = np.ones((2, 1, 3, 2)) / (1 if kind == "SumPool2d" else 6)
+    wanted = convolved(x, ones, (2, 1), (1, 0), (1, 1), 2)
+    assert bias is None
+    assert shape == wanted.shape
+    np.testing.assert_allclose(x.ravel() @ matrix, wanted.ravel(), atol=1e-12)
+
+
+# --- graphs -------------------------------------------------------------------------------------
+
+
+def lif(n: int, **changes) -> nir.LIF:
+    values = {"tau": 2e-2, "r": 20.0, "v_leak": 0.0, "v_threshold": 1.0, "v_reset": 0.0}
+    return nir.LIF(**{k: np.broadcast_to(np.float64(v), n).copy()
+                      for k, v in (values | changes).items()})  # fmt: skip
+
+
+def graph(nodes: dict, *edges: tuple[str, str], n: int = 3, out: int = 2) -> nir.NIRGraph:
+    """The nodes between an input of ``n`` and an output, unchecked."""
+    ends = {"input": nir.Input(np.array([n])), "output": nir.Output(np.array([out]))}
+    return nir.NIRGraph({**ends, **nodes}, list(edges), type_check=False)
+
+
+def line(*nodes, n: int = 3, out: int = 2) -> nir.NIRGraph:
+    named = {f"n{k}": node for k, node in enumerate(nodes)}
+    names = ["input", *named, "output"]
+    return graph(named, *pairwise(names), n=n, out=out)
+
+
+READ = {"convention": "euler", "dt": 1e-3}
+W = np.array([[0.5, -0.2, 0.3], [0.1, 0.7, 0.4]])
+
+
+def test_linear_nodes_merge_into_the_one_that_follows():
+    scale, bias = np.array([2.0, 3.0, 4.0]), np.array([0.1, 0.2, 0.3])
+    first = nir.Affine(np.diag(scale), bias)
+    made = fxlif_nir.read(line(nir.Scale(scale), first, nir.Linear(W), lif(2)), **READ).network
+    (connection,), (group,) = made.connections, made.groups
+    np.testing.assert_allclose(connection.weights, (W * scale**2).T)
+    np.testing.assert_allclose(group.biases, W @ bias)
+    assert (connection.source, connection.target, connection.delay) == ("input", "n3", 0)
+
+
+def test_a_neuron_in_the_step_of_its_equations():
+    tau, r, v_leak = 20.0, 3.0, -1.0
+    node = lif(2, tau=tau, r=r, v_leak=v_leak, v_threshold=5.0, v_reset=-2.0)
+    euler = fxlif_nir.read(line(nir.Linear(W), node), convention="euler", dt=1.0).network
+    neuron = euler.groups[0].neuron
+    assert neuron.decay == pytest.approx(1 - 1 / tau)
+    assert (neuron.v_leak, neuron.v_reset, neuron.v_threshold) == (v_leak, -2.0, 5.0)
+    assert neuron.rule == {"compare": "gt", "reset": "to_value", "reset_at": "compare"}
+    np.testing.assert_allclose(euler.connections[0].weights, W.T * r / tau)
+    exact = fxlif_nir.read(line(nir.Linear(W), node), convention="exact", dt=1.0).network
+    assert exact.groups[0].neuron.decay == pytest.approx(np.exp(-1 / tau))
+    np.testing.assert_allclose(exact.connections[0].weights, W.T * r * (1 - np.exp(-1 / tau)))
+
+
+def test_neurons_of_other_node_types():
+    two = np.ones(2)
+    cuba = nir.CubaLIF(tau_syn=two * 4, tau_mem=two * 8, r=two * 3, v_leak=two * 0,
+                       v_threshold=two, w_in=two * 5)  # fmt: skip
+    made = fxlif_nir.read(line(nir.Linear(W), cuba), convention="euler", dt=1.0).network
+    assert made.groups[0].neuron.decay_syn == 0.75
+    np.testing.assert_allclose(made.connections[0].weights, W.T * 5 / 4 * 3 / 8)
+    integrate = nir.IF(r=two * 2, v_threshold=two)
+    made = fxlif_nir.read(line(nir.Linear(W), integrate), convention="euler", dt=0.5).network
+    assert made.groups[0].neuron.decay == 1
+    np.testing.assert_allclose(made.connections[0].weights, W.T)
+    threshold = nir.Threshold(np.array([0.2, 0.6]))
+    made = fxlif_nir.read(line(nir.Linear(W), threshold), **READ).network
+    spikes = made.run({"input": np.eye(3, dtype=int)})["n1"]
+    np.testing.assert_array_equal(spikes, W.T > [0.2, 0.6])
+
+
+def test_delays_are_steps_and_may_differ():
+    delay = nir.Delay(np.array([2e-3, 0.0, 2e-3]))
+    made = fxlif_nir.read(line(delay, nir.Linear(W), lif(2)), **READ).network
+    found = {one.delay: one.weights for one in made.connections}
+    np.testing.assert_allclose(found[2], (W * [1, 0, 1]).T)
+    np.testing.assert_allclose(found[0], (W * [0, 1, 0]).T)
+
+
+def test_a_loop_takes_a_step_unless_it_has_a_delay():
+    back = nir.Linear(np.eye(2))
+    edges = [("input", "w"), ("w", "a"), ("a", "back"), ("back", "a"), ("a", "output")]
+    made = fxlif_nir.read(graph({"w": nir.Linear(W), "a": lif(2), "back": back}, *edges), **READ)
+    assert {(c.source, c.delay) for c in made.network.connections} == {("input", 0), ("a", 1)}
+    assert any("one step later" in text for text in made.decided)
+    edges[2:4] = [("a", "late"), ("late", "back"), ("back", "a")]
+    nodes = {"w": nir.Linear(W), "a": lif(2), "back": back, "late": nir.Delay(np.full(2, 3e-3))}
+    made = fxlif_nir.read(graph(nodes, *edges), **READ)
+    assert {(c.source, c.delay) for c in made.network.connections} == {("input", 0), ("a", 3)}
+
+
+def test_a_loop_of_two_layers_goes_forward_first():
+    w = {"to_a": nir.Linear(W), "to_b": nir.Linear(np.eye(2)), "back": nir.Linear(np.eye(2))}
+    made = fxlif_nir.read(
+        graph(
+            {**w, "b": lif(2), "a": lif(2)}, ("input", "to_a"), ("to_a", "a"), ("a", "to_b"),
+            ("to_b", "b"), ("b", "back"), ("back", "a"), ("b", "output"),
+        ),
+        **READ,
+    )  # fmt: skip
+    ends = {(c.source, c.target): c.delay for c in made.network.connections}
+    assert ends == {("input", "a"): 0, ("a", "b"): 0, ("b", "a"): 1}
+    assert [group.name for group in made.network.groups] == ["a", "b"]
+
+
+def test_neurons_that_differ_become_groups():
+    node = lif(4, tau=[2e-2, 1e-2, 2e-2, 1e-2], v_threshold=[1, 2, 3, 4], v_leak=[0, 0, 1, 1],
+               v_reset=[0, 0, 1, 1])  # fmt: skip
+    weights = rng().normal(size=(4, 3))
+    behind = nir.Linear(rng(1).normal(size=(2, 4)))
+    made = fxlif_nir.read(line(nir.Linear(weights), node, behind, lif(2)), **READ)
+    slow, fast = made.network.groups[1], made.network.groups[0]
+    assert (fast.name, slow.name) == ("n1_0", "n1_1")
+    assert fast.neuron.decay == pytest.approx(0.9)
+    # Counted from rest where rests differ.
+    np.testing.assert_allclose(slow.thresholds, [1, 2])
+    into = {c.target: c.weights for c in made.network.connections if c.source == "input"}
+    np.testing.assert_allclose(into["n1_1"], weights[[0, 2]].T)
+    out = {c.source: c.weights for c in made.network.connections if c.target == "n3"}
+    np.testing.assert_allclose(out["n1_0"], behind.weight[:, [1, 3]].T)
+
+
+def test_subgraphs_are_opened_and_names_kept(tmp_path):
+    inner = nir.NIRGraph(
+        {"input": nir.Input(np.array([2])), "lif": lif(2), "output": nir.Output(np.array([2]))},
+        [("input", "lif"), ("lif", "output")],
+    )
+    outer = graph({"w": nir.Linear(W), "0.Sub": inner},
+                  ("input", "w"), ("w", "0.Sub"), ("0.Sub", "output"))  # fmt: skip
+    nir.write(tmp_path / "net.nir", outer)
+    for source in (outer, tmp_path / "net.nir"):
+        made = fxlif_nir.read(source, **READ)
+        assert made.nodes == {"input": "input", "n_0_sub_lif": "0.Sub/lif"}
+
+
+def test_a_membrane_never_fires_in_integers_either():
+    li = nir.LI(tau=np.full(2, 2e-2), r=np.full(2, 20.0), v_leak=np.zeros(2))
+    made = fxlif_nir.read(line(nir.Linear(W), li), **READ)
+    assert made.membranes == ("n1",)
+    quantised = quantise(made.network)
+    neuron = quantised.design.population[0].neuron
+    assert neuron.v_threshold == neuron.ranges["v"][1] + 1
+    # The widths are no wider than the leak alone needs: no reset bounds v.
+    largest = np.maximum(W, 0).sum(1).max() / W.max() * 127
+    top = largest * 2 ** quantised.design.projection[0].weight_shift * 20
+    assert neuron.state_bits <= np.ceil(np.log2(1.02 * top)) + 1
+    assert not np.isfinite(quantised.effective.groups[0].thresholds).any()
+    inputs = np.ones((200, 3), np.int64)
+    recording = Recording(["n1"], states={"n1": ["v"]})
+    Network(quantised.design).run(events=from_counts(inputs), record=recording)
+    assert recording.counts("n1").sum() == 0
+    settled = recording.states("n1", "v")[-1] * quantised.units["n1"]
+    # r * dt / tau of the input, in each step, of which dt / tau is lost.
+    np.testing.assert_allclose(settled, W.sum(1) * 20, rtol=0.05)
+
+
+# --- mistakes -----------------------------------------------------------------------------------
+
+
+def changed(n=2, **fields):
+    node = lif(n)
+    for key, value in fields.items():
+        setattr(node, key, np.asarray(value))
+    return line(nir.Linear(np.resize(W, (n, 3))), node)
+
+
+def reading(**options):
+    return lambda: fxlif_nir.read(changed(), **{**READ, **options})
+
+
+MISTAKES = {
+    "convention": reading(convention=None),
+    "dt": reading(dt=None),
+    "reset": reading(convention="snntorch"),
+    "refractory": reading(refractory=-1),
+    "max_spikes_per_step": reading(max_spikes_per_step=40),
+    "n1.tau": reading(dt=1.0),
+    "n1.v_threshold[1]": lambda: fxlif_nir.read(changed(v_threshold=[1, np.nan]), **READ),
+    "n1.r[0]": lambda: fxlif_nir.read(changed(r=[np.inf, 1]), **READ),
+    "n0.weight[0, 1]": lambda: fxlif_nir.read(
+        line(nir.Linear(np.array([[1, np.nan, 1]])), lif(1)), **READ
+    ),
+    "n0.weight": lambda: fxlif_nir.read(line(nir.Linear(W), lif(2), n=4), **READ),
+    "n1": lambda: fxlif_nir.read(line(nir.Linear(W), lif(5)), **READ),
+    "n1.r": lambda: fxlif_nir.read(changed(n=3, r=[1.0, 2.0]), **READ),
+    "v_threshold": lambda: fxlif_nir.read(changed(v_threshold=[0.0, 0.0]), **READ),
+    "n0.type": lambda: fxlif_nir.read(line(nir.I(r=np.ones(3)), lif(2)), **READ),
+    "n1.delay": lambda: fxlif_nir.read(
+        line(nir.Linear(W), nir.Delay(np.full(2, 1.5e-3)), lif(2)), **READ
+    ),
+    "output": lambda: fxlif_nir.read(line(lif(3), nir.Linear(W)), **READ),
+    "b": lambda: fxlif_nir.read(
+        graph({"a": nir.Linear(np.eye(3)), "b": nir.Linear(np.eye(3)), "n": lif(3)},
+              ("input", "n"), ("a", "b"), ("b", "a"), ("b", "n"), ("n", "output")), **READ
+    ),
+    "n": lambda: fxlif_nir.read(graph({"n": lif(3)}, ("n", "output")), **READ),
+    "edges": lambda: fxlif_nir.read(graph({"n": lif(3)}, ("input", "m")), **READ),
+    "n0": lambda: fxlif_nir.read(
+        line(nir.LI(tau=np.ones(3), r=np.ones(3), v_leak=np.zeros(3)), lif(3)), **READ
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("key", MISTAKES)
+def test_a_mistake_names_node_and_key(key):
+    with pytest.raises(FxlifError) as caught:
+        MISTAKES[key]()
+    assert caught.value.key == key
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 300
+
+
+def test_a_broken_file_is_one_line(tmp_path):
+    good, bad = tmp_path / "good.nir", tmp_path / "bad.nir"
+    nir.write(good, changed())
+    whole = good.read_bytes()
+    fxlif_nir.read(good, **READ)
+    cuts = [b"", b"[neuron]\n", *(whole[: len(whole) * k // 16] for k in range(1, 16))]
+    for content in cuts:
+        bad.write_bytes(content)
+        with pytest.raises(FxlifError) as caught:
+            fxlif_nir.read(bad, **READ)
+        assert str(caught.value).startswith(f"{bad}: must be a NIR file (HDF5)")
+        assert "\n" not in str(caught.value)
+    with pytest.raises(FxlifError, match="no such file"):
+        fxlif_nir.read(tmp_path / "none.nir", **READ)
+    with pytest.raises(FxlifError, match="cannot be read"):
+        fxlif_nir.read(tmp_path, **READ)
+
+
+def test_another_version_or_content_is_refused(tmp_path):
+    path = tmp_path / "net.nir"
+    for version, node, key in (("2.0", "NIRGraph", "version"), ("1.0", "LIF", "node.type")):
+        with h5py.File(path, "w") as file:
+            file["version"] = version
+            file["node/type"] = node
+        with pytest.raises(FxlifError) as caught:
+            fxlif_nir.read(path, **READ)
+        assert caught.value.key == key
+    with h5py.File(path, "w") as file:
+        file["other"] = 1
+    with pytest.raises(FxlifError, match="without `version` and `node`"):
+        fxlif_nir.read(path, **READ)
+
+
+def test_a_missing_field_is_named(tmp_path):
+    path = tmp_path / "net.nir"
+    nir.write(path, changed())
+    with h5py.File(path, "a") as file:
+        del file["node/nodes/n1/tau"]
+    with pytest.raises(FxlifError) as caught:
+        fxlif_nir.read(path, **READ)
+    assert caught.value.key == "n1.tau"
+    assert str(caught.value).startswith(f"{path}: n1.tau: must be given")
