@@ -83,10 +83,11 @@ def graph_of(source: Any) -> Graph:
         FxlifError: a file that cannot be read or is no NIR; edges that join nothing.
     """
     if hasattr(source, "to_dict"):
-        return _opened(source.to_dict(), "graph")
+        return _opened(source.to_dict())
     path = as_path("source", source)
+    content = _content(path)
     try:
-        return _opened(_content(path), str(path))
+        return _opened(content)
     except FxlifError as error:
         raise error.inside(path) from None
 
@@ -109,12 +110,16 @@ def _content(path: os.PathLike[str]) -> dict[str, Any]:
                 version, content = _plain(file["version"]), _plain(file["node"])
     except Exception:
         # A damaged file makes HDF5 raise a dozen kinds of exceptions about its insides.
-        raise FxlifError.must_be("", allowed, path, found="a broken file or another kind") from None
+        raise FxlifError.must_be(
+            str(path), allowed, path, found="a broken file or another kind"
+        ) from None
     if not isinstance(content, dict) or not isinstance(version, str):
         found = "HDF5 without `version` and `node`"
-        raise FxlifError.must_be("", allowed, path, found=found)
+        raise FxlifError.must_be(str(path), allowed, path, found=found)
     if not any(version == one or version.startswith(f"{one}.") for one in VERSIONS):
-        raise FxlifError.must_be("version", f"{' or '.join(VERSIONS)} (of NIR)", version)
+        raise FxlifError.must_be("version", f"{' or '.join(VERSIONS)} (of NIR)", version).inside(
+            path
+        )
     return content
 
 
@@ -130,7 +135,7 @@ def _text(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
-def _opened(content: Mapping[str, Any], name: str) -> Graph:
+def _opened(content: Mapping[str, Any]) -> Graph:
     if _text(content.get("type")) != "NIRGraph":
         raise FxlifError.must_be("node.type", "NIRGraph", content.get("type"))
     graph = Graph(metadata=content.get("metadata") or {})
