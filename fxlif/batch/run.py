@@ -84,7 +84,7 @@ def _begin(network: Network, items: Ints, given: BatchInput, record: Recording) 
     """
     if record.folder is not None:
         raise FxlifError.must_be("record.folder", "None with batch", str(record.folder))
-    ranges = {p.name: dict(p.neuron.ranges) for p in network.graph.populations}
+    ranges = network.graph.ranges
     selection = record.selected(network.graph.sizes, ranges)
     own = {
         p.name: {name: ranges[p.name][name] for name in p.neuron.state_widths}

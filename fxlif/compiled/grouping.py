@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..network.events import TICK
+from ..network.events import TICK, check, to_words
 from ..network.external_input import ExternalInput
 from ..network.projections import PlacedProjection
 from ..network.state import NetworkState, first_state
@@ -30,6 +30,7 @@ from .plan import ExecutionPlan, is_full, levels_of
 
 if TYPE_CHECKING:
     from ..network.model import Network
+    from ..network.recording import Recording
     from .protocols import Taken
 
 Ints = npt.NDArray[np.int64]
@@ -192,12 +193,12 @@ class GroupedNetwork:
             if name not in self.groups:
                 whole.neurons[name], whole.lfsr[name] = neurons, state.lfsr[name]
                 continue
+            arrays, pending = [*map(np.asarray, neurons)], state.pending[name]
             borders = pairwise(self._bounds[name].tolist())
             for p, border in zip(self.groups[name], borders, strict=True):
-                mine = slice(*border)
-                whole.neurons[p.name] = NeuronState(*(np.asarray(x)[mine] for x in neurons))
-                depth = len(whole.pending[p.name])
-                whole.pending[p.name] = self._in_rows(state.pending[name][:, mine], depth)
+                mine, depth = slice(*border), len(whole.pending[p.name])
+                whole.neurons[p.name] = NeuronState(*[x[mine] for x in arrays])
+                whole.pending[p.name] = self._in_rows(pending[:, mine], depth)
         for k, (number, columns) in self._sums().items():
             whole.sums[number] = state.sums[k][:, columns].copy()
             whole.saturated[number] = state.saturated[k]
@@ -242,7 +243,7 @@ class GroupedNetwork:
                 made.ranges[name] = min(low for low, _ in ends), max(high for _, high in ends)
         return made
 
-    def taken(self, recording: Taken) -> Taken:
+    def taken(self, recording: Recording) -> Taken:
         """What a run gives to ``recording``, which knows no groups."""
         return SplitRecording(self, recording) if self.groups else recording
 
@@ -259,24 +260,21 @@ class GroupedNetwork:
         firsts = np.repeat(bounds[:-1], np.diff(bounds))
         return [p.name for p in self.groups[name]], firsts, bounds
 
-    def split(self, name: str, entries: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
-        """The event streams of each member, from that of their group."""
-        bounds = self._bounds[name]
-        steps = int(np.count_nonzero(entries == TICK))
-        ends = np.bincount(
-            np.searchsorted(bounds, entries[entries != TICK], "right") - 1,
-            minlength=len(bounds) - 1,
-        )
-        starts = row_starts(ends + steps)
-        streams = np.empty(starts[-1], np.int32)
-        split_stream(entries, bounds, starts[:-1].copy(), streams)
-        return [streams[a:b] for a, b in pairwise(starts.tolist())]
+    def split(self, name: str, stream: Ints) -> tuple[int, list[npt.NDArray[np.uint32]]]:
+        """How many steps the stream of a group has, and the stream of each member as words."""
+        bounds, tick = self._bounds[name], to_words([TICK])[0]
+        lengths = np.zeros(len(bounds) - 1, np.int64)
+        steps = split_stream(stream, bounds, lengths, tick, None)
+        starts = row_starts(lengths)
+        words = np.empty(starts[-1], np.uint32)
+        split_stream(stream, bounds, starts[:-1].copy(), tick, words)
+        return steps, [words[a:b] for a, b in pairwise(starts.tolist())]
 
 
 class SplitRecording:
     """Takes what the groups did, and gives each member's part to a recording."""
 
-    def __init__(self, grouped: GroupedNetwork, recording: Taken) -> None:
+    def __init__(self, grouped: GroupedNetwork, recording: Recording) -> None:
         self._grouped, self._recording = grouped, recording
         spikes = (grouped.place_of(name)[0] for name in recording.wanted_spikes)
         self.wanted_spikes = tuple(dict.fromkeys(spikes))
@@ -300,10 +298,12 @@ class SplitRecording:
         if members is None:
             self._recording.add_spikes(name, events)
             return
-        wanted = self._recording.wanted_spikes
-        for p, stream in zip(members, self._grouped.split(name, events), strict=True):
+        wanted = set(self._recording.wanted_spikes)
+        stream = check(events, self._grouped.graph.sizes[name])
+        steps, streams = self._grouped.split(name, stream)
+        for p, words in zip(members, streams, strict=True):
             if p.name in wanted:
-                self._recording.add_spikes(p.name, stream)
+                self._recording.add_words(p.name, words, steps)
 
     def add_states(self, population: str, variable: str, rows: npt.NDArray[Any]) -> None:
         """As :meth:`fxlif.Recording.add_states`."""
@@ -321,7 +321,7 @@ class GroupedRun:
         grouped.load()
         self._run = CompiledRun(grouped, plan, grouped.external(given) if grouped.groups else given)
 
-    def advance(self, start: int, steps: int, recording: Taken) -> None:
+    def advance(self, start: int, steps: int, recording: Recording) -> None:
         """Steps ``start`` to ``start + steps`` of the run."""
         self._run.advance(start, steps, self._grouped.taken(recording))
         self._grouped.count_steps()
@@ -379,7 +379,10 @@ def side_by_side(currents: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
     # Together uint64 and signed integers would be floats; no current has more than 48 bits.
     wide = any(each.dtype == np.uint64 for each in currents)
     return np.concatenate(
-        [np.broadcast_to(each, (steps, each.shape[1])) for each in currents],
+        [
+            each if len(each) == steps else np.broadcast_to(each, (steps, each.shape[1]))
+            for each in currents
+        ],
         axis=1,
         dtype=np.int64 if wide else None,
         casting="unsafe" if wide else "same_kind",
@@ -387,18 +390,24 @@ def side_by_side(currents: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
 
 
 @threaded
-def split_stream(entries: Any, bounds: Any, at: Any, streams: Any) -> None:
-    """Write the stream of a group to those of its members, which begin at ``at`` in ``streams``."""
-    member = 0
-    for k in range(len(entries)):
-        entry = entries[k]
+def split_stream(stream: Any, bounds: Any, at: Any, tick: Any, words: Any) -> int:
+    """How many steps the stream of a group has; it is written to those of its members as words,
+    where ``words`` is not None, which begin at ``at``, and end there afterwards."""
+    member, steps = 0, 0
+    for k in range(len(stream)):
+        entry = stream[k]
         if entry == TICK:
             member = 0
-            for m in range(len(at)):
-                streams[at[m]] = TICK
-                at[m] += 1
+            steps += 1
+            if words is not None:
+                for m in range(len(at)):
+                    words[at[m] + steps - 1] = tick
         else:
             while entry >= bounds[member + 1]:
                 member += 1
-            streams[at[member]] = entry - bounds[member]
+            if words is not None:
+                words[at[member] + steps] = entry - bounds[member]
             at[member] += 1
+    for m in range(len(at)):
+        at[m] += steps
+    return steps

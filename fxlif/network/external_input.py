@@ -125,7 +125,8 @@ def checked_current(
     if not array.size:  # no steps
         return np.zeros((1, n), np.int64), (0, 0)
     ends = current_ends(key, array, synaptic)
-    return (array if array.ndim == 2 else np.broadcast_to(array, (1, n))), ends
+    row = array if array.ndim else np.full(n, array)
+    return row if row.ndim == 2 else row[np.newaxis], ends
 
 
 def current_ends(key: str, array: npt.NDArray[Any], synaptic: tuple[int, int]) -> tuple[int, int]:

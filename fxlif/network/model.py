@@ -286,9 +286,8 @@ class Network:
                 self, batch, steps, events, currents, record, threads, progress, CHUNK_WORK
             )
         given = external_input(self.graph, steps, events, currents, self.synaptic_ranges)
-        ranges = {p.name: dict(p.neuron.ranges) for p in self.graph.populations}
-        record.must_fit(self.graph.sizes, ranges, given.steps)
-        record.begin(self.graph.sizes, ranges)
+        record.must_fit(self.graph.sizes, self.graph.ranges, given.steps)
+        record.begin(self.graph.sizes, self.graph.ranges)
         neurons = sum(self.graph.sizes.values())
         chunk = max(1, min(CHUNK_WORK // neurons, MAX_CHUNK_STEPS))
         with (

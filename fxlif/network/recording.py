@@ -233,15 +233,20 @@ class Recording:
             FxlifError: not wanted, no such stream, or a file that cannot be written.
         """
         self._must_run()
-        track = self._spike_track(name)
+        self._spike_track(name)
         try:
             stream = aer.check(events, self._begun.sizes[name])
         except FxlifError as error:
             raise error.inside(name) from None
         if stream.size and stream[-1] != TICK:
             raise FxlifError.must_be(f"{name}: the last event", f"{TICK} (tick)", int(stream[-1]))
-        track.add(aer.to_words(stream))
-        self._count_steps(name, int(np.count_nonzero(stream == TICK)))
+        self.add_words(name, aer.to_words(stream), int(np.count_nonzero(stream == TICK)))
+
+    def add_words(self, name: str, words: npt.NDArray[np.uint32], steps: int) -> None:
+        """As add_spikes, of ``steps`` steps, in the form of to_words and seen to be right."""
+        self._must_run()
+        self._spike_track(name).add(words)
+        self._count_steps(name, steps)
 
     def add_states(self, population: str, variable: str, rows: npt.ArrayLike) -> None:
         """Take the values of some steps.

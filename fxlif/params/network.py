@@ -159,6 +159,11 @@ class Graph:
         """Neurons of each source and population."""
         return {part.name: part.n for part in (*self.sources, *self.populations)}
 
+    @cached_property
+    def ranges(self) -> dict[str, dict[str, tuple[int, int]]]:
+        """By population, lowest and highest value of each state variable of its neurons."""
+        return {p.name: dict(p.neuron.ranges) for p in self.populations}
+
 
 class NetworkParams(Params):
     """Populations and sources joined by projections; or a chain of cores.
