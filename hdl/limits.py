@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from ..errors import FxlifError
 from ..network.topology import synapses_of
+from ..params.base import FIXED_ROUNDINGS
 from ..params.core import CoreParams
 from ..params.leaks import RoundedLeak
 from ..params.network import NetworkParams, Projection
@@ -96,9 +97,8 @@ def _choices(
             yield FxlifError.must_be(f"{key}{name}", f"{only!r} in hardware", found)
     for name, rule in neuron.leaks.items():
         if isinstance(rule, RoundedLeak) and rule.rounding == "stochastic":
-            allowed = (
-                "'floor', 'ceiling', 'toward_zero', 'away_from_zero' or 'nearest_even' in hardware"
-            )
+            *others, last = map(repr, FIXED_ROUNDINGS)
+            allowed = f"{', '.join(others)} or {last} in hardware"
             yield FxlifError.must_be(f"{key}{name}.rounding", allowed, rule.rounding)
 
 

@@ -11,6 +11,7 @@ from itertools import combinations, permutations, product
 from random import Random
 from typing import Any
 
+from fxlif.params.base import ROUNDINGS
 from fxlif.params.leaks import (
     ConstantLeak,
     DecayLeak,
@@ -27,7 +28,6 @@ from fxlif.params.neuron import Adaptation, DeltaSynapse, ExponentialSynapse, Ne
 BITS = 4
 #: Its draws are at most 15; every rounding below takes 2 or 3 bits.
 SMALL_LFSR = Lfsr(bits=4, taps=(4, 3), seed=5)
-ROUNDINGS = ("floor", "ceiling", "toward_zero", "away_from_zero", "nearest_even", "stochastic")
 OVERFLOWS = ("saturate", "saturate_symmetric", "wrap")
 
 

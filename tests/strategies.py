@@ -8,6 +8,7 @@ from itertools import permutations
 
 from hypothesis import strategies as st
 
+from fxlif.params.base import FIXED_ROUNDINGS, ROUNDINGS
 from fxlif.params.core import CoreParams
 from fxlif.params.leaks import (
     ConstantLeak,
@@ -22,7 +23,6 @@ from fxlif.params.leaks import (
 from fxlif.params.network import NetworkParams
 from fxlif.params.neuron import Adaptation, DeltaSynapse, ExponentialSynapse, NeuronParams
 
-ROUNDINGS = ("floor", "ceiling", "toward_zero", "away_from_zero", "nearest_even")
 OVERFLOWS = ("saturate", "saturate_symmetric", "wrap")
 ORDERS = tuple(permutations(("leak", "integrate", "fire")))
 SYNAPSE_ORDERS = tuple(permutations(("leak", "integrate", "act")))
@@ -59,7 +59,7 @@ def roundings(draw, lfsr_bits):
 
     Without ``lfsr_bits`` none is stochastic.
     """
-    rounding = draw(st.sampled_from(ROUNDINGS if lfsr_bits is None else (*ROUNDINGS, "stochastic")))
+    rounding = draw(st.sampled_from(FIXED_ROUNDINGS if lfsr_bits is None else ROUNDINGS))
     return rounding, lfsr_bits if rounding == "stochastic" else 31
 
 

@@ -17,7 +17,7 @@ from unittest.mock import patch
 import numpy as np
 import oracle
 import pytest
-from choices import AXES, LEAKS, ROUNDINGS, covering, drawn, leak_choices
+from choices import AXES, LEAKS, covering, drawn, leak_choices
 from choices import neuron as small_neuron
 from designs import SEED, examples, message
 from hypothesis import event, given, settings
@@ -28,6 +28,7 @@ from strategies import between, currents, neurons, signed, thresholds_of
 
 from fxlif import engines
 from fxlif.errors import FxlifError
+from fxlif.params.base import ROUNDINGS
 from fxlif.params.leaks import MultiShiftLeak, NoLeak, ScaleLeak, ShiftLeak
 from fxlif.params.neuron import Adaptation, DeltaSynapse, ExponentialSynapse, NeuronParams
 from fxlif.population import LIFPopulation, Recorder

@@ -216,6 +216,31 @@ def test_an_unknown_parameter_of_the_float_reference():
     assert pickle.loads(pickle.dumps(FloatNeuron(r=3.0))) == FloatNeuron(r=3.0)
 
 
+# --- words of a command ---------------------------------------------------------------------------
+
+COMMANDS = [
+    ("verify --cycles=-1", "--cycles", "not -1"),
+    ("verify --cycles 1.5", "--cycles", "an integer"),
+    ("soak --cycles nan", "--cycles", "not nan"),
+    ("soak --cycles=inf", "--cycles: must be a finite number, not inf", ""),
+    ("soak --cycles=1e400", "--cycles: must be a finite number, not inf", ""),
+    ("mutate --count=0", "--count", "not 0"),
+    ("prove --timeout=x", "--timeout", "a number"),
+    ("verfy", "No such command 'verfy'", "see fxlif --help"),
+    ("run", "Missing argument '", "see fxlif run --help"),
+    ("run x --bogus", "No such option", "--bogus"),
+    ("verify --cycles", "Option '--cycles' requires an argument", "--help"),
+    ("verify a b", "Got unexpected extra argument", "see fxlif verify --help"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("command", "begins", "holds"), COMMANDS, ids=[c for c, *_ in COMMANDS])
+def test_a_wrong_word_is_one_line(command, begins, holds, run):
+    line = run(*command.split()).refusal
+    assert line.startswith(begins)
+    assert holds in line
+
+
 # --- where a command shall write to ---------------------------------------------------------------
 
 DESIGN = "none.toml"  # not there: what is said of the folder comes first

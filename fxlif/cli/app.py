@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable
-from typing import Annotated, TextIO
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -74,18 +74,46 @@ def _show_warning(
         sys.stderr.write(warnings.formatwarning(message, category, filename, lineno, line))
 
 
+def _usage_mistake(error: Exception) -> FxlifError | None:
+    """What is wrong with the words of a command, in one line; None of another error.
+
+    Typer takes its exceptions from click or, in newer releases, has its own: both have the same
+    methods and names.
+    """
+    if not hasattr(error, "format_message"):
+        return None
+    values = getattr(error.__cause__, "errors", None)  # pydantic's, in newer releases
+    option: Any = getattr(error, "param", None)
+    if values is None or option is None:
+        command = getattr(getattr(error, "ctx", None), "command_path", "fxlif")
+        said = " ".join(error.format_message().split()).rstrip(".")
+        return FxlifError(f"{said}: see {command} --help")
+    from ..params.mistakes import allowed_by
+
+    found = values()[0]
+    value = found["input"]
+    return FxlifError.must_be(option.opts[-1], allowed_by(found), value, found=str(value))
+
+
 def main() -> None:
-    """Run the command line; a FxlifError is shown without traceback, and the exit code is 2."""
+    """Run the command line; a user's mistake is shown without traceback, and the exit code is 2."""
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
-            app()
-    except FxlifError as error:
-        for line in str(error).splitlines():
+            code = app(standalone_mode=False)
+    except Exception as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # the help was shown
+            raise SystemExit(2) from None
+        mistake = error if isinstance(error, FxlifError) else _usage_mistake(error)
+        if isinstance(error, MemoryError):
+            mistake = FxlifError("there is not enough memory")
+        if isinstance(error, typer.Abort):
+            raise SystemExit(130) from None
+        if mistake is None:
+            raise
+        for line in str(mistake).splitlines():
             print(f"fxlif: {line}", file=sys.stderr)
-        raise SystemExit(2) from None
-    except MemoryError:
-        print("fxlif: there is not enough memory", file=sys.stderr)
         raise SystemExit(2) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+    raise SystemExit(code)

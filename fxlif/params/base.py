@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, dataclass_transform
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, dataclass_transform, get_args
 
 import numpy as np
 from pydantic import (
@@ -71,6 +71,9 @@ Int = Annotated[int, BeforeValidator(plain_int)]
 Rounding = Literal[
     "floor", "ceiling", "toward_zero", "away_from_zero", "nearest_even", "stochastic"
 ]
+ROUNDINGS: tuple[Rounding, ...] = get_args(Rounding)
+#: Those that draw no random number: all that the hardware has.
+FIXED_ROUNDINGS = tuple(rounding for rounding in ROUNDINGS if rounding != "stochastic")
 #: Literal[-1, 1] alone would take True and 1.0, which are equal to 1.
 Sign = Annotated[Int, AfterValidator(one_of(-1, 1))]
 MAX_SHIFT = 31

@@ -43,6 +43,8 @@ ALLOWED = {
     "less_than_equal": "{le} or less",
     "literal_error": "{expected}",
     "int_type": "an integer",
+    "int_parsing": "an integer",
+    "float_parsing": "a number",
     "float_type": "a number",
     "finite_number": "a finite number",
     "string_type": "text",
@@ -82,8 +84,13 @@ def _mistake(error: Any, root: type[BaseModel]) -> FxlifError:
         return FxlifError.must_be(f"{key}.kind", allowed, value, found=short(value))
     if kind == "union_tag_not_found":
         return FxlifError.must_be(key, "a table with a 'kind'", value, found="one without")
-    allowed = ALLOWED[kind].format(**context) if kind in ALLOWED else error["msg"]
-    return FxlifError.must_be(key, allowed, value, found=short(value))
+    return FxlifError.must_be(key, allowed_by(error), value, found=short(value))
+
+
+def allowed_by(error: Any) -> str:
+    """What would have been right, in words, where one of pydantic's errors is about a value."""
+    kind = error["type"]
+    return ALLOWED[kind].format(**error.get("ctx", {})) if kind in ALLOWED else error["msg"]
 
 
 def explain(error: ValidationError, root: type[BaseModel], file: str = "") -> FxlifError:

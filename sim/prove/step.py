@@ -65,7 +65,9 @@ def step_theorem(
     claims, lemmas = step_claims(prover, neuron, ports, *later.values())
     return Theorem(
         mode=f"{EVERY_STATE}, golden step on {width} bits, {lemmas} lemmas", claims=claims,
-        values={**ports, **{f"later {name}": term for name, term in later.items()}},
+        # Of a port that is partly constant the Verilog has the other bits, under another name.
+        values={**{port: net[port] for port in net.input_ports}, **ports,
+                **{f"later {name}": term for name, term in later.items()}},
         explain=partial(explain_step, net, neuron),
     )  # fmt: skip
 
@@ -105,11 +107,12 @@ def explain_step(net: Netlist, neuron: NeuronParams, model: Mapping[str, int]) -
     """
     widths = neuron.state_widths
     inputs = {port: model[port] for port in net.input_ports}
-    current = golden.as_number(model["current"], net.ports["input"]["current"])
-    numbers = {**inputs, "state": model["state"], "current": current}
+    current = golden.as_number(model["current"], net["current"].size())
+    told = {name: value for name, value in inputs.items() if "$" not in name}
+    numbers = {**told, "state": model["state"], "current": current}
     threshold = neuron.v_threshold
-    if "threshold_mantissa" in inputs:
-        mantissa = golden.as_number(inputs["threshold_mantissa"], neuron.threshold_bits)
+    if "threshold_mantissa" in model:
+        mantissa = golden.as_number(model["threshold_mantissa"], neuron.threshold_bits)
         numbers["threshold_mantissa"], threshold = mantissa, mantissa << neuron.threshold_shift
     state = golden.unpack(numbers.pop("state"), widths)
     expected, spikes = state, model.get("spike", 0)

@@ -10,6 +10,7 @@ import numpy as np
 
 from ...errors import FxlifError, FxlifWarning
 from ...hdl.limits import supported
+from ...params.base import FIXED_ROUNDINGS
 from ...params.combinations import RULE_ORDER, combinations
 from ...params.core import CoreParams, address_bits
 from ...params.leaks import (
@@ -33,7 +34,6 @@ from ...params.neuron import (
 from ...params.quantise import signed_range
 from ...rule.step import initial_state, step
 
-ROUNDINGS = ("floor", "ceiling", "toward_zero", "away_from_zero", "nearest_even")
 OVERFLOWS = ("saturate", "saturate_symmetric", "wrap")
 #: Steps in which a drawn neuron must fire, and how often one is drawn again.
 TRIAL, TRIES = 64, 1000
@@ -41,7 +41,10 @@ TRIAL, TRIES = 64, 1000
 
 def random_leak(rng: random.Random) -> Leak:
     """Any leak that the hardware knows; small shifts are frequent."""
-    how: dict[str, Any] = {"rounding": rng.choice(ROUNDINGS), "minimum_step": rng.randrange(2)}
+    how: dict[str, Any] = {
+        "rounding": rng.choice(FIXED_ROUNDINGS),
+        "minimum_step": rng.randrange(2),
+    }
     kind = rng.choice(("none", "shift", "shift", "multi_shift", "scale", "linear", "constant"))
     if kind == "none":
         return NoLeak()
