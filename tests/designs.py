@@ -20,11 +20,13 @@ from fxlif.sim.tools.simulators import Results
 
 #: Of what tests draw: fixed, or FXLIF_SEED, see conftest.
 SEED = int(os.environ.get("FXLIF_SEED", "20250"))
+#: Whether this is the long run, ``.ci/long``: what it tries in full the default run tries in short.
+LONG = "FXLIF_SEED" in os.environ
 
 
 def examples(count: int) -> int:
     """How many examples hypothesis tries: ``count``, and ten times as many in the long run."""
-    return 10 * count if "FXLIF_SEED" in os.environ else count
+    return 10 * count if LONG else count
 
 
 RICH = NeuronParams(

@@ -151,7 +151,16 @@ def test_default_neuron() -> None:
     assert one(findings, "overflow").outcome == "not_applicable"
 
 
-@pytest.mark.parametrize("neuron", small_neurons(), ids=lambda neuron: neuron.leak.kind)
+#: Those that take the longest; ``test_step_hardware.py`` simulates every pair of choices.
+DEAR = (3, 4, 5, 6, 7)
+
+
+@pytest.mark.parametrize(
+    "neuron",
+    [pytest.param(neuron, id=f"{neuron.leak.kind} {number}",
+                  marks=pytest.mark.slow if number in DEAR else [])
+     for number, neuron in enumerate(small_neurons())],
+)  # fmt: skip
 def test_every_leak_and_option(neuron: NeuronParams) -> None:
     findings = prove(neuron, name="small", theorems=["step", "registers"])
     assert findings.reasons == []

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from designs import LONG
 from pysim import component, interface_of, simulate
 from source_edits import MUTANTS, SourceMutant
 from source_mutants import (
@@ -188,9 +189,10 @@ def compare(design: NeuronParams | CoreParams, cycles: int = CYCLES, seed: int =
 
 @pytest.mark.parametrize("name", DESIGNS)
 def test_without_a_mutant_nothing_differs(name: str) -> None:
-    report = compare(DESIGNS[name], LONGER)
+    cycles = LONGER if LONG else 2 * CYCLES
+    report = compare(DESIGNS[name], cycles)
     assert report.mismatches == 0, report.first
-    assert report.cycles == LONGER
+    assert report.cycles == cycles
     assert report.spikes > 5
     assert report.resets > 0
 

@@ -273,7 +273,7 @@ def check_real_widths(examples: int, points: int) -> None:
 
 
 def test_real_widths() -> None:
-    check_real_widths(60, 60)
+    check_real_widths(30, 60)
 
 
 @pytest.mark.slow

@@ -29,7 +29,7 @@ SMALL = NetworkParams.chain(CORES["a lane to spare"], name="small")
 
 
 @pytest.mark.parametrize(
-    ("images", "simulator"), [(30, QUICK), pytest.param(360, "verilator", marks=pytest.mark.slow)]
+    ("images", "simulator"), [(12, QUICK), pytest.param(360, "verilator", marks=pytest.mark.slow)]
 )
 def test_shipped_digits(images: int, simulator: str, tmp_path) -> None:
     """The main job: every test image through the hardware, every state in every cycle. The short
@@ -167,7 +167,8 @@ def test_interrupted_simulation_stops_the_simulator(tmp_path) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        verify(SMALL, tmp_path / "d.toml", cycles=1 << 40, out=tmp_path, progress=interrupt)
+        verify(SMALL, tmp_path / "d.toml", cycles=1 << 40, out=tmp_path, progress=interrupt,
+               simulator=QUICK)  # fmt: skip
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / simulators.PID).read_text()), 0)
 
@@ -175,7 +176,7 @@ def test_interrupted_simulation_stops_the_simulator(tmp_path) -> None:
 def test_a_simulator_that_dies_is_not_a_pass(tmp_path, monkeypatch) -> None:
     """The bench never gets to its end: no results, no report, not green."""
     monkeypatch.setattr(simulation, "BENCH", "no.such.bench")
-    results, report = check(SMALL, folder=tmp_path, cycles=1000)
+    results, report = check(SMALL, folder=tmp_path, cycles=1000, simulator=QUICK)
     assert failure_reasons(results, report) != []
 
 
