@@ -7,23 +7,22 @@ in each run; a failing one says how to repeat it. Its simulators are compiled as
 of the default run are not optimised, since most run for a second and take some to compile.
 """
 
-import os
 import sys
 
 import pytest
 import tomli_w
-from designs import EVENTS, TINY, Ran
+import yosys_here
+from designs import EVENTS, LONG, TINY, Ran
 from hypothesis import settings
 
 from fxlif import cli
 from fxlif.network import events
 from fxlif.sim.tools import simulators
 
-settings.register_profile(
-    "fxlif", deadline=None, derandomize="FXLIF_SEED" not in os.environ, print_blob=True
-)
+settings.register_profile("fxlif", deadline=None, derandomize=not LONG, print_blob=True)
 settings.load_profile("fxlif")
-if "FXLIF_SEED" not in os.environ:
+if not LONG:
+    yosys_here.use()
     simulators.RUNTIME_OPTIONS = (*simulators.COMMON, "-O0")
     simulators.MAKE_VARIABLES = simulators.MAKE_VARIABLES.replace("OPT_FAST=-O2", "OPT_FAST=-O0")
 

