@@ -24,7 +24,7 @@ Record = np.void
 
 if TYPE_CHECKING:
 
-    def call_step(call: Record, first: int, count: int, current: int) -> None: ...
+    def call_step(call: Record, first: int, count: int, current: int, drive_row: int) -> None: ...
 
     def load(address: int, size: int) -> int: ...
 
@@ -299,7 +299,7 @@ def compiled_update(
         for variable in range(variables):
             reset_variable(steps.variables[k, variable], size)
         now["was_reset"] = 0
-    call_step(steps.calls[k], 0, size, 0)
+    call_step(steps.calls[k], 0, size, 0, 0)
     for i in range(size):
         chain.spikes[at + i] = steps.fired[at + i] and i < core["n_neurons"]
         history[row + SPIKE * size + i] = chain.spikes[at + i]

@@ -34,7 +34,7 @@ def run_neuron(
             spikes[0] = 0
         elif inputs[cycle]["enable"]:
             currents[0] = inputs[cycle]["current"]
-            call_step(call[0], 0, 1, 0)
+            call_step(call[0], 0, 1, 0, 0)
 
 
 class NeuronCycles:
