@@ -14,7 +14,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +30,7 @@ from ..rule.step import NeuronState
 from .events import TICK, Events
 from .external_input import ExternalInput, GivenEvents, external_input
 from .interrupts import late_interrupts
-from .numpy_engine import NumpyEngine
+from .numpy_engine import Engine, NumpyEngine
 from .projections import placed, synaptic_range
 from .recording import Recording
 from .state import NetworkState, first_state, read_state, write_state
@@ -45,13 +45,6 @@ if TYPE_CHECKING:
 #: how long Ctrl-C waits.
 CHUNK_WORK = 1 << 24
 MAX_CHUNK_STEPS = 1 << 14
-
-
-class Engine(Protocol):
-    """Carries out steps on a network's state, which is up to date after :meth:`close`."""
-
-    def advance(self, start: int, steps: int, recording: Recording) -> None: ...
-    def close(self) -> None: ...
 
 
 class Network:
@@ -321,14 +314,13 @@ class Network:
         """
         self._no_stepper()
         engine = self._step_engine(choose_threads(threads, sum(self.graph.sizes.values())))
-        self._stepper = Stepper(self, engine)
+        stepper = self._stepper = Stepper(self, engine)
         try:
-            yield self._stepper
+            yield stepper
         finally:
-            try:
-                self._stepper.close()
-            finally:
+            with late_interrupts():
                 self._stepper = None
+                stepper.close()
 
     def stream(
         self, events: npt.ArrayLike, progress: Callable[[int, int], None] | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any, Protocol, assert_never
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,13 @@ from .synapses import Synapses
 if TYPE_CHECKING:
     from .model import Network
     from .recording import Recording
+
+
+class Engine(Protocol):
+    """Carries out steps on a network's state, which is up to date after :meth:`close`."""
+
+    def advance(self, start: int, steps: int, recording: Recording) -> None: ...
+    def close(self) -> None: ...
 
 
 class NumpyEngine:
