@@ -165,16 +165,8 @@ class Network:
         return self.state.saturated
 
     def synapses(self, projection: int) -> Synapses:
-        """The synapses of a projection, by its index.
-
-        Raises:
-            FxlifError: no such projection.
-        """
+        """The synapses of a projection, by its index; FxlifError where there is none."""
         last = len(self.projections) - 1
-        if last < 0:
-            raise FxlifError.must_be(
-                "projection", "left alone: there is none", projection, found=short(projection)
-            )
         at = integer("projection", projection, 0, last, what="the index of a projection, ")
         return self.projections[at].synapses
 
