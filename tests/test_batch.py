@@ -19,6 +19,7 @@ from fxlif import (
     Network,
     NetworkParams,
     NeuronParams,
+    NoLeak,
     PoissonSource,
     Population,
     Projection,
@@ -149,6 +150,64 @@ def test_items_are_the_single_runs(data):
 @settings(max_examples=300, **RANDOM)
 def test_items_of_many_networks_are_the_single_runs(data):
     check_items(data)
+
+
+#: Random, counting, saturating, taking events one by one and late: what each item has of its own.
+EVERYTHING = NetworkParams(
+    source=[PoissonSource("noise", 20, 0.3, seed=5), EventSource("in", 3)],
+    population=[
+        Population("a", 9, NeuronParams(leak=ShiftLeak(3, rounding="stochastic"), v_threshold=300)),
+        Population(
+            "b",
+            5,
+            NeuronParams(v_threshold=8, reset="subtract", max_spikes_per_step=4, leak=NoLeak()),
+        ),
+        Population("c", 4, NeuronParams(accumulate="per_event", v_threshold=30)),
+    ],
+    projection=[
+        Projection("noise", "a", FixedProbability(0.5, weight=(1, 9)), delay=(1, 3)),
+        Projection("in", "a", AllToAll(127)),
+        Projection("a", "b", AllToAll(9), delay=2),
+        Projection("in", "c", AllToAll(9), delay=2),
+        Projection("b", "c", AllToAll(5)),
+    ],
+)
+
+
+@each_engine
+@pytest.mark.parametrize("work", [1 << 24, 41 * 2])
+def test_each_item_has_all_of_its_own(engine, work):
+    """In several groups of items, cut into chunks of steps, from a state with spikes under way."""
+    rng, steps, batch = np.random.default_rng(1), 7, 5
+    network = Network(EVERYTHING, engine="numpy")
+    network.run(4, events=[0, 1, -1, -1, 2, -1, 0, -1], currents={"a": 30})
+    streams = [
+        np.concatenate([[*rng.integers(0, 4, rng.integers(0, 9)), -1] for _ in range(steps)])
+        for _ in range(batch)
+    ]
+    drive = rng.integers(0, 30, (batch, steps, 9)).astype(np.int8)
+    level = rng.integers(0, 20, (batch, 1, 5))
+    expected = []
+    for item in range(batch):
+        one = network.item(item)
+        currents = {"a": drive[item], "b": level[item, 0], "c": 1}
+        taken = recording(EVERYTHING, 1)
+        one.run(events=streams[item], currents=currents, record=taken)
+        expected.append((one, taken))
+    assert sum(one.saturated[1] for one, _ in expected) > 0
+    assert sum(one.dropped["in"] for one, _ in expected) > 0
+    assert all(max(taken.counts("b")) > steps for _, taken in expected)
+    again = Network(EVERYTHING, engine=engine)
+    again.state = copy.deepcopy(network.state)
+    with (
+        mock.patch("fxlif.compiled.stacked.GROUP_BYTES", 1 << 14),
+        mock.patch.multiple(network_module, CHUNK_WORK=work),
+    ):
+        found = again.run(
+            events=streams, currents={"a": drive, "b": level, "c": 1}, batch=batch, threads=2,
+            record=recording(EVERYTHING, 1),
+        )  # fmt: skip
+    compare(EVERYTHING, found, expected)
 
 
 def compare(params, found, expected):
