@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import shutil
 import uuid
@@ -136,6 +137,40 @@ def no_folder(file: Path) -> FxlifError:
         f"{file}: there is no folder {file.parent}", key=str(file), value=file,
         allowed="in a folder that is there",
     )  # fmt: skip
+
+
+@contextmanager
+def growing_folder(path: Path) -> Iterator[Path]:
+    """The folder ``path/unfinished``, whose files move to ``path`` as the block ends.
+
+    Where the block is broken off, by an exception or with the process, they stay there for whoever
+    wants them, and the next one begins anew.
+
+    Raises:
+        FxlifError: another process is at it, or the folder cannot be made or written.
+    """
+    make_folder(path)
+    growing = path / "unfinished"
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        try:
+            # Held until this process ends, however it ends.
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise FxlifError.must_be(
+                str(path), "a folder of one run", path, found="one that another run writes to"
+            ) from None
+        if growing.exists():
+            shutil.rmtree(growing)
+        growing.mkdir()
+        yield growing
+        for file in sorted(growing.iterdir()):
+            os.replace(file, path / file.name)
+        growing.rmdir()
+    except OSError as error:
+        raise cannot("written", path, error) from error
+    finally:
+        os.close(handle)
 
 
 def make_folder(path: Path) -> None:

@@ -21,8 +21,10 @@ from designs import EVENTS, TINY, Ran, contents
 
 from fxlif import Network, load
 from fxlif.cli.screen import conclude
+from fxlif.files import growing_folder
 from fxlif.network import events
 from fxlif.network.events import TICK
+from fxlif.network.recording import Recording
 from fxlif.sim.report.findings import Check, Findings
 from fxlif.sim.tools import requirements
 
@@ -361,6 +363,51 @@ def test_run_of_populations_goes_on_from_a_state(run, tmp_path):
     assert (whole >= 0).sum() > 20
     assert whole.tolist() == [*a, *b]
     assert events.read(tmp_path / "folder" / "loop.spikes.bin").tolist() == b.tolist()
+
+
+#: ``fxlif run`` that is killed as it flushes its second chunk, or before its first.
+KILLED = """
+import os, signal, sys
+from fxlif.cli import main
+from fxlif.network import model, recording
+model.CHUNK_WORK = 1
+flush, before = recording.Recording.flush, int(sys.argv.pop())
+def killed(made):
+    if made.steps >= before:
+        os.kill(os.getpid(), signal.SIGKILL)
+    flush(made)
+recording.Recording.flush = killed
+main()
+"""
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_a_run_that_is_killed_blocks_and_misleads_nobody(run, tmp_path, before):
+    (tmp_path / "loop.toml").write_text(LOOP)
+    command = ["run", "loop.toml", "--steps", "20", "-o", "folder"]
+    done = subprocess.run([sys.executable, "-c", KILLED, *command, str(before)], cwd=tmp_path)
+    assert done.returncode < 0
+    # What there is lies apart, and can be read.
+    assert [*(tmp_path / "folder").iterdir()] == [tmp_path / "folder" / "unfinished"]
+    left = Recording.open(tmp_path / "folder" / "unfinished")
+    assert before <= left.steps < 20
+    ran = run(*command)
+    assert (ran.code, ran.out[:16]) == (0, "folder: 20 steps")
+    assert sorted(contents(tmp_path / "folder")) == ["loop.spikes.bin", "recording.json"]
+    assert Recording.open(tmp_path / "folder").steps == 20
+    # What is finished stays.
+    whole = contents(tmp_path / "folder")
+    assert run(*command).refusal == (
+        "folder: must be a folder without a recording, not one with a recording"
+    )
+    assert contents(tmp_path / "folder") == whole
+
+
+def test_two_runs_to_one_folder(run, tmp_path):
+    (tmp_path / "loop.toml").write_text(LOOP)
+    with growing_folder(tmp_path / "folder"):
+        ran = run("run", "loop.toml", "--steps", "20", "-o", "folder")
+    assert ran.refusal == "folder: must be a folder of one run, not one that another run writes to"
 
 
 def test_run_refuses_what_it_cannot_go_on_from(run, tiny, tmp_path):

@@ -592,6 +592,8 @@ def test_a_folder_with_a_recording_is_refused(tmp_path):
             f"{tmp_path}: must be a folder without a recording, not one with a recording"
         )
     assert_holds(Recording.open(tmp_path), chunk(3))
+    add(begun(tmp_path / "empty"), *chunk(2))  # a run that ended before its first flush
+    assert_holds(record(begun(tmp_path / "empty"), chunk(3)), chunk(3))
     (tmp_path / "recording.json").unlink()  # nor is anything else overwritten
     assert message(begun, tmp_path) == (
         f"{tmp_path / 'exc.spikes.bin'}: must be not there before a recording begins, not a file"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -327,6 +329,25 @@ def test_json_that_is_no_findings(tmp_path, text):
     assert caught.value.allowed == "findings that --report wrote"
     assert "\n" not in str(caught.value)
     assert names(tmp_path) == ["prove.json"]
+
+
+def test_a_file_that_was_half_written_blocks_nothing(tmp_path):
+    """Killed between the temporary file and its final name."""
+    script = """
+import os, signal, sys
+from pathlib import Path
+from fxlif.sim.report.findings import Check, Findings
+from fxlif.sim.report.write import write
+os.replace = lambda *paths: os.kill(os.getpid(), signal.SIGKILL)
+write(sys.argv[1], Findings(command="verify", design="d", digest="", checks=()))
+"""
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path / "r")], cwd=tmp_path)
+    assert done.returncode < 0
+    (left,) = names(tmp_path / "r")
+    (tmp_path / "r" / left).write_text("{")
+    write(tmp_path / "r", findings(MIXED[0]))
+    assert names(tmp_path / "r") == [left, "junit.xml", "report.html", "verify.json"]
+    assert Page((tmp_path / "r" / "report.html").read_text()).verdict == "passed"
 
 
 def test_folder_that_cannot_be(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -117,10 +118,12 @@ def run(
 
     Its events go to a file, or the spikes of all populations to a folder.
     """
+    from ..files import growing_folder
     from ..network import events
     from ..network.model import Network
     from ..network.recording import Recording
     from ..network.state import npz_path
+    from ..network.tracks import make_room
     from ..params.design import load
 
     if out.suffix and out.suffix not in events.SUFFIXES and not out.is_dir():
@@ -139,21 +142,25 @@ def run(
     if start is not None:
         golden.restore(start)
     last = network.graph.populations[-1].name
-    record = Recording(folder=out) if out.suffix not in events.SUFFIXES else Recording([last])
-    with showing_progress() as progress:
+    to_file = out.suffix in events.SUFFIXES
+    if not to_file:
+        make_room(out)
+    place = nullcontext() if to_file else growing_folder(out)
+    with place as folder, showing_progress() as progress:
+        record = Recording([last] if to_file else None, folder=folder)
         golden.run(
             steps, events=stream, record=record, threads=threads,
             progress=lambda done, total: progress("golden model", done, total),
         )  # fmt: skip
-    record.close()
-    if out.suffix in events.SUFFIXES:
+        record.close()
+        given = sum(int(record.counts(name).sum()) for name in record.wanted_spikes)
+    if to_file:
         events.write(out, record.spikes(last))
     if state is not None:
         golden.save(state)
     taken = "" if stream is None else f", {int((stream != events.TICK).sum()):,} spikes in"
     lost = sum(golden.dropped.values())
     dropped = f", {lost:,} dropped" if lost else ""
-    given = sum(int(record.counts(name).sum()) for name in record.wanted_spikes)
     print(f"{out}: {record.steps:,} steps{taken}{dropped}, {given:,} out")
 
 

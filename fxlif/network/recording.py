@@ -42,7 +42,7 @@ from .selection import (
     select,
     states_fit,
 )
-from .tracks import INDEX, FileTrack, Track, html_of, make_tracks, on_disk, summary
+from .tracks import INDEX, FileTrack, Track, html_of, make_room, make_tracks, on_disk, summary
 
 Integers = npt.NDArray[np.signedinteger[Any]]
 #: Entries that are decoded at a time: what reading needs beside its result.
@@ -177,10 +177,7 @@ class Recording:
 
     def _create(self, selection: Selection, folder: Path) -> None:
         make_folder(folder)
-        if os.path.lexists(folder / INDEX):
-            raise FxlifError.must_be(
-                str(folder), "a folder without a recording", folder, found="one with a recording"
-            )
+        make_room(folder)
         self._begin_with(selection, 0, (0,) * len(selection.spikes))
         made = []
         try:

@@ -18,7 +18,7 @@ from ..errors import FxlifError
 from ..files import cannot
 from ..notebook import html_table
 from . import events as aer
-from .selection import Selection
+from .selection import Index, Selection
 
 INDEX = "recording.json"
 
@@ -225,3 +225,27 @@ def on_disk(path: Path) -> Iterator[None]:
         ) from None
     except OSError as error:
         raise cannot("read or written", path, error) from None
+
+
+def make_room(folder: Path) -> None:
+    """Remove a recording of no steps, such as a run leaves that is broken off before the first.
+
+    Raises:
+        FxlifError: the folder holds a recording of some steps, or a broken one.
+    """
+    path = folder / INDEX
+    if not os.path.lexists(path):
+        return
+    try:
+        index = Index.model_validate_json(path.read_bytes())
+    except (OSError, ValueError):
+        index = None
+    if index is None or index.steps:
+        raise FxlifError.must_be(
+            str(folder), "a folder without a recording", folder, found="one with a recording"
+        )
+    for tracks in make_tracks(index.plan, folder, 0, index.counts):
+        for track in tracks.values():
+            if isinstance(track, FileTrack):
+                track.path.unlink(missing_ok=True)
+    path.unlink()

@@ -51,7 +51,8 @@ def read(folder: Path) -> dict[str, Findings]:
         FxlifError: a JSON file there holds no findings; to pass over it could hide a failure.
     """
     found = {}
-    for path in sorted(folder.glob("*.json")):
+    # Those with a dot are files that a run was writing as it was killed.
+    for path in sorted(folder.glob("[!.]*.json")):
         try:
             found[path.name] = Findings.from_json(path.read_text(encoding="utf-8"))
         except OSError as error:
