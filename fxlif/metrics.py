@@ -16,9 +16,16 @@ import numpy as np
 import numpy.typing as npt
 
 from .arrays import Ints, integer, integers
-from .errors import FxlifError
+from .errors import FxlifError, short
 
 Floats = npt.NDArray[np.float64]
+
+
+def _numbers(key: str, given: npt.ArrayLike) -> Floats:
+    try:
+        return np.asarray(given, np.float64)
+    except (TypeError, ValueError):
+        raise FxlifError.must_be(key, "numbers", given, found=short(given)) from None
 
 
 def _pair(a: npt.ArrayLike, b: npt.ArrayLike) -> tuple[Ints, Ints]:
@@ -209,7 +216,7 @@ def membrane(
     Raises:
         FxlifError: other shapes.
     """
-    v, u = np.asarray(wanted, np.float64), np.asarray(found, np.float64)
+    v, u = _numbers("wanted", wanted), _numbers("found", found)
     if v.ndim != 2 or v.shape != u.shape:
         raise FxlifError.must_be("found", f"of shape (steps, n), {v.shape}", u.shape)
     steps: int | None = None
@@ -255,7 +262,7 @@ def mean_accuracy(each: npt.ArrayLike, confidence: float = 0.95) -> Accuracy:
     10,000 draws with a fixed seed, percentiles: Efron, Tibshirani, An Introduction to the
     Bootstrap, 1993.
     """
-    values = np.asarray(each, np.float64)
+    values = _numbers("each", each)
     if values.ndim != 1 or len(values) < 2:
         raise FxlifError.must_be("each", "two or more accuracies", each)
     _deviations(confidence)

@@ -27,12 +27,14 @@ from fxlif import (
     Projection,
     Recording,
     load,
+    metrics,
     profiles,
     save,
 )
 from fxlif.cli.app import app
 from fxlif.network import events
 from fxlif.params.design import load_hardware
+from fxlif.quantise import quantise
 from fxlif.sim.soak.random_design import random_neuron
 
 PARAMS = NetworkParams(
@@ -57,6 +59,15 @@ TABLE = np.array([[1, 2], [3, 4]])
 
 def recorded() -> Recording:
     return Network(PARAMS).run(1, record=Recording(states={"a": ["v"]}))
+
+
+def batch():
+    return Network(PARAMS).run(1, batch=2)
+
+
+def step(currents):
+    with Network(PARAMS).stepper() as step:
+        return step(currents)
 
 
 NETWORK = "params: must be NetworkParams, or the name of a design file, not "
@@ -130,6 +141,22 @@ MISTAKES = [
     (lambda: FloatPopulation(3, 7), "params", "params: must be a FloatNeuron, not 7"),
     (lambda: FloatPopulation(3, TABLE), "params",
      "params: must be a FloatNeuron, not array([[1, 2],..."),
+    (lambda: quantise(3), "network", "network: must be a FloatNetwork, not 3"),
+    (lambda: metrics.mean_accuracy("x"), "each", "each: must be numbers, not 'x'"),
+    (lambda: metrics.membrane([[1]], {}), "found", "found: must be numbers, not {}"),
+    (lambda: profiles.snntorch(reset_mechanism=TABLE), "reset_mechanism",
+     "reset_mechanism: must be subtract, zero (fxlif has no neuron that spikes without a reset), "
+     "not array([[1, 2],..."),
+    (lambda: profiles.xylo(output="yes"), "output", "output: must be an integer, 0..1, not 'yes'"),
+    (lambda: profiles.norse(tau_mem_inv="x"), "tau_mem_inv",
+     "tau_mem_inv: must be a number, 0..inf, not 'x'"),
+    (lambda: batch().spikes(TABLE, 0), "spikes",
+     "spikes: must be a, b (what is recorded), not array([[1, 2],..."),
+    (lambda: batch().final("a", ["v"]), "final",
+     "final: must be a.v, b.v (what this network has), not \"a.['v']\""),
+    (lambda: Network(PARAMS).run(2, batch=2, events=np.array("x")), "events",
+     "events['in']: events: must be of shape (count,), not ()"),
+    (lambda: step(TABLE), "currents", f"currents: must be {BY_NAME}, not array([[1, 2],..."),
     (lambda: profiles.xylo(dash=3), "dash",
      "dash: no such parameter of xylo; did you mean dash_syn? There are "
      "dash_mem, dash_syn, threshold, bias, output"),

@@ -108,7 +108,8 @@ def _events(key: str, given: Any, batch: int, steps: int | None, n: int) -> Item
     """The events of one source, in whichever of the three forms they were given."""
     if isinstance(given, np.ndarray) and given.ndim == 3:
         return _from_counts(key, given, (batch, steps, n))
-    several = isinstance(given, Sequence | np.ndarray) and len(given) and np.ndim(given[0])
+    row = isinstance(given, Sequence) or (isinstance(given, np.ndarray) and given.ndim)
+    several = row and len(given) and np.ndim(given[0])
     if several and len(given) != batch:
         raise FxlifError.must_be(
             key, f"one stream, {batch} streams (batch) or an array ({batch}, steps, {n})", given,

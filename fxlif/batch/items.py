@@ -40,7 +40,7 @@ def item_seed(seed: int, item: int) -> int:
     Raises:
         FxlifError: a seed outside 0..2**63 - 1, an item outside 0..2**31 - 1.
     """
-    integer("seed", seed, 0, (1 << 63) - 1)
+    seed = integer("seed", seed, 0, (1 << 63) - 1)
     return int(item_seeds(seed, np.array([integer("item", item, 0, MAX_ITEM)]))[0])
 
 

@@ -156,7 +156,7 @@ class BatchRecording:
         return _read(self._final, "final", population, variable, "what this network has")
 
     def _recorded(self, name: str) -> str:
-        if name not in self.selection.spikes:
+        if not isinstance(name, str) or name not in self.selection.spikes:
             allowed = f"{listed(self.selection.spikes)} (what is recorded)"
             raise FxlifError.must_be("spikes", allowed, name)
         return name
@@ -178,9 +178,10 @@ def _size(of: tuple[tuple[int, ...], str]) -> int:
 def _read(
     arrays: Mapping[tuple[str, str], Any], key: str, population: str, variable: str, what: str
 ) -> Integers:
-    if (population, variable) not in arrays:
+    try:
+        view: Integers = arrays[population, variable].view()
+    except (KeyError, TypeError):
         allowed = f"{listed(map('.'.join, arrays))} ({what})"
-        raise FxlifError.must_be(key, allowed, f"{population}.{variable}")
-    view: Integers = arrays[population, variable].view()
+        raise FxlifError.must_be(key, allowed, f"{population}.{variable}") from None
     view.flags.writeable = False
     return view

@@ -146,7 +146,7 @@ class CompiledSteps:
                 if [*map(len, values)] == self._sizes:
                     np.concatenate(values, out=self._drive, casting="safe")
                     return True
-        except (KeyError, TypeError, ValueError):
+        except (IndexError, KeyError, TypeError, ValueError):
             pass  # other forms, or mistakes
         if not isinstance(currents, dict) or not currents.keys() <= drives.keys():
             return False

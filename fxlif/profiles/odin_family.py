@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..arrays import integer
 from ..params.leaks import LinearLeak, ScaleLeak
 from ..params.neuron import NeuronParams
-from .profile import Limits, Profile, WeightFormat, named_parameters
+from .profile import Limits, Profile, WeightFormat, flag, named_parameters
 
 #: The events of a step come before its tick.
 EVENTS_THEN_TICK = ("integrate", "fire", "leak")
@@ -54,7 +54,7 @@ def odin(*, param_leak_str: int = 0, param_leak_en: bool = True, param_thr: int 
     return Profile(
         name="odin",
         neuron=NeuronParams(
-            leak=LinearLeak(step=leak if param_leak_en else 0),
+            leak=LinearLeak(step=leak if flag("param_leak_en", param_leak_en) else 0),
             v_threshold=integer("param_thr", param_thr, 1, 255),
             v_floor=0,
             order=EVENTS_THEN_TICK,

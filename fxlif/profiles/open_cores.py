@@ -76,7 +76,7 @@ def catalyst(
     Raises:
         FxlifError: values beyond 16 bits, another resting potential than 0.
     """
-    if resting != 0:
+    if integer("resting", resting, -(1 << 15), (1 << 15) - 1) != 0:
         raise FxlifError.must_be(
             "resting", "0 (elsewhere the core's floor is not at its rest)", resting
         )

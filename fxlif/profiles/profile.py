@@ -42,9 +42,14 @@ def named_parameters(make: Callable[P, Profile]) -> Callable[P, Profile]:
 
 def choice(key: str, value: object, choices: tuple[str, ...], why: str = "") -> str:
     """``value``, or an error where it is none of ``choices``; ``why`` explains what is missing."""
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise FxlifError.must_be(key, ", ".join(choices) + why, value)
     return str(value)
+
+
+def flag(key: str, value: object) -> bool:
+    """``value``, True or False (1 or 0 as well), or an error."""
+    return bool(integer(key, int(value) if isinstance(value, bool | np.bool_) else value, 0, 1))
 
 
 def quantity(key: str, value: Any, low: float, high: float) -> float:

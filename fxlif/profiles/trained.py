@@ -112,12 +112,14 @@ def norse(
     """
     scale = _scale(scale)
     step = quantity("dt", dt, 0, float("inf"))
+    mem = quantity("tau_mem_inv", tau_mem_inv, 0, float("inf"))
+    syn = quantity("tau_syn_inv", tau_syn_inv, 0, float("inf"))
     return Profile(
         name="norse",
         neuron=NeuronParams(
-            leak=_keeps("tau_mem_inv", 1 - step * tau_mem_inv),
+            leak=_keeps("tau_mem_inv", 1 - step * mem),
             synapse=ExponentialSynapse(
-                leak=_keeps("tau_syn_inv", 1 - step * tau_syn_inv),
+                leak=_keeps("tau_syn_inv", 1 - step * syn),
                 order=("integrate", "act", "leak"),
             ),
             v_leak=_stored("v_leak", v_leak, scale),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..arrays import integer
 from ..params.leaks import ShiftLeak
 from ..params.neuron import MAX_SPIKES, ExponentialSynapse, NeuronParams
-from .profile import Limits, Profile, WeightFormat, named_parameters
+from .profile import Limits, Profile, WeightFormat, flag, named_parameters
 
 
 @named_parameters
@@ -38,7 +38,7 @@ def xylo(
             bias=integer("bias", bias, -(1 << 15), (1 << 15) - 1),
             bias_at="v",
             reset="subtract",
-            max_spikes_per_step=1 if output else MAX_SPIKES,
+            max_spikes_per_step=1 if flag("output", output) else MAX_SPIKES,
             overflow_change=True,
             accumulate="per_event",
             state_bits=16,

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays import integer, one_of
+from ..arrays import integer, of_type, one_of
 from ..errors import FxlifError, FxlifWarning
 from ..params.base import Rounding
 from ..params.network import NetworkParams, Population, Projection
@@ -79,6 +79,7 @@ def quantise(
             or that do not fit; arguments out of range.
         Warns (FxlifWarning): clipped weights, time constants off by more than 5 %.
     """
+    of_type("network", network, FloatNetwork, "a FloatNetwork")
     one_method(scale)
     one_of("widths", widths, ("provable", "recorded"))
     one_of("per", per, ("group", "network"))
