@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from .params.neuron import DeltaSynapse as DeltaSynapse
     from .params.neuron import ExponentialSynapse as ExponentialSynapse
     from .params.neuron import NeuronParams as NeuronParams
+    from .params.noise import GaussianNoise as GaussianNoise
+    from .params.noise import PoissonNoise as PoissonNoise
     from .params.quantise import quantise_threshold as quantise_threshold
     from .params.sources import EventSource as EventSource
     from .params.sources import PoissonSource as PoissonSource
@@ -83,6 +85,7 @@ HOMES = {
     "FloatState": "reference",
     "FxlifError": "errors",
     "FxlifWarning": "errors",
+    "GaussianNoise": "params.noise",
     "Grid": "params.topology",
     "LIFPopulation": "population",
     "Lfsr": "params.leaks",
@@ -94,6 +97,7 @@ HOMES = {
     "NeuronState": "rule.step",
     "NoLeak": "params.leaks",
     "OneToOne": "params.topology",
+    "PoissonNoise": "params.noise",
     "PoissonSource": "params.sources",
     "Population": "params.network",
     "Projection": "params.network",

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
+from ..arrays import count_of
 from ..errors import FxlifError
 from ..network.topology import synapses_of
 from ..params.base import FIXED_ROUNDINGS
@@ -129,6 +130,11 @@ def _obstacles(network: NetworkParams) -> Iterator[FxlifError]:
             yield FxlifError.must_be(
                 f"population[{k}]", f"the target of one projection in hardware ({population.name})",
                 into[population.name], found=f"of {into[population.name]}",
+            )  # fmt: skip
+        if population.noise:
+            yield FxlifError.must_be(
+                f"population[{k}].noise", "none in hardware", population.noise,
+                found=count_of(len(population.noise), "kind"),
             )  # fmt: skip
         yield from _choices(f"population[{k}].neuron.", population.neuron, IN_CORES)
 

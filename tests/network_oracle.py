@@ -12,7 +12,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import pairwise
+from functools import cache
+from hashlib import blake2b
+from itertools import accumulate, count, pairwise
 from typing import Any
 
 import numpy as np
@@ -50,6 +52,54 @@ def galois(lfsr: Any) -> Iterator[int]:
         if out:
             for tap in lfsr.taps:
                 state ^= 2 ** (tap - 1)
+
+
+def exponential(x: Fraction) -> Fraction:
+    """exp(x) to some 60 digits: the series at x / 2**k, squared k times."""
+    halvings = max(0, int(abs(x)).bit_length() + 4)
+    part, total = Fraction(1), Fraction(0)
+    for n in count(1):
+        total += part
+        part = rounded(part * x / 2**halvings / n)
+        if abs(part) < Fraction(1, 2**400):
+            break
+    for _ in range(halvings):
+        total = rounded(total * total)
+    return total
+
+
+def rounded(x: Fraction) -> Fraction:
+    return Fraction(round(x * 2**420), 2**420)
+
+
+@cache
+def shares(kind: str, mean: float, sigma: float) -> tuple[int, list[Fraction]]:
+    """The lowest number that noise can draw, and how likely it and the following are, not yet
+    divided by the sum of all."""
+    mean = Fraction(mean)
+    if kind == "poisson":
+        likely = [exponential(-mean)]
+        while len(likely) < mean + 40 or likely[-1] > Fraction(1, 10**35):
+            likely.append(rounded(likely[-1] * mean / len(likely)))
+        return 0, likely
+    reach = int(14 * sigma) + 2
+    numbers = range(int(mean) - reach, int(mean) + reach + 1)
+    return numbers[0], [
+        exponential(-((x - mean) ** 2) / (2 * Fraction(sigma) ** 2)) for x in numbers
+    ]
+
+
+@cache
+def borders(kind: str, mean: float, sigma: float) -> tuple[int, list[int]]:
+    """The lowest number, and of each the first word that draws a higher one."""
+    first, likely = shares(kind, mean, sigma)
+    whole = sum(likely)
+    return first, [round(below * WORD / whole) for below in accumulate(likely)]
+
+
+def noise_drawn(noise: Any, word: int) -> int:
+    first, ends = borders(noise.kind, noise.mean, getattr(noise, "sigma", 0.0))
+    return noise.weight * (first + next(k for k, end in enumerate(ends) if word < end))
 
 
 # --- synapses -----------------------------------------------------------------------------------
@@ -157,6 +207,11 @@ class Oracle:
         self.keys = {
             s.name: splitmix64(scramble(s.seed)) for s in self.params.source if s.kind == "poisson"
         }
+        self.noise = {
+            (p.name, k): splitmix64(_number_of(f"{p.name} {k} {noise.seed}"))
+            for p in self.params.population
+            for k, noise in enumerate(p.noise)
+        }
         self.dropped = {s.name: 0 for s in self.params.source if s.kind == "events"}
         self.saturated = [0] * len(self.params.projection)
         # By projection: (step of arrival, neuron) -> weights in the order in which they were sent.
@@ -249,6 +304,10 @@ class Oracle:
                     weight * 2**projection.weight_shift
                     for weight in self.events[k].pop((self.time, neuron), [])
                 ]
+        for k, noise in enumerate(population.noise):
+            words = splitmix64(next(self.noise[name, k]))
+            for neuron in range(population.n):
+                totals[neuron] += noise_drawn(noise, next(words))
         fired = []
         for neuron in range(population.n):
             threshold = population.v_thresholds[neuron] if population.v_thresholds else None
@@ -282,6 +341,10 @@ class Oracle:
         if total != exact:
             self.saturated[k] = (self.saturated[k] + 1) % COUNTER
         self.arriving[k][place] = total
+
+
+def _number_of(text: str) -> int:
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little")
 
 
 def network_rows(network: Any, k: int) -> Any:

@@ -8,6 +8,7 @@ from strategies import between, leaks, neurons, signed, thresholds
 
 from fxlif.params.network import NetworkParams, Population, Projection
 from fxlif.params.neuron import Adaptation, DeltaSynapse, ExponentialSynapse, NeuronParams
+from fxlif.params.noise import GaussianNoise, PoissonNoise
 from fxlif.params.sources import EventSource, PoissonSource, RegularSource
 from fxlif.params.topology import (
     AllToAll,
@@ -93,7 +94,23 @@ def populations(draw, name, sizes=SIZES, kinds=None):
             )
         )
         own = [few[i % len(few)] for i in range(n)]
-    return Population(name=name, n=n, neuron=neuron, v_thresholds=own)
+    quiet = st.just([])
+    noise = draw(st.one_of(quiet, quiet, quiet, st.lists(noises(), min_size=1, max_size=2)))
+    return Population(name=name, n=n, neuron=neuron, v_thresholds=own, noise=noise)
+
+
+def noises():
+    """Any noise, of few that the oracle takes a moment for."""
+    weights = st.one_of(st.integers(-9, 30), st.sampled_from([2**31 - 1, 1 - 2**31]))
+    means = st.sampled_from([0.0, 1e-9, 0.02, 0.7, 3.25, 40.0])
+    sigmas = st.sampled_from([1.0, 1.5, 6.125])
+    return st.one_of(
+        st.builds(PoissonNoise, mean=means, weight=weights, seed=SEEDS),
+        st.builds(
+            GaussianNoise,
+            mean=st.sampled_from([0.0, 10.5, -3.14]), sigma=sigmas, weight=weights, seed=SEEDS,
+        ),
+    )  # fmt: skip
 
 
 @st.composite

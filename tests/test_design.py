@@ -442,7 +442,7 @@ POPULATION_MISTAKES = [
      "population[0].n: missing, there is no default"),
     ((*POPULATION, "nam"), 1,
      "population[0].nam: no such parameter; did you mean name? There are n, name, neuron, "
-     "v_thresholds"),
+     "noise, v_thresholds"),
     ((*POPULATION, "name"), "input",
      "population[0].name: must be a name that is not taken, not 'input'"),
     ((*POPULATION, "neuron"), {"leak": {"kind": "shift", "shift": 99}},

@@ -17,11 +17,13 @@ from typing import get_args
 import pytest
 import typer
 
+import fxlif
 from fxlif.cli import app
 from fxlif.network.events import read
 from fxlif.params.base import Params, Rounding
 from fxlif.params.leaks import Leak
 from fxlif.params.neuron import NeuronParams
+from fxlif.params.noise import GaussianNoise, PoissonNoise
 from fxlif.params.sources import EventSource, PoissonSource, RegularSource
 from fxlif.sim.dut import check
 
@@ -90,7 +92,7 @@ def test_the_rule_names_every_parameter_and_every_choice():
         words |= choices(field.annotation)
     assert {"shift", "stochastic", "subtract", "refractory_mode"} <= words
     assert {word for word in words if not re.search(rf"\b{word}\b", text)} == set()
-    for source in (PoissonSource, RegularSource, EventSource):
+    for source in (PoissonSource, RegularSource, EventSource, PoissonNoise, GaussianNoise):
         assert f"`{source.__name__}`" in text
 
 
@@ -122,6 +124,14 @@ EXAMPLES = [
 def test_python_examples_run(code, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     exec(compile(code, "example", "exec"), {"__name__": "example"})
+
+
+@pytest.mark.parametrize("page", sorted(PAGES))
+def test_designs_on_a_page_run(page, tmp_path):
+    for text in re.findall(r"(?ms)^```toml\n(.*?)^```$", PAGES[page].read_text()):
+        (tmp_path / "design.toml").write_text(text)
+        network = fxlif.Network(tmp_path / "design.toml", engine="numpy")
+        assert sum(network.run(50).counts(p.name).sum() for p in network.graph.populations) > 0
 
 
 def test_there_are_examples():

@@ -227,6 +227,10 @@ def random(content):
     }
 
 
+def noisy(content):
+    content["population"][0]["noise"] = [{"kind": "gaussian", "mean": 0, "sigma": 9.0}]
+
+
 def wide(content):
     content["population"][0]["n"] = content["population"][1]["n"] = 1 << 14
     del content["population"][1]["v_thresholds"]
@@ -297,6 +301,10 @@ def wide(content):
                 f"population[1].neuron.{key}.rounding: {ALLOWED}"
                 for key in ("leak", "synapse.leak", "adaptation.leak")
             ],
+        ),
+        (
+            noisy,
+            ["population[0].noise: must be none in hardware, not 1 kind"],
         ),
         (
             wide,

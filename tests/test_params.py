@@ -33,6 +33,7 @@ from fxlif.params.leaks import (
 )
 from fxlif.params.network import EventInput, ImageInput, NetworkParams, Population, Projection
 from fxlif.params.neuron import Adaptation, DeltaSynapse, ExponentialSynapse, NeuronParams
+from fxlif.params.noise import GaussianNoise, PoissonNoise
 from fxlif.params.quantise import fit_weights, quantise_threshold, signed_bits, signed_range
 from fxlif.params.sources import EventSource, PoissonSource, RegularSource
 from fxlif.params.topology import (
@@ -402,6 +403,8 @@ BY_PLACE = [
     (PoissonSource, ("name", "n", "probability"), ("a", 3, 0.5)),
     (RegularSource, ("name", "n", "interval"), ("a", 3, 4)),
     (EventSource, ("name", "n"), ("a", 3)),
+    (PoissonNoise, ("mean", "weight"), (0.5, 3)),
+    (GaussianNoise, ("mean", "sigma"), (0.5, 3.0)),
     (Dense, ("weights", "delays"), ([[1, 2]], [[3, 4]])),
     (Sparse, ("matrix",), (scipy.sparse.csr_array([[1, 0], [0, 2]]),)),
     (AllToAll, ("weight",), (3,)),

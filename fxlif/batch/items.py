@@ -1,7 +1,7 @@
 """The seeds of the items of a batch: each draws random numbers of its own, whatever the others do.
 
 Item b of a batch is the run of the network whose random parts have other seeds: a Poisson source
-with seed s has :func:`item_seed` (s, b), a register of random numbers in state r has
+or noise with seed s has :func:`item_seed` (s, b), a register of random numbers in state r has
 :func:`item_register` (r, b). What was drawn when the network was made, synapses, delays, phases of
 regular sources, is the same in every item. Item 0 is the network itself.
 """
@@ -81,10 +81,14 @@ def of_item(params: NetworkParams, item: int) -> NetworkParams:
     def parts(of: tuple[Part, ...]) -> tuple[Part, ...]:
         return tuple(part.model_copy(update={"neuron": neuron(part.neuron)}) for part in of)
 
+    def noisy(of: Population) -> Population:
+        drawn = [n.model_copy(update={"seed": item_seed(n.seed, item)}) for n in of.noise]
+        return of.model_copy(update={"noise": tuple(drawn)})
+
     return params.model_copy(
         update={
             "core": parts(params.core),
-            "population": parts(params.population),
+            "population": tuple(map(noisy, parts(params.population))),
             "source": tuple(map(source, params.source)),
         }
     )

@@ -335,8 +335,8 @@ class GroupedRun:
 def _groups(network: Network) -> dict[str, list[Population]]:
     """The populations that stand as one, by the name of the first.
 
-    Not those with random numbers, of which each population draws its own; nor those that take
-    events one by one or send them to such, which depend on the order of the projections.
+    Not those with noise or random numbers, of which each population draws its own; nor those that
+    take events one by one or send them to such, which depend on the order of the projections.
     """
     levels = levels_of(network.graph, network.projections)
     apart: set[str] = set()
@@ -345,7 +345,7 @@ def _groups(network: Network) -> dict[str, list[Population]]:
             apart |= {one.projection.source, one.projection.target}
     alike: dict[tuple[int, str], list[Population]] = {}
     for p in network.graph.populations:
-        if p.n > MOST_NEURONS or p.name in apart or p.neuron.random_bits:
+        if p.n > MOST_NEURONS or p.name in apart or p.neuron.random_bits or p.noise:
             continue
         if p.neuron.accumulate == "exact":
             neuron = p.neuron.model_dump_json(exclude={"v_threshold"})

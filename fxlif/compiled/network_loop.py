@@ -16,6 +16,7 @@ from .arrivals import accumulate_rows, add_counted, add_rows, add_sums, receive
 from .intrinsics import array_at, call_step, count_up, give_way, load, look
 from .jit import merged, threaded, threaded_inner
 from .network_tables import GIVEN, NONE, POISSON, POPULATION, REGULAR, WATCHED
+from .noise import add_noise
 from .spiking import draw, list_counted, list_spikes, poisson, sent
 
 
@@ -35,7 +36,7 @@ def _meet(meetings: int, threads: int) -> None:
 @merged
 def _update(
     run: Any, thread: int, p: int, parts: Any, shares: Any, links: Any, codes: Any, pending: Any,
-    step: int, sums: Any, random: Any, receivers: Any,
+    step: int, sums: Any, random: Any, receivers: Any, noise: Any,
 ) -> None:  # fmt: skip
     """One step of a thread's neurons of a part: its spikes, and their list."""
     part, share = parts[p], shares[thread, p]
@@ -47,6 +48,9 @@ def _update(
         row = step - run["now"]
         if sums is not None:
             add_sums(p, links, sums, step, first, last, pending[slot : slot + n])
+        if noise is not None:
+            words = random[at + first : at + last]
+            add_noise(noise, part, step, first, last, words, pending[slot : slot + n])
         if random is not None and part["lfsr_mask"]:
             numbers = random[at + first : at + last]
             share["register"] = draw(share["register"], part["lfsr_mask"], share["skip"], numbers)
@@ -111,16 +115,16 @@ def _send(
 @threaded
 def run_steps(
     thread: int, run: Any, parts: Any, shares: Any, links: Any, codes: Any, pending: Any,
-    sums: Any, random: Any, watches: Any, receivers: Any,
+    sums: Any, random: Any, watches: Any, receivers: Any, noise: Any,
 ) -> None:  # fmt: skip
     """The steps ``now`` to ``now + steps`` of one thread.
 
     ``run`` (1,) of :data:`RUN`, ``parts`` of :data:`PART` in the order of their levels, ``shares``
     (threads, parts) of :data:`SHARE`, ``links`` of :data:`LINK`, ``watches`` of :data:`WATCH`;
     ``codes``: the targets of all links, ``pending``: flat, (depth, width); ``sums``: all
-    accumulators, ``random``: room for a number for each neuron, ``receivers`` of :data:`RECEIVER`.
-    The last four are None where nothing needs them: what belongs to them is then not compiled,
-    which takes its time.
+    accumulators, ``random``: room for a number for each neuron, ``receivers`` of :data:`RECEIVER`,
+    ``noise`` of :data:`NOISE`. The last five are None where nothing needs them: what belongs to
+    them is then not compiled, which takes its time.
     """
     this = run[0]
     for step in range(this["now"], this["now"] + this["steps"]):
@@ -128,8 +132,9 @@ def run_steps(
         for p in range(len(parts)):
             part, share = parts[p], shares[thread, p]
             _update(
-                this, thread, p, parts, shares, links, codes, pending, step, sums, random, receivers
-            )
+                this, thread, p, parts, shares, links, codes, pending, step, sums, random,
+                receivers, noise,
+            )  # fmt: skip
             if watches is not None:
                 _watch(this, p, share["first"], share["last"], watches, step - this["now"])
             if part["level_ends"]:

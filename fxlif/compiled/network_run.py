@@ -281,6 +281,7 @@ class CompiledRun:
             self._random if self._plan.is_random or receives else None,
             watches,
             self._receivers if receives else None,
+            self._plan.noise if len(self._plan.noise) or receives else None,
         )  # fmt: skip
 
     def _run_threads(self, *tables: npt.NDArray[Any] | None) -> None:

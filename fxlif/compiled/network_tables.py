@@ -56,12 +56,18 @@ RUN = _record(
 #: last ``list_mask`` + 1 steps, a power of 2, are listed, ``list_room`` places a step. ``phases``,
 #: ``events``, ``event_ends`` are addresses; ``key`` is the hash of a Poisson source's seed;
 #: ``receiver``: its row of that table, or NONE; ``counted``: whether its neurons may spike several
-#: times in a step.
+#: times in a step. ``first_noise`` to ``last_noise`` are its rows of the table of noise.
 PART = _record(
     "kind", "size", "pending", "neurons_before", "first_link", "last_link", "level_ends", "out",
     "list_room", "list_mask", "period", "phases", ("key", np.uint64), "limit", "events",
-    "event_ends", "lfsr_mask", "receiver", "counted", ("step", STEP_CALL),
+    "event_ends", "lfsr_mask", "receiver", "counted", "first_noise", "last_noise",
+    ("step", STEP_CALL),
 )  # fmt: skip
+
+#: The noise of a population: the hash of its seed; the address of the last words of its numbers
+#: from ``first`` on, uint64, and their count; where in them to begin for each choice of a word's
+#: ``guide_bits`` highest bits, the address of int32; what the numbers are multiplied by.
+NOISE = _record(("key", np.uint64), "last", "n_last", "guide", "guide_bits", "first", "weight")
 
 #: The neurons ``first`` to ``last`` of a part, which one thread owns; where the first list of their
 #: spikes begins: its length, then indices, after each that stands there c > 1 times -c; how many

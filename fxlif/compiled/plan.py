@@ -33,6 +33,7 @@ from .network_tables import (
     set_fields,
 )
 from .neuron_step import address, element, received, state_type
+from .noise import noise_of
 
 if TYPE_CHECKING:
     from ..network.projections import PlacedProjection
@@ -115,9 +116,13 @@ class ExecutionPlan:
             self._describe(source)
         self._describe_receivers(network)
         #: Whether anything in it draws random numbers.
-        self.is_random = any(p.neuron.random_bits for p in graph.populations) or any(
+        self.is_random = any(p.neuron.random_bits or p.noise for p in graph.populations) or any(
             isinstance(source, PoissonSource) for source in graph.sources
         )
+        self.noise, held, places = noise_of(graph.populations)
+        self._held += held
+        for name, (first, last) in places.items():
+            set_fields(self.parts[self.places[name]], first_noise=first, last_noise=last)
         #: Of each population: the types of its state variables; its thresholds, and their ends.
         self.state_types = {
             p.name: {name: state_type(p.neuron, name, "after") for name in p.neuron.state_widths}

@@ -13,7 +13,7 @@ from .network_tables import GIVEN
 
 
 @threaded_inner
-def _mix(x: Any) -> Any:
+def mix(x: Any) -> Any:
     x = (x ^ (x >> np.uint64(30))) * np.uint64(MIX_1)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(MIX_2)
     return x ^ (x >> np.uint64(31))
@@ -23,10 +23,10 @@ def _mix(x: Any) -> Any:
 def poisson(part: Any, step: int, first: int, last: int, spikes: Any) -> None:
     """The bytes of the sources that spike, as :func:`fxlif.network.sources.poisson` says."""
     gamma = np.uint64(GAMMA)
-    start = _mix(part["key"] + np.uint64(step + 1) * gamma)
+    start = mix(part["key"] + np.uint64(step + 1) * gamma)
     below = np.uint64(part["limit"])
     for k in range(first, last):
-        word = _mix(np.uint64(k + 1) * gamma + start)
+        word = mix(np.uint64(k + 1) * gamma + start)
         spikes[k] = (word >> np.uint64(32)) < below
 
 

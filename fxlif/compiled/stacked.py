@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..batch.items import item_registers, item_seeds
+from ..batch.items import item_registers, item_seed, item_seeds
 from ..cycles.latency import COUNTER_BITS
 from ..network.events import TICK
 from ..network.external_input import ExternalInput
-from ..network.sources import mix_all
+from ..network.sources import mix_all, noise_key
 from ..params.sources import EventSource, PoissonSource
 from .intrinsics import count_up
 from .jit import threaded, threaded_inner
@@ -51,7 +51,7 @@ def _row(table: Any, item: int) -> Any:
 @threaded
 def run_items(
     taken: int, items: int, run: Any, parts: Any, shares: Any, links: Any, codes: Any,
-    pending: Any, sums: Any, random: Any, watches: Any, receivers: Any,
+    pending: Any, sums: Any, random: Any, watches: Any, receivers: Any, noise: Any,
 ) -> None:  # fmt: skip
     """Take one item after the other and run its steps; as :func:`run_steps`, a row for each item.
 
@@ -61,7 +61,7 @@ def run_items(
     while item < items:
         run_steps(
             0, run[item], parts[item], shares[item], links, codes, pending[item], sums[item],
-            random[item], watches[item], _row(receivers, item),
+            random[item], watches[item], _row(receivers, item), _row(noise, item),
         )  # fmt: skip
         item = count_up(taken)
 
@@ -78,7 +78,8 @@ class StackedRun:
         external = ExternalInput(given.steps, currents=currents, ranges=given.ranges)
         self._one = CompiledRun(network, plan, external)
         self._single = self._one.written
-        tables = {name: table for name, table in self._one.tables.items() if table.size}
+        tables = self._one.tables | {"noise": plan.noise}
+        tables = {name: table for name, table in tables.items() if table.size}
         every = [*tables.values(), *self._single.values()]
         size = sum(values.nbytes for values in every)
         neurons = max(1, plan.neurons * max(1, given.steps))
@@ -172,6 +173,12 @@ class StackedRun:
             if neuron.random_bits:
                 drawn = item_registers(neuron.lfsr, state.lfsr[name], items)
                 shares["register"][:count, 0, places[name]] = drawn
+            first_row = int(self._plan.parts[places[name]]["first_noise"])
+            for number, noise in enumerate(population.noise):
+                own = [
+                    noise_key(name, number, item_seed(noise.seed, item)) for item in items.tolist()
+                ]
+                self._tables["noise"]["key"][:count, first_row + number] = own
         for source in self._network.graph.sources:
             if isinstance(source, PoissonSource):
                 keys = mix_all(item_seeds(source.seed, items))
@@ -255,11 +262,12 @@ class StackedRun:
 
     def _run_threads(self, count: int, watches: Table, pool: ThreadPoolExecutor | None) -> None:
         plan, arrays = self._plan, self._arrays
-        # All but receivers are there even if empty: each form of the rest takes seconds to compile.
+        # All but the last two are there even if empty: each form of the rest takes seconds to
+        # compile.
         tables = (
             self._tables["run"], self._tables["parts"], self._tables["shares"], plan.links,
             plan.codes, arrays["", "pending"], arrays["", "sums"], arrays["", "random"], watches,
-            self._tables.get("receivers"),
+            self._tables.get("receivers"), self._tables.get("noise"),
         )  # fmt: skip
         taken = np.zeros(1, np.int64)
         if pool is None:

@@ -36,6 +36,7 @@ class NumpyEngine:
 
     def __init__(self, network: Network, given: ExternalInput) -> None:
         self._network, self._given = network, given
+        self._populations = {p.name: p for p in network.graph.populations}
         self._phases = {
             s.name: sources.phases(s) for s in network.graph.sources if isinstance(s, RegularSource)
         }
@@ -67,7 +68,7 @@ class NumpyEngine:
         for source in network.graph.sources:
             fired[source.name] = self._spikes_of(source, row)
             self._deliver(source.name, fired[source.name])
-        populations = {p.name: p for p in network.graph.populations}
+        populations = self._populations
         for name in network.graph.order:
             neuron = populations[name].neuron
             random: Any = 0
@@ -108,6 +109,7 @@ class NumpyEngine:
                 slot = state.step % len(sums)
                 current += arithmetic.synaptic_current(sums[slot], projection.weight_shift, 0)
                 sums[slot] = 0
+        current += sources.noise(self._populations[name], state.step)
         external = self._given.currents.get(name)
         if external is not None:
             current += external[row if len(external) > 1 else 0].astype(np.int64)

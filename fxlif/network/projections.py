@@ -13,6 +13,7 @@ from ..params.neuron import MAX_CURRENT_BITS
 from ..params.quantise import accumulator_bits, signed_range
 from ..params.sources import EventSource
 from ..rule.step import STATE_BYTES
+from .sources import noise_table
 from .synapses import Synapses
 from .topology import synapses_of, table_bytes
 
@@ -98,24 +99,30 @@ def _place(graph: Graph, projection: Projection) -> PlacedProjection:
 
 
 def synaptic_range(population: Population, projections: list[PlacedProjection]) -> tuple[int, int]:
-    """Lowest and highest current that all synapses of ``population`` bring in one step, summed.
+    """Lowest and highest current that noise and all synapses bring ``population`` in one step,
+    summed.
 
     Events that are taken one by one are in no sum.
 
     Raises:
-        FxlifError: sums that could leave 48 bits, by the projection with which they do.
+        FxlifError: sums that could leave 48 bits, by the noise or projection with which they do.
     """
+    brought = [
+        (f"{population.name}.noise[{k}]", noise_table(noise).ends)
+        for k, noise in enumerate(population.noise)
+    ]
+    for k, placed_ in enumerate(projections):
+        if placed_.projection.target == population.name and not placed_.per_event:
+            lowest, highest = placed_.sum_range
+            shift = placed_.projection.weight_shift
+            brought.append((f"projection[{k}]", (lowest << shift, highest << shift)))
     low = high = 0
     lowest, highest = signed_range(MAX_CURRENT_BITS)
-    for k, placed_ in enumerate(projections):
-        if placed_.projection.target != population.name or placed_.per_event:
-            continue
-        ends = placed_.sum_range
-        low += ends[0] << placed_.projection.weight_shift
-        high += ends[1] << placed_.projection.weight_shift
+    for key, ends in brought:
+        low, high = low + min(ends[0], 0), high + max(ends[1], 0)
         if low < lowest or high > highest:
             raise FxlifError.must_be(
-                f"projection[{k}]",
+                key,
                 f"such that the current into {population.name} stays within "
                 f"{lowest}..{highest} ({MAX_CURRENT_BITS} bits)",
                 (low, high),

@@ -19,6 +19,7 @@ from ..network.synapses import MAX_DELAY
 from .base import Int, Name, Params, Seed, Size, plain_tuple
 from .core import CoreParams, OwnThresholds, WeightShift, check_thresholds
 from .neuron import NeuronParams
+from .noise import Noise
 from .protocol import CoreSignals
 from .quantise import signed_range
 from .sources import EventSource, Source
@@ -51,6 +52,13 @@ class Population(Params):
         NeuronParams, Field(description="What each of them is (docs/rule.md#step).")
     ] = Field(default=NeuronParams(), kw_only=False)
     v_thresholds: OwnThresholds = None
+    noise: Annotated[
+        tuple[Noise, ...],
+        BeforeValidator(plain_tuple),
+        Field(
+            description="What is added to the current of each in each step (docs/rule.md#noise)."
+        ),
+    ] = ()
 
     @model_validator(mode="after")
     def _one_threshold_each(self) -> Self:
