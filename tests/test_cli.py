@@ -845,7 +845,18 @@ def python(code, *args, folder, hidden=()):
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
-COMMANDS = ("verify", "prove", "soak", "mutate", "replay", "verilog", "run", "init", "doctor")
+COMMANDS = (
+    "verify",
+    "prove",
+    "soak",
+    "mutate",
+    "replay",
+    "verilog",
+    "import",
+    "run",
+    "init",
+    "doctor",
+)
 COMMAND_LINE = """
 import sys
 from fxlif.cli import main

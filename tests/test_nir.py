@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from designs import SEED
 
-from fxlif import FxlifError, Network, Recording
+from fxlif import FxlifError, Network, Recording, load
 from fxlif import nir as fxlif_nir
 from fxlif.network.events import from_counts
 from fxlif.nir.graph import Node
@@ -386,3 +386,54 @@ def test_a_missing_field_is_named(tmp_path):
         fxlif_nir.read(path, **READ)
     assert caught.value.key == "n1.tau"
     assert str(caught.value).startswith(f"{path}: n1.tau: must be given")
+
+
+# --- the command --------------------------------------------------------------------------------
+
+ASKED = ("--convention", "snntorch", "--dt", "1e-4", "--reset", "subtract")
+
+
+@pytest.mark.parametrize("weight_bits", [8, 4])
+def test_import_makes_a_design_that_runs(run, tmp_path, weight_bits):
+    path = EXPORTS / "snntorch_convolution.nir"
+    ran = run("import", path, *ASKED, "--weight-bits", weight_bits, "-o", "net")
+    assert ran.code == 0, ran.err
+    assert "stepped as snnTorch" in ran.out
+    assert "no hardware yet" in ran.err
+    imported, inputs, _ = read_export(path)
+    made = quantise(imported.network, weight_bits=weight_bits)
+    assert made.report().split("\n\n")[0] in ran.out
+    design = load(tmp_path / "net" / "design.toml")
+    assert design.digest() == made.design.digest()
+    assert {p.synapses.kind for p in design.projection} == {"dense", "sparse"}
+    record = Recording()
+    Network(design).run(events=from_counts(inputs), record=record)
+    assert record.counts("n_5").sum() > 20
+    assert run("run", "net/design.toml", "--steps", 5, "-o", "out").code == 0
+
+
+def test_what_import_makes_is_hardware_where_the_hardware_has_it(run):
+    nir.write("net.nir", line(nir.Linear(W), lif(2)))
+    asked = ("--convention", "norse", "--dt", "1e-3")
+    ran = run("import", "net.nir", *asked, "-o", "net")
+    assert ran.code == 0
+    assert "no hardware" not in ran.err
+    assert run("verilog", "net/design.toml", "-o", "v", "--bench-cycles", 0).code == 0
+
+
+REFUSED_IMPORTS = {
+    "no dt": (("--convention", "norse"), "dt: must be given (--dt): 1e-3"),
+    "no convention": ((), "convention: must be given (--convention)"),
+    "no reset": (ASKED[:4], "reset: must be given (--reset): subtract or to_value"),
+    "tau below dt": ((*ASKED, "--dt", "1"), "1.tau: must be dt = 1 or more"),
+    "no such scale": ((*ASKED, "--scale", "search"), "--scale: must be minmax"),
+    "weights of one bit": ((*ASKED, "--weight-bits", "1"), "weight_bits: must be 2 or more"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED_IMPORTS)
+def test_import_refuses_in_one_line_and_writes_nothing(run, tmp_path, case):
+    options, said = REFUSED_IMPORTS[case]
+    ran = run("import", EXPORTS / "snntorch_leaky.nir", *options, "-o", "net")
+    assert said in ran.mistake
+    assert list(tmp_path.iterdir()) == []

@@ -12,6 +12,7 @@ import typer
 from .. import __version__
 from ..errors import FxlifError, FxlifWarning
 from .doctor import doctor
+from .importing import import_
 from .make import init, run, verilog
 from .prove import mutate, prove, soak
 from .verify import replay, verify
@@ -37,6 +38,10 @@ COMMANDS: dict[Callable[..., None], tuple[str, str]] = {
         "fxlif replay fxlif-failure-digits-1 --waves",
     ),
     verilog: ("fxlif verilog design.toml -o build", "fxlif verilog design.toml -o build --trace"),
+    import_: (
+        "fxlif import net.nir --convention snntorch --dt 1e-4 --reset subtract -o design",
+        "fxlif import net.nir --convention norse --dt 1e-3 --weight-bits 4 -o design",
+    ),
     run: (
         "fxlif run design.toml --steps 100 -o spikes",
         "fxlif run design.toml --input in.txt -o out.npz",
@@ -45,7 +50,8 @@ COMMANDS: dict[Callable[..., None], tuple[str, str]] = {
     doctor: ("fxlif doctor", "FXLIF_CACHE=/scratch/fxlif fxlif doctor"),
 }
 for command, examples in COMMANDS.items():
-    app.command(epilog="\n".join(["\b", "Examples:", *(f"  {each}" for each in examples)]))(command)
+    epilog = "\n".join(["\b", "Examples:", *(f"  {each}" for each in examples)])
+    app.command(command.__name__.strip("_"), epilog=epilog)(command)
 
 
 def _show_version(asked: bool) -> None:

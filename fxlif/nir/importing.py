@@ -80,19 +80,18 @@ def read(
         FxlifError: a file that is none; what is missing; what cannot be represented: node and key.
     """
     if convention is None:
-        known = ", ".join(CONVENTIONS)
-        allowed = f"given: {known} (no NIR file says how its network was stepped)"
-        raise FxlifError.must_be("convention", allowed, None)
+        raise _missing(
+            "convention", f"{', '.join(CONVENTIONS)}; no NIR file says how it was stepped"
+        )
     one_of("convention", convention, tuple(CONVENTIONS))
     how = CONVENTIONS[convention]
     if dt is None:
-        raise FxlifError.must_be("dt", f"given (no NIR file has one): {how.dt}", None)
+        raise _missing("dt", f"{how.dt}; no NIR file has one")
     if not 0 < quantity("dt", dt, 0, np.inf) < np.inf:
         raise FxlifError.must_be("dt", "more than 0", dt)
     chosen = how.reset if reset is None else reset
     if chosen is None:
-        allowed = f"given, subtract or to_value: {convention} has both, its files do not say which"
-        raise FxlifError.must_be("reset", allowed, None)
+        raise _missing("reset", f"subtract or to_value; {convention}'s files do not say which")
     one_of("reset", chosen, ("subtract", "to_value"))
     several = max_spikes_per_step
     if several is None:
@@ -107,6 +106,10 @@ def read(
         return _network(graph, choices, integer("events", events, 1, 1 << 16), name)
     except FxlifError as error:
         raise (error if hasattr(source, "to_dict") else error.inside(source)) from None
+
+
+def _missing(key: str, allowed: str) -> FxlifError:
+    return FxlifError(f"{key}: must be given (--{key}): {allowed}", key=key, allowed=allowed)
 
 
 def _network(graph: Graph, choices: Choices, events: int, name: str) -> Imported:

@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import tomli_w
 from pydantic import BaseModel, ValidationError
 
@@ -18,6 +19,7 @@ from .mistakes import explain
 from .network import NetworkParams
 from .neuron import NeuronParams
 from .protocol import Design
+from .topology import Dense, Sparse
 
 FORMS = (".toml", ".json")
 M = TypeVar("M", bound=BaseModel)
@@ -136,3 +138,39 @@ def save(design: NetworkParams | NeuronParams, path: str | os.PathLike[str]) -> 
     text = json.dumps(content, indent=1) if path.suffix == ".json" else tomli_w.dumps(content)
     with whole_file(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def save_folder(design: NetworkParams, folder: str | os.PathLike[str]) -> list[str]:
+    """Write ``design.toml`` and, in files beside it, the weights of its projections.
+
+    Populations and projections, not cores; the folder is there. Returns the names of the files.
+    """
+    folder = as_path("folder", folder)
+    names, dense, apart = ["design.toml"], {}, {}
+    for k, projection in enumerate(design.projection):
+        given = projection.synapses
+        if isinstance(given, Dense):
+            dense[f"projection_{k}"] = given.weights.astype(np.int16)
+            apart[k] = {"synapses": {"weights"}}
+        elif isinstance(given, Sparse) and not given.own_delays:
+            names.append(f"projection_{k}.npz")
+            one = given.matrix
+            # As scipy.sparse.save_npz writes it.
+            np.savez_compressed(
+                folder / names[-1], format=b"csr", shape=(one.n_pre, one.n_post),
+                indptr=one.indptr, indices=one.targets,
+                data=np.broadcast_to(one.weights, one.count),
+            )  # fmt: skip
+            apart[k] = {"synapses": {"matrix"}}
+    if dense:
+        names.append("weights.npz")
+        np.savez_compressed(folder / names[-1], **dense)
+    content = design.model_dump(mode="json", exclude_none=True, exclude={"projection": apart})
+    for k in apart:
+        table = content["projection"][k]["synapses"]
+        if f"projection_{k}" in dense:
+            table["weights"] = f"weights.npz:projection_{k}"
+        else:
+            table["matrix"] = f"projection_{k}.npz"
+    (folder / names[0]).write_text(tomli_w.dumps(content), encoding="utf-8")
+    return names
