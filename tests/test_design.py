@@ -5,9 +5,11 @@ import datetime
 import json
 import os
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
+import scipy.sparse
 import strategies
 import tomli_w
 from designs import examples
@@ -19,8 +21,16 @@ from fxlif.params.core import CoreParams
 from fxlif.params.design import load_hardware
 from fxlif.params.leaks import LinearLeak, MultiShiftLeak, NoLeak, ScaleLeak, ShiftLeak
 from fxlif.params.mistakes import MAX_MISTAKES
-from fxlif.params.network import EventInput, ImageInput, NetworkParams
+from fxlif.params.network import (
+    EventInput,
+    ImageInput,
+    NetworkParams,
+    Population,
+    Projection,
+)
 from fxlif.params.neuron import Adaptation, ExponentialSynapse, NeuronParams
+from fxlif.params.sources import EventSource
+from fxlif.params.topology import Dense, Sparse
 
 BASE = {
     "name": "net",
@@ -145,6 +155,51 @@ def test_arrays_beside_the_design(tmp_path, monkeypatch, place, values):
     save(load(tmp_path / "design.toml"), tmp_path / "sub" / "full.json")
     (tmp_path / "w.npz").unlink()
     assert load("full.json").core[0] == core
+
+
+@pytest.mark.parametrize("suffix", [".toml", ".json"])
+def test_large_arrays_stand_beside_the_design(tmp_path, suffix):
+    """In files that it names; what is loaded is equal, and what it does not need any more goes."""
+    rng = np.random.default_rng(1)
+    neuron = NeuronParams(weight_bits=16)
+    matrix = rng.integers(-900, 900, (120, 100))
+    table = scipy.sparse.csr_array(np.where(rng.random((120, 100)) < 0.9, matrix, 0))
+    steps = rng.integers(0, 9, table.nnz)
+    forms = [
+        Dense(weights=matrix), Dense(weights=matrix, delays=abs(matrix) % 7 + 1),
+        Dense(weights=matrix[:, :60]), Sparse(matrix=table), Sparse(matrix=table, delays=steps),
+    ]  # fmt: skip
+    path = tmp_path / f"design{suffix}"
+    for count, synapses in zip((1, 2, 0, 1, 1), forms, strict=True):
+        network = NetworkParams(
+            source=[EventSource("in", 120)],
+            population=[Population("p", 60 if synapses is forms[2] else 100, neuron)],
+            projection=[Projection("in", "p", synapses)],
+        )
+        save(network, path)
+        files = set(os.listdir(tmp_path)) - {path.name}
+        assert len(files) == count
+        assert all(name.startswith(f"{path.name}.") for name in files)
+        assert count == 0 or len(path.read_text()) < 2500
+        again = load(path)
+        assert again.canonical() == network.canonical()
+        assert again.digest() == network.digest()
+    core = CoreParams(n_inputs=120, n_neurons=100, neuron=neuron, weights=matrix)
+    save(NetworkParams.chain(core), path)
+    assert load(path).core[0] == core
+    assert len(os.listdir(tmp_path)) == 2
+    # Another design in the same folder, or one that cannot be written, leaves it alone.
+    before = sorted(os.listdir(tmp_path))
+    other = NetworkParams.chain(core.model_copy(update={"weights": matrix + 1}))
+    with (
+        mock.patch("fxlif.params.design.tomli_w.dumps", return_value="\ud800"),
+        mock.patch("fxlif.params.design.json.dumps", return_value="\ud800"),
+        pytest.raises(UnicodeEncodeError),
+    ):
+        save(other, path)
+    assert sorted(os.listdir(tmp_path)) == before
+    save(other, tmp_path / f"sign{suffix}")
+    assert load(path).core[0] == core
 
 
 def test_saving_is_whole_or_not_at_all(tmp_path, monkeypatch):

@@ -1,7 +1,11 @@
-"""Arrays inside parameters: given as lists, as arrays, or as the name of a file."""
+"""Arrays inside parameters: given as lists, as arrays, or as the name of a file; written as lists
+or, where they are large, to files beside the design."""
 
 from __future__ import annotations
 
+import hashlib
+import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +14,7 @@ from pydantic import (
     AfterValidator,
     BeforeValidator,
     PlainSerializer,
+    SerializationInfo,
     ValidationInfo,
 )
 
@@ -32,6 +37,65 @@ def load_array(value: Any, info: ValidationInfo) -> Any:
     raise FxlifError.must_be(str(path), f"one of {names}", value)
 
 
+class Beside:
+    """The files beside a design that hold its large arrays: ``files``, their bytes by name.
+
+    A name begins with that of the design and holds a hash of the content: a file that is there is
+    never written again with another, so that whatever design names it finds its own.
+    """
+
+    #: An array with more values than this is not written as a list, which takes 100 times as long.
+    MOST_INLINE = 8192
+
+    def __init__(self, design: str) -> None:
+        self._design = design
+        self.files: dict[str, bytes] = {}
+
+    def array(self, values: np.ndarray) -> str:
+        """The name of a file ``.npy`` of ``values``."""
+        file = io.BytesIO()
+        np.save(file, _narrow(values))
+        return self._put(".npy", file)
+
+    def arrays(self, **named: Any) -> str:
+        """The name of a file ``.npz`` of arrays."""
+        file = io.BytesIO()
+        narrow: dict[str, Any] = {n: _narrow(np.asarray(values)) for n, values in named.items()}
+        np.savez(file, **narrow)
+        return self._put(".npz", file)
+
+    def _put(self, suffix: str, file: io.BytesIO) -> str:
+        content = file.getvalue()
+        digest = hashlib.blake2b(content, digest_size=8).hexdigest()
+        name = f"{self._design}.{digest}{suffix}"
+        self.files[name] = content
+        return name
+
+
+def beside(info: SerializationInfo, count: int) -> Beside | None:
+    """Where to write an array of so many values that is not to be a list, if anywhere."""
+    context = info.context if isinstance(info.context, Mapping) else {}
+    found = context.get("beside")
+    return found if isinstance(found, Beside) and count > Beside.MOST_INLINE else None
+
+
+def _narrow(values: np.ndarray) -> np.ndarray:
+    """Integers in the narrowest signed type that holds them."""
+    if values.dtype.kind not in "iu" or not values.size:
+        return values
+    low, high = int(values.min()), int(values.max())
+    kinds = (np.int8, np.int16, np.int32, np.int64)
+    return values.astype(
+        next(k for k in kinds if np.iinfo(k).min <= low and high <= np.iinfo(k).max)
+    )
+
+
+def _written(value: Any, info: SerializationInfo) -> Any:
+    array = np.asarray(value)
+    file = beside(info, array.size)
+    return array.tolist() if file is None else file.array(array)
+
+
 def frozen(value: np.ndarray) -> np.ndarray:
     """A read-only copy."""
     value = value.copy()
@@ -42,7 +106,7 @@ def frozen(value: np.ndarray) -> np.ndarray:
 Weights = Annotated[
     Any,
     BeforeValidator(load_array),
-    PlainSerializer(lambda value: np.asarray(value).tolist(), return_type=list[list[int]]),
+    PlainSerializer(_written, return_type=Any),
 ]
 Thresholds = Annotated[
     tuple[Int, ...],

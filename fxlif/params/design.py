@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from ..errors import FxlifError, short
 from ..files import as_path, cannot, whole_file
+from .arrays import Beside
 from .base import Params
 from .mistakes import explain
 from .network import NetworkParams
@@ -126,7 +128,14 @@ def outline(design: Design) -> str:
 
 
 def save(design: NetworkParams | NeuronParams, path: str | os.PathLike[str]) -> None:
-    """Write a design file, whole or not at all; weights are written out in full."""
+    """Write a design file, whole or not at all.
+
+    Weights are written out in full; those of more than 8,192 values to files beside it, which it
+    names and which are its own: ``design.toml.HASH.npy``.
+
+    Raises:
+        FxlifError: another suffix, no design, or a file that cannot be written.
+    """
     path = as_path("path", path)
     _check_form(path)
     if not isinstance(design, NetworkParams | NeuronParams):
@@ -134,10 +143,32 @@ def save(design: NetworkParams | NeuronParams, path: str | os.PathLike[str]) -> 
             "design", "NetworkParams or NeuronParams", design, found=short(design)
         )
     described = _NeuronFile(neuron=design) if isinstance(design, NeuronParams) else design
-    content = described.model_dump(mode="json", exclude_none=True)
+    beside = Beside(path.name)
+    content = described.model_dump(mode="json", exclude_none=True, context={"beside": beside})
     text = json.dumps(content, indent=1) if path.suffix == ".json" else tomli_w.dumps(content)
-    with whole_file(path) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+    own = re.compile(re.escape(path.name) + r"\.[0-9a-f]{16}\.np[yz]")
+    before = _matching(path.parent, own)
+    try:
+        for name, array in beside.files.items():
+            with whole_file(path.parent / name) as temporary:
+                temporary.write_bytes(array)
+        with whole_file(path) as temporary:
+            temporary.write_text(text + "\n", encoding="utf-8")
+    except BaseException:
+        unused = _matching(path.parent, own) - before
+        raise
+    else:
+        unused = before - beside.files.keys()
+    finally:
+        for name in unused:
+            (path.parent / name).unlink(missing_ok=True)
+
+
+def _matching(folder: Path, names: re.Pattern[str]) -> set[str]:
+    """The files in a folder with such names; none where there is no folder."""
+    if not folder.is_dir():
+        return set()
+    return {name for name in os.listdir(folder) if names.fullmatch(name)}
 
 
 def save_folder(design: NetworkParams, folder: str | os.PathLike[str]) -> list[str]:

@@ -12,6 +12,7 @@ from pydantic import (
     BeforeValidator,
     Field,
     PlainSerializer,
+    SerializationInfo,
     ValidationInfo,
     model_validator,
 )
@@ -21,7 +22,7 @@ from ..errors import FxlifError, short
 from ..files import read_arrays
 from ..network.matrices import from_csr, load_npz
 from ..network.synapses import MAX_DELAY, Synapses
-from .arrays import Weights, frozen
+from .arrays import Weights, beside, frozen
 from .base import Int, Params, Seed, Size, plain_int, plain_tuple
 from .quantise import fit_weights, signed_range
 
@@ -146,17 +147,21 @@ def _synapses(value: Any, info: ValidationInfo) -> Any:
     return _undelayed(found) if delays is None else found
 
 
-def _to_lists(synapses: Synapses) -> dict[str, Any]:
+def _written(synapses: Synapses, info: SerializationInfo) -> Any:
+    """A table as :func:`_synapses` reads it, or the name of a file of scipy's ``save_npz``."""
     count = synapses.count
-    table = {
-        "shape": [synapses.n_pre, synapses.n_post],
-        "indptr": synapses.indptr.tolist(),
-        "indices": synapses.targets.tolist(),
-        "data": np.broadcast_to(synapses.weights, count).tolist(),
+    table: dict[str, np.ndarray] = {
+        "indptr": synapses.indptr,
+        "indices": synapses.targets,
+        "data": np.broadcast_to(synapses.weights, count),
     }
     if not isinstance(synapses, _Undelayed):
-        table["delays"] = np.broadcast_to(synapses.delays, count).tolist()
-    return table
+        table["delays"] = np.broadcast_to(synapses.delays, count)
+    shape = [synapses.n_pre, synapses.n_post]
+    file = beside(info, max(count, synapses.n_pre))
+    if file is not None:
+        return file.arrays(format=np.array(b"csr"), shape=shape, **table)
+    return {"shape": shape} | {name: values.tolist() for name, values in table.items()}
 
 
 _CSR_KEYS = ("shape", "indptr", "indices", "data")
@@ -173,7 +178,7 @@ class Sparse(Params):
     matrix: Annotated[
         Any,
         BeforeValidator(_synapses),
-        PlainSerializer(_to_lists, return_type=dict[str, Any]),
+        PlainSerializer(_written, return_type=Any),
         Field(
             description="A CSR matrix of scipy's, the text ``file.npz``, or a table of ``shape``, "
             "``indptr``, ``indices``, ``data`` and ``delays`` (docs/rule.md#weights)."
