@@ -1,210 +1,23 @@
-"""Training through the integers: the integer neuron as a module of PyTorch (docs/training.md).
-
-The forward pass is the golden step itself (:func:`fxlif.rule.step.step`), run on tensors of floats
-that hold integers: what the training sees is what the golden model and the hardware do, to the last
-bit. Only the gradient is smooth: a surrogate for the spike, and the identity for every rounding
-(Neftci, Mostafa, Zenke, IEEE Signal Processing Magazine 36, 2019; Bengio, Leonard, Courville,
-arXiv:1308.3432, 2013).
-"""
+"""Neurons and weights as modules of PyTorch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
+from torch import Tensor, nn
 
-from .errors import FxlifError
-from .params.core import CoreParams
-from .params.leaks import (
-    ConstantLeak,
-    DecayLeak,
-    Leak,
-    LinearLeak,
-    MultiShiftLeak,
-    NoLeak,
-    RoundedLeak,
-    ScaleLeak,
-)
-from .params.network import NetworkParams
-from .params.neuron import NeuronParams
-from .params.quantise import signed_range
-from .rule.arithmetic import where
-from .rule.step import NeuronState, step
-
-try:
-    import torch
-    from torch import Tensor, nn
-except ModuleNotFoundError:
-    raise FxlifError.not_installed("torch", "'fxlif[torch]'") from None
-
-# --- integers in floats -------------------------------------------------------------------------
-
-
-class Truth:
-    """A truth value for each element, as the golden step makes them."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: Tensor) -> None:
-        self.value = value
-
-
-class Exact:
-    """A tensor of floats that hold integers, with the operators that the golden step uses.
-
-    Every result is exact; what rounds has the gradient of what it rounds.
-    """
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: Tensor) -> None:
-        self.value = value
-
-    def __add__(self, other: Any) -> Exact:
-        # Most offsets of a neuron are 0: an operation on tensors costs microseconds.
-        return self if _is_zero(other) else Exact(self.value + _raw(other))
-
-    __radd__ = __add__
-
-    def __sub__(self, other: Any) -> Exact:
-        return self if _is_zero(other) else Exact(self.value - _raw(other))
-
-    def __rsub__(self, other: Any) -> Exact:
-        return Exact(_raw(other) - self.value)
-
-    def __mul__(self, other: Any) -> Exact:
-        return Exact(self.value * _raw(other))
-
-    __rmul__ = __mul__
-
-    def __lshift__(self, bits: int) -> Exact:
-        return Exact(self.value * float(1 << bits)) if bits else self
-
-    def __rshift__(self, bits: int) -> Exact:
-        divided = self.value * 2.0**-bits
-        return Exact(with_gradient(divided.detach().floor(), divided))
-
-    def __and__(self, mask: int) -> Exact:
-        bits = mask.bit_length()
-        low = self.value.detach()
-        low = low - (low * 2.0**-bits).floor() * float(1 << bits)
-        # A single bit decides how a tie is rounded, and has no gradient; a wrap has that of what it
-        # wraps.
-        return Exact(low if bits == 1 else with_gradient(low, self.value))
-
-    def __lt__(self, other: Any) -> Truth:
-        return Truth(self.value < _raw(other))
-
-    def __gt__(self, other: Any) -> Truth:
-        return Truth(self.value > _raw(other))
-
-    def __ge__(self, other: Any) -> Truth:
-        return Truth(self.value >= _raw(other))
-
-    def __eq__(self, other: object) -> Any:
-        return Truth(self.value == _raw(other))
-
-    def __ne__(self, other: object) -> Any:
-        return Truth(self.value != _raw(other))
-
-
-def _raw(x: Any) -> Any:
-    return x.value if isinstance(x, Exact) else float(x)
-
-
-def _is_zero(x: Any) -> bool:
-    return isinstance(x, int) and x == 0
-
-
-def with_gradient(exact: Tensor, smooth: Tensor) -> Tensor:
-    """The value of ``exact``, to the last bit, with the gradient of ``smooth``."""
-    return exact.detach() + (smooth - smooth.detach())
-
-
-@where.register(Truth)
-def _(condition: Truth, a: Any, b: Any) -> Any:
-    if isinstance(a, Truth) or isinstance(b, Truth):
-        full = torch.ones_like(condition.value)
-        first, second = (x.value if isinstance(x, Truth) else full * bool(x) for x in (a, b))
-        return Truth(torch.where(condition.value, first, second))
-    return Exact(torch.where(condition.value, _raw(a), _raw(b)))
-
-
-# --- which floats hold the integers -------------------------------------------------------------
-
-#: Integers up to 2**bits are exact in these.
-EXACT_BITS = {torch.float32: 24, torch.float64: 53}
-
-
-def _leak_bits(rule: Leak, bits: int) -> int:
-    """How many bits the leak of a value of so many needs on its way."""
-    if isinstance(rule, NoLeak):
-        return bits
-    if isinstance(rule, LinearLeak | ConstantLeak):
-        return max(bits, abs(rule.step).bit_length() + 1) + 1
-    if isinstance(rule, MultiShiftLeak):
-        return max(bits, max(rule.shifts) + 1) + 4
-    if isinstance(rule, ScaleLeak | DecayLeak):
-        return bits + rule.shift + 2
-    return max(bits, rule.shift + 1) + 1
-
-
-def needed_bits(neuron: NeuronParams, current_bits: int) -> int:
-    """How many bits the integers of a step have at most, with currents of ``current_bits``."""
-    v = _leak_bits(neuron.leak, neuron.state_bits + 1)
-    threshold = neuron.threshold_bits + neuron.threshold_shift
-    parts = [v, current_bits, threshold, abs(neuron.bias).bit_length() + 1]
-    if neuron.synapse_leak is not None:
-        parts.append(_leak_bits(neuron.synapse_leak, neuron.current_bits + 1))
-    if neuron.adaptation is not None:
-        parts.append(_leak_bits(neuron.adaptation.leak, neuron.theta_bits + 1))
-        parts.append(neuron.adaptation.increment.bit_length() + 6)
-    return max(parts) + 2
-
-
-def exact_type(neuron: NeuronParams, current_bits: int) -> torch.dtype:
-    """float32 where it holds every integer of a step, else float64.
-
-    Raises:
-        FxlifError: integers beyond 2**53.
-    """
-    bits = needed_bits(neuron, current_bits)
-    for kind, most in EXACT_BITS.items():
-        if bits <= most:
-            return kind
-    allowed = f"of widths whose sums fit {EXACT_BITS[torch.float64]} bits (float64)"
-    raise FxlifError.must_be("neuron", allowed, neuron, found=f"one that needs {bits}")
-
-
-# --- the spike's gradient -----------------------------------------------------------------------
-
-
-def fast_sigmoid(x: Tensor) -> Tensor:
-    """x / (1 + |x|): Zenke, Ganguli, Neural Computation 30 (2018)."""
-    return x / (1 + x.abs())
-
-
-def atan(x: Tensor) -> Tensor:
-    """atan(pi x / 2) / pi: Fang, Yu, Chen, Masquelier, Huang, Tian, ICCV 2021."""
-    return torch.atan(x * (torch.pi / 2)) / torch.pi
-
-
-def triangle(x: Tensor) -> Tensor:
-    """The integral of max(0, 1 - |x|): Bellec, Salaj and others, NeurIPS 2018."""
-    inside = x.clamp(-1, 1)
-    return inside - inside * inside.abs() / 2
-
-
-#: What may stand for the step function where gradients are asked for, by name.
-SURROGATES: dict[str, Callable[[Tensor], Tensor]] = {
-    "fast_sigmoid": fast_sigmoid,
-    "atan": atan,
-    "triangle": triangle,
-}
-
-
-# --- modules ------------------------------------------------------------------------------------
+from ..errors import FxlifError
+from ..params.core import CoreParams
+from ..params.leaks import DecayLeak, RoundedLeak, ScaleLeak
+from ..params.network import NetworkParams
+from ..params.neuron import NeuronParams
+from ..params.quantise import signed_range
+from ..rule.step import NeuronState, step
+from .exact import EXACT_BITS, Exact, exact_type, with_gradient
+from .surrogates import SURROGATES
 
 
 class TorchState(NamedTuple):
