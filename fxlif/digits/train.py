@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .. import CoreParams, Network, NetworkParams, NeuronParams, ShiftLeak
+
 #: The package that the extra ``train`` would have brought, or None.
 MISSING: str | None = None
 try:
@@ -88,28 +90,27 @@ def shifted(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return moved.reshape(images.shape)
 
 
-# --- the integer model --------------------------------------------------------------------------
+# --- the golden network --------------------------------------------------------------------------
 
 
 def integer_accuracy(
     weights: Sequence[np.ndarray], images: np.ndarray, labels: np.ndarray
 ) -> Result:
-    """The network in int64: no floating point between an input event and a spike."""
-    inputs = encode(images)
-    v = [np.zeros((len(images), w.shape[1]), np.int64) for w in weights]
-    spikes = [np.zeros_like(x) for x in v]
-    for events in inputs:
-        for layer, w in enumerate(weights):
-            u = v[layer] - (v[layer] >> LEAK_SHIFT) + events @ w.astype(np.int64)
-            u = np.clip(u, STATE_MIN, STATE_MAX)
-            fire = u >= THRESHOLDS[layer]
-            v[layer] = np.where(fire, 0, u)
-            events = fire.astype(np.int64)
-            spikes[layer] += events
+    """What the golden network does: no floating point between an input event and a spike."""
+    cores = [
+        CoreParams(
+            n_inputs=len(w), n_neurons=w.shape[1], weights=w,
+            neuron=NeuronParams(leak=ShiftLeak(LEAK_SHIFT), v_threshold=threshold),
+        )
+        for w, threshold in zip(weights, THRESHOLDS, strict=True)
+    ]  # fmt: skip
+    inputs = encode(images).swapaxes(0, 1)
+    record = Network(NetworkParams.chain(*cores)).run(events=inputs, batch=len(images))
+    hidden, output = (record.counts(f"core_{k}") for k in range(len(cores)))
     # argmax takes the lowest index among equals, as the design asks.
-    accuracy = float(np.mean(spikes[-1].argmax(axis=1) == labels))
-    hidden, output = (float(x.sum(axis=1).mean()) for x in spikes)
-    return Result(accuracy, float(inputs.sum(axis=(0, 2)).mean()), hidden, output)
+    accuracy = float(np.mean(output.argmax(axis=1) == labels))
+    spikes = (float(x.sum() / len(images)) for x in (inputs, hidden, output))
+    return Result(accuracy, *spikes)
 
 
 # --- training -----------------------------------------------------------------------------------
