@@ -324,6 +324,8 @@ def test_what_is_read_of_a_batch():
     record = Recording(["a"], {"b": ["v"]}, {"b": [3, 1]})
     found = Network(PARAMS).run(6, batch=3, record=record)
     assert repr(found) == "<BatchRecording: 3 items of 6 steps, spikes of 1 part, 1 state variable>"
+    for cell in ("3 items of 6 steps", "b.v", "3 x 6 x 2", str(found.counts("a").sum())):
+        assert cell in found._repr_html_()
     assert found.dense("a").shape == (3, 6, 9)
     assert found.dense("a").dtype == np.uint8
     items, steps, neurons = found.raster("a")

@@ -14,6 +14,7 @@ from ..errors import FxlifError
 from ..memory import must_fit
 from ..network.events import TICK, Events
 from ..network.selection import Ranges, Selection, listed, state_type
+from ..notebook import html_table
 
 Integers = npt.NDArray[np.signedinteger[Any]]
 
@@ -84,6 +85,17 @@ class BatchRecording:
         content = f"spikes of {count_of(spikes, 'part')}, {count_of(states, 'state variable')}"
         steps = count_of(self.steps, "step")
         return f"<BatchRecording: {count_of(self.batch, 'item')} of {steps}, {content}>"
+
+    def _repr_html_(self) -> str:
+        spikes = [
+            (name, "spikes", int(np.count_nonzero(self._of(name)[0] != TICK)))
+            for name in self.selection.spikes
+        ]
+        states = [
+            (".".join(key), "states", " x ".join(f"{size:,}" for size in values.shape))
+            for key, values in self._states.items()
+        ]
+        return html_table(repr(self), ("recorded", "what", "how many"), [*spikes, *states])
 
     def spikes(self, name: str, item: int) -> Events:
         """The spikes of a population or source in one item: (count,) int64, addresses and TICKs,
