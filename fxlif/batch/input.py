@@ -109,7 +109,7 @@ def _events(key: str, given: Any, batch: int, steps: int | None, n: int) -> Item
     if isinstance(given, np.ndarray) and given.ndim == 3:
         return _from_counts(key, given, (batch, steps, n))
     row = isinstance(given, Sequence) or (isinstance(given, np.ndarray) and given.ndim)
-    several = row and len(given) and np.ndim(given[0])
+    several = row and len(given) and not np.isscalar(given[0])
     if several and len(given) != batch:
         raise FxlifError.must_be(
             key, f"one stream, {batch} streams (batch) or an array ({batch}, steps, {n})", given,
@@ -189,11 +189,11 @@ def _currents(
     key: str, values: npt.ArrayLike, shape: tuple[int, int, int], synaptic: tuple[int, int]
 ) -> tuple[npt.NDArray[Any], tuple[int, int]]:
     """The current of one population, as in :class:`BatchInput`, and what it lies between."""
-    if np.ndim(values) != 3:
-        array, ends = checked_current(key, values, *shape[1:], synaptic)
+    array = integers(key, values, booleans=True)
+    if array.ndim != 3:
+        array, ends = checked_current(key, array, *shape[1:], synaptic)
         array = array[np.newaxis]
     else:
-        array = integers(key, values, booleans=True)
         if any(found not in (1, size) for found, size in zip(array.shape, shape, strict=True)):
             raise FxlifError.must_be(
                 key, f"of shape {shape}, or with 1 in place of any of them", values,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..batch.items import item_registers, item_seed, item_seeds
+from ..batch.items import item_registers, item_seeds
 from ..cycles.latency import COUNTER_BITS
 from ..network.events import TICK
 from ..network.external_input import ExternalInput
@@ -175,9 +175,8 @@ class StackedRun:
                 shares["register"][:count, 0, places[name]] = drawn
             first_row = int(self._plan.parts[places[name]]["first_noise"])
             for number, noise in enumerate(population.noise):
-                own = [
-                    noise_key(name, number, item_seed(noise.seed, item)) for item in items.tolist()
-                ]
+                seeds = item_seeds(noise.seed, items).tolist()
+                own = [noise_key(name, number, seed) for seed in seeds]
                 self._tables["noise"]["key"][:count, first_row + number] = own
         for source in self._network.graph.sources:
             if isinstance(source, PoissonSource):
