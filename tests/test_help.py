@@ -1,12 +1,15 @@
-"""What a command's help says: it fits into a terminal, and its examples are right."""
+"""What a command says fits into a terminal; the examples of its help are right."""
 
 import re
 import shlex
+import sys
 
 import pytest
 import typer
 
 from fxlif.cli import app
+from fxlif.cli.screen import conclude
+from fxlif.sim.report.findings import Bin, Check, Findings
 
 GROUP = typer.main.get_command(app)
 COMMANDS = sorted(GROUP.commands)
@@ -51,3 +54,23 @@ def test_examples_run(command, run, tmp_path):
     for number, (_, *words) in enumerate(examples(command)):
         again = [f"{word}{number}" if word == "mine" else word for word in words]
         assert run(*again).code == 0
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_verdict_fits_into_a_terminal(terminal, monkeypatch, capsys):
+    """Elsewhere a line stays one."""
+    long = " ".join(["every output in every cycle"] * 5)
+    checks = [Check(name=f"{long} {k}", outcome="failed", detail=long) for k in range(2)]
+    bins = [Bin(group="a", name=long, count=0, reachable=False, why=long)]
+    found = Findings(
+        command="verify", design="d", digest="", checks=tuple(checks), coverage=tuple(bins)
+    )
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "dumb")
+    with pytest.raises(typer.Exit):
+        conclude(found, "all is well", list_bins=True)
+    text = capsys.readouterr().out
+    assert (max(map(len, text.splitlines())) <= 80) == terminal
+    assert " ".join(text.split()).count(long) == 10
+    assert (f"FAILED: {long} 1: {long}" in text) != terminal

@@ -39,8 +39,8 @@ COMMANDS: dict[Callable[..., None], tuple[str, str]] = {
     ),
     verilog: ("fxlif verilog design.toml -o build", "fxlif verilog design.toml -o build --trace"),
     import_: (
-        "fxlif import net.nir --convention snntorch --dt 1e-4 --reset subtract -o design",
-        "fxlif import net.nir --convention norse --dt 1e-3 --weight-bits 4 -o design",
+        "fxlif import net.nir --convention norse --dt 1e-3 -o net",
+        "fxlif import net.nir --convention exact --dt 1e-4 -o net",
     ),
     run: (
         "fxlif run design.toml --steps 100 -o spikes",
@@ -108,7 +108,8 @@ def main() -> None:
             warnings.showwarning = _show_warning
             code = app(standalone_mode=False)
     except Exception as error:
-        if type(error).__name__ == "NoArgsIsHelpError":  # the help was shown
+        if type(error).__name__ == "NoArgsIsHelpError":
+            print(getattr(error, "message", ""), file=sys.stderr)
             raise SystemExit(2) from None
         mistake = error if isinstance(error, FxlifError) else _usage_mistake(error)
         if isinstance(error, MemoryError):

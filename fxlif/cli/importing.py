@@ -68,7 +68,7 @@ def import_(
         int | None, typer.Option(metavar="N", help="Of v at most, 4..32.")
     ] = None,
 ) -> None:
-    """Make a design of a trained network in a NIR file.
+    """Make a design of a trained NIR network.
 
     Prints what no NIR file says, the error of each number, and what hardware cannot do yet.
     """

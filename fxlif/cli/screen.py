@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,16 +54,18 @@ def showing_progress() -> Iterator[Progress]:
     from rich.console import Console
     from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as RichProgress
+    from rich.table import Column
 
     console = Console(stderr=True)
     if not console.is_terminal:
         yield LineProgress(console)
         return
+    rest = Column(ratio=1, no_wrap=True, overflow="ellipsis")  # what the others leave to the text
     columns = (
-        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24),
-        TextColumn("{task.fields[count]}"), TimeElapsedColumn(),
+        SpinnerColumn(), TextColumn("{task.description}", table_column=rest),
+        BarColumn(bar_width=12), TextColumn("{task.fields[count]}"), TimeElapsedColumn(),
     )  # fmt: skip
-    with RichProgress(*columns, console=console, transient=True) as bar:
+    with RichProgress(*columns, console=console, transient=True, expand=True) as bar:
         yield BarProgress(bar)
 
 
@@ -87,9 +91,9 @@ def conclude(
     print(f"{findings.command} {findings.design}")
     for check in findings.checks:
         seconds = f"{check.seconds:6.1f} s" if check.seconds else " " * 8
-        print(f"  {MARKS[check.outcome]:<7} {seconds}  {check.name}")
+        _print(f"  {MARKS[check.outcome]:<7} {seconds}  {check.name}", 20)
         for line in check.detail.splitlines():
-            print(f"{'':20}{line}".rstrip())
+            _print(f"{'':20}{line}".rstrip(), 20)
     _print_figures(findings)
     _print_coverage(findings.coverage, list_bins)
     if report is not None:
@@ -108,8 +112,19 @@ def conclude(
     if findings.replay:
         print(f"replay: {findings.replay}")
     for line in [failed] if failed else [f"FAILED: {reason}" for reason in findings.reasons]:
-        print(line)
+        _print(line, 8)
     raise typer.Exit(1)
+
+
+def _print(line: str, indent: int) -> None:
+    """Print a line; in a terminal where it is too long, break it between words, and go on below
+    with so many blanks before it. Elsewhere a line stays one, for those who search in it."""
+    if sys.stdout.isatty():
+        line = textwrap.fill(
+            line, shutil.get_terminal_size().columns, subsequent_indent=" " * indent,
+            break_long_words=False, break_on_hyphens=False,
+        )  # fmt: skip
+    print(line)
 
 
 def _print_figures(findings: Findings) -> None:
@@ -147,6 +162,6 @@ def _print_coverage(bins: tuple[Bin, ...], list_bins: bool) -> None:
     Console().print(table)
     for each in bins if list_bins else ():
         if each.unreachable:
-            print(f"unreachable: {each.group}: {each.name}: {each.why}")
+            _print(f"unreachable: {each.group}: {each.name}: {each.why}", 4)
         elif each.waived:
-            print(f"waived: {each.group}: {each.name}: {each.waiver}")
+            _print(f"waived: {each.group}: {each.name}: {each.waiver}", 4)
