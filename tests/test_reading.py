@@ -32,12 +32,16 @@ from fxlif import (
 )
 from fxlif.params.base import Params
 from fxlif.params.network import EventInput, ImageInput
+from fxlif.sim.dut import map as dut_map
 
 ROOT = Path(__file__).parents[1]
 CLASSES = [
     *(c for n in fxlif.HOMES if inspect.isclass(c := getattr(fxlif, n)) and issubclass(c, Params)),
     EventInput,
     ImageInput,
+]
+MAPS = [
+    each for each in vars(dut_map).values() if inspect.isclass(each) and issubclass(each, Params)
 ]
 NAMES = [kind.__name__ for kind in CLASSES]
 
@@ -54,6 +58,11 @@ def test_each_field_says_what_it_is_and_which_rule_uses_it(kind):
         assert said == field.description
         must = "required" if field.is_required() else f"default {field.default!r}"
         assert about.endswith(f", {must}")
+
+
+@pytest.mark.parametrize("kind", MAPS, ids=[kind.__name__ for kind in MAPS])
+def test_each_key_of_a_map_says_what_it_is(kind):
+    assert all(field.description.endswith(".") for field in kind.model_fields.values())
 
 
 def test_a_docstring_gives_type_range_and_default():

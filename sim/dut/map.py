@@ -80,18 +80,26 @@ Latency = Annotated[Int, Field(ge=0, le=1024)]
 class Reset(Params):
     """The reset. Asynchronous: the outputs show it in the same cycle, without a clock edge."""
 
-    port: PortRef
-    active: Literal["high", "low"] = "high"
-    synchronous: bool = True
+    port: Annotated[PortRef, Field(description="The input that resets the core.")]
+    active: Annotated[Literal["high", "low"], Field(description="The level that resets.")] = "high"
+    synchronous: Annotated[bool, Field(description="Whether it acts at a clock edge alone.")] = True
 
 
 class StateMap(Params):
     """Outputs that show state variables; one that is left out is not compared."""
 
-    v: PortRef | None = None
-    i_syn: PortRef | None = None
-    theta: PortRef | None = None
-    refractory: PortRef | None = None
+    v: Annotated[
+        PortRef | None, Field(description="The port that shows the membrane potential.")
+    ] = None
+    i_syn: Annotated[
+        PortRef | None, Field(description="The port that shows the synaptic current.")
+    ] = None
+    theta: Annotated[
+        PortRef | None, Field(description="The port that shows the threshold's offset.")
+    ] = None
+    refractory: Annotated[
+        PortRef | None, Field(description="The port that shows the steps of rest left.")
+    ] = None
 
     @property
     def mapped(self) -> dict[str, str]:
@@ -102,21 +110,35 @@ class StateMap(Params):
 class NeuronMap(Params):
     """The ports of a single neuron."""
 
-    #: High: this clock takes a step. Left out: every clock does.
-    enable: PortRef | None = None
-    #: The input of a step, signed.
-    current: PortRef
-    spike: PortRef
-    #: High in the cycle in which the result of a step first shows.
-    valid: PortRef | None = None
-    state: StateMap = StateMap()
-    #: Cycles from the one with enable to the one in which ``spike`` (and ``valid``) shows the
-    #: result: 1 is a register, 0 is combinational.
-    latency: Latency = 1
-    #: The same for the state variables; left out: as ``latency``, at least 1.
-    state_latency: Annotated[Int, Field(ge=1, le=1024)] | None = None
-    #: What ``spike`` shows between results: the last one, 0, or anything.
-    between: Literal["held", "low", "any"] = "held"
+    enable: Annotated[
+        PortRef | None,
+        Field(description="High: this clock takes a step. Left out: every clock does."),
+    ] = None
+    current: Annotated[PortRef, Field(description="The input of a step, signed.")]
+    spike: Annotated[PortRef, Field(description="Whether the neuron spikes.")]
+    valid: Annotated[
+        PortRef | None,
+        Field(description="High in the cycle in which the result of a step first shows."),
+    ] = None
+    state: Annotated[StateMap, Field(description="The ports of the state variables.")] = StateMap()
+    latency: Annotated[
+        Latency,
+        Field(
+            description="Cycles from the one with ``enable`` to the one in which ``spike`` (and "
+            "``valid``) shows the "
+            "result: 1 is a register, 0 is combinational."
+        ),
+    ] = 1
+    state_latency: Annotated[
+        Annotated[Int, Field(ge=1, le=1024)] | None,
+        Field(
+            description="The same for the state variables; left out: as ``latency``, at least 1."
+        ),
+    ] = None
+    between: Annotated[
+        Literal["held", "low", "any"],
+        Field(description="What ``spike`` shows between results: the last one, 0, or anything."),
+    ] = "held"
 
     @model_validator(mode="after")
     def _combinational_holds_nothing(self) -> Self:
@@ -128,22 +150,31 @@ class NeuronMap(Params):
 class Spacing(Params):
     """Where nothing says that an input is ready: cycles that it is given after each event."""
 
-    spike: Cycles = 1
-    tick: Cycles = 1
-    reset: Cycles = 1
+    spike: Annotated[Cycles, Field(description="After a spike.")] = 1
+    tick: Annotated[Cycles, Field(description="After a TICK.")] = 1
+    reset: Annotated[Cycles, Field(description="After a reset.")] = 1
 
 
 class StreamMap(Params):
     """One stream of events."""
 
-    valid: PortRef
-    #: Left out of an input: see ``spacing``. Left out of an output: an event lasts one cycle.
-    ready: PortRef | None = None
-    address: PortRef
-    #: Beside the address: with ``valid``, it makes the event a TICK.
-    tick: PortRef | None = None
-    #: In place of ``tick``: a TICK of its own, without ``valid``.
-    tick_strobe: PortRef | None = None
+    valid: Annotated[PortRef, Field(description="Whether an event is shown.")]
+    ready: Annotated[
+        PortRef | None,
+        Field(
+            description="Left out of an input: see ``spacing``. Left out of an output: an event "
+            "lasts one cycle."
+        ),
+    ] = None
+    address: Annotated[PortRef, Field(description="The address of a spike.")]
+    tick: Annotated[
+        PortRef | None,
+        Field(description="Beside the address: with ``valid``, it makes the event a TICK."),
+    ] = None
+    tick_strobe: Annotated[
+        PortRef | None,
+        Field(description="In place of ``tick``: a TICK of its own, without ``valid``."),
+    ] = None
 
     @model_validator(mode="after")
     def _one_tick(self) -> Self:
@@ -154,7 +185,7 @@ class StreamMap(Params):
 class InputMap(StreamMap):
     """The stream into the core."""
 
-    spacing: Spacing | None = None
+    spacing: Annotated[Spacing | None, Field(description="In place of ``ready``.")] = None
 
     @model_validator(mode="after")
     def _ready_or_spacing(self) -> Self:
@@ -165,8 +196,8 @@ class InputMap(StreamMap):
 class TraceMap(StateMap):
     """Outputs that show each neuron's new state once a step, in any order."""
 
-    valid: PortRef
-    index: PortRef
+    valid: Annotated[PortRef, Field(description="Whether a neuron is shown.")]
+    index: Annotated[PortRef, Field(description="Which one.")]
 
     @property
     def mapped(self) -> dict[str, str]:
@@ -177,36 +208,69 @@ class TraceMap(StateMap):
 class CoreMap(Params):
     """The ports of a core or network: events in, events out."""
 
-    events_in: InputMap
-    events_out: StreamMap
-    trace: TraceMap | None = None
-    #: Counters since reset, compared whenever all is answered; they may saturate at their width.
-    dropped: PortRef | None = None
-    saturated: PortRef | None = None
-    #: Cycles without any transfer after which a core that owes something counts as stuck.
-    answer_within: Cycles | None = None
-    #: Whether the stimulus holds addresses beyond the inputs, which the rule drops.
-    unknown_addresses: bool = True
-    #: Whether it holds more events of an input and step than max_events_per_input promises: then
-    #: the rule saturates an accumulator of a fixed width.
-    broken_promise: bool = True
+    events_in: Annotated[InputMap, Field(description="Events in.")]
+    events_out: Annotated[StreamMap, Field(description="Events out.")]
+    trace: Annotated[
+        TraceMap | None,
+        Field(description="What shows the neurons' states; left out: they are not compared."),
+    ] = None
+    dropped: Annotated[
+        PortRef | None,
+        Field(
+            description="Counter since reset of unknown addresses, compared whenever all is "
+            "answered; it may saturate at its width."
+        ),
+    ] = None
+    saturated: Annotated[
+        PortRef | None, Field(description="The same of additions that did not fit.")
+    ] = None
+    answer_within: Annotated[
+        Cycles | None,
+        Field(
+            description="Cycles without any transfer after which a core that owes something "
+            "counts as stuck."
+        ),
+    ] = None
+    unknown_addresses: Annotated[
+        bool,
+        Field(
+            description="Whether the stimulus holds addresses beyond the inputs, which the rule "
+            "drops."
+        ),
+    ] = True
+    broken_promise: Annotated[
+        bool,
+        Field(
+            description="Whether it holds more events of an input and step than "
+            "``max_events_per_input`` promises: then the rule saturates an "
+            "accumulator of a fixed width."
+        ),
+    ] = True
 
 
 class DutMap(Params):
     """A map file: ``clock``, and either ``[neuron]`` or ``[core]``; the rest where it is needed."""
 
-    clock: PortName
-    reset: Reset | None = None
-    #: Verilog parameters of the top module.
-    parameters: dict[ParameterName, Annotated[Any, AfterValidator(_checked_value)]] = Field(
-        default={}
-    )
-    #: Inputs without a part, and the constants that they are given.
-    ties: dict[PortRef, Annotated[Int, Field(ge=0)]] = Field(default={})
-    #: Files that the Verilog reads when it runs, beside the map; found in the current folder.
-    files: Annotated[tuple[str, ...], BeforeValidator(plain_tuple)] = ()
-    neuron: NeuronMap | None = None
-    core: CoreMap | None = None
+    clock: Annotated[PortName, Field(description="The clock.")]
+    reset: Annotated[Reset | None, Field(description="The reset; left out: there is none.")] = None
+    parameters: Annotated[
+        dict[ParameterName, Annotated[Any, AfterValidator(_checked_value)]],
+        Field(description="Verilog parameters of the top module."),
+    ] = Field(default={})
+    ties: Annotated[
+        dict[PortRef, Annotated[Int, Field(ge=0)]],
+        Field(description="Inputs without a part, and the constants that they are given."),
+    ] = Field(default={})
+    files: Annotated[
+        tuple[str, ...],
+        BeforeValidator(plain_tuple),
+        Field(
+            description="Files that the Verilog reads when it runs, beside the map; found in the "
+            "current folder."
+        ),
+    ] = ()
+    neuron: Annotated[NeuronMap | None, Field(description="The ports of a single neuron.")] = None
+    core: Annotated[CoreMap | None, Field(description="The ports of a core or network.")] = None
 
     @model_validator(mode="after")
     def _one_part(self) -> Self:
