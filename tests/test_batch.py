@@ -15,11 +15,13 @@ from fxlif import (
     EventSource,
     FixedProbability,
     FxlifError,
+    GaussianNoise,
     Lfsr,
     Network,
     NetworkParams,
     NeuronParams,
     NoLeak,
+    PoissonNoise,
     PoissonSource,
     Population,
     Projection,
@@ -163,6 +165,7 @@ EVERYTHING = NetworkParams(
             NeuronParams(v_threshold=8, reset="subtract", max_spikes_per_step=4, leak=NoLeak()),
         ),
         Population("c", 4, NeuronParams(accumulate="per_event", v_threshold=30)),
+        Population("d", 6, noise=[GaussianNoise(9, 5), PoissonNoise(2, 3, seed=4)]),
     ],
     projection=[
         Projection("noise", "a", FixedProbability(0.5, weight=(1, 9)), delay=(1, 3)),
@@ -175,7 +178,7 @@ EVERYTHING = NetworkParams(
 
 
 @each_engine
-@pytest.mark.parametrize("work", [1 << 24, 41 * 2])
+@pytest.mark.parametrize("work", [1 << 24, 47 * 2])
 def test_each_item_has_all_of_its_own(engine, work):
     """In several groups of items, cut into chunks of steps, from a state with spikes under way."""
     rng, steps, batch = np.random.default_rng(1), 7, 5
