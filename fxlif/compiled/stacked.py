@@ -100,7 +100,9 @@ class StackedRun:
             )
         ).T
         self._fresh = {name: self._stacked(table) for name, table in tables.items()}
-        self._tables = {name: table.copy() for name, table in self._fresh.items()}
+        # A second group needs the first one's tables as they were.
+        several = made.batch > self._group
+        self._tables = {k: v.copy() for k, v in self._fresh.items()} if several else self._fresh
         self._events = {
             s.name: self._stream(s) for s in network.graph.sources if isinstance(s, EventSource)
         }
@@ -161,7 +163,7 @@ class StackedRun:
 
     def _begin(self, first: int, count: int) -> None:
         """Bring the items ``first`` to ``first + count`` to the network's present state."""
-        for name, table in self._fresh.items():
+        for name, table in self._fresh.items() if first else ():
             self._tables[name].view(np.int64)[:] = table.view(np.int64)
         for key, values in self._single.items():
             self._arrays[key][:count] = values
