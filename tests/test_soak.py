@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -292,6 +295,45 @@ def test_planted_faults(fault: str, target: Target, monkeypatch) -> None:
 
 LEFT = ("folder", "job", "first")
 LEFT_SO = difference_module.Left("where", "how", "there")
+
+
+WORKERS = """
+import os, signal, time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from fxlif.sim.tools.processes import end_with_parent
+if __name__ == "__main__":
+    pool = ProcessPoolExecutor(2, get_context("spawn"), end_with_parent)
+    jobs = [pool.submit(time.sleep, 0.2) for _ in range(2)]
+    [job.result() for job in jobs]
+    print(*pool._processes, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_workers_end_with_the_process_that_was_killed(tmp_path) -> None:
+    (tmp_path / "script.py").write_text(WORKERS)
+    # Not a pipe, which the workers would hold open.
+    with (tmp_path / "workers").open("w") as file:
+        done = subprocess.run([sys.executable, tmp_path / "script.py"], stdout=file)
+    assert done.returncode < 0
+    workers = {int(pid) for pid in (tmp_path / "workers").read_text().split()}
+    assert workers
+    for _ in range(100):
+        workers = {pid for pid in workers if is_there(pid)}
+        if workers:
+            time.sleep(0.1)
+    for pid in workers:
+        os.kill(pid, signal.SIGKILL)
+    assert workers == set()
+
+
+def is_there(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def test_a_difference_leaves_a_folder(target: Target, monkeypatch, tmp_path) -> None:

@@ -28,6 +28,22 @@ from fxlif.sim.verify import check, verify
 SMALL = NetworkParams.chain(CORES["a lane to spare"], name="small")
 
 
+ORPHAN = """
+import os, sys
+from pathlib import Path
+from fxlif.sim.bench.run import put_progress
+put_progress(Path(), 7, os.getppid())
+put_progress(Path(), 8, -1)
+"""
+
+
+def test_a_simulation_ends_with_the_run_that_was_killed(tmp_path) -> None:
+    """Else it would write into the folder of the next one."""
+    done = subprocess.run([sys.executable, "-c", ORPHAN], cwd=tmp_path)
+    assert done.returncode == 1
+    assert (tmp_path / "progress").read_text() == "7"
+
+
 @pytest.mark.parametrize(
     ("images", "simulator"), [(12, QUICK), pytest.param(360, "verilator", marks=pytest.mark.slow)]
 )

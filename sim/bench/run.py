@@ -110,6 +110,14 @@ def put_report(folder: Path, report: Report) -> None:
     assert not report.problems, report.problems[0]
 
 
+def put_progress(folder: Path, cycles: int, starter: int) -> None:
+    """Leave how many cycles are checked; ends this process where the one that started it,
+    ``starter``, is gone: its next run may use the folder already."""
+    if os.getppid() != starter:
+        os._exit(1)
+    (folder / PROGRESS).write_text(str(cycles))
+
+
 def get_progress(folder: Path) -> int:
     """Cycles checked so far."""
     try:
@@ -121,6 +129,7 @@ def get_progress(folder: Path) -> int:
 async def run_bench(dut: Any, make_driver: Callable[[Job], Driver]) -> None:
     """Run the job of this process on ``dut``; fails on any difference."""
     folder = Path(os.environ[FOLDER])
+    starter = os.getppid()
     (folder / PID).write_text(str(os.getpid()))
     job = get_job(folder)
     report = Report()
@@ -134,7 +143,7 @@ async def run_bench(dut: Any, make_driver: Callable[[Job], Driver]) -> None:
     def take(words: list[int]) -> bool:
         shown.write(to_bytes(words, job.interface.stimulus_bits))
         went_well = board.take(words)
-        (folder / PROGRESS).write_text(str(report.cycles))
+        put_progress(folder, report.cycles, starter)
         return went_well or job.words is not None
 
     started = time.perf_counter()

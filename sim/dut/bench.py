@@ -10,7 +10,7 @@ from typing import Any
 import cocotb
 
 from ..bench.agents import clocked
-from ..bench.run import FOLDER, PROGRESS, get_job, put_report
+from ..bench.run import FOLDER, get_job, put_progress, put_report
 from ..tools.simulators import PID
 from .testbench import DutJob, Testbench
 
@@ -19,6 +19,7 @@ from .testbench import DutJob, Testbench
 async def bench_dut(dut: Any) -> None:
     """Every mapped output against the golden model."""
     folder = Path(os.environ[FOLDER])
+    starter = os.getppid()
     (folder / PID).write_text(str(os.getpid()))
     job = get_job(folder)
     assert isinstance(job, DutJob)
@@ -26,7 +27,7 @@ async def bench_dut(dut: Any) -> None:
 
     def take(words: list[int]) -> bool:
         went_well = bench.board.take(words)
-        (folder / PROGRESS).write_text(str(bench.report.cycles))
+        put_progress(folder, bench.report.cycles, starter)
         return went_well
 
     started = time.perf_counter()

@@ -18,6 +18,7 @@ from ...params.protocol import Design
 from ...progress import SILENT, Progress
 from ..report.findings import Check, Findings, versions
 from ..tools import simulators
+from ..tools.processes import end_with_parent
 from .equivalence import Equivalence
 from .mutants import Mutants
 
@@ -76,7 +77,7 @@ def run_mutants(
         batch = left[:1] if alone else left
         jobs: list[tuple[int, Future[Run]]] = []
         done = set()
-        with ProcessPoolExecutor(min(processes, len(batch)), context) as pool:
+        with ProcessPoolExecutor(min(processes, len(batch)), context, end_with_parent) as pool:
             try:
                 for number in batch:
                     jobs.append((number, pool.submit(target.run, number, cycles, longer=longer)))

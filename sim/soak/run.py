@@ -27,6 +27,7 @@ from ..bench.scoreboard import Counts
 from ..failure.difference import Left, leave_difference
 from ..report.findings import Check, Findings, versions
 from ..tools import simulators
+from ..tools.processes import end_with_parent
 from .bulk import BLOCK
 from .random_design import random_design
 from .segments import Segment, Target, run_segment, target_of
@@ -88,6 +89,7 @@ def _start(target: Target) -> None:
     """In a process that runs segments: compile once."""
     global _target
     _target = target
+    end_with_parent()
 
 
 def _segment(seed: int, number: int, cycles: int) -> Segment:
