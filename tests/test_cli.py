@@ -852,6 +852,7 @@ COMMANDS = (
     "replay",
     "verilog",
     "import",
+    "export",
     "run",
     "init",
     "doctor",

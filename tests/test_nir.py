@@ -12,13 +12,32 @@ import nir
 import numpy as np
 import pytest
 from designs import SEED
+from scipy import sparse
 
-from fxlif import FxlifError, Network, Recording, load
+from fxlif import (
+    Dense,
+    EventSource,
+    FxlifError,
+    Network,
+    NetworkParams,
+    NeuronParams,
+    Population,
+    Projection,
+    Recording,
+    RegularSource,
+    Sparse,
+    load,
+)
 from fxlif import nir as fxlif_nir
+from fxlif.digits import DESIGN as DIGITS
 from fxlif.network.events import from_counts
 from fxlif.nir.graph import Node
 from fxlif.nir.linear import linear_node
+from fxlif.params.leaks import DecayLeak, LinearLeak, MultiShiftLeak, NoLeak, ScaleLeak, ShiftLeak
+from fxlif.params.neuron import Adaptation, DeltaSynapse, ExponentialSynapse
+from fxlif.params.topology import AllToAll
 from fxlif.quantise import quantise
+from fxlif.quantise.leak import kept
 
 pytestmark = pytest.mark.filterwarnings("ignore::fxlif.errors.FxlifWarning")
 
@@ -63,7 +82,7 @@ def test_the_float_network_does_what_the_package_does(path):
     assert imported.membranes == (out,)
     made = quantise(imported.network, weight_bits=16, tau_error=1e-5, resolution=1e-4)
     recording = Recording(states={out: ["v"]})
-    Network(made.design).run(events=from_counts(inputs), record=recording)
+    Network(made.design, engine="numpy").run(events=from_counts(inputs), record=recording)
     v = recording.states(out, "v") * made.units[out]
     assert np.abs(last).max() > 1
     assert np.abs(v - last).max() < 2e-3 * np.abs(last).max()
@@ -281,7 +300,7 @@ def test_a_membrane_never_fires_in_integers_either():
     assert not np.isfinite(quantised.effective.groups[0].thresholds).any()
     inputs = np.ones((200, 3), np.int64)
     recording = Recording(["n1"], states={"n1": ["v"]})
-    Network(quantised.design).run(events=from_counts(inputs), record=recording)
+    Network(quantised.design, engine="numpy").run(events=from_counts(inputs), record=recording)
     assert recording.counts("n1").sum() == 0
     settled = recording.states("n1", "v")[-1] * quantised.units["n1"]
     # r * dt / tau of the input, in each step, of which dt / tau is lost.
@@ -388,6 +407,164 @@ def test_a_missing_field_is_named(tmp_path):
     assert str(caught.value).startswith(f"{path}: n1.tau: must be given")
 
 
+# --- round trips --------------------------------------------------------------------------------
+
+LEAKS = (
+    NoLeak(), ShiftLeak(3), MultiShiftLeak((2, 4), (1, -1)), ScaleLeak(13, 4), DecayLeak(5, 5),
+    ScaleLeak(0, 0), ShiftLeak(2, rounding="nearest_even", minimum_step=1),
+)  # fmt: skip
+
+
+def any_design(case: int) -> NetworkParams:
+    """A random network of what NIR can say."""
+    draw = rng(case)
+
+    def one(*values):
+        return values[draw.integers(len(values))]
+
+    def neuron(n: int) -> dict:
+        leak = LEAKS[draw.integers(len(LEAKS))]
+        synapse = DeltaSynapse()
+        if draw.random() < 0.4 and leak != NoLeak():
+            order = one(("leak", "integrate", "act"), ("act", "leak", "integrate"))
+            synapse = ExponentialSynapse(leak=LEAKS[draw.integers(1, len(LEAKS))], order=order)
+        made = NeuronParams(
+            leak=leak, synapse=synapse, v_threshold=int(draw.integers(40, 90)), state_bits=20,
+            v_leak=0 if leak == NoLeak() else int(draw.integers(-9, 9)),
+            v_reset=int(draw.integers(-20, 20)), refractory=int(draw.integers(3)),
+            reset=one("subtract", "to_value"), compare=one("ge", "gt"), current_bits=24,
+            bias=int(draw.integers(-3, 4)), overflow=one("saturate", "wrap"), weight_bits=9,
+        )  # fmt: skip
+        own = tuple(draw.integers(40, 90, n).tolist()) if draw.random() < 0.3 else None
+        return {"neuron": made, "v_thresholds": own}
+
+    def synapses(n: int, m: int):
+        weights = draw.integers(-200, 200, (n, m))
+        form = draw.integers(4)
+        if form == 0:
+            weights *= draw.random((n, m)) < 0.3
+            return Sparse(matrix=sparse.csr_matrix(weights))
+        if form == 1:
+            return AllToAll(weight=(-20, 99), seed=case)
+        if form == 2:  # stored zeros are synapses too
+            return Sparse(matrix=sparse.csr_matrix((np.arange(n), (range(n), [0] * n)), (n, m)))
+        return Dense(weights=weights)
+
+    sizes = {"x": 5, "y": 3, "a": 6, "b": 4, "c": 2}
+    ends = [
+        ("x", "a", 0),
+        ("a", "b", 0),
+        ("b", "c", 3),
+        ("b", "a", 1),
+        ("a", "a", 2),
+        ("y", "b", 1),
+    ]
+    sources = [EventSource(name="x", n=5, max_events_per_input=2), EventSource(name="y", n=3)]
+    if draw.random() < 0.5:
+        sources.append(RegularSource(name="always", n=1, interval=1))
+        sizes["always"] = 1
+        ends.append(("always", "b", 0))
+    return NetworkParams(
+        name="drawn", source=sources,
+        population=[Population(name=k, n=sizes[k], **neuron(sizes[k])) for k in "abc"],
+        projection=[
+            Projection(
+                source=a, target=b, synapses=synapses(sizes[a], sizes[b]), delay=delay,
+                weight_shift=int(draw.integers(4)),
+            )
+            for a, b, delay in ends
+        ],
+    )  # fmt: skip
+
+
+def assert_same(design, path):
+    fxlif_nir.write(design, path)
+    nir.read(path)  # NIR's own reader takes it, and checks every shape
+    imported = fxlif_nir.read(path)
+    assert imported.design == design
+    assert imported.design.digest() == design.digest()
+    return imported
+
+
+@pytest.mark.parametrize("case", range(12))
+def test_a_round_trip_is_the_identity(tmp_path, case):
+    design = any_design(case)
+    imported = assert_same(design, tmp_path / "net.nir")
+    for group, population in zip(imported.network.groups, design.population, strict=True):
+        assert group.name == population.name
+        neuron = population.neuron
+        assert group.neuron.decay == pytest.approx(float(kept(neuron.leak)))
+        assert group.neuron.refractory == neuron.refractory
+        assert group.neuron.rule["reset"] == neuron.reset
+        thresholds = population.v_thresholds or [neuron.v_threshold] * population.n
+        np.testing.assert_allclose(group.thresholds, thresholds)
+    delays = sorted((c.source, c.target, c.delay) for c in imported.network.connections)
+    wanted = [(p.source, p.target, p.delay) for p in design.projection if p.source != "always"]
+    assert delays == sorted(wanted)
+
+
+def test_cores_and_what_was_quantised_come_back(tmp_path):
+    assert_same(load(DIGITS), tmp_path / "net.nir")
+    for name in ("snntorch_recurrent", "norse_readout"):
+        made = quantise(read_export(EXPORTS / f"{name}.nir")[0].network)
+        fxlif_nir.write(made, tmp_path / "net.nir")
+        imported = fxlif_nir.read(tmp_path / "net.nir")
+        assert imported.design.digest() == made.design.digest()
+        # Its floats are those that the integers stand for, in the unit of the network.
+        for a, b in zip(imported.network.groups, made.effective.groups, strict=True):
+            np.testing.assert_allclose(a.thresholds, b.thresholds)
+            np.testing.assert_allclose(a.biases, b.biases, atol=1e-12)
+            assert a.neuron.decay == pytest.approx(b.neuron.decay)
+
+
+def test_a_file_that_was_changed_is_not_taken_for_what_was_written(tmp_path):
+    path = tmp_path / "net.nir"
+    fxlif_nir.write(any_design(1), path)
+    with h5py.File(path, "a") as file:
+        file["node/nodes/a/v_threshold"][0] += 1.0
+    with pytest.raises(FxlifError) as caught:
+        fxlif_nir.read(path)
+    assert caught.value.key == "a.v_threshold"
+    # Its floats alone are a network like any other.
+    assert fxlif_nir.read(path, convention="euler", dt=1.0).design is None
+    with h5py.File(path, "a") as file:
+        del file["node/metadata/fxlif"]
+        file["node/metadata/fxlif"] = "{}"
+    with pytest.raises(FxlifError) as caught:
+        fxlif_nir.read(path)
+    assert caught.value.key == "metadata.fxlif"
+
+
+def single(noise=(), source=None, delay=0, synapses=None, **neuron) -> NetworkParams:
+    return NetworkParams(
+        source=[source or EventSource(name="x", n=2)],
+        population=[Population(name="a", n=2, neuron=NeuronParams(**neuron), noise=noise)],
+        projection=[Projection(source="x", target="a", delay=delay,
+                               synapses=synapses or Dense(weights=[[1, 2], [3, 4]]))],
+    )  # fmt: skip
+
+
+UNSAID = {
+    "population[0].neuron.leak": {"leak": LinearLeak(2)},
+    "population[0].neuron.v_floor": {"v_floor": -5},
+    "population[0].neuron.adaptation": {"adaptation": Adaptation(3, ShiftLeak(2))},
+    "population[0].neuron.negative_threshold": {"negative_threshold": -9},
+    "population[0].neuron.synapse.leak": {"synapse": ExponentialSynapse(leak=NoLeak())},
+    "population[0].neuron.accumulate": {"accumulate": "per_event"},
+    "projection[0].delay": {"synapses": Dense(weights=[[1, 2], [3, 4]], delays=[[0, 1], [2, 3]])},
+    "source[0].kind": {"source": RegularSource(name="x", n=2, interval=3)},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("key", UNSAID)
+def test_what_nir_cannot_say_is_refused_by_name(tmp_path, key):
+    with pytest.raises(FxlifError) as caught:
+        fxlif_nir.write(single(**UNSAID[key]), tmp_path / "net.nir")
+    assert caught.value.key == key
+    assert "in NIR" in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
 # --- the command --------------------------------------------------------------------------------
 
 ASKED = ("--convention", "snntorch", "--dt", "1e-4", "--reset", "subtract")
@@ -407,9 +584,8 @@ def test_import_makes_a_design_that_runs(run, tmp_path, weight_bits):
     assert design.digest() == made.design.digest()
     assert {p.synapses.kind for p in design.projection} == {"dense", "sparse"}
     record = Recording()
-    Network(design).run(events=from_counts(inputs), record=record)
+    Network(design, engine="numpy").run(events=from_counts(inputs), record=record)
     assert record.counts("n_5").sum() > 20
-    assert run("run", "net/design.toml", "--steps", 5, "-o", "out").code == 0
 
 
 def test_what_import_makes_is_hardware_where_the_hardware_has_it(run):
@@ -419,6 +595,15 @@ def test_what_import_makes_is_hardware_where_the_hardware_has_it(run):
     assert ran.code == 0
     assert "no hardware" not in ran.err
     assert run("verilog", "net/design.toml", "-o", "v", "--bench-cycles", 0).code == 0
+
+
+def test_export_writes_what_import_reads(run, tmp_path):
+    assert run("export", DIGITS, "-o", "net.nir").code == 0
+    assert fxlif_nir.read(tmp_path / "net.nir").design == load(DIGITS)
+    assert run("import", "net.nir", "-o", "net").code == 0
+    found = load(tmp_path / "net" / "design.toml")
+    assert found.digest() == load(DIGITS).digest()
+    assert "suffix" in run("export", DIGITS, "-o", "net.toml").mistake
 
 
 REFUSED_IMPORTS = {

@@ -12,8 +12,8 @@ import typer
 from .. import __version__
 from ..errors import FxlifError, FxlifWarning
 from .doctor import doctor
-from .importing import import_
 from .make import init, run, verilog
+from .nir import export, import_
 from .prove import mutate, prove, soak
 from .verify import replay, verify
 
@@ -42,6 +42,7 @@ COMMANDS: dict[Callable[..., None], tuple[str, str]] = {
         "fxlif import net.nir --convention norse --dt 1e-3 -o net",
         "fxlif import net.nir --convention exact --dt 1e-4 -o net",
     ),
+    export: ("fxlif export design.toml -o net.nir", "fxlif export build/net.json -o net.nir"),
     run: (
         "fxlif run design.toml --steps 100 -o spikes",
         "fxlif run design.toml --input in.txt -o out.npz",

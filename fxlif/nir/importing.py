@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any, Literal
 
@@ -14,11 +14,13 @@ import numpy.typing as npt
 
 from ..arrays import count_of, integer, one_of
 from ..errors import FxlifError
-from ..params.neuron import MAX_SPIKES
+from ..params.network import NetworkParams
+from ..params.neuron import MAX_SPIKES, ExponentialSynapse
 from ..profiles.profile import quantity
 from ..quantise.network import FloatConnection, FloatGroup, FloatNetwork, Matrix
-from ..quantise.neuron import StepNeuron
+from ..quantise.neuron import RULES, StepNeuron
 from .conventions import CONVENTIONS, Choices, Reset, Stepped, stepped
+from .exporting import KEY, restored
 from .graph import Graph, graph_of
 from .reduce import Reduction, Signal
 
@@ -37,6 +39,8 @@ class Imported:
         outputs: the groups that the graph gives out, in its order.
         membranes: the groups that never fire, of LI and CubaLI: read by their v.
         decided: what no NIR file says and was given, or comes from the convention: a line each.
+        design: the design, where :func:`~fxlif.nir.write` made the file; its integers are those
+            that were written.
     """
 
     network: FloatNetwork
@@ -44,6 +48,7 @@ class Imported:
     outputs: tuple[str, ...]
     membranes: tuple[str, ...]
     decided: tuple[str, ...]
+    design: NetworkParams | None = None
 
 
 def read(
@@ -67,7 +72,8 @@ def read(
     Args:
         source: the file, or the graph.
         convention: how the network was stepped where it was trained: ``snntorch``, ``norse``,
-            ``sinabs``; or NIR's equations, ``exact`` or in ``euler`` steps.
+            ``sinabs``; or NIR's equations, ``exact`` or in ``euler`` steps. None for a file of
+            :func:`~fxlif.nir.write`, whose metadata say it.
         dt: length of a step, in the unit of the file's time constants.
         reset: ``subtract`` or ``to_value``; snntorch and sinabs have both, and it must be given.
         refractory: steps without a spike after a spike.
@@ -79,10 +85,24 @@ def read(
     Raises:
         FxlifError: a file that is none; what is missing; what cannot be represented: node and key.
     """
+    graph = graph_of(source)
+    try:
+        if convention is None and KEY in graph.metadata:
+            return _own(graph, events, name)
+        choices = _choices(convention, dt, reset, refractory, max_spikes_per_step, norm_input)
+        return _network(graph, choices, integer("events", events, 1, 1 << 16), name)
+    except FxlifError as error:
+        raise (error if hasattr(source, "to_dict") else error.inside(source)) from None
+
+
+def _choices(
+    convention: str | None, dt: float | None, reset: Reset | None, refractory: int,
+    several: int | None, norm_input: bool,
+) -> Choices:  # fmt: skip
+    """What was asked for, checked; an error names what no file says and nobody has said."""
     if convention is None:
-        raise _missing(
-            "convention", f"{', '.join(CONVENTIONS)}; no NIR file says how it was stepped"
-        )
+        known = ", ".join(CONVENTIONS)
+        raise _missing("convention", f"{known}; no NIR file says how it was stepped")
     one_of("convention", convention, tuple(CONVENTIONS))
     how = CONVENTIONS[convention]
     if dt is None:
@@ -93,19 +113,35 @@ def read(
     if chosen is None:
         raise _missing("reset", f"subtract or to_value; {convention}'s files do not say which")
     one_of("reset", chosen, ("subtract", "to_value"))
-    several = max_spikes_per_step
     if several is None:
         several = how.several if chosen == "subtract" else 1
-    choices = Choices(
+    return Choices(
         convention=convention, dt=dt, reset=chosen,
         refractory=integer("refractory", refractory, 0, 255),
         several=integer("max_spikes_per_step", several, 1, MAX_SPIKES), norm_input=norm_input,
     )  # fmt: skip
-    graph = graph_of(source)
-    try:
-        return _network(graph, choices, integer("events", events, 1, 1 << 16), name)
-    except FxlifError as error:
-        raise (error if hasattr(source, "to_dict") else error.inside(source)) from None
+
+
+def _own(graph: Graph, events: int, name: str) -> Imported:
+    """The design that fxlif wrote, and the float network that its integers stand for."""
+    design, scales = restored(graph)
+    choices = _choices("euler", scales.dt, "to_value", 0, None, True)
+    imported = _network(graph, choices, events, name)
+    neurons = {population.name: population.neuron for population in design.graph.populations}
+    groups = []
+    for group in imported.network.groups:
+        neuron = neurons[group.name]
+        rule = {key: getattr(neuron, key) for key in RULES}
+        if isinstance(neuron.synapse, ExponentialSynapse):
+            rule["synapse_order"] = neuron.synapse.order
+        stepped = replace(group.neuron, rule=rule, refractory=neuron.refractory)
+        groups.append(replace(group, neuron=stepped))
+    order = {population.name: k for k, population in enumerate(design.graph.populations)}
+    groups.sort(key=lambda group: order[group.name])
+    return replace(
+        imported, network=replace(imported.network, groups=groups), design=design,
+        decided=(f"dt = {scales.dt:g}, rule and integers: from the metadata of fxlif",),
+    )  # fmt: skip
 
 
 def _missing(key: str, allowed: str) -> FxlifError:

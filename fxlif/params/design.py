@@ -172,9 +172,9 @@ def _matching(folder: Path, names: re.Pattern[str]) -> set[str]:
 
 
 def save_folder(design: NetworkParams, folder: str | os.PathLike[str]) -> list[str]:
-    """Write ``design.toml`` and, in files beside it, the weights of its projections.
+    """Write ``design.toml`` and, in files beside it, the weights of its projections or cores.
 
-    Populations and projections, not cores; the folder is there. Returns the names of the files.
+    The folder is there. Returns the names of the files.
     """
     folder = as_path("folder", folder)
     names, dense, apart = ["design.toml"], {}, {}
@@ -193,10 +193,15 @@ def save_folder(design: NetworkParams, folder: str | os.PathLike[str]) -> list[s
                 data=np.broadcast_to(one.weights, one.count),
             )  # fmt: skip
             apart[k] = {"synapses": {"matrix"}}
+    for k, core in enumerate(design.core):
+        dense[f"core_{k}"] = core.weights.astype(np.int16)
     if dense:
         names.append("weights.npz")
         np.savez_compressed(folder / names[-1], **dense)
-    content = design.model_dump(mode="json", exclude_none=True, exclude={"projection": apart})
+    left_out: Any = {"projection": apart, "core": {k: {"weights"} for k in range(len(design.core))}}
+    content = design.model_dump(mode="json", exclude_none=True, exclude=left_out)
+    for k in range(len(design.core)):
+        content["core"][k]["weights"] = f"weights.npz:core_{k}"
     for k in apart:
         table = content["projection"][k]["synapses"]
         if f"projection_{k}" in dense:

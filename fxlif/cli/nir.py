@@ -1,15 +1,18 @@
-"""The command that makes a design of a trained network: import."""
+"""The commands for files of NIR: import makes a design of a trained network, export the reverse."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import FxlifError
-from .options import output_folder
+from .options import Design, output_file, output_folder
+
+if TYPE_CHECKING:
+    from ..params.network import NetworkParams
 
 
 def import_(
@@ -72,10 +75,7 @@ def import_(
 
     Prints what no NIR file says, the error of each number, and what hardware cannot do yet.
     """
-    from ..files import whole_folder
-    from ..hdl.limits import supported
     from ..nir.importing import read
-    from ..params.design import save_folder
     from ..quantise.convert import quantise
     from ..quantise.scale import METHODS
 
@@ -86,19 +86,53 @@ def import_(
         net, dt=dt, refractory=refractory, max_spikes_per_step=max_spikes, norm_input=norm_input,
         events=events, **chosen,
     )  # fmt: skip
+    if imported.design is not None:
+        _written(imported.design, out, [*imported.decided, ""])
+        return
     made = quantise(
         imported.network, weight_bits=weight_bits, scale=scale, percentile=percentile,
         tau_error=tau_error, resolution=resolution, threshold_bits=threshold_bits,
         state_bits=state_bits,
     )  # fmt: skip
+    report = made.report().removesuffix("\n\n".join(made.notes)).rstrip()
+    _written(made.design, out, [*imported.decided, "", report, ""])
+
+
+def _written(design: NetworkParams, out: Path, lines: list[str]) -> None:
+    """Write the design; then print what there is to say, and what hardware cannot do yet."""
+    from ..files import whole_folder
+    from ..hdl.limits import supported
+    from ..params.design import save_folder
+
     with whole_folder(out) as folder:
-        names = save_folder(made.design, folder)
-    print("\n".join(imported.decided), end="\n\n")
-    print(made.report().removesuffix("\n\n".join(made.notes)).rstrip(), end="\n\n")
+        names = save_folder(design, folder)
+    print("\n".join(lines))
     for name in names:
         print(out / name)
     try:
-        supported(made.design)
+        supported(design)
     except FxlifError as obstacles:
         for line in str(obstacles).splitlines():
             print(f"fxlif: no hardware yet: {line}", file=sys.stderr)
+
+
+def export(
+    design: Design,
+    out: Annotated[
+        Path,
+        typer.Option(
+            "-o", "--out", metavar="NET.nir", help="The file to write.", callback=output_file
+        ),
+    ],
+) -> None:
+    """Write a design as a NIR file, its integers as metadata.
+
+    `fxlif import` of that file gives the same design.
+    """
+    from ..nir.exporting import write
+    from ..params.design import load
+
+    if out.suffix != ".nir":
+        raise FxlifError.must_be(f"{out}: suffix", ".nir", out.suffix)
+    write(load(design), out)
+    print(out)
