@@ -13,6 +13,7 @@ import coverage_oracle
 import numpy as np
 import oracle
 import pytest
+from designs import LONG
 
 from fxlif import CoreParams, FxlifError, NetworkParams, NeuronParams, load
 from fxlif.cycles.model import CONTROL_FLAGS, CycleInputs, CycleModel, CycleOutputs, Driver, Steps
@@ -502,7 +503,7 @@ def chain(seed: int) -> NetworkParams:
     return NetworkParams(name="chain", core=(first, second))
 
 
-@pytest.mark.parametrize("seed", range(9))
+@pytest.mark.parametrize("seed", range(9 if LONG else 5))
 def test_cycles_against_the_oracle_however_they_are_cut(seed: int) -> None:
     params = chain(seed) if seed % 3 == 0 else random_design(random.Random(seed))
     whole = Coverage(params)
@@ -773,7 +774,7 @@ def z3():
     return pytest.importorskip("z3")
 
 
-@pytest.mark.parametrize("seed", range(9))
+@pytest.mark.parametrize("seed", range(9 if LONG else 5))
 def test_what_is_called_unreachable_is_never_hit(seed: int, z3) -> None:
     params = chain(seed) if seed % 4 == 0 else random_design(random.Random(seed))
     judged, ran = Coverage(params), Coverage(params)

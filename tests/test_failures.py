@@ -373,6 +373,7 @@ def test_without_a_library_the_run_is_left_as_it_was(tmp_path, monkeypatch):
     assert failures.replay(tmp_path / "f").reproduced
 
 
+@pytest.mark.slow
 def test_verify_of_a_neuron(run, tmp_path):
     (tmp_path / "one.toml").write_text("[neuron]\nv_threshold = 64\nrefractory = 2\n")
     ran = run("verify", "one.toml", "--simulator", SIMULATOR, "--cycles", "9000")

@@ -49,7 +49,7 @@ def oracle_states(params, asked):
 # --- against the oracle -------------------------------------------------------------------------
 
 
-@settings(max_examples=examples(120))
+@settings(max_examples=examples(60))
 @given(st.data(), cores())
 def test_core_is_the_oracle(data, params):
     asked = data.draw(steps(params))
@@ -65,7 +65,7 @@ def test_core_is_the_oracle(data, params):
         assert core.dropped == sum(dropped for _, dropped in counts[:at])
 
 
-@settings(max_examples=examples(60))
+@settings(max_examples=examples(30))
 @given(
     st.data(),
     cores(

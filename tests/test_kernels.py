@@ -282,7 +282,7 @@ def tables(draw, n, steps):
     return rng.choice(np.array(few, dtype), (steps, n))
 
 
-@settings(max_examples=examples(60))
+@settings(max_examples=examples(30))
 @given(st.data(), neurons(whole=True), st.sampled_from(SIZES))
 def test_any_neuron(data, neuron, n):
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
@@ -1020,8 +1020,15 @@ print(json.dumps(spikes))
 """
 
 
-@pytest.mark.parametrize("late", [False, True])
-@pytest.mark.parametrize(("name", "more"), [("ARGUMENTS", "another"), ("STEPPED", "v_threshold")])
+@pytest.mark.parametrize(
+    ("name", "more", "late"),
+    [
+        ("ARGUMENTS", "another", False),
+        pytest.param("STEPPED", "v_threshold", False, marks=pytest.mark.slow),
+        ("ARGUMENTS", "another", True),
+        ("STEPPED", "v_threshold", True),
+    ],
+)
 def test_an_argument_more(name, more, late):
     """What compiled code reads by address follows the lists of arguments, also with a cache of code
     that was compiled for other lists; a layout that does not follow them is refused."""

@@ -136,7 +136,7 @@ def test_input_of_the_design_is_kept(design, tmp_path):
     design.write_text(DESIGN + content)
     network = load(design)
     assert chain_of(network).input == network.input
-    verdict = verify(network, design)
+    verdict = verify(network, design, simulator=QUICK)
     assert verdict.reasons == []
     assert verdict.figures["accuracy, golden model"] == verdict.figures["accuracy, hardware"]
     assert verdict.figures["resets"] == 4

@@ -680,6 +680,7 @@ def test_population_is_the_oracle(data, neuron, n):
                 assert low <= getattr(state, name) <= high
 
 
+@settings(max_examples=examples(60))
 @given(st.data(), neurons(whole=True))
 def test_population_from_any_state(data, neuron):
     """Initial values anywhere in their ranges, a threshold of its own for each neuron."""

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.sparse
-from hypothesis import given
+from designs import examples
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import cores, networks, neurons
 
@@ -540,6 +541,7 @@ def test_equality_and_hash():
     assert all(len(digest) == 64 for digest in digests)
 
 
+@settings(max_examples=examples(50))
 @given(neurons(), neurons())
 def test_equal_means_the_same_fields(one, other):
     assert (one == other) == (dict(one) == dict(other))
@@ -560,6 +562,7 @@ def test_digest_ignores_the_input():
         assert other.digest() != plain.digest()
 
 
+@settings(max_examples=examples(50))
 @given(st.one_of(neurons(), cores(), networks()))
 def test_json_round_trip(made):
     again = type(made).model_validate_json(made.model_dump_json())
@@ -770,6 +773,7 @@ def test_accumulator_bits(weights, weight_bits, events, bits):
     assert made.accumulator_bits == bits
 
 
+@settings(max_examples=examples(50))
 @given(cores())
 def test_accumulator_is_as_narrow_as_it_can_be(made):
     low, high = -(2 ** (made.accumulator_bits - 1)), 2 ** (made.accumulator_bits - 1) - 1
