@@ -318,7 +318,7 @@ def test_a_state_of_another_suffix_is_refused_first(run):
 def test_every_path_that_is_written_to_is_asked_about():
     """An option that names a path is read from, or is refused first where it cannot be written."""
     read = {
-        "design", "dut", "mapping", "waivers", "input", "start",
+        "design", "dut", "mapping", "waivers", "input", "start", "net",
         "folder",  # of replay, which writes with --waves alone
     }  # fmt: skip
     unasked = set()

@@ -125,9 +125,9 @@ def export(
         ),
     ],
 ) -> None:
-    """Write a design as a NIR file, its integers as metadata.
+    """Write a design as a NIR file.
 
-    `fxlif import` of that file gives the same design.
+    Its integers are metadata: `fxlif import` of that file gives the same design.
     """
     from ..nir.exporting import write
     from ..params.design import load
