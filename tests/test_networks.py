@@ -48,7 +48,7 @@ from fxlif.network import model as network_module
 
 if can_compile():
     from fxlif.compiled import network_run
-    from fxlif.compiled.network_tables import NONE, POISSON, WATCH
+    from fxlif.compiled.network_tables import NOISE, NONE, POISSON, WATCH
 
 #: These have the compiled loop as a user's runs have it, which leaves out what a network has not;
 #: so have test_cli.py and test_core.py.
@@ -73,12 +73,17 @@ def _few_compiled_loops(request, monkeypatch):
         return
     real = network_run.run_steps
 
-    def run_steps(thread, run, parts, shares, links, codes, pending, sums, random, watches, more):
+    def run_steps(
+        thread, run, parts, shares, links, codes, pending, sums, random, watches, receivers, noise
+    ):
         assert sums is not None or (links["sums"] == NONE).all()
         assert random is not None or not (parts["lfsr_mask"].any() or POISSON in parts["kind"])
         sums, random = (np.zeros(0, np.int64) if x is None else x for x in (sums, random))
         watches = np.zeros(0, WATCH) if watches is None else watches
-        real(thread, run, parts, shares, links, codes, pending, sums, random, watches, more)
+        assert noise is not None or (parts["first_noise"] == parts["last_noise"]).all()
+        noise = np.zeros(0, NOISE) if noise is None else noise
+        tables = shares, links, codes, pending, sums, random, watches, receivers, noise
+        real(thread, run, parts, *tables)
 
     monkeypatch.setattr(network_run, "run_steps", run_steps)
 
