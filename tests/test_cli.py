@@ -723,11 +723,13 @@ def test_until_covered_is_for_designs_of_fxlif(run, tiny, tmp_path, no_simulatio
 # --- what every command shows at its end ----------------------------------------------------------
 
 
-def concluded(capsys, *checks: Check, failed="", **more) -> tuple[int, list[str]]:
+def concluded(
+    capsys, *checks: Check, failed="", report: Path | None = None, **more
+) -> tuple[int, list[str]]:
     """Exit code and lines of findings with these checks."""
     found = Findings(command="prove", design="d", digest="0", checks=checks, **more)
     try:
-        conclude(found, "all is well", failed=failed)
+        conclude(found, "all is well", failed=failed, report=report)
         code = 0
     except typer.Exit as end:
         code = end.exit_code
@@ -735,6 +737,20 @@ def concluded(capsys, *checks: Check, failed="", **more) -> tuple[int, list[str]
 
 
 GOOD = Check(name="holds", outcome="passed", detail="12 cycles", seconds=1.25)
+
+
+def test_a_report_that_cannot_be_written_hides_no_verdict(capsys, tmp_path, monkeypatch):
+    """As on a disk that is full at the end of a run."""
+
+    def full(*these):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    code, lines = concluded(capsys, GOOD, report=tmp_path)
+    assert (code, lines[-1]) == (2, "PASSED: all is well")
+    bad = Check(name="broken", outcome="failed", detail="v = 3")
+    code, lines = concluded(capsys, bad, report=tmp_path)
+    assert (code, lines[-1]) == (1, "FAILED: broken: v = 3")
 
 
 def test_conclude_what_passed(capsys):

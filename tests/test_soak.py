@@ -349,7 +349,7 @@ def test_a_difference_leaves_a_folder(target: Target, monkeypatch, tmp_path) -> 
     check = found.checks[0]
     assert check.outcome == "failed"
     assert left["first"].signal in check.detail
-    assert check.detail.splitlines()[0].startswith("cycle ")
+    assert check.detail.splitlines()[0].startswith("segment 0 of the run, cycle ")
     assert "a shorter way: " in check.detail.splitlines()[1]
     assert found.replay == f"fxlif replay '{tmp_path / 'a b'}'"
     assert left["job"].seed == 7

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from ..errors import FxlifError
 from ..progress import Progress
 
 if TYPE_CHECKING:
@@ -86,8 +87,10 @@ def conclude(
         list_bins: print why each bin of the coverage that was not hit cannot or need not be.
 
     Raises:
-        typer.Exit: with code 1, unless the findings passed.
+        typer.Exit: with code 1, unless the findings passed; with 2, if they did and the report
+            cannot be written, which hides no verdict.
     """
+    lost = False
     print(f"{findings.command} {findings.design}")
     for check in findings.checks:
         seconds = f"{check.seconds:6.1f} s" if check.seconds else " " * 8
@@ -99,10 +102,16 @@ def conclude(
     if report is not None:
         from ..sim.report.write import write
 
-        page, _ = write(report, findings)
-        print(f"report: {page}")
+        try:
+            page, _ = write(report, findings)
+            print(f"report: {page}")
+        except FxlifError as error:
+            print(f"fxlif: {error}", file=sys.stderr)
+            lost = True
     if findings.passed:
         print(f"PASSED: {passed}")
+        if lost:
+            raise typer.Exit(2)
         return
     if findings.first is not None:
         from ..sim.report.difference import difference_table

@@ -177,7 +177,7 @@ def leave_difference(
     progress("narrowing the difference", 0, None)
     found = narrowed(target, seed, segment)
     first = found.first
-    told = [f"cycle {segment.wrong} of part {segment.number} of the run, signal {first.signal}: "
+    told = [f"segment {segment.number} of the run, cycle {segment.wrong}, signal {first.signal}: "
             f"expected {first.expected}, observed {first.observed}"]  # fmt: skip
     progress("shrinking the difference", 0, None)
     found, shorter = shrunk(target, found)
