@@ -11,6 +11,7 @@ C  the current-based neuron of Loihi: two 12-bit multiplicative decays, 24-bit s
 D  a 256 x 256 grid with a 3 x 3 kernel and adaptive thresholds
 E  the network of B, whose neurons take events one by one: on v, on i_syn, or firing on each
 F  the digits: 360 images of 8 steps, from pixels to spike counts, as a batch and one by one
+G  1,000 neurons as one population and as 100, in a run and step by step
 
 and beside them the gain of a second thread and the time of a first call. Peers live in virtual
 environments of their own, FOLDER/brian2, FOLDER/nest and FOLDER/torch; ``--install`` makes those
@@ -279,6 +280,48 @@ def digits() -> Workload:
     )
 
 
+#: How the populations of workload G are joined.
+JOINED = ("any to any", "chain", "blocks")
+
+
+def populations(joined: str, steps: int) -> Workload:
+    """Workload G: the same synapses, cut into a projection for each pair of populations."""
+    forms = [("fxlif, ", "run"), *([("fxlif stepper, ", "step")] if joined == JOINED[0] else [])]
+    return Workload(
+        f"G {joined}",
+        f"1,000 neurons as one population and as 100, joined {joined}, {steps:,} steps",
+        {"workload": "G", "n": 1_000, "steps": steps, "threshold": THRESHOLD},
+        [
+            FXLIF._replace(
+                name=f"{start}{parts} population" + "s" * (parts > 1),
+                form={"form": form, "populations": parts},
+            )
+            for start, form in forms
+            for parts in (1, 100)
+        ],
+        rate="events",
+        arrays={"network": lambda: between(joined)},
+    )
+
+
+def between(joined: str) -> dict[str, Array]:
+    """The synapses of workload G by source: of 2 % of all pairs, or of each population to the
+    next one or to itself."""
+    rng = np.random.default_rng(7)
+    size = 10
+    block = np.arange(1_000) // size
+    if joined == "any to any":
+        there = rng.random((1_000, 1_000)) < 0.02
+    else:
+        there = (block[:, np.newaxis] + (joined == "chain")) % 100 == block
+    return {
+        "indptr": np.concatenate(([0], np.cumsum(there.sum(axis=1)))).astype(np.int64),
+        "targets": np.nonzero(there)[1].astype(np.int32),
+        "weights": rng.integers(-300, 400, there.sum()).astype(np.int32),
+        "drive": rng.integers(0, 421, 1_000).astype(np.int32),
+    }
+
+
 def on_threads(contender: Contender) -> list[Contender]:
     return [
         contender._replace(
@@ -310,6 +353,9 @@ def workloads(letters: Iterable[str], small: bool) -> Iterator[Workload]:
                 yield one_by_one(kind, *((1_000, 300) if small else (4_000, 1_000)))
         elif letter == "F":
             yield digits()
+        elif letter == "G":
+            for joined in JOINED:
+                yield populations(joined, 300 if small else 1_000)
         else:
             yield sheet(*((32, 100, 50) if small else (256, 1_000, 200)))
 
@@ -569,7 +615,7 @@ def golden_fingerprint(job: Job) -> int:
             return [(arrays["targets"][row], arrays["weights"][row]) for row in come]
 
         neuron = fxlif_.balanced(job, arrays).population[0].neuron
-    elif letter == "B":
+    elif letter in "BG":
         matrix = np.zeros((n, n), dtype=np.int64)
         sources = np.repeat(np.arange(n), np.diff(arrays["indptr"]))
         matrix[sources, arrays["targets"]] = arrays["weights"]
@@ -800,6 +846,29 @@ TARGETS = [
     Target("F: the digits as a batch", 10, 5, " ms", milliseconds("F", "fxlif, batch"), True),
     *(
         Target(
+            f"G {joined}: 100 populations to one",
+            3,
+            None,
+            "x",
+            faster(f"G {joined}", "fxlif, 100 populations", "fxlif, 1 population"),
+            True,
+        )
+        for joined in JOINED
+    ),
+    # Of 1,000 steps milliseconds are microseconds of each.
+    *(
+        Target(
+            f"G: a call of the stepper, {parts}",
+            must,
+            None,
+            " us",
+            milliseconds(f"G {JOINED[0]}", f"fxlif stepper, {parts}"),
+            True,
+        )
+        for parts, must in (("1 population", 15), ("100 populations", 60))
+    ),
+    *(
+        Target(
             f"{name}: two threads",
             1.6,
             1.9,
@@ -1027,7 +1096,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--workloads", default="A,B,C,D,E,F", help="some of A,B,C,D,E,F")
+    parser.add_argument("--workloads", default="A,B,C,D,E,F,G", help="some of A,B,C,D,E,F,G")
     parser.add_argument("--repeats", type=int, help="default 5, in the short form 2")
     parser.add_argument("--peers", type=Path, help="folder of the environments")
     parser.add_argument("--install", action="store_true", help="make missing environments")
@@ -1036,9 +1105,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, help="folder for emulator.md and emulator.json")
     options = parser.parse_args()
     options.workloads = [letter.strip().upper() for letter in options.workloads.split(",")]
-    unknown = [letter for letter in options.workloads if letter not in "ABCDEF"]
+    unknown = [letter for letter in options.workloads if letter not in "ABCDEFG"]
     if unknown:
-        parser.error(f"--workloads: found {unknown[0]!r}, allowed A, B, C, D, E, F")
+        parser.error(f"--workloads: found {unknown[0]!r}, allowed A, B, C, D, E, F, G")
     if options.repeats is None:
         options.repeats = 2 if options.short else 5
     if options.repeats < 1:

@@ -169,7 +169,70 @@ def digits(job: Job) -> Ready:
     return Ready(run, f"Network, {job['form']}, from pixels to counts")
 
 
+def populations(job: Job) -> Ready:
+    """Workload G: neurons in so many populations, in a run or step by step."""
+    from scipy.sparse import csr_array
+
+    arrays = dict(np.load(job["network"]))
+    n, parts = job["n"], job["populations"]
+    drawn = arrays["weights"], arrays["targets"], arrays["indptr"]
+    matrix = csr_array(drawn, shape=(n, n))
+    neuron = fxlif.NeuronParams(v_threshold=job["threshold"], weight_bits=16)
+    size = n // parts
+    places = {f"p{k}": slice(k * size, (k + 1) * size) for k in range(parts)}
+    blocks = [
+        (source, target, block)
+        for source, rows in places.items()
+        for target, columns in places.items()
+        if (block := csr_array(matrix[rows, columns])).nnz
+    ]
+    emulator = fxlif.Network(
+        fxlif.NetworkParams(
+            population=[fxlif.Population(name, size, neuron) for name in places],
+            projection=[
+                fxlif.Projection(source, target, fxlif.Sparse(matrix=block), delay=1)
+                for source, target, block in blocks
+            ],
+        )
+    )
+    currents = {name: arrays["drive"][place] for name, place in places.items()}
+    firsts = {name: place.start for name, place in places.items()}
+
+    def run() -> Run:
+        emulator.reset()
+        if job["form"] == "run":
+            seconds, recording = timed(
+                lambda: emulator.run(job["steps"], currents=currents, threads=job["threads"])
+            )
+            rasters = {name: recording.raster(name) for name in places}
+            flat = [steps * n + found + firsts[p] for p, (steps, found) in rasters.items()]
+        else:
+            with emulator.stepper(threads=job["threads"]) as step:
+                seconds, taken = timed(lambda: [step(currents) for _ in range(job["steps"])])
+            flat = [
+                t * n + found + firsts[p]
+                for t, spikes in enumerate(taken)
+                for p, found in spikes.items()
+            ]
+
+        def outcome() -> dict[str, int]:
+            places = np.sort(np.concatenate(flat))
+            events = int(np.diff(arrays["indptr"])[places % n].sum())
+            return {
+                "spikes": places.size,
+                "fingerprint": fingerprint(places),
+                "events": events,
+            }
+
+        return Run(seconds, outcome)
+
+    call = "run" if job["form"] == "run" else "stepper"
+    return Ready(run, f"Network.{call}, {len(blocks):,} projections")
+
+
 def prepare(job: Job) -> Ready:
+    if job["workload"] == "G":
+        return populations(job)
     if job["workload"] == "F":
         return digits(job)
     return (population if job["workload"] in "AC" else network)(job)
