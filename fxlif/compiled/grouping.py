@@ -236,8 +236,13 @@ class GroupedNetwork:
             members = self.groups.get(name, [])
             if name in given.currents and not members:
                 made.currents[name], made.ranges[name] = given.currents[name], given.ranges[name]
-            arrays = [given.currents.get(p.name, np.zeros((1, p.n), np.int8)) for p in members]
             if any(p.name in given.currents for p in members):
+                arrays = [
+                    given.currents[p.name]
+                    if p.name in given.currents
+                    else np.zeros((1, p.n), np.int8)
+                    for p in members
+                ]
                 made.currents[name] = side_by_side(arrays)
                 ends = [given.ranges.get(p.name, (0, 0)) for p in members]
                 made.ranges[name] = min(low for low, _ in ends), max(high for _, high in ends)
@@ -262,12 +267,12 @@ class GroupedNetwork:
 
     def split(self, name: str, stream: Ints) -> tuple[int, list[npt.NDArray[np.uint32]]]:
         """How many steps the stream of a group has, and the stream of each member as words."""
-        bounds, tick = self._bounds[name], to_words([TICK])[0]
+        bounds = self._bounds[name]
         lengths = np.zeros(len(bounds) - 1, np.int64)
-        steps = split_stream(stream, bounds, lengths, tick, None)
-        starts = row_starts(lengths)
-        words = np.empty(starts[-1], np.uint32)
-        split_stream(stream, bounds, starts[:-1].copy(), tick, words)
+        steps = split_stream(stream, bounds, lengths, None)
+        starts = row_starts(lengths + steps)
+        words = np.full(starts[-1], to_words([TICK])[0])
+        split_stream(stream, bounds, starts[:-1].copy(), words)
         return steps, [words[a:b] for a, b in pairwise(starts.tolist())]
 
 
@@ -390,24 +395,19 @@ def side_by_side(currents: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
 
 
 @threaded
-def split_stream(stream: Any, bounds: Any, at: Any, tick: Any, words: Any) -> int:
-    """How many steps the stream of a group has; it is written to those of its members as words,
-    where ``words`` is not None, which begin at ``at``, and end there afterwards."""
+def split_stream(stream: Any, bounds: Any, at: Any, words: Any) -> int:
+    """How many steps the stream of a group has; ``at`` goes up by the spikes of each member, which
+    are written to their own streams, from there on and between the TICKs, if there are ``words``."""
     member, steps = 0, 0
     for k in range(len(stream)):
         entry = stream[k]
         if entry == TICK:
             member = 0
             steps += 1
-            if words is not None:
-                for m in range(len(at)):
-                    words[at[m] + steps - 1] = tick
         else:
             while entry >= bounds[member + 1]:
                 member += 1
             if words is not None:
                 words[at[member] + steps] = entry - bounds[member]
             at[member] += 1
-    for m in range(len(at)):
-        at[m] += steps
     return steps

@@ -135,7 +135,9 @@ def current_ends(key: str, array: npt.NDArray[Any], synaptic: tuple[int, int]) -
     allowed = low - synaptic[0], high - synaptic[1]
     ends = _of_narrow_type(array)
     if ends is None or ends[0] < allowed[0] or ends[1] > allowed[1]:
-        ends = int(array.min()), int(array.max())
+        # Of few values numpy finds them later than Python.
+        values = array.ravel().tolist() if array.size < 32 else (array.min(), array.max())
+        ends = int(min(values)), int(max(values))
         within(key, array, *allowed, ends=ends)
     return ends
 

@@ -18,6 +18,7 @@ from ..rule.step import NeuronState
 
 VARIABLES = NeuronState._fields
 MAX_SIZE = 1 << 30
+NAME = re.compile(r"\w[\w.-]*")
 
 Count = Annotated[int, Field(ge=0)]
 #: Lowest and highest value of each state variable, by population.
@@ -68,7 +69,7 @@ class Selection(_Strict):
     def check(self) -> None:
         """Raise unless everything that is selected is in the network."""
         for name, size in self.sizes.items():
-            if not re.fullmatch(r"\w[\w.-]*", name):
+            if not NAME.fullmatch(name):
                 raise FxlifError.must_be("sizes", "names of letters, digits and _ - .", name)
             if not 1 <= size <= MAX_SIZE:
                 raise FxlifError.must_be(f"sizes.{name}", f"1..{MAX_SIZE}", size)
