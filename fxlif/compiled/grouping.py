@@ -269,10 +269,11 @@ class GroupedNetwork:
         """How many steps the stream of a group has, and the stream of each member as words."""
         bounds = self._bounds[name]
         lengths = np.zeros(len(bounds) - 1, np.int64)
-        steps = split_stream(stream, bounds, lengths, None)
+        member_of = np.repeat(np.arange(len(lengths)), np.diff(bounds))
+        steps = split_stream(stream, member_of, bounds, lengths, None)
         starts = row_starts(lengths + steps)
         words = np.full(starts[-1], to_words([TICK])[0])
-        split_stream(stream, bounds, starts[:-1].copy(), words)
+        split_stream(stream, member_of, bounds, starts[:-1].copy(), words)
         return steps, [words[a:b] for a, b in pairwise(starts.tolist())]
 
 
@@ -395,18 +396,19 @@ def side_by_side(currents: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
 
 
 @threaded
-def split_stream(stream: Any, bounds: Any, at: Any, words: Any) -> int:
-    """How many steps the stream of a group has; ``at`` goes up by the spikes of each member, which
-    are written to their own streams, from there on and between the TICKs, if there are ``words``."""
-    member, steps = 0, 0
+def split_stream(stream: Any, member_of: Any, bounds: Any, at: Any, words: Any) -> int:
+    """How many steps the stream of a group has; ``at`` goes up by the spikes of each member.
+
+    Where there are ``words`` these are written to the members' streams, which begin at ``at``,
+    and stand between the TICKs there.
+    """
+    steps = 0
     for k in range(len(stream)):
         entry = stream[k]
         if entry == TICK:
-            member = 0
             steps += 1
         else:
-            while entry >= bounds[member + 1]:
-                member += 1
+            member = member_of[entry]
             if words is not None:
                 words[at[member] + steps] = entry - bounds[member]
             at[member] += 1

@@ -318,7 +318,7 @@ def between(joined: str) -> dict[str, Array]:
         "indptr": np.concatenate(([0], np.cumsum(there.sum(axis=1)))).astype(np.int64),
         "targets": np.nonzero(there)[1].astype(np.int32),
         "weights": rng.integers(-300, 400, there.sum()).astype(np.int32),
-        "drive": rng.integers(0, 421, 1_000).astype(np.int32),
+        "drive": rng.integers(0, 700, 1_000).astype(np.int32),
     }
 
 
