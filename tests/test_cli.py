@@ -753,6 +753,15 @@ def test_a_report_that_cannot_be_written_hides_no_verdict(capsys, tmp_path, monk
     assert (code, lines[-1]) == (1, "FAILED: broken: v = 3")
 
 
+def test_what_has_no_replay_is_run_again_as_it_was(capsys, monkeypatch):
+    bad = Check(name="broken", outcome="failed", detail="v = 3")
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/fxlif", "prove", "a b.toml"])
+    _, lines = concluded(capsys, bad)
+    assert "replay: fxlif prove 'a b.toml'" in lines
+    _, lines = concluded(capsys, bad, replay="fxlif replay f")
+    assert "replay: fxlif replay f" in lines
+
+
 def test_conclude_what_passed(capsys):
     none = Check(name="elsewhere", outcome="not_applicable", detail="no labels")
     code, lines = concluded(capsys, GOOD, none, figures={"spikes": 12345}, seed=7, replay="again")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -91,6 +93,9 @@ def conclude(
             cannot be written, which hides no verdict.
     """
     lost = False
+    # What has no command that shows its failure alone is run again as it was.
+    if not findings.replay and Path(sys.argv[0]).name == "fxlif":
+        findings = replace(findings, replay=shlex.join(["fxlif", *sys.argv[1:]]))
     print(f"{findings.command} {findings.design}")
     for check in findings.checks:
         seconds = f"{check.seconds:6.1f} s" if check.seconds else " " * 8
