@@ -107,10 +107,11 @@ def prove(
     design = supported(params)
     if design.kind == "core":
         raise FxlifError.must_be("design", "a network or a neuron", design.kind)
+    chosen = choose(solver)
     progress("generating Verilog", 0, None)
     hardware = generate(design)
     prover = Prover(
-        params=design, hardware=hardware, edit=edit, solver=choose(solver),
+        params=design, hardware=hardware, edit=edit, solver=chosen,
         timeout_s=timeout_s, progress=progress,
     )  # fmt: skip
     for group, run in GROUPS.items():
