@@ -41,7 +41,7 @@ from fxlif.quantise.leak import kept
 
 pytestmark = pytest.mark.filterwarnings("ignore::fxlif.errors.FxlifWarning")
 
-#: What tests/nir_peer.py made; .ci/run names a folder that it has just made.
+#: What tests/nir_peer.py made; .ci/peers names a folder that it has just made.
 EXPORTS = Path(os.environ.get("FXLIF_NIR_EXPORTS", Path(__file__).parent / "evidence" / "nir"))
 FILES = sorted(EXPORTS.glob("*.nir"))
 

@@ -1,6 +1,6 @@
 """How the writers of NIR files step their neurons: dt, reset and order stand in no file.
 
-Each has been compared with its package, step by step (tests/test_nir_peers.py).
+Each has been compared with its package, step by step (tests/test_nir.py).
 """
 
 from __future__ import annotations
