@@ -23,6 +23,20 @@ else:
     try:
         from numba import config
         from numba import njit as _numba
+        from numba.core.caching import FunctionCache
+
+        class _Cache(FunctionCache):
+            """numba's own, but that code in it is loaded without all that only compiling needs,
+            which takes twice as long as the rest. What it has was compiled without numba's runtime.
+            """
+
+            def load_overload(self, sig, target_context):
+                if not hasattr(FunctionCache, "_load_overload"):  # another numba
+                    return super().load_overload(sig, target_context)
+                try:
+                    return self._load_overload(sig, target_context)
+                except OSError:
+                    return None  # as if it were not there
 
         def _sources() -> str:
             """Stands for this folder's files as they are.
@@ -45,7 +59,10 @@ else:
                 folder = Path(given) if given else cache_folder() / "numba"
                 config.CACHE_DIR = str(folder / _SOURCES)
                 try:
-                    return _numba(**options)(function)
+                    made = _numba(**options)(function)
+                    if options.get("cache"):
+                        made._cache = _Cache(function)
+                    return made
                 finally:
                     config.CACHE_DIR = given
 
@@ -63,7 +80,7 @@ else:
 
     # For code that makes arrays of addresses. No divisor is 0: without a check before each
     # division it compiles faster.
-    _options = {"nogil": True, "cache": True, "error_model": "numpy"}
+    _options = {"nogil": True, "cache": True, "error_model": "numpy", "_nrt": False}
     threaded = _njit(**_options)
     # For other compiled functions only: without the wrappers for Python and C.
     threaded_inner = _njit(**_options, no_cpython_wrapper=True, no_cfunc_wrapper=True)
