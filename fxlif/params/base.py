@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, cast, dataclass_transform, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, dataclass_transform, get_args
 
 import numpy as np
 from pydantic import (
@@ -107,12 +107,6 @@ class ParamsMeta(ModelMetaclass):
     """The class of the classes of parameters: ``dir()``, and so ``help()``, names what is theirs,
     and not what pydantic brings."""
 
-    @property
-    def __doc__(cls) -> str:  # type: ignore[override]  # typeshed has it writeable in every class
-        """Made when it is read: imports need not wait for it."""
-        fields = cast("type[BaseModel]", cls).model_fields
-        return docstring(cls.__dict__.get("__doc__") or "", fields)
-
     def __dir__(cls) -> list[str]:
         brought = set(dir(BaseModel))
         return [n for n in super().__dir__() if n not in brought and not n.startswith("_")]
@@ -132,7 +126,9 @@ class Params(BaseModel, metaclass=ParamsMeta):
     @classmethod
     def __pydantic_init_subclass__(cls, **options: Any) -> None:
         super().__pydantic_init_subclass__(**options)
-        cls.__signature__ = signature(cls.model_fields)
+        fields = cls.model_fields
+        cls.__doc__ = docstring(cls.__doc__ or "", fields)
+        cls.__signature__ = signature(fields)
 
     def __init__(self, *values: Any, **fields: Any) -> None:
         """Raises :class:`FxlifError`, one line for each mistake."""
