@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from . import metrics as metrics
+    from . import nir as nir
     from . import profiles as profiles
     from . import quantise as quantise
     from .batch.items import item_seed as item_seed
@@ -113,6 +114,6 @@ HOMES = {
     "quantise_threshold": "params.quantise",
     "save": "params.design",
 }
-PACKAGES = ("metrics", "profiles", "quantise")
+PACKAGES = ("metrics", "nir", "profiles", "quantise")
 __all__ = [*HOMES, *PACKAGES]
 __getattr__, __dir__ = exports(__name__, HOMES, PACKAGES)
