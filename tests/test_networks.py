@@ -8,7 +8,7 @@ import sys
 import time
 import tracemalloc
 from collections import Counter
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 from unittest import mock
 
@@ -314,6 +314,30 @@ def test_populations_of_equal_neurons(tmp_path_factory, data):
             network = Network(params, engine="numpy")
     if cut:
         compare(params, network, recording, expected, seed)
+
+
+@each_engine
+def test_a_group_step_by_step(engine, threads):
+    """Its members reach each other in any order and after other delays, over threads' borders."""
+    names, sizes = "abc", {"a": 70, "b": 3, "c": 90}
+    pairs = [(s, t, 3 * k % 7 + 1) for k, (s, t) in enumerate(product("cab", "cba"))]
+    params = NetworkParams(
+        population=[Population(name, sizes[name], SAME) for name in names],
+        projection=[
+            Projection(s, t, FixedProbability(probability=0.3, weight=(-9, 15), seed=d), delay=d)
+            for s, t, d in pairs
+            if t != "b" or d < 4  # less is under way to b than to the others
+        ],
+    )
+    reference, network = Network(params, engine="numpy"), Network(params, engine=engine)
+    currents = {"a": 9, "b": 3, "c": np.arange(90) // 9}
+    fired = 0
+    for _ in range(25):
+        for each in (reference, network):
+            recording = each.run(1, currents=currents, threads=threads)
+        fired += sum(int(recording.counts(name).sum()) for name in names)
+        assert facts(network) == facts(reference)
+    assert fired > 30
 
 
 #: Five populations, the last two of other neurons or joined otherwise.

@@ -223,6 +223,20 @@ def test_the_network_within_the_block(engine, threads, tmp_path):
 
 
 @each_engine
+def test_counters_are_counted_once(engine, threads):
+    """However often one looks."""
+    network, reference = loop(engine), loop("numpy")
+    burst = [0, 1, 2] * 40 + [5]
+    with network.stepper(threads=threads) as step:
+        for number in range(1, 4):
+            step({}, burst)
+            reference.run(events=[*burst, -1])
+            assert network.saturated == network.saturated == reference.saturated
+            assert network.dropped == reference.dropped == {"in": number}
+    assert network.saturated == reference.saturated != [0] * 4
+
+
+@each_engine
 def test_after_an_error_in_the_block(engine, threads):
     network, reference = loop(engine), loop("numpy")
 
