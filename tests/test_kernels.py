@@ -402,10 +402,12 @@ def test_step_loop_with_drives(data, neuron, clear):
     kind = SIGNED[32 if data.draw(st.booleans()) else 64]
     ends = [data.draw(thresholds_of(neuron)) for _ in "ab"]
     lowest, highest = sorted(ends)
+    drive = rng.integers(*drives, (steps, stride), endpoint=True)
+    drive = drive.astype(SIGNED[narrowest(*drives)])
+    added = None if drives == [0, 0] else drive.dtype
     loop = neuron_step.step_loop(
-        neuron, (lowest, highest), kind, tuple(limits), tuple(drives), clear
-    )  # fmt: skip
-    drive = rng.integers(*drives, n, endpoint=True)
+        neuron, (lowest, highest), kind, tuple(limits), added, tuple(drives), clear
+    )
     draws = rng.integers(0, 1 << neuron.lfsr.bits, (steps, stride))
     current = rng.integers(*limits, (steps, stride), endpoint=True).astype(kind)
     state = {}
@@ -420,16 +422,14 @@ def test_step_loop_with_drives(data, neuron, clear):
     arrays |= {
         "v_threshold": threshold.astype(SIGNED[narrowest(lowest, highest)]),
         "random": draws,
-        "drive": drive.astype(SIGNED[narrowest(*drives)]),
+        "drive": None if added is None else drive,
         "current": current.copy(),
         "spike": np.full((steps, stride), 7, np.uint8),
     }
-    if drives == [0, 0]:
-        arrays["drive"] = None
     call(loop, steps, n, arrays, stride)
     now = NeuronState(*(state.get(name, np.zeros(n, np.int64)) for name in FIELDS))
     for at in range(steps):
-        total = current[at, :n].astype(np.int64) + drive + neuron.bias
+        total = current[at, :n].astype(np.int64) + drive[at, :n] + neuron.bias
         now, fire = step(neuron, now, total, threshold, draws[at, :n])
         assert arrays["spike"][at, :n].tolist() == fire.tolist()
     for name in neuron.state_widths:

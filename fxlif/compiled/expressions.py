@@ -178,7 +178,7 @@ class Array:
     def value(self, builder: ir.IRBuilder, place: Any) -> Value:
         """The element at ``place``."""
         code = builder.load(place, typ=ir.IntType(self.bits))
-        if self.high >> (self.bits - 1):
+        if self.high >= 1 << (self.bits - 1):
             code = builder.zext(code, ir.IntType(width(self.low, self.high)))
         return Value(builder, self.low, self.high, code)
 
