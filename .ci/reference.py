@@ -4,6 +4,7 @@
 .venv/bin/python .ci/reference.py FOLDER
 """
 
+import os
 import sys
 import warnings
 from importlib import import_module
@@ -56,6 +57,9 @@ def prepare(module: ModuleType) -> None:
 
 def main(folder: Path) -> None:
     """Write a page for each of the modules."""
+    folder = folder.resolve()
+    # pdoc would ask whether a module's name stands for the folder of the checkout.
+    os.chdir(Path(__file__).parent)
     for module in loaded(MODULES):
         prepare(module)
     warnings.simplefilter("error")
