@@ -506,7 +506,7 @@ def test_every_profile_says_where_it_comes_from():
     (lambda: profiles.snntorch(reset_mechanism="none"), "reset_mechanism", "subtract, zero"),
     (lambda: profiles.sinabs(reset_fn="MembraneReset"), "reset_fn", "MembraneSubtract"),
     (lambda: profiles.norse(dt=1), "tau_mem_inv", "a number, 0..1"),
-    (lambda: profiles.xylo(dash=3), "dash", "did you mean dash_"),
+    (lambda: profiles.xylo(dash=3), "dash", "dash_mem, dash_syn"),
     (lambda: profiles.xylo(3), "xylo", "by name"),
     (lambda: profiles.xylo().with_neuron(compare="gt"), "compare", "leak, synapse"),
     (lambda: profiles.odin().population("a", 257), "n", "1..256"),
