@@ -293,3 +293,26 @@ def test_truncated_files_of_verilator(capsys, monkeypatch, compiler) -> None:
     assert simulators.build(found, SOURCES, top="a") == folder
     said = capsys.readouterr().err.splitlines()
     assert ["a has" in said[0], "verilated.o has" in said[1], len(said)] == [True, True, 2]
+
+
+def test_compiled_code_that_cannot_be_kept_runs(tmp_path, monkeypatch):
+    """The disk of the cache may be full."""
+    from numba.core.caching import FunctionCache
+
+    from fxlif.compiled.jit import njit
+
+    tried = []
+
+    def full(self, sig, data):
+        tried.append(sig)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setenv("FXLIF_CACHE", str(tmp_path))
+    monkeypatch.setattr(FunctionCache, "save_overload", full)
+
+    @njit
+    def twice(x: int) -> int:
+        return 2 * x
+
+    assert twice(21) == 42
+    assert tried

@@ -283,6 +283,22 @@ FILES = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("command", ["verify", "soak"])
+def test_a_failure_does_not_write_over_files_of_ones_own(command, run, tmp_path):
+    for name in ("design.toml", "README.txt"):
+        file = tmp_path / name
+        file.write_text("mine")
+        refusal = run(command, DESIGN, "--out", ".").refusal
+        assert refusal.startswith(f"--out: must be a folder without a {name}")
+        file.unlink()
+    # What an earlier failure has left makes room for the next one.
+    (tmp_path / "README.txt").write_text("A check of x failed")
+    assert run(command, DESIGN, "--out", ".").refusal.startswith(DESIGN)
+    (tmp_path / "design.toml").write_text("")
+    (tmp_path / "failure.json").write_text("{}")
+    assert run(command, DESIGN, "--out", ".").refusal.startswith(DESIGN)
+
+
 #: Parameters that name what is read; a failure folder, in which replay writes with --waves alone.
 READ = {"design", "dut", "mapping", "waivers", "input", "start", "folder", "net"}
 

@@ -16,12 +16,12 @@ from fxlif import NeuronParams
 from fxlif.cycles.control import NONE
 from fxlif.hdl.verilog import generate
 from fxlif.progress import SILENT
-from fxlif.sim.mutate import judge as judge_module
 from fxlif.sim.mutate.equivalence import Equivalence
 from fxlif.sim.mutate.judge import Mutant, Run, judge, judged, run_mutants, scored
 from fxlif.sim.mutate.mutants import draw
 from fxlif.sim.mutate.run import BulkTarget, target_of
 from fxlif.sim.soak.bulk_neuron import NeuronBulk
+from fxlif.sim.tools import processes
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Fake:
 def forked(monkeypatch) -> None:
     """Processes that begin as copies of this one: a new one takes two seconds to import all this.
     The neuron below runs in new ones."""
-    monkeypatch.setattr(judge_module, "get_context", lambda how: get_context("fork"))
+    monkeypatch.setattr(processes, "get_context", lambda how: get_context("fork"))
 
 
 def judge_fake(target: Fake, **more) -> tuple[Run, list[Mutant]]:

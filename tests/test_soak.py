@@ -53,6 +53,7 @@ from fxlif.sim.soak.segments import (
     seed_of,
     target_of,
 )
+from fxlif.sim.tools.processes import end_with_parent, workers
 from fxlif.sim.tools.simulators import Results
 from fxlif.sim.tools.verilated import VerilatedDesign
 from fxlif.sim.tools.words import as_ints, as_rows
@@ -299,11 +300,9 @@ LEFT_SO = difference_module.Left("where", "how", "there")
 
 WORKERS = """
 import os, signal, time
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
-from fxlif.sim.tools.processes import end_with_parent
+from fxlif.sim.tools.processes import end_with_parent, workers
 if __name__ == "__main__":
-    pool = ProcessPoolExecutor(2, get_context("spawn"), end_with_parent)
+    pool = workers(2, end_with_parent)
     jobs = [pool.submit(time.sleep, 0.2) for _ in range(2)]
     [job.result() for job in jobs]
     print(*pool._processes, flush=True)
@@ -775,3 +774,15 @@ def test_without_numba_it_says_so() -> None:
     assert done.stdout.strip() == (
         "numba: not installed or switched off; pip install fxlif brings it"
     )
+
+
+def test_without_a_place_for_shared_locks_one_line_says_so(monkeypatch):
+    """As in a container without /dev/shm."""
+
+    def denied(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("multiprocessing.synchronize.SemLock.__init__", denied)
+    with pytest.raises(FxlifError) as caught:
+        workers(2, end_with_parent)
+    assert caught.value.key == "/dev/shm"

@@ -42,6 +42,23 @@ def output_folder(path: Path | None) -> Path | None:
     return path
 
 
+#: What a failing check writes to its folder under names that a folder of one's own may have too.
+OF_FAILURES = ("design.toml", "README.txt")
+
+
+def failure_folder(path: Path | None) -> Path | None:
+    """The folder that is to hold what a failing check leaves: none with files of the user's own
+    under the names of those."""
+    if path is None or (path / "failure.json").exists():
+        return output_folder(path)
+    for name in OF_FAILURES:
+        there = path / name
+        if there.is_file() and not there.read_bytes().startswith(b"A check of "):
+            allowed = f"a folder without a {name} of its own, which a failure would overwrite"
+            raise FxlifError.must_be("--out", allowed, str(path))
+    return output_folder(path)
+
+
 def output_file(path: Path | None) -> Path | None:
     """The same of a file."""
     if path is not None:

@@ -17,10 +17,10 @@ from .options import (
     Report,
     Seed,
     asked,
+    failure_folder,
     load_or_digits,
     need,
     output_file,
-    output_folder,
     refuse_beside,
     whole,
 )
@@ -80,7 +80,7 @@ def soak(
     out: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="The folder for what replays a difference.", callback=output_folder
+            metavar="DIR", help="The folder for what replays a difference.", callback=failure_folder
         ),
     ] = None,
     report: Report = None,

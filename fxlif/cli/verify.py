@@ -16,6 +16,7 @@ from .options import (
     Seed,
     Simulator,
     asked,
+    failure_folder,
     need,
     output_folder,
     refuse_beside,
@@ -36,7 +37,7 @@ def verify(
         typer.Option(
             metavar="DIR",
             help="Keep logs and waves here, and on a difference what replays it.",
-            callback=output_folder,
+            callback=failure_folder,
         ),
     ] = None,
     until_covered: Annotated[

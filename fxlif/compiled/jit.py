@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -37,6 +38,10 @@ else:
                     return self._load_overload(sig, target_context)
                 except OSError:
                     return None  # as if it were not there
+
+            def save_overload(self, sig, data):
+                with suppress(OSError):  # on a full disk what is compiled is not kept
+                    super().save_overload(sig, data)
 
         def _sources() -> str:
             """Stands for this folder's files as they are.

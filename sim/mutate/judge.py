@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
 from statistics import median
 from typing import ClassVar, Literal, Protocol
 
@@ -18,7 +17,7 @@ from ...params.protocol import Design
 from ...progress import SILENT, Progress
 from ..report.findings import Check, Findings, versions
 from ..tools import simulators
-from ..tools.processes import end_with_parent
+from ..tools.processes import end_with_parent, workers
 from .equivalence import Equivalence
 from .mutants import Mutants
 
@@ -71,13 +70,12 @@ def run_mutants(
     Each simulation may abort its process: the first mutants without an answer are then run again,
     one to a process, and those that abort it are told apart from the others.
     """
-    context = get_context("spawn")
     left, alone = list(numbers), 0
     while left:
         batch = left[:1] if alone else left
         jobs: list[tuple[int, Future[Run]]] = []
         done = set()
-        with ProcessPoolExecutor(min(processes, len(batch)), context, end_with_parent) as pool:
+        with workers(min(processes, len(batch)), end_with_parent) as pool:
             try:
                 for number in batch:
                     jobs.append((number, pool.submit(target.run, number, cycles, longer=longer)))

@@ -12,9 +12,8 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import asdict
-from multiprocessing import get_context
 from pathlib import Path
 
 from ...cycles.control import NONE
@@ -27,7 +26,7 @@ from ..bench.scoreboard import Counts
 from ..failure.difference import Left, leave_difference
 from ..report.findings import Check, Findings, versions
 from ..tools import simulators
-from ..tools.processes import end_with_parent
+from ..tools.processes import end_with_parent, workers
 from .bulk import BLOCK
 from .random_design import random_design
 from .segments import Segment, Target, run_segment, target_of
@@ -112,9 +111,7 @@ def run_segments(
     waiting = iter(wanted.items())
     running: set[Future[Segment]] = set()
     failed = False
-    # Not forked: the parent may have threads, of the progress bar or of numba.
-    context = get_context("spawn")
-    with ProcessPoolExecutor(processes, context, _start, (target,)) as pool:
+    with workers(processes, _start, target) as pool:
         try:
             while True:
                 while not failed and len(running) < processes:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
-from multiprocessing import parent_process
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context, parent_process
+from typing import Any
+
+from ...errors import FxlifError
 
 
 def end_with_parent() -> None:
@@ -20,3 +25,18 @@ def end_with_parent() -> None:
             os._exit(1)
 
         threading.Thread(target=watch, daemon=True).start()
+
+
+def workers(count: int, begin: Callable[..., None], *arguments: Any) -> ProcessPoolExecutor:
+    """A pool of so many processes, each of which begins with a call of ``begin``.
+
+    They are not forked: this process may have threads, of the progress bar or of numba.
+
+    Raises:
+        FxlifError: the system has no place for locks that processes share.
+    """
+    try:
+        return ProcessPoolExecutor(count, get_context("spawn"), begin, arguments)
+    except OSError as error:
+        allowed = "a folder that can be written to: processes share locks there"
+        raise FxlifError.must_be("/dev/shm", allowed, "/dev/shm", found=str(error)) from None
