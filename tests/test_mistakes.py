@@ -111,7 +111,7 @@ MISTAKES = [
     (lambda: Network(PARAMS).synapses(99), "projection",
      "projection: must be the index of a projection, 0..1, not 99"),
     (lambda: Network(ALONE).synapses(0), "projection",
-     "projection: must be the index of a projection, 0..-1, not 0"),
+     "projection: must be of a network that has projections, not 0"),
     (lambda: Network(PARAMS, engine=TABLE), "engine",
      "engine: must be auto, numpy, compiled, not array([[1, 2],..."),
     (lambda: Network(PARAMS).run(3, threads=TABLE), "threads",

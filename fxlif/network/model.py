@@ -167,6 +167,9 @@ class Network:
     def synapses(self, projection: int) -> Synapses:
         """The synapses of a projection, by its index; FxlifError where there is none."""
         last = len(self.projections) - 1
+        if last < 0:
+            allowed = "of a network that has projections"
+            raise FxlifError.must_be("projection", allowed, projection)
         at = integer("projection", projection, 0, last, what="the index of a projection, ")
         return self.projections[at].synapses
 
