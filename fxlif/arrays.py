@@ -76,6 +76,24 @@ def integers(
     return array
 
 
+def finite(key: str, values: Any) -> npt.NDArray[np.float64]:
+    """``values`` as float64, or an error that names the first that is no finite number."""
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        found = "rows of different lengths"
+        raise FxlifError.must_be(key, "numbers", values, found=found) from None
+    if array.dtype.kind not in "iuf":
+        found = f"of dtype {array.dtype}" if array.ndim else short(values)
+        raise FxlifError.must_be(key, "numbers", values, found=found)
+    array = array.astype(np.float64)
+    wrong = np.argwhere(~np.isfinite(array))
+    if len(wrong):
+        at = tuple(int(i) for i in wrong[0])
+        raise FxlifError.must_be(f"{key}{list(at) if at else ''}", "finite", float(array[at]))
+    return array
+
+
 def within(
     key: str,
     array: npt.NDArray[Any],

@@ -11,9 +11,8 @@ MOST_ROWS = 60
 
 def html_table(title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A table in HTML with a line above it; numbers stand to the right. Everything is escaped."""
-    from html import (
-        escape,
-    )  # loads the names of all characters, which import fxlif need not wait for
+    # It loads the names of all characters, which import fxlif need not wait for.
+    from html import escape
 
     def line(tag: str, cells: Iterable[object]) -> str:
         shown = ""

@@ -23,6 +23,8 @@ try:
     import torch
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
+
+    from ..torch.exact import with_gradient
 except ModuleNotFoundError as error:
     MISSING = error.name
 
@@ -116,14 +118,9 @@ def integer_accuracy(
 # --- training -----------------------------------------------------------------------------------
 
 
-def straight_through(exact: torch.Tensor, smooth: torch.Tensor) -> torch.Tensor:
-    """The value of ``exact``, to the last bit, with the gradient of ``smooth``."""
-    return exact.detach() + (smooth - smooth.detach())
-
-
 def quantised(weight: torch.Tensor) -> torch.Tensor:
     """Integer weights; -128 stays unused, so that the range is symmetric."""
-    return straight_through(weight.round().clamp(-WEIGHT_MAX, WEIGHT_MAX), weight)
+    return with_gradient(weight.round().clamp(-WEIGHT_MAX, WEIGHT_MAX), weight)
 
 
 def spike_counts(weights: Sequence[torch.Tensor], inputs: torch.Tensor) -> list[torch.Tensor]:
@@ -134,10 +131,10 @@ def spike_counts(weights: Sequence[torch.Tensor], inputs: torch.Tensor) -> list[
     for events in inputs:
         for layer, matrix in enumerate(matrices):
             leak = v[layer] / (1 << LEAK_SHIFT)
-            u = v[layer] - straight_through(leak.floor(), leak) + events @ matrix
+            u = v[layer] - with_gradient(leak.floor(), leak) + events @ matrix
             u = u.clamp(STATE_MIN, STATE_MAX)
             distance = SLOPE * (u / THRESHOLDS[layer] - 1)
-            events = straight_through((distance >= 0).float(), distance / (1 + distance.abs()))
+            events = with_gradient((distance >= 0).float(), distance / (1 + distance.abs()))
             # The reset is not differentiated: the gradient through it only adds noise.
             v[layer] = u * (1 - events.detach())
             counts[layer] = counts[layer] + events

@@ -27,12 +27,13 @@ class Convention:
     Attributes:
         title: in a few words.
         method: how a time constant becomes a decay: exp(-dt / tau), or 1 - dt / tau.
-        rule: what :class:`~fxlif.quantise.StepNeuron` calls so.
+        compare: as in the rule.
         order: of the synapse.
         dt: what its files are read with, in words.
         reset: of a spike; None where the package has both, and its files do not say which.
         reset_at: by reset.
-        scales: whether an input is scaled by 1 - decay, as NIR's equations say; by node type.
+        unscaled: types of nodes, and ``i_syn``, whose input is not scaled by what a step takes of
+            the state, as NIR's equations say it is.
         several: how often a neuron may spike in a step.
     """
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import FxlifError, short
+from ..arrays import finite
+from ..errors import FxlifError
 from ..files import as_path, cannot
 
 Floats = npt.NDArray[np.float64]
@@ -39,15 +40,7 @@ class Node:
             if default is None:
                 raise FxlifError.must_be(name, "given", None, found="missing")
             return np.asarray(default, np.float64)
-        array = np.asarray(given)
-        if array.dtype.kind not in "iuf":
-            raise FxlifError.must_be(name, "numbers", given, found=f"{short(given)}")
-        array = array.astype(np.float64)
-        wrong = np.argwhere(~np.isfinite(array))
-        if len(wrong):
-            at = tuple(int(i) for i in wrong[0])
-            raise FxlifError.must_be(f"{name}{list(at) if at else ''}", "finite", float(array[at]))
-        return array
+        return finite(name, given)
 
     def integers(self, key: str, n: int, default: int | None = None) -> tuple[int, ...]:
         """A field as ``n`` integers; a single one stands for all."""

@@ -51,16 +51,14 @@ def recorded_ranges(
         for p in design.population
     }
     found = _run(design, spikes, Recording(states=states))
-    return {
-        name: {
-            WIDTH_OF[variable]: (
-                min(0, int(found.states(name, variable).min(initial=0))),
-                max(0, int(found.states(name, variable).max(initial=0))),
-            )
-            for variable in variables
-        }
-        for name, variables in states.items()
-    }
+    ranges: dict[str, dict[str, tuple[int, int]]] = {}
+    for name, variables in states.items():
+        ranges[name] = {}
+        for variable in variables:
+            values = found.states(name, variable)
+            ends = int(values.min(initial=0)), int(values.max(initial=0))
+            ranges[name][WIDTH_OF[variable]] = ends
+    return ranges
 
 
 def saturations(design: NetworkParams, spikes: Mapping[str, npt.ArrayLike]) -> dict[str, int]:

@@ -24,7 +24,7 @@ from .group import MAX_BITS, MIN_BITS, Choices, IntegerGroup
 from .leak import kept
 from .network import FloatConnection, FloatGroup, FloatNetwork, entries, is_sparse, mapped
 from .result import Quantised, Row, rms
-from .scale import FRACTIONS, Method, one_method, weight_step
+from .scale import FRACTIONS, METHODS, Method, weight_step
 
 #: The name of the source that brings each neuron its own bias.
 ALWAYS = "always"
@@ -80,7 +80,7 @@ def quantise(
         Warns (FxlifWarning): clipped weights, time constants off by more than 5 %.
     """
     of_type("network", network, FloatNetwork, "a FloatNetwork")
-    one_method(scale)
+    one_of("scale", scale, METHODS)
     one_of("widths", widths, ("provable", "recorded"))
     one_of("per", per, ("group", "network"))
     if spikes is None and (scale == "search" or widths == "recorded"):
@@ -275,7 +275,7 @@ def _design(
     if own:
         sources.append(RegularSource(name=ALWAYS, n=1, interval=1))
     for one in own:
-        weights, shift = _bias_weights(one)
+        weights, shift = one.bias_weights
         projections.append(
             Projection(
                 source=ALWAYS, target=one.group.name, synapses=Dense(weights=weights[None, :]),
@@ -300,24 +300,6 @@ def _design(
 def _own_thresholds(one: IntegerGroup) -> tuple[int, ...] | None:
     values = one.thresholds.tolist()
     return tuple(values) if len(set(values)) > 1 else None
-
-
-def _bias_weights(one: IntegerGroup) -> tuple[npt.NDArray[np.int64], int]:
-    """The biases as weights of one source, and their shift: the finest that fits."""
-    low, high = -(1 << (one.weight_bits - 1)), (1 << (one.weight_bits - 1)) - 1
-    shift = 0
-    while True:
-        weights = np.rint(one.biases / (1 << shift)).astype(np.int64)
-        if low <= weights.min() and weights.max() <= high:
-            return weights, shift
-        shift += 1
-
-
-def _effective_biases(one: IntegerGroup) -> npt.NDArray[np.int64]:
-    if not one.has_own_biases:
-        return one.biases
-    weights, shift = _bias_weights(one)
-    return weights << shift
 
 
 def _effective(
@@ -345,7 +327,7 @@ def _effective(
             FloatGroup(
                 name=population.name, n=population.n, neuron=neuron,
                 v_threshold=thresholds,
-                bias=_effective_biases(one) * (one.unit / given.gain),
+                bias=one.effective_biases * (one.unit / given.gain),
             )
         )  # fmt: skip
     connections = []
@@ -370,9 +352,8 @@ def _rows(groups: list[IntegerGroup]) -> Iterator[Row]:
     names = {"v": "tau_mem", "i_syn": "tau_syn", "theta": "tau_threshold"}
     for one in groups:
         name, given = one.group.name, one.group.neuron
-        decays = {"v": given.decay, "i_syn": given.decay_syn, "theta": given.decay_threshold}
-        for of, candidates in one.leaks.items():
-            asked, means = given.tau(decays[of] or 0.0), next(c.tau for c in candidates if c.chosen)
+        for of, decay in given.decays.items():
+            asked, means = given.tau(decay), one.chosen(of).tau
             yield Row(
                 part=name, what=names[of], asked=asked, effective=means,
                 error=0.0 if asked == means else means - asked,
@@ -385,7 +366,7 @@ def _rows(groups: list[IntegerGroup]) -> Iterator[Row]:
         if given.v_reset != given.v_leak:
             yield _row_of(name, "v_reset", given.v_reset - given.v_leak, reset)
         if one.group.biases.any():
-            effective = _effective_biases(one) * (one.unit / given.gain)
+            effective = one.effective_biases * (one.unit / given.gain)
             yield _row_of(name, "bias", one.group.biases, effective)
         if given.threshold_increment:
             increment = round(given.threshold_increment / one.unit) * one.unit
@@ -416,8 +397,8 @@ def _notes(groups: list[IntegerGroup]) -> Iterator[str]:
                 yield f"{connection.source} -> {name}: {clipped} of {count} weights clipped"
             if not entries(one.weights[k]).any() and entries(connection.weights).any():
                 yield f"{connection.source} -> {name}: all weights become 0"
-        for of, candidates in one.leaks.items():
-            chosen = next(c for c in candidates if c.chosen)
+        for of in one.leaks:
+            chosen = one.chosen(of)
             if chosen.error > FAR_TAU:
                 yield f"{name}: the time constant of {of} is off by {chosen.error:.1%}"
         if one.has_own_biases:

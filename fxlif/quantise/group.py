@@ -21,7 +21,7 @@ from ..params.neuron import (
     NeuronParams,
     Overflow,
 )
-from ..params.quantise import quantise_threshold, signed_bits
+from ..params.quantise import quantise_threshold, signed_bits, signed_range
 from .leak import LeakCandidate, kept, leaks_for, roundings
 from .network import FloatConnection, FloatGroup, Floats, Matrix, entries, mapped
 from .scale import rounded
@@ -111,18 +111,20 @@ class IntegerGroup:
     def leaks(self) -> dict[str, list[LeakCandidate]]:
         """By variable, the leaks that could stand for its decay, the chosen one marked."""
         neuron = self.group.neuron
-        decays = {"v": neuron.decay, "i_syn": neuron.decay_syn, "theta": neuron.decay_threshold}
         return {
             name: leaks_for(
                 decay, error=self.choices.tau_error, rounding=self.choices.rounding, tau=neuron.tau
             )
-            for name, decay in decays.items()
-            if decay is not None
+            for name, decay in neuron.decays.items()
         }
+
+    def chosen(self, name: str) -> LeakCandidate:
+        """Of the candidates for a variable's leak the chosen one."""
+        return next(one for one in self.leaks[name] if one.chosen)
 
     def leak(self, name: str) -> Leak:
         """The chosen leak of a variable."""
-        return next(one.leak for one in self.leaks[name] if one.chosen)
+        return self.chosen(name).leak
 
     @property
     def wanted_fraction(self) -> int:
@@ -182,6 +184,25 @@ class IntegerGroup:
     def has_own_biases(self) -> bool:
         """Whether neurons differ in their bias, which one neuron's parameters cannot say."""
         return len(np.unique(self.biases)) > 1
+
+    @cached_property
+    def bias_weights(self) -> tuple[Ints, int]:
+        """Biases of their own as weights of one source, and their shift: the finest that fits."""
+        low, high = signed_range(self.weight_bits)
+        shift = 0
+        while True:
+            weights = np.rint(self.biases / (1 << shift)).astype(np.int64)
+            if low <= weights.min() and weights.max() <= high:
+                return weights, shift
+            shift += 1
+
+    @property
+    def effective_biases(self) -> Ints:
+        """What the design adds to each neuron in every step, (n,) int64."""
+        if not self.has_own_biases:
+            return self.biases
+        weights, shift = self.bias_weights
+        return weights << shift
 
     # --- widths ---------------------------------------------------------------------------------
 

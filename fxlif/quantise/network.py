@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import finite
 from ..errors import FxlifError
 from ..network.synapses import MAX_DELAY
 from ..params.network import forward_order
@@ -18,24 +19,6 @@ from .neuron import StepNeuron
 Floats = npt.NDArray[np.float64]
 #: A float64 array, or a matrix of scipy.sparse.
 Matrix = Any
-
-
-def _finite(key: str, values: Any) -> Floats:
-    """``values`` as float64, or an error that names the first that is no number."""
-    try:
-        array = np.asarray(values)
-    except ValueError:
-        raise FxlifError.must_be(
-            key, "numbers", values, found="rows of different lengths"
-        ) from None
-    if array.dtype.kind not in "iuf":
-        raise FxlifError.must_be(key, "numbers", values, found=f"of dtype {array.dtype}")
-    array = array.astype(np.float64)
-    wrong = np.argwhere(~np.isfinite(array))
-    if len(wrong):
-        at = tuple(int(i) for i in wrong[0])
-        raise FxlifError.must_be(f"{key}{list(at)}", "finite", float(array[at]))
-    return array
 
 
 def is_sparse(matrix: Matrix) -> bool:
@@ -84,7 +67,7 @@ class FloatGroup:
         key = f"{self.name}.{name}"
         values = getattr(self.neuron, name) if given is None else given
         never = name == "v_threshold" and np.all(np.equal(values, np.inf))
-        values = np.asarray(values, np.float64) if never else _finite(key, values)
+        values = np.asarray(values, np.float64) if never else finite(key, values)
         if values.shape not in ((), (self.n,)):
             found = f"shape {values.shape}"
             raise FxlifError.must_be(key, f"one number or ({self.n},)", given, found=found)
@@ -123,9 +106,9 @@ class FloatConnection:
         if is_sparse(self.weights):
             made: Matrix = self.weights.tocsr().astype(np.float64)
             made.sum_duplicates()
-            _finite(f"{key}: weights", made.data)
+            finite(f"{key}: weights", made.data)
         else:
-            made = _finite(f"{key}: weights", self.weights)
+            made = finite(f"{key}: weights", self.weights)
             if made.ndim != 2:
                 found = f"shape {made.shape}"
                 raise FxlifError.must_be(f"{key}: weights", "a matrix", self.weights, found=found)
@@ -182,7 +165,7 @@ class FloatNetwork:
 
         ``weights``: of each layer (n before, n of it); ``neurons``: one for all, or one a layer.
         """
-        matrices = [_finite(f"weights[{k}]", w) for k, w in enumerate(weights)]
+        matrices = [finite(f"weights[{k}]", w) for k, w in enumerate(weights)]
         kinds = [neurons] * len(matrices) if isinstance(neurons, StepNeuron) else list(neurons)
         given = [None] * len(matrices) if biases is None else list(biases)
         if not matrices or not len(kinds) == len(given) == len(matrices):

@@ -128,6 +128,12 @@ class StepNeuron:
         return self.dt / -math.log(decay) if decay > 0 else 0.0
 
     @property
+    def decays(self) -> dict[str, float]:
+        """What is left of each variable that it has after a step: v, i_syn, theta."""
+        all_ = {"v": self.decay, "i_syn": self.decay_syn, "theta": self.decay_threshold}
+        return {name: decay for name, decay in all_.items() if decay is not None}
+
+    @property
     def synapse_order(self) -> tuple[str, ...]:
         """When i_syn leaks, takes its input, and acts (docs/rule.md#synapse)."""
         return tuple(self.rule.get("synapse_order", ("leak", "integrate", "act")))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import numpy as np
 
 from ..errors import FxlifError
+from ..notebook import html_table
 from ..params.network import NetworkParams
 from .leak import LeakCandidate
 from .network import FloatNetwork
@@ -108,7 +108,7 @@ class Quantised:
         return pandas.DataFrame([{name: getattr(r, name) for name in COLUMNS} for r in self.rows])
 
     def _repr_html_(self) -> str:
-        return _html((COLUMNS, *(row.cells for row in self.rows)))
+        return html_table(repr(self), COLUMNS, (row.cells for row in self.rows))
 
     def _leak_cells(self) -> list[tuple[str, ...]]:
         return [
@@ -157,10 +157,3 @@ def _text(rows: Any) -> str:
         )
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
-
-
-def _html(rows: Any) -> str:
-    head, *body = rows
-    lines = ["".join(f"<th>{escape(cell)}</th>" for cell in head)]
-    lines += ["".join(f"<td>{escape(cell)}</td>" for cell in row) for row in body]
-    return "<table>" + "".join(f"<tr>{line}</tr>" for line in lines) + "</table>"

@@ -17,12 +17,6 @@ METHODS: tuple[Method, ...] = get_args(Method)
 FRACTIONS = tuple(float(x) for x in np.geomspace(1.0, 0.25, 25))
 
 
-def one_method(method: str) -> None:
-    """Raise unless ``method`` is one of :data:`METHODS`."""
-    if method not in METHODS:
-        raise FxlifError.must_be("scale", ", ".join(METHODS), method)
-
-
 def largest_step(weights: Floats, bits: int) -> float:
     """The smallest step with which no weight is clipped; 0 where all are 0.
 
