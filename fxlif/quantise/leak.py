@@ -104,6 +104,32 @@ def adders(leak: Leak) -> int:
     assert_never(leak)
 
 
+def leak_candidates(
+    decay: float, *, rounding: Rounding = "floor", tau: Callable[[float], float] | None = None
+) -> list[LeakCandidate]:
+    """The nearest leak of each kind and number of adders, by adders and then by error.
+
+    The arguments are those of :func:`leaks_for`.
+    """
+    tau = tau or (lambda left: math.inf if left >= 1 else -1 / math.log(left) if left > 0 else 0.0)
+    wanted = tau(decay)
+    best: dict[tuple[str, int], LeakCandidate] = {}
+    for leak in _leaks(decay, rounding):
+        left = kept(leak)
+        if not 0 <= left <= 1:
+            continue
+        means = tau(float(left))
+        off = 0.0 if means == wanted else math.inf
+        if math.isfinite(means) and math.isfinite(wanted) and wanted > 0:
+            off = abs(means - wanted) / wanted
+        one = LeakCandidate(leak=leak, decay=float(left), tau=means, error=off, adders=adders(leak))
+        # Of one kind and price the nearest; of scales, which differ in price, one of each.
+        key = leak.kind, one.adders
+        if key not in best or off < best[key].error:
+            best[key] = one
+    return sorted(best.values(), key=lambda one: (one.adders, one.error))
+
+
 def leaks_for(
     decay: float,
     *,
@@ -122,23 +148,7 @@ def leaks_for(
         rounding: of the leak.
         tau: the time constant, in steps, that a decay stands for; left out, -1 / ln(decay).
     """
-    tau = tau or (lambda left: math.inf if left >= 1 else -1 / math.log(left) if left > 0 else 0.0)
-    wanted = tau(decay)
-    best: dict[tuple[str, int], LeakCandidate] = {}
-    for leak in _leaks(decay, rounding):
-        left = kept(leak)
-        if not 0 <= left <= 1:
-            continue
-        means = tau(float(left))
-        off = 0.0 if means == wanted else math.inf
-        if math.isfinite(means) and math.isfinite(wanted) and wanted > 0:
-            off = abs(means - wanted) / wanted
-        one = LeakCandidate(leak=leak, decay=float(left), tau=means, error=off, adders=adders(leak))
-        # Of one kind and price the nearest; of scales, which differ in price, one of each.
-        key = leak.kind, one.adders
-        if key not in best or off < best[key].error:
-            best[key] = one
-    candidates = sorted(best.values(), key=lambda one: (one.adders, one.error))
+    candidates = leak_candidates(decay, rounding=rounding, tau=tau)
     good = [one for one in candidates if one.error <= error]
     chosen = good[0] if good else min(candidates, key=lambda one: one.error)
     useful: list[LeakCandidate] = []

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 #: What a parameter may be: something that TOML writes and every database keeps.
 Value = bool | int | float | str
-Direction = Literal["minimize", "maximize"]
+#: ``zero``: the nearer to 0 the better, whatever its sign.
+Direction = Literal["minimize", "maximize", "zero"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +86,14 @@ class Objective:
     interval: bool = False
     measure: Callable[[NetworkParams], float | tuple[float, float, float]] | None = None
 
+    def score(self, value: float) -> float:
+        """How bad ``value`` is, less is better; inf where it is no number."""
+        if math.isnan(value):
+            return math.inf
+        if self.direction == "zero":
+            return abs(value)
+        return value if self.direction == "minimize" else -value
+
     @property
     def columns(self) -> tuple[str, ...]:
         """Its columns in a table."""
@@ -126,7 +135,7 @@ class Subject(ABC):
 
 #: By the ``kind`` of a study's table ``[subject]``: the function, ``module:name``, that makes the
 #: subject of the table's other keys and the folder that its paths begin in.
-SUBJECTS: dict[str, str] = {}
+SUBJECTS: dict[str, str] = {"neuron": "fxlif.study.neuron:OneNeuron"}
 
 
 def found(place: str, key: str) -> Any:

@@ -75,10 +75,7 @@ class Table:
 
     def _scores(self, row: Row) -> tuple[float, ...]:
         """The objectives, less is better."""
-        return tuple(
-            row.found[one.name] * (1 if one.direction == "minimize" else -1)
-            for one in self.objectives
-        )
+        return tuple(one.score(row.found[one.name]) for one in self.objectives)
 
     def cheapest(self, of: str, within: float) -> Row | None:
         """Of the rows whose first objective ``of`` is at most ``within`` worse than the best, the
