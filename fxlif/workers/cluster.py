@@ -1,0 +1,137 @@
+"""An executor of the workers of a Dask cluster."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import re
+import socket
+from collections.abc import Callable
+from concurrent.futures import Future
+from importlib import import_module
+from typing import Any, ParamSpec, TypeVar
+
+from ..errors import FxlifError
+from .executor import WorkerDied, Workers
+from .source import source
+
+P = ParamSpec("P")
+T = TypeVar("T")
+#: Seconds that a scheduler has to answer, and to have a worker.
+PATIENCE = 10.0
+ADDRESS = re.compile(r"(tcp|tls)://([^\s/:]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}")
+
+
+def cluster_address(text: str) -> str:
+    """``text``, if it may be the address of a Dask scheduler.
+
+    Raises:
+        FxlifError: it may not.
+    """
+    if not ADDRESS.fullmatch(text):
+        allowed = "the address of a Dask scheduler, such as tcp://host:8786"
+        raise FxlifError.must_be("cluster", allowed, text)
+    return text
+
+
+class Cluster(Workers):
+    """The workers of the scheduler at ``address``; see :func:`.workers`."""
+
+    def __init__(self, address: str, told: Callable[..., str]) -> None:
+        self._address, self._told, self._stopped = cluster_address(address), told, False
+        try:
+            client = import_module("distributed").Client
+        except ImportError:
+            raise FxlifError.not_installed("distributed", "'fxlif[cluster]'") from None
+        # What it has to say of a connection or a worker that is gone is said here, in one line.
+        self._log = logging.getLogger("distributed")
+        self._level = self._log.level
+        self._log.setLevel(logging.CRITICAL)
+        self._client: Any = None
+        try:
+            self._client = client(address, timeout=PATIENCE, set_as_default=False)
+            self._client.wait_for_workers(1, timeout=PATIENCE)
+            self._compare()
+        except OSError as error:
+            absent = "no answer" if self._client is None else "no worker"
+            allowed = "a Dask scheduler that answers and has workers"
+            found = f"{address} ({absent} within {PATIENCE:g} s)"
+            raise FxlifError.must_be("cluster", allowed, address, found=found) from error
+        except BaseException:
+            self.stop()
+            raise
+        # Not pure: a call that is made twice is two calls.
+        self._executor = self._client.get_executor(pure=False)
+
+    def _compare(self) -> None:
+        """Refuse workers that have another fxlif, or none."""
+
+        def found() -> str:  # goes there as code: nothing of fxlif need be there
+            try:
+                from fxlif.workers.source import source
+            except ImportError as error:
+                return f"none ({error})"
+            return source()
+
+        for worker, there in self._client.run(found, on_error="return").items():
+            must_equal(source(), str(there), f"worker {worker} has")
+
+    @property
+    def count(self) -> int:
+        return max(1, sum(map(int, self._client.nthreads().values())))
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        told = self._told(fn, *args, **kwargs)
+        call: bytes = import_module("cloudpickle").dumps((fn, args, kwargs))
+        inner: Future[T] = self._executor.submit(called_there, source(), call)
+        outer: Future[T] = Future()
+
+        def done(inner: Future[T]) -> None:
+            if not outer.set_running_or_notify_cancel():
+                return
+            if inner.cancelled():
+                outer.set_exception(FxlifError(
+                    f"{self._address}: the connection to the scheduler is lost", key="cluster",
+                    value=self._address,
+                ))  # fmt: skip
+            elif error := inner.exception():
+                outer.set_exception(self._one_line(error, told))
+            else:
+                outer.set_result(inner.result())
+
+        inner.add_done_callback(done)
+        outer.add_done_callback(lambda outer: inner.cancel() if outer.cancelled() else None)
+        return outer
+
+    def _one_line(self, error: BaseException, told: str) -> BaseException:
+        """``error``, where it is not one of fxlif's but of the cluster's in fxlif's words."""
+        if isinstance(error, import_module("distributed").KilledWorker):
+            return WorkerDied(f"{told}: the workers of {self._address} that worked at it died")
+        if isinstance(error, ModuleNotFoundError):
+            return FxlifError(f"{told}: a worker of {self._address}: {error}", key="cluster")
+        return error
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        self._executor.shutdown(wait and not cancel_futures)
+
+    def stop(self) -> None:
+        if self._client is not None and not self._stopped:
+            self._stopped = True
+            self._client.close()  # calls off what nobody waits for any more
+        self._log.setLevel(self._level)
+
+
+def must_equal(here: str, there: str, whose: str) -> None:
+    """Refuse a worker whose fxlif is not the caller's."""
+    if there != here:
+        raise FxlifError(
+            f"cluster: {whose} {there}, and here is {here}: install the same on both",
+            key="cluster", value=there, allowed=here,
+        )  # fmt: skip
+
+
+def called_there(source_here: str, call: bytes) -> Any:
+    """On a worker, which may have come later than the others: make the call."""
+    must_equal(source_here, source(), f"the worker on {socket.gethostname()} has")
+    function, args, kwargs = pickle.loads(call)
+    return function(*args, **kwargs)
