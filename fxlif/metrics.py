@@ -236,6 +236,13 @@ def membrane(
 # --- classes ------------------------------------------------------------------------------------
 
 
+def classes(counts: npt.ArrayLike) -> Ints:
+    """The class of each sample, (samples,) int64, from how often each output neuron has spiked in
+    it, (samples, n): the one with the most spikes, the lowest index among equals."""
+    found: Ints = np.asarray(counts).argmax(axis=1)
+    return found
+
+
 class Accuracy(NamedTuple):
     """A part that was right, and the ends of its confidence interval."""
 

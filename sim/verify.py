@@ -5,20 +5,17 @@ from __future__ import annotations
 import shlex
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from ..arrays import integers, within
+from ..batch.labelled import Labelled, output_spikes, read_labelled
 from ..errors import FxlifError
-from ..files import read_arrays
 from ..hdl.limits import supported
 from ..network import events as event_files
-from ..network.model import Network
-from ..network.recording import Recording
 from ..params.design import outline
-from ..params.network import EventInput, ImageInput, NetworkParams
+from ..params.network import EventInput, NetworkParams
 from ..params.neuron import NeuronParams
 from ..params.protocol import AnyParams
 from ..progress import SILENT, Progress
@@ -37,48 +34,8 @@ DEFAULT_CYCLES = 200_000
 UNBOUNDED = 1 << 40
 
 
-@dataclass(frozen=True, kw_only=True)
-class Labelled:
-    """Images as event streams, and what they show."""
-
-    streams: list[event_files.Events]
-    labels: np.ndarray
-
-    def accuracy(self, counts: np.ndarray) -> float:
-        """The share of images, in per cent, whose label is the neuron with the most spikes."""
-        return 100.0 * float((counts.argmax(axis=1) == self.labels).mean())
-
-
-def load_images(source: ImageInput, folder: Path, n_inputs: int, n_outputs: int) -> Labelled:
-    """The images of a design's input, encoded; errors name the file and the array."""
-    path = folder / source.file
-    arrays = read_arrays(path, ("images", "labels"))
-    images, labels = arrays["images"], arrays["labels"]
-    try:
-        if images.ndim != 2 or images.shape[1] != n_inputs or labels.shape != images.shape[:1]:
-            shapes = images.shape, labels.shape
-            allowed = f"of shapes (k, {n_inputs}) and (k,)"
-            found = f"{shapes[0]} and {shapes[1]}"
-            raise FxlifError.must_be("images and labels", allowed, shapes, found=found)
-        if len(images) == 0:
-            raise FxlifError.must_be("images", "1 or more", 0, found="none")
-        within("labels", integers("labels", labels), 0, n_outputs - 1)
-        streams = event_files.encode_images(images, source.steps, source.maximum)
-    except FxlifError as error:
-        raise error.inside(path) from None
-    return Labelled(streams=streams, labels=labels)
-
-
-def golden_counts(network: NetworkParams, images: Labelled) -> np.ndarray:
-    """Output spikes of each neuron for each image, (images, n_outputs), by the golden network."""
-    last = network.graph.populations[-1].name
-    streams = images.streams
-    record = Network(network).run(events=streams, batch=len(streams), record=Recording([last]))
-    return record.counts(last)
-
-
 def read_input(network: NetworkParams, folder: Path) -> tuple[list[int] | None, Labelled | None]:
-    """The packed stimulus that a chain of cores brings, None where there is none; its images."""
+    """The packed stimulus that a chain of cores brings, None where there is none; its samples."""
     first, source = network.core[0], network.input
     if source is not None and not (folder / source.file).exists():
         raise FxlifError(
@@ -93,14 +50,16 @@ def read_input(network: NetworkParams, folder: Path) -> tuple[list[int] | None, 
             return event_files.pack(stream, first.in_address_bits).tolist(), None
         except FxlifError as error:
             raise error.inside(path) from None
-    if isinstance(source, ImageInput):
-        images = load_images(source, folder, first.n_inputs, network.core[-1].n_neurons)
-        payloads: list[int] = []
-        for stream in images.streams:
-            payloads += event_files.pack(stream, first.in_address_bits).tolist()
-            payloads.append(RESET_MARK)
-        return payloads, images
-    return None, None
+    if source is None:
+        return None, None
+    labelled = read_labelled(
+        source, folder, first.n_inputs, network.core[-1].n_neurons, first.max_events_per_input
+    )
+    payloads: list[int] = []
+    for stream in labelled.streams:
+        payloads += event_files.pack(stream, first.in_address_bits).tolist()
+        payloads.append(RESET_MARK)
+    return payloads, labelled
 
 
 def check(
@@ -162,14 +121,14 @@ def verify(
         if not until_covered:
             raise FxlifError.must_be("waivers", "given with until_covered alone", str(waivers))
         waived = read_waivers(waivers, [(b.group, b.name) for b in Coverage(params).bins])
-    payloads, images = None, None
+    payloads, labelled = None, None
     if isinstance(params, NetworkParams):
-        payloads, images = read_input(params, design.parent)
+        payloads, labelled = read_input(params, design.parent)
     limit = cycles or (DEFAULT_CYCLES if payloads is None else UNBOUNDED)
     golden = None
-    if images is not None and isinstance(network, NetworkParams):
+    if labelled is not None and isinstance(network, NetworkParams):
         progress("golden model", 0, None)
-        golden = images.accuracy(golden_counts(network, images))
+        golden = _per_cent(labelled, output_spikes(network, labelled).sum(axis=0))
     folder = working_folder(out)
     try:
         results, report = check(
@@ -182,8 +141,8 @@ def verify(
         raise
     seen = report or Report()
     hardware = None
-    if images is not None and seen.resets >= len(images.labels):
-        hardware = images.accuracy(np.array(seen.counts[: len(images.labels)]))
+    if labelled is not None and seen.resets >= len(labelled.labels):
+        hardware = _per_cent(labelled, np.array(seen.counts[: len(labelled.labels)]))
     counted = figures(seen, simulator)
     for model, accuracy in (("golden model", golden), ("hardware", hardware)):
         if accuracy is not None:
@@ -249,14 +208,19 @@ def _until_covered(
     return Findings(command="cover", design=name, digest=params.digest(), checks=(unasked,))
 
 
+def _per_cent(labelled: Labelled, counts: np.ndarray) -> float:
+    """The accuracy of so many output spikes, (samples, n), in per cent."""
+    return 100.0 * labelled.right(counts) / len(labelled.labels)
+
+
 def _accuracy(golden: float | None, hardware: float | None, *, whole: bool) -> Check:
     """Whether the hardware classifies as the golden model does, if the ``whole`` input was run."""
-    name = "accuracy on the labelled images"
+    name = "accuracy on the labelled samples"
     if golden is None:
         return Check(
-            name=name, outcome="not_applicable", detail="the design brings no labelled images"
+            name=name, outcome="not_applicable", detail="the design brings no labelled samples"
         )
     if not whole:
-        return Check(name=name, outcome="not_applicable", detail="--cycles cuts the images short")
+        return Check(name=name, outcome="not_applicable", detail="--cycles cuts the samples short")
     wrong = [f"golden model {golden}, hardware {hardware}"] if golden != hardware else []
     return answer(name, wrong, f"{golden:.2f} %, golden model and hardware")

@@ -666,6 +666,31 @@ def test_images_that_do_not_fit(run, tmp_path, no_simulation, arrays, message):
     assert contents(tmp_path) == before
 
 
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"spikes": None}, "must be an .npz file with the array 'spikes', not one with 'labels'"),
+        ({"spikes": np.zeros((4, 2, 4), bool)},
+         "must be of shapes (steps, k, 3) and (k,), not (4, 2, 4) and (2,)"),
+        ({"spikes": np.zeros((2, 3), bool)}, "must be of shapes (steps, k, 3) and"),
+        ({"spikes": np.zeros((4, 2, 3), np.float32)}, "spikes: must be integers, not dtype"),
+        ({"spikes": np.full((4, 2, 3), 2)},
+         "spikes[0, 0, 0]: must be 0..1 (events of an input in a step), not 2"),
+        ({"spikes": np.zeros((0, 2, 3), bool)}, "spikes: must be 1 or more, not none"),
+        ({"labels": np.array([0, 2])}, "label"),
+    ],
+)  # fmt: skip
+def test_spikes_that_do_not_fit(run, tmp_path, no_simulation, arrays, message):
+    good = {"spikes": np.ones((4, 2, 3), bool), "labels": np.array([0, 1])}
+    np.savez(tmp_path / "i.npz", **{k: v for k, v in {**good, **arrays}.items() if v is not None})
+    design = design_with(tmp_path, input={"kind": "spikes", "file": "i.npz"})
+    before = contents(tmp_path)
+    line = run("verify", design, "--out", "out").refusal
+    assert line.startswith("i.npz: ")
+    assert message in line
+    assert contents(tmp_path) == before
+
+
 @pytest.mark.parametrize("kind", ["events", "images"])
 @pytest.mark.parametrize("state", ["missing", "cut", "other", "empty"])
 def test_broken_input_file(run, tmp_path, no_simulation, kind, state):

@@ -27,6 +27,7 @@ from fxlif.params.network import (
     NetworkParams,
     Population,
     Projection,
+    SpikeInput,
 )
 from fxlif.params.neuron import Adaptation, ExponentialSynapse, NeuronParams
 from fxlif.params.sources import EventSource
@@ -115,6 +116,7 @@ RICH = {
     "images": NetworkParams(
         core=(one_core(),), input=ImageInput(file="digits.npz", steps=8, maximum=16)
     ),
+    "spikes": NetworkParams(core=(one_core(),), input=SpikeInput(file="gestures.npz")),
 }  # fmt: skip
 
 
@@ -315,7 +317,7 @@ BROKEN = [
      "core[0].neuron.synapse.kind: must be 'delta', 'exponential', not 'none'"),
     ((*NEURON, "adaptation"), {"increment": 7, "leak": {"kind": "shift", "shift": "a"}},
      "core[0].neuron.adaptation.leak.shift: must be an integer, not 'a'"),
-    (("input",), {"kind": "file"}, "input.kind: must be 'events', 'images', not 'file'"),
+    (("input",), {"kind": "file"}, "input.kind: must be 'events', 'images', 'spikes', not 'file'"),
     # Wrong types.
     (("name",), 3, "name: must be text, not 3"),
     ((*CORE, "lanes"), 1.0, "core[0].lanes: must be an integer, not 1.0"),

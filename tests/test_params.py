@@ -32,7 +32,14 @@ from fxlif.params.leaks import (
     ShiftLeak,
     random_bits,
 )
-from fxlif.params.network import EventInput, ImageInput, NetworkParams, Population, Projection
+from fxlif.params.network import (
+    EventInput,
+    ImageInput,
+    NetworkParams,
+    Population,
+    Projection,
+    SpikeInput,
+)
 from fxlif.params.neuron import Adaptation, DeltaSynapse, ExponentialSynapse, NeuronParams
 from fxlif.params.noise import GaussianNoise, PoissonNoise
 from fxlif.params.quantise import fit_weights, quantise_threshold, signed_bits, signed_range
@@ -424,6 +431,7 @@ BY_PLACE = [
 ]
 BY_NAME_ALONE = [
     NoLeak, DeltaSynapse, Lfsr, NeuronParams, CoreParams, NetworkParams, EventInput, ImageInput,
+    SpikeInput,
 ]  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from fxlif import (
     Recording,
 )
 from fxlif.hdl.limits import supported
+from fxlif.metrics import classes
 from fxlif.network.events import from_counts
 from fxlif.params.leaks import (
     ConstantLeak,
@@ -506,6 +507,42 @@ def test_recorded_widths_and_what_saturates():
     assert caught.value.key == "state_bits"
 
 
+# --- samples ------------------------------------------------------------------------------------
+
+
+def test_samples_are_runs_of_their_own():
+    """In float and in integers, from the first state on; and widths are recorded over all."""
+    network = whole_numbers(0, RULES[0])
+    inputs = rng(3).integers(0, 3, (40, 5, 4))
+    made = quantise(network, widths="recorded", spikes={"input": inputs}, margin=0.0)
+    wanted, found = network.run({"input": inputs}), spike_counts(made.design, {"input": inputs})
+    assert wanted["b"].shape == (40, 5, next(g.n for g in network.groups if g.name == "b"))
+    assert found["b"].any()
+    for k in range(5):
+        alone = network.run({"input": inputs[:, k]})
+        for name in alone:
+            np.testing.assert_array_equal(wanted[name][:, k], alone[name])
+            np.testing.assert_array_equal(found[name][:, k], alone[name])
+    assert made.saturated is not None
+
+
+def test_accuracy_in_float_and_in_integers():
+    network = leaky(5)
+    spikes = rng(4).random((30, 40, 20)) < 0.2
+    labels = classes(network.run({"input": spikes})["layer_1"].sum(0))
+    labels[:4] = (labels[:4] + 1) % network.groups[-1].n
+    fine = quantise(network, weight_bits=16, tau_error=1e-5, resolution=1e-4)
+    found = fine.compare(spikes, labels)
+    assert found.float.mean == found.integers.mean == 0.9
+    assert found.float.low < 0.9 < found.float.high
+    assert found.same.mean > 0.95
+    coarse = quantise(network, weight_bits=2).compare(spikes, labels)
+    assert coarse.float == found.float
+    assert coarse.same.mean < 0.9
+    # Two neurons that spike as often: the lower one; and none spikes: the first.
+    assert classes([[0, 2, 2], [0, 0, 0]]).tolist() == [1, 0]
+
+
 def test_a_limit_of_the_state_makes_it_coarser_first():
     free, narrow = quantise(leaky()), quantise(leaky(), state_bits=16)
     assert narrow.widths["layer_0"]["state_bits"] <= 16
@@ -566,6 +603,11 @@ BAD = {
         connections=[FloatConnection(source="x", target="y", weights=[[1.0]])],
     ),
     "rule": lambda: StepNeuron(decay=0.9, v_threshold=1, rule={"resett": "subtract"}),
+    "labels": lambda: quantise(leaky()).compare(np.ones((3, 2, 20), int), [0]),
+    "labels[1]": lambda: quantise(leaky()).compare(np.ones((3, 2, 20), int), [0, 99]),
+    "last group": lambda: quantise(
+        FloatNetwork.chain([np.ones((3, 2))], StepNeuron(decay=0.9, v_threshold=math.inf))
+    ).compare(np.ones((3, 2, 3), int), [0, 1]),
 }  # fmt: skip
 
 

@@ -31,7 +31,7 @@ from fxlif import (
     Sparse,
 )
 from fxlif.params.base import Params
-from fxlif.params.network import EventInput, ImageInput
+from fxlif.params.network import EventInput, ImageInput, SpikeInput
 from fxlif.sim.dut import map as dut_map
 
 ROOT = Path(__file__).parents[1]
@@ -39,6 +39,7 @@ CLASSES = [
     *(c for n in fxlif.HOMES if inspect.isclass(c := getattr(fxlif, n)) and issubclass(c, Params)),
     EventInput,
     ImageInput,
+    SpikeInput,
 ]
 MAPS = [
     each for each in vars(dut_map).values() if inspect.isclass(each) and issubclass(each, Params)

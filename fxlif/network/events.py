@@ -106,8 +106,9 @@ def split_steps(events: npt.ArrayLike) -> list[Events]:
     return [step[:-1] for step in ended]
 
 
-def encode_images(images: npt.ArrayLike, steps: int, maximum: int) -> list[Events]:
-    """One stream of ``steps`` steps per image, by a deterministic rate code.
+def image_counts(images: npt.ArrayLike, steps: int, maximum: int) -> Events:
+    """How often each input spikes in each step of each image, (k, steps, n) int64, 0 or 1: a
+    deterministic rate code.
 
     An input of value p spikes in step t when floor((t+1) p / maximum) > floor(t p / maximum), as
     :class:`fxlif.params.network.ImageInput` says; p = maximum spikes in every step.
@@ -128,9 +129,14 @@ def encode_images(images: npt.ArrayLike, steps: int, maximum: int) -> list[Event
     times = np.arange(steps + 1)[:, np.newaxis]
     maximum = integer("maximum", maximum, 1, _MAX_INT32)
     _refuse((values < 0) | (values > maximum), values, "image {}, input {}", f"0..{maximum}")
+    return np.diff(times * values[:, np.newaxis] // maximum, axis=1)
+
+
+def encode_images(images: npt.ArrayLike, steps: int, maximum: int) -> list[Events]:
+    """One stream of ``steps`` steps per image, of :func:`image_counts`, which see."""
+    counts = image_counts(images, steps, maximum)
     # Image by image it would take longer than a small network does to read them.
-    counts = np.diff(times * values[:, np.newaxis] // maximum, axis=1)
-    stream = from_counts(counts.reshape(-1, values.shape[1]))
+    stream = from_counts(counts.reshape(-1, counts.shape[2]))
     ends = np.flatnonzero(stream == TICK)[steps - 1 :: steps] + 1
     return np.split(stream, ends)[:-1]
 
@@ -384,6 +390,7 @@ __all__ = [
     "from_words",
     "header",
     "header_count",
+    "image_counts",
     "pack",
     "read",
     "split_steps",

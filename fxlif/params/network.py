@@ -16,8 +16,12 @@ from pydantic import (
 
 from ..errors import FxlifError
 from ..network.synapses import MAX_DELAY
-from .base import Int, Name, Params, Seed, Size, plain_tuple
+from .base import Name, Params, Seed, Size, plain_tuple
 from .core import CoreParams, OwnThresholds, WeightShift, check_thresholds
+from .inputs import EventInput as EventInput
+from .inputs import ImageInput as ImageInput
+from .inputs import InputParams
+from .inputs import SpikeInput as SpikeInput
 from .neuron import NeuronParams
 from .noise import Noise
 from .protocol import CoreSignals
@@ -99,52 +103,6 @@ class Projection(Params):
         if isinstance(given, Sparse) and given.own_delays and given.matrix.count:
             return given.matrix.min_delay, given.matrix.max_delay
         return bounds(self.delay)
-
-
-# --- what a network is fed with -----------------------------------------------------------------
-
-
-class EventInput(Params):
-    """An event file (see :mod:`fxlif.network.events`) to feed to the first core."""
-
-    kind: Literal["events"] = "events"
-    file: Annotated[
-        str,
-        Field(description="Its name, beside the design: .txt, .npz or .bin (docs/rule.md#events)."),
-    ]
-
-
-class ImageInput(Params):
-    """Labelled images in an .npz file, presented one by one, each after a reset.
-
-    The file holds ``images`` (k, n_inputs), integers 0..``maximum``, and ``labels`` (k,). An input
-    of value p spikes in step t of ``steps`` when floor((t+1) p / maximum) > floor(t p / maximum):
-    a deterministic rate code. The class is the output neuron with the most spikes, the lowest
-    index among equals.
-    """
-
-    kind: Literal["images"] = "images"
-    file: Annotated[
-        str, Field(description="Its name, beside the design (docs/networks.md#the-digits).")
-    ]
-    steps: Annotated[
-        Int,
-        Field(
-            ge=1, le=4096, description="How long an image is shown (docs/networks.md#the-digits)."
-        ),
-    ]
-    maximum: Annotated[
-        Int,
-        Field(
-            ge=1,
-            le=65535,
-            description="The value of an input that spikes in every step "
-            "(docs/networks.md#the-digits).",
-        ),
-    ]
-
-
-InputParams = Annotated[EventInput | ImageInput, Field(discriminator="kind")]
 
 
 # --- the network --------------------------------------------------------------------------------

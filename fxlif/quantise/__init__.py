@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from ..lazy import exports
 
 if TYPE_CHECKING:
+    from .accuracy import Compared as Compared
+    from .accuracy import compare as compare
     from .convert import quantise as quantise
     from .leak import LeakCandidate as LeakCandidate
     from .leak import leaks_for as leaks_for
@@ -21,12 +23,14 @@ if TYPE_CHECKING:
     from .result import Quantised as Quantised
 
 HOMES = {
+    "Compared": "accuracy",
     "FloatConnection": "network",
     "FloatGroup": "network",
     "FloatNetwork": "network",
     "LeakCandidate": "leak",
     "Quantised": "result",
     "StepNeuron": "neuron",
+    "compare": "accuracy",
     "leaks_for": "leak",
     "quantise": "convert",
 }

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from ..network.events import from_counts, to_counts
+from ..batch.recording import BatchRecording
 from ..network.model import Network
 from ..network.recording import Recording
 from ..params.network import NetworkParams
@@ -19,15 +19,26 @@ WIDTH_OF = {"v": "state_bits", "i_syn": "current_bits", "theta": "theta_bits"}
 
 def _run(
     design: NetworkParams, spikes: Mapping[str, npt.ArrayLike], recording: Recording
-) -> Recording:
-    events = {name: from_counts(counts) for name, counts in spikes.items()}
-    return Network(design).run(events=events, record=recording)
+) -> BatchRecording:
+    """The run of all samples: ``spikes`` are (steps, n) of one, or (steps, samples, n)."""
+    events = {}
+    for name, counts in spikes.items():
+        array = np.asarray(counts)
+        events[name] = array[np.newaxis] if array.ndim == 2 else array.swapaxes(0, 1)
+    samples = len(next(iter(events.values()), (0,)))
+    return Network(design).run(events=events, record=recording, batch=samples)
 
 
 def spike_counts(design: NetworkParams, spikes: Mapping[str, npt.ArrayLike]) -> dict[str, Counts]:
-    """The spikes of every population, (steps, n) counts, from those of the inputs."""
+    """The spikes of every population from those of the inputs, each (steps, n) counts, or
+    (steps, samples, n)."""
     found = _run(design, spikes, Recording())
-    return {p.name: to_counts(found.spikes(p.name), p.n) for p in design.population}
+    made = {}
+    for population in design.graph.populations:
+        counts = found.dense(population.name).astype(np.int64)
+        one = np.ndim(next(iter(spikes.values()))) == 2
+        made[population.name] = counts[0] if one else counts.swapaxes(0, 1)
+    return made
 
 
 def behaviour(

@@ -203,9 +203,10 @@ class FloatNetwork:
         return [one for one in self.connections if one.target == group]
 
     def run(self, spikes: Mapping[str, npt.ArrayLike]) -> dict[str, npt.NDArray[np.int64]]:
-        """The spikes of every group in float64, (steps, n) counts: see :mod:`.simulate`.
+        """The spikes of every group in float64, counts as those given: see :mod:`.simulate`.
 
-        ``spikes``: by input, (steps, n) counts.
+        ``spikes``: by input, (steps, n) counts; or (steps, samples, n), each sample from the first
+        state on.
         """
         from .simulate import simulate
 

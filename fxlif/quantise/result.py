@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..errors import FxlifError
 from ..notebook import html_table
 from ..params.network import NetworkParams
 from .leak import LeakCandidate
 from .network import FloatNetwork
+
+if TYPE_CHECKING:
+    from .accuracy import Compared
 
 COLUMNS = ("part", "what", "asked", "effective", "error", "relative")
 
@@ -77,6 +81,16 @@ class Quantised:
             f"<Quantised {self.design.name}: {len(self.units)} groups, largest error "
             f"{worst.relative:.2%} ({worst.part} {worst.what})>"
         )
+
+    def compare(self, spikes: npt.ArrayLike, labels: npt.ArrayLike) -> Compared:
+        """The accuracy of float and of the integers on labelled samples, and how often their output
+        spikes are the same (:func:`~fxlif.quantise.compare`).
+
+        ``spikes``: (steps, samples, n) counts; ``labels``: (samples,).
+        """
+        from .accuracy import compare
+
+        return compare(self.asked, self.design, spikes, labels)
 
     def report(self) -> str:
         """The errors, the leaks that could have been taken, and the widths, as text."""

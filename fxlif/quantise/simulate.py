@@ -54,7 +54,8 @@ def spikes_of(neuron: StepNeuron, v: Floats, threshold: Floats) -> Counts:
 
 
 def step(group: FloatGroup, state: GroupState, arrived: Floats) -> tuple[GroupState, Counts]:
-    """One step: the new state and the spikes (n,), given the summed weights that arrived."""
+    """One step: the new state and the spikes, given the summed weights that arrived, (n,) or
+    (samples, n)."""
     neuron = group.neuron
     threshold = group.thresholds + state.raised
     # Potentials from v_leak on, as the integers have them: a subtracted threshold is this distance.
@@ -107,7 +108,8 @@ def _synapse(neuron: StepNeuron, i: Floats, arrived: Floats) -> tuple[Floats, Fl
 
 
 def simulate(network: FloatNetwork, spikes: Mapping[str, npt.ArrayLike]) -> dict[str, Counts]:
-    """The spikes of every group, (steps, n) counts, from those of the inputs, (steps, n) counts.
+    """The spikes of every group from those of the inputs, each (steps, n) counts, or
+    (steps, samples, n): samples are runs of their own.
 
     Raises:
         FxlifError: inputs that are missing, or of other shapes; rules that are not simulated.
@@ -119,17 +121,17 @@ def simulate(network: FloatNetwork, spikes: Mapping[str, npt.ArrayLike]) -> dict
             if group.neuron.rule.get(key, only) != only:
                 found = group.neuron.rule[key]
                 raise FxlifError.must_be(f"{group.name}.{key}", f"{only} in float", found)
-    steps = len(next(iter(given.values())))
-    made = {name: np.zeros((steps, group.n), np.int64) for name, group in groups.items()}
+    outer = next(iter(given.values())).shape[:-1]
+    made = {name: np.zeros((*outer, group.n), np.int64) for name, group in groups.items()}
     seen = {**given, **made}
     states = {name: first_state(group) for name, group in groups.items()}
     into = {name: network.into(name) for name in groups}
-    for t in range(steps):
+    for t in range(outer[0]):
         for name in network.order:
-            arrived = np.zeros(groups[name].n)
+            arrived = np.zeros((*outer[1:], groups[name].n))
             for one in into[name]:
                 if t >= one.delay:
-                    arrived += np.asarray(seen[one.source][t - one.delay] @ one.weights).ravel()
+                    arrived += seen[one.source][t - one.delay] @ one.weights
             states[name], made[name][t] = step(groups[name], states[name], arrived)
     return made
 
@@ -140,11 +142,12 @@ def _inputs(network: FloatNetwork, spikes: Mapping[str, npt.ArrayLike]) -> dict[
         if name not in spikes:
             raise FxlifError.must_be("spikes", f"of every input, also {name}", list(spikes))
         array = integers(f"spikes[{name!r}]", spikes[name], booleans=True)
-        if array.ndim != 2 or array.shape[1] != n:
-            allowed = f"of shape (steps, {n})"
+        if array.ndim not in (2, 3) or array.shape[-1] != n:
+            allowed = f"of shape (steps, {n}) or (steps, samples, {n})"
             raise FxlifError.must_be(f"spikes[{name!r}]", allowed, spikes, found=str(array.shape))
         given[name] = array.astype(np.int64)
-    lengths = {name: len(array) for name, array in given.items()}
+    lengths = {name: array.shape[:-1] for name, array in given.items()}
     if len(set(lengths.values())) != 1:
-        raise FxlifError.must_be("spikes", "of as many steps for each input", lengths)
+        allowed = "of as many steps and samples for each input"
+        raise FxlifError.must_be("spikes", allowed, lengths)
     return given
