@@ -1,221 +1,173 @@
-"""Trains the shipped digits network: ``python -m fxlif.digits.train [--out DIR]``.
+"""Trains the networks of the digits: ``python -m fxlif.digits.train --help``.
 
-The forward pass of the training carries out the integer rule itself, on float32 tensors that hold
-integers; only the gradient is smooth. What is trained is therefore what the hardware runs. The
-accuracies that are printed come from :func:`integer_accuracy`, which knows nothing of the training.
+They are trained through the integers (:class:`fxlif.torch.IntegerNetwork`), the float twin in the
+same way. All accuracies that are printed are the golden model's, which knows nothing of the
+training; that the training saw the same, image by image, is checked.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import CoreParams, Network, NetworkParams, NeuronParams, ShiftLeak
+from ..errors import FxlifError
+from ..metrics import classes, mean_accuracy
+from .data import TEST_IMAGES, TRAINING_IMAGES, VALIDATION_IMAGES, Split, split_digits
+from .recipe import (
+    LEAK_SHIFT,
+    MAXIMUM,
+    RECIPES,
+    V_THRESHOLD,
+    Array,
+    Recipe,
+    Result,
+    evaluate,
+    layer_names,
+)
 
 #: The package that the extra ``train`` would have brought, or None.
 MISSING: str | None = None
 try:
+    import sklearn  # noqa: F401  it has the images
     import torch
-    from sklearn.datasets import load_digits
-    from sklearn.model_selection import train_test_split
 
-    from ..torch.exact import with_gradient
+    from .training import module_with, right, train
 except ModuleNotFoundError as error:
     MISSING = error.name
+except FxlifError:
+    MISSING = "torch"
 
+#: The split whose test images are shipped, and the seed of the shipped weights.
 SEED = 1
-MAXIMUM = 16
-STEPS = 8
-N_INPUTS, N_HIDDEN, N_CLASSES = 64, 64, 10
-LANES = (8, 2)
-THRESHOLDS = (256, 256)
-LEAK_SHIFT = 4
-WEIGHT_MAX = 127
-STATE_MIN, STATE_MAX = -(1 << 15), (1 << 15) - 1
-TEST_IMAGES, VALIDATION_IMAGES = 360, 237
-
-EPOCHS = 120
-BATCH = 32
-#: In weight LSB; it falls to 0 over the training along a cosine.
-LEARNING_RATE = 2.0
-#: Steepness of the spike's stand-in gradient, per threshold.
-SLOPE = 4.0
-#: Price of a hidden spike: every one of them costs the output core a row of synapses.
-SPIKE_COST = 0.002
-
-Split = tuple[np.ndarray, np.ndarray]
 
 
-class Result(NamedTuple):
-    """What :func:`integer_accuracy` found; the counts are means per image."""
+class Job(NamedTuple):
+    """One training: of which network, on which split, from which seed."""
 
-    accuracy: float
-    input_events: float
-    hidden_spikes: float
-    output_spikes: float
-
-
-# --- data ---------------------------------------------------------------------------------------
+    name: str
+    split: int
+    seed: int
 
 
-def split_digits() -> tuple[Split, Split, Split]:
-    """Training, validation and test images, no image in two of them, each digit in proportion."""
-    images, labels = load_digits(return_X_y=True)
-    images, labels = images.astype(np.uint8), labels.astype(np.uint8)
-    rest_x, test_x, rest_y, test_y = train_test_split(
-        images, labels, test_size=TEST_IMAGES, stratify=labels, random_state=SEED
-    )
-    train_x, val_x, train_y, val_y = train_test_split(
-        rest_x, rest_y, test_size=VALIDATION_IMAGES, stratify=rest_y, random_state=SEED
-    )
-    return (train_x, train_y), (val_x, val_y), (test_x, test_y)
+class Done(NamedTuple):
+    """What a training made; ``results``: on the training, validation and test images."""
 
-
-def encode(images: np.ndarray) -> np.ndarray:
-    """Spikes (steps, k, inputs): value p spikes in step t iff floor((t+1)p/16) > floor(tp/16)."""
-    pixels = images.astype(np.int64)
-    spikes = [(t + 1) * pixels // MAXIMUM > t * pixels // MAXIMUM for t in range(STEPS)]
-    return np.stack(spikes).astype(np.int64)
-
-
-def shifted(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The images, each moved by at most one pixel each way, about half of them not at all."""
-    moved = images.reshape(-1, 8, 8).copy()
-    padded = np.pad(moved, ((0, 0), (1, 1), (1, 1)))
-    for index, (row, column) in enumerate(rng.choice(3, (len(images), 2), p=(0.15, 0.7, 0.15))):
-        moved[index] = padded[index, row : row + 8, column : column + 8]
-    return moved.reshape(images.shape)
-
-
-# --- the golden network --------------------------------------------------------------------------
-
-
-def integer_accuracy(
-    weights: Sequence[np.ndarray], images: np.ndarray, labels: np.ndarray
-) -> Result:
-    """What the golden network does: no floating point between an input event and a spike."""
-    cores = [
-        CoreParams(
-            n_inputs=len(w), n_neurons=w.shape[1], weights=w,
-            neuron=NeuronParams(leak=ShiftLeak(LEAK_SHIFT), v_threshold=threshold),
-        )
-        for w, threshold in zip(weights, THRESHOLDS, strict=True)
-    ]  # fmt: skip
-    inputs = encode(images).swapaxes(0, 1)
-    record = Network(NetworkParams.chain(*cores)).run(events=inputs, batch=len(images))
-    hidden, output = (record.counts(f"core_{k}") for k in range(len(cores)))
-    # argmax takes the lowest index among equals, as the design asks.
-    accuracy = float(np.mean(output.argmax(axis=1) == labels))
-    spikes = (float(x.sum() / len(images)) for x in (inputs, hidden, output))
-    return Result(accuracy, *spikes)
+    weights: list[Array]
+    epoch: int
+    results: tuple[Result, Result, Result]
 
 
 # --- training -----------------------------------------------------------------------------------
 
 
-def quantised(weight: torch.Tensor) -> torch.Tensor:
-    """Integer weights; -128 stays unused, so that the range is symmetric."""
-    return with_gradient(weight.round().clamp(-WEIGHT_MAX, WEIGHT_MAX), weight)
+def carry_out(jobs: Sequence[Job]) -> list[Done]:
+    """Train one after the other; how far it is goes to stderr."""
+    start, done = time.monotonic(), []
+    for number, job in enumerate(jobs):
+        recipe = RECIPES[job.name]
+        what = f"{number + 1} of {len(jobs)}: {job.name}, split {job.split}, seed {job.seed}"
+        at = number, what, recipe
+
+        def told(epoch: int, accuracy: float, at: tuple[int, str, Recipe] = at) -> None:
+            number, what, recipe = at
+            part = (number + epoch / recipe.epochs) / len(jobs)
+            left = (time.monotonic() - start) * (1 - part) / part / 60
+            if epoch % 20 == 0 or epoch == recipe.epochs:
+                found = f"epoch {epoch} of {recipe.epochs}, validation {accuracy:.2%}"
+                print(f"{what}: {found}; {left:.1f} min left", file=sys.stderr, flush=True)
+
+        splits = split_digits(job.split)
+        found = train(recipe, *splits[:2], job.seed, told)
+        done.append(Done(found.weights, found.epoch, checked(recipe, found.weights, splits)))
+    return done
 
 
-def spike_counts(weights: Sequence[torch.Tensor], inputs: torch.Tensor) -> list[torch.Tensor]:
-    """Spikes (k, neurons) of each layer: the rule of :func:`integer_accuracy`, with a gradient."""
-    matrices = [quantised(w) for w in weights]
-    v = [inputs.new_zeros(inputs.shape[1], w.shape[1]) for w in weights]
-    counts = list(v)
-    for events in inputs:
-        for layer, matrix in enumerate(matrices):
-            leak = v[layer] / (1 << LEAK_SHIFT)
-            u = v[layer] - with_gradient(leak.floor(), leak) + events @ matrix
-            u = u.clamp(STATE_MIN, STATE_MAX)
-            distance = SLOPE * (u / THRESHOLDS[layer] - 1)
-            events = with_gradient((distance >= 0).float(), distance / (1 + distance.abs()))
-            # The reset is not differentiated: the gradient through it only adds noise.
-            v[layer] = u * (1 - events.detach())
-            counts[layer] = counts[layer] + events
-    return counts
+def checked(
+    recipe: Recipe, weights: Sequence[Array], splits: tuple[Split, Split, Split]
+) -> tuple[Result, Result, Result]:
+    """The results by the golden model on each of the splits.
+
+    Raises:
+        FxlifError: the forward pass of the training classifies an image otherwise.
+    """
+    module = module_with(recipe, weights)
+    results = []
+    for split in splits:
+        output = recipe.counts(weights, split[0])[-1]
+        seen = right(module, recipe, split)
+        differ = int((seen != (classes(output) == split[1])).sum())
+        if differ:
+            raise FxlifError.must_be("images", "classified as by the golden model", differ)
+        results.append(evaluate(recipe, weights, *split))
+    return results[0], results[1], results[2]
 
 
-def export(weights: Sequence[torch.Tensor]) -> list[np.ndarray]:
-    """The weights as the hardware stores them."""
-    return [quantised(w).detach().numpy().astype(np.int8) for w in weights]
+# --- what is printed ----------------------------------------------------------------------------
 
 
-def train(training: Split, validation: Split) -> list[np.ndarray]:
-    """The weights of the epoch that did best on the validation images."""
-    torch.use_deterministic_algorithms(True)
-    torch.set_num_threads(1)
-    torch.manual_seed(SEED)
-    rng = np.random.default_rng(SEED)
-    shapes = ((N_INPUTS, N_HIDDEN), (N_HIDDEN, N_CLASSES))
-    weights = [(24 * torch.randn(shape)).requires_grad_() for shape in shapes]
-    optimiser = torch.optim.Adam(weights, lr=LEARNING_RATE)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, EPOCHS)
-    best, chosen = -1.0, export(weights)
-    for epoch in range(EPOCHS):
-        order = rng.permutation(len(training[0]))
-        inputs = torch.from_numpy(encode(shifted(training[0][order], rng))).float()
-        labels = torch.from_numpy(training[1][order].astype(np.int64))
-        for start in range(0, len(order), BATCH):
-            batch = slice(start, start + BATCH)
-            hidden, output = spike_counts(weights, inputs[:, batch])
-            loss = torch.nn.functional.cross_entropy(output, labels[batch])
-            loss = loss + SPIKE_COST * hidden.sum(dim=1).mean()
-            optimiser.zero_grad()
-            torch.autograd.backward(loss)
-            optimiser.step()
-            with torch.no_grad():
-                # A weight beyond the range would have to come back before it counts again.
-                for weight in weights:
-                    weight.clamp_(-WEIGHT_MAX, WEIGHT_MAX)
-        schedule.step()
-        found = integer_accuracy(export(weights), *validation)
-        # Of equals the later epoch, which had the smaller steps.
-        if found.accuracy >= best:
-            best, chosen = found.accuracy, export(weights)
-        if (epoch + 1) % 20 == 0:
-            print(f"epoch {epoch + 1:3d} of {EPOCHS}: validation {found.accuracy:.2%}", flush=True)
-    return chosen
+def table(jobs: Sequence[Job], done: Sequence[Done]) -> str:
+    """A line for each network: its test accuracy over all its trainings."""
+    found: dict[str, list[Result]] = {}
+    for job, each in zip(jobs, done, strict=True):
+        found.setdefault(job.name, []).append(each.results[2])
+    lines = [
+        f"{'':14}{'test accuracy':>14}{'95 % interval':>20}{'worst..best':>20}{'hidden spikes':>16}"
+    ]
+    for name, results in found.items():
+        percent = [100 * result.accuracy for result in results]
+        mean, low, high = mean_accuracy(percent)
+        spikes = np.mean([result.hidden_spikes for result in results])
+        between = f"{low:.2f}..{high:.2f} %"
+        ends = f"{min(percent):.2f}..{max(percent):.2f} %"
+        lines.append(f"{name:14}{mean:12.2f} %{between:>20}{ends:>20}{spikes:16.1f}")
+    return "\n".join(lines)
 
 
 # --- files --------------------------------------------------------------------------------------
 
 
-def core_table(index: int, n_inputs: int, n_neurons: int, array: str) -> str:
+def core_table(recipe: Recipe, index: int, file: str) -> str:
     """One ``[[core]]`` of the design file."""
+    n_inputs, n_neurons = recipe.shapes[index : index + 2]
+    array = layer_names(len(recipe.shapes) - 1)[index]
+    shift = f"weight_shift = {recipe.weight_shift}\n" if recipe.weight_shift else ""
     return f"""
 [[core]]
 n_inputs = {n_inputs}
 n_neurons = {n_neurons}
-lanes = {LANES[index]}
-weights = "weights.npz:{array}"
-
+lanes = {recipe.lanes[index]}
+weights = "{file}:{array}"
+{shift}
 [core.neuron]
 leak = {{ kind = "shift", shift = {LEAK_SHIFT} }}
-v_threshold = {THRESHOLDS[index]}
+v_threshold = {V_THRESHOLD}
 reset = "to_value"
-weight_bits = 8
+weight_bits = {recipe.weight_bits}
 state_bits = 16
 """
 
 
-def design_text(train_size: int, validation: Result, test: Result) -> str:
+def design_text(name: str, file: str, done: Done) -> str:
     """The design file."""
+    recipe = RECIPES[name]
+    steps, (_, validation, test) = recipe.steps, done.results
+    cores = [core_table(recipe, k, file) for k in range(len(recipe.shapes) - 1)]
     return (
         f"""\
 # Written by `python -m fxlif.digits.train` (numpy {np.__version__}, torch {torch.__version__}).
 #
 # Handwritten digits, 8x8 pixels of 0..{MAXIMUM}, from scikit-learn's load_digits. Its 1,797 images
-# are split, each digit in proportion and with a fixed seed, into {train_size} for training,
+# are split, each digit in proportion and with a fixed seed, into {TRAINING_IMAGES} for training,
 # {VALIDATION_IMAGES} for choosing the epoch and {TEST_IMAGES} for the test. digits.npz
 # holds the test images only; no choice was made with them.
 #
-# An image lasts {STEPS} steps from a reset. A pixel p spikes in step t (t = 0..{STEPS - 1}) when
+# An image lasts {steps} steps from a reset. A pixel p spikes in step t (t = 0..{steps - 1}) when
 # floor((t + 1) p / {MAXIMUM}) > floor(t p / {MAXIMUM}). The class is the output neuron with the
 # most spikes, the lowest index among equals.
 #
@@ -224,51 +176,81 @@ def design_text(train_size: int, validation: Result, test: Result) -> str:
 # {test.input_events:.1f} input events, {test.hidden_spikes:.1f} hidden spikes and \
 {test.output_spikes:.1f} output spikes.
 
-name = "digits"
+name = "{name.replace("-", "_")}"
 """
-        + core_table(0, N_INPUTS, N_HIDDEN, "hidden")
-        + core_table(1, N_HIDDEN, N_CLASSES, "output")
+        + "".join(cores)
         + f"""
 [input]
 kind = "images"
 file = "digits.npz"
-steps = {STEPS}
+steps = {steps}
 maximum = {MAXIMUM}
 """
     )
 
 
-def write(folder: Path, weights: Sequence[np.ndarray], test: Split, design: str) -> None:
-    """The three files; uncompressed, so that their bytes do not depend on the zlib at hand."""
-    folder.mkdir(parents=True, exist_ok=True)
-    np.savez(folder / "weights.npz", hidden=weights[0], output=weights[1])
-    np.savez(folder / "digits.npz", images=test[0], labels=test[1])
-    (folder / "design.toml").write_text(design, encoding="utf-8", newline="\n")
+def write(folder: Path, name: str, done: Done) -> list[str]:
+    """The files of a network; uncompressed, so that their bytes do not depend on the zlib at hand.
+
+    The float twin has no design, only weights.
+    """
+    recipe = RECIPES[name]
+    arrays: dict[str, Any] = dict(zip(layer_names(len(done.weights)), done.weights, strict=True))
+    file = "weights.npz" if name == "digits" else f"{name}.npz"
+    images, labels = split_digits(SEED)[2]
+    np.savez(folder / file, **arrays)
+    if recipe.weight_bits is None:
+        return [file]
+    np.savez(folder / "digits.npz", images=images, labels=labels)
+    design = "design.toml" if name == "digits" else f"{name}.toml"
+    text = design_text(name, file, done)
+    (folder / design).write_text(text, encoding="utf-8", newline="\n")
+    return [file, "digits.npz", design]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train, report and write."""
     parser = argparse.ArgumentParser(
-        prog="python -m fxlif.digits.train", description="Train the shipped digits network."
+        prog="python -m fxlif.digits.train",
+        description="Train networks of the digits through the integers, and state their accuracy.",
     )
+    parser.add_argument(
+        "name", nargs="*", default=["digits"], metavar="NAME",
+        help=f"which networks: {', '.join(RECIPES)} (default: digits)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--splits", type=int, metavar="N",
+        help="train each on N splits of the images, print the accuracies, and write nothing",
+    )  # fmt: skip
     parser.add_argument(
         "--out", type=Path, default=Path("digits"), help="folder to write to (default: digits)"
     )
     options = parser.parse_args(arguments)
+    for name in options.name:
+        if name not in RECIPES:
+            parser.error(str(FxlifError.must_be("NAME", ", ".join(RECIPES), name)))
     if MISSING is not None:
         print(f"{MISSING} is missing: pip install 'fxlif[train]'", file=sys.stderr)
         return 2
-    training, validation, test = split_digits()
-    weights = train(training, validation)
-    results = [integer_accuracy(weights, *split) for split in (training, validation, test)]
-    for name, result in zip(("train", "validation", "test"), results, strict=True):
-        print(
-            f"{name}: accuracy {result.accuracy:.2%}; per image {result.input_events:.1f} input "
-            f"events, {result.hidden_spikes:.1f} hidden spikes, {result.output_spikes:.1f} output "
-            "spikes"
-        )
-    write(options.out, weights, test, design_text(len(training[0]), results[1], results[2]))
-    print(f"wrote weights.npz, digits.npz and design.toml to {options.out}")
+    if options.splits is not None:
+        if options.splits < 2:
+            parser.error(str(FxlifError.must_be("--splits", "2 or more", options.splits)))
+        seeds = range(1, options.splits + 1)
+        jobs = [Job(name, seed, seed) for seed in seeds for name in options.name]
+        start = time.process_time()
+        print(table(jobs, carry_out(jobs)))
+        print(f"{options.splits} splits, {time.process_time() - start:.0f} s of processor time")
+        return 0
+    options.out.mkdir(parents=True, exist_ok=True)
+    jobs = [Job(name, SEED, SEED) for name in options.name]
+    for job, done in zip(jobs, carry_out(jobs), strict=True):
+        for split, result in zip(("train", "validation", "test"), done.results, strict=True):
+            print(
+                f"{job.name}, {split}: accuracy {result.accuracy:.2%}; per image "
+                f"{result.input_events:.1f} input events, {result.hidden_spikes:.1f} hidden "
+                f"spikes, {result.output_spikes:.1f} output spikes"
+            )
+        print(f"wrote {', '.join(write(options.out, job.name, done))} to {options.out}")
     return 0
 
 

@@ -16,9 +16,9 @@ try:
 except ModuleNotFoundError:
     raise FxlifError.not_installed("torch", "'fxlif[torch]'") from None
 
-from .exact import EXACT_BITS, Exact, exact_type
+from .exact import EXACT_BITS, Exact, exact_type, with_gradient
 from .modules import IntegerLIF, IntegerLinear, IntegerNetwork, TorchState, exact_sums
-from .surrogates import SURROGATES
+from .surrogates import SURROGATES, fast_sigmoid
 
 __all__ = [
     "EXACT_BITS",
@@ -30,4 +30,6 @@ __all__ = [
     "TorchState",
     "exact_sums",
     "exact_type",
+    "fast_sigmoid",
+    "with_gradient",
 ]
