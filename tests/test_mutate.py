@@ -21,7 +21,7 @@ from fxlif.sim.mutate.judge import Mutant, Run, judge, judged, run_mutants, scor
 from fxlif.sim.mutate.mutants import draw
 from fxlif.sim.mutate.run import BulkTarget, target_of
 from fxlif.sim.soak.bulk_neuron import NeuronBulk
-from fxlif.sim.tools import processes
+from fxlif.workers import processes
 
 
 @dataclass(frozen=True)

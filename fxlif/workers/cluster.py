@@ -22,15 +22,15 @@ PATIENCE = 10.0
 ADDRESS = re.compile(r"(tcp|tls)://([^\s/:]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}")
 
 
-def cluster_address(text: str) -> str:
+def cluster_address(text: str, key: str = "cluster") -> str:
     """``text``, if it may be the address of a Dask scheduler.
 
     Raises:
-        FxlifError: it may not.
+        FxlifError: it may not; ``key`` says where it stands.
     """
     if not ADDRESS.fullmatch(text):
         allowed = "the address of a Dask scheduler, such as tcp://host:8786"
-        raise FxlifError.must_be("cluster", allowed, text)
+        raise FxlifError.must_be(key, allowed, text)
     return text
 
 

@@ -33,10 +33,11 @@ _beginning = threading.Lock()
 
 
 class Work(NamedTuple):
-    """A call, as it is sent and in words, and what becomes of it."""
+    """A call, and what becomes of it."""
 
-    call: bytes
-    told: str
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
     future: Future[Any]
 
 
@@ -62,8 +63,7 @@ class Processes(Workers):
         if self._closed:
             raise RuntimeError("cannot schedule new futures after shutdown")
         future: Future[T] = Future()
-        call = pickle.dumps((fn, args, kwargs))
-        self._waiting.put(Work(call, self._told(fn, *args, **kwargs), future))
+        self._waiting.put(Work(fn, args, kwargs, future))
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -104,7 +104,7 @@ class Processes(Workers):
                 try:
                     if process is None or connection is None:
                         process, connection = self._begin()
-                    connection.send_bytes(work.call)
+                    connection.send_bytes(pickle.dumps(work[:3]))
                     good, value = pickle.loads(connection.recv_bytes())
                 except (EOFError, ConnectionError):
                     if process is None or self._stopped:
@@ -113,7 +113,8 @@ class Processes(Workers):
                     process.join()
                     self._running.discard(process)
                     how, process = ended(process.exitcode), None
-                    good, value = False, WorkerDied(f"{work.told}: its process {how}")
+                    told = self._told(work.function, *work.args, **work.kwargs)
+                    good, value = False, WorkerDied(f"{told}: its process {how}")
                     if left:
                         print(f"fxlif: {value}; trying once more", file=sys.stderr)
                 except Exception as error:  # what cannot be pickled, nor begun

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import as_completed
 from dataclasses import dataclass
 from statistics import median
 from typing import ClassVar, Literal, Protocol
@@ -15,9 +14,9 @@ from ...errors import FxlifError
 from ...params.design import outline
 from ...params.protocol import Design
 from ...progress import SILENT, Progress
+from ...workers import WorkerDied, workers
 from ..report.findings import Check, Findings, versions
 from ..tools import simulators
-from ..tools.processes import end_with_parent, workers
 from .equivalence import Equivalence
 from .mutants import Mutants
 
@@ -67,35 +66,15 @@ def run_mutants(
 ) -> Iterator[tuple[int, Run]]:
     """(number, what its verification said) of each mutant, in any order.
 
-    Each simulation may abort its process: the first mutants without an answer are then run again,
-    one to a process, and those that abort it are told apart from the others.
+    A simulation may abort its process.
     """
-    left, alone = list(numbers), 0
-    while left:
-        batch = left[:1] if alone else left
-        jobs: list[tuple[int, Future[Run]]] = []
-        done = set()
-        with workers(min(processes, len(batch)), end_with_parent) as pool:
+    with workers(min(processes, len(numbers)), retries=0) as pool:
+        jobs = {pool.submit(target.run, n, cycles, longer=longer): n for n in numbers}
+        for job in as_completed(jobs):
             try:
-                for number in batch:
-                    jobs.append((number, pool.submit(target.run, number, cycles, longer=longer)))
-                for number, job in jobs:
-                    yield number, job.result()
-                    done.add(number)
-            except BrokenProcessPool:
-                for number, job in jobs:
-                    if number not in done and job.done() and job.exception() is None:
-                        yield number, job.result()
-                        done.add(number)
-                if alone:
-                    yield batch[0], ABORTED
-                    done.add(batch[0])
-                else:  # those that ran at that time are the first without an answer
-                    alone = processes + 1
-            finally:
-                pool.shutdown(cancel_futures=True)
-        left = [number for number in left if number not in done]
-        alone = max(0, alone - 1)
+                yield jobs[job], job.result()
+            except WorkerDied:
+                yield jobs[job], ABORTED
 
 
 def judge(
@@ -114,14 +93,14 @@ def judge(
     ``cycles``, and beside them the design itself. What is said of the design as well, such as that
     nothing fired, kills no mutant.
     """
-    workers = processes or os.cpu_count() or 1
+    count = processes or os.cpu_count() or 1
     everyone = range(1, len(texts) + 1)
     runs: dict[int, Run] = {}
     equivalent: set[int] = set()
 
     def run(what: str, numbers: Sequence[int], cycles: int, *, longer: bool) -> list[int]:
         """Run these mutants and the design; the mutants that are not noticed."""
-        found = run_mutants(target, [0, *numbers], cycles, workers, longer=longer)
+        found = run_mutants(target, [0, *numbers], cycles, count, longer=longer)
         for done, (number, seen) in enumerate(found):
             runs[number] = seen
             progress(what, done + 1, len(numbers) + 1)

@@ -10,23 +10,27 @@ import hashlib
 import json
 import os
 import random
+import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import asdict
+from contextlib import ExitStack
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from ...cycles.control import NONE
 from ...errors import FxlifError
 from ...files import whole_file
+from ...hdl.limits import supported
 from ...params.design import outline
 from ...params.protocol import AnyParams
 from ...progress import SILENT, Progress
+from ...workers import Workers, workers
 from ..bench.scoreboard import Counts
 from ..failure.difference import Left, leave_difference
 from ..report.findings import Check, Findings, versions
 from ..tools import simulators
-from ..tools.processes import end_with_parent, workers
+from ..tools.verilated import build, library_recipe
 from .bulk import BLOCK
 from .random_design import random_design
 from .segments import Segment, Target, run_segment, target_of
@@ -39,13 +43,12 @@ STATE_FORMAT = 1
 class Store:
     """The segments that are done, in a file from which a soak goes on."""
 
-    def __init__(self, path: Path | None, target: Target, seed: int) -> None:
+    def __init__(self, path: Path | None, params: AnyParams, seed: int) -> None:
         self._path = path
-        self._head = {
-            "format": STATE_FORMAT, "parameters_sha256": target.params.digest(), "seed": seed,
-            # Without the CPU: a soak may go on elsewhere.
-            "library": target.library.parent.name.rpartition("-")[0],
+        self._head: dict[str, int | str] = {
+            "format": STATE_FORMAT, "parameters_sha256": params.digest(), "seed": seed,
         }  # fmt: skip
+        self._library: str | None = None
         self.done: dict[int, tuple[int, Counts]] = {}
         if path is not None and path.exists():
             self._read(path)
@@ -54,6 +57,7 @@ class Store:
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             head = {key: content[key] for key in self._head}
+            library = str(content["library"])
             done = {
                 int(number): (int(cycles), Counts(**counts))
                 for number, (cycles, counts) in content["segments"].items()
@@ -63,7 +67,20 @@ class Store:
         for key, value in self._head.items():
             if head[key] != value:
                 raise FxlifError.must_be(key, f"{value!r} here", head[key]).inside(path)
-        self.done = done
+        self.done, self._library = done, library
+
+    def generated(self, sources: Mapping[str, str]) -> None:
+        """Take note of the Verilog that is about to be built.
+
+        Raises:
+            FxlifError: what is done was done with another one.
+        """
+        # Without the CPU: a soak may go on elsewhere.
+        library = library_recipe(sources).folder().name.rpartition("-")[0]
+        if self._library not in (None, library):
+            error = FxlifError.must_be("library", f"{library!r} here", self._library)
+            raise error.inside(self._path)
+        self._head["library"] = library
 
     def add(self, segment: Segment, cycles: int) -> None:
         """Keep a segment that went well."""
@@ -81,27 +98,30 @@ def sizes(cycles: int) -> list[int]:
     return [min(SEGMENT, total - at) for at in range(0, total, SEGMENT)]
 
 
-_target: Target | None = None
+def segment_there(target: Target, seed: int, number: int, cycles: int) -> Segment:
+    """Run a segment on a machine that need not have the library yet.
+
+    Raises:
+        FxlifError: it cannot be built there.
+    """
+    try:
+        library = build(target.sources)
+    except FxlifError as error:
+        raise error.inside(f"the worker on {socket.gethostname()}") from None
+    return run_segment(replace(target, library=library), seed, number, cycles)
 
 
-def _start(target: Target) -> None:
-    """In a process that runs segments: compile once."""
-    global _target
-    _target = target
-    end_with_parent()
-
-
-def _segment(seed: int, number: int, cycles: int) -> Segment:
-    assert _target is not None
-    return run_segment(_target, seed, number, cycles)
+def told(_: object, target: Target, seed: int, number: int, cycles: int) -> str:
+    """What a call that runs a segment does."""
+    return f"segment {number} of the soak with seed {seed}"
 
 
 def run_segments(
-    target: Target, seed: int, wanted: dict[int, int], processes: int
+    target: Target, seed: int, wanted: dict[int, int], pool: Workers | None
 ) -> Iterator[Segment]:
-    """Run segments (number → cycles) in their order, on so many processes; ends with the first
+    """Run segments (number → cycles) in their order, here or in ``pool``; ends with the first
     segment that differs, those before it included."""
-    if processes == 1 or len(wanted) == 1:
+    if pool is None:
         for number, cycles in wanted.items():
             segment = run_segment(target, seed, number, cycles)
             yield segment
@@ -111,23 +131,19 @@ def run_segments(
     waiting = iter(wanted.items())
     running: set[Future[Segment]] = set()
     failed = False
-    with workers(processes, _start, target) as pool:
-        try:
-            while True:
-                while not failed and len(running) < processes:
-                    following = next(waiting, None)
-                    if following is None:
-                        break
-                    running.add(pool.submit(_segment, seed, *following))
-                if not running:
-                    return
-                finished, running = wait(running, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    segment = future.result()
-                    failed |= segment.wrong != NONE
-                    yield segment
-        finally:
-            pool.shutdown(cancel_futures=True)
+    while True:
+        while not failed and len(running) < pool.count:
+            following = next(waiting, None)
+            if following is None:
+                break
+            running.add(pool.submit(segment_there, target, seed, *following))
+        if not running:
+            return
+        finished, running = wait(running, return_when=FIRST_COMPLETED)
+        for future in finished:
+            segment = future.result()
+            failed |= segment.wrong != NONE
+            yield segment
 
 
 def soak(
@@ -137,6 +153,7 @@ def soak(
     cycles: int,
     seed: int = 1,
     processes: int | None = None,
+    cluster: str | None = None,
     state: Path | None = None,
     out: Path | None = None,
     edit: Callable[[str], str] = lambda verilog: verilog,
@@ -146,35 +163,43 @@ def soak(
 
     Args:
         processes: how many segments run at once; None: one per core.
+        cluster: run them on the workers of the Dask scheduler at this address instead; each machine
+            of them builds the design for itself.
         state: a file that keeps what is done; where it exists, the soak goes on from it.
         out: the folder that a difference leaves; None: ``fxlif-failure-<name>-<seed>``.
         edit: changes the Verilog on its way to the simulator, to plant a fault.
 
     Raises:
         FxlifError: the design cannot be hardware; Verilator or numba is not installed; the state
-            is another soak's.
+            is another soak's; the cluster does not answer, or cannot build.
     """
     started = time.perf_counter()
-    target = target_of(params, edit=edit, progress=progress)
-    store = Store(state, target, seed)
+    params = supported(params)
+    store = Store(state, params, seed)
     parts = sizes(cycles)
     kept = [store.done.get(number, (0, Counts())) for number in range(len(parts))]
     wanted = {n: size for n, size in enumerate(parts) if kept[n][0] < size}
     resumed = sum(cycles for n, (cycles, _) in enumerate(kept) if n not in wanted)
-    workers = min(processes or os.cpu_count() or 1, max(1, len(wanted)))
+    count = min(processes or os.cpu_count() or 1, max(1, len(wanted)))
     wrong: list[Segment] = []
     busy = 0.0
     checked = resumed
-    simulated = time.perf_counter()
-    progress("checking", checked, sum(parts))
-    for segment in run_segments(target, seed, wanted, workers):
-        busy += segment.seconds
-        checked += segment.counts.cycles
+    with ExitStack() as stack:
+        pool = None
+        if wanted and (cluster is not None or count > 1):
+            pool = stack.enter_context(workers(count, cluster, told=told))
+            count = pool.count
+        target = target_of(params, edit=edit, generated=store.generated, progress=progress)
+        simulated = time.perf_counter()
         progress("checking", checked, sum(parts))
-        if segment.wrong == NONE:
-            store.add(segment, wanted[segment.number])
-        else:
-            wrong.append(segment)
+        for segment in run_segments(target, seed, wanted, pool):
+            busy += segment.seconds
+            checked += segment.counts.cycles
+            progress("checking", checked, sum(parts))
+            if segment.wrong == NONE:
+                store.add(segment, wanted[segment.number])
+            else:
+                wrong.append(segment)
     seconds = time.perf_counter() - simulated
     counts = Counts()
     for number in range(len(parts)):
@@ -207,7 +232,7 @@ def soak(
         figures={
             "cycles checked": counts.cycles, "of these in earlier runs": resumed,
             **counts.figures,
-            "segments that differ": len(wrong), "processes": workers,
+            "segments that differ": len(wrong), "processes": count,
             "checked cycles per second and core": round(rate),
             "seconds": round(time.perf_counter() - started, 1),
         },
@@ -220,6 +245,7 @@ def soak_designs(
     cycles: int,
     seed: int = 1,
     processes: int | None = None,
+    cluster: str | None = None,
     out: Path | None = None,
     edit: Callable[[str], str] = lambda verilog: verilog,
     progress: Progress = SILENT,
@@ -230,7 +256,7 @@ def soak_designs(
 
     Args:
         cycles: of each design, at least.
-        processes: see :func:`soak`.
+        processes: see :func:`soak`; so is ``cluster``.
         out: the folder in which every difference leaves one of its own, named by its seed; None:
             ``fxlif-failure-random-<seed>`` here.
         edit: changes the Verilog on its way to the simulator, to plant a fault.
@@ -246,7 +272,8 @@ def soak_designs(
         found.append(
             soak(
                 core, name=f"random-{drawn}", cycles=cycles, seed=drawn, processes=processes,
-                out=(out or Path()) / f"fxlif-failure-random-{drawn}", edit=edit, progress=progress,
+                cluster=cluster, out=(out or Path()) / f"fxlif-failure-random-{drawn}", edit=edit,
+                progress=progress,
             )
         )  # fmt: skip
     bad = [each for each in found if not each.passed]

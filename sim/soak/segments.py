@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,9 +50,11 @@ def target_of(
     params: AnyParams,
     *,
     edit: Callable[[str], str] = lambda verilog: verilog,
+    generated: Callable[[Mapping[str, str]], None] = lambda sources: None,
     progress: Progress = SILENT,
 ) -> Target:
-    """Generate and build; ``edit`` changes the Verilog on its way, to plant a fault.
+    """Generate and build; ``edit`` changes the Verilog on its way, to plant a fault, and
+    ``generated`` is shown it before it is built.
 
     Raises:
         FxlifError: the design cannot be hardware; Verilator or numba is not installed.
@@ -65,6 +67,7 @@ def target_of(
         )  # fmt: skip
     progress("generating Verilog", 0, None)
     interface, sources = wrapped(params, edit)
+    generated(sources)
     progress("building a library with Verilator", 0, None)
     library = build(sources)
     return Target(params=params, interface=interface, sources=sources, library=library)
@@ -105,9 +108,9 @@ def blocks(
 
 def run_segment(target: Target, seed: int, number: int, cycles: int) -> Segment:
     """Run one segment to its end, or to its first difference."""
-    started = time.process_time()
+    started = time.thread_time()
     wrong, counts = NONE, Counts()
     for place, (bulk, _, found) in enumerate(blocks(target, seed_of(seed, number), cycles)):
         wrong = found if found == NONE else place * BLOCK + found
         counts = bulk.counts
-    return Segment(number=number, wrong=wrong, counts=counts, seconds=time.process_time() - started)
+    return Segment(number=number, wrong=wrong, counts=counts, seconds=time.thread_time() - started)

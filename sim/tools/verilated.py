@@ -53,6 +53,21 @@ void design_run(void* design, const uint32_t* stimulus, size_t stimulus_words,
 FAST, SLOW = ("-O3", "-march=native"), '#pragma GCC optimize ("O1")'
 
 
+def library_recipe(sources: Mapping[str, str], *, top: str = TOP) -> Recipe:
+    """What the library of ``sources`` (file name → Verilog text) is made from.
+
+    Raises:
+        FxlifError: Verilator is not installed.
+    """
+    tools = {"verilator": find("verilator").version, "python": sysconfig.get_path("platlib")}
+    # This file is the recipe: a build made by another one is another build.
+    options = {"recipe": Path(__file__).read_text(encoding="utf-8") + " ".join(COMMON)}
+    return Recipe(
+        kind="library", tools=tools, inputs={**options, "top": top, **sources}, used=(LIBRARY,),
+        native=True,
+    )  # fmt: skip
+
+
 def build(sources: Mapping[str, str], *, top: str = TOP) -> Path:
     """The shared library of ``sources`` (file name → Verilog text), built anew if need be.
 
@@ -60,9 +75,6 @@ def build(sources: Mapping[str, str], *, top: str = TOP) -> Path:
         FxlifError: Verilator is not installed, or the build failed.
     """
     simulator = find("verilator")
-    tools = {"verilator": simulator.version, "python": sysconfig.get_path("platlib")}
-    # This file is the recipe: a build made by another one is another build.
-    options = {"recipe": Path(__file__).read_text(encoding="utf-8") + " ".join(COMMON)}
 
     def make(work: Path) -> None:
         for name, text in sources.items():
@@ -86,11 +98,7 @@ def build(sources: Mapping[str, str], *, top: str = TOP) -> Path:
             if file.name not in (*sources, LIBRARY):
                 file.unlink()
 
-    recipe = Recipe(
-        kind="library", tools=tools, inputs={**options, "top": top, **sources}, used=(LIBRARY,),
-        native=True,
-    )  # fmt: skip
-    return entry(recipe, make) / LIBRARY
+    return entry(library_recipe(sources, top=top), make) / LIBRARY
 
 
 class VerilatedDesign:
