@@ -15,6 +15,7 @@ from .doctor import doctor
 from .make import init, run, verilog
 from .nir import export, import_
 from .prove import mutate, prove, soak
+from .study import study
 from .verify import replay, verify
 
 app = typer.Typer(
@@ -46,6 +47,10 @@ COMMANDS: dict[Callable[..., None], tuple[str, str]] = {
     run: (
         "fxlif run design.toml --steps 100 -o spikes",
         "fxlif run design.toml --input in.txt -o out.npz",
+    ),
+    study: (
+        "fxlif study study.toml -o found",
+        "fxlif study study.toml -o found --processes 2",
     ),
     init: ("fxlif init mine", "fxlif init mine --profile loihi"),
     doctor: ("fxlif doctor", "FXLIF_CACHE=/scratch/fxlif fxlif doctor"),

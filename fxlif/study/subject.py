@@ -157,14 +157,16 @@ def found(place: str, key: str) -> Any:
 def subject_of(table: Mapping[str, Any], folder: Path) -> Subject:
     """The subject that a table ``[subject]`` describes; paths in it begin at ``folder``.
 
+    A ``kind`` may also be ``module:name``, a function of one's own.
+
     Raises:
         FxlifError: an unknown ``kind``, or what is wrong with the table, its key from the table on.
     """
     kind = table.get("kind")
     if not isinstance(kind, str):
         raise FxlifError.must_be("kind", ", ".join(SUBJECTS), kind)
-    if kind not in SUBJECTS:
+    if kind not in SUBJECTS and ":" not in kind:
         raise FxlifError.unknown("kind", "subject", kind, SUBJECTS)
-    make = found(SUBJECTS[kind], "kind")
+    make = found(SUBJECTS.get(kind, kind), "kind")
     subject: Subject = make({k: v for k, v in table.items() if k != "kind"}, folder)
     return subject

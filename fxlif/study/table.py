@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -72,6 +72,10 @@ class Table:
                 for _, other in scored
             )
         ]
+
+    def front_alone(self) -> Table:
+        """The table with the rows of the :meth:`front` alone."""
+        return replace(self, rows=tuple(self.front()))
 
     def _scores(self, row: Row) -> tuple[float, ...]:
         """The objectives, less is better."""

@@ -1,0 +1,86 @@
+"""The command of studies."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..files import make_folder
+from .options import Processes, need, output_folder
+from .screen import showing_progress
+
+if TYPE_CHECKING:
+    from ..study.spec import Plan
+    from ..study.table import Row, Table
+
+
+def study(
+    file: Annotated[Path, typer.Argument(metavar="STUDY.toml", help="What to study.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "-o", "--out", metavar="DIR", help="The folder to write to.", callback=output_folder
+        ),
+    ],
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="The database that keeps the trials; without it, DIR/study.db. Those who name the "
+            "same share the work.",
+        ),
+    ] = None,
+    processes: Processes = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="A Dask cluster that evaluates, as tcp://host:8786."),
+    ] = None,
+) -> None:
+    """Evaluate many designs: accuracy against cost.
+
+    What was broken off goes on where it was when it is called again.
+    """
+    need("optuna", "study")
+    need("pyarrow", "study")
+    from ..study.engine import run
+    from ..study.output import write
+    from ..study.spec import load_plan
+    from ..study.storage import url_of
+    from ..workers import workers
+
+    plan = load_plan(file)
+    make_folder(out)
+    url = storage or url_of(out / "study.db")
+    again = shlex.join(["fxlif", *sys.argv[1:]])
+    try:
+        with showing_progress() as progress:
+            table = run(plan, url, workers(processes=processes, cluster=cluster), progress)
+    except KeyboardInterrupt:
+        kept = storage or out / "study.db"
+        print(f"fxlif: stopped; what has ended is kept in {kept}; to go on: {again}",
+              file=sys.stderr)  # fmt: skip
+        raise
+    _show(plan, table, write(plan, table, out), out)
+
+
+def _show(plan: Plan, table: Table, best: Row | None, out: Path) -> None:
+    failed = len(table.rows) - len(table.complete)
+    front = len(table.front())
+    print(f"{table.name}: {len(table.complete)} trials complete, {failed} failed, "
+          f"{front} on the Pareto front; table.csv in {out}")  # fmt: skip
+    if best is None:
+        reason = table.rows[0].reason if table.rows else "there are none"
+        print(f"no trial is complete: {reason}")
+        raise typer.Exit(1)
+    values = ", ".join(f"{name} = {value}" for name, value in best.values.items())
+    numbers = ", ".join(f"{one.title} {best.found[one.name]:.6g} {one.unit}".rstrip()
+                        for one in plan.objectives)  # fmt: skip
+    first = plan.objectives[0]
+    print(f"cheapest within {plan.spec.tolerance:g} of the best {first.title}: {values}: {numbers}")
+    design = out / "best" / "design.toml"
+    if design.exists():
+        print(f"its Verilog: fxlif verilog {shlex.quote(str(design))} -o {out / 'best'}")

@@ -1,0 +1,359 @@
+"""A study runs: whatever happens to it, no finished trial is lost and none is evaluated twice."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import closing, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fxlif.errors import FxlifError
+from fxlif.study import leases, storage
+from fxlif.study.spec import Plan, StudyParams, load_plan, plan_of
+from fxlif.study.table import Table
+from fxlif.workers import Workers
+
+pytest.importorskip("optuna")
+from fxlif.study.engine import run
+
+TOY = '''
+import time
+from fxlif.errors import FxlifError
+from fxlif.study.subject import Objective, Parameter, Subject
+
+class Toy(Subject):
+    """a**2 against its distance from 5; each evaluation leaves a line."""
+    parameters = {
+        "a": Parameter(name="a", title="a", low=0, high=100),
+        "b": Parameter(name="b", title="b", choices=("x", "y")),
+    }
+    objectives = {
+        "near": Objective(name="near", title="near", direction="zero", interval=True),
+        "cost": Objective(name="cost", title="cost", direction="minimize"),
+    }
+    def __init__(self, table, folder):
+        self.pause, self.folder = table.get("pause", 0.0), folder
+    def evaluate(self, values, wanted):
+        with open(self.folder / "evaluated", "a") as file:
+            file.write(f"{values['a']}{values['b']}\\n")
+        time.sleep(self.pause)
+        if values["a"] == 3:
+            raise FxlifError("a: must be another number")
+        if values["a"] == 4:
+            raise ZeroDivisionError("division by zero")
+        near = values["a"] - 5.0
+        return {"near": near, "near_low": near - 1, "near_high": near + 1,
+                "cost": values["a"] ** 2 + (values["b"] == "x")}
+
+def designless(design):
+    return 1.0
+'''
+GRID: dict[str, Any] = {
+    "name": "toy",
+    "subject": {"kind": "toy_subject:Toy"},
+    "parameters": {"a": {"low": 2, "high": 6}, "b": ["x", "y"]},
+    "objectives": ["near", "cost"],
+}
+SEARCH = {**GRID, "search": "nsga2", "population": 5, "trials": 15}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    (tmp_path / "toy_subject.py").write_text(TOY)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    yield tmp_path
+    sys.modules.pop("toy_subject", None)
+
+
+def plan(folder: Path, spec: dict[str, Any] = GRID, **changes: Any) -> Plan:
+    return plan_of(StudyParams(**{**spec, **changes}), folder)
+
+
+class Here(Workers):
+    """Works in this process; ``before`` is called with the count of trials so far."""
+
+    def __init__(self, before: Callable[[int], None] = lambda count: None) -> None:
+        self.before, self.given = before, 0
+
+    count = 1
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        self.before(self.given)
+        self.given += 1
+        future: Future[Any] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+    def stop(self) -> None: ...
+
+
+def run_here(plan: Plan, folder: Path, workers: Workers | None = None) -> Table:
+    return run(plan, storage.url_of(folder / "study.db"), nullcontext(workers or Here()))
+
+
+def evaluated(folder: Path) -> Counter[str]:
+    file = folder / "evaluated"
+    return Counter(file.read_text().split()) if file.exists() else Counter()
+
+
+def timeless(table: Table) -> list[Any]:
+    return [replace(row, seconds=0.0) for row in table.rows]
+
+
+def stop_at(count: int) -> Callable[[int], None]:
+    def before(given: int) -> None:
+        if given == count:
+            raise KeyboardInterrupt
+
+    return before
+
+
+def test_a_grid_and_its_failed_trials(folder: Path) -> None:
+    table = run_here(plan(folder), folder)
+    assert [(row.trial, *row.values.values()) for row in table.rows] == [
+        (2 * k + j, a, b) for k, a in enumerate(range(2, 7)) for j, b in enumerate("xy")
+    ]
+    assert {row.trial: row.reason for row in table.rows if row.state == "failed"} == {
+        2: "a: must be another number", 3: "a: must be another number",
+        4: "ZeroDivisionError: division by zero", 5: "ZeroDivisionError: division by zero",
+    }  # fmt: skip
+    assert table.rows[7].found == {"near": 0.0, "near_low": -1.0, "near_high": 1.0, "cost": 25}
+    assert [row.trial for row in table.front()] == [1, 7]
+    assert timeless(run_here(plan(folder), folder)) == timeless(table)
+    assert set(evaluated(folder).values()) == {1}
+
+
+@pytest.mark.parametrize("spec", [GRID, SEARCH, {**SEARCH, "search": "tpe"}])
+def test_a_study_that_is_broken_off_goes_on_and_repeats(folder: Path, spec: dict[str, Any]) -> None:
+    whole = run_here(plan(folder, spec, name="whole"), folder)
+    (folder / "evaluated").unlink()
+    for count in (1, 6):
+        with pytest.raises(KeyboardInterrupt):
+            run_here(plan(folder, spec), folder, Here(stop_at(count)))
+    assert timeless(run_here(plan(folder, spec), folder)) == timeless(whole)
+    failed = {f"{row.values['a']}{row.values['b']}" for row in whole.rows if row.state == "failed"}
+    # A complete trial is never run again, not even by one with the same values.
+    assert {name for name, count in evaluated(folder).items() if count > 1} <= failed
+
+
+def test_a_search_may_be_given_more_trials(folder: Path) -> None:
+    first = run_here(plan(folder, SEARCH, trials=5), folder)
+    assert timeless(run_here(plan(folder, SEARCH), folder))[:5] == timeless(first)
+
+
+@pytest.mark.parametrize(
+    ("key", "changes"),
+    [
+        ("parameters.a", {"parameters": {"a": [2, 6], "b": ["x", "y"]}}),
+        ("parameters.b", {"parameters": {"a": {"low": 2, "high": 6}}}),
+        ("subject.pause", {"subject": {**GRID["subject"], "pause": 0.1}}),
+        ("objectives", {"objectives": ["cost", "near"]}),
+        ("search", {"search": "tpe", "trials": 3}),
+    ],
+)
+def test_another_study_of_the_same_name_is_refused(
+    folder: Path, key: str, changes: dict[str, Any]
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run_here(plan(folder), folder, Here(stop_at(0)))
+    with pytest.raises(FxlifError, match=r"as the study 'toy' in sqlite.* was begun") as caught:
+        run_here(plan(folder, **changes), folder)
+    assert caught.value.key == key
+
+
+@pytest.mark.parametrize(
+    ("key", "changes"),
+    [
+        ("objectives[1]", {"objectives": ["near", "costs"]}),
+        ("objectives[1]", {"objectives": ["near", "near"]}),
+        ("parameters.aa", {"parameters": {"aa": [1]}}),
+        ("parameters.a[1]", {"parameters": {"a": [1, 101]}}),
+        ("parameters.a", {"parameters": {"a": []}}),
+        ("parameters.a", {"parameters": {"a": [1, 1]}}),
+        ("parameters.a", {"parameters": {"a": 3}}),
+        ("parameters.a.high", {"parameters": {"a": {"low": 1, "high": 101}}}),
+        ("parameters.a.high", {"parameters": {"a": {"low": 4, "high": 2}}}),
+        ("parameters.a.step", {"parameters": {"a": {"low": 1, "high": 2, "step": 0}}}),
+        ("parameters.a.to", {"parameters": {"a": {"low": 1, "high": 2, "to": 0}}}),
+        ("parameters.b[0]", {"parameters": {"b": ["z"]}}),
+        ("subject.kind", {"subject": {"kind": "toy"}}),
+        ("subject.kind", {"subject": {"kind": "toy_subject:Nothing"}}),
+        ("objectives[0].function", {"objectives": [
+            {"name": "luts", "function": "toy_subject:nothing", "direction": "minimize"}]}),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_in_the_file_is_named(
+    folder: Path, key: str, changes: dict[str, Any]
+) -> None:
+    with pytest.raises(FxlifError) as caught:
+        plan(folder, **changes)
+    assert caught.value.key == key
+
+
+def test_keys_of_the_file(folder: Path) -> None:
+    file = folder / "study.toml"
+    file.write_text('name = "a b"\nserch = "grid"\n[subject]\nkind = "toy_subject:Toy"\n')
+    with pytest.raises(FxlifError) as caught:
+        load_plan(file)
+    keys = [each.key for each in caught.value.mistakes]
+    assert keys == ["name", "parameters", "objectives", "serch"]
+    assert "did you mean search?" in str(caught.value)
+    assert all(line.startswith(f"{file}: ") for line in str(caught.value).splitlines())
+
+
+def test_an_objective_of_ones_own_needs_a_design(folder: Path) -> None:
+    own = {"name": "luts", "function": "toy_subject:designless", "direction": "minimize"}
+    table = run_here(plan(folder, parameters={"a": [1], "b": ["x"]}, objectives=[own]), folder)
+    assert "luts: must be measured of a subject with designs" in table.rows[0].reason
+
+
+def test_a_database_that_is_locked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage, "LOCKED_S", 0.1)
+    with closing(sqlite3.connect(folder / "study.db")) as other:
+        other.execute("begin exclusive")
+        with pytest.raises(FxlifError, match="database is locked") as caught:
+            run_here(plan(folder), folder)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("sqlite:////nowhere/study.db", "unable to open"),
+        ("postgresql+nothing://user:secret@host/base", "nothing"),
+        ("no URL", "must be the URL of a database"),
+    ],
+)
+def test_a_database_that_cannot_be_reached(folder: Path, url: str, said: str) -> None:
+    with pytest.raises(FxlifError, match=said) as caught:
+        run(plan(folder), url, nullcontext(Here()))
+    assert "secret" not in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_full_disk_loses_nothing_that_has_ended(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The operating system lets the database grow by some trials, and no further."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill(count: int) -> None:
+        if count == 3:
+            size = max(file.stat().st_size for file in folder.glob("study.db*"))
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+
+    many = plan(folder, parameters={"a": {"low": 5, "high": 40}, "b": ["x"]})
+    with monkeypatch.context() as patched:
+        patched.setattr(time, "sleep", lambda seconds: None)  # Optuna tries five times
+        try:
+            with pytest.raises(FxlifError, match="cannot be used") as caught:
+                run_here(many, folder, Here(fill))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert len(str(caught.value).splitlines()) == 1
+    # Here the process lives on that could not give back what it held.
+    monkeypatch.setattr(leases, "GRACE_S", 0.1)
+    assert len(run_here(many, folder).complete) == 36
+    # Two were under way that could not be kept.
+    assert evaluated(folder).total() <= 36 + 2
+
+
+def begin(folder: Path, out: str, *more: str) -> subprocess.Popen[str]:
+    """The command, in a process group of its own, which Ctrl-C reaches as a whole."""
+    command = [sys.executable, "-c", "import fxlif.cli as c; c.main()", "study", "study.toml"]
+    return subprocess.Popen(
+        [*command, "-o", out, "--processes", "1", *more], cwd=folder, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+    )  # fmt: skip
+
+
+def when_evaluated(folder: Path, count: int) -> None:
+    limit = time.monotonic() + 60
+    while evaluated(folder).total() < count:
+        assert time.monotonic() < limit
+        time.sleep(0.02)
+
+
+def shared(folder: Path, points: int, url: str) -> tuple[int, str, int]:
+    """Two share a study; one gets Ctrl-C, one is killed, a third one goes on. Each point is in the
+    table, and was evaluated once, but for those under way at one of the ends: two for a process
+    with one worker. Returns what Ctrl-C gave, and how many points were evaluated twice."""
+    (folder / "study.toml").write_text(
+        'name = "toy"\nobjectives = ["near", "cost"]\n'
+        '[subject]\nkind = "toy_subject:Toy"\npause = 0.1\n'
+        f'[parameters]\na = {{low = 5, high = {points + 4}}}\nb = ["x"]\n'
+    )
+    first, second = (begin(folder, out, "--storage", url) for out in ("first", "second"))
+    when_evaluated(folder, 4)
+    os.killpg(first.pid, signal.SIGINT)
+    _, said = first.communicate(timeout=30)
+    when_evaluated(folder, 8)
+    os.killpg(second.pid, signal.SIGKILL)
+    second.communicate(timeout=30)
+    third = begin(folder, "third", "--storage", url)
+    shown, error = third.communicate(timeout=60)
+    assert third.returncode == 0, error
+    assert f"{points} trials complete, 0 failed" in shown
+    counts = evaluated(folder)
+    assert len(counts) == points
+    return first.returncode, said, counts.total() - points
+
+
+def test_processes_share_a_study_and_end_in_every_way(folder: Path) -> None:
+    code, said, twice = shared(folder, 14, storage.url_of(folder / "study.db"))
+    assert code == 130
+    last = said.splitlines()[-1]
+    assert last.startswith("fxlif: stopped; what has ended is kept in sqlite:")
+    assert last.endswith(f"--storage {storage.url_of(folder / 'study.db')}")
+    assert twice <= 4
+    lines = (folder / "third" / "table.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in lines] == ["trial", *map(str, range(14))]
+
+
+@pytest.mark.slow
+def test_processes_share_a_study_in_postgresql(folder: Path) -> None:
+    """With a server of Debian's package, started for the test."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not found:
+        pytest.skip("no PostgreSQL server in /usr/lib/postgresql: apt-get install postgresql")
+    pytest.importorskip("psycopg")
+    programs = found[-1].parent
+    # PostgreSQL does not run as root: as another user, who is root for files alone.
+    other = ["unshare", "--user", "--map-user=1000"] if os.getuid() == 0 else []
+    # A socket's path must be short.
+    with tempfile.TemporaryDirectory(prefix="fxlif-pg-") as made:
+        data = Path(made) / "data"
+
+        def program(name: str, *arguments: str) -> None:
+            command = [*other, str(programs / name), *arguments]
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+        program("initdb", "-D", str(data), "-U", "fxlif", "--auth=trust", "--no-sync")
+        options = f"-c listen_addresses='' -k {made} -c fsync=off"
+        program("pg_ctl", "-D", str(data), "-l", f"{made}/log", "-o", options, "-w", "start")
+        try:
+            url = f"postgresql+psycopg://fxlif@/postgres?host={made}"
+            code, _, twice = shared(folder, 14, url)
+            assert code == 130
+            assert twice <= 4
+            run_here(plan(folder, SEARCH, name="search"), folder)
+            rows = run(plan(folder, SEARCH, name="search"), url, nullcontext(Here()))
+            assert timeless(rows) == timeless(run_here(plan(folder, SEARCH, name="search"), folder))
+        finally:
+            program("pg_ctl", "-D", str(data), "-m", "immediate", "-w", "stop")
+        with pytest.raises(FxlifError, match="cannot be used") as caught:
+            run(plan(folder), url, nullcontext(Here()))
+        assert len(str(caught.value).splitlines()) == 1
