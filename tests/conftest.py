@@ -49,3 +49,14 @@ def tiny(tmp_path):
     (tmp_path / "tiny.toml").write_text(tomli_w.dumps(TINY))
     events.write(tmp_path / "in.txt", EVENTS)
     return "tiny.toml"
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    """The address of a Dask cluster in this process: starting it takes half a second."""
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=False, host="127.0.0.1", protocol="tcp://",
+        dashboard_address=":0",
+    ) as cluster:  # fmt: skip
+        yield cluster.scheduler_address

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -493,6 +495,84 @@ def test_silence_is_not_green(monkeypatch) -> None:
     found = soak(CORE, name="x", cycles=BLOCK, processes=1)
     assert not found.passed
     assert found.reasons == ["some neuron fired: 0 spikes"]
+
+
+# --- on a cluster -------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("short")
+def test_a_cluster_changes_nothing(cluster, tmp_path) -> None:
+    here, there = (
+        soak(CORE, name="x", cycles=7 * BLOCK, processes=1, **more)
+        for more in ({}, {"cluster": cluster, "state": tmp_path / "state"})
+    )
+    assert there.passed
+    assert counted(here) == counted(there)
+    assert there.figures["processes"] == 2
+    kept = soak(CORE, name="x", cycles=7 * BLOCK, processes=1, state=tmp_path / "state")
+    assert kept.figures["of these in earlier runs"] == 7 * BLOCK
+
+
+@pytest.mark.usefixtures("short")
+def test_a_difference_on_a_cluster_is_left_here(cluster, target, monkeypatch, tmp_path) -> None:
+    wrong, left = replace(target, params=MODELS["compare flipped"]), []
+    monkeypatch.setattr(soak_module, "target_of", lambda params, **how: wrong)
+    monkeypatch.setattr(
+        soak_module, "leave_difference", lambda *these, **_: left.append(these) or LEFT_SO
+    )
+    for more in ({}, {"cluster": cluster}):
+        found = soak(CORE, name="x", cycles=BLOCK, processes=1, out=tmp_path, **more)
+        assert found.reasons == ["every output and state in every cycle: where"]
+    (_, _, here, _), (_, _, there, folder) = left
+    assert replace(here, seconds=0) == replace(there, seconds=0)
+    assert folder == tmp_path
+
+
+@pytest.mark.usefixtures("short")
+def test_a_worker_that_cannot_build_says_what_it_needs(cluster, monkeypatch) -> None:
+    def refused(sources):
+        raise FxlifError("g++: not installed")
+
+    monkeypatch.setattr(soak_module, "build", refused)
+    with pytest.raises(FxlifError, match=r"the worker on .*: g\+\+: not installed"):
+        soak(CORE, name="x", cycles=BLOCK, cluster=cluster)
+
+
+def test_a_cluster_that_does_not_answer_is_refused_before_anything_is_built(monkeypatch) -> None:
+    monkeypatch.setattr("fxlif.workers.cluster.PATIENCE", 0.2)
+    monkeypatch.setattr(soak_module, "target_of", lambda *these, **those: 1 / 0)
+    with pytest.raises(FxlifError, match="cluster: must be a Dask scheduler that answers"):
+        soak(CORE, name="x", cycles=BLOCK, cluster="tcp://127.0.0.1:9")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("short")
+def test_a_worker_that_is_killed_loses_nothing(monkeypatch, capfd, tmp_path) -> None:
+    """Killed while it works, as the line on stderr says; another one does that segment."""
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr(soak_module, "SEGMENT", 1 << 18)
+    here = soak(CORE, name="x", cycles=8 << 18, processes=1)
+    killed = []
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=":0"
+    ) as cluster, distributed.Client(cluster) as client:  # fmt: skip
+        pids = client.run(os.getpid)
+
+        def kill(what: str, done: int, total: int | None) -> None:
+            busy = [worker for worker, keys in client.processing().items() if keys]
+            if what == "checking" and done and busy and not killed:
+                killed.append(busy[0])
+                os.kill(pids[busy[0]], signal.SIGKILL)
+
+        there = soak(CORE, name="x", cycles=8 << 18, cluster=cluster.scheduler_address,
+                     state=tmp_path / "state", progress=kill)  # fmt: skip
+    assert there.passed
+    assert counted(here) == counted(there)
+    assert len(json.loads((tmp_path / "state").read_text())["segments"]) == 8
+    said = [line for line in capfd.readouterr().err.splitlines() if line.startswith("fxlif: ")]
+    assert len(said) == 1
+    told = rf"fxlif: segment \d of the soak with seed 1: its worker {killed[0]} is gone"
+    assert re.fullmatch(told, said[0])
 
 
 # --- coverage -----------------------------------------------------------------------------------

@@ -114,11 +114,11 @@ if __name__ == "__main__":
 
 
 def is_there(pid: int) -> bool:
+    """Whether a process still runs; one that ended may wait a while to be noticed."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
         return False
-    return True
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
@@ -144,7 +144,7 @@ def test_processes_end_with_the_one_that_started_them(how: signal.Signals, tmp_p
     for pid in left:
         os.kill(pid, signal.SIGKILL)
     assert left == []
-    assert time.monotonic() < begin + 3
+    assert time.monotonic() < begin + 5
     # Python's own traceback of the one that was interrupted, and nothing of the others.
     said = (tmp_path / "said").read_text()
     assert said.count("Traceback") == (how == signal.SIGINT)
@@ -153,19 +153,8 @@ def test_processes_end_with_the_one_that_started_them(how: signal.Signals, tmp_p
 # --- a cluster ------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def address():
-    """A cluster in this process: starting one takes half a second."""
-    distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=False, host="127.0.0.1", protocol="tcp://",
-        dashboard_address=None,
-    ) as cluster:  # fmt: skip
-        yield cluster.scheduler_address
-
-
-def test_a_cluster_does_the_same_work(address) -> None:
-    with workers(cluster=address) as executor:
+def test_a_cluster_does_the_same_work(cluster) -> None:
+    with workers(cluster=cluster) as executor:
         assert isinstance(executor, Executor)
         assert executor.count == 2
         assert list(executor.map(double, range(20))) == list(range(0, 40, 2))
@@ -176,10 +165,10 @@ def test_a_cluster_does_the_same_work(address) -> None:
         assert (caught.value.key, caught.value.allowed) == ("value", "less")
 
 
-def test_a_worker_with_another_fxlif_is_refused(address, monkeypatch) -> None:
+def test_a_worker_with_another_fxlif_is_refused(cluster, monkeypatch) -> None:
     """The one that is there at the start, and the one that comes later."""
     monkeypatch.setattr(cluster_module, "source", lambda: "fxlif 7 (source abc)")
-    with pytest.raises(FxlifError) as caught, workers(cluster=address):
+    with pytest.raises(FxlifError) as caught, workers(cluster=cluster):
         pass
     assert caught.value.key == "cluster"
     assert str(caught.value).startswith("cluster: worker tcp://127.0.0.1:")

@@ -6,10 +6,12 @@ import logging
 import pickle
 import re
 import socket
+import sys
 from collections.abc import Callable
 from concurrent.futures import Future
 from importlib import import_module
 from typing import Any, ParamSpec, TypeVar
+from uuid import uuid4
 
 from ..errors import FxlifError
 from .executor import WorkerDied, Workers
@@ -44,10 +46,12 @@ class Cluster(Workers):
         except ImportError:
             raise FxlifError.not_installed("distributed", "'fxlif[cluster]'") from None
         # What it has to say of a connection or a worker that is gone is said here, in one line.
-        self._log = logging.getLogger("distributed")
-        self._level = self._log.level
-        self._log.setLevel(logging.CRITICAL)
+        self._loggers = [logging.getLogger(f"distributed{name}") for name in ("", ".client")]
+        self._levels = [logger.level for logger in self._loggers]
+        for logger in self._loggers:
+            logger.setLevel(logging.CRITICAL)
         self._client: Any = None
+        self._under_way: dict[str, str] = {}
         try:
             self._client = client(address, timeout=PATIENCE, set_as_default=False)
             self._client.wait_for_workers(1, timeout=PATIENCE)
@@ -60,8 +64,8 @@ class Cluster(Workers):
         except BaseException:
             self.stop()
             raise
-        # Not pure: a call that is made twice is two calls.
-        self._executor = self._client.get_executor(pure=False)
+        self._executor = self._client.get_executor()
+        self._client.subscribe_topic("all", self._event)
 
     def _compare(self) -> None:
         """Refuse workers that have another fxlif, or none."""
@@ -76,6 +80,15 @@ class Cluster(Workers):
         for worker, there in self._client.run(found, on_error="return").items():
             must_equal(source(), str(there), f"worker {worker} has")
 
+    def _event(self, event: tuple[float, dict[str, Any]]) -> None:
+        """Tell which work was under way at a worker that is gone; others do it again."""
+        _, message = event
+        if message.get("action") == "remove-worker" and not self._stopped:
+            for key in message["processing-tasks"]:
+                if told := self._under_way.get(key):
+                    gone = f"its worker {message['worker']} is gone"
+                    print(f"fxlif: {told}: {gone}", file=sys.stderr)
+
     @property
     def count(self) -> int:
         return max(1, sum(map(int, self._client.nthreads().values())))
@@ -83,10 +96,13 @@ class Cluster(Workers):
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         told = self._told(fn, *args, **kwargs)
         call: bytes = import_module("cloudpickle").dumps((fn, args, kwargs))
-        inner: Future[T] = self._executor.submit(called_there, source(), call)
+        key = f"{told}-{uuid4().hex}"
+        self._under_way[key] = told
+        inner: Future[T] = self._executor.submit(called_there, source(), call, key=key)
         outer: Future[T] = Future()
 
         def done(inner: Future[T]) -> None:
+            del self._under_way[key]
             if not outer.set_running_or_notify_cancel():
                 return
             if inner.cancelled():
@@ -118,7 +134,8 @@ class Cluster(Workers):
         if self._client is not None and not self._stopped:
             self._stopped = True
             self._client.close()  # calls off what nobody waits for any more
-        self._log.setLevel(self._level)
+        for logger, level in zip(self._loggers, self._levels, strict=True):
+            logger.setLevel(level)
 
 
 def must_equal(here: str, there: str, whose: str) -> None:
