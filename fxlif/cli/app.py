@@ -14,6 +14,7 @@ from ..errors import FxlifError, FxlifWarning
 from .doctor import doctor
 from .make import init, run, verilog
 from .nir import export, import_
+from .plot import plot
 from .prove import mutate, prove, soak
 from .study import study
 from .verify import replay, verify
@@ -51,6 +52,10 @@ COMMANDS: dict[Callable[..., None], tuple[str, str]] = {
     study: (
         "fxlif study study.toml -o found",
         "fxlif study study.toml -o found --processes 2",
+    ),
+    plot: (
+        "fxlif plot spikes -o spikes.png",
+        "fxlif plot spikes -o spikes.svg --trace exc.v=0,7 --dt 0.1",
     ),
     init: ("fxlif init mine", "fxlif init mine --profile loihi"),
     doctor: ("fxlif doctor", "FXLIF_CACHE=/scratch/fxlif fxlif doctor"),

