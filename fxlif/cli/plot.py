@@ -32,8 +32,9 @@ def picture(path: Path | None) -> Path | None:
 Trace = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="POPULATION.VARIABLE[=NEURONS]",
-        help="A trace, as in exc.v=0,7; without NEURONS of the first; may be given again.",
+        metavar="NAME",
+        help="A state of neurons of a population: exc.v=0,7; or exc.v, of neuron 0; may be given "
+        "again.",
     ),
 ]
 

@@ -205,11 +205,7 @@ class Recording:
 
     @property
     def selection(self) -> Selection:
-        """What it takes, and how many neurons each part has.
-
-        Raises:
-            FxlifError: no run has begun.
-        """
+        """What it takes, and the sizes of all parts; FxlifError before a run has begun."""
         if self._selection is None:
             raise FxlifError("recording: nothing can be read before a run has begun")
         return self._selection
