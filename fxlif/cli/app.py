@@ -55,7 +55,7 @@ COMMANDS: dict[Callable[..., None], tuple[str, str]] = {
     ),
     plot: (
         "fxlif plot spikes -o spikes.png",
-        "fxlif plot spikes -o spikes.svg --trace exc.v=0,7 --dt 0.1",
+        "fxlif plot spikes -o part.svg --trace exc.v=0,7",
     ),
     init: ("fxlif init mine", "fxlif init mine --profile loihi"),
     doctor: ("fxlif doctor", "FXLIF_CACHE=/scratch/fxlif fxlif doctor"),
