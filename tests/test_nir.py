@@ -29,10 +29,12 @@ from fxlif import (
     load,
 )
 from fxlif import nir as fxlif_nir
+from fxlif.batch.labelled import Labelled, output_spikes, read_labelled
 from fxlif.digits import DESIGN as DIGITS
 from fxlif.network.events import from_counts
 from fxlif.nir.graph import Node
 from fxlif.nir.linear import linear_node
+from fxlif.params.inputs import ImageInput
 from fxlif.params.leaks import DecayLeak, LinearLeak, MultiShiftLeak, NoLeak, ScaleLeak, ShiftLeak
 from fxlif.params.neuron import Adaptation, DeltaSynapse, ExponentialSynapse
 from fxlif.params.topology import AllToAll
@@ -43,7 +45,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::fxlif.errors.FxlifWarning")
 
 #: What tests/nir_peer.py made; .ci/peers names a folder that it has just made.
 EXPORTS = Path(os.environ.get("FXLIF_NIR_EXPORTS", Path(__file__).parent / "evidence" / "nir"))
-FILES = sorted(EXPORTS.glob("*.nir"))
+FILES = sorted(path for path in EXPORTS.glob("*.nir") if not path.stem.startswith("digits"))
+#: What tests/nir_digits.py trained.
+TRAINED = ("digits_snntorch", "digits_norse")
 
 
 def rng(case: int = 0) -> np.random.Generator:
@@ -86,6 +90,30 @@ def test_the_float_network_does_what_the_package_does(path):
     v = recording.states(out, "v") * made.units[out]
     assert np.abs(last).max() > 1
     assert np.abs(v - last).max() < 2e-3 * np.abs(last).max()
+
+
+def digits() -> Labelled:
+    """The shipped test images."""
+    source = ImageInput(file="digits.npz", steps=8, maximum=16)
+    return read_labelled(source, DIGITS.parent, 64, 10)
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_of_every_test_image_the_float_network_has_the_spikes_of_the_package(name):
+    imported, last = read_trained(name)
+    samples = digits()
+    (out,) = imported.outputs
+    found = imported.network.run(dict.fromkeys(imported.network.inputs, samples.spikes))[out]
+    np.testing.assert_array_equal(found, last)
+    assert samples.right(found.sum(axis=0)) >= 0.94 * len(samples.labels)
+
+
+def read_trained(name: str):
+    with np.load(EXPORTS / f"{name}.npz") as made:
+        return (
+            fxlif_nir.read(EXPORTS / f"{name}.nir", **json.loads(str(made["options"]))),
+            made["last"],
+        )
 
 
 # --- linear nodes -------------------------------------------------------------------------------
@@ -588,6 +616,67 @@ def test_import_makes_a_design_that_runs(run, tmp_path, weight_bits):
     assert record.counts("n_5").sum() > 20
 
 
+OF_SNNTORCH = ("--convention", "snntorch", "--dt", "1e-4", "--reset", "subtract")
+
+
+def test_import_with_labelled_images_or_their_spikes(run, tmp_path):
+    """The same design and figures; what a design brings is what verify reads."""
+    samples = digits()
+    np.savez("spikes.npz", spikes=samples.spikes.astype(bool), labels=samples.labels)
+    path, images = EXPORTS / "digits_snntorch.nir", DIGITS.with_name("digits.npz")
+    shown = run("import", path, *OF_SNNTORCH, "--images", images, "--steps", 8, "-o", "a")
+    given = run("import", path, *OF_SNNTORCH, "--spikes", "spikes.npz", "-o", "b")
+    assert shown.code == given.code == 0, shown.err + given.err
+    assert "an input of 16 spikes in every step" in shown.out
+    accuracy = shown.out[shown.out.index("of 360 samples") : shown.out.index("a/design.toml")]
+    assert accuracy in given.out
+    for name, file in (("a", images), ("b", tmp_path / "spikes.npz")):
+        assert (tmp_path / name / file.name).read_bytes() == file.read_bytes()
+        design = load(tmp_path / name / "design.toml")
+        found = read_labelled(design.input, tmp_path / name, 64, 10)
+        np.testing.assert_array_equal(found.spikes, samples.spikes)
+        np.testing.assert_array_equal(found.labels, samples.labels)
+        right = found.right(output_spikes(design, found).sum(axis=0))
+        assert f"right in integers                {right / 360:.2%}" in accuracy
+
+
+def test_import_again_leaves_no_array_of_before(run, tmp_path):
+    for bits in (8, 4):
+        ran = run(
+            "import", EXPORTS / "snntorch_leaky.nir", *ASKED, "--weight-bits", bits, "-o", "n"
+        )
+        assert ran.code == 0
+    files = {f"n/{path.name}" for path in (tmp_path / "n").iterdir()}
+    assert files == {line for line in ran.out.splitlines() if line.startswith("n/")}
+
+
+def test_samples_that_were_looked_at_to_choose_are_said_to_be(run):
+    np.savez("in.npz", **SPIKES)
+    asked = (*ASKED, "--spikes", "in.npz", "--widths", "recorded")
+    ran = run("import", EXPORTS / "snntorch_leaky.nir", *asked, "--weight-bits", 3, "-o", "n")
+    assert ran.code == 0, ran.err
+    assert "these samples were looked at" in ran.out
+    assert "at an end of v" in ran.out
+
+
+def test_biases_are_told_in_one_line_each_with_what_to_do(run):
+    asked = ("--convention", "snntorch", "--dt", "1e-4", "--reset", "to_value", "-o", "net")
+    ran = run("import", EXPORTS / "snntorch_zero.nir", *asked)
+    assert ran.code == 0
+    told = ran.err.splitlines()
+    assert [line.split(":")[1] for line in told] == [" n_1", " n_3"]
+    assert all("train with bias=False" in line for line in told)
+    assert run("run", "net/design.toml", "--steps", 20, "-o", "out").code == 0
+
+
+@pytest.mark.parametrize("bias", [0.0, 0.25])
+def test_one_bias_for_a_layer_is_hardware(run, bias):
+    nir.write("net.nir", line(nir.Affine(W, np.full(2, bias)), lif(2)))
+    ran = run("import", "net.nir", "--convention", "norse", "--dt", "1e-3", "-o", "net")
+    assert ran.code == 0
+    assert ran.err == ""
+
+
 def test_what_import_makes_is_hardware_where_the_hardware_has_it(run):
     nir.write("net.nir", line(nir.Linear(W), lif(2)))
     asked = ("--convention", "norse", "--dt", "1e-3")
@@ -611,9 +700,64 @@ REFUSED_IMPORTS = {
     "no convention": ((), "convention: must be given (--convention)"),
     "no reset": (ASKED[:4], "reset: must be given (--reset): subtract or to_value"),
     "tau below dt": ((*ASKED, "--dt", "1"), "1.tau: must be dt = 1 or more"),
-    "no such scale": ((*ASKED, "--scale", "search"), "--scale: must be minmax"),
+    "no such scale": ((*ASKED, "--scale", "max"), "scale: must be minmax, percentile, mse, search"),
+    "a search of nothing": (
+        (*ASKED, "--scale", "search"),
+        "--scale search: must be given with --images or --spikes",
+    ),
+    "nothing to record": (
+        (*ASKED, "--widths", "recorded"),
+        "--widths recorded: must be given with --images or --spikes",
+    ),
     "weights of one bit": ((*ASKED, "--weight-bits", "1"), "weight_bits: must be 2 or more"),
 }
+
+
+#: Options, arrays of the file that they name, and what is said; of a network of 12 inputs to 5.
+IMAGES = {"images": np.full((3, 12), 4), "labels": np.array([0, 1, 4])}
+SPIKES = {"spikes": np.ones((6, 3, 12), bool), "labels": np.array([0, 1, 4])}
+SHOWN = ("--images", "in.npz", "--steps", 8)
+REFUSED_SAMPLES = {
+    "no steps": (SHOWN[:2], IMAGES, "--steps: must be given with --images"),
+    "steps of nothing": (SHOWN[2:], {}, "--steps: must be left out without --images"),
+    "no such file": (("--images", "gone.npz", "--steps", 8), {}, "gone.npz: no such file"),
+    "no such file, maximum": ((*SHOWN, "--maximum", 4), None, "in.npz: no such file"),
+    "another suffix": (("--spikes", "in.csv"), {}, "--spikes: suffix: must be .npz, not '.csv'"),
+    "both": ((*SHOWN, "--spikes", "in.npz"), IMAGES, "--spikes: must be left out with --images"),
+    "too small a maximum": ((*SHOWN, "--maximum", 3), IMAGES,
+                            "in.npz: image 0, input 0: must be 0..3, not 4"),
+    "images of halves": (SHOWN, {**IMAGES, "images": np.full((3, 12), 0.5)},
+                         "in.npz: images: must be integers"),
+    "other images": (SHOWN, {**IMAGES, "images": np.ones((3, 9), int)},
+                     "in.npz: images and labels: must be of shapes (k, 12) and (k,)"),
+    "no labels": (SHOWN, {"images": IMAGES["images"]},
+                  "in.npz: must be an .npz file with the array 'labels'"),
+    "no such label": (SHOWN, {**IMAGES, "labels": np.array([0, 1, 5])},
+                      "in.npz: labels[2]: must be 0..4, not 5"),
+    "other spikes": (("--spikes", "in.npz"), {**SPIKES, "spikes": np.ones((3, 6, 12), bool)},
+                     "in.npz: spikes and labels: must be of shapes (steps, k, 12) and (k,)"),
+    "two at once": (("--spikes", "in.npz"), {**SPIKES, "spikes": np.full((6, 3, 12), 2)},
+                    "in.npz: spikes[0, 0, 0]: must be 0..1"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED_SAMPLES)
+def test_import_refuses_samples_that_do_not_fit(run, tmp_path, case):
+    options, arrays, said = REFUSED_SAMPLES[case]
+    if arrays:
+        np.savez("in.npz", **arrays)
+    before = list(tmp_path.iterdir())
+    ran = run("import", EXPORTS / "snntorch_leaky.nir", *ASKED, *options, "-o", "net")
+    assert ran.mistake.startswith(said), ran.mistake
+    assert list(tmp_path.iterdir()) == before
+
+
+def test_samples_need_a_last_layer_that_spikes(run, tmp_path):
+    np.savez("in.npz", **{**SPIKES, "labels": np.array([0, 1, 2])})
+    asked = ("--convention", "norse", "--dt", "1e-3", "--spikes", "in.npz")
+    ran = run("import", EXPORTS / "norse_readout.nir", *asked, "-o", "net")
+    assert ran.mistake.startswith("outputs: must be one last group that spikes")
+    assert not (tmp_path / "net").exists()
 
 
 @pytest.mark.parametrize("case", REFUSED_IMPORTS)

@@ -117,6 +117,7 @@ def main() -> None:
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
+            warnings.simplefilter("always", FxlifWarning)  # never silent, whatever the filters are
             code = app(standalone_mode=False)
     except Exception as error:
         if type(error).__name__ == "NoArgsIsHelpError":

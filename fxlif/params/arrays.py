@@ -47,8 +47,8 @@ class Beside:
     #: An array with more values than this is not written as a list, which takes 100 times as long.
     MOST_INLINE = 8192
 
-    def __init__(self, design: str) -> None:
-        self._design = design
+    def __init__(self, design: str, inline: int = MOST_INLINE) -> None:
+        self._design, self.inline = design, inline
         self.files: dict[str, bytes] = {}
 
     def array(self, values: np.ndarray) -> str:
@@ -76,7 +76,7 @@ def beside(info: SerializationInfo, count: int) -> Beside | None:
     """Where to write an array of so many values that is not to be a list, if anywhere."""
     context = info.context if isinstance(info.context, Mapping) else {}
     found = context.get("beside")
-    return found if isinstance(found, Beside) and count > Beside.MOST_INLINE else None
+    return found if isinstance(found, Beside) and count > found.inline else None
 
 
 def _narrow(values: np.ndarray) -> np.ndarray:

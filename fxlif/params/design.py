@@ -9,7 +9,6 @@ import tomllib
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
 import tomli_w
 from pydantic import BaseModel, ValidationError
 
@@ -21,7 +20,6 @@ from .mistakes import explain
 from .network import NetworkParams
 from .neuron import NeuronParams
 from .protocol import Design
-from .topology import Dense, Sparse
 
 FORMS = (".toml", ".json")
 M = TypeVar("M", bound=BaseModel)
@@ -127,11 +125,16 @@ def outline(design: Design) -> str:
     return tomli_w.dumps(content)
 
 
-def save(design: NetworkParams | NeuronParams, path: str | os.PathLike[str]) -> None:
+def save(
+    design: NetworkParams | NeuronParams,
+    path: str | os.PathLike[str],
+    *,
+    inline: int = Beside.MOST_INLINE,
+) -> None:
     """Write a design file, whole or not at all.
 
-    Weights are written out in full; those of more than 8,192 values to files beside it, which it
-    names and which are its own: ``design.toml.HASH.npy``.
+    Weights are written out in full; those of more than ``inline`` values to files beside it, which
+    it names and which are its own: ``design.toml.HASH.npy``.
 
     Raises:
         FxlifError: another suffix, no design, or a file that cannot be written.
@@ -143,11 +146,10 @@ def save(design: NetworkParams | NeuronParams, path: str | os.PathLike[str]) -> 
             "design", "NetworkParams or NeuronParams", design, found=short(design)
         )
     described = _NeuronFile(neuron=design) if isinstance(design, NeuronParams) else design
-    beside = Beside(path.name)
+    beside = Beside(path.name, inline)
     content = described.model_dump(mode="json", exclude_none=True, context={"beside": beside})
     text = json.dumps(content, indent=1) if path.suffix == ".json" else tomli_w.dumps(content)
-    own = re.compile(re.escape(path.name) + r"\.[0-9a-f]{16}\.np[yz]")
-    before = _matching(path.parent, own)
+    before = arrays_of(path)
     try:
         for name, array in beside.files.items():
             with whole_file(path.parent / name) as temporary:
@@ -155,7 +157,7 @@ def save(design: NetworkParams | NeuronParams, path: str | os.PathLike[str]) -> 
         with whole_file(path) as temporary:
             temporary.write_text(text + "\n", encoding="utf-8")
     except BaseException:
-        unused = _matching(path.parent, own) - before
+        unused = arrays_of(path) - before
         raise
     else:
         unused = before - beside.files.keys()
@@ -164,49 +166,9 @@ def save(design: NetworkParams | NeuronParams, path: str | os.PathLike[str]) -> 
             (path.parent / name).unlink(missing_ok=True)
 
 
-def _matching(folder: Path, names: re.Pattern[str]) -> set[str]:
-    """The files in a folder with such names; none where there is no folder."""
-    if not folder.is_dir():
+def arrays_of(path: Path) -> set[str]:
+    """The names of the files beside a design file that :func:`save` gave it, now or earlier."""
+    if not path.parent.is_dir():
         return set()
-    return {name for name in os.listdir(folder) if names.fullmatch(name)}
-
-
-def save_folder(design: NetworkParams, folder: str | os.PathLike[str]) -> list[str]:
-    """Write ``design.toml`` and, in files beside it, the weights of its projections or cores.
-
-    The folder is there. Returns the names of the files.
-    """
-    folder = as_path("folder", folder)
-    names, dense, apart = ["design.toml"], {}, {}
-    for k, projection in enumerate(design.projection):
-        given = projection.synapses
-        if isinstance(given, Dense):
-            dense[f"projection_{k}"] = given.weights.astype(np.int16)
-            apart[k] = {"synapses": {"weights"}}
-        elif isinstance(given, Sparse) and not given.own_delays:
-            names.append(f"projection_{k}.npz")
-            one = given.matrix
-            # As scipy.sparse.save_npz writes it.
-            np.savez_compressed(
-                folder / names[-1], format=b"csr", shape=(one.n_pre, one.n_post),
-                indptr=one.indptr, indices=one.targets,
-                data=np.broadcast_to(one.weights, one.count),
-            )  # fmt: skip
-            apart[k] = {"synapses": {"matrix"}}
-    for k, core in enumerate(design.core):
-        dense[f"core_{k}"] = core.weights.astype(np.int16)
-    if dense:
-        names.append("weights.npz")
-        np.savez_compressed(folder / names[-1], **dense)
-    left_out: Any = {"projection": apart, "core": {k: {"weights"} for k in range(len(design.core))}}
-    content = design.model_dump(mode="json", exclude_none=True, exclude=left_out)
-    for k in range(len(design.core)):
-        content["core"][k]["weights"] = f"weights.npz:core_{k}"
-    for k in apart:
-        table = content["projection"][k]["synapses"]
-        if f"projection_{k}" in dense:
-            table["weights"] = f"weights.npz:projection_{k}"
-        else:
-            table["matrix"] = f"projection_{k}.npz"
-    (folder / names[0]).write_text(tomli_w.dumps(content), encoding="utf-8")
-    return names
+    own = re.compile(re.escape(path.name) + r"\.[0-9a-f]{16}\.np[yz]")
+    return {name for name in os.listdir(path.parent) if own.fullmatch(name)}

@@ -13,6 +13,7 @@ from ..errors import FxlifError
 from ..metrics import Accuracy, accuracy
 from ..params.network import NetworkParams
 from .network import FloatNetwork
+from .result import columns
 
 
 class Compared(NamedTuple):
@@ -22,11 +23,20 @@ class Compared(NamedTuple):
         float: those that the float network gets right.
         integers: those that the integers get right.
         same: those with output spikes that are the same in every step.
+        samples: how many there are.
     """
 
     float: Accuracy
     integers: Accuracy
     same: Accuracy
+    samples: int
+
+    def report(self) -> str:
+        """The three as text."""
+        named = (("right in float", self.float), ("right in integers", self.integers),
+                 ("all output spikes as in float", self.same))  # fmt: skip
+        rows = ((what, "", f"{a.mean:.2%}", f"{a.low:.1%} .. {a.high:.1%}") for what, a in named)
+        return columns(((f"of {self.samples:,} samples", "", "", "95 % interval"), *rows))
 
 
 def compare(
@@ -68,4 +78,5 @@ def compare(
         accuracy(labelled.right(wanted.sum(axis=0)), of),
         accuracy(labelled.right(made.sum(axis=0)), of),
         accuracy(int((wanted == made).all(axis=(0, 2)).sum()), of),
+        of,
     )

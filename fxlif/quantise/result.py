@@ -94,18 +94,18 @@ class Quantised:
 
     def report(self) -> str:
         """The errors, the leaks that could have been taken, and the widths, as text."""
-        parts = [_text((COLUMNS, *(row.cells for row in self.rows)))]
+        parts = [columns((COLUMNS, *(row.cells for row in self.rows)))]
         if self.leaks:
-            parts.append(_text((LEAK_COLUMNS, *self._leak_cells())))
+            parts.append(columns((LEAK_COLUMNS, *self._leak_cells())))
         names = sorted({name for widths in self.widths.values() for name in widths})
         cells = [
             (group, *(str(widths.get(name, "")) for name in names))
             for group, widths in self.widths.items()
         ]
-        parts.append(_text((("part", *names), *cells)))
+        parts.append(columns((("part", *names), *cells)))
         if self.saturated is not None:
             counts = [(group, str(count)) for group, count in self.saturated.items()]
-            parts.append(_text((("part", "at an end of v"), *counts)))
+            parts.append(columns((("part", "at an end of v"), *counts)))
         parts.extend(self.notes)
         return "\n\n".join(parts)
 
@@ -159,7 +159,7 @@ def rms(values: Any) -> float:
     return float(np.sqrt(np.mean(array**2))) if array.size else 0.0
 
 
-def _text(rows: Any) -> str:
+def columns(rows: Any) -> str:
     """Rows in columns: the first two to the left, numbers to the right."""
     rows = list(rows)
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
