@@ -1,4 +1,4 @@
-"""Objects as tables in a notebook: what their ``_repr_html_`` returns."""
+"""Tables: as text, and in HTML what the ``_repr_html_`` of objects returns to a notebook."""
 
 from __future__ import annotations
 
@@ -27,3 +27,17 @@ def html_table(title: str, header: Sequence[str], rows: Iterable[Sequence[object
     if more := sum(1 for _ in rows):
         lines.append(line("td", [f"{more:,} more"]))
     return f"<div><code>{escape(title)}</code><table>{''.join(lines)}</table></div>"
+
+
+def text_table(rows: Iterable[Sequence[str]], left: int = 2) -> str:
+    """Rows in columns: the first ``left`` to the left, the others, of numbers, to the right."""
+    rows = list(rows)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = (
+            cell.ljust(width) if k < left else cell.rjust(width)
+            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)

@@ -21,19 +21,22 @@ from norse.torch.module.lif_box import LIFBoxCell, LIFBoxParameters
 from snntorch.export_nir import export_to_nir
 from torch import nn
 
-from fxlif.digits.train import encode, split_digits
+from fxlif.digits.data import split_digits
+from fxlif.digits.recipe import RECIPES
 
+#: Of the split: that of the shipped images.
+SEED = 1
 EPOCHS, BATCH = 40, 32
 
 
 def spikes_of(images: np.ndarray) -> torch.Tensor:
     """(steps, images, 64)."""
-    return torch.from_numpy(encode(images)).float()
+    return torch.from_numpy(RECIPES["digits"].spikes(images)).float()
 
 
 def trained(run, parameters, rate: float) -> None:
     """Train with the counts of the output's spikes as logits."""
-    (images, labels), _, _ = split_digits()
+    (images, labels), _, _ = split_digits(SEED)
     inputs, wanted = spikes_of(images), torch.from_numpy(labels.astype(np.int64))
     optimiser = torch.optim.Adam(parameters, lr=rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, EPOCHS)
@@ -100,7 +103,7 @@ NETWORKS = (digits_snntorch, digits_norse)
 def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
-    _, validation, (images, labels) = split_digits()
+    _, validation, (images, labels) = split_digits(SEED)
     for network in NETWORKS:
         torch.manual_seed(1)
         graph, net, run, options = network()

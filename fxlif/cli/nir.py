@@ -222,21 +222,23 @@ def _written(design: NetworkParams, out: Path, lines: list[str], named: _Named |
     """Write the design and its samples; then print what there is to say, and what hardware cannot
     do yet."""
     import shutil
+    from contextlib import nullcontext
 
-    from ..files import whole_folder
+    from ..files import make_folder, whole_file
     from ..hdl.limits import supported
     from ..params.design import arrays_of, save
 
-    with whole_folder(out) as folder:
-        save(design, folder / "design.toml", inline=64)
-        if named is not None:
-            shutil.copyfile(named.path, folder / named.source.file)
-        names = sorted(file.name for file in folder.iterdir())
-    for name in arrays_of(out / "design.toml") - set(names):  # of what was there before
-        (out / name).unlink(missing_ok=True)
+    make_folder(out)
+    path = out / "design.toml"
+    samples = None if named is None else out / named.source.file
+    with nullcontext() if samples is None else whole_file(samples) as temporary:
+        if named is not None and temporary is not None:
+            shutil.copyfile(named.path, temporary)
+        save(design, path, inline=64)
     print("\n".join(lines))
-    for name in names:
-        print(out / name)
+    arrays = [out / name for name in sorted(arrays_of(path))]
+    for each in [path, *arrays, *([] if samples is None else [samples])]:
+        print(each)
     try:
         supported(_without_biases(design))
     except FxlifError as obstacles:

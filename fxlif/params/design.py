@@ -167,7 +167,7 @@ def save(
 
 
 def arrays_of(path: Path) -> set[str]:
-    """The names of the files beside a design file that :func:`save` gave it, now or earlier."""
+    """The names of the files beside a design file that :func:`save` gave it."""
     if not path.parent.is_dir():
         return set()
     own = re.compile(re.escape(path.name) + r"\.[0-9a-f]{16}\.np[yz]")

@@ -11,9 +11,9 @@ from ..arrays import integers, within
 from ..batch.labelled import Labelled, output_spikes
 from ..errors import FxlifError
 from ..metrics import Accuracy, accuracy
+from ..notebook import text_table
 from ..params.network import NetworkParams
 from .network import FloatNetwork
-from .result import columns
 
 
 class Compared(NamedTuple):
@@ -35,8 +35,8 @@ class Compared(NamedTuple):
         """The three as text."""
         named = (("right in float", self.float), ("right in integers", self.integers),
                  ("all output spikes as in float", self.same))  # fmt: skip
-        rows = ((what, "", f"{a.mean:.2%}", f"{a.low:.1%} .. {a.high:.1%}") for what, a in named)
-        return columns(((f"of {self.samples:,} samples", "", "", "95 % interval"), *rows))
+        rows = ((what, f"{a.mean:.2%}", f"{a.low:.1%} .. {a.high:.1%}") for what, a in named)
+        return text_table(((f"of {self.samples:,} samples", "", "95 % interval"), *rows), left=1)
 
 
 def compare(

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import FxlifError
-from ..notebook import html_table
+from ..notebook import html_table, text_table
 from ..params.network import NetworkParams
 from .leak import LeakCandidate
 from .network import FloatNetwork
@@ -94,18 +94,18 @@ class Quantised:
 
     def report(self) -> str:
         """The errors, the leaks that could have been taken, and the widths, as text."""
-        parts = [columns((COLUMNS, *(row.cells for row in self.rows)))]
+        parts = [text_table((COLUMNS, *(row.cells for row in self.rows)))]
         if self.leaks:
-            parts.append(columns((LEAK_COLUMNS, *self._leak_cells())))
+            parts.append(text_table((LEAK_COLUMNS, *self._leak_cells())))
         names = sorted({name for widths in self.widths.values() for name in widths})
         cells = [
             (group, *(str(widths.get(name, "")) for name in names))
             for group, widths in self.widths.items()
         ]
-        parts.append(columns((("part", *names), *cells)))
+        parts.append(text_table((("part", *names), *cells)))
         if self.saturated is not None:
             counts = [(group, str(count)) for group, count in self.saturated.items()]
-            parts.append(columns((("part", "at an end of v"), *counts)))
+            parts.append(text_table((("part", "at an end of v"), *counts)))
         parts.extend(self.notes)
         return "\n\n".join(parts)
 
@@ -157,17 +157,3 @@ def rms(values: Any) -> float:
     """The root mean square; 0 of nothing."""
     array = np.asarray(values, np.float64)
     return float(np.sqrt(np.mean(array**2))) if array.size else 0.0
-
-
-def columns(rows: Any) -> str:
-    """Rows in columns: the first two to the left, numbers to the right."""
-    rows = list(rows)
-    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-    lines = []
-    for row in rows:
-        cells = (
-            cell.ljust(width) if k < 2 else cell.rjust(width)
-            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)

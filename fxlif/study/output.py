@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import FxlifError
-from ..files import make_folder, whole_folder
-from ..params.design import save_folder
+from ..files import make_folder
+from ..params.design import save
 from .spec import Plan
 from .table import Row, Table
 
@@ -30,6 +30,6 @@ def write(plan: Plan, table: Table, folder: Path) -> Row | None:
     except FxlifError as error:
         raise error.inside(f"the best design, trial {best.trial}") from None
     if design is not None:
-        with whole_folder(folder / "best") as inside:
-            save_folder(design, inside)
+        make_folder(folder / "best")
+        save(design, folder / "best" / "design.toml", inline=64)
     return best
