@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from . import plot as plot
     from . import profiles as profiles
     from . import quantise as quantise
+    from . import theory as theory
     from .batch.items import item_seed as item_seed
     from .batch.recording import BatchRecording as BatchRecording
     from .errors import FxlifError as FxlifError
@@ -115,6 +116,6 @@ HOMES = {
     "quantise_threshold": "params.quantise",
     "save": "params.design",
 }
-PACKAGES = ("metrics", "nir", "plot", "profiles", "quantise")
+PACKAGES = ("metrics", "nir", "plot", "profiles", "quantise", "theory")
 __all__ = [*HOMES, *PACKAGES]
 __getattr__, __dir__ = exports(__name__, HOMES, PACKAGES)

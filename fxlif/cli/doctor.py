@@ -22,6 +22,7 @@ EXTRAS = {
     "nir": ("import, export", ("nir", "h5py")),
     "plot": ("fxlif.plot", ("matplotlib",)),
     "metrics": ("fxlif.metrics", ("pyspike",)),
+    "theory": ("fxlif.theory", ("nnmt",)),
     "cluster": ("soak --cluster", ("distributed",)),
     "torch": ("fxlif.torch", ("torch",)),
 }
