@@ -21,11 +21,13 @@ from ..params.topology import Dense, Sparse
 from ..profiles.profile import quantity
 from .activity import behaviour, recorded_ranges, saturations
 from .group import MAX_BITS, MIN_BITS, Choices, IntegerGroup
-from .leak import kept
+from .leak import KINDS, kept
 from .network import FloatConnection, FloatGroup, FloatNetwork, entries, is_sparse, mapped
 from .result import Quantised, Row, rms
 from .scale import FRACTIONS, METHODS, Method, weight_step
 
+#: A coarser threshold than this is 0 in most neurons.
+MAX_THRESHOLD_SHIFT = 15
 #: The name of the source that brings each neuron its own bias.
 ALWAYS = "always"
 #: From this relative error of a time constant on there is a warning.
@@ -43,9 +45,12 @@ def quantise(
     resolution: float = 0.01,
     rounding: Rounding = "floor",
     overflow: Overflow = "saturate",
+    leak: Literal["cheapest", "shift", "multi_shift", "scale"] = "cheapest",
     threshold_bits: int | None = None,
+    threshold_shift: int = 0,
     state_bits: int | None = None,
-    widths: Literal["provable", "recorded"] = "provable",
+    current_bits: int | None = None,
+    widths: Literal["provable", "limited", "recorded"] = "provable",
     spikes: Mapping[str, npt.ArrayLike] | None = None,
     margin: float = 0.25,
 ) -> Quantised:
@@ -67,9 +72,13 @@ def quantise(
         resolution: see above.
         rounding: of all leaks.
         overflow: of all states.
+        leak: the kind of all leaks, or the cheapest of all kinds.
         threshold_bits: 4..32; a threshold is then a multiple of a power of 2. None: exact.
+        threshold_shift: 0..15; thresholds are multiples of 2**threshold_shift, or coarser.
         state_bits: 4..32, the most that v may have; v is coarser where it has to be.
+        current_bits: 4..32, the most that the current of an exponential synapse may have.
         widths: ``provable``: no input whatever overflows (:mod:`fxlif.quantise.widths`);
+            ``limited``: the same, but where state_bits or current_bits allow less it overflows;
             ``recorded``: those of the run over ``spikes``, and ``margin`` beyond it.
         spikes: by input, (steps, n) counts; what ``search`` and ``recorded`` run.
         margin: 0 or more, of the recorded range.
@@ -81,17 +90,25 @@ def quantise(
     """
     of_type("network", network, FloatNetwork, "a FloatNetwork")
     one_of("scale", scale, METHODS)
-    one_of("widths", widths, ("provable", "recorded"))
+    one_of("widths", widths, ("provable", "limited", "recorded"))
+    one_of("leak", leak, ("cheapest", *KINDS))
     one_of("per", per, ("group", "network"))
     if spikes is None and (scale == "search" or widths == "recorded"):
         raise FxlifError.must_be("spikes", "given with scale = search or widths = recorded", None)
-    for name, bits in (("threshold_bits", threshold_bits), ("state_bits", state_bits)):
+    asked = {"state_bits": state_bits, "current_bits": current_bits}
+    for name, bits in {**asked, "threshold_bits": threshold_bits}.items():
         if bits is not None:
             integer(name, bits, MIN_BITS, MAX_BITS)
+    most = {name: bits for name, bits in asked.items() if bits is not None}
+    if current_bits is not None and all(g.neuron.decay_syn is None for g in network.groups):
+        allowed = "left out: no group has an exponential synapse"
+        raise FxlifError.must_be("current_bits", allowed, current_bits)
     choices = Choices(
         tau_error=quantity("tau_error", tau_error, 0, 1),
         resolution=quantity("resolution", resolution, 1e-6, 1),
         rounding=rounding, overflow=overflow, threshold_bits=threshold_bits,
+        threshold_shift=integer("threshold_shift", threshold_shift, 0, MAX_THRESHOLD_SHIFT),
+        leak=None if leak == "cheapest" else leak,
     )  # fmt: skip
     quantity("percentile", percentile, 0, 100)
     quantity("margin", margin, 0, 1e6)
@@ -104,11 +121,11 @@ def quantise(
         groups = _searched(network, groups, design_of, spikes)
     groups = _as_fine_as_wanted(groups, state_bits)
     saturated = None
-    if widths == "provable":
-        found = {one.group.name: _provable(one, state_bits) for one in groups}
+    if widths != "recorded":
+        found = {one.group.name: _provable(one, most, widths == "limited") for one in groups}
     else:
         assert spikes is not None
-        found = _recorded(network, groups, spikes, margin, state_bits)
+        found = _recorded(network, groups, spikes, margin, most)
     design = _design(network, groups, found)
     if widths == "recorded" and spikes is not None:
         saturated = saturations(design, spikes)
@@ -197,7 +214,7 @@ def _searched(
 # --- widths -------------------------------------------------------------------------------------
 
 
-def _provable(one: IntegerGroup, state_bits: int | None) -> dict[str, int]:
+def _provable(one: IntegerGroup, most: Mapping[str, int], limited: bool) -> dict[str, int]:
     widths = one.provable_widths()
     name = one.group.name
     if widths is None:
@@ -206,17 +223,28 @@ def _provable(one: IntegerGroup, state_bits: int | None) -> dict[str, int]:
         why = f"no bound on {loose[0]}" if loose else f"more than {MAX_BITS} bits"
         allowed = "a neuron whose leak, floor or reset bounds its state, or widths = recorded"
         raise FxlifError.must_be(name, allowed, name, found=f"one with {why}")
-    if state_bits is not None and widths["state_bits"] > state_bits:
-        allowed = (
-            f"{widths['state_bits']} or more (no input overflows {name}), or widths = recorded"
-        )
-        raise FxlifError.must_be("state_bits", allowed, state_bits)
+    for key, bits in most.items():
+        if key not in one.kept:
+            continue
+        if widths[key] > bits and not limited:
+            allowed = f"{widths[key]} or more (no input overflows {name}), or widths = recorded"
+            raise FxlifError.must_be(key, allowed, bits)
+        widths[key] = _least(one, key, min(bits, widths[key]))
     return widths
+
+
+def _least(one: IntegerGroup, key: str, bits: int) -> int:
+    """``bits``, where they hold what is stored."""
+    least = one.width(key, 0, 0)
+    if least > bits:
+        allowed = f"{least} or more (v_threshold of {one.group.name})"
+        raise FxlifError.must_be(key, allowed, bits)
+    return bits
 
 
 def _recorded(
     network: FloatNetwork, groups: list[IntegerGroup], spikes: Mapping[str, npt.ArrayLike],
-    margin: float, state_bits: int | None,
+    margin: float, most: Mapping[str, int],
 ) -> dict[str, dict[str, int]]:  # fmt: skip
     ranges = recorded_ranges(_design(network, groups, {}), spikes)
     made = {}
@@ -225,12 +253,8 @@ def _recorded(
         for name, (low, high) in ranges[one.group.name].items():
             ends = (int(np.floor(low * (1 + margin))), int(np.ceil(high * (1 + margin))))
             widths[name] = min(MAX_BITS, one.width(name, *ends))
-        if state_bits is not None:
-            least = one.width("state_bits", 0, 0)
-            if least > state_bits:
-                allowed = f"{least} or more (v_threshold of {one.group.name})"
-                raise FxlifError.must_be("state_bits", allowed, state_bits)
-            widths["state_bits"] = min(widths["state_bits"], state_bits)
+        for name in one.kept & most.keys():
+            widths[name] = min(widths[name], _least(one, name, most[name]))
         made[one.group.name] = widths
     return made
 

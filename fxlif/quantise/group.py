@@ -41,6 +41,8 @@ class Choices:
     rounding: Rounding
     overflow: Overflow
     threshold_bits: int | None
+    threshold_shift: int = 0
+    leak: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +115,11 @@ class IntegerGroup:
         neuron = self.group.neuron
         return {
             name: leaks_for(
-                decay, error=self.choices.tau_error, rounding=self.choices.rounding, tau=neuron.tau
+                decay,
+                error=self.choices.tau_error,
+                rounding=self.choices.rounding,
+                tau=neuron.tau,
+                kind=self.choices.leak,
             )
             for name, decay in neuron.decays.items()
         }
@@ -140,8 +146,11 @@ class IntegerGroup:
 
     # --- numbers --------------------------------------------------------------------------------
 
+    def _exact(self, value: float) -> float:
+        return (value - self.group.neuron.v_leak) / self.unit
+
     def _stored(self, value: float) -> int:
-        return round((value - self.group.neuron.v_leak) / self.unit)
+        return round(self._exact(value))
 
     @cached_property
     def thresholds(self) -> Ints:
@@ -153,7 +162,7 @@ class IntegerGroup:
         values, where = np.unique(self.group.thresholds, return_inverse=True)
         stored = []
         for value in values:
-            asked = (float(value) - self.group.neuron.v_leak) / self.unit
+            asked = self._exact(float(value))
             name = f"{self.group.name}.v_threshold"
             found = quantise_threshold(asked, threshold_bits=bits, shift=shift, name=name).stored
             if not found:
@@ -168,11 +177,16 @@ class IntegerGroup:
     def threshold_width(self) -> tuple[int, int]:
         """``threshold_bits`` and ``threshold_shift``."""
         ends = self.group.thresholds.min(), self.group.thresholds.max()
-        needed = signed_bits(*(self._stored(float(end)) for end in ends))
-        given = self.choices.threshold_bits
+
+        def needed(shift: int) -> int:
+            return signed_bits(*(round(self._exact(float(end)) / (1 << shift)) for end in ends))
+
+        given, shift = self.choices.threshold_bits, self.choices.threshold_shift
         if given is None:
-            return max(MIN_BITS, min(needed, MAX_BITS)), 0
-        return given, max(0, needed - given)
+            return max(MIN_BITS, min(needed(shift), MAX_BITS)), shift
+        while needed(shift) > given:
+            shift += 1
+        return given, shift
 
     @cached_property
     def biases(self) -> Ints:
@@ -270,6 +284,13 @@ class IntegerGroup:
             found[name] = self.width(name, low, high)
         fits = max(found.values()) <= MAX_BITS
         return found if fits and (self.group.fires or found["state_bits"] < MAX_BITS) else None
+
+    @property
+    def kept(self) -> set[str]:
+        """The widths of v, and of the current where it is kept from step to step."""
+        return {"state_bits"} | (
+            {"current_bits"} if self.group.neuron.decay_syn is not None else set()
+        )
 
     def width(self, name: str, low: int, high: int) -> int:
         """The width of a variable that holds ``low``..``high``, and with v its constants."""

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 from itertools import combinations, product
 from typing import assert_never
 
@@ -22,6 +23,8 @@ from ..params.leaks import (
     ShiftLeak,
 )
 
+#: Kinds of leaks that keep a part of x.
+KINDS = ("shift", "multi_shift", "scale")
 #: A longer shift changes nothing in most states: what it takes away rounds to 0.
 LONGEST_SHIFT = 20
 #: A table of candidates leaves out those with a larger error in tau.
@@ -136,6 +139,7 @@ def leaks_for(
     error: float,
     rounding: Rounding = "floor",
     tau: Callable[[float], float] | None = None,
+    kind: str | None = None,
 ) -> list[LeakCandidate]:
     """The best leak of each kind for ``decay``, the chosen one marked.
 
@@ -147,8 +151,13 @@ def leaks_for(
         error: the largest relative error in tau.
         rounding: of the leak.
         tau: the time constant, in steps, that a decay stands for; left out, -1 / ln(decay).
+        kind: one of :data:`KINDS`; None: all of them.
     """
-    candidates = leak_candidates(decay, rounding=rounding, tau=tau)
+    candidates = [
+        one
+        for one in leak_candidates(decay, rounding=rounding, tau=tau)
+        if kind is None or one.leak.kind in (kind, "none")
+    ]
     good = [one for one in candidates if one.error <= error]
     chosen = good[0] if good else min(candidates, key=lambda one: one.error)
     useful: list[LeakCandidate] = []
@@ -181,6 +190,13 @@ def _leaks(decay: float, rounding: Rounding) -> Iterator[Leak]:
 
 def _several_shifts(lost: float, count: int, rounding: Rounding) -> Iterator[Leak]:
     """The nearest sum of ``count`` different signed shifts to what is ``lost``."""
+    shifts, signs = _nearest_shifts(lost, count)
+    yield MultiShiftLeak(shifts=shifts, signs=signs, rounding=rounding)
+
+
+@lru_cache(maxsize=256)
+def _nearest_shifts(lost: float, count: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The shifts and their signs; a study asks for the same ones again and again."""
     best: tuple[float, tuple[int, ...], tuple[int, ...]] | None = None
     for shifts in combinations(range(LONGEST_SHIFT + 1), count):
         for signs in product((1, -1), repeat=count - 1):
@@ -189,4 +205,4 @@ def _several_shifts(lost: float, count: int, rounding: Rounding) -> Iterator[Lea
             if best is None or abs(total - lost) < best[0]:
                 best = abs(total - lost), shifts, terms
     assert best is not None
-    yield MultiShiftLeak(shifts=best[1], signs=best[2], rounding=rounding)
+    return best[1:]

@@ -135,7 +135,10 @@ class Subject(ABC):
 
 #: By the ``kind`` of a study's table ``[subject]``: the function, ``module:name``, that makes the
 #: subject of the table's other keys and the folder that its paths begin in.
-SUBJECTS: dict[str, str] = {"neuron": "fxlif.study.neuron:OneNeuron"}
+SUBJECTS: dict[str, str] = {
+    "network": "fxlif.study.network:NetworkSubject",
+    "neuron": "fxlif.study.neuron:OneNeuron",
+}
 
 
 def found(place: str, key: str) -> Any:
