@@ -28,6 +28,11 @@ def who() -> tuple[int, int]:
     return os.getpid(), os.getppid()
 
 
+def whose(executor: Executor) -> set[tuple[int, int]]:
+    """The processes of an executor and their parents."""
+    return {job.result() for job in as_completed([executor.submit(who) for _ in range(4)])}
+
+
 def mistaken(value: int) -> None:
     raise FxlifError.must_be("value", "less", value)
 
@@ -59,10 +64,12 @@ def test_work_is_done_in_other_processes(pool) -> None:
     assert isinstance(pool, Executor)
     assert pool.count == 2
     assert list(pool.map(double, range(20))) == list(range(0, 40, 2))
-    found = {pool.submit(who) for _ in range(4)}
-    pids = {job.result() for job in as_completed(found)}
-    assert len(pids) == 2
-    assert {parent for _, parent in pids} == {os.getpid()}
+    found = whose(pool)
+    assert len(found) == 2
+    assert {parent for _, parent in found} == {os.getpid()}
+    for pid, _ in found:  # Ctrl-C in a terminal goes to them too, and is not theirs
+        os.kill(pid, signal.SIGINT)
+    assert whose(pool) == found
 
 
 def test_a_mistake_comes_back_as_it_was(pool) -> None:
@@ -175,6 +182,23 @@ def test_a_worker_with_another_fxlif_is_refused(cluster, monkeypatch) -> None:
     assert f"has {source()}, and here is fxlif 7 (source abc): " in str(caught.value)
     with pytest.raises(FxlifError, match=re.escape("has fxlif 7 (source abc), and here is other")):
         cluster_module.called_there("other", b"")
+
+
+def test_a_scheduler_that_is_gone_is_one_line(monkeypatch, capfd) -> None:
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr(cluster_module, "PATIENCE", 1.0)
+    cluster = distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, host="127.0.0.1", protocol="tcp://",
+        dashboard_address=":0",
+    )  # fmt: skip
+    with cluster, workers(cluster=cluster.scheduler_address) as executor:
+        job = executor.submit(time.sleep, 1)
+        cluster.close()
+        for lost in (job, executor.submit(double, 1)):
+            with pytest.raises(FxlifError, match=r"^tcp://.*: the connection to the scheduler is"):
+                lost.result(timeout=20)
+        assert executor.count == 1
+    assert "Traceback" not in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..files import make_folder
-from .options import Processes, need, output_folder
+from .options import Cluster, Processes, need, output_folder, refuse_beside
 from .screen import showing_progress
 
 if TYPE_CHECKING:
@@ -35,15 +35,14 @@ def study(
         ),
     ] = None,
     processes: Processes = None,
-    cluster: Annotated[
-        str | None,
-        typer.Option(metavar="ADDRESS", help="A Dask cluster that evaluates, as tcp://host:8786."),
-    ] = None,
+    cluster: Cluster = None,
 ) -> None:
     """Evaluate many designs: accuracy against cost.
 
     What was broken off goes on where it was when it is called again.
     """
+    if cluster is not None:
+        refuse_beside("with --cluster", {"--processes": processes})
     need("optuna", "study")
     need("pyarrow", "study")
     from ..study.engine import run

@@ -91,7 +91,10 @@ class Cluster(Workers):
 
     @property
     def count(self) -> int:
-        return max(1, sum(map(int, self._client.nthreads().values())))
+        try:
+            return max(1, sum(map(int, self._client.nthreads().values())))
+        except (OSError, RuntimeError):  # the scheduler is gone: who submits more is told
+            return 1
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         told = self._told(fn, *args, **kwargs)
@@ -133,6 +136,7 @@ class Cluster(Workers):
     def stop(self) -> None:
         if self._client is not None and not self._stopped:
             self._stopped = True
+            self._client.unsubscribe_topic("all")  # else the scheduler complains in its log
             self._client.close()  # calls off what nobody waits for any more
         for logger, level in zip(self._loggers, self._levels, strict=True):
             logger.setLevel(level)
