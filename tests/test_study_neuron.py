@@ -11,7 +11,8 @@ import pytest
 import fxlif
 from fxlif.errors import FxlifError
 from fxlif.quantise.leak import kept
-from fxlif.study.neuron import OneNeuron, driven, float_run, integer_run, rate_error
+from fxlif.study.neuron.runs import driven, float_run, integer_run, rate_error
+from fxlif.study.neuron.subject import OneNeuron
 from fxlif.study.subject import Objective, subject_of
 
 SHORT = OneNeuron({"work": 1}, Path())

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 
 
 def study(
-    file: Annotated[Path, typer.Argument(metavar="STUDY.toml", help="What to study.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="STUDY.toml",
+            help="What to study, or the name of a study that ships.",
+        ),
+    ],
     out: Annotated[
         Path,
         typer.Option(
@@ -45,13 +51,15 @@ def study(
         refuse_beside("with --cluster", {"--processes": processes})
     need("optuna", "study")
     need("pyarrow", "study")
+    need("jinja2", "study")
+    need("matplotlib", "study")
     from ..study.engine import run
     from ..study.output import write
-    from ..study.spec import load_plan
+    from ..study.spec import load_plan, study_file
     from ..study.storage import url_of
     from ..workers import workers
 
-    plan = load_plan(file)
+    plan = load_plan(study_file(file))
     make_folder(out)
     url = storage or url_of(out / "study.db")
     again = shlex.join(["fxlif", *sys.argv[1:]])
@@ -63,14 +71,16 @@ def study(
         print(f"fxlif: stopped; what has ended is kept in {kept}; to go on: {again}",
               file=sys.stderr)  # fmt: skip
         raise
-    _show(plan, table, write(plan, table, out), out)
+    _show(plan, table, write(plan, table, out, command=again), out)
 
 
 def _show(plan: Plan, table: Table, best: Row | None, out: Path) -> None:
+    from ..study.output import PAGE
+
     failed = len(table.rows) - len(table.complete)
     front = len(table.front())
     print(f"{table.name}: {len(table.complete)} trials complete, {failed} failed, "
-          f"{front} on the Pareto front; table.csv in {out}")  # fmt: skip
+          f"{front} on the Pareto front; {out / PAGE}")  # fmt: skip
     if best is None:
         reason = table.rows[0].reason if table.rows else "there are none"
         print(f"no trial is complete: {reason}")

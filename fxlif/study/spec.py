@@ -133,6 +133,24 @@ class Plan:
         return made
 
 
+#: The studies that ship, each a file named after it.
+SHIPPED = Path(__file__).with_name("studies")
+
+
+def study_file(asked: Path) -> Path:
+    """The file of a study: ``asked``, or that of one that ships where it is the name of one.
+
+    Raises:
+        FxlifError: there is no such file, and none ships under this name.
+    """
+    if asked.suffix or asked.exists():
+        return asked
+    names = sorted(path.stem for path in SHIPPED.glob("*.toml"))
+    if str(asked) not in names:
+        raise FxlifError.unknown(str(asked), "file, nor study that ships", str(asked), names)
+    return SHIPPED / f"{asked}.toml"
+
+
 def load_plan(path: Path) -> Plan:
     """The study of a file.
 

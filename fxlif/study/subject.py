@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -14,6 +14,8 @@ from ..errors import FxlifError
 
 if TYPE_CHECKING:
     from ..params.network import NetworkParams
+    from .report.figures import Figure
+    from .table import Row
 
 #: What a parameter may be: something that TOML writes and every database keeps.
 Value = bool | int | float | str
@@ -124,6 +126,11 @@ class Subject(ABC):
         made of."""
         return None
 
+    def pictures(self, chosen: Mapping[str, Row]) -> Iterator[Figure]:
+        """What a page shows of the rows ``chosen``, by what they are called, beside float; at
+        first nothing."""
+        return iter(())
+
     @property
     def fingerprint(self) -> str:
         """A text that changes where what is studied does: the digests of the files that it reads.
@@ -137,7 +144,7 @@ class Subject(ABC):
 #: subject of the table's other keys and the folder that its paths begin in.
 SUBJECTS: dict[str, str] = {
     "network": "fxlif.study.network:NetworkSubject",
-    "neuron": "fxlif.study.neuron:OneNeuron",
+    "neuron": "fxlif.study.neuron.subject:OneNeuron",
 }
 
 

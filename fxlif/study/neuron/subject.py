@@ -1,100 +1,44 @@
-"""One integer neuron against the same neuron in float64: the subject ``neuron``.
-
-Both get the same Gaussian currents and their membrane goes from 0 at rest to 1 at the threshold,
-back to 0 by a spike, without refractory time. In float64 a step is v = decay * v + current; the
-integers count v and the current, rounded to the nearest, in units of 2**-fractional_bits.
-"""
+"""The subject ``neuron``: one integer neuron against the same in float64 (:mod:`.runs`)."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
-from .. import metrics
-from ..arrays import integer
-from ..errors import FxlifError
-from ..params.base import ROUNDINGS, Rounding
-from ..params.core import CoreParams
-from ..params.network import NetworkParams
-from ..params.neuron import NeuronParams
-from ..population import LIFPopulation
-from ..quantise.leak import LeakCandidate, leak_candidates
-from ..recorder import Recorder
-from .subject import Objective, Parameter, Subject, Value
+from ... import metrics
+from ...arrays import integer
+from ...errors import FxlifError
+from ...params.base import ROUNDINGS, Rounding
+from ...params.core import CoreParams
+from ...params.network import NetworkParams
+from ...params.neuron import NeuronParams
+from ...quantise.leak import LeakCandidate, leak_candidates
+from ...quantise.result import describe
+from ..subject import Objective, Parameter, Subject, Value
+from .runs import (
+    ABOVE,
+    PROBES,
+    WORK,
+    Drive,
+    decay_of,
+    driven,
+    float_run,
+    integer_run,
+    rate_error,
+)
 
-#: Mean and standard deviation of the membrane, in thresholds, that each drive would give without
-#: spikes; with a decay of 15/16, or 15.5 steps, a neuron fires 7, 19 and 43 times in 1000 steps.
-DRIVES = {"slow": (0.6, 0.25), "middle": (0.9, 0.2), "fast": (1.3, 0.15)}
-#: Time constants that a run lasts, and its steps of neurons, over all drives.
-LENGTH, WORK = 64, 12 << 20
-#: How many neurons of each drive are looked at step by step.
-PROBES = 64
-#: Bits of v above its point: three, and the sign. No drive takes v beyond 8 thresholds.
-ABOVE = 4
+if TYPE_CHECKING:
+    from ..report.figures import Figure
+    from ..table import Row
+
 KINDS = ("shift", "multi_shift", "scale")
 Named = TypeVar("Named", Parameter, Objective)
-
-
-class Run(NamedTuple):
-    """Spikes (steps, n), and v after each step in thresholds."""
-
-    spikes: npt.NDArray[np.bool_]
-    v: npt.NDArray[np.float64]
-
-
-class Drive(NamedTuple):
-    """Currents (steps, n) in thresholds, float32, and the spikes of the float neuron under them."""
-
-    currents: npt.NDArray[np.float32]
-    spikes: npt.NDArray[np.bool_]
-
-
-def float_run(currents: npt.NDArray[Any], decay: float) -> Run:
-    """The float64 neurons under ``currents`` (steps, n)."""
-    made = Run(np.empty(currents.shape, np.bool_), np.empty(currents.shape))
-    v = np.zeros(currents.shape[1])
-    for t, current in enumerate(currents):
-        v = decay * v + current
-        np.greater_equal(v, 1.0, out=made.spikes[t])
-        v[made.spikes[t]] = 0.0
-        made.v[t] = v
-    return made
-
-
-def integer_run(currents: npt.NDArray[Any], neuron: NeuronParams, *, record: bool = True) -> Run:
-    """The integer neurons under the same ``currents``; without ``record`` v is empty."""
-    one = neuron.v_threshold
-    given = np.rint(np.multiply(currents, one, dtype=np.float32)).astype(np.int32)
-    recorder = Recorder(*(["v"] if record else []))
-    spikes = LIFPopulation(currents.shape[1], neuron).run(given, recorder, threads=1)
-    v = recorder["v"] / one if record else np.empty((0, currents.shape[1]))
-    return Run(np.asarray(spikes, np.bool_), v)
-
-
-@lru_cache(maxsize=4)
-def driven(tau: float, seed: int, work: int) -> tuple[Drive, ...]:
-    """What the neurons get, drive after drive: independent in each neuron and step."""
-    decay, steps = decay_of(tau), math.ceil(LENGTH * tau)
-    n = max(PROBES, work // (len(DRIVES) * steps))
-    made = []
-    for k, (mean, deviation) in enumerate(DRIVES.values()):
-        currents = np.random.default_rng([seed, k]).standard_normal((steps, n), np.float32)
-        currents *= np.float32(deviation * math.sqrt(1 - decay * decay))
-        currents += np.float32(mean * (1 - decay))
-        made.append(Drive(currents, float_run(currents, decay)[0]))
-    return tuple(made)
-
-
-def decay_of(tau: float) -> float:
-    """What is left of v after a step, of a time constant in steps."""
-    return math.exp(-1 / tau)
 
 
 @lru_cache
@@ -107,20 +51,6 @@ def nearest_leak(kind: str, decay: float, most: int, rounding: Rounding) -> Leak
     candidates = leak_candidates(decay, rounding=rounding)
     good = [one for one in candidates if one.leak.kind in kinds and one.adders <= most]
     return min(good, key=lambda one: (one.error, one.adders))
-
-
-def rate_error(wanted: npt.NDArray[Any], found: npt.NDArray[Any]) -> metrics.Accuracy:
-    """By what part of the spikes counted in ``wanted`` (n,) there are more in ``found``, all
-    neurons together, with the 95 % interval of a ratio of sums over independent neurons.
-
-    Cochran, Sampling Techniques, 1977, section 6.3.
-    """
-    spikes, more = float(wanted.sum()), found.astype(np.float64) - wanted
-    if not spikes:
-        return metrics.Accuracy(math.nan, math.nan, math.nan)
-    ratio = float(more.sum()) / spikes
-    half = 1.96 * math.sqrt(float(((more - ratio * wanted) ** 2).sum())) / spikes
-    return metrics.Accuracy(ratio, ratio - half, ratio + half)
 
 
 def by_name(*all_: Named) -> dict[str, Named]:
@@ -145,7 +75,7 @@ OBJECTIVES = by_name(
     Objective(name="rate_error", title="rate error", unit="%", direction="zero", interval=True),
     Objective(name="tau_error", title="error of the time constant", unit="%", direction="minimize"),
     Objective(
-        name="divergence", title="median of the first steps with another spike", unit="steps",
+        name="divergence", title="first other spike, median", unit="steps",
         direction="maximize",
     ),
     Objective(name="sqnr", title="signal to noise of v", unit="dB", direction="maximize"),
@@ -219,6 +149,18 @@ class OneNeuron(Subject):
         if {"divergence", "sqnr"} & set(wanted):
             found |= self.step_by_step(drives, neuron, decay_of(self.all_values(values)["tau"]))
         return found
+
+    def pictures(self, chosen: Mapping[str, Row]) -> Iterator[Figure]:
+        """Rasters, a trace and the f-I curve of the float neuron and of those chosen."""
+        from .pictures import Design, of_neurons
+
+        designs = []
+        for name, row in chosen.items():
+            given = self.all_values(row.values)
+            bits = given["fractional_bits"]
+            text = f"{describe(self.leak(given))}, {given['rounding']}, {bits} fractional bits."
+            designs.append(Design(name, text, self.neuron(given), float(given["tau"])))
+        return of_neurons(designs, self.seed)
 
     def step_by_step(
         self, drives: tuple[Drive, ...], neuron: NeuronParams, decay: float

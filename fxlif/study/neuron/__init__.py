@@ -1,0 +1,1 @@
+"""One integer neuron against float64, as a subject of studies."""

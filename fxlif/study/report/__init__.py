@@ -1,0 +1,1 @@
+"""A study's page: its plots, and the HTML that holds them."""
