@@ -197,7 +197,9 @@ def test_a_scheduler_that_is_gone_is_one_line(monkeypatch, capfd) -> None:
         for lost in (job, executor.submit(double, 1)):
             with pytest.raises(FxlifError, match=r"^tcp://.*: the connection to the scheduler is"):
                 lost.result(timeout=20)
-        assert executor.count == 1
+        assert executor.count == 1, "waits until the client has given up"
+        with pytest.raises(FxlifError, match="the connection to the scheduler is lost"):
+            executor.submit(double, 1)
     assert "Traceback" not in capfd.readouterr().err
 
 

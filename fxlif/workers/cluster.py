@@ -54,6 +54,7 @@ class Cluster(Workers):
         self._under_way: dict[str, str] = {}
         try:
             self._client = client(address, timeout=PATIENCE, set_as_default=False)
+            self._client.subscribe_topic("all", self._event)
             self._client.wait_for_workers(1, timeout=PATIENCE)
             self._compare()
         except OSError as error:
@@ -65,7 +66,6 @@ class Cluster(Workers):
             self.stop()
             raise
         self._executor = self._client.get_executor()
-        self._client.subscribe_topic("all", self._event)
 
     def _compare(self) -> None:
         """Refuse workers that have another fxlif, or none."""
@@ -93,10 +93,12 @@ class Cluster(Workers):
     def count(self) -> int:
         try:
             return max(1, sum(map(int, self._client.nthreads().values())))
-        except (OSError, RuntimeError):  # the scheduler is gone: who submits more is told
+        except Exception:  # the scheduler is gone: who submits more is told
             return 1
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        if self._client.status == "closed":
+            raise self._lost()
         told = self._told(fn, *args, **kwargs)
         call: bytes = import_module("cloudpickle").dumps((fn, args, kwargs))
         key = f"{told}-{uuid4().hex}"
@@ -109,10 +111,7 @@ class Cluster(Workers):
             if not outer.set_running_or_notify_cancel():
                 return
             if inner.cancelled():
-                outer.set_exception(FxlifError(
-                    f"{self._address}: the connection to the scheduler is lost", key="cluster",
-                    value=self._address,
-                ))  # fmt: skip
+                outer.set_exception(self._lost())
             elif error := inner.exception():
                 outer.set_exception(self._one_line(error, told))
             else:
@@ -121,6 +120,10 @@ class Cluster(Workers):
         inner.add_done_callback(done)
         outer.add_done_callback(lambda outer: inner.cancel() if outer.cancelled() else None)
         return outer
+
+    def _lost(self) -> FxlifError:
+        what = f"{self._address}: the connection to the scheduler is lost"
+        return FxlifError(what, key="cluster", value=self._address)
 
     def _one_line(self, error: BaseException, told: str) -> BaseException:
         """``error``, where it is not one of fxlif's but of the cluster's in fxlif's words."""
@@ -136,7 +139,8 @@ class Cluster(Workers):
     def stop(self) -> None:
         if self._client is not None and not self._stopped:
             self._stopped = True
-            self._client.unsubscribe_topic("all")  # else the scheduler complains in its log
+            if self._client.status == "running":  # the scheduler would complain in its log
+                self._client.unsubscribe_topic("all")
             self._client.close()  # calls off what nobody waits for any more
         for logger, level in zip(self._loggers, self._levels, strict=True):
             logger.setLevel(level)
