@@ -145,6 +145,8 @@ class Subject(ABC):
 SUBJECTS: dict[str, str] = {
     "network": "fxlif.study.network:NetworkSubject",
     "neuron": "fxlif.study.neuron.subject:OneNeuron",
+    "mean_field": "fxlif.study.mean_field:MeanField",
+    "balanced": "fxlif.study.mean_field:BalancedNetwork",
 }
 
 

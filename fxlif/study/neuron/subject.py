@@ -93,6 +93,7 @@ class OneNeuron(Subject):
 
     parameters = PARAMETERS
     objectives = OBJECTIVES
+    defaults = DEFAULTS
 
     def __init__(self, table: Mapping[str, Any], folder: Path) -> None:
         known = ("seed", "work")
@@ -104,7 +105,7 @@ class OneNeuron(Subject):
 
     def all_values(self, values: Mapping[str, Value]) -> dict[str, Any]:
         """The value of every parameter."""
-        return {**DEFAULTS, **values}
+        return {**self.defaults, **values}
 
     def leak(self, values: Mapping[str, Value]) -> LeakCandidate:
         """The leak that the values choose, and what it costs."""
