@@ -258,10 +258,6 @@ class BalancedNetwork(Subject):
         given: dict[str, Any] = {**BALANCED, **values}
         return balanced(**given, seed=self.seed)
 
-    def design(self, values: Mapping[str, Value]) -> NetworkParams | None:
-        """The network; its noise is in the golden model alone."""
-        return self.made(values).design
-
     def evaluate(self, values: Mapping[str, Value], wanted: Collection[str]) -> dict[str, float]:
         """The objectives, of the excitatory population."""
         made = self.made(values)
