@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fxlif import Network, digits
+from fxlif import FxlifError, digits
+from fxlif.batch.labelled import output_spikes, read_labelled
+from fxlif.cli.options import shipped_or_file
 from fxlif.digits.recipe import MAXIMUM
+from fxlif.params.design import load
 
 SPIKES, LABELS = digits.test_set()
 
@@ -27,10 +31,28 @@ def test_the_test_set_is_that_of_the_design():
         np.testing.assert_array_equal(SPIKES[t], wanted)
 
 
-def test_the_stated_accuracy():
-    stated = re.search(r"([\d.]+)% on the test images", digits.DESIGN.read_text())
-    record = Network(digits.DESIGN).run(events=SPIKES.swapaxes(0, 1), batch=len(LABELS))
-    assert accuracy(record.counts("core_1")) == pytest.approx(float(stated[1]), abs=0.005)
+@pytest.mark.parametrize("name", digits.DESIGNS)
+def test_the_stated_accuracy(name):
+    path = digits.DESIGNS[name]
+    stated = re.search(r"([\d.]+)% on the test images", path.read_text())
+    design = load(path)
+    assert design.name == name
+    samples = read_labelled(design.input, path.parent, 64, 10)
+    right = samples.right(output_spikes(design, samples).sum(axis=0))
+    assert 100 * right / len(samples.labels) == pytest.approx(float(stated[1]), abs=0.005)
+
+
+def test_a_command_takes_the_name_of_a_shipped_design(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert shipped_or_file(Path("digits")) == digits.DESIGNS["digits"]
+    for path in ("digits.toml", "./a/digits", "gone.json"):
+        assert shipped_or_file(Path(path)) == Path(path)
+    with pytest.raises(FxlifError) as caught:
+        shipped_or_file(Path("digits_3bit"))
+    assert "did you mean digits" in str(caught.value)
+    # A file or folder of one's own of that name comes first.
+    Path("digits").mkdir()
+    assert shipped_or_file(Path("digits")) == Path("digits")
 
 
 def test_the_float_twin():

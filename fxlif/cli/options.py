@@ -19,12 +19,36 @@ if TYPE_CHECKING:
     from ..params.network import NetworkParams
     from ..params.neuron import NeuronParams
 
-Design = Annotated[Path, typer.Argument(metavar="DESIGN", help="A design file, .toml or .json.")]
+
+def shipped_or_file(given: Path | None) -> Path | None:
+    """The design file that an argument names: a shipped one by its name, else a path.
+
+    Raises:
+        FxlifError: a word that is neither a file nor the name of a shipped design.
+    """
+    if given is None or given.exists() or given.suffix or given.name != str(given):
+        return given
+    from ..digits import DESIGNS
+
+    if given.name not in DESIGNS:
+        raise FxlifError.unknown(given.name, "file, nor such a shipped design", given.name, DESIGNS)
+    return DESIGNS[given.name]
+
+
+Design = Annotated[
+    Path,
+    typer.Argument(
+        metavar="DESIGN",
+        help="A design file, .toml or .json, or the name of a shipped one.",
+        callback=shipped_or_file,
+    ),
+]
 DesignOrDigits = Annotated[
     Path | None,
     typer.Argument(
         metavar="DESIGN",
-        help="A design file, .toml or .json; without it, the shipped digits network.",
+        help="A design file, .toml or .json, or the name of a shipped one; without it, digits.",
+        callback=shipped_or_file,
     ),
 ]
 Seed = Annotated[int, typer.Option(metavar="S", help="Seed of everything that is drawn at random.")]

@@ -1,4 +1,4 @@
-"""The shipped digits network: a 64-64-10 chain of two cores that reads 8x8 handwritten digits."""
+"""The shipped networks of the digits: they read 8x8 handwritten digits (docs/networks.md)."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ if TYPE_CHECKING:
 
     from ..quantise.network import FloatNetwork
 
-#: The design file; its weights and its test images lie beside it.
+#: The design file of 64-64-10 neurons and 8-bit weights; they and its test images lie beside it.
 DESIGN = Path(__file__).with_name("design.toml")
+#: All shipped design files, by name.
+DESIGNS = {"digits": DESIGN}
 
 
 def test_set() -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -32,8 +34,8 @@ def test_set() -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
 def float_network() -> FloatNetwork:
     """The float twin: the same network, trained in the same way, without rounding anywhere."""
     from ..files import read_arrays
-    from .recipe import RECIPES, layer_names
+    from .recipe import FLOAT, RECIPES, layer_names
 
     names = layer_names(2)
-    arrays = read_arrays(DESIGN.with_name("digits-float.npz"), names)
-    return RECIPES["digits-float"].float_network([arrays[name] for name in names])
+    arrays = read_arrays(DESIGN.with_name(f"{FLOAT}.npz"), names)
+    return RECIPES[FLOAT].float_network([arrays[name] for name in names])

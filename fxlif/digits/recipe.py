@@ -96,7 +96,7 @@ class Recipe:
         neuron = StepNeuron(decay=decay, v_threshold=V_THRESHOLD, tau_of="euler")
         return FloatNetwork.chain(weights, neuron, name="digits_float")
 
-    def network(self, weights: Sequence[Array]) -> NetworkParams:
+    def network(self, weights: Sequence[Array], name: str = "digits") -> NetworkParams:
         """The cores of integer ``weights``."""
         cores = [
             CoreParams(
@@ -105,7 +105,7 @@ class Recipe:
             )
             for (a, b), w in zip(pairwise(self.shapes), weights, strict=True)
         ]  # fmt: skip
-        return NetworkParams.chain(*cores, name="digits")
+        return NetworkParams.chain(*cores, name=name)
 
     def spikes(self, images: npt.ArrayLike) -> npt.NDArray[np.int64]:
         """The spikes of images (k, 64) of 0..16, (steps, k, 64)."""
@@ -139,9 +139,13 @@ def evaluate(
     return Result(float(right.mean()), *(x / k for x in spikes))
 
 
+#: The float twin of the digits.
+FLOAT = "digits_float"
+
 #: All that can be trained, by name.
 RECIPES = {
     "digits": Recipe(),
-    **{f"digits-{bits}bit": Recipe(weight_bits=bits) for bits in range(7, 1, -1)},
-    "digits-float": Recipe(weight_bits=None),
+    **{f"digits_{bits}bit": Recipe(weight_bits=bits) for bits in range(7, 1, -1)},
+    "digits_large": Recipe(hidden=(256,), steps=16, epochs=60, spike_cost=0.0005, lanes=(16, 2)),
+    FLOAT: Recipe(weight_bits=None),
 }

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ from ..errors import FxlifError
 from ..metrics import classes, mean_accuracy
 from .data import TEST_IMAGES, TRAINING_IMAGES, VALIDATION_IMAGES, Split, split_digits
 from .recipe import (
+    FLOAT,
     LEAK_SHIFT,
     MAXIMUM,
     RECIPES,
@@ -37,20 +38,16 @@ try:
     import sklearn  # noqa: F401  it has the images
     import torch
 
-    from .training import module_with, right, train
+    from .training import Task, module_with, right, train
 except ModuleNotFoundError as error:
     MISSING = error.name
 except FxlifError:
     MISSING = "torch"
 
-#: The split whose test images are shipped, and the seed of the shipped weights.
-SEED = 1
-
 
 class Job(NamedTuple):
-    """One training: of which network, on which split, from which seed."""
+    """One training: on which split of the images, from which seed."""
 
-    name: str
     split: int
     seed: int
 
@@ -59,33 +56,47 @@ class Done(NamedTuple):
     """What a training made; ``results``: on the training, validation and test images."""
 
     weights: list[Array]
-    epoch: int
     results: tuple[Result, Result, Result]
+
+
+#: The training whose weights and test images are shipped.
+SHIPPED = Job(split=1, seed=1)
 
 
 # --- training -----------------------------------------------------------------------------------
 
 
-def carry_out(jobs: Sequence[Job]) -> list[Done]:
-    """Train one after the other; how far it is goes to stderr."""
-    start, done = time.monotonic(), []
-    for number, job in enumerate(jobs):
-        recipe = RECIPES[job.name]
-        what = f"{number + 1} of {len(jobs)}: {job.name}, split {job.split}, seed {job.seed}"
-        at = number, what, recipe
+def carry_out(names: Sequence[str], jobs: Sequence[Job]) -> Iterator[tuple[str, list[Done]]]:
+    """Train each of the networks in each of the jobs; how far it is goes to stderr."""
+    splits = [split_digits(job.split) for job in jobs]
+    tasks = [Task(*split[:2], job.seed) for split, job in zip(splits, jobs, strict=True)]
+    work = {
+        name: recipe.epochs * recipe.steps * sum(recipe.shapes) for name, recipe in RECIPES.items()
+    }
+    start, ended, whole = time.monotonic(), 0.0, sum(work[name] for name in names)
+    for name in names:
+        recipe = RECIPES[name]
 
-        def told(epoch: int, accuracy: float, at: tuple[int, str, Recipe] = at) -> None:
-            number, what, recipe = at
-            part = (number + epoch / recipe.epochs) / len(jobs)
-            left = (time.monotonic() - start) * (1 - part) / part / 60
-            if epoch % 20 == 0 or epoch == recipe.epochs:
-                found = f"epoch {epoch} of {recipe.epochs}, validation {accuracy:.2%}"
-                print(f"{what}: {found}; {left:.1f} min left", file=sys.stderr, flush=True)
+        def told(epoch: int, accuracy: float, name: str = name, ended: float = ended) -> None:
+            of = RECIPES[name].epochs
+            part = (ended + work[name] * epoch / of) / whole
+            left = (time.monotonic() - start) * (1 - part) / part
+            if epoch % 10 == 0 or epoch == of:
+                print(
+                    f"{name}, {len(jobs)} at once: epoch {epoch} of {of}, validation "
+                    f"{accuracy:.2%}; {left / 60:.1f} min left",
+                    file=sys.stderr, flush=True,
+                )  # fmt: skip
 
-        splits = split_digits(job.split)
-        found = train(recipe, *splits[:2], job.seed, told)
-        done.append(Done(found.weights, found.epoch, checked(recipe, found.weights, splits)))
-    return done
+        made = train(recipe, tasks, told)
+        ended += work[name]
+        yield (
+            name,
+            [
+                Done(each.weights, checked(recipe, each.weights, split))
+                for each, split in zip(made, splits, strict=True)
+            ],
+        )
 
 
 def checked(
@@ -100,7 +111,7 @@ def checked(
     results = []
     for split in splits:
         output = recipe.counts(weights, split[0])[-1]
-        seen = right(module, recipe, split)
+        seen = right(module, recipe, [split])[0]
         differ = int((seen != (classes(output) == split[1])).sum())
         if differ:
             raise FxlifError.must_be("images", "classified as by the golden model", differ)
@@ -111,21 +122,23 @@ def checked(
 # --- what is printed ----------------------------------------------------------------------------
 
 
-def table(jobs: Sequence[Job], done: Sequence[Done]) -> str:
-    """A line for each network: its test accuracy over all its trainings."""
-    found: dict[str, list[Result]] = {}
-    for job, each in zip(jobs, done, strict=True):
-        found.setdefault(job.name, []).append(each.results[2])
-    lines = [
-        f"{'':14}{'test accuracy':>14}{'95 % interval':>20}{'worst..best':>20}{'hidden spikes':>16}"
-    ]
-    for name, results in found.items():
-        percent = [100 * result.accuracy for result in results]
-        mean, low, high = mean_accuracy(percent)
-        spikes = np.mean([result.hidden_spikes for result in results])
+def table(done: Mapping[str, Sequence[Done]]) -> str:
+    """A line for each network: its accuracy on the test images over all its trainings, and how far
+    it is from that of the float twin, where that was trained."""
+    percent = {
+        name: np.array([100 * each.results[2].accuracy for each in many])
+        for name, many in done.items()
+    }
+    twin = percent.get(FLOAT)
+    head = f"{'':13}{'test accuracy':>14}{'95 % interval':>18}{'least..most':>18}"
+    lines = [f"{head}{'to the twin':>13}{'hidden spikes':>15}"]
+    for name, each in percent.items():
+        mean, low, high = mean_accuracy(each)
+        away = "" if twin is None else f"{(each - twin).mean():+.2f}"
+        spikes = np.mean([one.results[2].hidden_spikes for one in done[name]])
+        ends = f"{each.min():.2f}..{each.max():.2f} %"
         between = f"{low:.2f}..{high:.2f} %"
-        ends = f"{min(percent):.2f}..{max(percent):.2f} %"
-        lines.append(f"{name:14}{mean:12.2f} %{between:>20}{ends:>20}{spikes:16.1f}")
+        lines.append(f"{name:13}{mean:12.2f} %{between:>18}{ends:>18}{away:>13}{spikes:15.1f}")
     return "\n".join(lines)
 
 
@@ -176,7 +189,7 @@ def design_text(name: str, file: str, done: Done) -> str:
 # {test.input_events:.1f} input events, {test.hidden_spikes:.1f} hidden spikes and \
 {test.output_spikes:.1f} output spikes.
 
-name = "{name.replace("-", "_")}"
+name = "{name}"
 """
         + "".join(cores)
         + f"""
@@ -194,63 +207,92 @@ def write(folder: Path, name: str, done: Done) -> list[str]:
 
     The float twin has no design, only weights.
     """
-    recipe = RECIPES[name]
     arrays: dict[str, Any] = dict(zip(layer_names(len(done.weights)), done.weights, strict=True))
-    file = "weights.npz" if name == "digits" else f"{name}.npz"
-    images, labels = split_digits(SEED)[2]
-    np.savez(folder / file, **arrays)
-    if recipe.weight_bits is None:
-        return [file]
+    weights = "weights.npz" if name == "digits" else f"{name}.npz"
+    np.savez(folder / weights, **arrays)
+    if name == FLOAT:
+        return [weights]
+    images, labels = split_digits(SHIPPED.split)[2]
     np.savez(folder / "digits.npz", images=images, labels=labels)
     design = "design.toml" if name == "digits" else f"{name}.toml"
-    text = design_text(name, file, done)
+    text = design_text(name, weights, done)
     (folder / design).write_text(text, encoding="utf-8", newline="\n")
-    return [file, "digits.npz", design]
+    return [weights, "digits.npz", design]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Train, report and write."""
+def write_seeds(folder: Path, done: Mapping[str, Sequence[Done]]) -> str:
+    """All weights in one file: of each network and layer NAME.LAYER, (seeds, n before, n)."""
+    arrays: dict[str, Any] = {}
+    for name, many in done.items():
+        for k, layer in enumerate(layer_names(len(many[0].weights))):
+            arrays[f"{name}.{layer}"] = np.stack([each.weights[k] for each in many])
+    np.savez_compressed(folder / "seeds.npz", **arrays)
+    return "seeds.npz"
+
+
+def arguments_of(given: Sequence[str] | None) -> argparse.Namespace:
+    """The arguments; what is wrong with them is said in one line, with exit code 2."""
     parser = argparse.ArgumentParser(
         prog="python -m fxlif.digits.train",
         description="Train networks of the digits through the integers, and state their accuracy.",
     )
     parser.add_argument(
         "name", nargs="*", default=["digits"], metavar="NAME",
-        help=f"which networks: {', '.join(RECIPES)} (default: digits)",
+        help=f"which: {', '.join(RECIPES)} (default: digits)",
     )  # fmt: skip
-    parser.add_argument(
+    several = parser.add_mutually_exclusive_group()
+    several.add_argument(
         "--splits", type=int, metavar="N",
-        help="train each on N splits of the images, print the accuracies, and write nothing",
+        help="train each on N splits of the images, print accuracies, write nothing",
+    )  # fmt: skip
+    several.add_argument(
+        "--seeds", type=int, metavar="N",
+        help="train each from N seeds on the shipped split, write all weights to seeds.npz",
     )  # fmt: skip
     parser.add_argument(
         "--out", type=Path, default=Path("digits"), help="folder to write to (default: digits)"
     )
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(given)
     for name in options.name:
         if name not in RECIPES:
-            parser.error(str(FxlifError.must_be("NAME", ", ".join(RECIPES), name)))
+            parser.error(str(FxlifError.unknown("NAME", "network", name, RECIPES)))
+    for option in ("splits", "seeds"):
+        number = getattr(options, option)
+        if number is not None and not 2 <= number <= 100:
+            parser.error(str(FxlifError.must_be(f"--{option}", "2..100", number)))
+    return options
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train, report and write."""
+    options = arguments_of(arguments)
     if MISSING is not None:
         print(f"{MISSING} is missing: pip install 'fxlif[train]'", file=sys.stderr)
         return 2
+    start = time.process_time()
     if options.splits is not None:
-        if options.splits < 2:
-            parser.error(str(FxlifError.must_be("--splits", "2 or more", options.splits)))
-        seeds = range(1, options.splits + 1)
-        jobs = [Job(name, seed, seed) for seed in seeds for name in options.name]
-        start = time.process_time()
-        print(table(jobs, carry_out(jobs)))
-        print(f"{options.splits} splits, {time.process_time() - start:.0f} s of processor time")
-        return 0
-    options.out.mkdir(parents=True, exist_ok=True)
-    jobs = [Job(name, SEED, SEED) for name in options.name]
-    for job, done in zip(jobs, carry_out(jobs), strict=True):
-        for split, result in zip(("train", "validation", "test"), done.results, strict=True):
-            print(
-                f"{job.name}, {split}: accuracy {result.accuracy:.2%}; per image "
-                f"{result.input_events:.1f} input events, {result.hidden_spikes:.1f} hidden "
-                f"spikes, {result.output_spikes:.1f} output spikes"
-            )
-        print(f"wrote {', '.join(write(options.out, job.name, done))} to {options.out}")
+        jobs = [Job(number, number) for number in range(1, options.splits + 1)]
+    else:
+        jobs = [Job(SHIPPED.split, seed) for seed in range(1, (options.seeds or 1) + 1)]
+        options.out.mkdir(parents=True, exist_ok=True)
+    done = {}
+    for name, many in carry_out(options.name, jobs):
+        done[name] = many
+        if options.seeds is not None:  # what has ended is kept
+            written = write_seeds(options.out, done)
+            print(f"wrote {name} to {options.out / written}", flush=True)
+        elif options.splits is None:
+            for split, result in zip(("train", "validation", "test"), many[0].results, strict=True):
+                print(
+                    f"{name}, {split}: accuracy {result.accuracy:.2%}; per image "
+                    f"{result.input_events:.1f} input events, {result.hidden_spikes:.1f} hidden "
+                    f"spikes, {result.output_spikes:.1f} output spikes"
+                )
+            print(f"wrote {', '.join(write(options.out, name, many[0]))} to {options.out}")
+    if len(jobs) > 1:
+        print(table(done))
+        seconds = time.process_time() - start
+        print(f"{len(jobs)} trainings of each, {seconds:.0f} s of processor time")
     return 0
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..arrays import integer
 from ..errors import FxlifError
 from ..params.core import CoreParams
 from ..params.leaks import DecayLeak, RoundedLeak, ScaleLeak
@@ -112,9 +113,9 @@ class IntegerLIF(nn.Module):
         fields = {**rule.model_dump(), "factor": Exact(with_gradient(exact, self.factor))}
         return self.neuron.model_copy(update={"leak": type(rule).model_construct(**fields)})
 
-    def start(self, batch: int) -> TorchState:
-        """The state after reset, (batch, n)."""
-        zeros = self.v_threshold.new_zeros((batch, self.n))
+    def start(self, *batch: int) -> TorchState:
+        """The state after reset, (batch, n); further axes may stand before the batch."""
+        zeros = self.v_threshold.new_zeros((*batch, self.n))
         return TorchState(zeros + self.neuron.v_reset, zeros, zeros, zeros)
 
     def forward(
@@ -124,7 +125,7 @@ class IntegerLIF(nn.Module):
 
         ``current``: (batch, n), integers in floats, without the bias.
         """
-        before = self.start(len(current)) if state is None else state
+        before = self.start(*current.shape[:-1]) if state is None else state
         told: dict[str, Exact] = {}
         v_threshold = self.thresholds()
         after, spikes = step(
@@ -164,7 +165,8 @@ class IntegerLinear(nn.Module):
     """Integer weights (n_inputs, n_neurons): spikes (batch, n_inputs) to currents.
 
     ``weight``, a parameter in LSB, is rounded and clipped to ``weight_bits`` where it is used; with
-    ``symmetric`` the lowest integer is left out. A sum is shifted left by ``weight_shift``.
+    ``symmetric`` the lowest integer is left out. A sum is shifted left by ``weight_shift``. With
+    ``copies`` the weights are (copies, n_inputs, n_neurons), and spikes (copies, batch, n_inputs).
     """
 
     def __init__(
@@ -175,13 +177,15 @@ class IntegerLinear(nn.Module):
         weight_bits: int = 8,
         weight_shift: int = 0,
         symmetric: bool = True,
+        copies: int | None = None,
     ) -> None:
         super().__init__()
         low, high = signed_range(weight_bits)
         self.ends = (float(-high if symmetric and high else low), float(high))
         self.weight_bits, self.weight_shift = weight_bits, weight_shift
         spread = max(1.0, high / 5)
-        self.weight = nn.Parameter(spread * torch.randn(n_inputs, n_neurons))
+        shape = (n_inputs, n_neurons) if copies is None else (copies, n_inputs, n_neurons)
+        self.weight = nn.Parameter(spread * torch.randn(shape))
 
     def integers(self) -> Tensor:
         """The weights as the hardware stores them, with the gradient of those in float."""
@@ -192,11 +196,14 @@ class IntegerLinear(nn.Module):
         with torch.no_grad():
             self.weight.clamp_(*self.ends)
 
+    def matrix(self, kind: torch.dtype) -> Tensor:
+        """What spikes of this type are multiplied with: the integers, shifted."""
+        exact_sums(self.weight.device.type, kind)
+        return self.integers().to(kind) * float(1 << self.weight_shift)
+
     def forward(self, spikes: Tensor) -> Tensor:
         """Currents (batch, n_neurons)."""
-        exact_sums(spikes.device.type, spikes.dtype)
-        weights = self.integers().to(spikes.dtype)
-        return spikes @ weights * float(1 << self.weight_shift)
+        return spikes @ self.matrix(spikes.dtype)
 
 
 def exact_sums(device: str, kind: torch.dtype) -> None:
@@ -217,7 +224,8 @@ class IntegerNetwork(nn.Module):
 
     ``shapes``: the lines of the input, then the neurons of each layer; ``neuron``: of all layers,
     or one each. ``options`` are those of :class:`IntegerLIF`; weights have the neuron's
-    ``weight_bits``, and sums are shifted by ``weight_shift``.
+    ``weight_bits``, and sums are shifted by ``weight_shift``. With ``copies`` so many networks,
+    each with weights of its own, are trained side by side: inputs are (steps, copies, batch, n).
     """
 
     def __init__(
@@ -226,9 +234,13 @@ class IntegerNetwork(nn.Module):
         neuron: NeuronParams | Sequence[NeuronParams],
         *,
         weight_shift: int = 0,
+        copies: int | None = None,
         **options: Any,
     ) -> None:
         super().__init__()
+        for name in ("learn_threshold", "learn_leak"):
+            if copies is not None and options.get(name):
+                raise FxlifError.must_be(name, "False with copies", True)
         count = len(shapes) - 1
         neurons = [neuron] * count if isinstance(neuron, NeuronParams) else list(neuron)
         if count < 1 or len(neurons) != count:
@@ -237,7 +249,11 @@ class IntegerNetwork(nn.Module):
         linear, lif = [], []
         for n_inputs, n, one in zip(shapes, shapes[1:], neurons, strict=False):
             bits = one.weight_bits
-            linear.append(IntegerLinear(n_inputs, n, weight_bits=bits, weight_shift=weight_shift))
+            linear.append(
+                IntegerLinear(
+                    n_inputs, n, weight_bits=bits, weight_shift=weight_shift, copies=copies
+                )
+            )
             spikes = one.max_spikes_per_step
             wide = bits + weight_shift + (n_inputs * spikes).bit_length()
             lif.append(IntegerLIF(n, one, **{"current_bits": wide, **options}))
@@ -250,11 +266,12 @@ class IntegerNetwork(nn.Module):
 
     def forward(self, inputs: Tensor) -> list[Tensor]:
         """The spikes of each layer, (steps, batch, n) each, from those of the input."""
+        layers = [(linear.matrix(self.dtype), lif) for linear, lif in self.layers()]
         states: list[TorchState | None] = [None] * len(self.lif)
         made: list[list[Tensor]] = [[] for _ in self.lif]
         for spikes in inputs.to(self.dtype):
-            for k, (linear, lif) in enumerate(self.layers()):
-                spikes, states[k] = lif(linear(spikes), states[k])
+            for k, (matrix, lif) in enumerate(layers):
+                spikes, states[k] = lif(spikes @ matrix, states[k])
                 spikes = spikes.to(self.dtype)
                 made[k].append(spikes)
         return [torch.stack(layer) for layer in made]
@@ -264,11 +281,15 @@ class IntegerNetwork(nn.Module):
         for linear, _ in self.layers():
             linear.clip()
 
-    def to_design(self, *, name: str = "network", lanes: int = 1) -> NetworkParams:
-        """The chain of cores that runs what :meth:`forward` runs, to the last bit."""
+    def to_design(
+        self, *, name: str = "network", lanes: int = 1, copy: int | None = None
+    ) -> NetworkParams:
+        """The chain of cores that runs what :meth:`forward` runs, to the last bit; of ``copy``."""
         cores = []
         for linear, lif in self.layers():
             weights = linear.integers().detach().cpu().numpy().astype(np.int64)
+            if weights.ndim == 3:
+                weights = weights[integer("copy", copy, 0, len(weights) - 1)]
             thresholds = lif.thresholds().detach().cpu().numpy().astype(np.int64).tolist()
             cores.append(
                 CoreParams(

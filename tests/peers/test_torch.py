@@ -265,3 +265,29 @@ def test_the_example_of_the_page_learns():
     found = (space["output"].sum(0).argmax(1) == space["labels"]).float().mean()
     assert found > 0.6
     assert len(space["design"].core) == 2
+
+
+def test_copies_are_networks_side_by_side():
+    """Each acts and learns as it does alone."""
+    neuron = NeuronParams(leak=ShiftLeak(3), v_threshold=40, weight_bits=6)
+    draw = np.random.default_rng(SEED)
+    inputs = tensor(draw.random((7, 3, 5, 12)) < 0.4, torch.float32)  # (steps, copies, batch, n)
+    many = IntegerNetwork((12, 9, 4), neuron, copies=3, weight_shift=1).to(DEVICE)
+    out = many(inputs)[-1]
+    out.sum().backward()
+    for copy in range(3):
+        one = IntegerNetwork((12, 9, 4), neuron, weight_shift=1).to(DEVICE)
+        with torch.no_grad():
+            for mine, whole in zip(one.parameters(), many.parameters(), strict=True):
+                mine.copy_(whole[copy])
+        alone = one(inputs[:, copy])[-1]
+        assert alone.any()
+        assert torch.equal(alone, out[:, copy])
+        alone.sum().backward()
+        for mine, whole in zip(one.parameters(), many.parameters(), strict=True):
+            torch.testing.assert_close(mine.grad, whole.grad[copy], atol=1e-4, rtol=1e-4)
+        assert many.to_design(copy=copy) == one.to_design()
+    with pytest.raises(FxlifError, match=re.escape("copy: must be an integer, 0..2, not None")):
+        many.to_design()
+    with pytest.raises(FxlifError, match="learn_threshold: must be False with copies, not True"):
+        IntegerNetwork((12, 4), neuron, copies=3, learn_threshold=True)

@@ -15,16 +15,18 @@ from fxlif.digits.training import module_of, module_with, weights_of
 def test_forward_is_what_is_evaluated(name):
     recipe = RECIPES[name]
     torch.manual_seed(3)
-    module = module_of(recipe)
+    module = module_of(recipe, 2)
     with torch.no_grad():
         for weight in module.parameters():
             weight.copy_(40 / (1 << recipe.weight_shift) * torch.randn(weight.shape) + 0.25)
-    weights = weights_of(module)
     with np.load(digits.DESIGN.with_name("digits.npz")) as arrays:
         images = arrays["images"][:40]
     inputs = torch.from_numpy(recipe.spikes(images))
-    for forward in (module, module_with(recipe, weights)):
-        made = [spikes.sum(dim=0).detach().numpy() for spikes in forward(inputs)]
-        for seen, wanted in zip(made, recipe.counts(weights, images), strict=True):
+    both = module(inputs.unsqueeze(1).expand(-1, 2, -1, -1))
+    for copy in range(2):
+        weights = weights_of(module, copy)
+        alone = module_with(recipe, weights)(inputs.unsqueeze(1))
+        for wanted, *seen in zip(recipe.counts(weights, images), both, alone, strict=True):
             assert wanted.any()
-            np.testing.assert_array_equal(seen, wanted)
+            for spikes, at in zip(seen, (copy, 0), strict=True):
+                np.testing.assert_array_equal(spikes[:, at].sum(dim=0).detach().numpy(), wanted)
