@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 
 from fxlif.errors import FxlifError
+from fxlif.study.network import NetworkSubject
 from fxlif.study.neuron.subject import OneNeuron
 from fxlif.study.report.figures import Points
-from fxlif.study.report.page import chosen, measured, page
+from fxlif.study.report.page import chosen, measured, sections_of
+from fxlif.study.report.page import page as page_of
 from fxlif.study.spec import SHIPPED, load_plan, study_file
-from fxlif.study.subject import Objective, Parameter
+from fxlif.study.subject import Objective, Parameter, Subject
 from fxlif.study.table import Row, Table
 
 ACCURACY = Objective(name="accuracy", title="accuracy", direction="maximize", interval=True)
@@ -50,6 +52,11 @@ def whole() -> Table:
         found = accuracy(1 - 1 / (bits * state)) | {"cost": bits * state, "error": bits - state}
         rows.append((values, {} if (bits, state, kind) == (2, 8, "b") else found))
     return table([BITS, STATE, KIND], [ACCURACY, COST, ERROR], rows)
+
+
+def page(made: Table, subject: Subject | None = None, **given) -> str:
+    """The page with its plots."""
+    return page_of(made, sections_of(made, subject, given.get("tolerance", 0.01)), **given)
 
 
 class Read(HTMLParser):
@@ -228,3 +235,20 @@ def test_neurons_stand_beside_float():
         "Raster of float", "Raster of the best", "Raster of the worst",
         "Trace of the best and float", "f-I curve",
     }  # fmt: skip
+
+
+def test_networks_stand_beside_float():
+    """With 8 bits most of the first digits have the spikes of float, with 2 bits none has."""
+    subject = NetworkSubject({"source": "digits", "limit": 12}, Path())
+    rows = [
+        (values, subject.evaluate(values, ["accuracy", "same_trains"]))
+        for values in ({"weight_bits": 8}, {"weight_bits": 2})
+    ]
+    objectives = [subject.objectives[name] for name in ("same_trains", "accuracy")]
+    made = table([subject.parameters["weight_bits"]], objectives, rows)
+    best, worst = (round(12 * row.found["same_trains"]) for row in made.rows)
+    assert best > 6 > worst
+    read = Read(page(made, subject))
+    assert f"In {best} of them every spike" in read.text
+    assert f"In {worst} of them every spike" in read.text
+    assert {"Output of float", "Output of the best", "Weights of the worst"} <= set(read.images)

@@ -8,13 +8,14 @@ overflows; the trial says what that costs.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..arrays import Ints
 from ..errors import FxlifError, FxlifWarning
@@ -26,11 +27,16 @@ from ..params.network import NetworkParams
 from ..quantise.convert import MAX_THRESHOLD_SHIFT, quantise
 from ..quantise.group import MAX_BITS, MIN_BITS
 from ..quantise.leak import KINDS
-from ..quantise.network import FloatNetwork
+from ..quantise.network import FloatNetwork, entries
+from ..quantise.result import Quantised
 from ..quantise.scale import METHODS
 from .fidelity import MEASURES, Seen
 from .samples import Source, source_of, table_of
 from .subject import Objective, Parameter, Subject, Value
+
+if TYPE_CHECKING:
+    from .report.figures import Figure
+    from .table import Row
 
 #: How many quantised networks are kept: an evaluation, and then its design or a plot of it.
 KEPT = 2
@@ -108,11 +114,12 @@ class NetworkSubject(Subject):
         if key not in self._designs:
             if len(self._designs) >= KEPT:
                 del self._designs[next(iter(self._designs))]
-            self._designs[key] = self._quantised(dict(values))
+            self._designs[key] = self.quantised(values).design
         return self._designs[key]
 
-    def _quantised(self, values: dict[str, Any]) -> NetworkParams:
-        network = self.network
+    def quantised(self, given: Mapping[str, Value]) -> Quantised:
+        """The network in the integers that the values make."""
+        network, values = self.network, dict[str, Any](given)
         reset = values.pop("reset", None)
         if reset is not None:
             groups = [
@@ -122,7 +129,7 @@ class NetworkSubject(Subject):
             network = replace(network, groups=groups)
         with warnings.catch_warnings():  # the table says what every choice costs
             warnings.simplefilter("ignore", FxlifWarning)
-            return quantise(network, widths="limited", **values).design
+            return quantise(network, widths="limited", **values)
 
     def evaluate(self, values: Mapping[str, Value], wanted: Collection[str]) -> Mapping[str, float]:
         seen = self.seen(self.design(values))
@@ -133,6 +140,17 @@ class NetworkSubject(Subject):
                 numbers = made if isinstance(made, Accuracy) else (made,)
                 found |= dict(zip(objective.columns, numbers, strict=True))
         return found
+
+    def pictures(self, chosen: Mapping[str, Row]) -> Iterator[Figure]:
+        """The output spikes of the first samples, and the weights, of float and of those chosen."""
+        from .report.networks import of_networks
+
+        made, weights = {}, {}
+        for name, row in chosen.items():
+            quantised = self.quantised(row.values)
+            made[name] = self.seen(quantised.design).made
+            weights[name] = _weights(quantised.asked), _weights(quantised.effective)
+        return of_networks(self.wanted, made, weights)
 
     def seen(self, design: NetworkParams) -> Seen:
         """What a design does with the samples, beside the float network."""
@@ -152,3 +170,7 @@ class NetworkSubject(Subject):
             made=record.dense(self.output).swapaxes(0, 1).astype(np.int64),
             labels=self.source.labels, spikes=spikes,
         )  # fmt: skip
+
+
+def _weights(network: FloatNetwork) -> npt.NDArray[np.float64]:
+    return np.concatenate([entries(one.weights) for one in network.connections])

@@ -8,7 +8,7 @@ from ..errors import FxlifError
 from ..files import make_folder, whole_file
 from ..params.design import save
 from ..params.network import NetworkParams
-from .report.page import page
+from .report.page import page, sections_of
 from .spec import Plan
 from .table import Row, Table
 
@@ -16,8 +16,8 @@ PAGE = "page.html"
 
 
 def write(plan: Plan, table: Table, folder: Path, *, command: str = "") -> Row | None:
-    """Write table.csv, table.parquet, front.csv, page.html and, where hardware can be made of the
-    subject, best/design.toml. Returns the row of the best design.
+    """Write table.csv, table.parquet, front.csv, page.html, its plots and, where hardware can be
+    made of the subject, best/design.toml. Returns the row of the best design.
 
     ``command`` makes the study; the page names it.
 
@@ -33,8 +33,13 @@ def write(plan: Plan, table: Table, folder: Path, *, command: str = "") -> Row |
     if design is not None:
         make_folder(folder / "best")
         save(design, folder / "best" / "design.toml", inline=64)
+    sections = sections_of(table, plan.subject, plan.spec.tolerance)
+    make_folder(folder / "plots")
+    for figure in (figure for figures in sections.values() for figure in figures):
+        with whole_file(folder / "plots" / figure.file) as temporary:
+            temporary.write_bytes(figure.svg)
     text = page(
-        table, plan.subject, tolerance=plan.spec.tolerance, command=command,
+        table, sections, tolerance=plan.spec.tolerance, command=command,
         verilog="fxlif verilog best/design.toml -o best" if design else "",
         facts={"search": plan.spec.search, "seed of the search": str(plan.spec.seed)},
     )  # fmt: skip

@@ -143,7 +143,7 @@ def study_file(asked: Path) -> Path:
     Raises:
         FxlifError: there is no such file, and none ships under this name.
     """
-    if asked.suffix or asked.exists():
+    if asked.suffix or asked.is_file():
         return asked
     names = sorted(path.stem for path in SHIPPED.glob("*.toml"))
     if str(asked) not in names:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure as Canvas
 
 from ...params.neuron import NeuronParams
 from ...plot import compare, f_i_curve, raster
-from ..report.figures import SIZE, Figure, below, drop_legend, image_of
+from ..report.figures import SIZE, Figure, below, drop_legend, svg_of
 from .runs import Run, decay_of, driven, float_run, integer_run
 
 #: The drive that is shown, how many of its neurons, and how many of its steps.
@@ -54,13 +54,13 @@ def of_neurons(designs: list[Design], seed: int) -> Iterator[Figure]:
         )
         drop_legend(upper)
         below(upper)
-        yield Figure(f"Trace of the {one.name} and float", one.text, image_of(upper))
+        yield Figure(f"Trace of the {one.name} and float", one.text, svg_of(upper))
     yield from _curves(designs)
 
 
 def _raster(title: str, run: Run, text: str) -> Figure:
     ax = raster(run.spikes, ax=Canvas(SIZE, layout="constrained").subplots())
-    return Figure(title, text, image_of(ax))
+    return Figure(title, text, svg_of(ax))
 
 
 def _curves(designs: list[Design]) -> Iterator[Figure]:
@@ -85,5 +85,5 @@ def _curves(designs: list[Design]) -> Iterator[Figure]:
         yield Figure(
             f"f-I curve{title}",
             "Constant currents; a rheobase holds v at the threshold.",
-            image_of(ax),
+            svg_of(ax),
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import io
 import math
+import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,29 +29,37 @@ if TYPE_CHECKING:
 SIZE = (3.6, 2.9)
 #: Lines of one plot and panels of one map, at most, and plots of each kind.
 MOST_LINES, MOST_PANELS, MOST_OBJECTIVES = 6, 6, 4
-#: An objective of so few values is a cost that the parameters say by themselves.
-FEW = 8
 #: A parameter of this name repeats an evaluation: its values are averaged over.
 REPEAT = "seed"
 
 
 class Figure(NamedTuple):
-    """A plot as an image that stands inside a page, with what it shows in words."""
+    """A plot as SVG, with what it shows in words."""
 
     title: str
     caption: str
-    image: str
+    svg: bytes
+
+    @property
+    def image(self) -> str:
+        """The plot as an address that stands inside a page."""
+        return "data:image/svg+xml;base64," + base64.b64encode(self.svg).decode()
+
+    @property
+    def file(self) -> str:
+        """The name of its file."""
+        return re.sub(r"[^a-z0-9]+", "-", self.title.lower()).strip("-")[:80] + ".svg"
 
 
-def image_of(ax: Axes) -> str:
-    """The figure of ``ax`` as a data URI: SVG, letters as shapes, the same for the same data."""
+def svg_of(ax: Axes) -> bytes:
+    """The figure of ``ax`` as SVG, letters as shapes, the same for the same data."""
     import matplotlib
 
     file = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": "fxlif"}):
         canvas: Any = ax.figure
         canvas.savefig(file, format="svg", metadata={"Date": None})
-    return "data:image/svg+xml;base64," + base64.b64encode(file.getvalue()).decode()
+    return file.getvalue()
 
 
 def titled(one: Parameter | Objective) -> str:
@@ -161,14 +170,15 @@ class Points:
         known = [mean.value for mean in means if mean is not None]
         return max(known) - min(known) if known else 0.0
 
-    def follows(self, objective: Objective) -> bool:
-        """Whether an objective is decided by one parameter alone, as the cost of a width is."""
+    def is_cost(self, objective: Objective) -> bool:
+        """Whether an objective is the same whatever one of the parameters is, as what a width costs
+        is: its plot would say no more than the others."""
         for one in self.varied:
-            kinds = [
-                {row.found.get(objective.name) for row in self.at({one.name: v})}
-                for v in one.values
-            ]
-            if all(len(kind) <= 1 for kind in kinds) and len(self.table.complete) > len(kinds):
+            found: dict[tuple[tuple[str, Value], ...], set[float | None]] = {}
+            for row in self.table.complete:
+                rest = tuple(sorted((k, v) for k, v in row.values.items() if k != one.name))
+                found.setdefault(rest, set()).add(row.found.get(objective.name))
+            if len(found) < len(self.table.complete) and all(len(v) == 1 for v in found.values()):
                 return True
         return False
 
@@ -209,14 +219,9 @@ def lines(points: Points) -> Iterator[Figure]:
 
 
 def shown_of(points: Points) -> list[Objective]:
-    """The first objective, and those that take more values than a count of parts does."""
+    """The first objective, and those that are no mere cost."""
     first, *others = points.table.objectives
-    many = [
-        one for one in others
-        if not points.follows(one)
-        and len({row.found.get(one.name) for row in points.table.complete}) > FEW
-    ]  # fmt: skip
-    return [first, *many][:MOST_OBJECTIVES]
+    return [first, *(one for one in others if not points.is_cost(one))][:MOST_OBJECTIVES]
 
 
 def _against(points: Points, objective: Objective, x: Varied) -> Iterator[Figure]:
@@ -269,15 +274,16 @@ def _against(points: Points, objective: Objective, x: Varied) -> Iterator[Figure
     )
     if series:
         below(ax, series.parameter.title)
-    if len(x.values) <= 12:
-        numbers = [v for v in x.values if isinstance(v, int | float)]
-        if len(numbers) > 2 and 0 < 20 * numbers[0] <= numbers[-1]:
-            ax.set_xscale("log")
-            ax.xaxis.set_minor_locator(NullLocator())
+    numbers = [v for v in x.values if isinstance(v, int | float)]
+    wide = len(numbers) > 2 and 0 < 20 * numbers[0] <= numbers[-1]
+    if wide:
+        ax.set_xscale("log")
+        ax.xaxis.set_minor_locator(NullLocator())
+    if wide or min(np.diff(numbers)) * 12 >= numbers[-1] - numbers[0]:
         ax.set_xticks(numbers, [shown(v) for v in numbers])
     elif all(isinstance(v, int) for v in x.values):
         integers_only(ax.xaxis)
-    yield Figure(f"{objective.title} against {x.parameter.title}", caption.strip(), image_of(ax))
+    yield Figure(f"{objective.title} against {x.parameter.title}", caption.strip(), svg_of(ax))
 
 
 def label(ax: Axes, x: str, y: str) -> None:

@@ -20,11 +20,11 @@ from .figures import (
     Varied,
     below,
     drop_legend,
-    image_of,
     label,
     mean_of,
     shown,
     shown_of,
+    svg_of,
     titled,
 )
 
@@ -65,7 +65,7 @@ def heat_maps(points: Points) -> Iterator[Figure]:
             yield Figure(
                 f"{objective.title}{extra}",
                 (caption if missing else points.said(fixed)).strip(),
-                image_of(_map(objective, x, y, cells, known)),
+                svg_of(_map(objective, x, y, cells, known)),
             )
 
 
@@ -143,7 +143,7 @@ def trade_offs(points: Points) -> Iterator[Figure]:
         yield Figure(
             f"{first.title} and {other.title}",
             "A point for each trial; the line joins those that no other is better than in both.",
-            image_of(ax),
+            svg_of(ax),
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 
@@ -12,7 +12,7 @@ from ...arrays import count_of
 from ...errors import FxlifError
 from ..subject import Objective, Subject
 from ..table import Row, Table
-from .figures import Points, is_number, lines, shown, titled
+from .figures import Figure, Points, is_number, lines, shown, titled
 from .maps import heat_maps, trade_offs
 
 #: The packages on which the numbers of a study may depend.
@@ -47,9 +47,32 @@ def versions() -> dict[str, str]:
     return made
 
 
+def sections_of(
+    table: Table, subject: Subject | None = None, tolerance: float = 0.01
+) -> dict[str, list[Figure]]:
+    """All plots of a table, by the heading under which they stand.
+
+    ``subject`` adds its own of chosen designs; ``tolerance`` is that of the cheapest one.
+    """
+    points = Points(table)
+    pictures = subject.pictures(chosen(points, cheapest_of(points, tolerance))) if subject else ()
+    return {
+        "Against one parameter": list(lines(points)),
+        "Over two parameters": list(heat_maps(points)),
+        "Objectives against each other": list(trade_offs(points)),
+        "Float beside integers": list(pictures),
+    }
+
+
+def cheapest_of(points: Points, tolerance: float) -> Row | None:
+    """The cheapest design; None where no trial has a number in the first objective."""
+    table = points.table
+    return table.cheapest(table.objectives[0].name, tolerance) if points.best else None
+
+
 def page(
     table: Table,
-    subject: Subject | None = None,
+    sections: Mapping[str, Sequence[Figure]],
     *,
     tolerance: float = 0.01,
     verilog: str = "",
@@ -60,14 +83,14 @@ def page(
 
     Args:
         table: of the study.
-        subject: its own pictures of chosen designs are shown, where it has some.
+        sections: its plots, by heading.
         tolerance: by how much the cheapest design may miss the best first objective.
         verilog: the command that makes the Verilog of that design; empty where there is none.
         command: the one that makes the study.
         facts: more of how it was made, by name.
 
     Raises:
-        FxlifError: jinja2 or matplotlib is not installed.
+        FxlifError: jinja2 is not installed.
     """
     try:
         from jinja2 import Environment, StrictUndefined
@@ -75,15 +98,8 @@ def page(
         raise FxlifError.not_installed("jinja2", "'fxlif[study]'") from None
     points = Points(table)
     first = table.objectives[0]
-    best = table.cheapest(first.name, tolerance) if points.best else None
+    best = cheapest_of(points, tolerance)
     failed = len(table.rows) - len(table.complete)
-    pictures = list(subject.pictures(chosen(points, best))) if subject else []
-    sections = [
-        ("Against one parameter", list(lines(points))),
-        ("Over two parameters", list(heat_maps(points))),
-        ("Objectives against each other", list(trade_offs(points))),
-        ("Float beside integers", pictures),
-    ]
     seconds = sum(row.seconds for row in table.rows)
     told = {"time of all evaluations": f"{seconds:.3g} s"}
     told |= {**(facts or {}), "versions": " · ".join(f"{k} {v}" for k, v in versions().items())}
