@@ -7,6 +7,8 @@ overflows; the trial says what that costs.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import warnings
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
@@ -31,13 +33,19 @@ from ..quantise.network import FloatNetwork, entries
 from ..quantise.result import Quantised
 from ..quantise.scale import METHODS
 from .fidelity import MEASURES, Seen
-from .samples import Source, source_of, table_of
+from .samples import Source, source_of, table_of, training_of
 from .subject import Objective, Parameter, Subject, Value
+from .through import Samples, read_weights, trained, write_weights
 
 if TYPE_CHECKING:
     from .report.figures import Figure
     from .table import Row
 
+#: Whether weights are trained through the integers after they were quantised, and the seed of that.
+TRAINING = (
+    Parameter(name="training", title="training", choices=("post", "through")),
+    Parameter(name="seed", title="seed of the training", low=0, high=(1 << 31) - 1),
+)
 #: How many quantised networks are kept: an evaluation, and then its design or a plot of it.
 KEPT = 2
 
@@ -76,8 +84,9 @@ class NetworkSubject(Subject):
     objectives: Mapping[str, Objective] = {one.name: one for one, _ in MEASURES}
 
     def __init__(self, table: Mapping[str, Any], folder: Path) -> None:
-        self.source: Source = source_of(table_of(table), folder)
-        self.parameters = {one.name: one for one in PARAMETERS}
+        self.table, self.folder = table_of(table), folder
+        self.source: Source = source_of(self.table, folder)
+        self.parameters = {one.name: one for one in (*PARAMETERS, *TRAINING)}
         self._designs: dict[tuple[tuple[str, Value], ...], NetworkParams] = {}
         network = self.network
         if all(group.neuron.decay_syn is None for group in network.groups):
@@ -114,12 +123,33 @@ class NetworkSubject(Subject):
         if key not in self._designs:
             if len(self._designs) >= KEPT:
                 del self._designs[next(iter(self._designs))]
-            self._designs[key] = self.quantised(values).design
+            made = self.quantised(values).design
+            through = values.get("training") == "through"
+            self._designs[key] = self._through(made, values) if through else made
         return self._designs[key]
 
+    def _through(self, design: NetworkParams, values: Mapping[str, Value]) -> NetworkParams:
+        """The design with weights trained through its integers, or kept from such a training."""
+        kept, seed = None, values.get("seed", 0)
+        assert isinstance(seed, int)
+        if self.table.checkpoints is not None:
+            told = json.dumps([dict(values), self.table.epochs, self.fingerprint], sort_keys=True)
+            name = hashlib.sha256(told.encode()).hexdigest()[:16]
+            kept = self.folder / self.table.checkpoints / f"{name}.npz"
+            if kept.exists():
+                return read_weights(kept, design)
+        labelled = training_of(self.table, self.network, self.folder)
+        samples = Samples(labelled.spikes.astype(np.int64), labelled.labels)
+        made = trained(design, samples, epochs=self.table.epochs, seed=seed)
+        if kept is not None:
+            write_weights(kept, made)
+        return made
+
     def quantised(self, given: Mapping[str, Value]) -> Quantised:
-        """The network in the integers that the values make."""
+        """The network in the integers that the values make, before they are trained any further."""
         network, values = self.network, dict[str, Any](given)
+        for parameter in TRAINING:
+            values.pop(parameter.name, None)
         reset = values.pop("reset", None)
         if reset is not None:
             groups = [
@@ -147,9 +177,9 @@ class NetworkSubject(Subject):
 
         made, weights = {}, {}
         for name, row in chosen.items():
-            quantised = self.quantised(row.values)
-            made[name] = self.seen(quantised.design).made
-            weights[name] = _weights(quantised.asked), _weights(quantised.effective)
+            quantised, design = self.quantised(row.values), self.design(row.values)
+            made[name] = self.seen(design).made
+            weights[name] = _weights(quantised.asked), _trained(quantised, design)
         return of_networks(self.wanted, made, weights)
 
     def seen(self, design: NetworkParams) -> Seen:
@@ -174,3 +204,17 @@ class NetworkSubject(Subject):
 
 def _weights(network: FloatNetwork) -> npt.NDArray[np.float64]:
     return np.concatenate([entries(one.weights) for one in network.connections])
+
+
+def _trained(quantised: Quantised, design: NetworkParams) -> npt.NDArray[np.float64]:
+    """What the weights of a design stand for; those of ``quantised``, if it was not trained."""
+    if design == quantised.design:
+        return _weights(quantised.effective)
+    gains = {group.name: group.neuron.gain for group in quantised.asked.groups}
+    return np.concatenate(
+        [
+            one.synapses.dense().ravel()
+            * (2.0**p.weight_shift * quantised.units[p.target] / gains[p.target])
+            for one, p in zip(placed(design.graph), design.projection, strict=True)
+        ]
+    )

@@ -72,13 +72,22 @@ class NetworkTable(Params):
             default_factory=dict, description="Of .nir: what fxlif.nir.read takes beside the file."
         ),
     ]
+    training: Annotated[
+        str | None,
+        Field(description="As samples: those that training through the integers sees."),
+    ] = None
+    epochs: Annotated[Int, Field(ge=1, le=10_000, description="How often it sees them.")] = 20
+    checkpoints: Annotated[
+        str | None, Field(description="A folder that keeps weights that were trained.")
+    ] = None
     checkpoint: Annotated[
         Checkpoint | None, Field(description="Of .npz, .pt and .pth: what the file does not say.")
     ] = None
 
 
 class Source(NamedTuple):
-    """A float network, the samples, and a text that changes with either."""
+    """A float network, the samples, and a text that changes with either; the samples to train on
+    are read where they are used."""
 
     network: FloatNetwork
     spikes: Ints  # (steps, samples, inputs)
@@ -110,14 +119,48 @@ def source_of(table: NetworkTable, folder: Path) -> Source:
     network, design = _network(table, path)
     if len(network.inputs) != 1:
         raise FxlifError.must_be("source", "a network of one input", list(network.inputs))
-    ((name, n),) = network.inputs.items()
-    last = network.order[-1]
-    given, where = _samples(table, design, folder, path)
-    labelled = read_labelled(given, where, n, network.sizes[last], network.events.get(name, 1))
+    labelled = _read(table, network, *_samples(table, design, folder, path))
     cut = Labelled(spikes=labelled.spikes[:, : table.limit], labels=labelled.labels[: table.limit])
     digest = hashlib.sha256(np.ascontiguousarray(cut.spikes).tobytes() + cut.labels.tobytes())
     fingerprint = f"{_digest(network)} {digest.hexdigest()}"
     return Source(network, cut.spikes.astype(np.int64), cut.labels, fingerprint)
+
+
+def training_of(table: NetworkTable, network: FloatNetwork, folder: Path) -> Labelled:
+    """The samples that training through the integers sees.
+
+    Raises:
+        FxlifError: there are none; a file that cannot be read, or does not fit.
+    """
+    if table.source == DIGITS and table.training is None:
+        from ..digits.data import split_digits
+        from ..digits.recipe import RECIPES
+        from ..digits.train import SHIPPED
+
+        try:
+            (images, labels), _, _ = split_digits(SHIPPED.split)
+        except ModuleNotFoundError as error:
+            raise FxlifError.not_installed(str(error.name), "'fxlif[train]'") from None
+        return Labelled(spikes=RECIPES[DIGITS].spikes(images), labels=labels.astype(np.int64))
+    if table.training is None:
+        raise FxlifError("training: must be given with training = through", key="training",
+                         allowed="an .npz with images or spikes, and labels")  # fmt: skip
+    return _read(table, network, _input_of(table, table.training, folder), folder)
+
+
+def _read(
+    table: NetworkTable, network: FloatNetwork, given: ImageInput | SpikeInput, folder: Path
+) -> Labelled:
+    ((name, n),) = network.inputs.items()
+    n_outputs, events = network.sizes[network.order[-1]], network.events.get(name, 1)
+    return read_labelled(given, folder, n, n_outputs, events)
+
+
+def _input_of(table: NetworkTable, file: str, folder: Path) -> ImageInput | SpikeInput:
+    arrays = read_arrays(folder / file, ("labels",), ("images", "spikes"))
+    if "spikes" in arrays:
+        return SpikeInput(file=file)
+    return ImageInput(file=file, steps=table.steps, maximum=table.maximum)
 
 
 def _samples(
@@ -131,10 +174,7 @@ def _samples(
                 "spikes as its [input]", key="samples", allowed="an .npz with labels",
             )  # fmt: skip
         return design.input, path.parent
-    arrays = read_arrays(folder / table.samples, ("labels",), ("images", "spikes"))
-    if "spikes" in arrays:
-        return SpikeInput(file=table.samples), folder
-    return ImageInput(file=table.samples, steps=table.steps, maximum=table.maximum), folder
+    return _input_of(table, table.samples, folder), folder
 
 
 def _network(table: NetworkTable, path: Path) -> tuple[FloatNetwork, NetworkParams | None]:
