@@ -217,7 +217,9 @@ def init(
     example: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="neuron or core: hand-written Verilog with its rule and map."
+            metavar="NAME",
+            help="euler, refractory, grid, population, rate: a script that draws; neuron, core: "
+            "hand-written Verilog with its rule and map.",
         ),
     ] = None,
     mistake: Annotated[
@@ -233,7 +235,7 @@ def init(
 ) -> None:
     """Write a design.toml to start from.
 
-    With a comment on each line; or an example for verify --dut.
+    With a comment on each line; or an example.
     """
     from importlib.resources import files
 
@@ -241,11 +243,20 @@ def init(
 
     if example is not None:
         refuse_beside("with --example", {"--profile": profile})
-        need("fxlif.sim.examples", "sim")
-        from ..sim import examples
+        from .. import examples
+        from ..sim import examples as verilog
 
+        known = {**examples.EXAMPLES, **verilog.EXAMPLES}
+        if example not in known:
+            raise FxlifError.unknown("--example", "example", example, known)
+        if example in examples.EXAMPLES:
+            refuse_beside(f"with --example {example}", {"--mistake": mistake})
         with whole_folder(folder) as made:
-            names = examples.write(made, example, mistake)
+            if example in examples.EXAMPLES:
+                examples.write(made, example)
+            else:
+                verilog.write(made, example, mistake)
+            names = known[example]
         for name in names:
             print(folder / name)
         return

@@ -20,18 +20,25 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 #: Bars of a histogram, at most.
 MOST_BARS = 60
+DASHES = ("-", "--", ":")
 
 
-def _curves(key: str, given: Any) -> dict[str, Any]:
+def _curves(given: Any) -> dict[str, Any]:
     """By label; a single one has none."""
+    if given is None:
+        return {}
     return dict(given) if isinstance(given, Mapping) else {"": given}
+
+
+def _key(key: str, label: str) -> str:
+    return f"{key}[{label!r}]" if label else key
 
 
 def f_i_curve(
     currents: npt.ArrayLike,
     rates: Any,
     *,
-    theory: npt.ArrayLike | None = None,
+    theory: Any = None,
     name: str | None = None,
     dt: float | None = None,
     current_unit: str = "LSB",
@@ -44,7 +51,7 @@ def f_i_curve(
         currents: (k,) in ``current_unit``.
         rates: (k,) in ``rate_unit``, or several such by their label; or a BatchRecording of k
             items, one for each current, whose mean rate of all neurons is taken.
-        theory: (k,) in ``rate_unit``, drawn as a line.
+        theory: (k,) in ``rate_unit``, drawn as a line; or several by their label.
         name: of the population, where a BatchRecording has several.
         dt: ms of a step; the rates of a BatchRecording are then in Hz.
 
@@ -59,15 +66,16 @@ def f_i_curve(
             found, rate_unit = found * 1000 / time_scale(dt)[0], "Hz"
         rates = found
     ax = axes_of(ax, 4.8, 3.2)
-    if theory is not None:
+    for at, (label, given) in enumerate(_curves(theory).items()):
         ax.plot(
-            x, one_dimension("theory", theory, len(x)), color=BLACK, linewidth=1, label="theory"
-        )
-    for at, (label, given) in enumerate(_curves("rates", rates).items()):
-        key = f"rates[{label!r}]" if label else "rates"
+            x, one_dimension(_key("theory", label), given, len(x)), color=BLACK, linewidth=1,
+            linestyle=DASHES[at % len(DASHES)], label=label or "theory",
+        )  # fmt: skip
+    for at, (label, given) in enumerate(_curves(rates).items()):
+        # Later ones are smaller, so that equal rates are all seen.
         ax.plot(
-            x, one_dimension(key, given, len(x)), color=PALETTE[at % len(PALETTE)],
-            marker=MARKERS[at % len(MARKERS)], markersize=3.5,
+            x, one_dimension(_key("rates", label), given, len(x)), color=PALETTE[at % len(PALETTE)],
+            marker=MARKERS[at % len(MARKERS)], markersize=max(3.0, 6.5 - 2 * at),
             linewidth=1.2 if theory is None else 0,
             label=label or ("" if theory is None else "simulated"),
         )  # fmt: skip

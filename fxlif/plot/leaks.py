@@ -79,7 +79,7 @@ def leak_step(leak: Any, x: npt.ArrayLike | None = None, *, ax: Axes | None = No
     ax.set_xlim(at[0] - 0.5, at[-1] + 0.5)
     integers_only(ax.xaxis)
     integers_only(ax.yaxis)
-    legend(ax, columns=2)
+    legend(ax)
     return ax
 
 

@@ -87,12 +87,23 @@ def integers_only(axis: Any) -> None:
     axis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
 
 
-def legend(ax: Axes, columns: int = 6) -> None:
-    """A legend above the axes, where it hides nothing."""
+def legend(ax: Axes) -> None:
+    """A legend above the axes, where it hides nothing, in as few lines as their width takes."""
+    labels = ax.get_legend_handles_labels()[1]
+    room = ax.get_window_extent().width * 72 / figure_of(ax).dpi
+    columns = next(
+        (count for count in range(len(labels), 1, -1) if _width(labels, count) <= room), 1
+    )
     ax.legend(
         loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, ncols=columns, frameon=False,
         fontsize="small", handlelength=1.4, columnspacing=1.2,
     )  # fmt: skip
+
+
+def _width(labels: list[str], columns: int) -> float:
+    """About how many points wide the legend is: letters of 5 points, and what is between them."""
+    parts = np.array_split(labels, columns)
+    return sum(5 * max(map(len, part)) + 30 for part in parts)
 
 
 def thin(values: Reals) -> tuple[npt.NDArray[np.int64], int]:
