@@ -57,7 +57,7 @@ def test_population(tmp_path):
 
 
 def test_rate(tmp_path):
-    found = rate.main(1500, 60, folder=tmp_path)
+    found = rate.main(2500, 60, folder=tmp_path)
     often = found.theory > 5
     np.testing.assert_allclose(found.in_integers[often], found.in_float[often], rtol=0.01)
     np.testing.assert_allclose(found.in_integers[often], found.theory[often], rtol=0.05)

@@ -117,7 +117,8 @@ def main() -> None:
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
-            warnings.simplefilter("always", FxlifWarning)  # never silent, whatever the filters are
+            # Never silent, whatever the filters are; what two parts share is said once.
+            warnings.simplefilter("default", FxlifWarning)
             code = app(standalone_mode=False)
     except Exception as error:
         if type(error).__name__ == "NoArgsIsHelpError":
