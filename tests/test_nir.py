@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from itertools import pairwise, product
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from fxlif import (
     Dense,
     EventSource,
     FxlifError,
+    FxlifWarning,
     Network,
     NetworkParams,
     NeuronParams,
@@ -245,6 +247,17 @@ def test_neurons_of_other_node_types():
     np.testing.assert_array_equal(spikes, W.T > [0.2, 0.6])
 
 
+def test_neurons_that_start_elsewhere_are_told():
+    """Norse starts at v_leak, fxlif and its hardware at v_reset."""
+    node = lif(2, v_leak=np.array([0.0, 0.05]), v_threshold=np.array([1.0, 0.25]))
+    with pytest.warns(FxlifWarning, match=r"n1: v starts at v_reset, where trained at v_leak: 25"):
+        fxlif_nir.read(line(nir.Linear(W), node), convention="norse", dt=1e-3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fxlif_nir.read(line(nir.Linear(W), lif(2)), convention="norse", dt=1e-3)
+        read_export(EXPORTS / "norse_readout.nir")
+
+
 def test_delays_are_steps_and_may_differ():
     delay = nir.Delay(np.array([2e-3, 0.0, 2e-3]))
     made = fxlif_nir.read(line(delay, nir.Linear(W), lif(2)), **READ).network
@@ -371,6 +384,9 @@ MISTAKES = {
     ),
     "n": lambda: fxlif_nir.read(graph({"n": lif(3)}, ("n", "output")), **READ),
     "edges": lambda: fxlif_nir.read(graph({"n": lif(3)}, ("input", "m")), **READ),
+    "1.lif: reset": lambda: fxlif_nir.read(
+        EXPORTS / "snntorch_recurrent.nir", convention="snntorch", dt=1e-4, reset="to_value"
+    ),
     "n0": lambda: fxlif_nir.read(
         line(nir.LI(tau=np.ones(3), r=np.ones(3), v_leak=np.zeros(3)), lif(3)), **READ
     ),

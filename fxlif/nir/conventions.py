@@ -35,6 +35,7 @@ class Convention:
         unscaled: types of nodes, and ``i_syn``, whose input is not scaled by what a step takes of
             the state, as NIR's equations say it is.
         several: how often a neuron may spike in a step.
+        starts_at: where v stands before the first step.
     """
 
     title: str
@@ -46,6 +47,7 @@ class Convention:
     reset_at: Callable[[str], str] = lambda reset: "compare"
     unscaled: frozenset[str] = frozenset()
     several: int = 1
+    starts_at: Literal["0", "v_leak"] = "v_leak"
 
 
 CONVENTIONS = {
@@ -54,6 +56,7 @@ CONVENTIONS = {
         method="euler",
         dt="1e-4 for a file of snnTorch",
         reset_at=lambda reset: "leak" if reset == "subtract" else "next_step",
+        starts_at="0",
     ),
     "norse": Convention(
         title="Norse: Euler steps of dt / tau; an input acts in its step",
@@ -72,6 +75,7 @@ CONVENTIONS = {
         dt="1 for a file of sinabs, whose time constants are in steps",
         unscaled=frozenset({"IF", "LI", "i_syn"}),
         several=MAX_SPIKES,
+        starts_at="0",
     ),
     "exact": Convention(
         title="NIR's equations, solved for inputs that are held for a step",
@@ -103,6 +107,13 @@ class Stepped:
     v_leak: Floats
     v_reset: Floats
     rule: dict[str, Any]
+
+    def misplaced(self, start: Literal["0", "v_leak"]) -> float:
+        """How far v_reset, where v starts in fxlif, is from ``start``, at most: as a part of the
+        way from rest to threshold."""
+        begin = self.v_leak if start == "v_leak" else np.zeros_like(self.v_leak)
+        apart, way = np.abs(self.v_reset - begin), np.abs(self.threshold - self.v_leak)
+        return float(np.divide(apart, way, out=np.zeros(len(way)), where=way > 0).max(initial=0.0))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import prod
@@ -13,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arrays import count_of, integer, one_of
-from ..errors import FxlifError
+from ..errors import FxlifError, FxlifWarning
 from ..params.network import NetworkParams
 from ..params.neuron import MAX_SPIKES, ExponentialSynapse
 from ..profiles.profile import quantity
@@ -84,6 +85,7 @@ def read(
 
     Raises:
         FxlifError: a file that is none; what is missing; what cannot be represented: node and key.
+        Warns (FxlifWarning): neurons that start at another v than they were trained with.
     """
     graph = graph_of(source)
     try:
@@ -166,6 +168,7 @@ def _network(graph: Graph, choices: Choices, events: int, name: str) -> Imported
             allowed = f"of {prod(into[path].shape)} neurons, as its input"
             raise FxlifError.must_be(path, allowed, sizes[path])
         kinds[path] = stepped(node, sizes[path], choices)
+        _as_trained(path, kinds[path], into[path], choices)
         parts[path] = list(_alike(names[path], kinds[path]))
     groups, connections = [], []
     for path in order:
@@ -201,6 +204,22 @@ def _network(graph: Graph, choices: Choices, events: int, name: str) -> Imported
         membranes=tuple(group for path in silent for group, _ in parts[path]),
         decided=tuple(_decided(choices, parts, late, silent)),
     )  # fmt: skip
+
+
+def _as_trained(path: str, kinds: Stepped, into: Signal, choices: Choices) -> None:
+    """Raise where a node does what the rule has no choice for; warn of another first v."""
+    how = CONVENTIONS[choices.convention]
+    itself = any(emitter == path for emitter, _ in into.parts)
+    if choices.convention == "snntorch" and choices.reset == "to_value" and itself:
+        allowed = "subtract for snnTorch's RLeaky: with zero it loses its input as well"
+        raise FxlifError.must_be(f"{path}: reset", allowed, choices.reset)
+    away = kinds.misplaced(how.starts_at)
+    if away:
+        warnings.warn(
+            f"{path}: v starts at v_reset, where trained at {how.starts_at}: {away:.1%} of the way "
+            "from rest to threshold apart",
+            FxlifWarning, stacklevel=2,
+        )  # fmt: skip
 
 
 def _order(inputs: list[str], into: Mapping[str, Signal]) -> tuple[list[str], set[tuple[str, str]]]:
