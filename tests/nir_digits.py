@@ -1,26 +1,30 @@
-"""The digits, trained in snnTorch and in Norse: the NIR files that docs/quantise.md imports.
+"""The digits, trained in snnTorch by docs/tutorial.md, and in Norse: the NIR files of the pages.
 
     python tests/nir_digits.py FOLDER
 
-needs the extra `peers-torch`, scikit-learn and fxlif, whose images, split and encoding these are.
-Of each network FOLDER gets NAME.nir and NAME.npz: `last` (steps, images, 10), the spikes that the
-package itself gives for the test images, in double precision; and `options`, with which
+needs the extra `peers-torch`, scikit-learn and fxlif, whose images and split these are. Of each
+network FOLDER gets NAME.nir and NAME.npz: `last` (steps, images, 10), the spikes that the package
+itself gives for the test images, in double precision; and `options`, with which
 :func:`fxlif.nir.read` has to read the file, as JSON. Nothing is chosen on the test images.
 """
 
 import json
+import os
+import re
 import sys
+from importlib.resources import files
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import nir
 import norse.torch as norse
 import numpy as np
-import snntorch as snn
 import torch
 from norse.torch.module.lif_box import LIFBoxCell, LIFBoxParameters
-from snntorch.export_nir import export_to_nir
 from torch import nn
 
+from fxlif.digits import test_set
 from fxlif.digits.data import split_digits
 from fxlif.digits.recipe import RECIPES
 
@@ -29,50 +33,30 @@ SEED = 1
 EPOCHS, BATCH = 40, 32
 
 
-def spikes_of(images: np.ndarray) -> torch.Tensor:
-    """(steps, images, 64)."""
-    return torch.from_numpy(RECIPES["digits"].spikes(images)).float()
-
-
-def trained(run, parameters, rate: float) -> None:
-    """Train with the counts of the output's spikes as logits."""
-    (images, labels), _, _ = split_digits(SEED)
-    inputs, wanted = spikes_of(images), torch.from_numpy(labels.astype(np.int64))
-    optimiser = torch.optim.Adam(parameters, lr=rate)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, EPOCHS)
-    for _ in range(EPOCHS):
-        for batch in torch.randperm(len(labels)).split(BATCH):
-            loss = nn.functional.cross_entropy(run(inputs[:, batch]).sum(0), wanted[batch])
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-        schedule.step()
-
-
 def digits_snntorch():
-    def leaky(n: int) -> nn.Module:
-        return snn.Leaky(
-            beta=torch.full((n,), 0.9), threshold=torch.ones(n), init_hidden=True,
-            reset_mechanism="subtract", spike_grad=snn.surrogate.fast_sigmoid(slope=5),
-        )  # fmt: skip
-
-    net = nn.Sequential(
-        nn.Linear(64, 64, bias=False), leaky(64), nn.Linear(64, 10, bias=False), leaky(10)
-    )
+    """By the first example of the tutorial, in the folder at hand."""
+    page = (files("fxlif") / "docs" / "tutorial.md").read_text()
+    made: dict[str, Any] = {}
+    exec(re.findall(r"(?ms)^```python\n(.*?)^```$", page)[0], made)
+    net = made["net"]
 
     def run(x: torch.Tensor) -> torch.Tensor:
+        spikes = []
         for layer in (net[1], net[3]):
             layer.reset_mem()
-        spikes = []
         for step in x:
             for module in net:
                 step = module(step).to(x.dtype)  # spikes of snnTorch are of single precision
             spikes.append(step)
         return torch.stack(spikes)
 
-    trained(run, net.parameters(), 2e-3)
-    graph = export_to_nir(net, torch.zeros(1, 64), ignore_dims=[0])
+    graph = nir.read("net.nir")
     return graph, net, run, {"convention": "snntorch", "dt": 1e-4, "reset": "subtract"}
+
+
+def spikes_of(images: np.ndarray) -> torch.Tensor:
+    """(steps, images, 64)."""
+    return torch.from_numpy(RECIPES["digits"].spikes(images)).float()
 
 
 def digits_norse():
@@ -92,7 +76,17 @@ def digits_norse():
             spikes.append(step)
         return torch.stack(spikes)
 
-    trained(run, net.parameters(), 5e-3)
+    (images, labels), _, _ = split_digits(SEED)
+    inputs, wanted = spikes_of(images), torch.from_numpy(labels.astype(np.int64))
+    optimiser = torch.optim.Adam(net.parameters(), lr=5e-3)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, EPOCHS)
+    for _ in range(EPOCHS):
+        for batch in torch.randperm(len(labels)).split(BATCH):
+            loss = nn.functional.cross_entropy(run(inputs[:, batch]).sum(0), wanted[batch])
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+        schedule.step()
     graph = norse.to_nir(net, torch.zeros(64), dt=1)
     return graph, net, run, {"convention": "norse", "dt": 1e-3}
 
@@ -102,25 +96,30 @@ NETWORKS = (digits_snntorch, digits_norse)
 
 def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
+    folder = folder.resolve()
     torch.set_num_threads(1)
-    _, validation, (images, labels) = split_digits(SEED)
-    for network in NETWORKS:
-        torch.manual_seed(1)
-        graph, net, run, options = network()
-        nir.write(folder / f"{network.__name__}.nir", graph, compression=None)
-        net.double()
-        with torch.no_grad():
-            seen = run(spikes_of(validation[0]).double()).sum(0).argmax(1).numpy()
-            last = run(spikes_of(images).double())
-        right = last.sum(0).argmax(1).numpy() == labels
-        np.savez_compressed(
-            folder / f"{network.__name__}.npz", last=last.numpy().astype(np.bool_),
-            options=json.dumps(options),
-        )  # fmt: skip
-        print(
-            f"{network.__name__}: validation {(seen == validation[1]).mean():.2%}, "
-            f"test {right.mean():.2%}, {last.sum() / len(images):.1f} spikes of an image"
-        )
+    spikes, labels = test_set()
+    inputs = torch.from_numpy(spikes).double()
+    with TemporaryDirectory() as here:
+        os.chdir(here)
+        for network in NETWORKS:
+            torch.manual_seed(1)
+            graph, net, run, options = network()
+            nir.write(folder / f"{network.__name__}.nir", graph, compression=None)
+            net.double()
+            with torch.no_grad():
+                last = run(inputs)
+            np.savez_compressed(
+                folder / f"{network.__name__}.npz", last=last.numpy().astype(np.bool_),
+                options=json.dumps(options),
+            )  # fmt: skip
+            right = (last.sum(0).argmax(1).numpy() == labels).mean()
+            each = last.sum() / len(labels)
+            print(f"{network.__name__}: {right:.2%} of the test, {each:.1f} spikes of an image")
+        with np.load("test.npz") as tutorial:  # whose test images are the shipped ones
+            np.testing.assert_array_equal(tutorial["spikes"], spikes)
+            np.testing.assert_array_equal(tutorial["labels"], labels)
+        os.chdir(folder)
 
 
 if __name__ == "__main__":
