@@ -24,10 +24,11 @@ TRAINED = Path(os.environ.get("FXLIF_NIR_EXPORTS", SHIPPED))
 TUTORIAL = (DOCS / "tutorial.md").read_text()
 CODE = re.findall(r"(?ms)^```python\n(.*?)^```$", TUTORIAL)
 #: A command that is pasted with its output, which `...` shortens.
+COMMAND = r"    (fxlif (?:import|verify) (?:tests/evidence|build)/.*)\n"
 PASTED = re.findall(
-    r"(?m)^    (fxlif (?:import|verify) (?:tests/evidence|build)/.*)\n\n((?:    .*\n|\n)+)",
-    (DOCS / "quantise.md").read_text(),
+    rf"(?m)^{COMMAND}\n((?:(?!{COMMAND})(?:    .*\n|\n))+)", (DOCS / "quantise.md").read_text()
 )
+PASTED = [(command, output) for command, output, _ in PASTED]
 
 
 def lines(text: str) -> list[str]:
