@@ -92,6 +92,9 @@ def test_the_design_is_the_neuron_that_was_evaluated():
     drive = driven(SHORT.all_values(values)["tau"], 1, 1)[2].currents[:, :1]
     run = integer_run(drive, SHORT.neuron(values))
     (core,) = SHORT.design(values).core
+    for bits in (2, 6, 9, 24):
+        (fine,) = SHORT.design({"fractional_bits": bits}).core
+        assert fine.weights[0][0] << fine.weight_shift == fine.neuron.v_threshold // 4
     spikes = fxlif.LIFPopulation(1, core.neuron).run(np.rint(drive * 64).astype(np.int64))
     assert spikes.any()
     assert (spikes == run.spikes).all()

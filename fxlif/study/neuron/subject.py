@@ -125,8 +125,14 @@ class OneNeuron(Subject):
         )  # fmt: skip
 
     def design(self, values: Mapping[str, Value]) -> NetworkParams | None:
-        """A core of one such neuron; a spike of its one input adds 1 to v."""
-        core = CoreParams(n_inputs=1, n_neurons=1, weights=((1,),), neuron=self.neuron(values))
+        """A core of one such neuron; a spike of its one input adds a quarter of the threshold."""
+        neuron = self.neuron(values)
+        quarter = neuron.v_threshold // 4
+        shift = max(0, quarter.bit_length() - neuron.weight_bits + 1)
+        core = CoreParams(
+            n_inputs=1, n_neurons=1, weights=((quarter >> shift,),), weight_shift=shift,
+            neuron=neuron,
+        )  # fmt: skip
         return NetworkParams(name="neuron", core=(core,))
 
     def evaluate(self, values: Mapping[str, Value], wanted: Collection[str]) -> dict[str, float]:

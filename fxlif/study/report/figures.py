@@ -228,7 +228,7 @@ def _against(points: Points, objective: Objective, x: Varied) -> Iterator[Figure
     series = points.series(x)
     fixed = points.fixed(*(one for one in (x, series) if one))
     ax = axes_of(None, *SIZE)
-    drawn = 0
+    drawn, count = 0, len(series.values) if series else 1
     for k, value in enumerate(series.values if series else [None]):
         where = {**fixed, **({series.name: value} if series and value is not None else {})}
         found = [(v, mean_of(points.at({**where, x.name: v}), objective)) for v in x.values]
@@ -243,8 +243,9 @@ def _against(points: Points, objective: Objective, x: Varied) -> Iterator[Figure
             middle,
             color=color,
             marker=MARKERS[k],
-            markersize=3.5,
-            linewidth=1.2,
+            # Of lines that lie on each other those below stand out at both sides.
+            markersize=3 + 0.5 * (count - 1 - k),
+            linewidth=1.2 + 0.6 * (count - 1 - k),
             label=shown(value),
         )
         ax.fill_between(at, low, high, color=color, alpha=0.2, linewidth=0)
