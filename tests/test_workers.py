@@ -194,12 +194,10 @@ def test_a_scheduler_that_is_gone_is_one_line(monkeypatch, capfd) -> None:
     with cluster, workers(cluster=cluster.scheduler_address) as executor:
         job = executor.submit(time.sleep, 1)
         cluster.close()
-        for lost in (job, executor.submit(double, 1)):
+        for again in range(3):  # while the client looks for the scheduler, and once it has given up
             with pytest.raises(FxlifError, match=r"^tcp://.*: the connection to the scheduler is"):
-                lost.result(timeout=20)
-        assert executor.count == 1, "waits until the client has given up"
-        with pytest.raises(FxlifError, match="the connection to the scheduler is lost"):
-            executor.submit(double, 1)
+                (executor.submit(double, 1) if again else job).result(timeout=20)
+            assert executor.count == 1
     assert "Traceback" not in capfd.readouterr().err
 
 

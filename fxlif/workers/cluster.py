@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, ParamSpec, TypeVar
 from uuid import uuid4
@@ -91,13 +92,14 @@ class Cluster(Workers):
 
     @property
     def count(self) -> int:
-        try:
-            return max(1, sum(map(int, self._client.nthreads().values())))
-        except Exception:  # the scheduler is gone: who submits more is told
+        if self._client.status != "running":  # who submits more is told
             return 1
+        with suppress(OSError):
+            return max(1, sum(map(int, self._client.nthreads().values())))
+        return 1
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        if self._client.status == "closed":
+        if self._client.status != "running":  # what is submitted now might never end
             raise self._lost()
         told = self._told(fn, *args, **kwargs)
         call: bytes = import_module("cloudpickle").dumps((fn, args, kwargs))
