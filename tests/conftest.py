@@ -8,6 +8,7 @@ of the default run are not optimised, since most run for a second and take some 
 """
 
 import gc
+import os
 import sys
 
 import pytest
@@ -22,6 +23,10 @@ from fxlif.sim.tools import simulators
 
 settings.register_profile("fxlif", deadline=None, derandomize=not LONG, print_blob=True)
 settings.load_profile("fxlif")
+# Where Python is told to keep nothing that it compiles, as in many containers, every run would take
+# the tests apart again, and every simulator and every command that a test starts compile fxlif.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 if not LONG:
     yosys_here.use()
     simulators.RUNTIME_OPTIONS = (*simulators.COMMON, "-O0")

@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from itertools import permutations, product
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
-from amaranth.hdl import Const, Module, Mux, Shape, Signal, Value, signed, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, signed, unsigned
 from amaranth.sim import Simulator
 from designs import LONG
 
@@ -65,27 +66,39 @@ def check(shapes: Sequence[Shape], cases: Sequence[Case]) -> None:
         result = Signal(value.shape(), name=f"y{number}")
         statements.append(result.eq(value))
         results.append(result)
+    # One access each at a point: every access of a testbench is dear.
+    shown = Signal(len(Cat(operands)))
+    seen = Signal(len(Cat(results)))
     m = Module()
-    m.d.comb += statements
-    compared = 0
+    m.d.comb += [Cat(operands).eq(shown), *statements, seen.eq(Cat(results))]
+    # The first operand in the lowest bits; the rules take all points at once.
+    grid = np.meshgrid(*map(values, reversed(shapes)), indexing="ij")
+    points = [axis.ravel() for axis in reversed(grid)]
+    packed = np.zeros_like(points[0])
+    at = 0
+    for shape, axis in zip(shapes, points, strict=True):
+        packed |= (axis & ((1 << shape.width) - 1)) << at
+        at += shape.width
+    found: list[int] = []
 
     async def bench(ctx: Any) -> None:
-        nonlocal compared
-        for point in product(*map(values, shapes)):
-            for operand, value in zip(operands, point, strict=True):
-                ctx.set(operand, value)
-            for case, result in zip(cases, results, strict=True):
-                found, wanted = ctx.get(result), int(case.want(*point))
-                assert found == wanted, f"{case.name} of {point}: {found}, wanted {wanted}"
-                compared += 1
+        for word in packed.tolist():
+            ctx.set(shown, word)
+            found.append(ctx.get(seen))
 
     simulator = Simulator(m)
     simulator.add_testbench(bench)
     simulator.run()
-    points = 1
-    for shape in shapes:
-        points *= 1 << shape.width
-    assert compared == points * len(cases) > 0
+    assert len(found) == 1 << sum(shape.width for shape in shapes)
+    at = 0
+    for case, result in zip(cases, results, strict=True):
+        width, signed_bit = len(result), 1 << len(result) >> 1 if result.shape().signed else 0
+        part = [(word >> at & (1 << width) - 1 ^ signed_bit) - signed_bit for word in found]
+        at += width
+        wanted = np.broadcast_to(case.want(*points), packed.shape).tolist()
+        for number in [n for n, (x, y) in enumerate(zip(part, wanted, strict=True)) if x != y][:1]:
+            point = tuple(int(axis[number]) for axis in points)
+            pytest.fail(f"{case.name} of {point}: {part[number]}, wanted {wanted[number]}")
 
 
 #: Signed: a potential's distance from rest, i_syn. Unsigned: theta.
@@ -391,7 +404,7 @@ def test_adapt(bits: int) -> None:
             Case(
                 repr(neuron.adaptation),
                 lambda theta, fire, neuron=neuron: hardware.adapt(neuron, theta, fire),
-                lambda theta, fire, neuron=neuron: golden.adapt(neuron, theta, bool(fire)),
+                lambda theta, fire, neuron=neuron: golden.adapt(neuron, theta, fire != 0),
             )
             for neuron in neurons
         ],
