@@ -39,7 +39,7 @@ ZETA = 1.4603545088095868
 #: Probability 11, 1979; Broadie, Glasserman & Kou, Mathematical Finance 7, 1997).
 OVERSHOOT = ZETA / math.sqrt(2 * math.pi)
 #: Up to this tau_s / tau_m the first order in its root was measured (docs/theory.md).
-MOST_TAU_S = 0.1
+MOST_TAU_S = 0.125
 #: NNMT's quadrature finds no order for less noise than this part of V_th - V_0.
 LEAST_SIGMA = 1 / 500
 
@@ -60,7 +60,7 @@ def firing_rate(
         V_th: mV.
         V_0: below V_th; the reset.
         tau_r: 0 or more.
-        tau_s: 0: a delta synapse; at most 0.1 tau_m.
+        tau_s: 0: a delta synapse; at most tau_m / 8.
         dt: 0: continuous time; else the step of a neuron that looks at V once in each.
 
     Returns:

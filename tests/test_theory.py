@@ -13,6 +13,7 @@ from scipy.integrate import quad
 from scipy.special import erfc
 
 from fxlif import (
+    ExponentialSynapse,
     FloatNeuron,
     FxlifError,
     GaussianNoise,
@@ -76,8 +77,9 @@ def exact_of_integers(neuron, mean, deviation, dt=1.0):
 def integer_neuron(leak, bits=8, **choices):
     """V_th is 2**bits; the unit of v in mV."""
     width = bits + 5
+    choices.setdefault("refractory", 2)
     neuron = NeuronParams(
-        leak=leak, v_threshold=1 << bits, refractory=2, state_bits=width, threshold_bits=width,
+        leak=leak, v_threshold=1 << bits, state_bits=width, threshold_bits=width,
         current_bits=width, **choices,
     )  # fmt: skip
     return neuron, NEURON["V_th"] / (1 << bits)
@@ -111,6 +113,15 @@ def test_exponential_synapse_is_nnmts_in_continuous_time():
     found = theory.firing_rate(12, 4, tau_m=20, V_th=15, V_0=0, tau_s=1)
     expected = exp._firing_rates_for_given_input(12.0, 4.0, 0.0, 15.0, 0.02, 0.0, 0.001)
     assert found == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(("g", "eta", "expected"), [(6, 4, 55.8), (5, 2, 38.0), (4.5, 0.9, 6.5)])
+def test_network_is_brunels(g, eta, expected):
+    """The theory's column of Table 1 of Brunel 2000, to its last digit."""
+    J, K = [[0.1, -0.1 * g]] * 2, [[1000, 250]] * 2
+    outside = {"J_ext": 0.1, "K_ext": 1000, "nu_ext": 10.0 * eta}
+    found = theory.network_rates(J, K, tau_m=20, tau_r=2, V_th=20, V_0=10, **outside)
+    assert found.nu == pytest.approx([expected] * 2, abs=0.051)
 
 
 def test_limits():
@@ -198,6 +209,69 @@ def test_poisson_drive_within_5_percent(mu, sigma):
     assert drive.rate == pytest.approx(rate, rel=0.05)
 
 
+def exponential_drive(ratio, mu, sigma, rounding="nearest_even", refractory=2):
+    """An integer neuron of 20 ms with a synapse of ``ratio`` times that, its noise, its theory."""
+    decay_syn = round(256 * math.exp(-0.05 / ratio))
+    neuron, unit = integer_neuron(
+        ScaleLeak(factor=243, shift=8, rounding=rounding), bits=10, refractory=refractory,
+        synapse=ExponentialSynapse(ScaleLeak(factor=decay_syn, shift=8, rounding=rounding)),
+    )  # fmt: skip
+    stepped = StepNeuron(decay=243 / 256, decay_syn=decay_syn / 256, v_threshold=15.0)
+    mean, deviation = (x / unit for x in theory.noise_for(stepped, mu, sigma))
+    noise = [GaussianNoise(mean=mean, sigma=deviation, seed=SEED)]
+    return neuron, noise, theory.drive_of_integers(neuron, mean, deviation, unit=unit)
+
+
+def test_exponential_synapse_within_5_percent():
+    neuron, noise, drive = exponential_drive(0.1, 10, 5, "floor")
+    rate, error = simulated(neuron, noise, 8000, n=1000)
+    assert error < 0.005 * rate
+    assert drive.rate == pytest.approx(rate, rel=0.05)
+    # What it would be with a delta synapse is far off.
+    assert drive._replace(tau_s=0.0).rate > 1.3 * rate
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("ratio", "bound"), [(0.02, 0.02), (0.05, 0.03), (0.1, 0.05)])
+@pytest.mark.parametrize("refractory", [0, 2, 5])
+def test_plane_with_exponential_synapses(ratio, bound, refractory):
+    for mu in (5, 10, 13, 16, 20):
+        for sigma in (2, 5, 7, 10):
+            neuron, noise, drive = exponential_drive(ratio, mu, sigma, refractory=refractory)
+            if drive.rate > 5:
+                rate, error = simulated(neuron, noise, 16_000, n=2000)
+                print(f"{ratio} {refractory} {mu} {sigma} {rate:.2f} {drive.rate / rate - 1:+.2%}")
+                assert error < 0.005 * rate
+                assert drive.rate == pytest.approx(rate, rel=bound)
+
+
+@pytest.mark.slow
+def test_plane_with_poisson_drive_within_5_percent():
+    for mu in (8, 10, 12, 14, 16, 20):
+        for sigma in (1.5, 2, 3, 5, 7):
+            neuron, noise, drive = poisson_drive(mu, sigma)
+            if drive.rate > 5:
+                rate, error = simulated(neuron, noise, 16_000, n=1000)
+                print(f"{mu} {sigma} {rate:.2f} {drive.rate / rate - 1:+.2%}")
+                assert error < 0.005 * rate
+                assert drive.rate == pytest.approx(rate, rel=0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dt", [0.1, 0.5, 1.0])
+def test_plane_in_steps_within_2_percent(dt):
+    """Up to one spike in 20 steps; the error grows with the part of an interval that a step is."""
+    worst = 0.0
+    for mu in (0, 5, 10, 13, 15, 17, 20, 25):
+        for sigma in (1, 2, 3, 5, 7, 10, 15):
+            expected = exact_in_steps(mu, sigma, dt, **NEURON, nodes=900 if dt < 0.5 else 500)
+            if 5 <= expected <= 50:
+                found = theory.firing_rate(mu, sigma, **NEURON, dt=dt)
+                worst = max(worst, abs(found / expected - 1))
+    print(f"{dt} {worst:.2%}")
+    assert worst < 0.02
+
+
 def test_noise_for_is_the_inverse_of_drive_of():
     neuron = StepNeuron.of(FloatNeuron(tau_mem=20, tau_syn=2, dt=0.5), current=0.3)
     drive = theory.drive_of(neuron, *theory.noise_for(neuron, 9.0, 4.0))
@@ -227,7 +301,7 @@ def test_network_is_a_fixed_point():
         ({"sigma": 0.01}, "sigma", "0, or 0.03 or more"),
         ({"mu": math.nan}, "mu", "finite"),
         ({"tau_m": 0}, "tau_m", "more than 0"),
-        ({"tau_s": 2.5}, "tau_s", "at most 0.1 tau_m = 2"),
+        ({"tau_s": 3}, "tau_s", "at most 0.125 tau_m = 2.5"),
         ({"dt": 30}, "dt", "at most 1 tau_m = 20"),
         ({"V_0": 15}, "V_0", "below V_th = 15.0"),
     ],
