@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import shlex
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..errors import FxlifError
 from ..files import make_folder
-from .options import Cluster, Processes, need, output_folder, refuse_beside
+from .options import Cluster, Processes, output_folder, refuse_beside
 from .screen import showing_progress
 
 if TYPE_CHECKING:
@@ -49,12 +51,10 @@ def study(
     """
     if cluster is not None:
         refuse_beside("with --cluster", {"--processes": processes})
-    need("optuna", "study")
-    need("pyarrow", "study")
-    need("jinja2", "study")
-    need("matplotlib", "study")
+    for package in ("optuna", "pyarrow", "jinja2", "matplotlib"):
+        if find_spec(package) is None:
+            raise FxlifError.not_installed(package, "'fxlif[study]'")
     from ..study.engine import run
-    from ..study.output import write
     from ..study.spec import load_plan, study_file
     from ..study.storage import url_of
     from ..workers import workers
@@ -71,6 +71,8 @@ def study(
         print(f"fxlif: stopped; what has ended is kept in {kept}; to go on: {again}",
               file=sys.stderr)  # fmt: skip
         raise
+    from ..study.output import write
+
     _show(plan, table, write(plan, table, out, command=again), out)
 
 

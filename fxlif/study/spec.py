@@ -122,7 +122,7 @@ class Plan:
     @cached_property
     def identity(self) -> dict[str, Any]:
         """What must be the same for a study to go on, by key of the file."""
-        said = self.spec.model_dump(mode="json", exclude={"name", "trials", "tolerance"})
+        said = self.spec.model_dump(mode="json")
         made: dict[str, Any] = {"search": said["search"]}
         if self.spec.search != "grid":
             made |= {"seed": said["seed"], "population": said["population"]}

@@ -54,6 +54,7 @@ class Trials:
         self.plan, self.url = plan, url
         self._ended: dict[int, Row] = {}
         self._next = 0
+        self._read = 0  # so many of Optuna's trials, the first ones, are known and have ended
         with one_line(url):
             self._storage = open_storage(url)
             self._leases = Leases(self._storage.engine, plan.spec.name)
@@ -100,9 +101,17 @@ class Trials:
 
     def refresh(self) -> None:
         """Take note of what has ended, here and elsewhere."""
-        for trial in self._study.get_trials(deepcopy=False):
+        trials = self._study.get_trials(deepcopy=False)
+        while self._read < len(trials) and trials[self._read].state.is_finished():
+            self._note(trials[self._read])
+            self._read += 1
+        for trial in trials[self._read :]:
+            self._note(trial)
+
+    def _note(self, trial: Any) -> None:
+        if trial.state.is_finished():
             number = int(trial.user_attrs.get("trial", trial.number))
-            if trial.state.is_finished() and number not in self._ended:
+            if number not in self._ended:
                 attributes = trial.user_attrs
                 complete = trial.state == self._optuna.trial.TrialState.COMPLETE
                 self._ended[number] = Row(
@@ -134,9 +143,8 @@ class Trials:
                 if k in self._ended:
                     self._next += k == self._next
                 elif self._leases.take(f"trial {k}"):
-                    # Its holder may have ended it, and died before it was marked.
-                    self.refresh() if k < self._next else None
                     self._next = max(self._next, k + 1)
+                    self.refresh()  # its last holder may have ended it, and died before it said so
                     if k not in self._ended:
                         return Job(k, self.plan.points[k] if grid else self._trial(k).params)
             return None
@@ -213,6 +221,10 @@ class Trials:
         }  # fmt: skip
         values = [_value(one, row) for one in self.plan.objectives] if complete else None
         with one_line(self.url):
+            self.refresh()
+            if row.trial in self._ended:
+                # Another process took this one for dead, after a sleep of the computer maybe.
+                return
             if self.plan.spec.search == "grid":
                 made = self._optuna.trial.create_trial(
                     state=state.COMPLETE if complete else state.FAIL, values=values,
