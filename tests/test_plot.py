@@ -1,6 +1,5 @@
 """Plots: the data that is drawn, its labels and units, and what the command line makes of it."""
 
-import io
 import sys
 
 import numpy as np
@@ -12,6 +11,7 @@ from fxlif import (
     Adaptation,
     AllToAll,
     ConstantLeak,
+    FixedProbability,
     FloatNeuron,
     FxlifError,
     LIFPopulation,
@@ -42,9 +42,12 @@ ADAPTIVE = NeuronParams(
 )
 LOOP = NetworkParams(
     source=[PoissonSource(name="in", n=20, probability=0.1)],
-    population=[Population(name="a", n=6, neuron=ADAPTIVE), Population(name="b", n=3)],
+    population=[
+        Population(name="a", n=6, neuron=ADAPTIVE),
+        Population(name="b", n=3, v_thresholds=(64, 70, 80)),
+    ],
     projection=[
-        Projection("in", "a", AllToAll(weight=9)),
+        Projection("in", "a", FixedProbability(probability=0.6, weight=15)),  # no two alike
         Projection("in", "b", AllToAll(weight=5)),
     ],
 )
@@ -71,12 +74,6 @@ def shaded(ax) -> list:
     """From where to where the axes are shaded."""
     paths = [path for bars in ax.collections for path in bars.get_paths()]
     return [(path.vertices[:, 0].min(), path.vertices[:, 0].max()) for path in paths]
-
-
-def png_size(figure) -> tuple:
-    file = io.BytesIO()
-    figure.savefig(file)
-    return Image.open(file).size
 
 
 # --- spikes ---------------------------------------------------------------------------------------
@@ -113,7 +110,7 @@ def test_raster_of_arrays_streams_and_batches():
 def test_one_step_one_neuron_and_no_spike_are_plots(shape, spikes):
     data = np.full(shape, spikes)
     for ax in (plot.raster(data), plot.rate(data), plot.trace(data * 5, spikes=data)):
-        assert png_size(ax.figure)[0] > 300
+        ax.figure.draw_without_rendering()
         low, high = ax.get_xlim()
         assert low < high
 
@@ -312,6 +309,8 @@ def test_leak_step(leak):
 def test_leak_step_of_arrays():
     ax = plot.leak_step([-2, -1, 0, 0, 1], [-3, -1, 0, 1, 2])
     assert [patch.get_label() for patch in ax.patches] == ["dead zone -1..0"]
+    # What stays beyond what moves is no part of the zone around 0.
+    assert not plot.leak_step([-2, 0, 0, 0, 2], [-2, -1, 0, 1, 2]).patches
     assert plot.leak_step(NoLeak()).patches[0].get_label() == "dead zone, wider than shown"
 
 
@@ -409,7 +408,7 @@ def test_overview(recording):
     assert labels == ["a\nneuron", "b\nneuron", "a 5\nv (LSB)", "b 0\nv (LSB)", "b 1\nv (LSB)"]
     theta = recording.states("a", "theta")[:, 0]
     np.testing.assert_array_equal(drawn(figure.axes[2])["threshold"][1], 60 + theta)
-    assert drawn(figure.axes[3])["threshold"][1][0] == 64
+    assert [drawn(ax)["threshold"][1][0] for ax in figure.axes[3:]] == [64, 70]
     assert [ax.get_xlabel() for ax in figure.axes] == [""] * 4 + ["time (steps)"]
     # Of the states that are recorded: two neurons of a, three of b.
     assert len(plot.overview(recording).axes) == 2 + 3 * 2 + 3
@@ -428,20 +427,31 @@ def loop(tmp_path):
 
 
 def test_run_draws(run, loop, tmp_path):
-    ran = run("run", loop, "--steps", 60, "-o", "out", "--plot", "a.svg", "--trace", "a.v=1,4")
+    ran = run("run", loop, "--steps", 60, "-o", "out", "--plot", "a.svg", "--trace", "a.v=4")
     assert ran.code == 0
     folder = Recording.open(tmp_path / "out")
-    assert [watched.tolist() for *_, watched in folder.selection.watched] == [[1, 4], [1, 4]]
+    assert [watched.tolist() for *_, watched in folder.selection.watched] == [[4], [4]]
     before = (tmp_path / "a.svg").read_bytes()
-    plain = run("run", loop, "--steps", 60, "-o", "b.bin", "--plot", "a.svg", "--trace", "a.v=1,4")
+    plain = run("run", loop, "--steps", 60, "-o", "b.bin", "--plot", "a.svg", "--trace", "a.v=4")
     assert plain.code == 0
     assert (tmp_path / "a.svg").read_bytes() == before
     np.testing.assert_array_equal(events.read(tmp_path / "b.bin"), folder.spikes("b"))
-    words = ["--design", loop, "--first", 5, "--last", 20, "--dt", 0.1, "--population", "b"]
     for source in ("out", "b.bin"):
-        more = words if source == "out" else []
-        assert run("plot", source, "-o", "c.png", *more) == (0, "c.png\n", "")
+        assert run("plot", source, "-o", "c.png") == (0, "c.png\n", "")
         assert Image.open(tmp_path / "c.png").size[0] == 1050
+
+
+def test_the_command_draws_what_its_options_say(run, loop, monkeypatch):
+    assert run("run", loop, "--steps", 60, "-o", "out", "--trace", "b.v=0,2").code == 0
+    kept = []
+    monkeypatch.setattr(figures, "save", lambda figure, path: kept.append(figure))
+    words = ["--design", loop, "--first", 5, "--last", 20, "--dt", 0.5, "--trace", "b.v=2"]
+    assert run("plot", "out", "-o", "c.png", "--population", "b", *words).code == 0
+    raster, trace = kept[0].axes
+    assert (raster.get_ylabel(), trace.get_ylabel()) == ("b\nneuron", "b 2\nv (LSB)")
+    np.testing.assert_allclose(drawn(trace)["v"][0], 0.5 * np.arange(5, 21))
+    assert drawn(trace)["threshold"][1].tolist() == [80] * 16
+    assert trace.get_xlabel() == "time (ms)"
 
 
 def test_what_the_command_line_cannot_draw_is_one_line(run, loop, tmp_path):

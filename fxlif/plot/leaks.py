@@ -110,5 +110,5 @@ def _dead_zone(x: Ints, stays: npt.NDArray[np.bool_]) -> tuple[int, int] | None:
     """The first and the last of the x around 0 that stay; None where but 0 itself does."""
     moving = x[~stays]
     below, above = moving[moving < 0], moving[moving > 0]
-    inside = x[(x > below.max(initial=x[0] - 1)) & (x < above.min(initial=x[-1] + 1)) & stays]
+    inside = x[(x > below.max(initial=x[0] - 1)) & (x < above.min(initial=x[-1] + 1))]
     return (int(inside[0]), int(inside[-1])) if len(inside) > 1 else None
