@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from fxlif.cli.study import command_line
 from fxlif.errors import FxlifError
 from fxlif.study import leases, storage, trials
 from fxlif.study.spec import Plan, StudyParams, load_plan, plan_of
@@ -169,7 +170,8 @@ def test_another_study_of_the_same_name_is_refused(
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
         run_here(plan(folder), folder, Here(stop_at(0)))
-    with pytest.raises(FxlifError, match=r"as the study 'toy' in sqlite.* was begun") as caught:
+    said = r"must be [^'].*, as the study 'toy' in sqlite.* was begun"
+    with pytest.raises(FxlifError, match=said) as caught:
         run_here(plan(folder, **changes), folder)
     assert caught.value.key == key
 
@@ -242,6 +244,14 @@ def test_a_database_that_cannot_be_reached(folder: Path, url: str, said: str) ->
         run(plan(folder), url, nullcontext(Here()))
     assert "secret" not in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_password_is_not_shown() -> None:
+    url = "postgresql+psycopg://me:secret@host/base"
+    for words in (["study", "a.toml", "--storage", url], ["study", f"--storage={url}"]):
+        shown = command_line(words, url)
+        assert "secret" not in shown
+        assert "me:***@host/base" in shown
 
 
 def test_a_full_disk_loses_nothing_that_has_ended(

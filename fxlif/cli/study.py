@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -56,24 +57,31 @@ def study(
             raise FxlifError.not_installed(package, "'fxlif[study]'")
     from ..study.engine import run
     from ..study.spec import load_plan, study_file
-    from ..study.storage import url_of
+    from ..study.storage import hidden, url_of
     from ..workers import workers
 
     plan = load_plan(study_file(file))
     make_folder(out)
     url = storage or url_of(out / "study.db")
-    again = shlex.join(["fxlif", *sys.argv[1:]])
+    again = command_line(sys.argv[1:], url)
     try:
         with showing_progress() as progress:
             table = run(plan, url, workers(processes=processes, cluster=cluster), progress)
     except KeyboardInterrupt:
-        kept = storage or out / "study.db"
-        print(f"fxlif: stopped; what has ended is kept in {kept}; to go on: {again}",
+        print(f"fxlif: stopped; what has ended is kept in {hidden(url)}; to go on: {again}",
               file=sys.stderr)  # fmt: skip
         raise
     from ..study.output import write
 
     _show(plan, table, write(plan, table, out, command=again), out)
+
+
+def command_line(words: Sequence[str], url: str) -> str:
+    """The command of these words, without the password of a database: it is shown, and stands in
+    the page."""
+    from ..study.storage import hidden
+
+    return shlex.join(["fxlif", *(word.replace(url, hidden(url)) for word in words)])
 
 
 def _show(plan: Plan, table: Table, best: Row | None, out: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import FxlifError, short
+from ..errors import FxlifError
 from .leases import Leases
 from .spec import Axis, Plan
 from .storage import hidden, need_optuna, one_line, open_storage
@@ -81,8 +81,8 @@ class Trials:
                 if "files" in key:
                     was, found = "those with which it was begun", "others"
                 raise FxlifError.must_be(
-                    key, f"{short(was, 200)}, as {where} was begun (another name begins another)",
-                    now.get(key), found=short(found, 200),
+                    key, f"{was:.200}, as {where} was begun (another name begins another)",
+                    now.get(key), found=f"{found:.200}",
                 )  # fmt: skip
 
     def _distribution(self, axis: Axis) -> Any:
