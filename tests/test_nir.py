@@ -34,6 +34,7 @@ from fxlif import nir as fxlif_nir
 from fxlif.batch.labelled import output_spikes, read_labelled
 from fxlif.digits import DESIGN as DIGITS
 from fxlif.digits import test_set as digits_test_set
+from fxlif.hdl.limits import chain_of
 from fxlif.metrics import classes
 from fxlif.network.events import from_counts
 from fxlif.nir.graph import Node
@@ -649,6 +650,21 @@ def test_import_with_labelled_images_or_their_spikes(run, tmp_path):
         np.testing.assert_array_equal(found.labels, labels)
         right = found.right(output_spikes(design, found).sum(axis=0))
         assert f"right in integers              {right / 360:.2%}" in accuracy
+
+
+def test_import_as_cores_with_lanes(run, tmp_path):
+    """The same network, whose cores update several neurons in a cycle."""
+    path, asked = EXPORTS / "snntorch_leaky.nir", (*ASKED, "--weight-bits", 5)
+    assert run("import", path, *asked, "-o", "a").code == 0
+    assert run("import", path, *asked, "--lanes", 8, "-o", "b").code == 0
+    plain, cores = (load(tmp_path / name / "design.toml") for name in "ab")
+    assert [core.lanes for core in cores.core] == [8, 5]
+    ones = tuple(core.model_copy(update={"lanes": 1}) for core in cores.core)
+    assert chain_of(plain).digest() == cores.model_copy(update={"core": ones}).digest()
+    ran = run("import", EXPORTS / "snntorch_recurrent.nir", *asked, "--lanes", 8, "-o", "c")
+    assert ran.code == 2
+    assert "in hardware" in ran.err
+    assert not (tmp_path / "c").exists()
 
 
 def test_import_again_leaves_no_array_of_before(run, tmp_path):

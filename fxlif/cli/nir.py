@@ -76,6 +76,14 @@ def import_(
     state_bits: Annotated[
         int | None, typer.Option(metavar="N", help="Of v at most, 4..32.")
     ] = None,
+    lanes: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="N",
+            help="A design of cores that update up to N neurons in a cycle; by default of "
+            "populations, whose hardware updates one.",
+        ),
+    ] = None,
     widths: Annotated[
         str, typer.Option(metavar="NAME", help="provable; with samples also recorded.")
     ] = "provable",
@@ -145,7 +153,7 @@ def import_(
         said += [found.report(), ""]
         if imported.design is None and (scale == "search" or widths == "recorded"):
             said[-1:-1] = ["these samples were looked at to choose: verify with others for a test"]
-    _written(design, out, said, named)
+    _written(design if lanes is None else _with_lanes(design, lanes), out, said, named)
 
 
 class _Named(NamedTuple):
@@ -244,6 +252,20 @@ def _written(design: NetworkParams, out: Path, lines: list[str], named: _Named |
     except FxlifError as obstacles:
         for line in str(obstacles).splitlines():
             print(f"fxlif: no hardware yet: {line}", file=sys.stderr)
+
+
+def _with_lanes(design: NetworkParams, lanes: int) -> NetworkParams:
+    """The design as the chain of cores that its hardware is, each with so many lanes or, where it
+    has less neurons, one for each.
+
+    Raises:
+        FxlifError: there is no hardware for it.
+    """
+    from ..hdl.limits import chain_of
+
+    chain = chain_of(design)
+    cores = (core.model_copy(update={"lanes": min(lanes, core.n_neurons)}) for core in chain.core)
+    return chain.model_copy(update={"core": tuple(cores)})
 
 
 def _without_biases(design: NetworkParams) -> NetworkParams:
