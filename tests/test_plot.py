@@ -171,7 +171,7 @@ def test_a_window_of_a_trace_begins_within_a_rest(recording):
     ax = plot.trace(recording, "a", neuron=2, steps=(first, first + 10))
     assert shaded(ax)[0] == (first, first + 3)
     np.testing.assert_array_equal(drawn(ax)["v"][0], np.arange(first, first + 10))
-    assert ax.get_xlim() == (first, first + 9)
+    assert ax.get_xlim() == (first - 0.5, first + 9.5)
 
 
 def test_rests_are_those_that_the_neuron_counts_itself(recording):
@@ -410,6 +410,7 @@ def test_overview(recording):
     np.testing.assert_array_equal(drawn(figure.axes[2])["threshold"][1], 60 + theta)
     assert [drawn(ax)["threshold"][1][0] for ax in figure.axes[3:]] == [64, 70]
     assert [ax.get_xlabel() for ax in figure.axes] == [""] * 4 + ["time (steps)"]
+    assert {ax.get_xlim() for ax in figure.axes} == {(-0.5, 119.5)}  # no mark is cut off
     # Of the states that are recorded: two neurons of a, three of b.
     assert len(plot.overview(recording).axes) == 2 + 3 * 2 + 3
 

@@ -132,7 +132,7 @@ def trace(
     ax.set(
         xlabel=time, ylabel=f"{variable} ({'steps' if variable == 'refractory' else unit or 'LSB'})"
     )
-    ax.set_xlim(times[0], times[-1] if last - first > 1 else times[0] + length)
+    ax.set_xlim((first - 0.5) * length, (last - 0.5) * length)  # as a raster's
     if dt is None:
         integers_only(ax.xaxis)
     if show_legend and ax.get_legend_handles_labels()[1] != [variable]:
@@ -274,7 +274,7 @@ def compare(
     unit = unit or "LSB"
     upper.set(ylabel=f"v ({unit})")
     lower.set(xlabel=time, ylabel=f"integer - float\n({unit})")
-    lower.set_xlim(0, times[-1] if len(times) > 1 else length)
+    lower.set_xlim(-0.5 * length, (len(times) - 0.5) * length)
     upper.set_xlim(lower.get_xlim())
     if dt is None:
         integers_only(lower.xaxis)
