@@ -312,23 +312,27 @@ def network_rates(
             raise FxlifError.must_be(name, "0 or more", float(wrong))
     solve = _nnmt("_solvers")._firing_rate_integration
     neuron = {"tau_m": tau_m, "V_th": V_th, "V_0": V_0, "tau_r": tau_r, "tau_s": tau_s, "dt": dt}
+    firing_rate(0.0, 0.0, **neuron)  # Refuses what is out of range before the first step.
     seconds = tau_m / 1000
     J_, K_, J_x, K_x = weights, fitted["K"], fitted["J_ext"], fitted["K_ext"]
 
     def mean(nu: Floats, K: Floats) -> Floats:
         return np.asarray(fitted["mu_ext"] + seconds * (K * J_ @ nu + K_x * J_x @ outside))
 
-    def deviation(nu: Floats, K: Floats) -> Floats:
-        # The solver's trial rates may be below 0, and at the start there may be no noise at all.
+    def deviation(nu: Floats, K: Floats, least: float = 0.0) -> Floats:
+        # The solver's trial rates may be below 0.
         square = K * J_**2 @ np.maximum(nu, 0.0) + K_x * J_x**2 @ outside
-        return np.asarray(np.maximum(np.sqrt(seconds * square), LEAST_SIGMA * (V_th - V_0)))
+        return np.asarray(np.maximum(np.sqrt(seconds * square), least))
 
+    # Silent populations have no noise at all: as much as NNMT's quadrature takes stands for none.
+    least = LEAST_SIGMA * (V_th - V_0)
     inputs = {
         "mu": {"func": mean, "params": {"K": K_}},
-        "sigma": {"func": deviation, "params": {"K": K_}},
+        "sigma": {"func": deviation, "params": {"K": K_, "least": least}},
     }
     try:
-        nu = np.asarray(solve(firing_rate, neuron, inputs))
+        with np.errstate(all="ignore"):
+            nu = np.asarray(solve(firing_rate, neuron, inputs))
     except (RuntimeError, AssertionError):
         raise FxlifError.must_be("J", "such that the rates settle", J, found="these") from None
     return Rates(nu, mean(nu, K_), deviation(nu, K_))

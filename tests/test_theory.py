@@ -325,6 +325,30 @@ def test_what_is_refused(change, key, allowed):
 
 
 @pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ({"J": [[0.1, 0.1]]}, "J"),
+        ({"J": 0.1}, "J"),
+        ({"K": [[-1]]}, "K"),
+        ({"K_ext": -1}, "K_ext"),
+        ({"nu_ext": -1}, "nu_ext"),
+        ({"mu_ext": [1, 2]}, "mu_ext"),
+        ({"tau_m": "long"}, "tau_m"),
+        ({"dt": 30}, "dt"),
+    ],
+)
+def test_networks_that_are_refused(change, key):
+    with pytest.raises(FxlifError) as caught:
+        theory.network_rates(**{"J": [[0.1]], "K": [[10]], **NEURON, "mu_ext": 20, **change})
+    assert caught.value.key == key
+
+
+def test_a_silent_network_has_no_rate():
+    found = theory.network_rates([[-0.1]], [[1000]], **NEURON, mu_ext=10)
+    assert (found.nu[0], found.mu[0], found.sigma[0]) == (0, 10, 0)
+
+
+@pytest.mark.parametrize(
     ("neuron", "key"),
     [
         ({"reset": "subtract"}, "reset"),
