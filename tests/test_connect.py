@@ -9,9 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import scipy.signal
-import scipy.sparse
-import scipy.stats
+import scipy.sparse  # other parts are loaded at first use: a second for each worker
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
