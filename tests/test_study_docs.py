@@ -9,17 +9,22 @@ from pathlib import Path
 
 import pytest
 
-from fxlif.study.spec import Plan, load_plan, study_file
+from fxlif.study.spec import SHIPPED, Plan, load_plan, study_file
 
 MINUS = "\u2212"
 DOCS = Path(str(files("fxlif") / "docs"))
 TEXT = (DOCS / "studies.md").read_text()
-#: The rows of the tables that hold figures, by how they begin.
-ROWS = {
-    cells[0]: cells[1:]
-    for line in TEXT.split("## Studies that ship")[1].splitlines()
-    if line.startswith("| ") and len(cells := line.strip("| ").split(" | ")) > 3
-}
+BEFORE, AFTER = TEXT.split("## Studies that ship")[1].split("### Digits, trained")
+
+
+def rows_of(text: str) -> dict[str, list[str]]:
+    """The rows of the tables that hold figures, by how they begin."""
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    return {first: rest for first, *rest in rows if len(rest) > 2}
+
+
+THROUGH, AFTER = rows_of(AFTER.split("###")[0]), AFTER.split("### Fidelity")[1]
+ROWS = rows_of(BEFORE) | rows_of(AFTER)
 ROUNDINGS = {
     "`floor` of a shift, what is taken away": ("shift", "floor"),
     "`floor` of scale, what is kept": ("scale", "floor"),
@@ -62,6 +67,18 @@ def test_fidelity(row: str, plans: dict[str, Plan]) -> None:
     assert half == round((made["rate_error_high"] - made["rate_error_low"]) / 2, 2)
 
 
+def test_digits_trained_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the weights that ship: nothing is trained."""
+    monkeypatch.setattr("fxlif.study.network.trained", None)
+    plan = load_plan(study_file(Path("digits_through")))
+    values = {"weight_bits": 2, "state_bits": 24, "rounding": "nearest_even", "training": "through"}
+    each = [100 * found(plan, {**values, "seed": seed})["accuracy"] for seed in range(1, 6)]
+    assert numbers(THROUGH["2"][1]) == [
+        round(number, 1) for number in (sum(each) / 5, min(each), max(each))
+    ]
+    assert len(list((SHIPPED / "digits_through").glob("*.npz"))) == len(plan.points) // 2
+
+
 def test_leaks(plans: dict[str, Plan]) -> None:
     error, shifts, scale = (float(x.replace(MINUS, "-")) for x in ROWS["20"][1].split(", "))
     for leak, told in (("multi_shift", shifts), ("scale", scale)):
@@ -75,4 +92,4 @@ def test_the_plots_are_small_and_shown() -> None:
     assert len(plots) >= 9
     for plot in plots:
         assert plot.stat().st_size <= 60_000
-        assert f"](plots/{plot.name})" in TEXT
+        assert any(f"](plots/{plot.name})" in page.read_text() for page in DOCS.glob("*.md"))

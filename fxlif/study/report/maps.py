@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 #: Cells that still have room for their number.
-MOST_NUMBERS = 7
+MOST_NUMBERS = 6
 
 
 def heat_maps(points: Points) -> Iterator[Figure]:
