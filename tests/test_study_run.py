@@ -31,6 +31,7 @@ pytest.importorskip("optuna")
 from fxlif.study.engine import run
 
 TOY = '''
+import os
 import time
 from fxlif.errors import FxlifError
 from fxlif.study.subject import Objective, Parameter, Subject
@@ -50,7 +51,8 @@ class Toy(Subject):
     def evaluate(self, values, wanted):
         with open(self.folder / "evaluated", "a") as file:
             file.write(f"{values['a']}{values['b']}\\n")
-        time.sleep(self.pause)
+        (self.folder / f"of_{os.getppid()}").touch()
+        time.sleep(self.pause * (self.folder / "slow").exists())
         if values["a"] == 3:
             raise FxlifError("a: must be another number")
         if values["a"] == 4:
@@ -335,9 +337,10 @@ def begin(folder: Path, out: str, *more: str) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-def when_evaluated(folder: Path, count: int) -> None:
+def when_evaluated(folder: Path, count: int, process: int) -> None:
+    """Wait until so many trials have begun, one of them for ``process``."""
     limit = time.monotonic() + 60
-    while evaluated(folder).total() < count:
+    while evaluated(folder).total() < count or not (folder / f"of_{process}").exists():
         assert time.monotonic() < limit
         time.sleep(0.02)
 
@@ -348,16 +351,18 @@ def shared(folder: Path, points: int, url: str) -> tuple[int, str, int]:
     with one worker. Returns what Ctrl-C gave, and how many points were evaluated twice."""
     (folder / "study.toml").write_text(
         'name = "toy"\nobjectives = ["near", "cost"]\n'
-        '[subject]\nkind = "toy_subject:Toy"\npause = 0.1\n'
+        '[subject]\nkind = "toy_subject:Toy"\npause = 0.2\n'
         f'[parameters]\na = {{low = 5, high = {points + 4}}}\nb = ["x"]\n'
     )
+    (folder / "slow").touch()  # as long as both have to be at it
     first, second = (begin(folder, out, "--storage", url) for out in ("first", "second"))
-    when_evaluated(folder, 4)
+    when_evaluated(folder, 4, first.pid)
     os.killpg(first.pid, signal.SIGINT)
     _, said = first.communicate(timeout=30)
-    when_evaluated(folder, 8)
+    when_evaluated(folder, 8, second.pid)
     os.killpg(second.pid, signal.SIGKILL)
     second.communicate(timeout=30)
+    (folder / "slow").unlink()
     table = run(load_plan(folder / "study.toml"), url, nullcontext(Here()))
     assert [row.trial for row in table.complete] == list(range(points))
     counts = evaluated(folder)
@@ -366,7 +371,7 @@ def shared(folder: Path, points: int, url: str) -> tuple[int, str, int]:
 
 
 def test_processes_share_a_study_and_end_in_every_way(folder: Path) -> None:
-    code, said, twice = shared(folder, 14, storage.url_of(folder / "study.db"))
+    code, said, twice = shared(folder, 40, storage.url_of(folder / "study.db"))
     assert code == 130
     last = said.splitlines()[-1]
     assert last.startswith("fxlif: stopped; what has ended is kept in sqlite:")
@@ -397,7 +402,7 @@ def test_processes_share_a_study_in_postgresql(folder: Path) -> None:
         program("pg_ctl", "-D", str(data), "-l", f"{made}/log", "-o", options, "-w", "start")
         try:
             url = f"postgresql+psycopg://fxlif@/postgres?host={made}"
-            code, _, twice = shared(folder, 14, url)
+            code, _, twice = shared(folder, 40, url)
             assert code == 130
             assert twice <= 4
             run_here(plan(folder, SEARCH, name="search"), folder)

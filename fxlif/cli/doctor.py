@@ -23,7 +23,9 @@ EXTRAS = {
     "plot": ("fxlif.plot", ("matplotlib",)),
     "metrics": ("fxlif.metrics", ("pyspike",)),
     "theory": ("fxlif.theory", ("nnmt",)),
-    "cluster": ("soak --cluster", ("distributed",)),
+    "study": ("study", ("optuna", "pyarrow")),
+    "postgresql": ("study --storage", ("psycopg",)),
+    "cluster": ("soak, study --cluster", ("distributed",)),
     "torch": ("fxlif.torch", ("torch",)),
 }
 #: Without these fxlif verify does not run.
