@@ -44,15 +44,15 @@ def test_the_stated_accuracy(name):
 
 def test_a_command_takes_the_name_of_a_shipped_design(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert shipped_or_file(Path("digits")) == digits.DESIGNS["digits"]
-    for path in ("digits.toml", "./a/digits", "gone.json"):
+    assert shipped_or_file(Path("digits_2bit")) == digits.DESIGNS["digits_2bit"]
+    for path in ("digits_2bit.toml", "./a/digits_2bit", "gone.json"):
         assert shipped_or_file(Path(path)) == Path(path)
     with pytest.raises(FxlifError) as caught:
         shipped_or_file(Path("digits_3bit"))
-    assert "did you mean digits" in str(caught.value)
+    assert "did you mean digits_2bit?" in str(caught.value) or "digits_4bit?" in str(caught.value)
     # A file or folder of one's own of that name comes first.
-    Path("digits").mkdir()
-    assert shipped_or_file(Path("digits")) == Path("digits")
+    Path("digits_2bit").mkdir()
+    assert shipped_or_file(Path("digits_2bit")) == Path("digits_2bit")
 
 
 def test_the_float_twin():

@@ -14,7 +14,13 @@ if TYPE_CHECKING:
 #: The design file of 64-64-10 neurons and 8-bit weights; they and its test images lie beside it.
 DESIGN = Path(__file__).with_name("design.toml")
 #: All shipped design files, by name.
-DESIGNS = {"digits": DESIGN}
+DESIGNS = {
+    "digits": DESIGN,
+    **{
+        name: DESIGN.with_name(f"{name}.toml")
+        for name in ("digits_4bit", "digits_2bit", "digits_large")
+    },
+}
 
 
 def test_set() -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
