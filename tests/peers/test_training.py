@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from fxlif import digits
-from fxlif.digits.recipe import RECIPES
-from fxlif.digits.training import module_of, module_with, weights_of
+from fxlif.digits.recipe import RECIPES, Recipe, evaluate
+from fxlif.digits.training import Task, module_of, module_with, train, weights_of
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -30,3 +30,22 @@ def test_forward_is_what_is_evaluated(name):
             assert wanted.any()
             for spikes, at in zip(seen, (copy, 0), strict=True):
                 np.testing.assert_array_equal(spikes[:, at].sum(dim=0).detach().numpy(), wanted)
+
+
+def test_side_by_side_as_alone():
+    """What is trained depends on no network beside it, and is what was best on the validation."""
+    with np.load(digits.DESIGN.with_name("digits.npz")) as arrays:
+        images, labels = arrays["images"], arrays["labels"]
+    parts = (images[:96], labels[:96]), (images[200:], labels[200:])
+    others = (images[104:200], labels[104:200]), parts[1]
+    tasks = [Task(*parts, 1), Task(*others, 2)]
+    for bits in (4, None):
+        recipe = Recipe(weight_bits=bits, epochs=10, hidden=(16,))
+        both = train(recipe, tasks)
+        for task, found in zip(tasks, both, strict=True):
+            (alone,) = train(recipe, [task])
+            for one, other in zip(alone.weights, found.weights, strict=True):
+                np.testing.assert_array_equal(one, other)
+            assert evaluate(recipe, found.weights, *task.validation).accuracy == found.validation
+            assert found.validation > 0.2  # by chance 0.1
+        assert not np.array_equal(both[0].weights[0], both[1].weights[0])
