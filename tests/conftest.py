@@ -7,7 +7,6 @@ in each run; a failing one says how to repeat it. Its simulators are compiled as
 of the default run are not optimised, since most run for a second and take some to compile.
 """
 
-import gc
 import os
 import sys
 
@@ -31,13 +30,6 @@ if not LONG:
     yosys_here.use()
     simulators.RUNTIME_OPTIONS = (*simulators.COMMON, "-O0")
     simulators.MAKE_VARIABLES = simulators.MAKE_VARIABLES.replace("OPT_FAST=-O2", "OPT_FAST=-O0")
-
-
-def pytest_collection_finish():
-    """Look for garbage less often, and not among what stays to the end: a tenth of the time."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
 
 
 @pytest.fixture
