@@ -42,6 +42,32 @@ def test_the_stated_accuracy(name):
     assert 100 * right / len(samples.labels) == pytest.approx(float(stated[1]), abs=0.005)
 
 
+def test_a_design_is_what_was_trained_from_its_seed():
+    for name, bits in (("digits", 8), ("digits_4bit", 4), ("digits_2bit", 2)):
+        shipped, again = load(digits.DESIGNS[name]), digits.trained(bits, 1)
+        for a, b in zip(shipped.core, again.core, strict=True):
+            np.testing.assert_array_equal(a.weights, b.weights)
+            assert (a.neuron, a.weight_shift) == (b.neuron, b.weight_shift)
+
+
+def test_from_each_seed_another_network():
+    for bits in (*range(8, 1, -1), None):
+        made = [digits.trained(bits, seed) for seed in digits.SEEDS]
+        if bits is not None:
+            high = (1 << (bits - 1)) - 1
+            assert all(np.abs(one.core[0].weights).max() == high for one in made)
+            made = [one.core[0].weights for one in made]
+        else:
+            made = [one.connections[0].weights for one in made]
+        assert len({one.tobytes() for one in made}) == len(digits.SEEDS)
+    with pytest.raises(
+        FxlifError, match=r"weight_bits: must be 8, .*, or None for the float twin, not 9"
+    ):
+        digits.trained(9, 1)
+    with pytest.raises(FxlifError, match=r"seed: must be 1\.\.5, not 6"):
+        digits.trained(8, 6)
+
+
 def test_a_command_takes_the_name_of_a_shipped_design(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert shipped_or_file(Path("digits_2bit")) == digits.DESIGNS["digits_2bit"]

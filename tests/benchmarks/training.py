@@ -1,6 +1,6 @@
 """Seconds of an epoch of training the digits network through the integers, beside snnTorch's Leaky.
 
-    python tests/benchmarks/training.py [--epochs N] [--images N]
+    python tests/benchmarks/training.py [--epochs N] [--images N] [--compile]
 
 Both take turns on the same spikes, with the same shapes (64-64-10), batches, loss and optimiser.
 snntorch and torch must be installed; nothing else is.
@@ -72,6 +72,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, default=5, help="of each, in turns")
     parser.add_argument("--images", type=int, default=1200)
+    parser.add_argument("--compile", action="store_true", help="torch.compile for fxlif's, too")
     given = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(1)
@@ -79,6 +80,10 @@ def main() -> int:
     spikes = torch.tensor(draw.random((STEPS, given.images, SHAPES[0])) < 0.3).float()
     labels = torch.tensor(draw.integers(0, SHAPES[-1], given.images))
     made = {"fxlif": of_fxlif(), "snntorch": of_snntorch()}
+    if given.compile:
+        network, _ = made["fxlif"]
+        compiled = torch.compile(network)
+        made["fxlif, compiled"] = network, lambda inputs: compiled(inputs)[-1]
     seconds: dict[str, list[float]] = {name: [] for name in made}
     for number in range(given.epochs + 1):
         for name, (module, run) in made.items():
