@@ -257,7 +257,7 @@ COMMANDS = [
     ("run", "Missing argument '", "see fxlif run --help"),
     ("run x --bogus", "No such option", "--bogus"),
     ("verify --cycles", "Option '--cycles' requires an argument", "--help"),
-    ("verify a b", "Got unexpected extra argument", "see fxlif verify --help"),
+    ("verify digits b", "Got unexpected extra argument", "see fxlif verify --help"),
 ]  # fmt: skip
 
 
