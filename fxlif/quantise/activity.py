@@ -33,10 +33,10 @@ def spike_counts(design: NetworkParams, spikes: Mapping[str, npt.ArrayLike]) -> 
     """The spikes of every population from those of the inputs, each (steps, n) counts, or
     (steps, samples, n)."""
     found = _run(design, spikes, Recording())
+    one = np.ndim(next(iter(spikes.values()))) == 2
     made = {}
     for population in design.graph.populations:
         counts = found.dense(population.name).astype(np.int64)
-        one = np.ndim(next(iter(spikes.values()))) == 2
         made[population.name] = counts[0] if one else counts.swapaxes(0, 1)
     return made
 

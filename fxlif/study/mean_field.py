@@ -25,7 +25,6 @@ import numpy.typing as npt
 
 from .. import theory
 from ..arrays import integer
-from ..errors import FxlifError
 from ..metrics import Accuracy, mean_accuracy
 from ..network.model import Network
 from ..params.network import NetworkParams, Population, Projection
@@ -37,7 +36,7 @@ from ..quantise.neuron import StepNeuron
 from .neuron.runs import float_run
 from .neuron.subject import DEFAULTS as NEURON_DEFAULTS
 from .neuron.subject import PARAMETERS, OneNeuron, by_name, nearest_leak
-from .subject import Objective, Parameter, Subject, Value
+from .subject import Objective, Parameter, Subject, Value, refuse_others
 
 #: Neurons of a simulation; its steps, those before them apart, are ``work`` / NEURONS.
 NEURONS = 2048
@@ -128,8 +127,7 @@ class MeanField(OneNeuron):
             ranges["float_rate"] = float_rate(decay, mean, deviation, **run)
             ranges["float_error"] = error_of(found["float_theory"], ranges["float_rate"])
         for name, range_ in ranges.items():
-            for end, value in zip(("", "_low", "_high"), range_, strict=True):
-                found[f"{name}{end}"] = value
+            found |= dict(zip(self.objectives[name].columns, range_, strict=True))
         return found
 
 
@@ -246,10 +244,7 @@ class BalancedNetwork(Subject):
     )  # fmt: skip
 
     def __init__(self, table: Mapping[str, Any], folder: Path) -> None:
-        known = ("seed", "time")
-        for key in table:
-            if key not in known:
-                raise FxlifError.unknown(key, "key", key, known)
+        refuse_others(table, ("seed", "time"))
         self.seed = integer("seed", table.get("seed", 1))
         self.time = integer("time", table.get("time", 2000), 100, 1 << 24)
 
@@ -266,6 +261,5 @@ class BalancedNetwork(Subject):
             dt = float({**BALANCED, **values}["dt"])
             rate = simulated(Network(made.design), dt=dt, time=self.time)["exc"]
             for name, range_ in {"rate": rate, "error": error_of(found["theory"], rate)}.items():
-                for end, value in zip(("", "_low", "_high"), range_, strict=True):
-                    found[f"{name}{end}"] = value
+                found |= dict(zip(self.objectives[name].columns, range_, strict=True))
         return found

@@ -166,6 +166,17 @@ def found(place: str, key: str) -> Any:
         raise FxlifError.must_be(key, allowed, place, found=f"{place} ({error})") from None
 
 
+def refuse_others(table: Mapping[str, Any], known: Collection[str]) -> None:
+    """Refuse a subject's table with a key that is none of ``known``.
+
+    Raises:
+        FxlifError: it has one.
+    """
+    for key in table:
+        if key not in known:
+            raise FxlifError.unknown(key, "key", key, known)
+
+
 def subject_of(table: Mapping[str, Any], folder: Path) -> Subject:
     """The subject that a table ``[subject]`` describes; paths in it begin at ``folder``.
 

@@ -13,14 +13,13 @@ import numpy as np
 
 from ... import metrics
 from ...arrays import integer
-from ...errors import FxlifError
 from ...params.base import ROUNDINGS, Rounding
 from ...params.core import CoreParams
 from ...params.network import NetworkParams
 from ...params.neuron import NeuronParams
 from ...quantise.leak import LeakCandidate, leak_candidates
 from ...quantise.result import describe
-from ..subject import Objective, Parameter, Subject, Value
+from ..subject import Objective, Parameter, Subject, Value, refuse_others
 from .runs import (
     ABOVE,
     PROBES,
@@ -96,10 +95,7 @@ class OneNeuron(Subject):
     defaults = DEFAULTS
 
     def __init__(self, table: Mapping[str, Any], folder: Path) -> None:
-        known = ("seed", "work")
-        for key in table:
-            if key not in known:
-                raise FxlifError.unknown(key, "key", key, known)
+        refuse_others(table, ("seed", "work"))
         self.seed = integer("seed", table.get("seed", 1))
         self.work = integer("work", table.get("work", WORK), 1, 1 << 28)
 
@@ -151,8 +147,8 @@ class OneNeuron(Subject):
             ]
             due = [drive.spikes.sum(axis=0) for drive in drives]
             error = rate_error(np.concatenate(due), np.concatenate(counts))
-            for end, value in zip(("", "_low", "_high"), error, strict=True):
-                found[f"rate_error{end}"] = 100 * value
+            columns = self.objectives["rate_error"].columns
+            found |= dict(zip(columns, (100 * value for value in error), strict=True))
         if {"divergence", "sqnr"} & set(wanted):
             found |= self.step_by_step(drives, neuron, decay_of(self.all_values(values)["tau"]))
         return found
