@@ -1,0 +1,200 @@
+"""Memories of constants and of words that change, in the block memories of a device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from amaranth.hdl import Cat, ClockSignal, Instance, Module, Signal, Value, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from ..errors import FxlifError
+
+#: Words of a block memory → bits of each: the shapes of 16 kbit, and of 18 where parity counts.
+SHAPES = {512: 36, 1024: 18, 2048: 9, 4096: 4, 8192: 2, 16384: 1}
+#: The deepest of them; a longer memory consists of banks.
+BANK_WORDS = max(SHAPES)
+#: Shortest memory: an address of no bits is no good Verilog.
+MIN_WORDS = 2
+#: The Verilog module of a memory of constants: Amaranth's memories cannot read a file.
+ROM = "fxlif_rom"
+ROM_VERILOG = f"""
+// Constants in block memory: data is word `address` one clock edge later. IMAGE has the words in
+// hexadecimal, one a line; tools look for it in the folder in which they run, or behind
+// FXLIF_FOLDER: an expression for a folder, with / at its end, and a comma.
+`ifndef FXLIF_FOLDER
+`define FXLIF_FOLDER
+`endif
+`ifndef FXLIF_ROM
+`define FXLIF_ROM
+module {ROM} #(parameter WIDTH = 1, parameter DEPTH = 2, parameter IMAGE = "") (
+  input clk,
+  input [$clog2(DEPTH)-1:0] address,
+  output reg [WIDTH-1:0] data
+);
+  (* rom_style = "block", ram_style = "block" *)
+  reg [WIDTH-1:0] words [0:DEPTH-1];
+  initial $readmemh({{`FXLIF_FOLDER IMAGE}}, words);
+  always @(posedge clk) data <= words[address];
+endmodule
+`endif
+"""
+_DIGITS = np.frombuffer(b"0123456789abcdef", dtype=np.uint8)
+
+
+@dataclass(frozen=True)
+class Image:
+    """What a memory of constants holds: ``depth`` words of ``width`` bits, as hexadecimal text."""
+
+    text: str
+    depth: int
+    width: int
+
+
+@dataclass(frozen=True)
+class Images:
+    """Collects the images of a design while it is elaborated: the ``platform`` of a conversion to
+    Verilog. Without one, memories of constants are Amaranth's own, which its simulator knows."""
+
+    prefix: str
+    files: dict[str, Image] = field(default_factory=dict)
+
+    def within(self, name: str) -> Images:
+        """The same collection, for a part of the design whose images are called after it."""
+        return Images(f"{self.prefix}_{name}", self.files)
+
+    def add(self, name: str, image: Image) -> str:
+        """The file name of an image.
+
+        Raises:
+            FxlifError: there is another image of this name.
+        """
+        file = f"{self.prefix}_{name}.mem"
+        if self.files.setdefault(file, image) != image:
+            raise FxlifError(f"{file}: must be one image, not two", key=file, allowed="one image")
+        return file
+
+
+def as_bits(rows: npt.NDArray[np.int64], bits: int) -> npt.NDArray[np.uint8]:
+    """The bits of each row, lowest lane and lowest bit first, (rows, lanes * bits)."""
+    depth, lanes = rows.shape
+    found = np.empty((depth, lanes, bits), dtype=np.uint8)
+    for bit in range(bits):
+        found[:, :, bit] = rows >> bit & 1
+    return found.reshape(depth, lanes * bits)
+
+
+def hexadecimal(bits: npt.NDArray[np.uint8]) -> str:
+    """The text of an image: a word for each row of bits, lowest first, (words, width)."""
+    depth, width = bits.shape
+    digits = -(-width // 4)
+    padded = np.zeros((depth, digits * 4), dtype=np.uint8)
+    padded[:, :width] = bits
+    nibbles = padded.reshape(depth, digits, 4) @ np.array([1, 2, 4, 8], dtype=np.uint8)
+    text = np.full((depth, digits + 1), ord("\n"), dtype=np.uint8)
+    text[:, :digits] = _DIGITS[nibbles[:, ::-1]]
+    return text.tobytes().decode("ascii")
+
+
+def slice_width(depth: int) -> int:
+    """How many bits of each word one block memory holds, if the memory has ``depth`` words."""
+    return next(width for words, width in SHAPES.items() if depth <= words)
+
+
+class Rom(wiring.Component):
+    """``rows`` of constants, (depth, lanes) int64 of ``bits`` bits each: ``data`` is row
+    ``address`` two clock cycles later, one for the memory's own read register and one for the
+    output register that block memories have.
+
+    Each word is cut into slices as wide as a block memory of this depth, so that nothing stands
+    behind it; over :data:`BANK_WORDS` words it has banks with output registers of their own, of
+    which one is chosen behind them. ``name`` is what its images are called.
+    """
+
+    def __init__(self, name: str, rows: npt.NDArray[np.int64], bits: int) -> None:
+        self._name, self._bits = name, bits
+        short = max(0, MIN_WORDS - len(rows))
+        self._rows = np.pad(np.asarray(rows, dtype=np.int64), ((0, short), (0, 0)))
+        depth, lanes = self._rows.shape
+        super().__init__(
+            {
+                "address": In(range(depth)),
+                "data": Out(data.ArrayLayout(signed(bits), lanes)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        contents = as_bits(self._rows, self._bits)
+        starts = range(0, len(contents), BANK_WORDS)
+        banks = []
+        for number, start in enumerate(starts):
+            bank = contents[start : start + BANK_WORDS]
+            name = self._name if len(starts) == 1 else f"{self._name}_{number}"
+            # A register that a reset does not clear can be the memory's own.
+            answer = Signal(bank.shape[1], name=f"bank_{number}", reset_less=True)
+            m.d.sync += answer.eq(self._bank(m, platform, name, bank))
+            banks.append(answer)
+        if len(banks) == 1:
+            m.d.comb += self.data.eq(banks[0])
+            return m
+        selected = self.address >> (BANK_WORDS.bit_length() - 1)
+        reading = Signal(len(selected), reset_less=True)
+        chosen = Signal(len(selected), reset_less=True)
+        m.d.sync += [reading.eq(selected), chosen.eq(reading)]
+        with m.Switch(chosen):
+            for number, answer in enumerate(banks):
+                with m.Case(number):
+                    m.d.comb += self.data.eq(answer)
+        return m
+
+    def _bank(
+        self, m: Module, platform: object, name: str, contents: npt.NDArray[np.uint8]
+    ) -> Value:
+        """What the slices of one bank answer."""
+        depth, width = contents.shape
+        if depth < MIN_WORDS:
+            contents = np.pad(contents, ((0, MIN_WORDS - depth), (0, 0)))
+            depth = MIN_WORDS
+        step = slice_width(depth)
+        address = self.address[: (depth - 1).bit_length()]
+        answers = []
+        for number, start in enumerate(range(0, width, step)):
+            bits = contents[:, start : start + step]
+            part = f"{name}_{number}"
+            if isinstance(platform, Images):
+                image = Image(hexadecimal(bits), *bits.shape)
+                answer = Signal(image.width, name=f"{part}_data")
+                m.submodules[part] = Instance(
+                    ROM, p_WIDTH=image.width, p_DEPTH=depth, p_IMAGE=platform.add(part, image),
+                    i_clk=ClockSignal(), i_address=address, o_data=answer,
+                )  # fmt: skip
+                answers.append(answer)
+            else:
+                powers = 1 << np.arange(bits.shape[1], dtype=np.int64)
+                memory = Memory(shape=bits.shape[1], depth=depth, init=(bits @ powers).tolist())
+                m.submodules[part] = memory
+                read = memory.read_port()
+                m.d.comb += read.addr.eq(address)
+                answers.append(read.data)
+        return Cat(*answers)
+
+
+def ram(m: Module, name: str, shape: Any, depth: int) -> Memory:
+    """A block memory of ``depth`` words, at least two, of zeros at power-up; a reset leaves it.
+
+    ``no_rw_check``: no read shows a word that is written in the same cycle, or nobody looks at what
+    it shows. A core's words are read again :data:`~fxlif.cycles.pipeline.EVENT_DISTANCE` cycles
+    after an earlier read or later, and are written before. So tools need not build what tells the
+    old word from the new.
+    """
+    memory = Memory(
+        shape=shape, depth=max(MIN_WORDS, depth), init=[],
+        attrs={"ram_style": "block", "no_rw_check": 1},
+    )  # fmt: skip
+    m.submodules[name] = memory
+    return memory
