@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ..params.core import CoreParams
-from .pipeline import INTEGRATION_STAGES, WRITE_DISTANCE
+from .pipeline import WRITE_DISTANCE
 
 #: Counters of dropped events and saturated additions have this width and wrap around.
 COUNTER_BITS = 32
 #: An event must not meet an accumulator before the event ahead has been written back.
-MIN_EVENT_CYCLES = len(INTEGRATION_STAGES)
+MIN_EVENT_CYCLES = 3
 #: From the taking of a TICK to the first write-back: one cycle to start, then the stages before it.
 UPDATE_LATENCY = 1 + WRITE_DISTANCE
 
