@@ -15,7 +15,7 @@ from ..params.core import CoreParams
 from ..params.neuron import NeuronParams
 from ..params.quantise import signed_range
 from ..rule.step import initial_state
-from .control import VARIABLE, Bools, Bytes, CompiledSteps, Ints, Records
+from .control import VARIABLE, Bytes, CompiledSteps, Ints, Records
 from .latency import padded
 
 
@@ -24,9 +24,11 @@ def compiled_step(
     thresholds: Ints,
     limits: tuple[int, int],
     currents: Ints,
-    spikes: Bools | Bytes,
+    spikes: Bytes,
+    random: Ints | None = None,
 ) -> tuple[Records, Records, list[Any]]:
-    """A compiled step of ``len(currents)`` neurons whose currents are within ``limits``.
+    """A compiled step of ``len(currents)`` neurons whose currents are within ``limits``; with
+    ``random`` numbers where stochastic rounding reads such.
 
     Returns its call, (1,) of :data:`~fxlif.compiled.neuron_step.STEP_CALL`, its state variables
     (n,) of :data:`~fxlif.cycles.control.VARIABLE`, and what must be kept as long as the addresses
@@ -45,6 +47,8 @@ def compiled_step(
     arrays |= {
         "v_threshold": thresholds.astype(element(*ends)), "current": currents, "spike": spikes,
     }  # fmt: skip
+    if random is not None:
+        arrays["random"] = random
     call = np.zeros(1, STEP_CALL)
     call["function"] = loop.address
     for name, array in arrays.items():
@@ -53,16 +57,17 @@ def compiled_step(
 
 
 def compiled_steps(
-    cores: Sequence[CoreParams], thresholds: Sequence[Ints]
+    cores: Sequence[CoreParams], thresholds: Sequence[Ints], spikes: Bytes
 ) -> tuple[CompiledSteps, list[Any]]:
-    """One compiled step per core, and what must be kept as long as they are used."""
+    """One compiled step per core, which write ``spikes``, and what must be kept as long as they are
+    used."""
     total = sum(padded(core) for core in cores)
     most = max(len(core.neuron.state_widths) for core in cores)
     steps = CompiledSteps(
         calls=np.zeros(len(cores), dtype=STEP_CALL),
         variables=np.zeros((len(cores), most), dtype=VARIABLE),
         currents=np.zeros(total, dtype=np.int64),
-        fired=np.zeros(total, dtype=np.bool_),
+        random=np.zeros(total, dtype=np.int64),
     )
     everything: list[Any] = []
     at = 0
@@ -70,8 +75,9 @@ def compiled_steps(
         here = slice(at, at + padded(core))
         low, high = (end << core.weight_shift for end in signed_range(core.accumulator_bits))
         call, variables, kept = compiled_step(
-            core.neuron, values, (low, high), steps.currents[here], steps.fired[here]
-        )
+            core.neuron, values, (low, high), steps.currents[here], spikes[here],
+            steps.random[here],
+        )  # fmt: skip
         steps.calls[k] = call[0]
         steps.variables[k, : len(variables)] = variables
         everything += kept

@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ..compiled.jit import inline, njit
-from .pipeline import STAGES
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
@@ -46,33 +45,56 @@ NONE = -1
 #: What a core is: its shape, the ends of its accumulators, its pipeline, and where its numbers
 #: begin in the arrays of all cores. The pipeline is data and no constant of the compiled code:
 #: numba's cache looks at the file of a function, not at the constants that it takes from others.
+#: ``lfsr_mask``: 0 where nothing is random.
 CORE = record(
     "n_inputs", "n_neurons", "words", "lanes", "event_cycles", "low", "high", "weight_shift",
-    "stages", "write_distance", "counter_mask",
-    "weights_at", "totals_at", "spikes_at", "history_at", "variables",
+    "write_distance", "counter_mask", "lfsr_mask",
+    "weights_at", "spikes_at", "queue_at", "history_at", "variables",
 )  # fmt: skip
 
-#: Where a core is. Integration: words still to clear, the event under way, a TICK that waits, and
-#: the additions that saturated in its stages. ``issued``: the word in the first stage of the
-#: update; later stages are so many words behind. ``emit_next``, ``emit_end``: the next neuron to
-#: emit or NONE, and the end of its word. ``update``: the row of the history, ``update_due``:
-#: whether the values of a new one are to be made.
+#: Where a core is. Issue: the operation under way, one of the numbers below, and its ``slot``, the
+#: ``row`` of weights of an ADD, ``pending`` and ``updating``. ``age``: how far an update or a clear
+#: is behind its first issue, NONE where none is under way: its word w is in the stage ``age - w``.
+#: ``unknown``: an event was dropped that is not counted yet; ``clips``: the saturated additions of
+#: the last cycles that are not counted yet. Queue: how many words were ``pushed`` and ``read`` in
+#: this update. ``fetched`` and ``held``: the words behind it, or NONE; ``next``: the neuron of the
+#: one held whose event goes next, NONE where that is the TICK. ``again``: how often the event at
+#: the output is repeated. ``update``: the row of the history, ``update_due``: whether the values
+#: of a new one are to be made; ``fresh``: no update since the reset.
 CONTROL = record(
-    "clear", "active", "word", "address", "pending", "bank",
-    "clipped_1", "clipped_2", "dropped", "saturated",
-    "issued", "emit_next", "emit_end", "emit_tick", "update", "update_due", "was_reset",
+    "op", "slot", "row", "pending", "updating", "age",
+    "unknown", "clips", "dropped", "saturated",
+    "pushed", "read", "fetched", "held", "next",
+    "out_valid", "out_address", "out_tick", "again", "ready",
+    "lfsr", "update", "update_due", "fresh",
 )  # fmt: skip
 
-#: What the control is doing, bit by bit, in ``flags`` of a trace.
+#: What issue does: nothing, or one of these; the numbers are bits of the flags of a trace.
+IDLE_ISSUE, CLEAR, ADD, UPDATE = 0, 1, 2, 4
+
+#: Additions that saturate are counted so many cycles after their issue: the stages up to the sum,
+#: their flags, how many these are. ``clips`` has so many bits for each of these cycles.
+CLIPS_CYCLES, CLIPS_BITS = 5, 10
+CLIPS_OLDEST = (CLIPS_CYCLES - 1) * CLIPS_BITS
+CLIPS_YOUNGER = (1 << CLIPS_OLDEST) - 1
+
+#: What the control is doing, bit by bit, in ``flags`` of a trace. The first three: the operation
+#: that issue is at, in a slot that does nothing too. ``pending``: a TICK was taken, its update has
+#: not started. ``updating``: an update or a clear is under way, up to its end. ``starting``: the
+#: first word of an update is issued. ``in_stages``: a word of an update or a clear is behind issue,
+#: at the write-back at the latest; ``full``: all these stages hold one. ``queued``: a word with
+#: spikes, or the last one, is in the queue; ``fetched``, ``held``: in the stages behind it.
+#: ``emitting_spike``, ``emitting_tick``: the output is valid; ``repeating``: and the same event
+#: comes again after it.
 CONTROL_FLAGS = (
-    "clearing", "integrating", "pending", *STAGES, "emitting_spike", "emitting_tick",
+    "clearing", "adding", "issuing", "pending", "updating", "starting", "in_stages", "full",
+    "queued", "fetched", "held", "emitting_spike", "emitting_tick", "repeating",
 )  # fmt: skip
 
-#: What inputs and outputs show, one row per cycle; ``link``: what passes between two cores.
+#: What inputs and outputs show, one row per cycle.
 INPUT = record("rst", "in_valid", "in_address", "in_tick", "out_ready")
 STREAM = record("in_ready", "out_valid", "out_address", "out_tick")
 TRACE = record("written", "row", "dropped", "saturated", "flags")
-LINK = record("valid", "address", "tick", "ready", "over")
 
 # A row of the history holds for every neuron what these variables were in one update (FRESH, the
 # first after a reset, for the first neuron only), then the state variables as they are stored.
@@ -104,16 +126,15 @@ class Block(NamedTuple):
 
 class Chain(NamedTuple):
     """What a chain of cores holds: ``control`` (cores,) of :data:`CONTROL`, and as it is
-    ``after_reset``; flat, core after core,
-    the ``weights``, the ``totals`` of both banks and the last ``spikes``; ``links`` (cores + 1,) of
-    :data:`LINK` is room for one cycle."""
+    ``after_reset``; flat, core after core, the ``weights``, the ``totals``, how often each neuron
+    spiked in the last update, ``spikes``, and the word numbers in each ``queue``."""
 
     control: Records
     after_reset: Records
     weights: Ints
     totals: Ints
-    spikes: Bools
-    links: Records
+    spikes: Bytes
+    queue: Ints
 
 
 class Driven(NamedTuple):
@@ -129,63 +150,38 @@ class CompiledSteps(NamedTuple):
     """One compiled step per core: the ``calls`` (cores,) of
     :data:`~fxlif.compiled.neuron_step.STEP_CALL`, the state ``variables``
     (cores, state variables) of :data:`VARIABLE`, and of all cores, where a core's begin at its
-    ``spikes_at``, the ``currents`` that it reads and what ``fired``."""
+    ``spikes_at``, the ``currents`` and the ``random`` numbers that it reads. It writes the chain's
+    ``spikes``."""
 
     calls: Records
     variables: Records
     currents: Ints
-    fired: Bools
+    random: Ints
 
 
 @inline
-def next_spike(spikes: Bools, at: int, start: int, end: int) -> int:
-    """The first neuron in start..end that spikes, or NONE."""
-    for neuron in range(start, end):
-        if spikes[at + neuron]:
+def next_spike(core: Record, spikes: Bytes, word: int, lane: int) -> int:
+    """The first neuron of a word that spikes, from ``lane`` on, or NONE."""
+    first = word * core["lanes"]
+    for neuron in range(first + lane, first + core["lanes"]):
+        if spikes[core["spikes_at"] + neuron]:
             return neuron
     return NONE
 
 
 @inline
-def emitting(now: Record) -> bool:
-    return bool(now["emit_next"] != NONE or now["emit_tick"] != 0)
-
-
-@inline
-def update_over(now: Record) -> bool:
-    return bool(now["issued"] == NONE and not emitting(now))
-
-
-@inline
-def takes_event(core: Record, now: Record, over: int) -> bool:
-    row_done = now["active"] == 0 or now["word"] == core["event_cycles"] - 1
-    return bool(now["clear"] == 0 and row_done and (over or now["pending"] == 0))
-
-
-@inline
-def stages_in_use(core: Record, now: Record) -> int:
-    """The stages of the update that hold a word: bit s for the one that is s behind the first."""
-    first = max(now["issued"] - core["words"] + 1, 0)
-    end = min(now["issued"] + 1, core["stages"])
-    return int((1 << end) - (1 << first)) if first < end else 0
-
-
-@inline
-def written_word(core: Record, now: Record) -> int:
-    """The word that is written back if the update moves, or NONE."""
-    return int(max(now["issued"] - core["write_distance"], NONE))
-
-
-@inline
 def control_flags(core: Record, now: Record) -> int:
     """What the control is doing, as bits in the order of CONTROL_FLAGS."""
-    spike = now["emit_next"] != NONE
-    tick = now["emit_tick"] != 0 and not spike
-    flags = (now["clear"] > 0) | (now["active"] != 0) << 1 | (now["pending"] != 0) << 2
-    emitting_at = 3 + core["stages"]
-    return int(
-        flags | stages_in_use(core, now) << 3 | spike << emitting_at | tick << (emitting_at + 1)
-    )
+    age, spike = now["age"], now["out_valid"] & (now["out_tick"] ^ 1)
+    flags = now["op"] | now["pending"] << 3 | now["updating"] << 4
+    if now["updating"]:
+        flags |= (now["op"] == UPDATE and now["slot"] == 0) << 5 | (age > 0) << 6
+        flags |= (core["write_distance"] <= age < core["words"]) << 7
+        flags |= (now["read"] < now["pushed"]) << 8
+        flags |= (now["fetched"] != NONE) << 9 | (now["held"] != NONE) << 10
+    if now["out_valid"]:
+        flags |= spike << 11 | now["out_tick"] << 12 | (now["again"] > 0) << 13
+    return int(flags)
 
 
 @njit
@@ -195,86 +191,109 @@ def reset_core(chain: Chain, core: Record, k: int) -> None:
     update = now["update"]
     chain.control[k] = chain.after_reset[k]
     now["update"] = update
-    first = core["totals_at"]
-    for at in range(first, first + 2 * core["words"] * core["lanes"]):
+    first = core["spikes_at"]
+    for at in range(first, first + core["words"] * core["lanes"]):
         chain.totals[at] = 0
 
 
 @inline
-def integrate_word(core: Record, now: Record, weights: Ints, totals: Ints) -> int:
-    """Add the current word of weights to the current bank; how many additions saturated."""
+def add_word(core: Record, now: Record, weights: Ints, totals: Ints) -> int:
+    """Add the word of weights that is issued to the sums; how many additions saturated."""
     clipped = 0
-    width = core["words"] * core["lanes"]
-    first = now["word"] * core["lanes"]
-    row = core["weights_at"] + now["address"] * width
-    bank = core["totals_at"] + now["bank"] * width
-    for neuron in range(first, first + core["lanes"]):
-        total = totals[bank + neuron] + weights[row + neuron]
+    first = now["slot"] * core["lanes"]
+    row = core["weights_at"] + now["row"] * core["words"] * core["lanes"] + first
+    sums = core["spikes_at"] + first
+    for lane in range(core["lanes"]):
+        total = totals[sums + lane] + weights[row + lane]
         if total < core["low"] or total > core["high"]:
             clipped += 1
             total = min(max(total, core["low"]), core["high"])
-        totals[bank + neuron] = total
+        totals[sums + lane] = total
     return clipped
 
 
 @inline
-def clock_update(
-    core: Record, now: Record, spikes: Bools, start: bool, emits: int, out_ready: int
-) -> None:
-    """One clock edge of the update and the emitter."""
-    if emits:
-        if not out_ready:
-            return
-        if now["emit_next"] == NONE:
-            now["emit_tick"] = 0
-        else:
-            first = now["emit_next"] + 1
-            now["emit_next"] = next_spike(spikes, core["spikes_at"], first, now["emit_end"])
-    elif now["issued"] != NONE:
-        word = written_word(core, now)
-        last = word == core["words"] - 1
-        if word != NONE:
-            first = word * core["lanes"]
-            now["emit_end"] = first + core["lanes"]
-            now["emit_next"] = next_spike(spikes, core["spikes_at"], first, now["emit_end"])
-            now["emit_tick"] = last
-        now["issued"] = NONE if last else now["issued"] + 1
-    elif start:
-        now["issued"] = 0
+def emit(core: Record, now: Record, chain: Chain, ready: int) -> None:
+    """One clock edge of the queue's output, the stages behind it and the emitter."""
+    leaves = now["held"] == NONE
+    if now["out_valid"] and now["again"]:
+        now["again"] -= ready
+    elif ready or not now["out_valid"]:
+        now["out_valid"] = not leaves
+        if not leaves:
+            word, neuron = now["held"], now["next"]
+            if neuron == NONE:
+                now["out_tick"], now["out_address"] = 1, 0
+                now["updating"] = now["pushed"] = now["read"] = 0
+                leaves = True
+            else:
+                now["out_tick"], now["out_address"] = 0, neuron
+                now["again"] = chain.spikes[core["spikes_at"] + neuron] - 1
+                lane = neuron + 1 - word * core["lanes"]
+                now["next"] = next_spike(core, chain.spikes, word, lane)
+                leaves = now["next"] == NONE and word != core["words"] - 1
+    if leaves:
+        now["held"] = now["fetched"]
+        if now["held"] != NONE:
+            now["next"] = next_spike(core, chain.spikes, now["held"], 0)
+    if leaves or now["fetched"] == NONE:
+        now["fetched"] = NONE
+        if now["read"] < now["pushed"]:
+            now["fetched"] = chain.queue[core["queue_at"] + now["read"]]
+            now["read"] += 1
+
+
+@inline
+def write(core: Record, now: Record, chain: Chain) -> None:
+    """One clock edge of the stages of an update or a clear: what is written back is queued."""
+    word = now["age"] - core["write_distance"]
+    last = word == core["words"] - 1
+    if word >= 0 and now["fresh"]:
+        if last:
+            now["updating"] = 0
+    elif word >= 0 and (last or next_spike(core, chain.spikes, word, 0) != NONE):
+        chain.queue[core["queue_at"] + now["pushed"]] = word
+        now["pushed"] += 1
+    now["age"] = NONE if last else now["age"] + 1
 
 
 @inline
 def clock(
-    chain: Chain, core: Record, now: Record, link: Record, emits: int, out_ready: int
+    chain: Chain, core: Record, now: Record, valid: int, address: int, tick: int, out_ready: int
 ) -> None:
-    """One clock edge of a core out of reset; ``link``: what its input shows."""
-    start = bool(now["pending"] != 0 and link["over"] != 0)
-    taken = bool(link["valid"] and link["ready"])
-    if now["clipped_2"]:
-        now["saturated"] = (now["saturated"] + now["clipped_2"]) & core["counter_mask"]
-    now["clipped_2"] = now["clipped_1"]
-    now["clipped_1"] = 0
-    if now["active"]:
-        if now["word"] < core["words"]:
-            now["clipped_1"] = integrate_word(core, now, chain.weights, chain.totals)
-        now["word"] += 1
-        if now["word"] == core["event_cycles"]:
-            now["active"] = 0
-    if now["clear"] > 0:
-        now["clear"] -= 1
-    if start:
-        now["pending"] = 0
-        now["bank"] ^= 1
+    """One clock edge of a core out of reset, from what its streams show."""
+    waits = now["updating"] != 0
+    start = now["pending"] != 0 and not waits
+    if now["op"] == UPDATE and now["slot"] == 0:
         now["update_due"] = 1
-    if taken and link["tick"]:
-        now["pending"] = 1
-    elif taken and link["address"] < core["n_inputs"]:
-        now["active"] = 1
-        now["word"] = 0
-        now["address"] = link["address"]
-    elif taken:
+    if now["unknown"]:
         now["dropped"] = (now["dropped"] + 1) & core["counter_mask"]
-    clock_update(core, now, chain.spikes, start, emits, out_ready)
+        now["unknown"] = 0
+    if now["clips"]:
+        counted = now["clips"] >> CLIPS_OLDEST
+        now["saturated"] = (now["saturated"] + counted) & core["counter_mask"]
+        now["clips"] = (now["clips"] & CLIPS_YOUNGER) << CLIPS_BITS
+    if now["out_valid"] or now["pushed"]:
+        emit(core, now, chain, out_ready)
+    if now["age"] != NONE:
+        write(core, now, chain)
+    if now["op"]:
+        if now["op"] == ADD and now["slot"] < core["words"]:
+            now["clips"] |= add_word(core, now, chain.weights, chain.totals)
+        now["slot"] += 1
+        if now["slot"] == core["event_cycles"]:
+            now["op"] = IDLE_ISSUE
+    if valid and now["ready"]:
+        if tick:
+            now["pending"] = waits
+            start = not waits
+        elif address < core["n_inputs"]:
+            now["op"], now["slot"], now["row"] = ADD, 0, address
+        else:
+            now["unknown"] = 1
+    if start:
+        now["op"], now["slot"], now["age"] = UPDATE, 0, 0
+        now["updating"], now["pending"] = 1, 0
 
 
 @inline
@@ -288,20 +307,29 @@ def compiled_update(
     now["update"] += 1
     row = core["history_at"] + now["update"] * core["variables"] * size
     variables = core["variables"] - FIRST_STATE
-    bank = core["totals_at"] + (now["bank"] ^ 1) * size
-    history[row + FRESH * size] = now["was_reset"]
+    history[row + FRESH * size] = now["fresh"] != 0
     at = core["spikes_at"]
     for i in range(size):
-        steps.currents[at + i] = totals[bank + i] << core["weight_shift"]
+        steps.currents[at + i] = totals[at + i] << core["weight_shift"]
         history[row + CURRENT * size + i] = steps.currents[at + i]
-        totals[bank + i] = 0
-    if now["was_reset"]:
+        totals[at + i] = 0
+    if core["lfsr_mask"]:
+        draw = now["lfsr"]
+        for i in range(size):
+            if i == core["n_neurons"]:
+                now["lfsr"] = draw
+            steps.random[at + i] = draw
+            draw = (draw >> 1) ^ (core["lfsr_mask"] if draw & 1 else 0)
+        if size == core["n_neurons"]:
+            now["lfsr"] = draw
+    if now["fresh"]:
         for variable in range(variables):
             reset_variable(steps.variables[k, variable], size)
-        now["was_reset"] = 0
+        now["fresh"] = 0
     call_step(steps.calls[k], 0, size, 0, 0)
+    for i in range(core["n_neurons"], size):
+        chain.spikes[at + i] = 0
     for i in range(size):
-        chain.spikes[at + i] = steps.fired[at + i] and i < core["n_neurons"]
         history[row + SPIKE * size + i] = chain.spikes[at + i]
     for variable in range(variables):
         place = steps.variables[k, variable]
@@ -335,14 +363,12 @@ def offer(driven: Driven, flags: int, shown: Record) -> None:
 
 
 @inline
-def show(core: Record, now: Record, link: Record, following: Record, trace: Record) -> None:
-    """What a core shows before a clock edge: at its input, its output and its trace."""
-    link["over"] = update_over(now)
-    link["ready"] = takes_event(core, now, link["over"])
-    following["valid"] = emitting(now)
-    following["tick"] = now["emit_next"] == NONE
-    following["address"] = max(now["emit_next"], 0)
-    trace["written"] = NONE if following["valid"] else written_word(core, now)
+def show(core: Record, now: Record, trace: Record) -> None:
+    """What a core shows before a clock edge: whether it is ready for an event, and its trace."""
+    free = now["op"] == IDLE_ISSUE or now["slot"] == core["event_cycles"] - 1
+    now["ready"] = free and not now["pending"]
+    shows = now["age"] >= core["write_distance"] and not now["fresh"]
+    trace["written"] = now["age"] - core["write_distance"] if shows else NONE
     trace["row"] = now["update"]
     trace["dropped"] = now["dropped"]
     trace["saturated"] = now["saturated"]
@@ -358,34 +384,40 @@ def run_chain(
     The inputs of the block are read; where the chain is ``driven`` they are filled instead. Fills
     streams and traces, and with compiled ``steps`` the history. Returns the next cycle.
     """
-    cores, links = len(block.config), chain.links
+    config, control = block.config, chain.control
+    cores = len(config)
     for cycle in range(first, len(block.inputs)):
         shown, stream = block.inputs[cycle], block.streams[cycle]
         if driven is not None:
             offer(driven, driven.flags[cycle], shown)
-        links[0]["valid"] = shown["in_valid"]
-        links[0]["address"] = shown["in_address"]
-        links[0]["tick"] = shown["in_tick"]
-        links[cores]["ready"] = shown["out_ready"]
         for k in range(cores):
-            now, trace = chain.control[k], block.traces[k, cycle]
-            show(block.config[k], now, links[k], links[k + 1], trace)
-        stream["in_ready"] = links[0]["ready"]
-        stream["out_valid"] = links[cores]["valid"]
-        stream["out_address"] = links[cores]["address"]
-        stream["out_tick"] = links[cores]["tick"]
-        if driven is not None and links[0]["valid"] and links[0]["ready"]:
+            show(config[k], control[k], block.traces[k, cycle])
+        stream["in_ready"] = control[0]["ready"]
+        stream["out_valid"] = control[cores - 1]["out_valid"]
+        stream["out_address"] = control[cores - 1]["out_address"]
+        stream["out_tick"] = control[cores - 1]["out_tick"]
+        if driven is not None and shown["in_valid"] and control[0]["ready"]:
             driven.state[0]["holds"] = 0
+        if shown["rst"]:
+            for k in range(cores):
+                reset_core(chain, config[k], k)
+            continue
         due = 0
-        for k in range(cores):
-            core, now = block.config[k], chain.control[k]
-            if shown["rst"]:
-                reset_core(chain, core, k)
-                continue
-            clock(chain, core, now, links[k], links[k + 1]["valid"], links[k + 1]["ready"])
-            if steps is not None and now["update_due"]:
-                compiled_update(block, chain, steps, core, now, k)
-            due += now["update_due"]
+        # The last core first: what the one before it shows is still as it was.
+        ready = shown["out_ready"]
+        for k in range(cores - 1, -1, -1):
+            core, now = config[k], control[k]
+            if k:
+                ahead = control[k - 1]
+                valid, address, tick = ahead["out_valid"], ahead["out_address"], ahead["out_tick"]
+            else:
+                valid, address, tick = shown["in_valid"], shown["in_address"], shown["in_tick"]
+            clock(chain, core, now, valid, address, tick, ready)
+            ready = now["ready"]
+            if now["update_due"]:
+                if steps is not None:
+                    compiled_update(block, chain, steps, core, now, k)
+                due += now["update_due"]
         if due:
             return cycle + 1
     return len(block.inputs)

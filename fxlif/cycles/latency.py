@@ -6,43 +6,78 @@ shows in each cycle by :mod:`fxlif.cycles.model`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
 from ..params.core import CoreParams
-from .pipeline import WRITE_DISTANCE
+from .pipeline import EVENT_DISTANCE, write_distance
 
 #: Counters of dropped events and saturated additions have this width and wrap around.
 COUNTER_BITS = 32
-#: An event must not meet an accumulator before the event ahead has been written back.
-MIN_EVENT_CYCLES = 3
-#: From the taking of a TICK to the first write-back: one cycle to start, then the stages before it.
-UPDATE_LATENCY = 1 + WRITE_DISTANCE
+#: From the taking of a TICK to the first issue of its update.
+TAKING = 1
+#: From the write-back of a word with spikes to the first of them at the output: it is in the queue,
+#: in the two stages behind it, then at the output.
+EMIT_LATENCY = 4
 
 
 def event_cycles(core: CoreParams) -> int:
-    """Clock cycles for which one SPIKE occupies the input of the core.
+    """Clock cycles for which one SPIKE, or one TICK, occupies the input of the core.
 
-    ``max(ceil(fan_out / lanes), 3)``, where the fan-out of an input is ``n_neurons``. A SPIKE
-    with an address outside the core's inputs, and a TICK, take one cycle.
+    ``max(ceil(fan_out / lanes), 4)``, where the fan-out of an input is ``n_neurons``: a sum that is
+    added to can be read again 4 cycles later. A SPIKE with an address outside the core's inputs
+    takes one cycle. So a step of E spikes occupies the input for :func:`step_cycles`.
     """
-    return max(core.words, MIN_EVENT_CYCLES)
+    return max(core.words, EVENT_DISTANCE)
 
 
-def update_cycles(core: CoreParams, spikes: int) -> int:
+def step_cycles(core: CoreParams, events: int) -> int:
+    """Clock cycles for which a step of so many known spikes occupies the input of the core.
+
+    ``(events + 1) * event_cycles``: the update takes as long as a spike. The next step's spikes are
+    taken right behind it, but its TICK's update waits until this one is over
+    (:func:`update_cycles`), and so does what follows that TICK.
+    """
+    return (events + 1) * event_cycles(core)
+
+
+def write_cycles(core: CoreParams, word: int) -> int:
+    """Clock cycles from the taking of a TICK to the write-back of a word, which the trace shows.
+
+    For a TICK that need not wait for the update of the one before.
+    """
+    return TAKING + word + write_distance(core.neuron)
+
+
+def update_cycles(core: CoreParams, spikes: int | Sequence[int]) -> int:
     """Clock cycles from the taking of a TICK to the TICK at the output, never stalled.
 
-    ``ceil(n_neurons / lanes) + spikes + UPDATE_LATENCY + 1``: one cycle per memory word, one per
-    spike that is emitted, and one for the TICK. The next update starts at the earliest as many
-    cycles after this one did, so a step of E spikes costs ``max(E * event_cycles + 1,
-    update_cycles)`` in a steady state.
+    ``spikes``: how many each word of neurons emits, (words,). Word w is at the output from
+    ``write_cycles(core, w) + 4`` on, or as soon as the words before it are through; each spike
+    takes one cycle, and behind those of the last word the TICK goes. Where the TICK is pending,
+    count from the cycle before the first issue.
+
+    With a number, of all words together: so many cycles at most, which is exact where the last word
+    emits them all.
     """
-    return core.words + spikes + UPDATE_LATENCY + 1
+    if isinstance(spikes, int):
+        return write_cycles(core, core.words - 1) + EMIT_LATENCY + spikes
+    end = 0
+    for word, count in enumerate(spikes):
+        if count or word == core.words - 1:
+            end = max(end, write_cycles(core, word) + EMIT_LATENCY) + count
+    return end
 
 
 def clear_cycles(core: CoreParams) -> int:
-    """Clock cycles after a reset until the first event can be taken: one per memory word."""
-    return core.words
+    """Clock cycles after a reset until the first event can be taken: those of a clear but the last.
+
+    The update of a TICK waits until all words are cleared,
+    ``words + write_distance`` cycles after the reset.
+    """
+    return event_cycles(core) - 1
 
 
 def padded(core: CoreParams) -> int:

@@ -8,15 +8,18 @@ population, from the golden step (:func:`fxlif.rule.step.step`) or from the comp
 
 What the control of one core does (the hardware must do the same):
 
-- **Reset** clears all memories word by word; the first event can be taken ``words`` cycles later.
-- **Integration.** A SPIKE occupies the input for :func:`~fxlif.cycles.latency.event_cycles` cycles,
-  in which the words of its row of weights are added to the accumulators of the current bank. A
-  SPIKE with an unknown address is counted and dropped. A TICK is *pending* until the update can
-  start; while it waits, nothing is taken.
-- **Update.** It starts when a TICK is pending and the last update is over; the banks swap. Each
-  word passes the stages of :mod:`fxlif.cycles.pipeline`, one per cycle. A word with spikes goes
-  into the emitter as it is written back, and the update stands still until that is empty again.
-- **Emitter.** One event per transfer, lowest neuron first; after the last word, the TICK.
+- **Issue.** One operation after the other passes the pipelines of :mod:`fxlif.cycles.pipeline`, a
+  word a cycle, none of which ever stands still: the words of the row of weights of a SPIKE are
+  added to the sums, or all words of the population are updated, or cleared. Each takes
+  :func:`~fxlif.cycles.latency.event_cycles` cycles. A SPIKE with an unknown address is counted and
+  dropped in one cycle.
+- **Reset** issues a clear; the first event can be taken in its last cycle.
+- **Update.** A TICK is an update, issued at once; or, where the last update or the clear is not
+  over, *pending* until it is, and nothing is taken meanwhile. An update uses the sums, sets them to
+  0, and is over when its TICK moves to the output.
+- **Queue and emitter.** A word with spikes, and the last word, is queued as it is written back. Two
+  stages behind the queue, an event goes out per transfer: the spikes of a word, lowest neuron first
+  and each as often as it fired, and after those of the last word the TICK.
 """
 
 from __future__ import annotations
@@ -32,6 +35,8 @@ from ..engines import choose_engine
 from ..params.core import CoreParams
 from ..params.quantise import signed_range
 from ..rule import arithmetic
+from ..rule.arithmetic import Number
+from ..rule.lfsr import draws, jump
 from ..rule.step import NeuronState, initial_state, step
 from . import control
 from .control import (
@@ -51,7 +56,7 @@ from .control import (
     run_chain,
 )
 from .latency import COUNTER_BITS, event_cycles, padded, padded_thresholds, padded_weights
-from .pipeline import STAGES, WRITE_DISTANCE
+from .pipeline import write_distance
 
 CONTROL_FLAGS = control.CONTROL_FLAGS
 
@@ -76,14 +81,15 @@ class CycleInputs:
 class Steps:
     """Steps of single neurons, update after update: arrays (n,).
 
-    ``current`` is exact, with weight_shift and bias; ``threshold`` the stored one, without theta.
+    ``current`` is exact, with weight_shift and bias; ``threshold`` the stored one, without theta;
+    ``fire`` a truth value, or a number where the neuron ``counts_spikes``.
     """
 
     before: NeuronState
     current: Ints
     threshold: Ints
     after: NeuronState
-    fire: Bools
+    fire: Bools | Ints
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,16 +97,17 @@ class CoreTrace:
     """What one core's trace port and counters show. A value counts where its valid does.
 
     ``valid`` and ``index`` (cycles,): a word was written back, and which. ``state`` names each
-    state variable's (written, lanes) values and ``spike`` the (written, lanes) spikes of the
-    cycles in which ``valid`` holds, in order. ``dropped``, ``saturated`` (cycles,): the counters.
-    ``control`` (cycles,): what the control is doing, bit k for :data:`CONTROL_FLAGS` [k].
+    state variable's (written, lanes) values and ``spike`` the (written, lanes) spikes, as
+    ``fire`` of :class:`Steps`, of the cycles in which ``valid`` holds, in order. ``dropped``,
+    ``saturated`` (cycles,): the counters. ``control`` (cycles,): what the control is doing, bit k
+    for :data:`CONTROL_FLAGS` [k].
     ``steps``: of the updates that started in these cycles, every neuron's.
     """
 
     valid: Bools
     index: Ints
     state: dict[str, Ints]
-    spike: Bools
+    spike: Bools | Ints
     dropped: Ints
     saturated: Ints
     control: Ints
@@ -158,60 +165,71 @@ class CycleModel:
             control=np.zeros(len(self.cores), dtype=control.CONTROL),
             after_reset=np.zeros(len(self.cores), dtype=control.CONTROL),
             weights=np.concatenate([padded_weights(core).ravel() for core in self.cores]),
-            totals=np.zeros(2 * sum(sizes), dtype=np.int64),
-            spikes=np.zeros(sum(sizes), dtype=np.bool_),
-            links=np.zeros(len(self.cores) + 1, dtype=control.LINK),
+            totals=np.zeros(sum(sizes), dtype=np.int64),
+            spikes=np.zeros(sum(sizes), dtype=np.uint8),
+            queue=np.zeros(sum(core.words for core in self.cores), dtype=np.int64),
         )
         first = self._chain.after_reset
-        first["clear"] = [core.words for core in self.cores]
-        first["issued"] = first["emit_next"] = NONE
-        first["was_reset"] = 1
+        first["op"] = control.CLEAR
+        first["fetched"] = first["held"] = first["next"] = NONE
+        first["updating"] = first["fresh"] = 1
+        first["lfsr"] = [core.neuron.lfsr.seed for core in self.cores]
         self._chain.control[:] = first
         self._thresholds = [padded_thresholds(core) for core in self.cores]
         self._states = [initial_state(c.neuron, n) for c, n in zip(self.cores, sizes, strict=True)]
         # The row of the last update of each core, which a block may still have to show.
         self._last_rows: list[Ints] = []
-        weights_at = spikes_at = 0
+        weights_at = spikes_at = queue_at = 0
         for k, (core, size) in enumerate(zip(self.cores, sizes, strict=True)):
             low, high = signed_range(core.accumulator_bits)
             variables = FIRST_STATE + len(core.neuron.state_widths)
             facts = {
                 "n_inputs": core.n_inputs, "n_neurons": core.n_neurons, "words": core.words,
                 "lanes": core.lanes, "event_cycles": event_cycles(core), "low": low, "high": high,
-                "stages": len(STAGES), "write_distance": WRITE_DISTANCE,
+                "write_distance": write_distance(core.neuron),
                 "counter_mask": (1 << COUNTER_BITS) - 1,
+                "lfsr_mask": core.neuron.lfsr.mask if core.neuron.random_bits else 0,
                 "weight_shift": core.weight_shift, "weights_at": weights_at,
-                "totals_at": 2 * spikes_at, "spikes_at": spikes_at, "variables": variables,
+                "spikes_at": spikes_at, "queue_at": queue_at, "variables": variables,
             }  # fmt: skip
             for name, value in facts.items():
                 self._config[k][name] = value
             self._last_rows.append(np.zeros((variables, size), dtype=np.int64))
             weights_at += core.n_inputs * size
             spikes_at += size
+            queue_at += core.words
         self._driven: Block | None = None
         self._steps: CompiledSteps | None = None
         if choose_engine(engine) == "compiled":
             from .compiled_steps import compiled_steps
 
-            self._steps, self._kept = compiled_steps(self.cores, self._thresholds)
+            self._steps, self._kept = compiled_steps(
+                self.cores, self._thresholds, self._chain.spikes
+            )
 
     def _update(self, k: int, history: Ints) -> None:
         """Make the values of the update that core ``k`` has just started."""
         now, config, core = self._chain.control[k], self._config[k], self.cores[k]
         size = padded(core)
-        fresh = int(now["was_reset"])
+        here = slice(config["spikes_at"], config["spikes_at"] + size)
+        fresh = int(now["fresh"])
         if fresh:
             self._states[k] = initial_state(core.neuron, size)
-            now["was_reset"] = 0
-        at = config["totals_at"] + (now["bank"] ^ 1) * size
-        totals = self._chain.totals[at : at + size]
+            now["fresh"] = 0
+        totals = self._chain.totals[here]
         shifted = arithmetic.synaptic_current(totals, core.weight_shift, 0)
         current = shifted + core.neuron.bias
-        self._states[k], fire = step(core.neuron, self._states[k], current, self._thresholds[k])
+        random: Number = 0
+        if core.neuron.random_bits:
+            # Fillers draw too, but the register goes on behind the last neuron.
+            random, _ = draws(core.neuron.lfsr, int(now["lfsr"]), size)
+            now["lfsr"] = jump(core.neuron.lfsr, int(now["lfsr"]), core.n_neurons)
+        self._states[k], fire = step(
+            core.neuron, self._states[k], current, self._thresholds[k], random
+        )
         totals[:] = 0
-        at = config["spikes_at"]
-        spikes = fire & (np.arange(size) < core.n_neurons)
-        self._chain.spikes[at : at + size] = spikes
+        spikes = np.where(np.arange(size) < core.n_neurons, fire, 0)
+        self._chain.spikes[here] = spikes
         now["update"] += 1
         now["update_due"] = 0
         row = self._rows(k, history)[now["update"]]
@@ -230,9 +248,8 @@ class CycleModel:
         length = 0
         for k, (core, last) in enumerate(zip(self.cores, self._last_rows, strict=True)):
             self._config[k]["history_at"] = length
-            # After a reset an update waits until all words are cleared: it takes more cycles than
-            # there are words, one way or the other.
-            length += (cycles // (core.words + 1) + 2) * last.size
+            # Between two updates all words are written back, of the first one or of a clear.
+            length += (cycles // (core.words + write_distance(core.neuron)) + 2) * last.size
         return Block(
             config=self._config.copy(),
             inputs=np.zeros(cycles, dtype=control.INPUT),
@@ -293,7 +310,8 @@ class CycleModel:
             for place, name in enumerate(core.neuron.state_widths, start=FIRST_STATE)
         }
         return CoreTrace(
-            valid=valid, index=trace["written"], state=state, spike=written[:, SPIKE] != 0,
+            valid=valid, index=trace["written"], state=state,
+            spike=self._spikes(core, written[:, SPIKE]),
             dropped=trace["dropped"], saturated=trace["saturated"], control=trace["flags"],
             steps=self._steps_of(k, rows[: self._chain.control[k]["update"] + 1]),
         )  # fmt: skip
@@ -318,5 +336,9 @@ class CycleModel:
             current=real[1:, CURRENT].ravel() + core.neuron.bias,
             threshold=np.tile(self._thresholds[k][: core.n_neurons], len(fresh)),
             after=NeuronState(*(after for _, after in variables)),
-            fire=real[1:, SPIKE].ravel() != 0,
+            fire=self._spikes(core, real[1:, SPIKE].ravel()),
         )
+
+    def _spikes(self, core: CoreParams, counts: Ints) -> Bools | Ints:
+        """How often neurons fired: a truth value where they do so once in a step."""
+        return counts if core.neuron.counts_spikes else counts != 0
