@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ..lazy import exports
 
 if TYPE_CHECKING:
-    from .core import LIFCore as LIFCore
+    from .old_core import LIFCore as LIFCore
     from .interface import Hardware as Hardware
     from .limits import supported as supported
     from .network import LIFNetwork as LIFNetwork
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 HOMES = {
     "Hardware": "interface",
-    "LIFCore": "core",
+    "LIFCore": "old_core",
     "LIFNetwork": "network",
     "LIFNeuron": "neuron",
     "generate": "verilog",

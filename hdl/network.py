@@ -9,7 +9,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..params.network import NetworkParams
-from .core import LIFCore, core_members
+from .old_core import LIFCore, core_members
 from .events import event_stream
 
 

@@ -22,7 +22,7 @@ from ..params.core import CoreParams
 from ..params.network import NetworkParams
 from ..params.neuron import NeuronParams
 from ..params.protocol import Design
-from .core import LIFCore
+from .old_core import LIFCore
 from .interface import Field, Hardware, Port
 from .limits import supported
 from .network import LIFNetwork

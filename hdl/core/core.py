@@ -1,0 +1,103 @@
+"""The time-multiplexed core. :mod:`fxlif.cycles.model` says what it does in which cycle."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import Module
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from ...cycles.latency import COUNTER_BITS
+from ...params.core import CoreParams
+from ..events import event_stream
+from ..memory import Rom
+from ..neuron import state_layout
+from .counters import Counters
+from .emitter import Emitter
+from .issue import Issue
+from .layouts import spikes_layout, word_range
+from .neurons import Neurons
+from .queue import SpikeQueue
+from .totals import Totals
+from .weights import weight_words
+
+
+def trace_signature(core: CoreParams) -> wiring.Signature:
+    """Each write-back: which word, the new state and the spikes of each of its lanes."""
+    return wiring.Signature(
+        {
+            "valid": Out(1),
+            "index": Out(word_range(core)),
+            "state": Out(data.ArrayLayout(state_layout(core.neuron), core.lanes)),
+            "spike": Out(spikes_layout(core)),
+        }
+    )
+
+
+def core_members(core: CoreParams, *, trace: bool) -> dict[str, Any]:
+    """The ports that belong to one core besides its two streams."""
+    members: dict[str, Any] = {"dropped": Out(COUNTER_BITS), "saturated": Out(COUNTER_BITS)}
+    if trace:
+        members["trace"] = Out(trace_signature(core))
+    return members
+
+
+class LIFCore(wiring.Component):
+    """``lanes`` neurons and synapses per clock; events in, events out.
+
+    ``events_in`` and ``events_out`` are streams of events; ``dropped`` counts events with an
+    unknown address, ``saturated`` the additions to an accumulator that did not fit. ``trace``, if
+    asked for, shows each write-back. No output depends on an input within a cycle.
+    """
+
+    def __init__(self, params: CoreParams, *, trace: bool = False) -> None:
+        self.params = params
+        self._trace = trace
+        super().__init__(
+            {
+                "events_in": In(event_stream(params.in_address_bits)),
+                "events_out": Out(event_stream(params.out_address_bits)),
+                **core_members(params, trace=trace),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        core = self.params
+        m.submodules.issue = issue = Issue(core)
+        m.submodules.weights = weights = Rom("weights", weight_words(core), core.neuron.weight_bits)
+        m.submodules.totals = totals = Totals(core)
+        m.submodules.neurons = neurons = Neurons(core)
+        m.submodules.queue = queue = SpikeQueue(core)
+        m.submodules.emitter = emitter = Emitter(core)
+        m.submodules.counters = counters = Counters(core)
+        connect(m, flipped(self.events_in), issue.events_in)
+        connect(m, queue.entries, emitter.entries)
+        connect(m, emitter.events_out, flipped(self.events_out))
+
+        written = neurons.written
+        m.d.comb += [
+            issue.done.eq(emitter.done | neurons.cleared),
+            weights.address.eq(issue.weight_address),
+            totals.operation.eq(issue.operation),
+            totals.weights.eq(weights.data),
+            neurons.operation.eq(issue.operation),
+            neurons.total.eq(totals.total),
+            queue.push.eq(written.valid & (written.last | written.spikes.as_value().any())),
+            queue.entry.last.eq(written.last),
+            queue.entry.word.eq(written.word),
+            queue.entry.spikes.eq(written.spikes),
+            counters.unknown.eq(issue.unknown),
+            counters.clipped.eq(totals.clipped),
+            self.dropped.eq(counters.dropped),
+            self.saturated.eq(counters.saturated),
+        ]
+        if self._trace:
+            m.d.comb += [
+                self.trace.valid.eq(written.valid),
+                self.trace.index.eq(written.word),
+                self.trace.state.eq(written.state),
+                self.trace.spike.eq(written.spikes),
+            ]
+        return m

@@ -1,0 +1,76 @@
+"""The head of the pipeline: which word of which operation enters it in each cycle."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from ...cycles.latency import event_cycles
+from ...params.core import CoreParams
+from ..events import event_stream
+from .layouts import operation_layout, slot_range
+from .weights import weight_address, weight_depth
+
+
+class Issue(wiring.Component):
+    """Turns events into operations, each of which occupies ``event_cycles`` slots.
+
+    ``operation`` is the slot that is in the pipeline's first stage, ``weight_address`` where the
+    weights of an addition lie. An event that is taken shows there in the next cycle, word 0 first.
+    A TICK waits until the update before it is ``done``, and keeps the input waiting; ``unknown``
+    says that an event with an address beyond the inputs is taken. After a reset all words are
+    cleared, and ``done`` says when they are.
+    """
+
+    def __init__(self, core: CoreParams) -> None:
+        self.core = core
+        super().__init__(
+            {
+                "events_in": In(event_stream(core.in_address_bits)),
+                "done": In(1),
+                "operation": Out(operation_layout(core)),
+                "weight_address": Out(range(max(2, weight_depth(core)))),
+                "unknown": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        core, event = self.core, self.events_in.payload
+        adding, clearing, stepping = Signal(), Signal(init=1), Signal()
+        slot = Signal(slot_range(core))
+        pending = Signal()  # a TICK was taken, its update has not started
+        updating = Signal(init=1)  # an update or the clearing is under way
+        free, taken, known, start = Signal(), Signal(), Signal(), Signal()
+        busy = adding | clearing | stepping
+        m.d.comb += [
+            free.eq(~busy | (slot == event_cycles(core) - 1)),
+            self.events_in.ready.eq(free & ~pending),
+            taken.eq(self.events_in.valid & self.events_in.ready),
+            known.eq(event.address < core.n_inputs),
+            start.eq(~updating & (pending | (taken & event.tick))),
+            self.unknown.eq(taken & ~event.tick & ~known),
+        ]
+        with m.If(free):
+            m.d.sync += [slot.eq(0), clearing.eq(0), stepping.eq(start)]
+            m.d.sync += adding.eq(taken & ~event.tick & known)
+        with m.Else():
+            m.d.sync += slot.eq(slot + 1)
+        with m.If(start):
+            m.d.sync += [pending.eq(0), updating.eq(1)]
+        with m.Else():
+            with m.If(taken & event.tick):
+                m.d.sync += pending.eq(1)
+            with m.If(self.done):
+                m.d.sync += updating.eq(0)
+
+        within = slot < core.words  # the other slots only keep the distance
+        m.d.comb += [
+            self.operation.word.eq(slot),
+            self.operation.add.eq(adding & within),
+            self.operation.update.eq(stepping & within),
+            self.operation.clear.eq(clearing & within),
+            self.weight_address.eq(weight_address(m, core, event.address, free, slot)),
+        ]
+        return m

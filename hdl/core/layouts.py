@@ -1,0 +1,58 @@
+"""What passes between the parts of a core, and lines of registers."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Module, Signal, Value
+from amaranth.lib import data
+
+from ...cycles.latency import event_cycles
+from ...params.core import CoreParams
+from ..neuron import state_layout
+
+
+def word_range(core: CoreParams) -> range:
+    """The numbers of the words of a population; a number of no bits is no good Verilog."""
+    return range(max(2, core.words))
+
+
+def slot_range(core: CoreParams) -> range:
+    """The slots that an operation occupies."""
+    return range(event_cycles(core))
+
+
+def operation_layout(core: CoreParams) -> data.StructLayout:
+    """What a slot of the pipeline holds: a word that is added to (``add``), that takes the step
+    (``update``) or that is brought into its initial state (``clear``), or nothing."""
+    return data.StructLayout({"add": 1, "update": 1, "clear": 1, "word": word_range(core)})
+
+
+def spikes_layout(core: CoreParams) -> data.ArrayLayout:
+    """How often each lane of a word fired."""
+    return data.ArrayLayout(core.neuron.spike_bits, core.lanes)
+
+
+def written_layout(core: CoreParams) -> data.StructLayout:
+    """A word of neurons as it is written back; ``last`` of its population."""
+    return data.StructLayout(
+        {
+            "valid": 1,
+            "last": 1,
+            "word": word_range(core),
+            "state": data.ArrayLayout(state_layout(core.neuron), core.lanes),
+            "spikes": spikes_layout(core),
+        }
+    )
+
+
+def entry_layout(core: CoreParams) -> data.StructLayout:
+    """A word of spikes in the queue; behind those of the ``last`` one a TICK follows."""
+    return data.StructLayout({"last": 1, "word": word_range(core), "spikes": spikes_layout(core)})
+
+
+def delayed(m: Module, value: Value, cycles: int, name: str, *, is_data: bool = False) -> Value:
+    """``value`` so many cycles later; a reset clears it on its way unless it ``is_data``."""
+    for distance in range(1, cycles + 1):
+        register = Signal(value.shape(), name=f"{name}_{distance}", reset_less=is_data)
+        m.d.sync += register.eq(value)
+        value = register
+    return value

@@ -1,0 +1,113 @@
+"""The state of all neurons, and the step that each word of them takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import Module, Signal, Value, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from ...cycles.pipeline import update_stages, write_distance
+from ...cycles.signals import step_name
+from ...params.core import CoreParams
+from .. import arithmetic
+from ..lfsr import Draws
+from ..memory import Rom, ram
+from ..neuron import LIFStep, initial_state, state_layout
+from .layouts import delayed, operation_layout, written_layout
+from .weights import threshold_words
+
+
+class Neurons(wiring.Component):
+    """Takes the step of the operation's word, or puts it into the state after a reset.
+
+    ``total``, the sums of the word's lanes, must be there two cycles after the word is in stage
+    ``issue``. In stage ``write`` of :func:`~fxlif.cycles.pipeline.update_stages` a word that took
+    the step shows at ``written``; ``cleared`` says that the last one of a clearing is there.
+    """
+
+    def __init__(self, core: CoreParams) -> None:
+        self.core = core
+        super().__init__(
+            {
+                "operation": In(operation_layout(core)),
+                "total": In(data.ArrayLayout(signed(core.accumulator_bits), core.lanes)),
+                "written": Out(written_layout(core)),
+                "cleared": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        core, neuron = self.core, self.core.neuron
+        answer = update_stages(neuron).index("memory") + 1
+        end = write_distance(neuron)
+        here = self.operation
+        stepping = [here.update, *(Signal(name=f"update_{k}") for k in range(1, end + 1))]
+        clearing = [here.clear, *(Signal(name=f"clear_{k}") for k in range(1, end + 1))]
+        words = [here.word, *(Signal.like(here.word, name=f"word_{k}", reset_less=True)
+                              for k in range(1, end + 1))]  # fmt: skip
+        for line in (stepping, clearing, words):
+            for before, after in zip(line, line[1:], strict=False):
+                m.d.sync += after.eq(before)
+        is_last = words[end - 1] == core.words - 1
+        last = Signal()
+        m.d.sync += last.eq(is_last)
+
+        state_word = data.ArrayLayout(state_layout(neuron), core.lanes)
+        memory = ram(m, "states", state_word, core.words)
+        read, write = memory.read_port(), memory.write_port()
+        state = Signal(state_word, reset_less=True)
+        m.d.comb += read.addr.eq(here.word)
+        m.d.sync += state.eq(read.data)
+
+        given = self._given(m, words[0], stepping[answer], words[answer])
+        after = Signal(state_word, name="next_state", reset_less=True)
+        spikes = Signal(self.written.spikes.shape(), name="spikes", reset_less=True)
+        for lane in range(core.lanes):
+            current = arithmetic.synaptic_current(self.total[lane], core.weight_shift, 0)
+            step = LIFStep(
+                neuron, input_bits=len(current), threshold_port="threshold_mantissa" in given,
+                staged=True,
+            )  # fmt: skip
+            m.submodules[step_name(lane)] = step
+            m.d.comb += [step.state.eq(state[lane]), step.current.eq(current)]
+            m.d.comb += [getattr(step, port).eq(values[lane]) for port, values in given.items()]
+            m.d.sync += [after[lane].eq(step.next_state), spikes[lane].eq(step.spike)]
+            # A lane that only fills up the last word never fires.
+            if (core.words - 1) * core.lanes + lane >= core.n_neurons:
+                with m.If(is_last):
+                    m.d.sync += spikes[lane].eq(0)
+        with m.If(clearing[end - 1]):
+            m.d.sync += after.eq(state_word.const([initial_state(neuron)] * core.lanes))
+
+        m.d.comb += [
+            write.en.eq(stepping[end] | clearing[end]),
+            write.addr.eq(words[end]),
+            write.data.eq(after),
+            self.written.valid.eq(stepping[end]),
+            self.written.last.eq(last),
+            self.written.word.eq(words[end]),
+            self.written.state.eq(after),
+            self.written.spikes.eq(spikes),
+            self.cleared.eq(clearing[end] & last),
+        ]
+        return m
+
+    def _given(self, m: Module, word: Value, taken: Value, at: Value) -> dict[str, Any]:
+        """Input of the step → its value for each lane, two cycles after ``word`` is issued."""
+        core, neuron = self.core, self.core.neuron
+        given: dict[str, Any] = {}
+        mantissas = threshold_words(core)
+        if mantissas is not None:
+            m.submodules.thresholds = thresholds = Rom(
+                "thresholds", mantissas, neuron.threshold_bits
+            )
+            m.d.comb += thresholds.address.eq(word)
+            given["threshold_mantissa"] = thresholds.data
+        if neuron.random_bits:
+            m.submodules.draws = draws = Draws(neuron.lfsr, core.lanes, core.n_neurons)
+            m.d.comb += [draws.advance.eq(taken), draws.last.eq(at == core.words - 1)]
+            given["random"] = draws.draws
+        return given
