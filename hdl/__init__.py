@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 from ..lazy import exports
 
 if TYPE_CHECKING:
-    from .old_core import LIFCore as LIFCore
     from .interface import Hardware as Hardware
     from .limits import supported as supported
     from .network import LIFNetwork as LIFNetwork
     from .neuron import LIFNeuron as LIFNeuron
+    from .old_core import LIFCore as LIFCore
     from .verilog import generate as generate
 
 HOMES = {

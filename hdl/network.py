@@ -9,8 +9,8 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..params.network import NetworkParams
-from .old_core import LIFCore, core_members
 from .events import event_stream
+from .old_core import LIFCore, core_members
 
 
 class LIFNetwork(wiring.Component):

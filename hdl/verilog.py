@@ -22,11 +22,11 @@ from ..params.core import CoreParams
 from ..params.network import NetworkParams
 from ..params.neuron import NeuronParams
 from ..params.protocol import Design
-from .old_core import LIFCore
 from .interface import Field, Hardware, Port
 from .limits import supported
 from .network import LIFNetwork
 from .neuron import LIFNeuron
+from .old_core import LIFCore
 
 SIDECAR_FORMAT = 2
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from amaranth.hdl import Module, Signal, Value, signed
@@ -15,7 +16,7 @@ from .. import arithmetic
 from ..lfsr import Draws
 from ..memory import Rom, ram
 from ..neuron import LIFStep, initial_state, state_layout
-from .layouts import delayed, operation_layout, written_layout
+from .layouts import operation_layout, written_layout
 from .weights import threshold_words
 
 
@@ -49,7 +50,7 @@ class Neurons(wiring.Component):
         words = [here.word, *(Signal.like(here.word, name=f"word_{k}", reset_less=True)
                               for k in range(1, end + 1))]  # fmt: skip
         for line in (stepping, clearing, words):
-            for before, after in zip(line, line[1:], strict=False):
+            for before, after in pairwise(line):
                 m.d.sync += after.eq(before)
         is_last = words[end - 1] == core.words - 1
         last = Signal()

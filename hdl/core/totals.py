@@ -51,7 +51,8 @@ class Totals(wiring.Component):
             write.addr.eq(delayed(m, self.operation.word, written, "word", is_data=True)),
         ]
         for lane in range(core.lanes):
-            exact = Signal(signed(bits + 1), name=f"sum_{lane}", reset_less=True)
+            # A reset clears it: what did not fit before would be counted after.
+            exact = Signal(signed(bits + 1), name=f"sum_{lane}")
             m.d.sync += exact.eq(Mux(adding, total[lane] + self.weights[lane], 0))
             m.d.comb += [
                 write.data[lane].eq(arithmetic.saturate(exact, bits)),
