@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -33,12 +33,21 @@ class Port:
     fields: tuple[Field, ...]
 
 
+@dataclass(frozen=True)
+class Image:
+    """What a memory of constants holds: ``depth`` words of ``width`` bits, as hexadecimal text."""
+
+    text: str
+    depth: int
+    width: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Hardware:
     """A design as Verilog text, with the interface that a bench or a driver reads.
 
     ``sidecar``: what the JSON file says; ``arrays``: those that it refers to, by their key in the
-    .npz file.
+    .npz file; ``images``: the files that the Verilog reads, by their names.
     """
 
     name: str
@@ -46,6 +55,12 @@ class Hardware:
     ports: tuple[Port, ...]
     sidecar: dict[str, Any]
     arrays: dict[str, npt.NDArray[np.int64]]
+    images: Mapping[str, Image] = field(default_factory=dict)
+
+    @property
+    def image_texts(self) -> dict[str, str]:
+        """File name → text of each image, to be written where the Verilog is read."""
+        return {name: image.text for name, image in self.images.items()}
 
     @property
     def top(self) -> str:
@@ -53,11 +68,12 @@ class Hardware:
         return self.name
 
     def files(self, beside: Mapping[str, str] | None = None) -> dict[str, bytes]:
-        """File name → content: the sidecar, the Verilog, the arrays, and the texts ``beside`` them.
+        """File name → content: the sidecar, the Verilog and its images, the arrays, and the texts
+        ``beside`` them.
 
         The sidecar has the SHA-256 of each of the others.
         """
-        texts = {f"{self.name}.v": self.verilog, **(beside or {})}
+        texts = {f"{self.name}.v": self.verilog, **self.image_texts, **(beside or {})}
         made = {name: text.encode() for name, text in texts.items()}
         if self.arrays:
             buffer = io.BytesIO()

@@ -7,12 +7,23 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from amaranth.hdl import Cat, ClockSignal, Instance, Module, Signal, Value, signed
+from amaranth.hdl import (
+    Cat,
+    ClockSignal,
+    Elaboratable,
+    Fragment,
+    Instance,
+    Module,
+    Signal,
+    Value,
+    signed,
+)
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from ..errors import FxlifError
+from .interface import Image
 
 #: Words of a block memory → bits of each: the shapes of 16 kbit, and of 18 where parity counts.
 SHAPES = {512: 36, 1024: 18, 2048: 9, 4096: 4, 8192: 2, 16384: 1}
@@ -47,15 +58,6 @@ _DIGITS = np.frombuffer(b"0123456789abcdef", dtype=np.uint8)
 
 
 @dataclass(frozen=True)
-class Image:
-    """What a memory of constants holds: ``depth`` words of ``width`` bits, as hexadecimal text."""
-
-    text: str
-    depth: int
-    width: int
-
-
-@dataclass(frozen=True)
 class Images:
     """Collects the images of a design while it is elaborated: the ``platform`` of a conversion to
     Verilog. Without one, memories of constants are Amaranth's own, which its simulator knows."""
@@ -77,6 +79,20 @@ class Images:
         if self.files.setdefault(file, image) != image:
             raise FxlifError(f"{file}: must be one image, not two", key=file, allowed="one image")
         return file
+
+
+class _Within(Elaboratable):
+    def __init__(self, part: Elaboratable, name: str) -> None:
+        self._part, self._name = part, name
+
+    def elaborate(self, platform: Any) -> Fragment:
+        place = platform.within(self._name) if isinstance(platform, Images) else platform
+        return Fragment.get(self._part, place)
+
+
+def within(part: Elaboratable, name: str) -> Elaboratable:
+    """The same ``part`` of a design, with images that are called after its ``name``."""
+    return _Within(part, name)
 
 
 def as_bits(rows: npt.NDArray[np.int64], bits: int) -> npt.NDArray[np.uint8]:

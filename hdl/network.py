@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..params.network import NetworkParams
 from .events import event_stream
+from .memory import within
 from .old_core import LIFCore, core_members
 
 
@@ -36,7 +37,8 @@ class LIFNetwork(wiring.Component):
         m = Module()
         source = flipped(self.events_in)
         for params, signals in zip(self.params.cores, self.params.signals, strict=True):
-            m.submodules[signals.instance] = core = LIFCore(params, trace=self._trace)
+            core = LIFCore(params, trace=self._trace)
+            m.submodules[signals.instance] = within(core, signals.instance)
             connect(m, source, core.events_in)
             source = core.events_out
             m.d.comb += getattr(self, signals.dropped).eq(core.dropped)

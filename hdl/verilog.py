@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
@@ -22,13 +22,15 @@ from ..params.core import CoreParams
 from ..params.network import NetworkParams
 from ..params.neuron import NeuronParams
 from ..params.protocol import Design
-from .interface import Field, Hardware, Port
+from .interface import Field, Hardware, Image, Port
 from .limits import supported
+from .memory import ROM_VERILOG, Images
+from .names import plain, plain_names
 from .network import LIFNetwork
 from .neuron import LIFNeuron
 from .old_core import LIFCore
 
-SIDECAR_FORMAT = 2
+SIDECAR_FORMAT = 3
 
 
 def _fields(name: str, shape: Any, offset: int = 0) -> Iterator[Field]:
@@ -42,6 +44,11 @@ def _fields(name: str, shape: Any, offset: int = 0) -> Iterator[Field]:
         yield Field(name=name, offset=offset, width=plain.width, signed=plain.signed)
 
 
+def _joined(path: Iterable[str | int]) -> str:
+    """What Amaranth calls a port in the Verilog that it writes."""
+    return "__".join(map(str, path))
+
+
 def ports_of(component: wiring.Component) -> tuple[Port, ...]:
     """The ports of a component as its Verilog has them, clock and reset first."""
     wires = [Port(name=n, direction="in", width=1, fields=(Field(name=n, offset=0, width=1),))
@@ -50,7 +57,7 @@ def ports_of(component: wiring.Component) -> tuple[Port, ...]:
         shape = value.shape() if isinstance(value, Value | ValueCastable) else member.shape
         wires.append(
             Port(
-                name="__".join(map(str, path)),
+                name=plain(_joined(path)),
                 direction="in" if member.flow is wiring.In else "out",
                 width=Shape.cast(shape).width,
                 fields=tuple(_fields(".".join(map(str, path)), shape)),
@@ -103,7 +110,8 @@ def _timing(core: CoreParams) -> dict[str, int | str]:
 
 
 def _sidecar(
-    name: str, ports: tuple[Port, ...], params: Design, described: dict[str, Any], trace: bool
+    name: str, ports: tuple[Port, ...], params: Design, described: dict[str, Any], trace: bool,
+    images: Mapping[str, Image],
 ) -> dict[str, Any]:  # fmt: skip
     return {
         "format": SIDECAR_FORMAT,
@@ -113,6 +121,10 @@ def _sidecar(
         "clock": "clk",
         "reset": {"port": "rst", "active": "high", "synchronous": True},
         "ports": [asdict(port) for port in ports],
+        "images": [
+            {"file": file, "depth": image.depth, "width": image.width}
+            for file, image in images.items()
+        ],
         "latencies": [_timing(core) for core in params.cores] or [{"step": 1}],
         "kind": params.kind,
         "parameters": described,
@@ -160,15 +172,24 @@ def generate(
     params = supported(params)
     component = component_of(params, trace=trace, input_bits=input_bits)
     name = name or (params.name if isinstance(params, NetworkParams) else f"lif_{params.kind}")
+    images = Images(name)
     with _own_yosys():
         # No source locations in the text: they would name folders of the machine that made it.
-        text = verilog.convert(component, name=name, emit_src=False, strip_internal_attrs=True)
+        text = verilog.convert(
+            component, name=name, platform=images, emit_src=False, strip_internal_attrs=True
+        )
+    text = plain_names(
+        text, name, (_joined(path) for path, *_ in component.signature.flatten(component))
+    )
+    if images.files:
+        text += ROM_VERILOG
     ports = ports_of(component)
     described, arrays = _apart(params, name)
     return Hardware(
         name=name,
         verilog=text,
         ports=ports,
-        sidecar=_sidecar(name, ports, params, described, trace),
+        sidecar=_sidecar(name, ports, params, described, trace, images.files),
         arrays=arrays,
+        images=images.files,
     )

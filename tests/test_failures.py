@@ -160,7 +160,7 @@ def test_failure_of_a_network_moves_and_replays(run, tmp_path, monkeypatch):
 
 def test_failure_of_a_neuron(run, tmp_path, monkeypatch):
     """A state that no reset brings back: what came before the reset cannot be left out."""
-    fault = swap(r"if \(rst\) begin\s+\\\$1 += 16'h0000;", r"if (1'b0) begin \\$1 = 16'h0000;")
+    fault = swap(r"if \(rst\) begin\s+(n1) += 16'h0000;", r"if (1'b0) begin \1 = 16'h0000;")
     (tmp_path / "one.toml").write_text("[neuron]\nv_threshold = 64\n")
     real = verify.check
     monkeypatch.setattr(verify, "check", lambda *a, **k: real(*a, edit=fault, **k))

@@ -8,7 +8,8 @@ from amaranth.back import verilog
 from amaranth.sim import Simulator
 
 from fxlif.errors import FxlifError
-from fxlif.hdl.memory import BANK_WORDS, SHAPES, Image, Images, Rom, as_bits, hexadecimal
+from fxlif.hdl.interface import Image
+from fxlif.hdl.memory import BANK_WORDS, SHAPES, Images, Rom, as_bits, hexadecimal
 
 #: (words, lanes, bits): one word; a slice that is not full; several slices; two banks, of which the
 #: last has one word.

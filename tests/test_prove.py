@@ -302,7 +302,7 @@ def test_planted_faults_in_a_neuron(fault: str) -> None:
 #: Fault → (edit, the theorem that finds it, what its detail says).
 CORE_FAULTS = {
     "adder wraps": (
-        swap(r"(assign \S+  = )\S+  \? (\\\$\d+ \[4:0\]) : \S+ ;", r"\1\2;"),
+        swap(r"(assign \S+ = )\S+ \? (n\d+\[4:0\]) : \S+;", r"\1\2;"),
         "accumulate: ", "sum of lane 0"),
     "saturation not counted": (
         swap(r"(\S+  = 1'h0 \+ clipped\[)0\]", r"\g<1>1]"), "accumulate: ", "counter"),
@@ -310,25 +310,25 @@ CORE_FAULTS = {
                        "weights: ", "weight of input 1 and neuron 0: Verilog 6"),
     "lanes crossed": (swap(r"\.current\(total\[4:0\]\)", ".current(total[9:5])"),
                       "datapath: ", "current of lane 0"),
-    "filler spikes": (swap(r"(= \\spike\$\d+ ) & \\\$\d+ ", r"\1"),
+    "filler spikes": (swap(r"(= spike_\d+) & n\d+", r"\1"),
                       "datapath: ", "spike of lane 1"),
-    "payload not held": (swap(r"= events_out__valid & events_out__ready", "= events_out__valid"),
+    "payload not held": (swap(r"= events_out_valid & events_out_ready", "= events_out_valid"),
                          "payload held", "observed next"),
     "valid waits in the cycle": (
-        swap(r"(assign events_out__valid = .*);", r"\1 & events_out__ready;"),
-        "no output waits", "events_out__valid"),
+        swap(r"(assign events_out_valid = .*);", r"\1 & events_out_ready;"),
+        "no output waits", "events_out_valid"),
     "valid waits a cycle": (
         swap(r"(?s)(assign (\S+)  = moving & write_valid);(?=.*= waiting;\s+if \(\2 \))",
-             r"\1 & events_out__ready;"),
+             r"\1 & events_out_ready;"),
         "no valid ever waits", "waiting"),
-    "takes what is not offered": (swap(r"assign taken = events_in__valid & ", "assign taken = "),
-                                  "event not offered", "weights__addr"),
+    "takes what is not offered": (swap(r"assign taken = events_in_valid & ", "assign taken = "),
+                                  "event not offered", "weights_addr"),
     "written without an event": (
-        swap(r"<= state_write__data", "<= state_write__data ^ events_in__payload[0]"),
+        swap(r"<= state_write_data", "<= state_write_data ^ events_in_payload[0]"),
         "event not offered", "observed: states ["),
     "ready waits for valid": (
-        swap(r"(assign events_in__ready = .*);", r"\1 & events_in__valid;"),
-        "no output waits", "events_in__ready"),
+        swap(r"(assign events_in_ready = .*);", r"\1 & events_in_valid;"),
+        "no output waits", "events_in_ready"),
     "core not reset": (swap(r"\.rst\(rst\)", ".rst(1'h0)"), "joins", "reset of core 0"),
     "reset keeps a register": (
         swap(r"pending = 1'h0;", "pending = 1'h1;"), "reset: ", "pending"),
@@ -358,12 +358,12 @@ def test_planted_faults_in_a_core(fault: str) -> None:
 #: Fault → (edit, a claim that the run breaks).
 EVENT_FAULTS = {
     "last synapses of a row lost": (swap(r"slot < 2'h2", "slot < 2'h1"), "golden step"),
-    "TICK early": (swap(r"(assign \\\$\d+  = )write_word;", r"\g<1>1'h1;"),
+    "TICK early": (swap(r"(assign n\d+ = )write_word;", r"\g<1>1'h1;"),
                    "TICK out after all words"),
-    "TICK lost": (swap(r"(?s)(assign (\S+)  = taken & events_in__payload\[2\];.*?"
+    "TICK lost": (swap(r"(?s)(assign (\S+) = taken & events_in_payload\[2\];.*?"
                        r"if \(\2 \) begin\n\s+\S+  = )1'h1", r"\g<1>1'h0"),
                   "at most two TICKs"),
-    "spike doubled": (swap(r"\{ 1'h0, waiting \} & \\\$\d+ ", "{ 1'h0, waiting }"),
+    "spike doubled": (swap(r"\{ 1'h0, waiting \} & n\d+", "{ 1'h0, waiting }"),
                       "spike out fired"),
     "wrong neuron": (swap(r"next_base \+ 2'h2", "next_base + 2'h1"), "spike out fired"),
     "unknown taken": (swap(r"known = (\S+) < 2'h2", r"known = \1 <= 2'h2"), "unknown addresses"),
@@ -566,9 +566,9 @@ def test_solvers(solver: str) -> None:
 def test_netlist() -> None:
     """Names, next states and power-up, as the Verilog has them."""
     text = generate(SMALL).verilog
-    assert list(modules(text)) == ["small", "small.core_0", "small.core_0.step_0",
-                                   "small.core_0.step_1"]  # fmt: skip
-    net = Netlist(text, "small.core_0")
+    assert list(modules(text)) == ["small", "small_core_0", "small_core_0_step_0",
+                                   "small_core_0_step_1"]  # fmt: skip
+    net = Netlist(text, "small_core_0")
     assert net["total"].size() == 2 * CORE.accumulator_bits
     assert net["weights"].sort().range().size() == 8
     assert decide([net.init], solver="z3", timeout_s=60).result == "sat"

@@ -29,18 +29,18 @@ AROUND = """
 {head}
 {ports}
   wire ready;
-  wire tick = events_in__payload[{tick}];
-  wire taken = events_in__valid & ready;
-  wire waits = events_out__valid & ~events_out__ready;
+  wire tick = events_in_payload[{tick}];
+  wire taken = events_in_valid & ready;
+  wire waits = events_out_valid & ~events_out_ready;
   reg [31:0] count = 0;
   reg lose = 0;
-  wire lost = lose & events_in__valid & ~tick;
-  assign events_in__ready = ready;
+  wire lost = lose & events_in_valid & ~tick;
+  assign events_in_ready = ready;
   always @(posedge clk) begin
     count <= rst ? 0 : {count};
     lose <= ~rst & ((lose & ~(taken & ~tick)) | ({when}));
   end
-  inner all (.events_in__valid(events_in__valid & ~lost), .events_in__ready(ready), {rest});
+  inner all (.events_in_valid(events_in_valid & ~lost), .events_in_ready(ready), {rest});
 endmodule
 """
 
@@ -57,7 +57,7 @@ def losing(count: str, when: str) -> Callable[[str], str]:
         rest = ", ".join(
             f".{port}({port})"
             for port in ports.split(", ")
-            if port not in ("events_in__valid", "events_in__ready")
+            if port not in ("events_in_valid", "events_in_ready")
         )
         around = AROUND.format(
             head=head, ports="\n".join(declared), tick=CORE.in_address_bits, count=count,
@@ -70,17 +70,17 @@ def losing(count: str, when: str) -> Callable[[str], str]:
 
 def end(low: str, high: str) -> Callable[[str], str]:
     """An edit: at an end of its range a potential becomes what is named, and not the end."""
-    return swap(r"(= (\\\$\d+ )\[11\] \? )10'h200 : 10'h1ff;", rf"\g<1>{low} : {high};")
+    return swap(r"(= (n\d+)\[11\] \? )10'h200 : 10'h1ff;", rf"\g<1>{low} : {high};")
 
 
 #: An edit of the Verilog, and the cycles within which it must be found.
 FAULTS = {
     "after 256 stalled cycles": (losing("waits ? count + 1 : 0", "count == 255"), DEFAULT_CYCLES),
     "after 1000 idle cycles": (
-        losing("events_in__valid ? 0 : count + 1", "count == 999"), DEFAULT_CYCLES,
+        losing("events_in_valid ? 0 : count + 1", "count == 999"), DEFAULT_CYCLES,
     ),
     "after 256 events back to back": (
-        losing("events_in__valid ? count + taken : 0", "taken & count == 255"), DEFAULT_CYCLES,
+        losing("events_in_valid ? count + taken : 0", "taken & count == 255"), DEFAULT_CYCLES,
     ),
     "a potential wraps at its lower end": (end(r"\2[9:0]", "10'h1ff"), DEFAULT_CYCLES),
     "a potential wraps at its upper end": (end("10'h200", r"\2[9:0]"), DEFAULT_CYCLES),

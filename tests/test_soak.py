@@ -332,7 +332,7 @@ def test_a_folder_that_cannot_be_written_hides_nothing(target, monkeypatch, tmp_
     assert found.replay == ""
 
 
-COMPARE = r"(assign \\\$\d+  = \$signed\(u\)) >= "
+COMPARE = r"(assign n\d+ = \$signed\(u\)) >= "
 
 
 def once(pattern: str, by: str):
@@ -351,7 +351,7 @@ EDITS = {
     "one lane only": once(COMPARE, r"\1 > "),
     "a counter counts twice": swap(r"dropped \+ 1'h1", "dropped + 2'h2"),
     "a counter outlives a reset": once(
-        r"(?s)(\\\$(\d+)  = dropped;.*?if \(rst\) begin\s+)\\\$\2  = 32'd0;", r"\1"
+        r"(?s)(n(\d+) = dropped;.*?if \(rst\) begin\s+)n\2 = 32'd0;", r"\1"
     ),
 }  # fmt: skip
 

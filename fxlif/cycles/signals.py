@@ -28,12 +28,12 @@ OUTPUT_PORTS = {
 class Port(StrEnum):
     """The Verilog ports of a core's two streams."""
 
-    IN_VALID = "events_in__valid"
-    IN_READY = "events_in__ready"
-    IN_PAYLOAD = "events_in__payload"
-    OUT_VALID = "events_out__valid"
-    OUT_READY = "events_out__ready"
-    OUT_PAYLOAD = "events_out__payload"
+    IN_VALID = "events_in_valid"
+    IN_READY = "events_in_ready"
+    IN_PAYLOAD = "events_in_payload"
+    OUT_VALID = "events_out_valid"
+    OUT_READY = "events_out_ready"
+    OUT_PAYLOAD = "events_out_payload"
 
 
 class Inside(StrEnum):
@@ -69,10 +69,10 @@ class Inside(StrEnum):
     THRESHOLDS = "thresholds"
     STATES = "states"
     # Ports of memories.
-    WEIGHTS_ADDRESS = "weights__addr"
-    STATE_WRITE_ENABLE = "state_write__en"
-    STATE_WRITE_ADDRESS = "state_write__addr"
-    STATE_WRITE_DATA = "state_write__data"
+    WEIGHTS_ADDRESS = "weights_addr"
+    STATE_WRITE_ENABLE = "state_write_en"
+    STATE_WRITE_ADDRESS = "state_write_addr"
+    STATE_WRITE_DATA = "state_write_data"
 
 
 def totals_name(bank: int) -> str:

@@ -107,8 +107,8 @@ class Equivalence:
 
 def _counts(net: Netlist, port: str) -> Any:
     """When an output counts: a payload while it is valid, a trace while something is written."""
-    prefix, _, field = port.rpartition("__")
-    valid = f"{prefix}__valid"
+    prefix, _, field = port.rpartition("_")
+    valid = f"{prefix}_valid"
     if field != "valid" and field != "ready" and valid in net:
         return net[valid] == 1
     return z3.BoolVal(True)

@@ -82,7 +82,7 @@ def prove_events(prover: Prover) -> None:
             small = small_core(core)
             text = generate(NetworkParams.chain(small, name=SMALL)).verilog
             label = f"small core (2 x 3, 2 lanes) with the neuron of core {k}"
-            _prove(prover, label, prover.edit(text), f"{SMALL}.core_0", small)
+            _prove(prover, label, prover.edit(text), f"{SMALL}_core_0", small)
         label = f"core {k} ({core.n_inputs} x {core.n_neurons}, {core.lanes} lanes)"
         if core.n_neurons > MAX_NEURONS or core.words > MAX_WORDS:
             why = (
@@ -95,7 +95,7 @@ def prove_events(prover: Prover) -> None:
 
 
 def _prove(prover: Prover, label: str, verilog: str, top: str, core: CoreParams) -> None:
-    cut = [module for module in modules(verilog) if module.startswith(f"{top}.step_")]
+    cut = [module for module in modules(verilog) if module.startswith(f"{top}_step_")]
     proof = cache(lambda: CoreProof(Netlist(verilog, top, cut=cut), core))
     name = f"events: none lost, none invented, TICKs in order, {label}"
     passed = prover.attempt(name, lambda: _induction(prover, proof()))

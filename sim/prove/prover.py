@@ -9,6 +9,7 @@ from typing import Any, TypeVarTuple
 
 from ...errors import FxlifError
 from ...hdl.interface import Hardware
+from ...hdl.names import plain
 from ...params.core import CoreParams
 from ...params.protocol import Design
 from ...progress import Progress
@@ -63,7 +64,7 @@ class Prover:
 
     def core_module(self, k: int) -> str:
         """The Verilog module of core ``k``."""
-        return f"{self.hardware.top}.{self.params.signals[k].instance}"
+        return plain(f"{self.hardware.top}.{self.params.signals[k].instance}")
 
     def core(self, k: int) -> Netlist:
         """Core ``k`` as it is in the Verilog."""

@@ -146,13 +146,13 @@ def prove_steps(prover: Prover) -> None:
     for k, core in enumerate(prover.cores):
         by_text: dict[str, list[int]] = {}
         for lane in range(core.lanes):
-            text = prover.modules.get(f"{prover.core_module(k)}.step_{lane}", "")
+            text = prover.modules.get(f"{prover.core_module(k)}_step_{lane}", "")
             by_text.setdefault(text.partition("(")[2], []).append(lane)
         for lanes in by_text.values():
             what = "all lanes" if len(by_text) == 1 else f"lanes {', '.join(map(str, lanes))}"
             prover.attempt(
                 f"{name}, core {k}, {what}", step_theorem, prover,
-                f"{prover.core_module(k)}.step_{lanes[0]}", core.neuron,
+                f"{prover.core_module(k)}_step_{lanes[0]}", core.neuron,
                 core.v_thresholds is not None,
             )  # fmt: skip
 

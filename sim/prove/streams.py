@@ -77,7 +77,7 @@ def wiring_theorem(prover: Prover) -> Theorem:
         counters = {"dropped": signals.dropped, "saturated": signals.saturated}
         for inside, shown in counters.items():
             claims[shown] = net[shown] == net[f"{signals.instance}.{inside}"]
-    events_in, events_out = streams = "events_in__", "events_out__"
+    events_in, events_out = streams = "events_in_", "events_out_"
     inner = (f"{core.instance}.{stream}" for core in cores for stream in streams)
     ends = [events_in, *inner, events_out]
     for source, sink in zip(ends[::2], ends[1::2], strict=True):
