@@ -453,7 +453,7 @@ class Population:
             ("more of an input than max_events_per_input", most > core.max_events_per_input),
         ):
             self.add("events", name, hit)
-        low, high = oracle._accumulator_limits(core)
+        low, high = oracle.accumulator_limits(core)
         signs, ends = set(), set()
         for neuron in range(core.n_neurons):
             weights = [int(core.weights[address][neuron]) for address in events]

@@ -340,7 +340,7 @@ def _adapt(params: NeuronParams, theta: int, spikes: int, random: int) -> int:
 # --- a population (sections 1, 4 and 5) ---------------------------------------------------------
 
 
-def _accumulator_limits(core: CoreParams) -> tuple[int, int]:
+def accumulator_limits(core: CoreParams) -> tuple[int, int]:
     """The range of the accumulator, wide enough for every step that keeps the promise."""
     lowest, highest = 0, 0
     for neuron in range(core.n_neurons):
@@ -357,7 +357,7 @@ def _accumulator_limits(core: CoreParams) -> tuple[int, int]:
 
 def accumulate(core: CoreParams, addresses: list[int]) -> tuple[list[int], int, int]:
     """One step's sums before the weight shift, additions that saturated, events dropped."""
-    low, high = _accumulator_limits(core)
+    low, high = accumulator_limits(core)
     sums = [0] * core.n_neurons
     saturated = 0
     dropped = 0

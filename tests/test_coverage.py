@@ -838,7 +838,7 @@ def test_what_is_proved_holds_in_every_step(z3) -> None:
         prove_unreachable(asked, seconds=20)
         bins = {b.key: b for b in neuron_bins(core.neuron) if not b.impossible}
         hit = set()
-        low, high = oracle._accumulator_limits(core)
+        low, high = oracle.accumulator_limits(core)
         for threshold, weights in {(t, tuple(w)) for t, w in zip(
             core.thresholds, core.weights.T.tolist(), strict=True
         )}:  # fmt: skip

@@ -96,9 +96,10 @@ INPUT = record("rst", "in_valid", "in_address", "in_tick", "out_ready")
 STREAM = record("in_ready", "out_valid", "out_address", "out_tick")
 TRACE = record("written", "row", "dropped", "saturated", "flags")
 
-# A row of the history holds for every neuron what these variables were in one update (FRESH, the
-# first after a reset, for the first neuron only), then the state variables as they are stored.
-FRESH, CURRENT, SPIKE, FIRST_STATE = 0, 1, 2, 3
+# A row of the history holds for every neuron what these variables were in one update, then the
+# state variables as they are stored. DRAWN, for the first neuron only: twice the first draw of the
+# update, and 1 more where it is the first one after a reset.
+DRAWN, CURRENT, SPIKE, FIRST_STATE = 0, 1, 2, 3
 
 #: A state variable of a compiled step: its address, the bytes of an element, the value after reset.
 VARIABLE = record("address", "item_size", "initial")
@@ -307,7 +308,7 @@ def compiled_update(
     now["update"] += 1
     row = core["history_at"] + now["update"] * core["variables"] * size
     variables = core["variables"] - FIRST_STATE
-    history[row + FRESH * size] = now["fresh"] != 0
+    history[row + DRAWN * size] = now["lfsr"] << 1 | now["fresh"]
     at = core["spikes_at"]
     for i in range(size):
         steps.currents[at + i] = totals[at + i] << core["weight_shift"]

@@ -41,8 +41,8 @@ from ..rule.step import NeuronState, initial_state, step
 from . import control
 from .control import (
     CURRENT,
+    DRAWN,
     FIRST_STATE,
-    FRESH,
     NONE,
     SPIKE,
     Block,
@@ -82,7 +82,8 @@ class Steps:
     """Steps of single neurons, update after update: arrays (n,).
 
     ``current`` is exact, with weight_shift and bias; ``threshold`` the stored one, without theta;
-    ``fire`` a truth value, or a number where the neuron ``counts_spikes``.
+    ``fire`` a truth value, or a number where the neuron ``counts_spikes``; ``random`` the draws,
+    0 where nothing reads them.
     """
 
     before: NeuronState
@@ -90,6 +91,7 @@ class Steps:
     threshold: Ints
     after: NeuronState
     fire: Bools | Ints
+    random: Number = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,8 +214,8 @@ class CycleModel:
         now, config, core = self._chain.control[k], self._config[k], self.cores[k]
         size = padded(core)
         here = slice(config["spikes_at"], config["spikes_at"] + size)
-        fresh = int(now["fresh"])
-        if fresh:
+        drawn = int(now["lfsr"]) << 1 | int(now["fresh"])
+        if now["fresh"]:
             self._states[k] = initial_state(core.neuron, size)
             now["fresh"] = 0
         totals = self._chain.totals[here]
@@ -233,7 +235,7 @@ class CycleModel:
         now["update"] += 1
         now["update_due"] = 0
         row = self._rows(k, history)[now["update"]]
-        row[FRESH], row[CURRENT], row[SPIKE] = fresh, shifted, spikes
+        row[DRAWN], row[CURRENT], row[SPIKE] = drawn, shifted, spikes
         for place, name in enumerate(core.neuron.state_widths, start=FIRST_STATE):
             row[place] = getattr(self._states[k], name)
 
@@ -319,7 +321,13 @@ class CycleModel:
     def _steps_of(self, k: int, rows: Ints) -> Steps:
         core = self.cores[k]
         real = rows[:, :, : core.n_neurons]
-        fresh = real[1:, FRESH, :1] != 0
+        drawn = real[1:, DRAWN, 0]
+        fresh = (drawn & 1 != 0)[:, np.newaxis]
+        random = np.zeros(len(drawn) * core.n_neurons, dtype=np.int64)
+        if core.neuron.random_bits and len(drawn):
+            random = np.concatenate(
+                [draws(core.neuron.lfsr, int(first >> 1), core.n_neurons)[0] for first in drawn]
+            )
         start = initial_state(core.neuron, core.n_neurons)
 
         def variable(name: str) -> tuple[Ints, Ints]:
@@ -337,6 +345,7 @@ class CycleModel:
             threshold=np.tile(self._thresholds[k][: core.n_neurons], len(fresh)),
             after=NeuronState(*(after for _, after in variables)),
             fire=self._spikes(core, real[1:, SPIKE].ravel()),
+            random=random,
         )
 
     def _spikes(self, core: CoreParams, counts: Ints) -> Bools | Ints:

@@ -1,0 +1,277 @@
+"""An independent oracle for what a chain of cores shows in each clock cycle.
+
+Written like the hardware, from its description and not from the cycle model: every register by
+itself, every word in the stage where it is, memories that are read and written in their own cycles.
+The values are those of :mod:`oracle`. It is meant to be read beside docs/hardware.md, and slow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import oracle
+
+if TYPE_CHECKING:
+    from fxlif.params.core import CoreParams
+
+#: Slots that an operation takes at least, and how far the sum of a word is behind its issue.
+LEAST_SLOTS, SUM = 4, 3
+
+
+@dataclass
+class Slot:
+    """A word on its way through the pipeline, and what was read and made for it."""
+
+    op: str
+    word: int
+    totals: list[int]
+    weights: list[int] = field(default_factory=list)
+    states: list[oracle.State] = field(default_factory=list)
+    spikes: list[int] = field(default_factory=list)
+
+
+@dataclass
+class Entry:
+    """A word in the queue or behind it: its number, its spikes, the lanes that have not gone."""
+
+    word: int
+    spikes: list[int]
+    last: bool
+
+    @property
+    def lanes(self) -> list[int]:
+        return [lane for lane, count in enumerate(self.spikes) if count]
+
+    @property
+    def beats(self) -> int:
+        return len(self.lanes) + self.last
+
+
+@dataclass
+class Beat:
+    """An event at the output, and how often it is still repeated."""
+
+    address: int
+    tick: bool
+    again: int
+
+
+class Core:
+    """One core. ``depth``: how many cycles the write-back of an update is behind its issue."""
+
+    def __init__(self, core: CoreParams, depth: int) -> None:
+        self.core, self.depth = core, depth
+        self.words = (core.n_neurons + core.lanes - 1) // core.lanes
+        self.slots = max(self.words, LEAST_SLOTS)
+        lanes = range(core.lanes)
+        self.totals = [[99 for _ in lanes] for _ in range(self.words)]
+        self.states = [[oracle.State(1, 1, 1, 1) for _ in lanes] for _ in range(self.words)]
+        self.reset()
+
+    def reset(self) -> None:
+        """All registers; no memory."""
+        self.busy, self.slot, self.op, self.row = True, 0, "clear", 0
+        self.pending, self.updating = False, True
+        #: The stages behind issue: element d - 1 is in the stage at distance d.
+        self.pipe: list[Slot | None] = [None] * self.depth
+        self.lfsr = oracle.Lfsr(self.core.neuron.lfsr)
+        self.queue: list[Entry] = []
+        self.fetched: Entry | None = None
+        self.held: Entry | None = None
+        self.out: Beat | None = None
+        self.dropped = self.saturated = 0
+        self.drop_flag, self.clip_flags, self.clip_count = False, 0, 0
+
+    # --- what is shown before a clock edge ------------------------------------------------------
+
+    @property
+    def last_slot(self) -> bool:
+        return self.busy and self.slot == self.slots - 1
+
+    @property
+    def ready(self) -> bool:
+        return (not self.busy or self.last_slot) and not self.pending
+
+    @property
+    def written(self) -> Slot | None:
+        """The word that the trace shows."""
+        slot = self.pipe[-1]
+        return slot if slot is not None and slot.op == "update" else None
+
+    @property
+    def doing(self) -> set[str]:
+        """What the control is doing, by the names of the model's flags."""
+        names = {"clear": "clearing", "add": "adding", "update": "issuing"}
+        behind = [slot is not None and slot.op != "add" for slot in self.pipe]
+        issues = self.busy and self.slot < self.words and self.op != "add"
+        found = {
+            **{name: self.busy and self.op == op for op, name in names.items()},
+            "pending": self.pending,
+            "updating": self.updating,
+            "starting": self.busy and self.op == "update" and self.slot == 0,
+            "in_stages": any(behind),
+            "full": issues and all(behind),
+            "queued": bool(self.queue),
+            "fetched": self.fetched is not None,
+            "held": self.held is not None,
+            "emitting_spike": self.out is not None and not self.out.tick,
+            "emitting_tick": self.out is not None and self.out.tick,
+            "repeating": self.out is not None and self.out.again > 0,
+        }
+        return {name for name, there in found.items() if there}
+
+    # --- a clock edge ---------------------------------------------------------------------------
+
+    def clock(self, taken: tuple[int, bool] | None, out_ready: bool) -> None:
+        """``taken``: (address, tick) of an event that is handed in."""
+        done = self._emit(out_ready)
+        finished = self.pipe[-1]
+        if finished is not None and finished.op in ("update", "clear"):
+            self.states[finished.word] = finished.states
+            last = finished.word == self.words - 1
+            if finished.op == "clear":
+                done = done or last
+            elif any(finished.spikes) or last:
+                self.queue.append(Entry(finished.word, finished.spikes, last))
+        self._count()
+        issued = self._issued()  # reads the totals before the write of this clock edge
+        summed = self.pipe[SUM - 1]
+        if summed is not None:
+            self.totals[summed.word] = self._sums(summed)[0]
+        moved = [issued, *self.pipe[:-1]]
+        if moved[1] is not None and moved[1].op == "update":
+            self._step(moved[1])
+        self.pipe = moved
+        self._issue(taken, done)
+
+    def _issued(self) -> Slot | None:
+        if not self.busy or self.slot >= self.words:
+            return None
+        slot = Slot(self.op, self.slot, list(self.totals[self.slot]))
+        if self.op == "add":
+            slot.weights = [self._weight(self.row, self.slot, n) for n in range(self.core.lanes)]
+        elif self.op == "update":
+            slot.states = list(self.states[self.slot])
+        else:
+            slot.states = [oracle.initial(self.core.neuron) for _ in range(self.core.lanes)]
+        return slot
+
+    def _weight(self, row: int, word: int, lane: int) -> int:
+        neuron = word * self.core.lanes + lane
+        return int(self.core.weights[row][neuron]) if neuron < self.core.n_neurons else 0
+
+    def _sums(self, slot: Slot) -> tuple[list[int], int]:
+        """The new totals of a word in the stage of the sum, and how many did not fit."""
+        if slot.op != "add":
+            return [0] * self.core.lanes, 0
+        low, high = oracle.accumulator_limits(self.core)
+        exact = [total + weight for total, weight in zip(slot.totals, slot.weights, strict=True)]
+        clamped = [min(max(total, low), high) for total in exact]
+        return clamped, sum(a != b for a, b in zip(exact, clamped, strict=True))
+
+    def _step(self, slot: Slot) -> None:
+        """The step of a word of neurons, when it gets into the first stage of it."""
+        core, before = self.core, slot.states
+        real = min(core.lanes, core.n_neurons - slot.word * core.lanes)
+        draws = []
+        for lane in range(core.lanes):
+            if lane == real:
+                kept = list(self.lfsr.bits)
+            draws.append(self.lfsr.draw())
+        if real < core.lanes:  # the register goes on behind the draws of real lanes
+            self.lfsr.bits = kept
+        slot.states, slot.spikes = [], []
+        for lane in range(core.lanes):
+            neuron = slot.word * core.lanes + lane
+            threshold = None
+            if core.v_thresholds is not None and lane < real:
+                threshold = core.v_thresholds[neuron]
+            state, spikes = oracle.step(
+                core.neuron, before[lane], slot.totals[lane] * 2**core.weight_shift, threshold,
+                draws[lane],
+            )  # fmt: skip
+            slot.states.append(state)
+            slot.spikes.append(spikes if lane < real else 0)
+
+    def _count(self) -> None:
+        """The counters and the registers before them."""
+        self.dropped = (self.dropped + self.drop_flag) % 2**32
+        self.drop_flag = False
+        self.saturated = (self.saturated + self.clip_count) % 2**32
+        self.clip_count = self.clip_flags
+        summed = self.pipe[SUM - 1]
+        self.clip_flags = 0 if summed is None else self._sums(summed)[1]
+
+    def _issue(self, taken: tuple[int, bool] | None, done: bool) -> None:
+        was_updating = self.updating
+        starts = self.pending and not was_updating
+        if done:
+            self.updating = False
+        if self.last_slot:
+            self.busy = False
+        elif self.busy:
+            self.slot += 1
+        if taken is not None:
+            address, tick = taken
+            if tick and was_updating:
+                self.pending = True
+            elif tick:
+                starts = True
+            elif address < self.core.n_inputs:
+                self.busy, self.slot, self.op, self.row = True, 0, "add", address
+            else:
+                self.drop_flag = True
+        if starts:
+            self.busy, self.slot, self.op = True, 0, "update"
+            self.pending, self.updating = False, True
+
+    def _emit(self, out_ready: bool) -> bool:
+        """The output, ``held``, ``fetched`` and the queue; whether a TICK moved to the output."""
+        done = held_leaves = False
+        if self.out is not None and out_ready and self.out.again:
+            self.out = Beat(self.out.address, self.out.tick, self.out.again - 1)
+        elif self.out is None or out_ready:
+            self.out = None
+            if self.held is not None:
+                held_leaves = self.held.beats == 1
+                if self.held.lanes:
+                    lane = self.held.lanes[0]
+                    address = self.held.word * self.core.lanes + lane
+                    self.out = Beat(address, False, self.held.spikes[lane] - 1)
+                    self.held.spikes[lane] = 0
+                else:
+                    self.out = Beat(0, True, 0)
+                    done = True
+        held_free = self.held is None or held_leaves
+        fetched_free = self.fetched is None or held_free
+        if held_free:
+            self.held = self.fetched
+        if fetched_free:
+            self.fetched = self.queue.pop(0) if self.queue else None
+        return done
+
+
+class Chain:
+    """Cores, one behind the other."""
+
+    def __init__(self, cores: list[Core]) -> None:
+        self.cores = cores
+
+    def cycle(self, shown: Any) -> dict[str, Any]:
+        """What a cycle with such inputs shows; then its clock edge."""
+        cores = self.cores
+        ready = [core.ready for core in cores] + [bool(shown["out_ready"])]
+        events = [(int(shown["in_address"]), bool(shown["in_tick"])) if shown["in_valid"] else None]
+        events += [None if c.out is None else (c.out.address, c.out.tick) for c in cores]
+        seen: dict[str, Any] = {"in_ready": ready[0], "out": events[-1], "cores": [
+            (core.doing, core.dropped, core.saturated, None if core.written is None else (
+                core.written.word, list(core.written.spikes), list(core.written.states)
+            )) for core in cores
+        ]}  # fmt: skip
+        for k, core in enumerate(cores):
+            if shown["rst"]:
+                core.reset()
+            else:
+                core.clock(events[k] if ready[k] else None, ready[k + 1])
+        return seen
