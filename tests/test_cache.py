@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from designs import needs_icarus
 
-from fxlif import caches
+from fxlif import builds, caches
+from fxlif.builds import MANIFEST, Recipe
 from fxlif.errors import FxlifError
-from fxlif.sim.tools import cache, simulators, verilated
-from fxlif.sim.tools.cache import MANIFEST, Recipe
+from fxlif.sim.tools import simulators, verilated
 
 SOURCES = {"a.v": "module a(input clk, input stimulus, output response); "
                   "assign response = stimulus; endmodule\n"}  # fmt: skip
@@ -85,22 +85,22 @@ DAMAGES = {
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
 def test_an_entry_that_is_not_whole_is_made_again(damage, capsys) -> None:
-    folder = cache.entry(RECIPE, make)
+    folder = builds.entry(RECIPE, make)
     before = {file.name: file.read_bytes() for file in folder.iterdir()}
-    assert cache.entry(RECIPE, lambda folder: pytest.fail("whole, but made again")) == folder
+    assert builds.entry(RECIPE, lambda folder: pytest.fail("whole, but made again")) == folder
     assert capsys.readouterr().err == ""
     damage(folder)
-    assert cache.entry(RECIPE, make) == folder
+    assert builds.entry(RECIPE, make) == folder
     said = capsys.readouterr().err
     assert said == f"fxlif: {folder}: {DAMAGES[damage]}; building it again\n"
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
     assert [*folder.parent.iterdir()] == [folder]
-    assert cache.entry(RECIPE, lambda folder: pytest.fail("whole, but made again")) == folder
+    assert builds.entry(RECIPE, lambda folder: pytest.fail("whole, but made again")) == folder
 
 
 def test_the_manifest_says_what_it_was_made_from() -> None:
-    said = json.loads((cache.entry(RECIPE, make) / MANIFEST).read_text())
-    assert (said["tools"], said["cpu"]) == ({"tool": "1"}, cache.cpu())
+    said = json.loads((builds.entry(RECIPE, make) / MANIFEST).read_text())
+    assert (said["tools"], said["cpu"]) == ({"tool": "1"}, builds.cpu())
     assert set(said["inputs"]) == {"text"}
     assert said["files"]["log"][0] == 14
     assert set(said["files"]) == {"run", "log"}
@@ -110,7 +110,7 @@ def test_another_cpu_is_another_entry(monkeypatch) -> None:
     here = RECIPE.folder()
     plain = Recipe(kind="thing", tools={}, inputs={}, used=())
     anywhere = plain.folder()
-    monkeypatch.setattr(cache, "cpu", lambda: "another")
+    monkeypatch.setattr(builds, "cpu", lambda: "another")
     assert replace(RECIPE).folder() != here
     assert replace(plain).folder() == anywhere
 
@@ -121,14 +121,14 @@ def test_a_build_that_fails_leaves_nothing(tmp_path) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        cache.entry(RECIPE, interrupted)
+        builds.entry(RECIPE, interrupted)
 
     def full(folder: Path) -> None:
         make(folder)
         raise OSError(28, "No space left on device")
 
     with pytest.raises(FxlifError, match="No space left on device") as caught:
-        cache.entry(RECIPE, full)
+        builds.entry(RECIPE, full)
     assert caught.value.key == "FXLIF_CACHE"
     assert [*(tmp_path / "cache" / "builds").iterdir()] == []
 
@@ -136,7 +136,7 @@ def test_a_build_that_fails_leaves_nothing(tmp_path) -> None:
 def test_a_cache_that_is_a_file_is_one_line(tmp_path) -> None:
     (tmp_path / "cache").write_text("")
     with pytest.raises(FxlifError) as caught:
-        cache.entry(RECIPE, make)
+        builds.entry(RECIPE, make)
     assert (caught.value.key, caught.value.value) == ("FXLIF_CACHE", str(tmp_path / "cache"))
     assert "\n" not in str(caught.value)
 
@@ -176,7 +176,7 @@ def test_with_a_home_yosys_keeps_its_own(tmp_path, monkeypatch) -> None:
 
 def test_two_at_once_make_one_entry() -> None:
     """One waits for the other, also where both find the same one broken."""
-    truncate(cache.entry(RECIPE, make))
+    truncate(builds.entry(RECIPE, make))
     calls = []
 
     def slowly(folder: Path) -> None:
@@ -185,11 +185,11 @@ def test_two_at_once_make_one_entry() -> None:
         time.sleep(0.1)
 
     with ThreadPoolExecutor(4) as pool:
-        made = set(pool.map(lambda _: cache.entry(RECIPE, slowly), range(16)))
+        made = set(pool.map(lambda _: builds.entry(RECIPE, slowly), range(16)))
     assert len(calls) == 1
     (folder,) = made
     assert [*folder.parent.iterdir()] == [folder]
-    assert cache.fault(folder, RECIPE) == ""
+    assert builds.fault(folder, RECIPE) == ""
 
 
 # --- what is built with the simulators ------------------------------------------------------------
@@ -226,7 +226,7 @@ def run_library() -> tuple[str, str]:
 
 def halve(pattern: str) -> None:
     """Cut the only file of the cache that matches in half."""
-    (file,) = cache.cache_folder().rglob(pattern)
+    (file,) = builds.cache_folder().rglob(pattern)
     os.truncate(file, file.stat().st_size // 2)
 
 

@@ -19,8 +19,8 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
+from ... import builds
 from ...errors import FxlifError
-from . import cache
 from .requirements import BUILD, ICARUS, check_python
 
 SIMULATORS = ("verilator", "icarus")
@@ -156,11 +156,11 @@ def runtime(verilator: Simulator, parts: Iterable[str], options: Sequence[str] =
         name = f"verilated{part}"
         source = f"{headers(verilator)[1]}/{name}.cpp"
         command = ["g++", *headers(verilator), *options, "-c", source, "-o", f"{name}.o"]
-        recipe = cache.Recipe(
+        recipe = builds.Recipe(
             kind="runtime", tools={verilator.name: verilator.version},
             inputs={"source": name, "options": " ".join(options)}, used=(f"{name}.o",),
         )  # fmt: skip
-        return cache.entry(recipe, lambda work: run_tool(command, work)) / f"{name}.o"
+        return builds.entry(recipe, lambda work: run_tool(command, work)) / f"{name}.o"
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(compiled, parts))
@@ -192,7 +192,7 @@ def build(
     recipe_text = Path(__file__).read_text(encoding="utf-8")
     options = {"waves": str(waves), "recipe": recipe_text, "variables": MAKE_VARIABLES}
     program = top if simulator.name == "verilator" else "sim.vvp"
-    recipe = cache.Recipe(
+    recipe = builds.Recipe(
         kind="simulation", tools=tools, inputs={**options, "top": top, **sources}, used=(program,)
     )
 
@@ -218,7 +218,7 @@ def build(
             if file.name not in (*sources, program, log.name):
                 shutil.rmtree(file) if file.is_dir() else file.unlink()
 
-    return cache.entry(recipe, make)
+    return builds.entry(recipe, make)
 
 
 def run_standalone(

@@ -12,9 +12,9 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from ...builds import Recipe, entry
 from ..bench.wrapper import TOP, Interface
 from . import simulators
-from .cache import Recipe, entry
 from .simulators import COMMON, VERILATOR_ARGS, find, headers, prepared, run_tool
 from .words import row_size
 

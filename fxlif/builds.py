@@ -22,8 +22,8 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from ...caches import cache_folder
-from ...errors import FxlifError
+from .caches import cache_folder
+from .errors import FxlifError
 
 MANIFEST = "manifest.json"
 FORMAT = 1

@@ -1,0 +1,1 @@
+"""From Verilog to the figures of a device: synthesis, and place and route."""

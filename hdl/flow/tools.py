@@ -1,0 +1,56 @@
+"""Runs the tools that the yowasp wheels bring: Yosys and nextpnr."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+from ...caches import tool_caches
+from ...errors import FxlifError
+
+#: Each tool in a process of its own: it writes to stdout, and a run that hangs can be ended.
+_PROGRAM = "import sys; from {0} import run_{1}; sys.exit(run_{1}(sys.argv[1:]))"
+
+
+def wheel_of(tool: str) -> str:
+    """The package that brings ``tool``: ``yosys``, ``nextpnr-ecp5``, ``nextpnr-ice40``."""
+    return f"yowasp-{tool}"
+
+
+def version_of(tool: str, extra: str = "fpga") -> str:
+    """The version of the package that brings ``tool``.
+
+    Raises:
+        FxlifError: it is not installed; ``extra`` of fxlif brings it.
+    """
+    package = wheel_of(tool)
+    if find_spec(package.replace("-", "_")) is None:
+        raise FxlifError.not_installed(package, f"'fxlif[{extra}]'")
+    return version(package)
+
+
+def run_tool(
+    tool: str, arguments: Sequence[str], folder: Path, *, timeout_s: float | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run ``tool`` in ``folder``; what it said and how it ended is the caller's to judge.
+
+    Raises:
+        FxlifError: it is not installed, or needs more than ``timeout_s``.
+    """
+    version_of(tool)
+    module = wheel_of(tool).replace("-", "_")
+    program = _PROGRAM.format(module, tool.replace("-", "_"))
+    try:
+        return subprocess.run(
+            [sys.executable, "-c", program, *arguments],
+            cwd=folder, env={**os.environ, **tool_caches()}, capture_output=True, text=True,
+            timeout=timeout_s, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        message = f"{tool}: did not end within {timeout_s:.0f} s"
+        raise FxlifError(message, key=tool, value=timeout_s) from None
