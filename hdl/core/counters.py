@@ -27,7 +27,8 @@ class Counters(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        unknown, clipped = Signal(), Signal(self.core.lanes)
+        unknown = Signal(name="was_unknown")
+        clipped = Signal(self.core.lanes, name="was_clipped")
         count = Signal(range(self.core.lanes + 1))
         m.d.sync += [
             unknown.eq(self.unknown),

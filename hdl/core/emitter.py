@@ -52,8 +52,11 @@ class Emitter(wiring.Component):
         core, entry, out = self.core, self.entries.payload, self.events_out
         fired = [entry.spikes[lane].any() for lane in range(core.lanes)]
         sent = Signal(core.lanes)  # lanes of this entry that have been sent
-        left, lowest, more = Signal(core.lanes + 1), Signal(core.lanes + 1), Signal()
-        moves, takes = Signal(), Signal()
+        left = Signal(core.lanes + 1)
+        lowest = Signal(core.lanes + 1)
+        more = Signal()
+        moves = Signal()
+        takes = Signal()
         m.d.comb += [
             left.eq(Cat(Cat(fired) & ~sent, entry.last)),
             lowest.eq(left & -left),
@@ -62,7 +65,8 @@ class Emitter(wiring.Component):
             self.entries.ready.eq(moves & ~more),
             self.done.eq(takes & ~more & entry.last),
         ]
-        valid, tick = Signal(), Signal()
+        valid = Signal()
+        tick = Signal()
         lane = Signal(core.lanes, reset_less=True)
         word = Signal.like(entry.word, name="word", reset_less=True)
         repeats = self._repeats(m, takes, lowest, valid)

@@ -38,11 +38,16 @@ class Issue(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         core, event = self.core, self.events_in.payload
-        adding, clearing, stepping = Signal(), Signal(init=1), Signal()
+        adding = Signal()
+        clearing = Signal(init=1)
+        stepping = Signal()
         slot = Signal(slot_range(core))
         pending = Signal()  # a TICK was taken, its update has not started
         updating = Signal(init=1)  # an update or the clearing is under way
-        free, taken, known, start = Signal(), Signal(), Signal(), Signal()
+        free = Signal()
+        taken = Signal()
+        known = Signal()
+        start = Signal()
         busy = adding | clearing | stepping
         m.d.comb += [
             free.eq(~busy | (slot == event_cycles(core) - 1)),

@@ -31,9 +31,12 @@ class SpikeQueue(wiring.Component):
         memory = ram(m, "queue", entry_layout(self.core), 1 << bits)
         write, read = memory.write_port(), memory.read_port()
         # One bit more than an address, so that a full queue is not an empty one.
-        pushed, popped = Signal(bits + 1), Signal(bits + 1)
-        fetched, held = Signal(), Signal()  # the memory's answer, and the register behind it
-        fetch, move = Signal(), Signal()
+        pushed = Signal(bits + 1)
+        popped = Signal(bits + 1)
+        fetched = Signal()  # the memory has answered
+        held = Signal()  # so has the register behind it
+        fetch = Signal()
+        move = Signal()
         m.d.comb += [
             write.en.eq(self.push),
             write.addr.eq(pushed[:bits]),
