@@ -49,7 +49,8 @@ module {ROM} #(parameter WIDTH = 1, parameter DEPTH = 2, parameter IMAGE = "") (
 );
   (* rom_style = "block", ram_style = "block" *)
   reg [WIDTH-1:0] words [0:DEPTH-1];
-  initial $readmemh({{`FXLIF_FOLDER IMAGE}}, words);
+  // Yosys reads a module by itself before it knows the parameters.
+  generate if (IMAGE != "") initial $readmemh({{`FXLIF_FOLDER IMAGE}}, words); endgenerate
   always @(posedge clk) data <= words[address];
 endmodule
 `endif

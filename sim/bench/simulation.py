@@ -9,6 +9,7 @@ from ...hdl.verilog import generate
 from ...params.protocol import AnyParams
 from ...progress import SILENT, Progress
 from ..tools import simulators
+from ..tools.sources import images
 from .run import FOLDER, Job, get_progress, get_report, put_job
 from .scoreboard import Report
 from .wrapper import TOP, Interface, wrap
@@ -21,10 +22,11 @@ def wrapped(
     params: AnyParams,
     edit: Callable[[str], str] = lambda verilog: verilog,
 ) -> tuple[Interface, dict[str, str]]:
-    """The interface of the hardware of ``params``, and its Verilog, wrapper included."""
+    """The interface of the hardware of ``params``, and its Verilog, wrapper and images included."""
     hardware = generate(params, trace=params.kind != "neuron")
     interface = wrap(hardware)
-    return interface, {"design.v": edit(hardware.verilog), "bench.v": interface.wrapper}
+    sources = {"design.v": edit(hardware.verilog), "bench.v": interface.wrapper}
+    return interface, {**sources, **hardware.image_texts}
 
 
 def simulate(
@@ -43,10 +45,15 @@ def simulate(
     progress(f"building with {simulator.name} {simulator.version}", 0, None)
     built = simulators.build(simulator, job.sources, top=TOP, waves=waves)
     put_job(folder, job)
+    read = images(job.sources)
+    for name, text in read.items():
+        (folder / name).write_text(text, encoding="utf-8")
     total = job.cycles if job.events is None else None
     results = simulators.run(
         simulator, built, top=TOP, module=module or BENCH, folder=folder,
         seed=job.seed, environment={FOLDER: str(folder)}, waves=waves,
         waiting=lambda: progress("simulating", get_progress(folder), total),
     )  # fmt: skip
+    for name in read:
+        (folder / name).unlink(missing_ok=True)
     return results, get_report(folder)

@@ -102,7 +102,7 @@ def verify_dut(
             fit; one line per mistake.
     """
     dut_map = load_map(mapping)
-    texts = read_sources(sources)
+    texts = read_sources(sources, mapping.parent)
     files = read_files(dut_map, mapping)
     limit = cycles or (DEFAULT_CYCLES if events is None else 1 << 40)
     progress("reading the ports", 0, None)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..bench.wrapper import TOP, Interface
 from ..tools.simulators import Simulator, run_standalone
+from ..tools.sources import verilog_files
 from .note import WORDS
 
 BENCH, TOP_WAVES = "waves.v", "FxlifWaves"
@@ -54,7 +55,7 @@ def wave_bench(
     """
     return TEMPLATE.format(
         top=TOP_WAVES, wrapper=TOP, stimulus=WORDS, cycles=cycles, start=start, file=file,
-        sources=" ".join([*sources, BENCH]),
+        sources=" ".join([*verilog_files(sources), BENCH]),
         last=interface.stimulus_bits - 1, last_response=interface.response_bits - 1,
     )  # fmt: skip
 

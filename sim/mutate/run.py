@@ -108,8 +108,8 @@ def mutate(
     progress("drawing mutants with Yosys (45 s the first time)", 0, None)
     hardware = generate(params, trace=params.kind != "neuron")
     drawn = draw(
-        {"design.v": hardware.verilog}, top=hardware.top, count=count + count // SPARE + 1,
-        seed=seed,
+        {"design.v": hardware.verilog, **hardware.image_texts}, top=hardware.top,
+        count=count + count // SPARE + 1, seed=seed,
     )  # fmt: skip
     progress("building a library with Verilator", 0, None)
     outputs = [port.name for port in hardware.ports if port.direction == "out"]

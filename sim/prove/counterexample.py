@@ -61,7 +61,7 @@ def simulate(
     state = state or {}
     icarus = shutil.which("iverilog") is not None
     simulator = simulators.without_cocotb("icarus" if icarus else "verilator")
-    files = {"design.v": net.verilog, "bench.v": bench(net, inputs, state)}
+    files = {"design.v": net.verilog, "bench.v": bench(net, inputs, state), **net.images}
     with tempfile.TemporaryDirectory(prefix="fxlif-") as folder:
         output = simulators.run_standalone(
             simulator, files, top=BENCH, folder=Path(folder), timeout_s=_SECONDS

@@ -22,6 +22,7 @@ from ...cycles.latency import clear_cycles, update_cycles
 from ...cycles.model import CycleInputs, CycleModel
 from ...cycles.signals import Inside, Port
 from ...errors import FxlifWarning
+from ...hdl.interface import Hardware
 from ...hdl.verilog import generate
 from ...params.core import CoreParams
 from ...params.network import NetworkParams
@@ -80,9 +81,15 @@ def prove_events(prover: Prover) -> None:
         if kind not in seen and not is_small(core):
             seen.append(kind)
             small = small_core(core)
-            text = generate(NetworkParams.chain(small, name=SMALL)).verilog
+            made = generate(NetworkParams.chain(small, name=SMALL))
             label = f"small core (2 x 3, 2 lanes) with the neuron of core {k}"
-            _prove(prover, label, prover.edit(text), f"{SMALL}_core_0", small)
+            _prove(
+                prover,
+                label,
+                replace(made, verilog=prover.edit(made.verilog)),
+                f"{SMALL}_core_0",
+                small,
+            )
         label = f"core {k} ({core.n_inputs} x {core.n_neurons}, {core.lanes} lanes)"
         if core.n_neurons > MAX_NEURONS or core.words > MAX_WORDS:
             why = (
@@ -91,12 +98,20 @@ def prove_events(prover: Prover) -> None:
             )
             prover.add(f"events: {label}", "not_applicable", why)
             continue
-        _prove(prover, label, prover.verilog, prover.core_module(k), core)
+        _prove(
+            prover,
+            label,
+            replace(prover.hardware, verilog=prover.verilog),
+            prover.core_module(k),
+            core,
+        )
 
 
-def _prove(prover: Prover, label: str, verilog: str, top: str, core: CoreParams) -> None:
-    cut = [module for module in modules(verilog) if module.startswith(f"{top}_step_")]
-    proof = cache(lambda: CoreProof(Netlist(verilog, top, cut=cut), core))
+def _prove(prover: Prover, label: str, made: Hardware, top: str, core: CoreParams) -> None:
+    cut = [module for module in modules(made.verilog) if module.startswith(f"{top}_step_")]
+    proof = cache(
+        lambda: CoreProof(Netlist(made.verilog, top, cut=cut, images=made.image_texts), core)
+    )
     name = f"events: none lost, none invented, TICKs in order, {label}"
     passed = prover.attempt(name, lambda: _induction(prover, proof()))
     prover.attempt(f"reset: {label}", lambda: reset_theorem(proof()))
@@ -244,7 +259,9 @@ def progress_theorem(proof: CoreProof) -> Theorem:
 
 def search(prover: Prover, cut: CoreProof) -> str | None:
     """A run from power-up that breaks a claim, in words; None if there is none within the bound."""
-    proof = CoreProof(Netlist(cut.net.verilog, cut.net.top), cut.core, whole=True)
+    proof = CoreProof(
+        Netlist(cut.net.verilog, cut.net.top, images=cut.net.images), cut.core, whole=True
+    )
     claims = {name: proof.term(claim) for name, claim in proof.claims().items()}
     system = proof.system()
     run, first = Run(system=system), [*system.base, proof.net.init]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 from ...errors import FxlifError
 from ..tools import yosys
 from ..tools.solver import z3
+from ..tools.sources import put
 
 #: Registers stay one by one and memories whole: nothing that optimises is between text and proof.
 _SCRIPT = (
@@ -36,10 +37,13 @@ def modules(verilog: str) -> dict[str, str]:
     return {match[1] or match[2]: match[0] + "\n" for match in found}
 
 
-def to_smt2(verilog: str, top: str, cut: Iterable[str] = (), *, timeout_s: float) -> str:
-    """The module ``top`` of ``verilog``, flat and without the modules ``cut``, as SMT-LIB."""
+def to_smt2(
+    verilog: str, top: str, cut: Iterable[str] = (), *, images: Mapping[str, str], timeout_s: float
+) -> str:
+    """The module ``top`` of ``verilog``, flat and without the modules ``cut``, as SMT-LIB;
+    ``images`` are what it reads (file name → text)."""
     with tempfile.TemporaryDirectory(prefix="fxlif-") as folder:
-        (Path(folder) / "design.v").write_text(verilog)
+        put({"design.v": verilog, **images}, Path(folder))
         cuts = "".join(_CUT.format(module=f"\\{module}") for module in cut)
         script = _SCRIPT.format(top=f"\\{top}", cuts=cuts)
         yosys.run(["-p", script], Path(folder), what=f"read {top}", timeout_s=timeout_s)
@@ -121,17 +125,20 @@ class Netlist:
     :attr:`ports` are the widths of its inputs and outputs, by name. :attr:`next` maps the constant
     of each register and memory to its value one clock later; :attr:`inputs` are all other
     constants, which may be anything in any cycle. :attr:`init` is what holds at power-up. The
-    modules ``cut`` are left out: what they drive are inputs.
+    modules ``cut`` are left out: what they drive are inputs. ``images`` are what the Verilog reads
+    (file name → text).
 
     Raises:
-        FxlifError: Yosys does not accept the Verilog, or there is no such module.
+        FxlifError: an image is missing, Yosys does not accept the Verilog, or there is no such
+            module.
     """
 
     def __init__(
-        self, verilog: str, top: str, *, cut: Sequence[str] = (), timeout_s: float = 300
-    ) -> None:
-        self.verilog, self.top = verilog, top
-        text = to_smt2(verilog, top, cut, timeout_s=timeout_s)
+        self, verilog: str, top: str, *, cut: Sequence[str] = (),
+        images: Mapping[str, str] | None = None, timeout_s: float = 300,
+    ) -> None:  # fmt: skip
+        self.verilog, self.top, self.images = verilog, top, images or {}
+        text = to_smt2(verilog, top, cut, images=self.images, timeout_s=timeout_s)
         self.ports: dict[str, dict[str, int]] = {"input": {}, "output": {}}
         for direction, port, width in _PORT.findall(text):
             self.ports[direction][port] = int(width)

@@ -81,7 +81,9 @@ class Prover:
                 "" if self._netlists else " (from a cold cache, the first time takes a minute)"
             )
             self.progress(note, len(self._netlists), None)
-            self._netlists[names] = Netlist(self.verilog, names[0], cut=names[1:])
+            self._netlists[names] = Netlist(
+                self.verilog, names[0], cut=names[1:], images=self.hardware.image_texts
+            )
         return self._netlists[names]
 
     def decide(self, formulas: Iterable[Any], seconds: float, values: Any = None) -> Answer:

@@ -15,6 +15,7 @@ from typing import Any
 
 from ...errors import FxlifError
 from ...files import cannot
+from .sources import named_images
 
 _DIRECTIONS = {"INPUT": "in", "OUTPUT": "out", "INOUT": "inout"}
 #: Only files of these kinds are compiled; others lie beside them, to be included or read.
@@ -40,8 +41,9 @@ def literal(value: int | str) -> str:
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 
-def read_sources(paths: Sequence[Path]) -> dict[str, str]:
-    """File name → text of Verilog files, and of what they include from beside them.
+def read_sources(paths: Sequence[Path], also: Path = Path()) -> dict[str, str]:
+    """File name → text of Verilog files, of what they include from beside them, and of the images
+    that fxlif's own Verilog reads, there or in the folder ``also``.
 
     Raises:
         FxlifError: a file that cannot be read, or two of one name.
@@ -56,17 +58,25 @@ def read_sources(paths: Sequence[Path]) -> dict[str, str]:
                 str(path), "of another name than the files before it", path.name
             )
         sources[path.name] = _included(path, ())
+        for image in named_images(sources[path.name]):
+            there = [place / image for place in (path.parent, also) if (place / image).exists()]
+            if there:
+                sources[image] = _text(there[0])
     return sources
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise cannot("read", path, error) from None
 
 
 def _included(path: Path, within: tuple[Path, ...]) -> str:
     """A file's text with what it includes in its place: the simulators see one folder only."""
     if path in within:
         raise FxlifError(f"{path}: must not be included by itself", key=str(path))
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise cannot("read", path, error) from None
+    text = _text(path)
 
     def put(match: re.Match[str]) -> str:
         inner = path.parent / match[1]

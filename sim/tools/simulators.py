@@ -22,6 +22,7 @@ from pathlib import Path
 from ... import builds
 from ...errors import FxlifError
 from .requirements import BUILD, ICARUS, check_python
+from .sources import check_images, images, put
 
 SIMULATORS = ("verilator", "icarus")
 RESULTS, LOG = "results.xml", "simulation.log"
@@ -182,8 +183,9 @@ def build(
     """The folder of a finished build of ``sources`` (file name → text); built anew if need be.
 
     Raises:
-        FxlifError: the build failed; the line holds the end of its log.
+        FxlifError: an image is missing; or the build failed: the line holds the end of its log.
     """
+    check_images(sources)
     tools = {
         simulator.name: simulator.version, "cocotb": version("cocotb"),
         "python": sysconfig.get_path("platlib"),
@@ -199,15 +201,14 @@ def build(
     def make(work: Path) -> None:
         from cocotb_tools.runner import get_runner
 
-        for name, text in sources.items():
-            (work / name).write_text(text)
+        compiled = put(sources, work)
         if simulator.name == "verilator":
             give_runtime(simulator, work)
         log = work / "build.log"
         with prepared(simulator, MAKE_VARIABLES):
             try:
                 get_runner(simulator.name).build(
-                    sources=[work / name for name in sources], hdl_toplevel=top, build_dir=work,
+                    sources=compiled, hdl_toplevel=top, build_dir=work,
                     build_args=VERILATOR_ARGS if simulator.name == "verilator" else [],
                     waves=waves, log_file=log, timescale=("1ns", "1ps"),
                 )  # fmt: skip
@@ -225,7 +226,8 @@ def run_standalone(
     simulator: Simulator, sources: Mapping[str, str], *, top: str, folder: Path,
     timeout_s: float | None = None,
 ) -> str:  # fmt: skip
-    """Build and run a bench of plain Verilog, which needs no cocotb, in ``folder``; what it prints.
+    """Build and run a bench of plain Verilog, which needs no cocotb, in ``folder``, which receives
+    the images among ``sources``; what it prints.
 
     Raises:
         FxlifError: it cannot be built or run, or not within ``timeout_s``; the line holds the end
@@ -236,10 +238,9 @@ def run_standalone(
         prepared(simulator, STANDALONE_VARIABLES),
     ):
         work = Path(name)
-        files = []
-        for file, text in sources.items():
-            (work / file).write_text(text)
-            files.append(str(work / file))
+        files = list(map(str, put(sources, work)))
+        for image, text in images(sources).items():
+            (folder / image).write_text(text, encoding="utf-8")
         if simulator.name == "icarus":
             program = str(work / "bench.vvp")
             commands = [["iverilog", "-g2012", "-s", top, "-o", program, *files]]

@@ -16,6 +16,7 @@ from ...builds import Recipe, entry
 from ..bench.wrapper import TOP, Interface
 from . import simulators
 from .simulators import COMMON, VERILATOR_ARGS, find, headers, prepared, run_tool
+from .sources import IMAGE, check_images, put, verilog_files
 from .words import row_size
 
 Words = npt.NDArray[np.uint32]
@@ -25,12 +26,22 @@ HARNESS = """\
 #include "Vdesign.h"
 #include "verilated.h"
 #include <cstring>
+static thread_local const char* folder = "";
+// The folder of the images, for the text above: the current one is the user's.
+extern "C" const char* fxlif_folder() { return folder; }
 struct Design {
     VerilatedContext context;
     Vdesign top{&context};
 };
 extern "C" {
-void* design_new() { return new Design; }
+void* design_new(const char* images) {
+    folder = images;
+    Design* design = new Design;
+    design->top.clk = 0;
+    design->top.eval();  // reads the images
+    folder = "";
+    return design;
+}
 void design_delete(void* design) { delete static_cast<Design*>(design); }
 // One row of stimulus per cycle in, one row of response out, as it stands before the clock edge.
 void design_run(void* design, const uint32_t* stimulus, size_t stimulus_words,
@@ -49,41 +60,46 @@ void design_run(void* design, const uint32_t* stimulus, size_t stimulus_words,
 }
 }
 """
+#: What memories of constants look for their images behind: a function of the harness.
+FOLDER_FILE, FOLDER_OPTION = "fxlif_folder.sv", "-DFXLIF_FOLDER=fxlif_folder(),"
+FOLDER_VERILOG = 'import "DPI-C" function string fxlif_folder();\n'
 #: How the code that runs once a cycle is compiled, and from which line on that which runs once.
 FAST, SLOW = ("-O3", "-march=native"), '#pragma GCC optimize ("O1")'
 
 
 def library_recipe(sources: Mapping[str, str], *, top: str = TOP) -> Recipe:
-    """What the library of ``sources`` (file name → Verilog text) is made from.
+    """What the library of ``sources`` (file name → text) is made from.
 
     Raises:
-        FxlifError: Verilator is not installed.
+        FxlifError: Verilator is not installed, or an image is missing.
     """
+    check_images(sources)
     tools = {"verilator": find("verilator").version, "python": sysconfig.get_path("platlib")}
     # This file is the recipe: a build made by another one is another build.
     options = {"recipe": Path(__file__).read_text(encoding="utf-8") + " ".join(COMMON)}
     return Recipe(
-        kind="library", tools=tools, inputs={**options, "top": top, **sources}, used=(LIBRARY,),
-        native=True,
+        kind="library", tools=tools, inputs={**options, "top": top, **sources},
+        used=(LIBRARY, f"*{IMAGE}"), native=True,
     )  # fmt: skip
 
 
 def build(sources: Mapping[str, str], *, top: str = TOP) -> Path:
-    """The shared library of ``sources`` (file name → Verilog text), built anew if need be.
+    """The shared library of ``sources`` (file name → text), built anew if need be.
 
     Raises:
-        FxlifError: Verilator is not installed, or the build failed.
+        FxlifError: Verilator is not installed, an image is missing, or the build failed.
     """
     simulator = find("verilator")
 
     def make(work: Path) -> None:
-        for name, text in sources.items():
-            (work / name).write_text(text)
+        put(sources, work)
         (work / "harness.cpp").write_text(HARNESS)
+        (work / FOLDER_FILE).write_text(FOLDER_VERILOG)
         with prepared(simulator, ""):
             run_tool(
                 ["verilator", "--cc", *VERILATOR_ARGS, "--top-module", top,
-                 "--prefix", "Vdesign", "--Mdir", str(work), *sources],
+                 "--prefix", "Vdesign", "--Mdir", str(work),
+                 FOLDER_OPTION, FOLDER_FILE, *verilog_files(sources)],
                 work,
             )  # fmt: skip
         # One unit: half of what the compiler reads are Verilator's headers.
@@ -107,6 +123,7 @@ class VerilatedDesign:
     def __init__(self, library: Path, interface: Interface) -> None:
         self._library = ctypes.CDLL(os.fspath(library))
         self._library.design_new.restype = ctypes.c_void_p
+        self._library.design_new.argtypes = [ctypes.c_char_p]
         self._library.design_run.restype = self._library.design_delete.restype = None
         self._library.design_run.argtypes = [
             ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t,
@@ -114,7 +131,7 @@ class VerilatedDesign:
         ]  # fmt: skip
         self._library.design_delete.argtypes = [ctypes.c_void_p]
         self._interface = interface
-        self._design = self._library.design_new()
+        self._design = self._library.design_new(os.fsencode(library.parent) + b"/")
 
     def run(self, stimulus: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
         """The response of each cycle, (cycles, words) uint64, to ``stimulus`` (cycles, words)."""
