@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Const, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.hdl import Const, Module, Mux, Value, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..cycles.pipeline import compares, schedule, spike_counts
 from ..params.neuron import NeuronParams
-from . import arithmetic
+from . import arithmetic, operations
+from .lfsr import Draws
+from .pipeline import Made, Pipeline, Stage
 
 
 def state_layout(neuron: NeuronParams) -> data.StructLayout:
@@ -26,24 +29,23 @@ def initial_state(neuron: NeuronParams) -> dict[str, int]:
     return {name: neuron.v_reset if name == "v" else 0 for name in neuron.state_widths}
 
 
-def named(m: Module, name: str, value: Value) -> Signal:
-    """A signal of this value, so that the Verilog reads like the rule and says it once."""
-    signal = Signal(value.shape(), name=name)
-    m.d.comb += signal.eq(value)
-    return signal
-
-
 class LIFStep(wiring.Component):
-    """One time step of the rule (docs/rule.md#step), combinational: latency 0.
+    """One time step of the rule (docs/rule.md#step).
 
-    Ports: ``state`` and ``current`` (signed, ``input_bits``, the bias added) in, ``next_state``
+    Combinational: latency 0. With ``staged``, registers stand behind each of its
+    :func:`~fxlif.cycles.pipeline.neuron_stages` but the last: latency ``len(neuron_stages) - 1``,
+    a step each cycle.
+
+    Ports: ``state`` and ``current`` (signed, ``input_bits``, without the bias) in, ``next_state``
     and ``spike`` out, which is a number where there may be several; with ``threshold_port``,
-    ``threshold_mantissa`` in place of the constant.
+    ``threshold_mantissa`` in place of the constant; where a rounding is stochastic, ``random``,
+    the draw of this neuron and step.
     """
 
     def __init__(
-        self, neuron: NeuronParams, *, input_bits: int, threshold_port: bool = False
-    ) -> None:
+        self, neuron: NeuronParams, *, input_bits: int, threshold_port: bool = False,
+        staged: bool = False,
+    ) -> None:  # fmt: skip
         self.neuron = neuron
         layout = state_layout(neuron)
         members: dict[str, Any] = {
@@ -54,106 +56,183 @@ class LIFStep(wiring.Component):
         }
         if threshold_port:
             members["threshold_mantissa"] = In(signed(neuron.threshold_bits))
+        if neuron.random_bits:
+            members["random"] = In(neuron.lfsr.bits)
         self._threshold_port = threshold_port
+        self._staged = staged
         super().__init__(members)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        neuron, now, after = self.neuron, self.state, self.next_state
-        i = self._current(m)
-        threshold = self._threshold(m)
-        v, late = now.v, None
-        if neuron.resets_late:
-            late = named(m, "spiked", arithmetic.reaches(neuron, v, threshold))
-        if late is not None and neuron.reset_at == "next_step":
-            v = named(m, "v", Mux(late, arithmetic.reset(neuron, v, threshold), v))
-            late = None
-        before_fire, after_fire = neuron.stages
-        u = Signal(signed(neuron.state_bits))
-        m.d.comb += u.eq(self._advance(m, before_fire, v, i, threshold, late))
+        neuron = self.neuron
+        pipe = Pipeline(m, schedule(neuron), staged=self._staged)
+        now = {name: pipe.given(name, getattr(self.state, name)) for name in neuron.state_widths}
+        random = pipe.given("random", self.random if neuron.random_bits else 0)
+        mantissa = self.threshold_mantissa if self._threshold_port else None
+        flow = _Flow(neuron, pipe, now, random, mantissa)
 
-        resting = named(m, "resting", now.refractory.any()) if neuron.rest_steps else None
-        fired = self._fire(m, u, threshold, resting)
-        if after_fire:
-            at_leak = self.spike if neuron.reset_at == "leak" else None
-            fired = named(m, "fired", fired)
-            fired = self._advance(m, after_fire, fired, i, threshold, at_leak)
-        if resting is not None:
-            counted = Mux(resting, now.refractory - 1, 0)
-            m.d.comb += after.refractory.eq(Mux(self.spike, neuron.rest_steps, counted))
-            if neuron.refractory_mode != "mask":
-                fired = Mux(resting, arithmetic.at_rest(neuron, now.v), fired)
-        m.d.comb += after.v.eq(fired)
+        current, v = pipe.given("current", self.current), now["v"]
+        i_syn = now.get("i_syn", current)
+        flow.i, i_syn = operations.synapse(pipe, neuron, i_syn, current, random)
+        late = None
+        if neuron.resets_late:
+            reached, left = flow.compare(pipe.at("compare_late"), v)
+            if neuron.reset_at == "next_step":
+                at = pipe.at("reset_late")
+                v = at.make("v", Mux(at(reached), arithmetic.reset(neuron, at(left)), at(v)))
+            else:
+                late = reached
+        before, behind = neuron.stages
+        u = flow.advance(before, "", v, late)
+        spike, v = flow.fire(u)
+        after_leak = spike if behind and neuron.reset_at == "leak" else None
+        v = flow.advance(behind, "_behind", v, after_leak)
+        if behind and flow.rest is not None:
+            at = pipe.at("rest")
+            v = at.make("v_next", Mux(at(flow.resting), at(flow.rest), at(v)))
+
+        out = {"v": v, "i_syn": i_syn}
         if neuron.adaptation is not None:
-            theta = arithmetic.adapt(neuron, now.theta, self.spike)
-            m.d.comb += after.theta.eq(theta)
+            out["theta"] = flow.adapt(spike)
+        if neuron.rest_steps:
+            out["refractory"] = flow.count_down(spike)
+        m.d.comb += [getattr(self.next_state, n).eq(pipe.last(out[n])) for n in now]
+        m.d.comb += self.spike.eq(pipe.last(spike))
         return m
 
-    def _threshold(self, m: Module) -> Value:
-        neuron = self.neuron
+
+class _Flow:
+    """What acts on v in a step, through the stages of a pipeline."""
+
+    #: The current that acts on v.
+    i: Made
+
+    def __init__(
+        self, neuron: NeuronParams, pipe: Pipeline, now: dict[str, Made], random: Made,
+        mantissa: Value | None,
+    ) -> None:  # fmt: skip
+        self.neuron, self.pipe, self._now, self._random = neuron, pipe, now, random
         threshold: Value = Const(neuron.v_threshold)
-        if self._threshold_port:
-            threshold = self.threshold_mantissa << neuron.threshold_shift
+        if mantissa is not None:
+            threshold = mantissa << neuron.threshold_shift
+        self._threshold = pipe.given("threshold", threshold)
         if neuron.adaptation is not None:
-            threshold = named(m, "threshold", threshold + self.state.theta)
-        return threshold
+            at = pipe.at("threshold")
+            exact = at(self._threshold) + at(now["theta"])
+            self._threshold = at.make("threshold", exact)
+        self.resting = pipe.given("resting", 0)
+        if neuron.rest_steps:
+            left, at = now["refractory"], pipe.first
+            self.resting = at.make("resting", at(left).any())
+            self._counted = at.make("counted", (at(left) - 1)[: neuron.refractory_bits])
+        self._leaked: Made | None = None
+        #: The potential after a step of rest, where that is another than else.
+        self.rest: Made | None = None
 
-    def _current(self, m: Module) -> Value:
-        """The current that acts on v."""
-        if "i_syn" not in self.neuron.state_widths:
-            return self.current
-        before = self.state.i_syn
-        acting, i_syn = arithmetic.synapse(self.neuron, before, self.current)
-        i = named(m, "i", acting)
-        m.d.comb += self.next_state.i_syn.eq(i if i_syn is acting else i_syn)
-        past = self.neuron.bias_past_synapse
-        return named(m, "i_and_bias", i + past) if past else i
-
-    def _advance(
-        self, m: Module, stages: tuple[str, ...], v: Value, i: Value, threshold: Value,
-        spiked: Value | None,
-    ) -> Value:  # fmt: skip
+    def advance(self, stages: tuple[str, ...], name: str, v: Made, spiked: Made | None) -> Made:
         """The potential after ``stages``, in its range; where it ``spiked`` the leak resets it."""
-        neuron = self.neuron
+        neuron, pipe = self.neuron, self.pipe
         if not stages:
             return v
         exact = v
-        for number, stage in enumerate(stages):
+        for stage in stages:
             if stage == "integrate":
-                exact = exact + i
+                at = pipe.at("integrate")
+                exact = at.make("integrated", at(exact) + at(self.i))
                 continue
-            exact = arithmetic.leak_v(neuron, named(m, "integrated", exact) if number else v)
+            exact = operations.leak_v(pipe, "leak", neuron, exact, self._random)
+            if neuron.order[0] == "leak":
+                self._leaked = exact
             if spiked is not None:
-                leaked = named(m, "leaked", exact)
-                exact = Mux(spiked, arithmetic.reset_exact(neuron, leaked, threshold), leaked)
-        if neuron.overflow_change:
-            exact = named(m, "exact", exact)
-            exact = named(m, "changed", arithmetic.change(neuron, v, exact))
-        return arithmetic.narrow(neuron, exact)
+                at = pipe.at("reset_leaked")
+                reset = arithmetic.reset_exact(neuron, at(exact), at(self._threshold))
+                exact = at.make("leaked_and_reset", Mux(at(spiked), reset, at(exact)))
+        exact = operations.change(pipe, neuron, v, exact)
+        return operations.narrow(pipe, name, neuron, exact)
 
-    def _fire(self, m: Module, u: Value, threshold: Value, resting: Value | None) -> Value:
-        """Drives ``spike``; the potential after the resets that act at the compare."""
-        neuron = self.neuron
+    def compare(self, at: Stage, v: Made, threshold: Made | None = None) -> tuple[Made, Made]:
+        """(Whether v fires; what a reset leaves of it, exact)."""
+        against = at(threshold or self._threshold)
+        reached = at.make("reached", arithmetic.reaches(self.neuron, at(v), against))
+        left = arithmetic.reset_exact(self.neuron, at(v), against)
+        return reached, at.make("left", left)
 
-        def unless_resting(reached: Value) -> Value:
-            return reached if resting is None else reached & ~resting
+    def fire(self, u: Made) -> tuple[Made, Made]:
+        """(The spikes; the potential after the resets that act at the compare)."""
+        neuron, at = self.neuron, self.pipe.at("compare")
+        held = self._held(at, u)
+        if neuron.max_spikes_per_step > 1:
+            return self._fire_several(held)
+        reached, left = self.compare(at, u)
+        at = self.pipe.at("reset")
+        spike = at.make("spikes", at(reached) & ~at(self.resting))
+        if neuron.reset_at == "compare":
+            after = arithmetic.reset(neuron, at(left))
+        elif held is u:
+            return spike, u
+        else:
+            after = at(u)
+        return spike, at.make("fired", Mux(at(spike), after, at(held)))
 
-        v = arithmetic.negative(neuron, u)
-        if resting is not None and neuron.negative_threshold is not None:
-            v = Mux(resting, u, v)
-        if neuron.max_spikes_per_step == 1:
-            reached, left = arithmetic.fire(neuron, u, threshold)
-            m.d.comb += self.spike.eq(unless_resting(reached))
-            return Mux(self.spike, left, v)
+    def _held(self, at: Stage, u: Made) -> Made:
+        """The potential of a neuron that does not fire."""
+        neuron, pipe, held = self.neuron, self.pipe, u
+        if neuron.negative_threshold is not None:
+            before = pipe.at("negative")
+            below = before.make("below", before(u) < neuron.negative_threshold)
+            after = before.make("negative", arithmetic.negative(neuron, before(u)))
+            below_here = at(below) & ~at(self.resting)
+            held = at.make("held", Mux(below_here, at(after), at(u)))
+        if neuron.rest_steps and neuron.refractory_mode != "mask":
+            v, leaked = self._now["v"], self._leaked
+            self.rest = operations.at_rest(pipe, neuron, v, leaked, self._random)
+            if neuron.order[-1] == "fire":
+                held = at.make("held_or_rest", Mux(at(self.resting), at(self.rest), at(held)))
+        return held
+
+    def _fire_several(self, v: Made) -> tuple[Made, Made]:
+        """As :meth:`fire`: a division, whose compares decide on some spikes each."""
+        neuron, pipe = self.neuron, self.pipe
         counts = []
-        for number, times in enumerate(arithmetic.spike_counts(neuron)):
-            before = named(m, f"before_{number}", v)
-            reached, left = arithmetic.fire(neuron, before, threshold, times)
-            fires = named(m, f"fires_{number}", unless_resting(reached))
-            counts.append(Mux(fires, times, 0))
-            v = Mux(fires, left, before)
-        m.d.comb += self.spike.eq(sum(counts))
-        return v
+        for operation, times in zip(compares(neuron), spike_counts(neuron), strict=True):
+            at = pipe.at("multiples")
+            one = at(self._threshold)
+            taken = Const(one.value * times) if isinstance(one, Const) else one * times
+            multiple = at.make(f"times_{times}", taken)
+            at = pipe.at(operation)
+            reached, left = self.compare(at, v, multiple)
+            following = at.make("fires", at(reached) & ~at(self.resting))
+            counts.append((following, times))
+            # Thresholds are positive: what is left where they are reached is between 0 and v.
+            after = arithmetic.wrap(at(left), neuron.state_bits)
+            v = at.make("after", Mux(at(following), after, at(v)))
+        at = pipe.at("reset")
+        total = sum((Mux(at(fires), times, 0) for fires, times in counts), start=Const(0))
+        return at.make("spikes", total[: neuron.spike_bits]), v
+
+    def adapt(self, spike: Made) -> Made:
+        """The new threshold offset: decayed, raised by each spike, saturating, never below 0."""
+        neuron, pipe, rule = self.neuron, self.pipe, self.neuron.adaptation
+        assert rule is not None
+        decayed = operations.leak(pipe, "theta_leak", rule.leak, self._now["theta"], self._random)
+        if neuron.max_spikes_per_step > 1:
+            at = pipe.at("theta_rise")
+            rise = at.make("theta_rise", at(spike) * rule.increment)
+            at = pipe.at("theta_raise")
+            return at.make(
+                "theta_next", arithmetic.clamp(at(decayed) + at(rise), 0, neuron.theta_max)
+            )
+        at = pipe.at("theta_raise")
+        raised = at.make("theta_raised", at(decayed) + rule.increment)
+        at = pipe.at("reset")
+        exact = Mux(at(spike), at(raised), at(decayed))
+        return at.make("theta_next", arithmetic.clamp(exact, 0, neuron.theta_max))
+
+    def count_down(self, spike: Made) -> Made:
+        """The new steps of rest."""
+        at = self.pipe.at("reset")
+        counted = Mux(at(self.resting), at(self._counted), 0)
+        return at.make("rest_left", Mux(at(spike).any(), self.neuron.rest_steps, counted))
 
 
 class LIFNeuron(wiring.Component):
@@ -178,9 +257,11 @@ class LIFNeuron(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        current = arithmetic.synaptic_current(self.current, 0, self.neuron.bias)
-        m.submodules.step = step = LIFStep(self.neuron, input_bits=len(current))
-        m.d.comb += [step.current.eq(current), step.state.eq(self.state)]
+        m.submodules.step = step = LIFStep(self.neuron, input_bits=self.input_bits)
+        m.d.comb += [step.current.eq(self.current), step.state.eq(self.state)]
+        if self.neuron.random_bits:
+            m.submodules.draws = draws = Draws(self.neuron.lfsr, 1, 1)
+            m.d.comb += [step.random.eq(draws.draws[0]), draws.advance.eq(self.enable)]
         with m.If(self.enable):
             m.d.sync += [self.state.eq(step.next_state), self.spike.eq(step.spike)]
         return m

@@ -254,7 +254,7 @@ class LIFCore(wiring.Component):
         written = Signal(state_word, name=Inside.WRITTEN)
         spike = Signal(core.lanes, name=Inside.SPIKE)
         for lane in range(core.lanes):
-            current = arithmetic.synaptic_current(total[lane], core.weight_shift, neuron.bias)
+            current = arithmetic.synaptic_current(total[lane], core.weight_shift)
             step = LIFStep(neuron, input_bits=len(current), threshold_port=mantissa is not None)
             m.submodules[step_name(lane)] = step
             m.d.comb += [step.state.eq(state[lane]), step.current.eq(current)]

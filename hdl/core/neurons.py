@@ -67,7 +67,7 @@ class Neurons(wiring.Component):
         after = Signal(state_word, name="next_state", reset_less=True)
         spikes = Signal(self.written.spikes.shape(), name="spikes", reset_less=True)
         for lane in range(core.lanes):
-            current = arithmetic.synaptic_current(self.total[lane], core.weight_shift, 0)
+            current = arithmetic.synaptic_current(self.total[lane], core.weight_shift)
             step = LIFStep(
                 neuron, input_bits=len(current), threshold_port="threshold_mantissa" in given,
                 staged=True,

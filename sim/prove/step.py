@@ -61,8 +61,9 @@ def step_theorem(
     names = ("state", "current", *(["threshold_mantissa"] if threshold_port else []))
     ports = {name: net.input(name) for name in names}
     later = {"next_state": net["next_state"], "spike": net["spike"]}
-    width = golden.golden_width(neuron, ports["current"].size(), threshold_port=threshold_port)
-    claims, lemmas = step_claims(prover, neuron, ports, *later.values())
+    current = golden.golden_current(ports["current"], 0, neuron.bias)
+    width = golden.golden_width(neuron, current.size(), threshold_port=threshold_port)
+    claims, lemmas = step_claims(prover, neuron, {**ports, "current": current}, *later.values())
     return Theorem(
         mode=f"{EVERY_STATE}, golden step on {width} bits, {lemmas} lemmas", claims=claims,
         # Of a port that is partly constant the Verilog has the other bits, under another name.
@@ -121,7 +122,7 @@ def explain_step(net: Netlist, neuron: NeuronParams, model: Mapping[str, int]) -
         expected, spikes = golden.unpack(golden.pack_initial(neuron), widths), 0
     elif model.get("enable", 1):
         before = NeuronState(0, 0, 0, 0)._replace(**state)
-        after, fired = step(neuron, before, current + registered * neuron.bias, threshold)
+        after, fired = step(neuron, before, current + neuron.bias, threshold)
         expected, spikes = {name: int(getattr(after, name)) for name in state}, int(fired)
     later = {name.removeprefix("later "): v for name, v in model.items() if "later " in name}
     next_state, spike = later.values()

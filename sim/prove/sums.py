@@ -218,7 +218,7 @@ def datapath_theorem(prover: Prover, k: int) -> Theorem:
     for lane in range(core.lanes):
         at = step_name(lane)
         current, port = golden.lane(total, lane, bits), net[f"{at}.current"]
-        current = golden.golden_current(current, core.weight_shift, core.neuron.bias)
+        current = golden.golden_current(current, core.weight_shift, 0)
         width = max(current.size(), port.size())
         wide = golden.widen(current, width)
         claims[f"current of lane {lane}"] = golden.widen(port, width) == wide

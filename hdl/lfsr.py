@@ -1,0 +1,58 @@
+"""The random numbers of stochastic rounding, several at once (docs/rule.md#stochastic)."""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import xor
+
+from amaranth.hdl import Cat, Const, Module, Mux, Value
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..params.leaks import Lfsr
+from ..rule.lfsr import columns, jump
+
+
+def jumped(lfsr: Lfsr, state: Value, count: int) -> Value:
+    """``state`` after ``count`` shifts: each bit the sum, modulo 2, of some bits of the state."""
+    images = columns(lfsr, count)
+    bits = []
+    for number in range(lfsr.bits):
+        parts = [state[bit] for bit, image in enumerate(images) if image >> number & 1]
+        bits.append(reduce(xor, parts, Const(0)))
+    return Cat(*bits)
+
+
+class Draws(wiring.Component):
+    """The draws of the neurons of a word, in the order of the index.
+
+    ``draws`` are registers, which show those of the word that is next; after a cycle with
+    ``advance`` they show those of the one behind it (latency 1). It is by as many shifts as a word
+    has neurons, ``lanes``, and where ``last`` is set too, as the last word of ``n_neurons`` has.
+    Reset brings back the seed.
+    """
+
+    def __init__(self, lfsr: Lfsr, lanes: int, n_neurons: int) -> None:
+        self.lfsr = lfsr
+        self._lanes = lanes
+        self._in_last_word = (n_neurons - 1) % lanes + 1
+        super().__init__(
+            {
+                "advance": In(1),
+                "last": In(1),
+                "draws": Out(
+                    data.ArrayLayout(lfsr.bits, lanes),
+                    init=[jump(lfsr, lfsr.seed, lane) for lane in range(lanes)],
+                ),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        for draw in self.draws:
+            after = jumped(self.lfsr, draw, self._lanes)
+            if self._in_last_word < self._lanes:
+                after = Mux(self.last, jumped(self.lfsr, draw, self._in_last_word), after)
+            with m.If(self.advance):
+                m.d.sync += draw.eq(after)
+        return m

@@ -1,0 +1,202 @@
+"""The rules of a step that take several operations, by the names of :mod:`fxlif.rule.arithmetic`.
+
+Each takes values and gives one through the stages of :mod:`fxlif.hdl.pipeline`, by the names of
+operations of :func:`fxlif.cycles.pipeline.schedule`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import zip_longest
+from typing import assert_never
+
+from amaranth.hdl import Const, Mux, Value, signed
+
+from ..params.leaks import (
+    ConstantLeak,
+    DecayLeak,
+    Leak,
+    LinearLeak,
+    MultiShiftLeak,
+    NoLeak,
+    RoundedLeak,
+    ScaleLeak,
+    ShiftLeak,
+)
+from ..params.neuron import ExponentialSynapse, NeuronParams, Overflow
+from ..params.quantise import signed_bits
+from . import arithmetic
+from .arithmetic import as_signed
+from .pipeline import Made, Pipeline, Stage
+
+
+def _quotient(
+    pipe: Pipeline, name: str, rule: RoundedLeak, x: Made, shift: int, random: Made
+) -> Callable[[Stage], Value]:
+    """x / 2**shift, rounded, in the stage in which it is asked for."""
+    if rule.rounding == "floor":
+        return lambda at: arithmetic.round_shift(at(x), shift, "floor")
+    at = pipe.at(f"{name}_round")
+    rounded = arithmetic.round_shift(at(x), shift, rule.rounding, at(random))
+    made = at.make(f"{name}_quotient", rounded)
+    return lambda at: at(made)
+
+
+def never_outward(rule: Leak) -> bool:
+    """Whether what is left of x lies between x and 0, so that it needs no more bits than x."""
+    return not isinstance(rule, ConstantLeak | MultiShiftLeak)
+
+
+def _cut(value: Value, x: Value) -> Value:
+    """``value``, known to lie between ``x`` and 0, in the shape of ``x``."""
+    kept = as_signed(value)[: len(x)]
+    return kept.as_signed() if x.shape().signed else kept
+
+
+def leak(pipe: Pipeline, name: str, rule: Leak, x: Made, random: Made) -> Made:
+    """What is left of ``x``, the distance from rest, after one step of the leak ``rule``."""
+    if isinstance(rule, NoLeak):
+        return x
+    if isinstance(rule, ConstantLeak):
+        at = pipe.at(name)
+        return at.make(f"{name}_left", at(x) + rule.step)
+    if isinstance(rule, LinearLeak):
+        return _linear(pipe, name, rule, x)
+    if isinstance(rule, MultiShiftLeak):
+        left = x
+        for number, (sign, shift) in enumerate(rule.terms, 1):
+            term = _quotient(pipe, name, rule, x, shift, random)
+            at = pipe.at(f"{name}_{number}")
+            exact = at(left) - term(at) if sign > 0 else at(left) + term(at)
+            left = at.make(f"{name}_left_{number}", exact)
+    else:
+        left = _shrunk(pipe, name, rule, x, random)
+    if not rule.minimum_step:
+        return left
+    at = pipe.at(f"{name}_unmoved")
+    stays = at.make(f"{name}_stays", (at(left) == at(x)) & at(x).any())
+    outside = x.map(lambda value: as_signed(value)[-1])
+    at = pipe.at(f"{name}_least")
+    towards_rest = Mux(at(stays), Mux(at(outside), 1, -1), 0)
+    least = at(left) + towards_rest
+    return at.make(f"{name}_moved", _cut(least, at(x)) if never_outward(rule) else least)
+
+
+def _shrunk(
+    pipe: Pipeline, name: str, rule: ShiftLeak | ScaleLeak | DecayLeak, x: Made, random: Made
+) -> Made:
+    """What a leak of one quotient leaves."""
+    divided = x
+    if isinstance(rule, ScaleLeak | DecayLeak):
+        at = pipe.at(f"{name}_multiply")
+        divided = at.make(f"{name}_product", at(x) * rule.factor)
+    quotient = _quotient(pipe, name, rule, divided, rule.shift, random)
+    if isinstance(rule, ScaleLeak):
+        at = pipe.at(f"{name}_multiply" if rule.rounding == "floor" else f"{name}_round")
+        return at.make(f"{name}_left", _cut(quotient(at), at(x)))
+    if isinstance(rule, ShiftLeak | DecayLeak):
+        at = pipe.at(name)
+        return at.make(f"{name}_left", _cut(at(x) - quotient(at), at(x)))
+    assert_never(rule)
+
+
+def _linear(pipe: Pipeline, name: str, rule: LinearLeak, x: Made) -> Made:
+    """What a linear leak leaves: 0 where its step goes beyond."""
+    at = pipe.at(name)
+    negative = as_signed(at(x))[-1]
+    step = Mux(negative, rule.step, -rule.step)
+    moved = at.make(f"{name}_moved", as_signed(at(x)) + step)
+    beyond = at.make(f"{name}_beyond", moved.line[0][-1] ^ negative)
+    at = pipe.at(f"{name}_stop")
+    return at.make(f"{name}_left", _cut(Mux(at(beyond), 0, at(moved)), at(x)))
+
+
+def leak_v(pipe: Pipeline, name: str, neuron: NeuronParams, v: Made, random: Made) -> Made:
+    """The exact membrane potential after its leak towards ``v_leak``."""
+    rest, rule = neuron.v_leak, neuron.leak
+    if not rest or isinstance(rule, NoLeak | ConstantLeak):
+        return leak(pipe, name, rule, v, random)
+    at = pipe.at(f"{name}_from_rest")
+    distance = at.make(f"{name}_distance", at(v) - rest)
+    left = leak(pipe, name, rule, distance, random)
+    at = pipe.at(f"{name}_to_rest")
+    exact = at(left) + rest
+    if never_outward(rule):  # between v and v_leak
+        exact = exact[: max(len(v.line[0]), signed_bits(min(rest, 0), max(rest, 0)))].as_signed()
+    return at.make(f"{name}_exact", exact)
+
+
+def overflow(pipe: Pipeline, name: str, x: Made, bits: int, mode: Overflow) -> Made:
+    """``x`` brought into ``bits`` signed bits by the named mode."""
+    if mode == "wrap":
+        return x.map(lambda value: arithmetic.wrap(value, bits))
+    at = pipe.at(f"narrow{name}")
+    return at.make(f"narrow{name}", arithmetic.overflow(at(x), bits, mode))
+
+
+def narrow(pipe: Pipeline, name: str, neuron: NeuronParams, v: Made) -> Made:
+    """``v`` brought into its range, and up to the floor where there is one."""
+    v = overflow(pipe, name, v, neuron.state_bits, neuron.overflow)
+    if neuron.v_floor is None:
+        return v
+    at = pipe.at(f"floor{name}")
+    return at.make(f"floor{name}", Mux(at(v) < neuron.v_floor, neuron.v_floor, at(v)))
+
+
+def change(pipe: Pipeline, neuron: NeuronParams, v: Made, exact: Made) -> Made:
+    """The exact new potential where the change from ``v`` overflows by itself."""
+    if not neuron.overflow_change:
+        return exact
+    at = pipe.at("change")
+    changed = at.make("change", at(exact) - at(v))
+    changed = overflow(pipe, "_change", changed, neuron.state_bits, neuron.overflow)
+    at = pipe.at("changed")
+    return at.make("changed", at(v) + at(changed))
+
+
+def synapse(
+    pipe: Pipeline, neuron: NeuronParams, i_syn: Made, current: Made, random: Made
+) -> tuple[Made, Made]:
+    """(the current that acts on v in this step, the new ``i_syn``); ``current`` has no bias yet."""
+
+    def with_bias(i: Made) -> Made:
+        at = pipe.at("bias")
+        return at.make("with_bias", at(i) + neuron.bias)
+
+    past = neuron.bias_past_synapse
+    if neuron.bias != past:
+        current = with_bias(current)
+    rule = neuron.synapse
+    if not isinstance(rule, ExponentialSynapse):
+        return current, i_syn
+
+    def narrowed(stage: str, i_syn: Made) -> Made:
+        mode = neuron.overflow_i_syn or neuron.overflow
+        return overflow(pipe, f"_synapse_{stage}", i_syn, neuron.current_bits, mode)
+
+    acting = i_syn
+    for stage, following in zip_longest(rule.order, rule.order[1:]):
+        if stage == "act":
+            acting = i_syn
+        elif stage == "integrate":
+            at = pipe.at("synapse_integrate")
+            i_syn = narrowed(stage, at.make("i_syn_exact", at(i_syn) + at(current)))
+        else:
+            i_syn = leak(pipe, "synapse_leak", rule.leak, i_syn, random)
+            i_syn = i_syn if following == "integrate" else narrowed(stage, i_syn)
+    return with_bias(acting) if past else acting, i_syn
+
+
+def at_rest(
+    pipe: Pipeline, neuron: NeuronParams, v: Made, leaked: Made | None, random: Made
+) -> Made:
+    """The potential after a step of rest that began with ``v``; ``mask`` has none of its own.
+
+    ``leaked`` is what the leak leaves of v, where the step has it anyway.
+    """
+    if neuron.refractory_mode == "rest":
+        return Made("v_leak", 0, [Const(neuron.v_leak, signed(neuron.state_bits))])
+    if neuron.refractory_mode == "leak":
+        left = leak_v(pipe, "rest_leak", neuron, v, random) if leaked is None else leaked
+        return narrow(pipe, "_rest", neuron, left)
+    return v
