@@ -14,6 +14,13 @@ from designs import CORES, RICH, SIMPLE, make, random_inputs
 
 from fxlif import CoreParams
 from fxlif.cycles.control import IDLE, INPUT, RESET, STALL, Block
+from fxlif.cycles.latency import (
+    clear_cycles,
+    event_cycles,
+    step_cycles,
+    update_cycles,
+    write_cycles,
+)
 from fxlif.cycles.model import (
     CONTROL_FLAGS,
     CoreTrace,
@@ -210,6 +217,86 @@ def test_every_cycle_is_the_oracles(name: str) -> None:
     for trace in made.cores:
         assert trace.spike.any()
         assert trace.valid.sum() > 3 * cores[0].words
+
+
+# --- the formulas -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [name for name, cores in SHAPES.items() if len(cores) == 1])
+def test_cycles_of_steps_at_full_rate(name: str) -> None:
+    """Everything that a run without stalls shows is when the formulas say."""
+    (core,) = SHAPES[name]
+    cost, tick = event_cycles(core), 1 << core.in_address_bits
+    draw = random.Random(name)
+    unknown = core.n_inputs if core.n_inputs < tick else 0
+    steps = [[draw.randrange(core.n_inputs) for _ in range(draw.choice((0, 0, 1, 2, 9)))]
+             for _ in range(60)]  # fmt: skip
+    steps[7].append(unknown)
+    driver = Driver(core.in_address_bits)
+    driver.refill(np.array([event for step in steps for event in [*step, tick]]))
+    model = CycleModel([core])
+    cycles = sum(
+        step_cycles(core, len(s)) + update_cycles(core, 31 * core.n_neurons) for s in steps
+    )
+    block = model.drive(driver, np.zeros(cycles, dtype=np.uint8))
+    trace = model.outputs(block).cores[0]
+
+    ready = block.streams["in_ready"] != 0
+    assert np.argmax(ready) == clear_cycles(core)
+    cleared = core.words + write_distance(core.neuron)
+    taken = np.flatnonzero(ready & (block.inputs["in_valid"] != 0))
+    given = np.flatnonzero(block.streams["out_valid"])
+    ticks_out = given[block.streams["out_tick"][given] != 0]
+    spikes = trace.spike.astype(int).reshape(-1, core.words, core.lanes).sum(axis=2)
+    written = np.flatnonzero(trace.valid).reshape(-1, core.words)
+    assert len(written) == len(ticks_out) == len(steps)
+    assert spikes.sum() == len(given) - len(ticks_out) > 0
+
+    now, over, following, waited = clear_cycles(core), cleared, 0, 0
+    for k, step_events in enumerate(steps):
+        for event in step_events:
+            assert taken[following] == now
+            now += cost if event < core.n_inputs else 1
+            following += 1
+        assert taken[following] == now
+        start = max(now, over)  # a TICK that finds an update under way is pending until its end
+        waited += start > now
+        following += 1
+        wanted = [start + write_cycles(core, word) for word in range(core.words)]
+        assert list(written[k]) == wanted
+        over = start + update_cycles(core, list(spikes[k]))
+        assert ticks_out[k] == over <= start + update_cycles(core, int(spikes[k].sum()))
+        now = start + cost
+    assert 0 < waited < len(steps)
+
+
+@pytest.mark.parametrize("events", [0, 3, 9])
+def test_a_step_costs_no_more_than_its_slots(events: int) -> None:
+    """Where updates are over in time, the input is never kept waiting."""
+    core = make(8, 12, 1, NeuronParams(v_threshold=30000))
+    steps, tick = 6, 1 << core.in_address_bits
+    driver = Driver(core.in_address_bits)
+    driver.refill(np.array(([1] * events + [tick]) * steps))
+    block = CycleModel([core]).drive(driver, np.zeros(3000, dtype=np.uint8))
+    taken = np.flatnonzero((block.streams["in_ready"] != 0) & (block.inputs["in_valid"] != 0))
+    step_of = np.diff(taken[:: events + 1])
+    wanted = max(step_cycles(core, events), update_cycles(core, 0))
+    assert list(step_of[1:]) == [wanted] * (steps - 2)
+    assert (wanted == step_cycles(core, events)) == (events > 0)
+
+
+def test_the_formulas_in_numbers() -> None:
+    """What the pages promise: whoever adds a stage of the pipeline changes them here."""
+    core = make(4, 7, 2, NeuronParams())  # delta, shift leak
+    assert (core.words, clear_cycles(core), event_cycles(core)) == (4, 3, 4)
+    assert event_cycles(make(4, 2, 2, NeuronParams())) == 4
+    assert event_cycles(make(4, 9, 1, NeuronParams())) == 9
+    assert step_cycles(core, 10) == 44
+    assert write_cycles(core, 3) == 1 + 3 + 7
+    assert update_cycles(core, [0, 0, 0, 0]) == update_cycles(core, 0) == 15
+    assert update_cycles(core, [2, 0, 0, 1]) == 16
+    assert update_cycles(core, [2, 2, 2, 1]) == 12 + 7
+    assert update_cycles(core, 7) == 15 + 7
 
 
 # --- drivers ------------------------------------------------------------------------------------
