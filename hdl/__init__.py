@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 from ..lazy import exports
 
 if TYPE_CHECKING:
+    from .core.core import LIFCore as LIFCore
     from .interface import Hardware as Hardware
     from .limits import supported as supported
     from .network import LIFNetwork as LIFNetwork
     from .neuron import LIFNeuron as LIFNeuron
-    from .old_core import LIFCore as LIFCore
     from .verilog import generate as generate
 
 HOMES = {
     "Hardware": "interface",
-    "LIFCore": "old_core",
+    "LIFCore": "core.core",
     "LIFNetwork": "network",
     "LIFNeuron": "neuron",
     "generate": "verilog",

@@ -9,9 +9,9 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..params.network import NetworkParams
+from .core.core import LIFCore, core_members
 from .events import event_stream
 from .memory import within
-from .old_core import LIFCore, core_members
 
 
 class LIFNetwork(wiring.Component):

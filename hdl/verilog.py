@@ -22,13 +22,13 @@ from ..params.core import CoreParams
 from ..params.network import NetworkParams
 from ..params.neuron import NeuronParams
 from ..params.protocol import Design
+from .core.core import LIFCore
 from .interface import Field, Hardware, Image, Port
 from .limits import supported
 from .memory import ROM_VERILOG, Images
 from .names import plain, plain_names
 from .network import LIFNetwork
 from .neuron import LIFNeuron
-from .old_core import LIFCore
 
 SIDECAR_FORMAT = 3
 
