@@ -9,9 +9,7 @@ from itertools import pairwise
 from ..arrays import count_of
 from ..errors import FxlifError
 from ..network.topology import synapses_of
-from ..params.base import FIXED_ROUNDINGS
 from ..params.core import CoreParams
-from ..params.leaks import RoundedLeak
 from ..params.network import NetworkParams, Projection
 from ..params.neuron import NeuronParams
 from ..params.protocol import AnyParams
@@ -31,8 +29,7 @@ def supported(design: AnyParams) -> AnyParams:
     if isinstance(design, NetworkParams):
         return chain_of(design)
     (neuron,) = design.neurons
-    _refuse(_choices("neuron.", neuron, IN_CORES) if design.cores
-            else _choices("", neuron, IN_NEURONS))  # fmt: skip
+    _refuse(_choices("neuron." if design.cores else "", neuron))
     return design
 
 
@@ -47,7 +44,7 @@ def chain_of(network: NetworkParams) -> NetworkParams:
     """
     if network.core:
         _refuse(line for k, core in enumerate(network.core)
-                for line in _choices(f"core[{k}].neuron.", core.neuron, IN_CORES))  # fmt: skip
+                for line in _choices(f"core[{k}].neuron.", core.neuron))  # fmt: skip
         return network
     _refuse(_obstacles(network))
     _refuse(_disorder(network))
@@ -83,24 +80,16 @@ def _refuse(obstacles: Iterator[FxlifError]) -> None:
         raise FxlifError(lines, key=first.key, value=first.value, allowed=first.allowed)
 
 
-#: Choices of the rule that the hardware has in one form only: a single neuron, a neuron of a core.
-IN_NEURONS: dict[str, str | int] = {"accumulate": "exact", "fire_on": "step"}
-IN_CORES = {**IN_NEURONS, "max_spikes_per_step": 1}
+#: Choices of the rule that the hardware has in one form only.
+ONE_FORM = {"accumulate": "exact", "fire_on": "step"}
 
 
-def _choices(
-    key: str, neuron: NeuronParams, one_form: dict[str, str | int]
-) -> Iterator[FxlifError]:
+def _choices(key: str, neuron: NeuronParams) -> Iterator[FxlifError]:
     """The choices of a neuron that the hardware does not have, a line each."""
-    for name, only in one_form.items():
+    for name, only in ONE_FORM.items():
         found = getattr(neuron, name)
         if found != only:
             yield FxlifError.must_be(f"{key}{name}", f"{only!r} in hardware", found)
-    for name, rule in neuron.leaks.items():
-        if isinstance(rule, RoundedLeak) and rule.rounding == "stochastic":
-            *others, last = map(repr, FIXED_ROUNDINGS)
-            allowed = f"{', '.join(others)} or {last} in hardware"
-            yield FxlifError.must_be(f"{key}{name}.rounding", allowed, rule.rounding)
 
 
 def _obstacles(network: NetworkParams) -> Iterator[FxlifError]:
@@ -136,7 +125,7 @@ def _obstacles(network: NetworkParams) -> Iterator[FxlifError]:
                 f"population[{k}].noise", "none in hardware", population.noise,
                 found=count_of(len(population.noise), "kind"),
             )  # fmt: skip
-        yield from _choices(f"population[{k}].neuron.", population.neuron, IN_CORES)
+        yield from _choices(f"population[{k}].neuron.", population.neuron)
 
 
 def _disorder(network: NetworkParams) -> Iterator[FxlifError]:
