@@ -61,16 +61,32 @@ class Cycles:
 
 
 def wrap(hardware: Hardware) -> Interface:
-    """The interface of a design, and the Verilog of its wrapper."""
+    """The interface of a design, and the Verilog of its wrapper.
+
+    An output that means nothing, since what says that it is valid is 0, shows 0 and no x there.
+    """
     inputs = [p for p in hardware.ports if p.direction == "in" and p.name != "clk"]
     outputs = [p for p in hardware.ports if p.direction == "out"]
     *in_at, in_bits = starts(inputs)
     *out_at, bits = starts(outputs, in_bits)
     connections = [".clk(clk)"]
-    for word, ports, places in (("stimulus", inputs, in_at), ("response", outputs, out_at)):
-        for port, at in zip(ports, places, strict=True):
-            connections.append(f".{port.name}({word}[{at} +: {port.width}])")
+    for port, at in zip(inputs, in_at, strict=True):
+        connections.append(f".{port.name}(stimulus[{at} +: {port.width}])")
+    places = {p.name: f"response[{at} +: {p.width}]"
+              for p, at in zip(outputs, out_at, strict=True)}  # fmt: skip
+    wires = []
+    for number, port in enumerate(outputs):
+        valid = f"{port.name.rpartition('_')[0]}_valid"
+        if valid in (places.keys() - {port.name}):
+            wire = f"SHOWN_{number}"
+            unknown = f"{places[valid]} === 1'b0 && (^{wire}) === 1'bx"
+            wires.append(f"wire [{port.width - 1}:0] {wire};")
+            wires.append(f"assign {places[port.name]} = {unknown} ? {port.width}'d0 : {wire};")
+        else:
+            wire = places[port.name]
+        connections.append(f".{port.name}({wire})")
     joined = ",\n    ".join(connections)
+    shown = "".join(f"  {line}\n" for line in wires)
     # The name of the design is escaped: it may be a word of the language.
     wrapper = f"""\
 module {TOP} (
@@ -79,7 +95,7 @@ module {TOP} (
   output [{bits - 1}:0] response
 );
   assign response[{in_bits - 1}:0] = stimulus;
-  \\{hardware.top} dut (
+{shown}  \\{hardware.top} dut (
     {joined}
   );
 endmodule

@@ -22,7 +22,7 @@ from pathlib import Path
 from ... import builds
 from ...errors import FxlifError
 from .requirements import BUILD, ICARUS, check_python
-from .sources import check_images, images, put
+from .sources import check_images, images, put, verilog_files
 
 SIMULATORS = ("verilator", "icarus")
 RESULTS, LOG = "results.xml", "simulation.log"
@@ -182,10 +182,13 @@ def build(
 ) -> Path:
     """The folder of a finished build of ``sources`` (file name → text); built anew if need be.
 
+    Images are read when it runs, and are no part of it.
+
     Raises:
         FxlifError: an image is missing; or the build failed: the line holds the end of its log.
     """
     check_images(sources)
+    sources = {name: sources[name] for name in verilog_files(sources)}
     tools = {
         simulator.name: simulator.version, "cocotb": version("cocotb"),
         "python": sysconfig.get_path("platlib"),
@@ -201,14 +204,15 @@ def build(
     def make(work: Path) -> None:
         from cocotb_tools.runner import get_runner
 
-        compiled = put(sources, work)
+        for name, text in sources.items():
+            (work / name).write_text(text)
         if simulator.name == "verilator":
             give_runtime(simulator, work)
         log = work / "build.log"
         with prepared(simulator, MAKE_VARIABLES):
             try:
                 get_runner(simulator.name).build(
-                    sources=compiled, hdl_toplevel=top, build_dir=work,
+                    sources=[work / name for name in sources], hdl_toplevel=top, build_dir=work,
                     build_args=VERILATOR_ARGS if simulator.name == "verilator" else [],
                     waves=waves, log_file=log, timescale=("1ns", "1ps"),
                 )  # fmt: skip

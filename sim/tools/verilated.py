@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shutil
 import sysconfig
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -16,7 +18,7 @@ from ...builds import Recipe, entry
 from ..bench.wrapper import TOP, Interface
 from . import simulators
 from .simulators import COMMON, VERILATOR_ARGS, find, headers, prepared, run_tool
-from .sources import IMAGE, check_images, put, verilog_files
+from .sources import IMAGE, check_images, images, put, verilog_files
 from .words import row_size
 
 Words = npt.NDArray[np.uint32]
@@ -84,37 +86,50 @@ def library_recipe(sources: Mapping[str, str], *, top: str = TOP) -> Recipe:
 
 
 def build(sources: Mapping[str, str], *, top: str = TOP) -> Path:
-    """The shared library of ``sources`` (file name → text), built anew if need be.
+    """The shared library of ``sources`` (file name → text), built anew if need be; the images lie
+    beside it.
 
     Raises:
         FxlifError: Verilator is not installed, an image is missing, or the build failed.
     """
-    simulator = find("verilator")
+    recipe = library_recipe(sources, top=top)
+    read = images(sources)
+    if not read:
+        return entry(recipe, lambda work: _compile(sources, top, work)) / LIBRARY
 
     def make(work: Path) -> None:
+        # What is compiled depends on the Verilog alone.
+        compiled = {name: sources[name] for name in verilog_files(sources)}
+        shared = replace(recipe, inputs={k: v for k, v in recipe.inputs.items() if k not in read})
+        library = entry(shared, lambda work: _compile(compiled, top, work)) / LIBRARY
+        shutil.copyfile(library, work / LIBRARY)
         put(sources, work)
-        (work / "harness.cpp").write_text(HARNESS)
-        (work / FOLDER_FILE).write_text(FOLDER_VERILOG)
-        with prepared(simulator, ""):
-            run_tool(
-                ["verilator", "--cc", *VERILATOR_ARGS, "--top-module", top,
-                 "--prefix", "Vdesign", "--Mdir", str(work),
-                 FOLDER_OPTION, FOLDER_FILE, *verilog_files(sources)],
-                work,
-            )  # fmt: skip
-        # One unit: half of what the compiler reads are Verilator's headers.
-        files = sorted(work.glob("*.cpp"), key=lambda file: (file.stem.endswith("Slow"), file.name))
-        code = [f'#include "{file.name}"' for file in files]
-        code.insert(sum(not file.stem.endswith("Slow") for file in files), SLOW)
-        (work / "unit.cc").write_text("\n".join(code))
-        run_tool(["g++", "-I.", *headers(simulator), *COMMON, *FAST, "-c", "unit.cc"], work)
-        objects = map(str, simulators.runtime(simulator, ("", "_threads")))
-        run_tool(["g++", "-shared", "-o", LIBRARY, "unit.o", *objects, "-pthread"], work)
-        for file in work.iterdir():
-            if file.name not in (*sources, LIBRARY):
-                file.unlink()
 
-    return entry(library_recipe(sources, top=top), make) / LIBRARY
+    return entry(recipe, make) / LIBRARY
+
+
+def _compile(sources: Mapping[str, str], top: str, work: Path) -> None:
+    """Make the library of some Verilog in the folder ``work``."""
+    simulator = find("verilator")
+    for name, text in {**sources, FOLDER_FILE: FOLDER_VERILOG, "harness.cpp": HARNESS}.items():
+        (work / name).write_text(text)
+    with prepared(simulator, ""):
+        run_tool(
+            ["verilator", "--cc", *VERILATOR_ARGS, "--top-module", top,
+             "--prefix", "Vdesign", "--Mdir", str(work), FOLDER_OPTION, FOLDER_FILE, *sources],
+            work,
+        )  # fmt: skip
+    # One unit: half of what the compiler reads are Verilator's headers.
+    files = sorted(work.glob("*.cpp"), key=lambda file: (file.stem.endswith("Slow"), file.name))
+    code = [f'#include "{file.name}"' for file in files]
+    code.insert(sum(not file.stem.endswith("Slow") for file in files), SLOW)
+    (work / "unit.cc").write_text("\n".join(code))
+    run_tool(["g++", "-I.", *headers(simulator), *COMMON, *FAST, "-c", "unit.cc"], work)
+    objects = map(str, simulators.runtime(simulator, ("", "_threads")))
+    run_tool(["g++", "-shared", "-o", LIBRARY, "unit.o", *objects, "-pthread"], work)
+    for file in work.iterdir():
+        if file.name not in (*sources, LIBRARY):
+            file.unlink()
 
 
 class VerilatedDesign:
