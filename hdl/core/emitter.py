@@ -11,30 +11,45 @@ from ..events import event_stream
 from .layouts import entry_layout
 
 
-def several(bits: list[Value]) -> tuple[Value, Value]:
-    """(whether any of some bits is set, whether more than one is): a tree, no carry chain."""
+def at_least(count: int, bits: list[Value]) -> list[Value]:
+    """Whether 1, 2, ... ``count`` or more of some bits are set: a tree, no carry chain."""
     if len(bits) == 1:
-        return bits[0], Const(0, 1)
+        return [bits[0], *(Const(0, 1) for _ in range(count - 1))]
     half = len(bits) // 2
-    any_low, several_low = several(bits[:half])
-    any_high, several_high = several(bits[half:])
-    return any_low | any_high, several_low | several_high | (any_low & any_high)
+    low, high = at_least(count, bits[:half]), at_least(count, bits[half:])
+    found = []
+    for wanted in range(count):
+        enough: Value = low[wanted] | high[wanted]
+        for in_low in range(wanted):
+            enough = enough | (low[in_low] & high[wanted - in_low - 1])
+        found.append(enough)
+    return found
 
 
-def one_hot_number(one_hot: Value) -> Value:
-    """The number of the one bit that is set; 0 where none is."""
-    width = max(1, (len(one_hot) - 1).bit_length())
-    return Cat(
-        Cat(bit for number, bit in enumerate(one_hot) if number >> place & 1).any()
-        for place in range(width)
-    )
+def any_below(bits: list[Value]) -> list[Value]:
+    """For each bit whether a lower one is set; the last of one more is whether any is."""
+    if len(bits) == 1:
+        return [Const(0, 1), bits[0]]
+    half = len(bits) // 2
+    *low, any_low = any_below(bits[:half])
+    return [*low, *(below | any_low for below in any_below(bits[half:]))]
+
+
+def lowest(bits: list[Value]) -> Value:
+    """The number of the lowest bit that is set; that of the last one where none is."""
+    if len(bits) == 1:
+        return Const(0, 0)
+    half = 1 << ((len(bits) - 1).bit_length() - 1)
+    low, high = lowest(bits[:half]), lowest(bits[half:])
+    in_low = Cat(bits[:half]).any()
+    return Cat(Mux(in_low, low, high)[: len(low)], ~in_low)
 
 
 class Emitter(wiring.Component):
-    """One event per cycle: what an entry holds shows at ``events_out`` from the next cycle on.
+    """One event per cycle: an entry that is taken shows its first one from the next cycle on.
 
-    An entry is taken with its last event; ``done`` says that this is a TICK. A neuron that fired
-    several times in a step is sent as often.
+    The next entry is taken with the last event of the one before. ``done`` says that what shows
+    next is a TICK. A neuron that fired several times in a step is sent as often.
     """
 
     def __init__(self, core: CoreParams) -> None:
@@ -50,58 +65,63 @@ class Emitter(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         core, entry, out = self.core, self.entries.payload, self.events_out
-        fired = [entry.spikes[lane].any() for lane in range(core.lanes)]
-        sent = Signal(core.lanes)  # lanes of this entry that have been sent
-        left = Signal(core.lanes + 1)
-        lowest = Signal(core.lanes + 1)
-        more = Signal()
-        moves = Signal()
-        takes = Signal()
-        m.d.comb += [
-            left.eq(Cat(Cat(fired) & ~sent, entry.last)),
-            lowest.eq(left & -left),
-            more.eq(several(list(left))[1]),
-            takes.eq(self.entries.valid & moves),
-            self.entries.ready.eq(moves & ~more),
-            self.done.eq(takes & ~more & entry.last),
-        ]
-        valid = Signal()
-        tick = Signal()
-        lane = Signal(core.lanes, reset_less=True)
+        fired = Cat(entry.spikes[lane].any() for lane in range(core.lanes))
+        # The entry at the output: its lanes that are still to be sent, and whether a TICK is, too.
+        valid, left, last = Signal(), Signal(core.lanes), Signal()
+        only = Signal()  # no other event of this entry is to be sent
         word = Signal.like(entry.word, name="word", reset_less=True)
-        repeats = self._repeats(m, takes, lowest, valid)
+        takes, sends = Signal(), Signal()
+        *below, some = any_below(list(left))
+        rest = Signal(core.lanes)
+        m.d.comb += rest.eq(Cat(bit & lower for bit, lower in zip(left, below, strict=True)))
+        repeats = self._repeats(m, takes, sends, fired, rest)
+
         m.d.comb += [
-            moves.eq(~valid | (out.ready & (repeats == 0))),
+            self.entries.ready.eq(~valid | (sends & only)),
+            takes.eq(self.entries.valid & self.entries.ready),
+            sends.eq(valid & out.ready & (repeats == 0)),
             out.valid.eq(valid),
-            out.payload.tick.eq(tick),
-            out.payload.address.eq(self._address(word, lane)),
+            out.payload.tick.eq(~some),
+            out.payload.address.eq(self._address(word, left)),
         ]
-        with m.If(moves):
-            m.d.sync += [valid.eq(self.entries.valid), tick.eq(lowest[-1])]
-            m.d.sync += [lane.eq(lowest[:-1]), word.eq(Mux(lowest[-1], 0, entry.word))]
+        _, two_taken = at_least(2, [*fired, entry.last])
+        _, two, three = at_least(3, [*left, last])
         with m.If(takes):
-            m.d.sync += sent.eq(Mux(more, sent | lowest[:-1], 0))
+            m.d.comb += self.done.eq(entry.last & ~two_taken)
+            m.d.sync += [valid.eq(1), left.eq(fired), last.eq(entry.last), only.eq(~two_taken)]
+            m.d.sync += word.eq(entry.word)
+        with m.Elif(sends):
+            m.d.comb += self.done.eq(last & two & ~three)
+            m.d.sync += [valid.eq(~only), left.eq(rest), only.eq(~three)]
+        with m.If(self.done):
+            m.d.sync += word.eq(0)  # the address of a TICK
         return m
 
-    def _address(self, word: Value, lane: Value) -> Value:
+    def _address(self, word: Value, left: Value) -> Value:
         lanes = self.core.lanes
-        if lanes == 1:
-            return word
-        if lanes & (lanes - 1) == 0:
-            return Cat(one_hot_number(lane), word)
-        return word * lanes + one_hot_number(lane)
+        # No lane is left of a TICK: the number is that of the last one, and must be 0.
+        lane = Mux(left.any(), lowest(list(left)), 0) if lanes > 1 else Const(0, 0)
+        return Cat(lane, word) if lanes & (lanes - 1) == 0 else word * lanes + lane
 
-    def _repeats(self, m: Module, takes: Value, lowest: Value, valid: Value) -> Value:
-        """How often the event at the output is still to be sent after this time."""
-        spikes = self.entries.payload.spikes
-        if self.core.neuron.max_spikes_per_step == 1:
+    def _repeats(self, m: Module, takes: Value, sends: Value, fired: Value, rest: Value) -> Value:
+        """How often the event at the output is to be sent again."""
+        neuron, spikes = self.core.neuron, self.entries.payload.spikes
+        if neuron.max_spikes_per_step == 1:
             return Const(0)
-        repeats = Signal(self.core.neuron.spike_bits)
-        count = Const(0)
-        for lane in range(self.core.lanes):
-            count = count | Mux(lowest[lane], spikes[lane], 0)
+        counts = Signal.like(spikes.as_value(), name="counts", reset_less=True)
+        repeats = Signal(neuron.spike_bits)
+
+        def of_lowest(bits: Value, words: Value) -> Value:
+            count: Value = Const(1)
+            for lane in reversed(range(self.core.lanes)):
+                count = Mux(bits[lane], words.word_select(lane, neuron.spike_bits), count)
+            return count - 1
+
         with m.If(takes):
-            m.d.sync += repeats.eq(Mux(lowest[-1], 0, count - 1))
-        with m.Elif(valid & self.events_out.ready & (repeats != 0)):
+            m.d.sync += counts.eq(spikes.as_value())
+            m.d.sync += repeats.eq(of_lowest(fired, spikes.as_value()))
+        with m.Elif(sends):
+            m.d.sync += repeats.eq(of_lowest(rest, counts))
+        with m.Elif(self.events_out.ready & (repeats != 0)):
             m.d.sync += repeats.eq(repeats - 1)
         return repeats
