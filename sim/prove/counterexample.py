@@ -5,6 +5,7 @@ A simulator reads the Verilog by itself: what it confirms does not rest on Yosys
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,7 +19,17 @@ BENCH = "fxlif_counterexample"
 _SECONDS = 120
 
 
-def bench(net: Netlist, inputs: Sequence[Mapping[str, int]], state: Mapping[str, int]) -> str:
+def _path(name: str) -> str:
+    """What a register of a flat netlist, or a word of a memory, is called from the bench."""
+    plain = re.fullmatch(r"[\w.]+( \[\d+\])?", name)
+    # An escaped name ends at its space, so that a word of a memory is named like a register.
+    return f"dut.{name}" if plain else f"dut.\\{name} "
+
+
+def bench(
+    net: Netlist, inputs: Sequence[Mapping[str, int]], state: Mapping[str, int],
+    shown: Iterable[str] = (),
+) -> str:  # fmt: skip
     """A bench of Verilog: reset, set the state, then one line of values per cycle."""
     ports, clocked = net.ports, "clk" in net.ports["input"]
     links = ["  .clk(clk)"] if clocked else []
@@ -31,9 +42,8 @@ def bench(net: Netlist, inputs: Sequence[Mapping[str, int]], state: Mapping[str,
     if clocked and "rst" in net.input_ports:
         # Without an event, Icarus never evaluates blocks whose inputs have initial values.
         lines.append("    i_rst = 1; #1 clk = 1; #1 clk = 0; #1 i_rst = 0; #1;")
-    # A name ends at its space, so that a word of a memory is named like a register.
-    lines += [f"    dut.\\{name} = {_literal(value)};" for name, value in state.items()]
-    shown = [*(f"o_{name}" for name in ports["output"]), *(f"dut.\\{name} " for name in state)]
+    lines += [f"    {_path(name)} = {_literal(value)};" for name, value in state.items()]
+    shown = [*(f"o_{name}" for name in ports["output"]), *map(_path, [*state, *shown])]
     form = " ".join(["%b"] * len(shown))
     for cycle in inputs:
         lines += [f"    i_{name} = {_literal(cycle.get(name, 0))};" for name in net.input_ports]
@@ -47,9 +57,11 @@ def _literal(value: int) -> str:
 
 
 def simulate(
-    net: Netlist, inputs: Sequence[Mapping[str, int]], state: Mapping[str, int] | None = None
-) -> tuple[str, list[dict[str, int | None]]]:
-    """The simulator's name, and what the module's outputs and ``state`` show before each edge.
+    net: Netlist, inputs: Sequence[Mapping[str, int]], state: Mapping[str, int] | None = None,
+    shown: Iterable[str] = (),
+) -> tuple[str, list[dict[str, int | None]]]:  # fmt: skip
+    """The simulator's name, and what the module's outputs, ``state`` and other signals ``shown``
+    are before each edge.
 
     ``inputs`` are values of ports, cycle by cycle. ``state`` are values of registers, and of words
     of memories under the name ``memory [address]``, that are set before the first cycle. What has
@@ -58,10 +70,10 @@ def simulate(
     Raises:
         FxlifError: no simulator is installed, or it does not accept the Verilog.
     """
-    state = state or {}
+    state, others = state or {}, list(shown)
     icarus = shutil.which("iverilog") is not None
     simulator = simulators.without_cocotb("icarus" if icarus else "verilator")
-    files = {"design.v": net.verilog, "bench.v": bench(net, inputs, state), **net.images}
+    files = {"design.v": net.verilog, "bench.v": bench(net, inputs, state, others), **net.images}
     with tempfile.TemporaryDirectory(prefix="fxlif-") as folder:
         output = simulators.run_standalone(
             simulator, files, top=BENCH, folder=Path(folder), timeout_s=_SECONDS
@@ -70,7 +82,7 @@ def simulate(
     if len(rows) != len(inputs):
         cycles = f"{len(inputs)} cycles long"
         raise FxlifError.must_be("simulation", cycles, len(rows), found=f"{len(rows)}")
-    names = [*net.ports["output"], *state]
+    names = [*net.ports["output"], *state, *others]
     return simulator.name, [
         {name: int(text, 2) if set(text) <= {"0", "1"} else None
          for name, text in zip(names, row, strict=True)}

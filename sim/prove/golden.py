@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import FxlifError
+from ...params.leaks import Lfsr
 from ...params.neuron import NeuronParams
 from ...params.quantise import signed_bits, signed_range
 from ...rule.arithmetic import accumulate, synaptic_current, where
@@ -139,7 +140,7 @@ def widen(term: Any, width: int, *, signed: bool = True) -> Any:
 
 def golden_width(
     neuron: NeuronParams, current_bits: int, *, threshold_port: bool,
-    run: Callable[[NeuronParams, NeuronState, Any, Any], Any] = step,
+    run: Callable[..., Any] = step,
 ) -> int:  # fmt: skip
     """The width at which no value of the golden step can overflow, for any bits in its registers.
 
@@ -161,7 +162,10 @@ def golden_width(
         mantissa = Interval(*signed_range(neuron.threshold_bits), extent)
         threshold = mantissa << neuron.threshold_shift
     extent.note(neuron.v_threshold, neuron.v_threshold)
-    run(neuron, state, current, threshold)
+    if neuron.random_bits:
+        run(neuron, state, current, threshold, Interval(0, (1 << neuron.lfsr.bits) - 1, extent))
+    else:
+        run(neuron, state, current, threshold)
     return extent.bits
 
 
@@ -183,9 +187,13 @@ class Golden:
 
 
 def golden_step(
-    neuron: NeuronParams, state: Mapping[str, Any], current: Any, mantissa: Any = None
-) -> Golden:
-    """The golden step on the bit-vectors of the hardware, each as wide as its register or port."""
+    neuron: NeuronParams, state: Mapping[str, Any], current: Any, mantissa: Any = None,
+    random: Any = None,
+) -> Golden:  # fmt: skip
+    """The golden step on the bit-vectors of the hardware, each as wide as its register or port.
+
+    ``random`` is the draw, where a rounding is stochastic.
+    """
     width = golden_width(neuron, current.size(), threshold_port=mantissa is not None)
     threshold: Any = neuron.v_threshold
     if mantissa is not None:
@@ -193,8 +201,17 @@ def golden_step(
     before = NeuronState(0, 0, 0, 0)._replace(
         **{name: widen(term, width, signed=is_signed(name)) for name, term in state.items()}
     )
-    after, spikes = step(neuron, before, widen(current, width), threshold)
+    draw = 0 if random is None else widen(random, width, signed=False)
+    after, spikes = step(neuron, before, widen(current, width), threshold, draw)
     return Golden(state={name: getattr(after, name) for name in state}, spikes=spikes, width=width)
+
+
+def shifted(lfsr: Lfsr, state: Any, count: int = 1) -> Any:
+    """The draw after ``count`` shifts (:func:`fxlif.rule.lfsr.shift`)."""
+    for _ in range(count):
+        mask = z3.BitVecVal(lfsr.mask, lfsr.bits)
+        state = z3.LShR(state, 1) ^ z3.If(state & 1 == 1, mask, z3.BitVecVal(0, lfsr.bits))
+    return state
 
 
 def split(word: Any, widths: Mapping[str, int]) -> dict[str, Any]:

@@ -15,13 +15,15 @@ class System:
     """State constants with their ``next`` values, and ``inputs`` that are new in each cycle.
 
     ``base`` holds in the first cycle, ``given`` in every cycle: assumptions about inputs and about
-    constants that never change.
+    constants that never change. ``before`` are assumptions that what is shown of a cycle may rest
+    on in the cycles before it only.
     """
 
     next: Mapping[Any, Any]
     inputs: Sequence[Any]
     base: Sequence[Any]
     given: Sequence[Any] = ()
+    before: Sequence[Any] = ()
 
 
 class Induction(NamedTuple):
@@ -72,9 +74,10 @@ class Run:
         return dict(zip(terms, substituted(list(terms.values()), self._map(cycle)), strict=True))
 
     def conditions(self, cycles: int) -> list[Any]:
-        """The assumptions of the cycles 0..``cycles``."""
-        given = list(self.system.given)
-        return [g for cycle in range(cycles + 1) for g in substituted(given, self._map(cycle))]
+        """The assumptions of the cycles 0..``cycles``, of what is shown of the last of them."""
+        given, before = list(self.system.given), list(self.system.before)
+        found = [g for cycle in range(cycles + 1) for g in substituted(given, self._map(cycle))]
+        return found + [b for cycle in range(cycles) for b in substituted(before, self._map(cycle))]
 
 
 def induct(
@@ -85,11 +88,13 @@ def induct(
     solver: str,
     timeout_s: float,
     apart: bool = False,
+    also: Sequence[Any] = (),
 ) -> Induction:
     """All ``properties`` hold in every cycle of every run, by induction over ``depth`` cycles.
 
     The properties strengthen each other: all are assumed in ``depth`` cycles and shown in the next,
-    with ``apart`` one by one.
+    with ``apart`` one by one if they do not all follow at once. ``also`` are instances of them: a
+    property of every value of a constant is assumed of other values too.
     """
     run = Run(system=system)
 
@@ -103,15 +108,16 @@ def induct(
             return Induction("unknown")
         return Induction(stage, tuple(name for name in claims if not answer.model[name]))
 
-    everything = conjunction(properties.values())
-    first = [*system.base, *run.conditions(depth)]
-    for given in ([*first, run.at(everything, 0)], first):
+    everything = conjunction([*properties.values(), *also])
+    first = [*system.base, *run.conditions(0)]
+    for given in ([*first, run.at(conjunction(properties.values()), 0)], first):
         if decide(given, solver=solver, timeout_s=timeout_s).result != "unsat":
             break
     else:
         return Induction("vacuous")
     for cycle in range(depth):
-        if found := ask("base", first, run.all_at(properties, cycle), timeout_s):
+        shown = [*system.base, *run.conditions(cycle)]
+        if found := ask("base", shown, run.all_at(properties, cycle), timeout_s):
             return found
     held = [*run.conditions(depth), *(run.at(everything, cycle) for cycle in range(depth))]
     there = run.all_at(properties, depth)

@@ -24,6 +24,8 @@ _SCRIPT = (
     "read_verilog -noblackbox design.v; hierarchy -check -top {top}; proc; {cuts}flatten; "
     "opt_clean; async2sync; dffunmap; memory_collect; memory_nordff; write_smt2 -wires design.smt2"
 )
+#: What a memory of constants holds is no matter of the module's logic.
+_IMAGE = re.compile(r"\$readmemh\([^;]*;")
 #: Leaves a module out: its outputs may be anything, and its inputs can still be seen.
 _CUT = "setattr -set keep 1 {module}/x:*; cutpoint {module}; "
 _LEAF = re.compile(r"^\(declare-fun \|([^|]+)\| \(\|([^|]+)_s\|\) (.+)\) ; (.*)$", re.MULTILINE)
@@ -41,9 +43,13 @@ def to_smt2(
     verilog: str, top: str, cut: Iterable[str] = (), *, images: Mapping[str, str], timeout_s: float
 ) -> str:
     """The module ``top`` of ``verilog``, flat and without the modules ``cut``, as SMT-LIB;
-    ``images`` are what it reads (file name → text)."""
+    ``images`` are what it reads (file name → text); where there are none, its memories of constants
+    may hold anything."""
     with tempfile.TemporaryDirectory(prefix="fxlif-") as folder:
-        put({"design.v": verilog, **images}, Path(folder))
+        if images:
+            put({"design.v": verilog, **images}, Path(folder))
+        else:
+            (Path(folder) / "design.v").write_text(_IMAGE.sub(";", verilog))
         cuts = "".join(_CUT.format(module=f"\\{module}") for module in cut)
         script = _SCRIPT.format(top=f"\\{top}", cuts=cuts)
         yosys.run(["-p", script], Path(folder), what=f"read {top}", timeout_s=timeout_s)
@@ -126,7 +132,8 @@ class Netlist:
     of each register and memory to its value one clock later; :attr:`inputs` are all other
     constants, which may be anything in any cycle. :attr:`init` is what holds at power-up. The
     modules ``cut`` are left out: what they drive are inputs. ``images`` are what the Verilog reads
-    (file name → text).
+    (file name → text); only with ``contents`` they are read here, else a memory of constants may
+    hold anything.
 
     Raises:
         FxlifError: an image is missing, Yosys does not accept the Verilog, or there is no such
@@ -135,10 +142,11 @@ class Netlist:
 
     def __init__(
         self, verilog: str, top: str, *, cut: Sequence[str] = (),
-        images: Mapping[str, str] | None = None, timeout_s: float = 300,
+        images: Mapping[str, str] | None = None, contents: bool = False, timeout_s: float = 300,
     ) -> None:  # fmt: skip
         self.verilog, self.top, self.images = verilog, top, images or {}
-        text = to_smt2(verilog, top, cut, images=self.images, timeout_s=timeout_s)
+        read = self.images if contents else {}
+        text = to_smt2(verilog, top, cut, images=read, timeout_s=timeout_s)
         self.ports: dict[str, dict[str, int]] = {"input": {}, "output": {}}
         for direction, port, width in _PORT.findall(text):
             self.ports[direction][port] = int(width)
@@ -162,6 +170,11 @@ class Netlist:
             message = f"{self.top}: no signal {signal} in the Verilog"
             raise FxlifError(message, key=self.top, value=signal, allowed="a signal of the Verilog")
         return self._terms[signal]
+
+    @property
+    def signals(self) -> Iterable[str]:
+        """The names of all signals."""
+        return self._terms
 
     @cached_property
     def input_ports(self) -> list[str]:

@@ -7,19 +7,24 @@ read as a number. No state and no input is left out, also none that a neuron can
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
+from ...cycles.pipeline import neuron_stages
 from ...params.neuron import NeuronParams
 from ...rule.step import NeuronState, step
 from ..tools.solver import z3
 from . import golden
 from .counterexample import confirmation, simulate
+from .induction import Run, System
 from .lemmas import with_lemmas
-from .netlist import Netlist
+from .netlist import Netlist, label
 from .prover import Prover, Theorem
 
+#: A register that keeps simulators awake has a number of its own in each module.
+_NUMBERED = re.compile(r"_dump_module_\d+")
 #: No induction: the module has no registers, or the state before is any at all.
 EVERY_STATE = "every state and input, no induction"
 
@@ -30,13 +35,13 @@ def step_claims(
     """The claims that a packed next state and a spike are those of the golden step, and how many
     lemmas stand between (:mod:`fxlif.sim.prove.lemmas`).
 
-    ``before`` are the terms ``state``, ``current`` and, where the threshold is a port,
-    ``threshold_mantissa``.
+    ``before`` are the terms ``state``, ``current`` and, where they are ports,
+    ``threshold_mantissa`` and ``random``.
     """
     widths = neuron.state_widths
     wanted = golden.golden_step(
         neuron, golden.split(before["state"], widths), before["current"],
-        before.get("threshold_mantissa"),
+        before.get("threshold_mantissa"), before.get("random"),
     )  # fmt: skip
     numbers, lemmas = with_lemmas(
         [*wanted.state.values(), wanted.spikes], [next_state, spike],
@@ -54,23 +59,41 @@ def step_claims(
 
 
 def step_theorem(
-    prover: Prover, module: str, neuron: NeuronParams, threshold_port: bool = False
-) -> Theorem:
-    """The module is the golden step of ``neuron``."""
+    prover: Prover, module: str, neuron: NeuronParams, threshold_port: bool = False,
+    cycles: int = 0,
+) -> Theorem:  # fmt: skip
+    """The module is the golden step of ``neuron``, ``cycles`` clock edges later.
+
+    Of a step in stages each cycle has inputs of its own, and any registers at first: those of the
+    first cycle alone decide what comes out, since the golden step knows no others.
+    """
     net = prover.netlist(module)
-    names = ("state", "current", *(["threshold_mantissa"] if threshold_port else []))
-    ports = {name: net.input(name) for name in names}
-    later = {"next_state": net["next_state"], "spike": net["spike"]}
+    names = ["state", "current"]
+    names += ["threshold_mantissa"] * threshold_port + ["random"] * bool(neuron.random_bits)
+    run = Run(system=System(next=_out_of_reset(net), inputs=net.inputs, base=[]))
+    ports = {name: run.at(net.input(name), 0) for name in names}
+    later = {name: run.at(net[name], cycles) for name in ("next_state", "spike")}
+    given = [run.at(net["rst"], at) == 0 for at in range(cycles + 1)] if "rst" in net else []
     current = golden.golden_current(ports["current"], 0, neuron.bias)
     width = golden.golden_width(neuron, current.size(), threshold_port=threshold_port)
     claims, lemmas = step_claims(prover, neuron, {**ports, "current": current}, *later.values())
+    mode = f"{cycles} clock edges from every state" if cycles else EVERY_STATE
     return Theorem(
-        mode=f"{EVERY_STATE}, golden step on {width} bits, {lemmas} lemmas", claims=claims,
+        mode=f"{mode}, golden step on {width} bits, {lemmas} lemmas", claims=claims, given=given,
         # Of a port that is partly constant the Verilog has the other bits, under another name.
-        values={**{port: net[port] for port in net.input_ports}, **ports,
+        values={**{port: run.at(net[port], 0) for port in net.input_ports}, **ports,
                 **{f"later {name}": term for name, term in later.items()}},
-        explain=partial(explain_step, net, neuron),
+        explain=partial(explain_step, net, neuron, cycles=cycles),
     )  # fmt: skip
+
+
+def _out_of_reset(net: Netlist) -> Mapping[Any, Any]:
+    """The registers, of which a step with stages has some, one clock later."""
+    if "rst" not in net:
+        return net.next
+    (pin,) = net.drivers("rst")
+    low = z3.BoolVal(False) if z3.is_bool(pin) else z3.BitVecVal(0, 1)
+    return {register: z3.substitute(after, (pin, low)) for register, after in net.next.items()}
 
 
 def registers_theorem(prover: Prover, neuron: NeuronParams) -> Theorem:
@@ -90,7 +113,17 @@ def registers_theorem(prover: Prover, neuron: NeuronParams) -> Theorem:
     }
     current = golden.golden_current(ports["current"], 0, neuron.bias)
     before = {"state": state, "current": current}
-    stepped, lemmas = step_claims(prover, neuron, before, *later.values())
+    if neuron.random_bits:
+        draw, lfsr = net["step.random"], neuron.lfsr
+        ports["random"], before["random"] = draw, draw
+        later["next draw"], moved = net.after(draw), golden.shifted(lfsr, draw)
+        claims["power-up is the seed"] = z3.Implies(net.init, draw == lfsr.seed)
+        claims["a draw for each step"] = later["next draw"] == z3.If(
+            reset, z3.BitVecVal(lfsr.seed, lfsr.bits), z3.If(enable, moved, draw)
+        )
+    stepped, lemmas = step_claims(
+        prover, neuron, before, later["later state"], later["later spike"]
+    )
     for what, claim in stepped.items():
         claims[f"with enable, {what}"] = z3.Implies(z3.And(z3.Not(reset), enable), claim)
     return Theorem(
@@ -100,7 +133,9 @@ def registers_theorem(prover: Prover, neuron: NeuronParams) -> Theorem:
     )  # fmt: skip
 
 
-def explain_step(net: Netlist, neuron: NeuronParams, model: Mapping[str, int]) -> Iterator[str]:
+def explain_step(
+    net: Netlist, neuron: NeuronParams, model: Mapping[str, int], *, cycles: int = 0
+) -> Iterator[str]:
     """State, input, expected and observed; whether golden model and simulation say the same.
 
     ``model`` has the ports of a step module or of a single neuron, and what comes out as
@@ -122,7 +157,8 @@ def explain_step(net: Netlist, neuron: NeuronParams, model: Mapping[str, int]) -
         expected, spikes = golden.unpack(golden.pack_initial(neuron), widths), 0
     elif model.get("enable", 1):
         before = NeuronState(0, 0, 0, 0)._replace(**state)
-        after, fired = step(neuron, before, current + neuron.bias, threshold)
+        draw = model.get("random", 0)
+        after, fired = step(neuron, before, current + neuron.bias, threshold, draw)
         expected, spikes = {name: int(getattr(after, name)) for name in state}, int(fired)
     later = {name.removeprefix("later "): v for name, v in model.items() if "later " in name}
     next_state, spike = later.values()
@@ -132,7 +168,10 @@ def explain_step(net: Netlist, neuron: NeuronParams, model: Mapping[str, int]) -
     yield f"expected next: {expected}, spike {spikes}"
     yield f"observed next: {observed}, spike {spike}"
     start = {name: model[name] for name in ("state", "spike")} if registered else {}
-    simulator, (*_, seen) = simulate(net, [inputs, {}] if registered else [inputs], start)
+    if registered and neuron.random_bits:
+        start[label(net.register("step.random"))] = model["random"]
+    rows = [inputs, *[{}] * (cycles + registered)]
+    simulator, (*_, seen) = simulate(net, rows, start, shown=later)
     agrees = all(seen[name] == value for name, value in later.items())
     differs = (observed, spike) != (expected, spikes)
     yield confirmation(f"golden model and {simulator}", agrees and differs, seen)
@@ -142,19 +181,19 @@ def prove_steps(prover: Prover) -> None:
     """Every step module of the design; modules of the same text are proved once."""
     name = "step: golden step = LIFStep"
     if prover.params.kind == "neuron":
-        module, (neuron,) = f"{prover.hardware.top}.step", prover.params.neurons
+        module, (neuron,) = f"{prover.hardware.top}_step", prover.params.neurons
         prover.attempt(name, step_theorem, prover, module, neuron)
     for k, core in enumerate(prover.cores):
         by_text: dict[str, list[int]] = {}
+        first = f"{prover.core_module(k)}_neurons_step_"
         for lane in range(core.lanes):
-            text = prover.modules.get(f"{prover.core_module(k)}_step_{lane}", "")
-            by_text.setdefault(text.partition("(")[2], []).append(lane)
+            text = prover.modules.get(f"{first}{lane}", "").partition("(")[2]
+            by_text.setdefault(_NUMBERED.sub("", text), []).append(lane)
         for lanes in by_text.values():
             what = "all lanes" if len(by_text) == 1 else f"lanes {', '.join(map(str, lanes))}"
             prover.attempt(
-                f"{name}, core {k}, {what}", step_theorem, prover,
-                f"{prover.core_module(k)}_step_{lanes[0]}", core.neuron,
-                core.v_thresholds is not None,
+                f"{name}, core {k}, {what}", step_theorem, prover, f"{first}{lanes[0]}",
+                core.neuron, core.v_thresholds is not None, len(neuron_stages(core.neuron)) - 1,
             )  # fmt: skip
 
 

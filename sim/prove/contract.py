@@ -1,0 +1,357 @@
+"""A part of a core, alone: its contract holds whatever its neighbours do that keep theirs.
+
+A contract says what a part takes, what it gives, and the ghosts that both are said with: state that
+the proof adds, that follows from the ports alone and never acts on them. The formulas are written
+once (:mod:`fxlif.sim.prove.parts`). Here ``gives`` is proved of the part's own Verilog while
+``takes`` is assumed; in :mod:`fxlif.sim.prove.composition` it is the other way round.
+
+That is no circle: what a part gives in a cycle is proved from what it took in the cycles *before*,
+and what it takes in a cycle from what all parts gave up to then. So by induction over the cycles
+since a reset all of it holds in each of them.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from ...errors import FxlifError
+from ..tools.solver import conjunction, z3
+from .counterexample import confirmation, listed, simulate, told
+from .induction import Run, System, induct
+from .netlist import Netlist, label
+from .prover import Prover, Result, Theorem
+
+#: Clock cycles of a search, from a reset on, for a run that shows a fault.
+SEARCH_CYCLES = 24
+
+
+class Ports:
+    """The signals of the part ``name`` of a core, as bit-vectors."""
+
+    def __init__(self, net: Netlist, name: str) -> None:
+        # Where the core has a signal of the same name, the part has a number as well.
+        pattern = re.compile(rf"({name}(?:_\d+)?)\.")
+        found = {match[1] for signal in net.signals if (match := pattern.match(signal))}
+        if len(found) != 1:
+            raise FxlifError.must_be(net.top, f"a core with one {name}", sorted(found))
+        self.net, self.name = net, name
+        (self.instance,) = found
+
+    def __getitem__(self, signal: str) -> Any:
+        return self.net[f"{self.instance}.{signal}"]
+
+    def fields(self, port: str, layout: Any) -> dict[str, Any]:
+        """What is packed into a port that has a structure."""
+        return fields(self[port], layout)
+
+    def owns(self, register: Any) -> bool:
+        """Whether a register or a memory lies within the part."""
+        return label(register).startswith(f"{self.instance}.")
+
+    @property
+    def memory(self) -> Any:
+        """The one memory of the part that is written."""
+        following = self.net.next
+        found = [r for r in following if self.owns(r) and z3.is_array(r)
+                 and not following[r].eq(r)]  # fmt: skip
+        if len(found) != 1:
+            names = [label(memory) for memory in found]
+            raise FxlifError.must_be(self.instance, "one memory that is written", names)
+        return found[0]
+
+
+def fields(self, port: str, layout: Any) -> dict[str, Any]:
+        """What is packed into a port that has a structure."""
+        return fields(self[port], layout)
+
+
+def fields(word: Any, layout: Any) -> dict[str, Any]:
+    """The fields of a word, by the layout that the hardware packs it with."""
+    return {
+        str(name): z3.Extract(inner.offset + inner.width - 1, inner.offset, word)
+        for name, inner in layout
+    }
+
+
+def high(*signals: Any) -> Any:
+    """Whether all of some signals of one bit are 1."""
+    return conjunction([signal == 1 for signal in signals])
+
+
+def bit(condition: Any) -> Any:
+    """A condition as a signal of one bit."""
+    return z3.If(condition, z3.BitVecVal(1, 1), z3.BitVecVal(0, 1))
+
+
+def number(term: Any, width: int) -> Any:
+    """An unsigned number with room for sums."""
+    return z3.ZeroExt(width - term.size(), term)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contract:
+    """``ghosts``: each → its value after a reset (None: any) and its value a cycle later.
+
+    ``takes`` and ``gives``: name → formula over ports and ghosts, of every cycle out of reset.
+    ``given``: what is known of constants, and of what lies behind the ports of modules that were
+    left out.
+    """
+
+    ghosts: Mapping[Any, tuple[int | None, Any]]
+    gives: Mapping[str, Any]
+    takes: Mapping[str, Any] = field(default_factory=dict)
+    given: Sequence[Any] = ()
+
+
+class Delays:
+    """Ghosts that hold what signals were some cycles before."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self.ghosts: dict[Any, tuple[int | None, Any]] = {}
+
+    def line(self, name: str, signal: Any, cycles: int, first: int | None = 0) -> list[Any]:
+        """The signal now, one cycle before, ... ``cycles`` before; ``first`` after a reset."""
+        found = [signal]
+        for cycle in range(1, cycles + 1):
+            ghost = z3.Const(f"{self._name}: {name} {cycle} before", signal.sort())
+            self.ghosts[ghost] = (first, found[-1])
+            found.append(ghost)
+        return found
+
+
+def any_of(conditions: Sequence[Any]) -> Any:
+    """Whether one of some conditions holds."""
+    return z3.Or(*conditions) if len(conditions) > 1 else conditions[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A part with a contract, and what makes it inductive; ``owns`` says which registers are its.
+
+    ``invariants`` are over registers and ghosts. ``of_each`` are too, but of every value of
+    ``index``, a constant; where they are assumed, they are so of ``places`` as well.
+    """
+
+    net: Netlist
+    owns: Callable[[Any], bool]
+    contract: Contract
+    invariants: Mapping[str, Any] = field(default_factory=dict)
+    of_each: Mapping[str, Any] = field(default_factory=dict)
+    index: Any = None
+    places: Sequence[Any] = ()
+
+    def out_of_reset(self, term: Any, reset: bool = False) -> Any:
+        """A term while the reset is low."""
+        if "rst" not in self.net:
+            return term
+        (pin,) = self.net.drivers("rst")
+        value = z3.BoolVal(reset) if z3.is_bool(pin) else z3.BitVecVal(int(reset), 1)
+        return z3.substitute(term, (pin, value))
+
+    @cached_property
+    def registers(self) -> dict[Any, Any]:
+        """Register or memory of the part → its value one clock later."""
+        return {r: following for r, following in self.net.next.items() if self.owns(r)}
+
+    @cached_property
+    def after_reset(self) -> dict[Any, Any]:
+        """Register → value, of those that a reset sets; memories and data stay."""
+        values = {}
+        for register, following in self.registers.items():
+            value = z3.simplify(self.out_of_reset(following, reset=True))
+            if z3.is_bv_value(value):
+                values[register] = value
+        return values
+
+    @cached_property
+    def system(self) -> System:
+        """The part and the ghosts from a reset on, with any contents of memories; every register
+        outside the part has any value in every cycle."""
+        ghosts = self.contract.ghosts
+        following = {r: self.out_of_reset(n) for r, n in self.registers.items()}
+        following |= {g: self.out_of_reset(n) for g, (_, n) in ghosts.items()}
+        base = [ghost == first for ghost, (first, _) in ghosts.items() if first is not None]
+        base += [register == value for register, value in self.after_reset.items()]
+        outside = [r for r in self.net.next if r not in following]
+        return System(
+            next=following, inputs=[*self.net.inputs, *outside], base=base,
+            given=[self.out_of_reset(term) for term in self.contract.given],
+            before=[self.out_of_reset(term) for term in self.contract.takes.values()],
+        )  # fmt: skip
+
+    @cached_property
+    def claims(self) -> dict[str, Any]:
+        """What the contract gives."""
+        return {name: self.out_of_reset(term) for name, term in self.contract.gives.items()}
+
+    @cached_property
+    def lemmas(self) -> dict[str, Any]:
+        """The invariants."""
+        found = {**self.invariants, **self.of_each}
+        return {name: self.out_of_reset(term) for name, term in found.items()}
+
+    @cached_property
+    def elsewhere(self) -> list[Any]:
+        """What holds of every index, of the places where it is used."""
+        found = [self.out_of_reset(term) for term in self.of_each.values()]
+        places = map(self.out_of_reset, self.places)
+        return [z3.substitute(term, (self.index, place)) for place in places for term in found]
+
+
+def reset_theorem(part: Part) -> Theorem:
+    """Power-up, and every reset from any state, is the first state of the induction."""
+    net = part.net
+    claims = {}
+    for register, value in part.after_reset.items():
+        claims[f"power-up: {register}"] = z3.Implies(net.init, register == value)
+        following = part.out_of_reset(net.next[register], reset=True)
+        claims[f"reset: {register}"] = following == value
+    return Theorem(
+        mode="every state and input, one transition", claims=claims, cases={"power-up": net.init}
+    )
+
+
+def prove_part(prover: Prover, name: str, make: Callable[[], Part], shown: Sequence[Any]) -> bool:
+    """The contract of a part, by induction; whether it was proved.
+
+    ``shown``: cases, as terms of the part, that must be possible in a run, one each, at some time;
+    else the claims could be about nothing.
+    """
+    found: list[Part] = []
+
+    def ask() -> Result:
+        found.append(make())
+        return settle(prover, found[0], shown)
+
+    return prover.attempt(name, ask)
+
+
+def settle(
+    prover: Prover, part: Part, cases: Mapping[str, Any],
+    explain: Callable[[Part, Mapping[str, int], int, list[str]], Iterator[str]] | None = None,
+    *, cycles: int = SEARCH_CYCLES,
+) -> Result:  # fmt: skip
+    """Prove the claims of a part; what does not hold is looked for in a run from a reset.
+
+    ``cases``: name → a condition that some run of that many ``cycles`` at most must reach, lest the
+    claims be about nothing.
+    """
+    proved = {**part.claims, **part.lemmas}
+    found = induct(
+        part.system, proved, depth=1, solver=prover.solver, timeout_s=prover.timeout_s,
+        also=part.elsewhere, apart=True,
+    )  # fmt: skip
+    by = f"{prover.solver}, induction, depth 1, unbounded"
+    if found.stage == "vacuous":
+        return "failed", f"{by}\nvacuous: no first cycle is possible"
+    if found.stage == "unknown":
+        return "unknown", f"{by}: no answer in {prover.timeout_s:.0f} s"
+    if found.stage == "done":
+        missing = unreached(prover, part, cases, cycles)
+        if missing:
+            return "failed", f"{by}\nvacuous: no run from reset reaches {', '.join(missing)}"
+        return "passed", f"{by}: {len(part.claims)} claims by {len(part.lemmas)} invariants"
+    where = "does not hold after a reset" if found.stage == "base" else "not inductive"
+    lines = [f"{where}: {', '.join(found.broken)}", f"found by {by}"]
+    run = search(prover, part, explain or explain_part, cycles)
+    if run is None:
+        lines.append(
+            f"no run from reset shows it within {cycles} cycles "
+            f"(bounded, depth {cycles}: not a proof beyond it)"
+        )
+        return "unknown", "\n".join(lines)
+    return "failed", "\n".join([*lines, run])
+
+
+def _from_reset(part: Part) -> System:
+    """From power-up or a reset on, while all that is taken is as agreed."""
+    system = part.system
+    return replace(system, given=[*system.given, *system.before],
+                   base=[*system.base, part.net.init])  # fmt: skip
+
+
+def unreached(prover: Prover, part: Part, cases: Mapping[str, Any], cycles: int) -> list[str]:
+    """Those of the cases that no run reaches in so many cycles."""
+    system = _from_reset(part)
+    run, missing = Run(system=system), dict(cases)
+    for cycle in range(cycles):
+        if not missing:
+            break
+        names = list(missing)
+        there = run.all_at({n: part.out_of_reset(missing[n]) for n in names}, cycle)
+        assumed = [*system.base, *run.conditions(cycle)]
+        for name in names:
+            if prover.decide([*assumed, there[name]], prover.timeout_s).result == "sat":
+                del missing[name]
+    return list(missing)
+
+
+def search(
+    prover: Prover, part: Part,
+    explain: Callable[[Part, Mapping[str, int], int, list[str]], Iterator[str]], cycles: int,
+) -> str | None:  # fmt: skip
+    """A run from power-up that breaks a claim, in words; None if there is none within the bound."""
+    system = _from_reset(part)
+    run = Run(system=system)
+    deadline = time.perf_counter() + prover.timeout_s
+    net = part.net
+    values: dict[str, Any] = {}
+    # Cycle by cycle: one question about all cycles at once takes ten times as long.
+    for cycle in range(cycles):
+        prover.progress("looking for a run that shows it", cycle, cycles)
+        ports = {port: part.out_of_reset(net[port]) for port in _ports(net) if port in net}
+        values |= {f"{n} {cycle}": t for n, t in run.all_at(ports, cycle).items()}
+        there = run.all_at(part.claims, cycle)
+        answer = prover.decide(
+            [*system.base, *run.conditions(cycle), z3.Not(conjunction(there.values()))],
+            deadline - time.perf_counter(), {**there, **values},
+        )  # fmt: skip
+        if answer.result == "unknown":
+            return None
+        if answer.result == "sat":
+            broken = [name for name in there if not answer.model[name]]
+            return told(explain(part, answer.model, cycle, broken))
+    return None
+
+
+def _ports(net: Netlist) -> list[str]:
+    return [*(port for port in net.input_ports if port != "rst"), *net.ports["output"]]
+
+
+def told_run(part: Part, model: Mapping[str, int], cycle: int) -> Iterator[str]:
+    """The inputs of a run, cycle by cycle."""
+    for at in range(cycle + 1):
+        given = {port: model[f"{port} {at}"] for port in part.net.input_ports
+                 if f"{port} {at}" in model}  # fmt: skip
+        yield f"  cycle {at}: {listed(given)}"
+
+
+def explain_part(
+    part: Part, model: Mapping[str, int], cycle: int, broken: list[str]
+) -> Iterator[str]:
+    """The run of a part, and the same run in a simulator."""
+    net = part.net
+    yield f"run from reset: cycle {cycle} breaks {', '.join(broken)}"
+    yield from told_run(part, model, cycle)
+    inputs = [
+        {port: model[f"{port} {at}"] for port in net.input_ports if f"{port} {at}" in model}
+        for at in range(cycle + 1)
+    ]
+    expected = [
+        {port: model[f"{port} {at}"] for port in net.ports["output"] if f"{port} {at}" in model}
+        for at in range(cycle + 1)
+    ]
+    yield f"observed in cycle {cycle}: {listed(expected[cycle])}"
+    simulator, seen = simulate(net, inputs)
+    wrong = {
+        f"{port} in cycle {at}": seen[at][port]
+        for at, row in enumerate(expected) for port, value in row.items()
+        if seen[at][port] != value
+    }  # fmt: skip
+    yield confirmation(f"{simulator}, every output in every cycle", not wrong, wrong)
