@@ -46,8 +46,9 @@ CYCLES = 8 * PHASE
 OFTEN = NeuronParams(
     v_threshold=30, reset="subtract", max_spikes_per_step=31, state_bits=12, weight_bits=8
 )
+# The bias alone makes it fire, in lanes that only fill up a word too.
 ROUNDS = NeuronParams(
-    leak={"kind": "shift", "shift": 3, "rounding": "stochastic"}, v_threshold=120, state_bits=10,
+    leak={"kind": "shift", "shift": 3, "rounding": "stochastic"}, v_threshold=120, state_bits=10, bias=60,
     lfsr={"bits": 9, "taps": (9, 5), "seed": 77},
 )  # fmt: skip
 

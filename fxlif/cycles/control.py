@@ -286,7 +286,7 @@ def clock(
             now["op"] = IDLE_ISSUE
     if valid and now["ready"]:
         if tick:
-            now["pending"] = waits
+            now["pending"] = 1
             start = not waits
         elif address < core["n_inputs"]:
             now["op"], now["slot"], now["row"] = ADD, 0, address
