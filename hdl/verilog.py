@@ -102,7 +102,7 @@ def _own_yosys() -> Iterator[None]:
 def _timing(core: CoreParams) -> dict[str, int | str]:
     return {
         "cycles_per_spike_in": event_cycles(core),
-        "cycles_per_tick_in": 1,
+        "cycles_per_tick_in": event_cycles(core),
         "cycles_from_tick_in_to_tick_out": update_cycles(core, 0),
         "cycles_per_spike_out": 1,
         "cycles_to_clear_after_reset": clear_cycles(core),

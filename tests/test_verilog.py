@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from itertools import chain
+from itertools import chain, count
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from designs import ADAPTIVE, UNEVEN
 from hypothesis import Phase, given, settings
 
 from fxlif import FxlifError, load
+from fxlif.cycles.pipeline import write_distance
 from fxlif.hdl.verilog import generate
 from fxlif.params.core import CoreParams
 from fxlif.params.design import load_hardware
@@ -140,11 +141,14 @@ def test_names_of_the_files():
     assert [*made(DESIGNS["network"], trace=False).files()] == [
         "chain_2.json",
         "chain_2.v",
+        "chain_2_core_0_weights_0.mem",
+        "chain_2_core_0_thresholds_0.mem",
+        "chain_2_core_1_weights_0.mem",
         "chain_2.npz",
     ]
     assert [*made(ADAPTIVE, trace=False).files()] == ["lif_neuron.json", "lif_neuron.v"]
     named = generate(SINGLE, name="mine")
-    assert [*named.files()] == ["mine.json", "mine.v", "mine.npz"]
+    assert [*named.files()] == ["mine.json", "mine.v", "mine_weights_0.mem", "mine.npz"]
     assert named.top == named.sidecar["top"] == "mine"
     module(named.verilog, "mine")
 
@@ -247,11 +251,11 @@ def test_latencies(params, trace):
         words = (core.n_neurons + core.lanes - 1) // core.lanes
         expected.append(
             {
-                "cycles_per_spike_in": max(words, 3),
-                "cycles_per_tick_in": 1,
-                "cycles_from_tick_in_to_tick_out": words + 5,
+                "cycles_per_spike_in": max(words, 4),
+                "cycles_per_tick_in": max(words, 4),
+                "cycles_from_tick_in_to_tick_out": words + write_distance(core.neuron) + 4,
                 "cycles_per_spike_out": 1,
-                "cycles_to_clear_after_reset": words,
+                "cycles_to_clear_after_reset": max(words, 4) - 1,
             }
         )
     assert latencies == expected
@@ -279,36 +283,49 @@ def unpacked(words, lanes, bits):
     return [[value - (value >> bits - 1 << bits) for value in word] for word in raw]
 
 
-def initial(text, memory, depth, lanes, bits):
-    """The initial numbers of a memory in the text of a module, a list per word."""
-    high, top = re.search(rf"reg \[(\d+):0\] {memory} \[(\d+):0\];", text).groups()
-    assigned = re.findall(rf"(?m)^ *{memory}\[(\d+)\] = (\d+)'([hd])([0-9a-f]+);", text)
-    assert [int(at) for at, _, _, _ in assigned] == list(range(int(top) + 1))
-    assert {width for _, width, _, _ in assigned} == {str(int(high) + 1)} == {str(lanes * bits)}
-    words = [int(value, {"h": 16, "d": 10}[base]) for *_, base, value in assigned]
-    assert not any(words[depth:])
-    # A single word has an empty one beside it.
-    assert len(words) == max(2, depth)
+def held(hardware, memory, depth, lanes, bits):
+    """The numbers that the images of a memory hold, a list per word."""
+    words, width = [0] * max(2, depth), 0
+    for part in count():
+        file = f"{memory}_{part}.mem"
+        if file not in hardware.images:
+            break
+        image = hardware.images[file]
+        instance = re.search(rf'#\(([^;]*)"{file}"([^;]*)\) \w+ \(', hardware.verilog)[0]
+        assert f".DEPTH(32'd{image.depth})" in instance
+        assert f".WIDTH(32'd{image.width})" in instance
+        given = [int(line, 16) for line in image.text.splitlines()]
+        assert len(given) == image.depth == len(words)
+        assert max(given) < 1 << image.width
+        words = [word | more << width for word, more in zip(words, given, strict=True)]
+        width += image.width
+    assert width == lanes * bits
+    assert not any(words[depth:])  # a single word has an empty one beside it
     return unpacked(words[:depth], lanes, bits)
 
 
 def check_memories(hardware, cores):
-    """The memories in the Verilog against the parameters."""
-    for name, core in cores.items():
+    """The memories of constants against the parameters."""
+    for k, core in enumerate(cores.values()):
+        instance = f"_core_{k}" if hardware.sidecar["kind"] == "network" else ""
+        prefix = f"{hardware.name}{instance}"
         lanes, words = core.lanes, -(-core.n_neurons // core.lanes)
-        text = module(hardware.verilog, name)
         bits = core.neuron.weight_bits
-        table = initial(text, "weights", words * core.n_inputs, lanes, bits)
+        table = held(hardware, f"{prefix}_weights", words * core.n_inputs, lanes, bits)
         for source in range(core.n_inputs):
-            row = [*chain(*table[source :: core.n_inputs])]
+            by_rows = words & (words - 1) == 0
+            row = table[source * words :][:words] if by_rows else table[source :: core.n_inputs]
+            row = [*chain(*row)]
             assert row[: core.n_neurons] == core.weights[source].tolist()
             assert not any(row[core.n_neurons :])
         if core.v_thresholds is None:
-            assert " thresholds " not in text
+            assert not any(file.startswith(f"{prefix}_thresholds") for file in hardware.images)
             continue
-        table = initial(text, "thresholds", words, lanes, core.neuron.threshold_bits)
+        table = held(hardware, f"{prefix}_thresholds", words, lanes, core.neuron.threshold_bits)
         thresholds = [mantissa << core.neuron.threshold_shift for mantissa in chain(*table)]
         assert tuple(thresholds[: core.n_neurons]) == core.v_thresholds
+    told = [(image["file"], image["depth"], image["width"]) for image in hardware.sidecar["images"]]
+    assert told == [(f, i.depth, i.width) for f, i in hardware.images.items()]
 
 
 @everything
@@ -331,11 +348,11 @@ def test_a_memory_by_hand():
         v_thresholds=[-32, 112, 16],
         neuron=NeuronParams(weight_bits=4, threshold_bits=4, threshold_shift=4, v_threshold=-16),
     )
-    text = generate(core).verilog
-    # Neurons 0 and 1 of inputs 0 and 1, then neuron 2 and a filler; the first lane is the low one.
-    assert re.findall(r"weights\[\d\] = (\S+);", text) == ["8'hf1", "8'h78", "8'h02", "8'h0e"]
-    first, second = re.findall(r"thresholds\[\d\] = (\S+);", text)
-    assert first == "8'h7e"
+    images = generate(core).images
+    # Input 0: neurons 0 and 1, then 2 and a filler; input 1. The first lane is the low one.
+    assert images["lif_core_weights_0.mem"].text == "f1\n02\n78\n0e\n"
+    first, second = images["lif_core_thresholds_0.mem"].text.split()
+    assert first == "7e"
     assert second[-1] == "1"
 
 
