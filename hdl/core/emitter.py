@@ -8,22 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from ...params.core import CoreParams
 from ..events import event_stream
-from .layouts import entry_layout
-
-
-def at_least(count: int, bits: list[Value]) -> list[Value]:
-    """Whether 1, 2, ... ``count`` or more of some bits are set: a tree, no carry chain."""
-    if len(bits) == 1:
-        return [bits[0], *(Const(0, 1) for _ in range(count - 1))]
-    half = len(bits) // 2
-    low, high = at_least(count, bits[:half]), at_least(count, bits[half:])
-    found = []
-    for wanted in range(count):
-        enough: Value = low[wanted] | high[wanted]
-        for in_low in range(wanted):
-            enough = enough | (low[in_low] & high[wanted - in_low - 1])
-        found.append(enough)
-    return found
+from .layouts import at_least, entry_layout
 
 
 def any_below(bits: list[Value]) -> list[Value]:
@@ -68,7 +53,8 @@ class Emitter(wiring.Component):
         fired = Cat(entry.spikes[lane].any() for lane in range(core.lanes))
         # The entry at the output: its lanes that are still to be sent, and whether a TICK is, too.
         valid, left, last = Signal(), Signal(core.lanes), Signal()
-        only = Signal()  # no other event of this entry is to be sent
+        # Known a cycle before: it has one event left, or a spike and a TICK.
+        only, tick_next = Signal(), Signal()
         word = Signal.like(entry.word, name="word", reset_less=True)
         takes, sends = Signal(), Signal()
         *below, some = any_below(list(left))
@@ -84,15 +70,14 @@ class Emitter(wiring.Component):
             out.payload.tick.eq(~some),
             out.payload.address.eq(self._address(word, left)),
         ]
-        _, two_taken = at_least(2, [*fired, entry.last])
-        _, two, three = at_least(3, [*left, last])
         with m.If(takes):
-            m.d.comb += self.done.eq(entry.last & ~two_taken)
-            m.d.sync += [valid.eq(1), left.eq(fired), last.eq(entry.last), only.eq(~two_taken)]
-            m.d.sync += word.eq(entry.word)
+            m.d.sync += [valid.eq(1), left.eq(fired), last.eq(entry.last), word.eq(entry.word)]
+            m.d.sync += [only.eq(entry.one), tick_next.eq(entry.one_and_tick)]
         with m.Elif(sends):
-            m.d.comb += self.done.eq(last & two & ~three)
-            m.d.sync += [valid.eq(~only), left.eq(rest), only.eq(~three)]
+            _, _, three, four = at_least(4, [*left, last])
+            m.d.sync += [valid.eq(~only), left.eq(rest)]
+            m.d.sync += [only.eq(~three), tick_next.eq(last & three & ~four)]
+        m.d.comb += self.done.eq((takes & entry.last & entry.one) | (sends & tick_next))
         with m.If(self.done):
             m.d.sync += word.eq(0)  # the address of a TICK
         return m

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Signal, Value
+from amaranth.hdl import Const, Module, Signal, Value
 from amaranth.lib import data
 
 from ...cycles.latency import event_cycles
@@ -45,8 +45,34 @@ def written_layout(core: CoreParams) -> data.StructLayout:
 
 
 def entry_layout(core: CoreParams) -> data.StructLayout:
-    """A word of spikes in the queue; behind those of the ``last`` one a TICK follows."""
-    return data.StructLayout({"last": 1, "word": word_range(core), "spikes": spikes_layout(core)})
+    """A word of spikes in the queue; behind those of the ``last`` one a TICK follows.
+
+    Two facts of it are known beforehand: that it is one event, and that it is one and a TICK.
+    """
+    return data.StructLayout(
+        {
+            "last": 1,
+            "one": 1,
+            "one_and_tick": 1,
+            "word": word_range(core),
+            "spikes": spikes_layout(core),
+        }
+    )
+
+
+def at_least(count: int, bits: list[Value]) -> list[Value]:
+    """Whether 1, 2, ... ``count`` or more of some bits are set: a tree, no carry chain."""
+    if len(bits) == 1:
+        return [bits[0], *(Const(0, 1) for _ in range(count - 1))]
+    half = len(bits) // 2
+    low, high = at_least(count, bits[:half]), at_least(count, bits[half:])
+    found = []
+    for wanted in range(count):
+        enough: Value = low[wanted] | high[wanted]
+        for in_low in range(wanted):
+            enough = enough | (low[in_low] & high[wanted - in_low - 1])
+        found.append(enough)
+    return found
 
 
 def delayed(m: Module, value: Value, cycles: int, name: str, *, is_data: bool = False) -> Value:
