@@ -89,7 +89,7 @@ class LIFStep(wiring.Component):
         v = flow.advance(behind, "_behind", v, after_leak)
         if behind and flow.rest is not None:
             at = pipe.at("rest")
-            v = at.make("v_next", Mux(at(flow.resting), at(flow.rest), at(v)))
+            v = at.once("v_next", Mux(at(flow.resting), at(flow.rest), at(v)))
 
         out = {"v": v, "i_syn": i_syn}
         if neuron.adaptation is not None:
@@ -123,8 +123,8 @@ class _Flow:
         self.resting = pipe.given("resting", 0)
         if neuron.rest_steps:
             left, at = now["refractory"], pipe.first
-            self.resting = at.make("resting", at(left).any())
-            self._counted = at.make("counted", (at(left) - 1)[: neuron.refractory_bits])
+            self.resting = at.once("resting", at(left).any())
+            self._counted = at.once("counted", (at(left) - 1)[: neuron.refractory_bits])
         self._leaked: Made | None = None
         #: The potential after a step of rest, where that is another than else.
         self.rest: Made | None = None
@@ -153,7 +153,7 @@ class _Flow:
     def compare(self, at: Stage, v: Made, threshold: Made | None = None) -> tuple[Made, Made]:
         """(Whether v fires; what a reset leaves of it, exact)."""
         against = at(threshold or self._threshold)
-        reached = at.make("reached", arithmetic.reaches(self.neuron, at(v), against))
+        reached = at.once("reached", arithmetic.reaches(self.neuron, at(v), against))
         left = arithmetic.reset_exact(self.neuron, at(v), against)
         return reached, at.make("left", left)
 
@@ -172,15 +172,15 @@ class _Flow:
             return spike, u
         else:
             after = at(u)
-        return spike, at.make("fired", Mux(at(spike), after, at(held)))
+        return spike, at.once("fired", Mux(at(spike), after, at(held)))
 
     def _held(self, at: Stage, u: Made) -> Made:
         """The potential of a neuron that does not fire."""
         neuron, pipe, held = self.neuron, self.pipe, u
         if neuron.negative_threshold is not None:
             before = pipe.at("negative")
-            below = before.make("below", before(u) < neuron.negative_threshold)
-            after = before.make("negative", arithmetic.negative(neuron, before(u)))
+            below = before.once("below", before(u) < neuron.negative_threshold)
+            after = before.once("negative", arithmetic.negative(neuron, before(u)))
             below_here = at(below) & ~at(self.resting)
             held = at.make("held", Mux(below_here, at(after), at(u)))
         if neuron.rest_steps and neuron.refractory_mode != "mask":
@@ -217,22 +217,22 @@ class _Flow:
         decayed = operations.leak(pipe, "theta_leak", rule.leak, self._now["theta"], self._random)
         if neuron.max_spikes_per_step > 1:
             at = pipe.at("theta_rise")
-            rise = at.make("theta_rise", at(spike) * rule.increment)
+            rise = at.once("theta_rise", at(spike) * rule.increment)
             at = pipe.at("theta_raise")
-            return at.make(
+            return at.once(
                 "theta_next", arithmetic.clamp(at(decayed) + at(rise), 0, neuron.theta_max)
             )
         at = pipe.at("theta_raise")
-        raised = at.make("theta_raised", at(decayed) + rule.increment)
+        raised = at.once("theta_raised", at(decayed) + rule.increment)
         at = pipe.at("reset")
         exact = Mux(at(spike), at(raised), at(decayed))
-        return at.make("theta_next", arithmetic.clamp(exact, 0, neuron.theta_max))
+        return at.once("theta_next", arithmetic.clamp(exact, 0, neuron.theta_max))
 
     def count_down(self, spike: Made) -> Made:
         """The new steps of rest."""
         at = self.pipe.at("reset")
         counted = Mux(at(self.resting), at(self._counted), 0)
-        return at.make("rest_left", Mux(at(spike).any(), self.neuron.rest_steps, counted))
+        return at.once("rest_left", Mux(at(spike).any(), self.neuron.rest_steps, counted))
 
 
 class LIFNeuron(wiring.Component):

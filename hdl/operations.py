@@ -38,7 +38,7 @@ def _quotient(
         return lambda at: arithmetic.round_shift(at(x), shift, "floor")
     at = pipe.at(f"{name}_round")
     rounded = arithmetic.round_shift(at(x), shift, rule.rounding, at(random))
-    made = at.make(f"{name}_quotient", rounded)
+    made = at.once(f"{name}_quotient", rounded)
     return lambda at: at(made)
 
 
@@ -59,7 +59,7 @@ def leak(pipe: Pipeline, name: str, rule: Leak, x: Made, random: Made) -> Made:
         return x
     if isinstance(rule, ConstantLeak):
         at = pipe.at(name)
-        return at.make(f"{name}_left", at(x) + rule.step)
+        return at.once(f"{name}_left", at(x) + rule.step)
     if isinstance(rule, LinearLeak):
         return _linear(pipe, name, rule, x)
     if isinstance(rule, MultiShiftLeak):
@@ -74,12 +74,12 @@ def leak(pipe: Pipeline, name: str, rule: Leak, x: Made, random: Made) -> Made:
     if not rule.minimum_step:
         return left
     at = pipe.at(f"{name}_unmoved")
-    stays = at.make(f"{name}_stays", (at(left) == at(x)) & at(x).any())
+    stays = at.once(f"{name}_stays", (at(left) == at(x)) & at(x).any())
     outside = x.map(lambda value: as_signed(value)[-1])
     at = pipe.at(f"{name}_least")
     towards_rest = Mux(at(stays), Mux(at(outside), 1, -1), 0)
     least = at(left) + towards_rest
-    return at.make(f"{name}_moved", _cut(least, at(x)) if never_outward(rule) else least)
+    return at.once(f"{name}_moved", _cut(least, at(x)) if never_outward(rule) else least)
 
 
 def _shrunk(
@@ -93,10 +93,10 @@ def _shrunk(
     quotient = _quotient(pipe, name, rule, divided, rule.shift, random)
     if isinstance(rule, ScaleLeak):
         at = pipe.at(f"{name}_multiply" if rule.rounding == "floor" else f"{name}_round")
-        return at.make(f"{name}_left", _cut(quotient(at), at(x)))
+        return at.once(f"{name}_left", _cut(quotient(at), at(x)))
     if isinstance(rule, ShiftLeak | DecayLeak):
         at = pipe.at(name)
-        return at.make(f"{name}_left", _cut(at(x) - quotient(at), at(x)))
+        return at.once(f"{name}_left", _cut(at(x) - quotient(at), at(x)))
     assert_never(rule)
 
 
@@ -106,9 +106,9 @@ def _linear(pipe: Pipeline, name: str, rule: LinearLeak, x: Made) -> Made:
     negative = as_signed(at(x))[-1]
     step = Mux(negative, rule.step, -rule.step)
     moved = at.make(f"{name}_moved", as_signed(at(x)) + step)
-    beyond = at.make(f"{name}_beyond", moved.line[0][-1] ^ negative)
+    beyond = at.once(f"{name}_beyond", moved.line[0][-1] ^ negative)
     at = pipe.at(f"{name}_stop")
-    return at.make(f"{name}_left", _cut(Mux(at(beyond), 0, at(moved)), at(x)))
+    return at.once(f"{name}_left", _cut(Mux(at(beyond), 0, at(moved)), at(x)))
 
 
 def leak_v(pipe: Pipeline, name: str, neuron: NeuronParams, v: Made, random: Made) -> Made:
@@ -123,7 +123,7 @@ def leak_v(pipe: Pipeline, name: str, neuron: NeuronParams, v: Made, random: Mad
     exact = at(left) + rest
     if never_outward(rule):  # between v and v_leak
         exact = exact[: max(len(v.line[0]), signed_bits(min(rest, 0), max(rest, 0)))].as_signed()
-    return at.make(f"{name}_exact", exact)
+    return at.once(f"{name}_exact", exact)
 
 
 def overflow(pipe: Pipeline, name: str, x: Made, bits: int, mode: Overflow) -> Made:
@@ -151,7 +151,7 @@ def change(pipe: Pipeline, neuron: NeuronParams, v: Made, exact: Made) -> Made:
     changed = at.make("change", at(exact) - at(v))
     changed = overflow(pipe, "_change", changed, neuron.state_bits, neuron.overflow)
     at = pipe.at("changed")
-    return at.make("changed", at(v) + at(changed))
+    return at.once("changed", at(v) + at(changed))
 
 
 def synapse(
@@ -161,7 +161,7 @@ def synapse(
 
     def with_bias(i: Made) -> Made:
         at = pipe.at("bias")
-        return at.make("with_bias", at(i) + neuron.bias)
+        return at.once("with_bias", at(i) + neuron.bias)
 
     past = neuron.bias_past_synapse
     if neuron.bias != past:

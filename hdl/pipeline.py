@@ -71,11 +71,15 @@ class Stage:
             line.append(register)
         return line[self.number - made.stage]
 
+    def once(self, name: str, value: ValueLike) -> Made:
+        """A value made in this stage that is used in one place: an expression."""
+        return Made(name, self.number, [Value.cast(value)])
+
     def make(self, name: str, value: ValueLike) -> Made:
         """A value made in this stage: a signal, so that the Verilog says it once."""
         value = Value.cast(value)
         if isinstance(value, Const):
-            return Made(name, self.number, [value])
+            return self.once(name, value)
         signal = Signal(value.shape(), name=name)
         self.pipeline.m.d.comb += signal.eq(value)
         return Made(name, self.number, [signal])

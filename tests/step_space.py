@@ -2,9 +2,10 @@
 
 :class:`Bank` puts many :class:`fxlif.hdl.neuron.LIFStep` into one module: one packed stimulus for
 all of them, a response of :data:`LANE_BITS` bits for each. Two ways to evaluate a bank:
-:func:`simulate` (Amaranth's own simulator, about 11 us for each design and point, nothing to
-compile) and :class:`Compiled` (the Verilog, built by Verilator with a main loop of its own: points
-cost next to nothing, the build costs about 0.1 s for each design).
+:func:`simulate` (Amaranth's own simulator, about 11 us for each design and point, three times that
+in stages, nothing to compile) and :class:`Compiled` (the Verilog of steps in stages, built by
+Verilator with a main loop of its own: points cost next to nothing, the build costs about 0.1 s for
+each design).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from amaranth.back import verilog
 from amaranth.hdl import Cat, Const, Elaboratable, Module, Signal
 from amaranth.sim import Simulator
 
+from fxlif.cycles.pipeline import neuron_stages
 from fxlif.hdl.neuron import LIFStep
 from fxlif.params.base import FIXED_ROUNDINGS
 from fxlif.params.leaks import Leak, LinearLeak, MultiShiftLeak, NoLeak, ScaleLeak, ShiftLeak
@@ -49,6 +51,7 @@ STIMULUS = (
     ("i_syn", STATE_BITS, True),
     ("theta", STATE_BITS, False),
     ("mantissa", STATE_BITS, True),
+    ("random", STATE_BITS, False),
 )
 
 
@@ -77,7 +80,13 @@ class Design:
     def variables(self) -> frozenset[str]:
         """The parts of the stimulus that this design looks at."""
         used = {"current", *self.neuron.state_widths}
-        return frozenset(used | {"mantissa"} if self.threshold_port else used)
+        used |= {"mantissa"} if self.threshold_port else set()
+        return frozenset(used | {"random"} if self.neuron.random_bits else used)
+
+    @property
+    def latency(self) -> int:
+        """In how many cycles a step answers: one for each stage but the last."""
+        return len(neuron_stages(self.neuron)) - 1
 
 
 #: (leak, overflow, compare, reset, (refractory, mode)): 26 * 2 * 2 * 2 * 3 = 624.
@@ -126,11 +135,13 @@ def design(core: tuple[Any, ...], extra: tuple[Any, ...]) -> Design:
 
 
 class Bank(Elaboratable):
-    """Many steps that share one stimulus."""
+    """Many steps that share one stimulus; in stages, each answers after its own latency."""
 
-    def __init__(self, designs: Sequence[Design]) -> None:
+    def __init__(self, designs: Sequence[Design], *, staged: bool) -> None:
         self.designs = designs
+        self.latencies = [each.latency if staged else 0 for each in designs]
         self.lanes = -(-len(designs) // 4) * 4  # whole 64-bit words
+        self.latency = max(self.latencies)
         self.stimulus = Signal(sum(bits for _, bits, _ in STIMULUS))
         self.response = Signal(self.lanes * LANE_BITS)
 
@@ -143,17 +154,31 @@ class Bank(Elaboratable):
             at += bits
         lanes = []
         for number, each in enumerate(self.designs):
-            unit = LIFStep(each.neuron, input_bits=CURRENT_BITS, threshold_port=each.threshold_port)
+            unit = LIFStep(
+                each.neuron, input_bits=CURRENT_BITS, threshold_port=each.threshold_port,
+                staged=self.latency > 0,
+            )  # fmt: skip
             m.submodules[f"step_{number}"] = unit
             m.d.comb += unit.current.eq(given["current"])
             for name in each.neuron.state_widths:
                 m.d.comb += getattr(unit.state, name).eq(given[name])
             if each.threshold_port:
                 m.d.comb += unit.threshold_mantissa.eq(given["mantissa"])
+            if each.neuron.random_bits:
+                m.d.comb += unit.random.eq(given["random"])
             answer = Cat(unit.next_state.as_value(), unit.spike)
             lanes.append(Cat(answer, Const(0, LANE_BITS - len(answer))))
         m.d.comb += self.response.eq(Cat(*lanes))
         return m
+
+    def answers(self, raw: bytes) -> npt.NDArray[np.uint32]:
+        """(points, lanes) answers from what was shown in each cycle, ``latency`` cycles more."""
+        shown = np.frombuffer(raw, "<u4").reshape(-1, self.lanes)
+        points = len(shown) - self.latency
+        found = np.zeros((points, self.lanes), np.uint32)
+        for lane, latency in enumerate(self.latencies):
+            found[:, lane] = shown[latency : latency + points, lane]
+        return found
 
 
 def space_size(variables: frozenset[str]) -> int:
@@ -210,7 +235,7 @@ def expected(each: Design, words: Ints) -> npt.NDArray[np.uint32]:
     threshold: Any = neuron.v_threshold
     if each.threshold_port:
         threshold = given["mantissa"] << neuron.threshold_shift
-    after, spikes = step(neuron, state, given["current"], threshold)
+    after, spikes = step(neuron, state, given["current"] + neuron.bias, threshold, given["random"])
     packed, at = zeros, 0
     for name, bits in neuron.state_widths.items():
         value = getattr(after, name)
@@ -264,21 +289,27 @@ def by_variables(designs: Sequence[Design]) -> Iterator[tuple[frozenset[str], li
     yield from groups.items()
 
 
-def simulate(designs: Sequence[Design], words: Ints) -> npt.NDArray[np.uint32]:
+def simulate(
+    designs: Sequence[Design], words: Ints, *, staged: bool = False
+) -> npt.NDArray[np.uint32]:
     """(points, lanes) answers, by Amaranth's own simulator."""
-    bank = Bank(designs)
+    bank = Bank(designs, staged=staged)
     size = bank.lanes * LANE_BITS // 8
     raw: list[bytes] = []
 
     async def bench(ctx: Any) -> None:
-        for word in words.tolist():
+        for word in words.tolist() + [0] * bank.latency:
             ctx.set(bank.stimulus, word)
             raw.append(ctx.get(bank.response).to_bytes(size, "little"))
+            if staged:
+                await ctx.tick()
 
     simulator = Simulator(bank)
+    if staged:
+        simulator.add_clock(1e-6)
     simulator.add_testbench(bench)
     simulator.run()
-    return np.frombuffer(b"".join(raw), "<u4").reshape(len(words), bank.lanes)
+    return bank.answers(b"".join(raw))
 
 
 MAIN = """
@@ -290,8 +321,11 @@ int main() {
     uint32_t word;
     while (fread(&word, sizeof word, 1, stdin) == 1) {
         top.stimulus = word;
+        top.clk = 0;
         top.eval();
         if (fwrite(&top.response, sizeof top.response, 1, stdout) != 1) return 1;
+        top.clk = 1;
+        top.eval();
     }
     return 0;
 }
@@ -302,12 +336,12 @@ class Compiled:
     """A bank as Verilog, built by Verilator.
 
     Not by :func:`fxlif.sim.tools.simulators.build`: what cocotb needs (every signal visible from
-    outside) makes a build of so many modules about ten times slower. No clock, no bench.
+    outside) makes a build of so many modules about ten times slower. No bench.
     """
 
     def __init__(self, designs: Sequence[Design], folder: Path) -> None:
-        bank = Bank(designs)
-        self._lanes = bank.lanes
+        bank = Bank(designs, staged=True)
+        self._bank = bank
         text = verilog.convert(
             bank, name="top", ports=[bank.stimulus, bank.response], emit_src=False,
             strip_internal_attrs=True,
@@ -345,9 +379,9 @@ class Compiled:
 
     def answer(self, words: Ints) -> npt.NDArray[np.uint32]:
         """(points, lanes) answers."""
-        stimulus = words.astype("<u4").tobytes()
+        stimulus = np.append(words, np.zeros(self._bank.latency)).astype("<u4").tobytes()
         raw = subprocess.run([self._program], input=stimulus, capture_output=True, check=True)
-        return np.frombuffer(raw.stdout, "<u4").reshape(len(words), self._lanes)
+        return self._bank.answers(raw.stdout)
 
 
 def check_compiled(

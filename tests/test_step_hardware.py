@@ -6,18 +6,19 @@ and the threshold's mantissa on 4 bits each:
 * :func:`test_every_choice_in_every_state`: every combination of 26 leaks x overflow x compare x
   reset x (no refractory period, 2 clamp, 2 mask) = 624 designs, each in every state and at every
   current (1024 or 3072 points), with a constant threshold, a delta synapse, no adaptation, no
-  floor and v_leak = 0. Amaranth's simulator. The default run takes a third of
+  floor and v_leak = 0. Amaranth's simulator, without stages. The default run takes a third of
   the designs: each leak with each overflow, compare and reset, the three others in turn.
 * :func:`test_sample_of_all_other_choices`: of the 31 * 624 designs that differ from these in
   v_floor, v_leak, an exponential synapse, adaptation or a threshold port, one for each of the 31
   combinations, by a seed that is printed (``FXLIF_SEED`` sets another); each in its whole space
   where that has at most 2^16 points (all but one kind with one of i_syn, theta, mantissa), else
-  at 2^15 points drawn from it. The Verilog, by Verilator.
+  at 2^15 points drawn from it. The Verilog of steps in stages, by Verilator.
 * :func:`test_every_other_choice`, slow: all 31 * 624 = 19344 designs, in their whole space (up to
   786432 points), sampled (2^19 points) only where i_syn, theta and mantissa are all there.
   The leaks of i_syn and theta are not multiplied in: they go through the 26 leaks alongside.
 * :func:`test_every_choice_of_a_step`: of some 100 designs that make every choice of one step
-  together with each other one (:mod:`choices`) a quarter, at 200 points by Amaranth's simulator.
+  together with each other one (:mod:`choices`) a quarter, in stages, at 200 points by Amaranth's
+  simulator.
 * :func:`test_every_pair_of_choices_in_every_state`, slow: all of them by Verilator, sampled (2^19
   points) where they have more than 2^20.
 * :func:`test_real_widths`: parameters drawn by hypothesis over their whole range (state, theta
@@ -29,7 +30,7 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Callable
-from itertools import count, product
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -137,12 +138,8 @@ def chosen(rng: random.Random) -> list[Design]:
     designs: dict[str, Design] = {}
     for turn, choice in enumerate(choices.covering(rng)[0]):
         choice |= {"accumulate": "exact", "fire_on": "step"}
-        if choice["rounding"] == "stochastic":
-            choice["rounding"] = "ceiling"
-        # The leaks of i_syn and theta take turns: on to the next ones that hardware has.
-        drawn = (choices.neuron(choice, turn * 50 + more) for more in count())
-        found = next(neuron for neuron in drawn if not neuron.random_bits)
-        neuron = NeuronParams(**dict(found) | {"current_bits": STATE_BITS})
+        neuron = choices.neuron(choice, turn)
+        neuron = NeuronParams(**dict(neuron) | {"current_bits": STATE_BITS})
         port = choice["own"] and neuron.max_spikes_per_step == 1
         designs[neuron.canonical()] = Design(neuron, port)
     return list(designs.values())
@@ -155,7 +152,7 @@ def test_every_choice_of_a_step() -> None:
     tally = Tally(designs=len(designs))
     every = frozenset(name for name, _, _ in STIMULUS)
     words = sampled_space(every, 200, np.random.default_rng(SEED))
-    lanes = simulate(designs, words)
+    lanes = simulate(designs, words, staged=True)
     for number, each in enumerate(designs):
         tally.check(each, words, lanes[:, number])
     assert tally.compared == 200 * len(designs) >= 200 * 20
