@@ -8,7 +8,7 @@ from amaranth.hdl import Const, Module, Mux, Value, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..cycles.pipeline import compares, schedule, spike_counts
+from ..cycles.pipeline import schedule
 from ..params.neuron import NeuronParams
 from . import arithmetic, operations
 from .lfsr import Draws
@@ -76,7 +76,7 @@ class LIFStep(wiring.Component):
         flow.i, i_syn = operations.synapse(pipe, neuron, i_syn, current, random)
         late = None
         if neuron.resets_late:
-            reached, left = flow.compare(pipe.at("compare_late"), v)
+            reached, left = operations.compare(pipe.at("compare_late"), neuron, v, flow.threshold)
             if neuron.reset_at == "next_step":
                 at = pipe.at("reset_late")
                 v = at.make("v", Mux(at(reached), arithmetic.reset(neuron, at(left)), at(v)))
@@ -93,7 +93,7 @@ class LIFStep(wiring.Component):
 
         out = {"v": v, "i_syn": i_syn}
         if neuron.adaptation is not None:
-            out["theta"] = flow.adapt(spike)
+            out["theta"] = operations.adapt(pipe, neuron, now["theta"], spike, random)
         if neuron.rest_steps:
             out["refractory"] = flow.count_down(spike)
         m.d.comb += [getattr(self.next_state, n).eq(pipe.last(out[n])) for n in now]
@@ -115,11 +115,11 @@ class _Flow:
         threshold: Value = Const(neuron.v_threshold)
         if mantissa is not None:
             threshold = mantissa << neuron.threshold_shift
-        self._threshold = pipe.given("threshold", threshold)
+        self.threshold = pipe.given("threshold", threshold)
         if neuron.adaptation is not None:
             at = pipe.at("threshold")
-            exact = at(self._threshold) + at(now["theta"])
-            self._threshold = at.make("threshold", exact)
+            exact = at(self.threshold) + at(now["theta"])
+            self.threshold = at.make("threshold", exact)
         self.resting = pipe.given("resting", 0)
         if neuron.rest_steps:
             left, at = now["refractory"], pipe.first
@@ -145,25 +145,18 @@ class _Flow:
                 self._leaked = exact
             if spiked is not None:
                 at = pipe.at("reset_leaked")
-                reset = arithmetic.reset_exact(neuron, at(exact), at(self._threshold))
+                reset = arithmetic.reset_exact(neuron, at(exact), at(self.threshold))
                 exact = at.make("leaked_and_reset", Mux(at(spiked), reset, at(exact)))
         exact = operations.change(pipe, neuron, v, exact)
         return operations.narrow(pipe, name, neuron, exact)
-
-    def compare(self, at: Stage, v: Made, threshold: Made | None = None) -> tuple[Made, Made]:
-        """(Whether v fires; what a reset leaves of it, exact)."""
-        against = at(threshold or self._threshold)
-        reached = at.once("reached", arithmetic.reaches(self.neuron, at(v), against))
-        left = arithmetic.reset_exact(self.neuron, at(v), against)
-        return reached, at.make("left", left)
 
     def fire(self, u: Made) -> tuple[Made, Made]:
         """(The spikes; the potential after the resets that act at the compare)."""
         neuron, at = self.neuron, self.pipe.at("compare")
         held = self._held(at, u)
         if neuron.max_spikes_per_step > 1:
-            return self._fire_several(held)
-        reached, left = self.compare(at, u)
+            return operations.fire_several(self.pipe, neuron, held, self.threshold, self.resting)
+        reached, left = operations.compare(at, neuron, u, self.threshold)
         at = self.pipe.at("reset")
         spike = at.make("spikes", at(reached) & ~at(self.resting))
         if neuron.reset_at == "compare":
@@ -189,44 +182,6 @@ class _Flow:
             if neuron.order[-1] == "fire":
                 held = at.make("held_or_rest", Mux(at(self.resting), at(self.rest), at(held)))
         return held
-
-    def _fire_several(self, v: Made) -> tuple[Made, Made]:
-        """As :meth:`fire`: a division, whose compares decide on some spikes each."""
-        neuron, pipe = self.neuron, self.pipe
-        counts = []
-        for operation, times in zip(compares(neuron), spike_counts(neuron), strict=True):
-            at = pipe.at("multiples")
-            one = at(self._threshold)
-            taken = Const(one.value * times) if isinstance(one, Const) else one * times
-            multiple = at.make(f"times_{times}", taken)
-            at = pipe.at(operation)
-            reached, left = self.compare(at, v, multiple)
-            following = at.make("fires", at(reached) & ~at(self.resting))
-            counts.append((following, times))
-            # Thresholds are positive: what is left where they are reached is between 0 and v.
-            after = arithmetic.wrap(at(left), neuron.state_bits)
-            v = at.make("after", Mux(at(following), after, at(v)))
-        at = pipe.at("reset")
-        total = sum((Mux(at(fires), times, 0) for fires, times in counts), start=Const(0))
-        return at.make("spikes", total[: neuron.spike_bits]), v
-
-    def adapt(self, spike: Made) -> Made:
-        """The new threshold offset: decayed, raised by each spike, saturating, never below 0."""
-        neuron, pipe, rule = self.neuron, self.pipe, self.neuron.adaptation
-        assert rule is not None
-        decayed = operations.leak(pipe, "theta_leak", rule.leak, self._now["theta"], self._random)
-        if neuron.max_spikes_per_step > 1:
-            at = pipe.at("theta_rise")
-            rise = at.once("theta_rise", at(spike) * rule.increment)
-            at = pipe.at("theta_raise")
-            return at.once(
-                "theta_next", arithmetic.clamp(at(decayed) + at(rise), 0, neuron.theta_max)
-            )
-        at = pipe.at("theta_raise")
-        raised = at.once("theta_raised", at(decayed) + rule.increment)
-        at = pipe.at("reset")
-        exact = Mux(at(spike), at(raised), at(decayed))
-        return at.once("theta_next", arithmetic.clamp(exact, 0, neuron.theta_max))
 
     def count_down(self, spike: Made) -> Made:
         """The new steps of rest."""

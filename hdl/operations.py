@@ -12,6 +12,7 @@ from typing import assert_never
 
 from amaranth.hdl import Const, Mux, Value, signed
 
+from ..cycles.pipeline import compares, spike_counts
 from ..params.leaks import (
     ConstantLeak,
     DecayLeak,
@@ -200,3 +201,53 @@ def at_rest(
         left = leak_v(pipe, "rest_leak", neuron, v, random) if leaked is None else leaked
         return narrow(pipe, "_rest", neuron, left)
     return v
+
+
+def compare(at: Stage, neuron: NeuronParams, v: Made, threshold: Made) -> tuple[Made, Made]:
+    """(Whether v fires; what a reset leaves of it, exact): one subtraction."""
+    reached = at.once("reached", arithmetic.reaches(neuron, at(v), at(threshold)))
+    return reached, at.make("left", arithmetic.reset_exact(neuron, at(v), at(threshold)))
+
+
+def fire_several(
+    pipe: Pipeline, neuron: NeuronParams, v: Made, threshold: Made, resting: Made
+) -> tuple[Made, Made]:
+    """(The number of spikes; what their resets leave of v): a division.
+
+    Each compare decides on some spikes, by :func:`~fxlif.cycles.pipeline.spike_counts`.
+    """
+    counts = []
+    for operation, times in zip(compares(neuron), spike_counts(neuron), strict=True):
+        at = pipe.at("multiples")
+        one = at(threshold)
+        taken = Const(one.value * times) if isinstance(one, Const) else one * times
+        multiple = at.make(f"times_{times}", taken)
+        at = pipe.at(operation)
+        reached, left = compare(at, neuron, v, multiple)
+        fires = at.make("fires", at(reached) & ~at(resting))
+        counts.append((fires, times))
+        # Thresholds are positive: what is left where they are reached is between 0 and v.
+        after = arithmetic.wrap(at(left), neuron.state_bits)
+        v = at.make("after", Mux(at(fires), after, at(v)))
+    at = pipe.at("reset")
+    total = sum((Mux(at(fires), times, 0) for fires, times in counts), start=Const(0))
+    return at.make("spikes", total[: neuron.spike_bits]), v
+
+
+def adapt(pipe: Pipeline, neuron: NeuronParams, theta: Made, spikes: Made, random: Made) -> Made:
+    """The new threshold offset: decayed, raised by each spike, saturating, never below 0."""
+    rule = neuron.adaptation
+    if rule is None:
+        return theta
+    decayed = leak(pipe, "theta_leak", rule.leak, theta, random)
+    if neuron.max_spikes_per_step > 1:
+        at = pipe.at("theta_rise")
+        rise = at.once("theta_rise", at(spikes) * rule.increment)
+        at = pipe.at("theta_raise")
+        exact = at(decayed) + at(rise)
+    else:  # raised beforehand, in case of a spike
+        at = pipe.at("theta_raise")
+        raised = at.once("theta_raised", at(decayed) + rule.increment)
+        at = pipe.at("reset")
+        exact = Mux(at(spikes), at(raised), at(decayed))
+    return at.once("theta_next", arithmetic.clamp(exact, 0, neuron.theta_max))

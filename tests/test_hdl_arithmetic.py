@@ -1,4 +1,5 @@
-"""Each function of the hardware's arithmetic against its namesake in :mod:`fxlif.rule.arithmetic`.
+"""Each function of the hardware's arithmetic and operations against its namesake in
+:mod:`fxlif.rule.arithmetic`.
 
 Exhaustive over every operand of small shapes. An expression is read through a signal of the
 expression's own shape: where that shape were too narrow, the value would differ.
@@ -6,7 +7,9 @@ expression's own shape: where that shape were too narrow, the value would differ
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import permutations, product
 from typing import Any, NamedTuple
 
@@ -16,7 +19,10 @@ from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, signed, 
 from amaranth.sim import Simulator
 from designs import LONG
 
+from fxlif.cycles.pipeline import spike_counts
 from fxlif.hdl import arithmetic as hardware
+from fxlif.hdl import operations
+from fxlif.hdl.pipeline import Made, Pipeline
 from fxlif.params.base import FIXED_ROUNDINGS
 from fxlif.params.leaks import (
     ConstantLeak,
@@ -32,17 +38,23 @@ from fxlif.params.neuron import Adaptation, ExponentialSynapse, NeuronParams
 from fxlif.params.quantise import signed_range
 from fxlif.rule import arithmetic as golden
 
+#: What roundings that are not stochastic draw.
+NO_DRAW = Made("random", 0, [Const(0)])
 OVERFLOWS = ("saturate", "saturate_symmetric", "wrap")
 SHIFTS = range(9)  # beyond the width of every operand here
 
 
 class Case(NamedTuple):
-    """An expression over the operands, and what it is to be; ``bits``: signed, and no wider."""
+    """An expression over the operands, and what it is to be; ``bits``: signed, and no wider.
+
+    Operations, which take a pipeline and what was made, are given one of a single stage.
+    """
 
     name: str
     build: Callable[..., Value]
     want: Callable[..., Any]
     bits: int | None = None
+    operation: bool = False
 
 
 def values(shape: Shape) -> range:
@@ -58,8 +70,13 @@ def check(shapes: Sequence[Shape], cases: Sequence[Case]) -> None:
     operands = [Signal(shape, name=f"x{number}") for number, shape in enumerate(shapes)]
     results = []
     statements = []
+    m = Module()
+    # Every operation that there may be, in the first stage.
+    pipe = Pipeline(m, defaultdict(int), staged=False)
+    made = [pipe.given("x", operand) for operand in operands]
     for number, case in enumerate(cases):
-        value = Value.cast(case.build(*operands))
+        found = case.build(pipe, *made) if case.operation else case.build(*operands)
+        value = pipe.first(found) if isinstance(found, Made) else Value.cast(found)
         if case.bits is not None:
             assert value.shape().signed, case.name
             assert len(value) <= case.bits, case.name
@@ -69,7 +86,6 @@ def check(shapes: Sequence[Shape], cases: Sequence[Case]) -> None:
     # One access each at a point: every access of a testbench is dear.
     shown = Signal(len(Cat(operands)))
     seen = Signal(len(Cat(results)))
-    m = Module()
     m.d.comb += [Cat(operands).eq(shown), *statements, seen.eq(Cat(results))]
     # The first operand in the lowest bits; the rules take all points at once.
     grid = np.meshgrid(*map(values, reversed(shapes)), indexing="ij")
@@ -120,6 +136,22 @@ def test_round_shift(shape: Shape) -> None:
     )
 
 
+def test_round_shift_at_random() -> None:
+    """The low bits of a draw, of which there are no fewer than the rounding takes, are added."""
+    shapes = [signed(5), unsigned(4)]
+    check(
+        shapes,
+        [
+            Case(
+                f"round_shift {shift} stochastic",
+                lambda x, draw, s=shift: hardware.round_shift(x, s, "stochastic", draw),
+                lambda x, draw, s=shift: golden.round_shift(x, s, "stochastic", draw),
+            )
+            for shift in range(5)
+        ],
+    )
+
+
 def every_leak() -> list[Leak]:
     leaks: list[Leak] = [NoLeak()]
     leaks += [ConstantLeak(step=k) for k in (-(1 << 31), -9, -1, 0, 1, 31, (1 << 31) - 1)]
@@ -145,8 +177,9 @@ def test_leak(shape: Shape) -> None:
         [
             Case(
                 repr(rule),
-                lambda x, rule=rule: hardware.leak(rule, x),
+                lambda pipe, x, rule=rule: operations.leak(pipe, "leak", rule, x, NO_DRAW),
                 lambda x, rule=rule: golden.leak(rule, x),
+                operation=True,
             )
             # A third has each kind with each rounding and minimum step.
             for rule in every_leak()[:: 1 if LONG or shape.width > 2 else 3]
@@ -221,13 +254,11 @@ def test_synaptic_current() -> None:
         [signed(6)],
         [
             Case(
-                f"synaptic_current {shift} {bias}",
-                lambda x, s=shift, b=bias: hardware.synaptic_current(x, s, b),
-                lambda x, s=shift, b=bias: golden.synaptic_current(x, s, b),
+                f"synaptic_current {shift}",
+                lambda x, s=shift: hardware.synaptic_current(x, s),
+                lambda x, s=shift: golden.synaptic_current(x, s, 0),
             )
-            for shift, bias in product(
-                (0, 1, 5, 16), (0, 1, -1, 37, -37, (1 << 31) - 1, -(1 << 31))
-            )
+            for shift in (0, 1, 5, 16)
         ],
     )
 
@@ -254,26 +285,42 @@ def small(**choices: Any) -> NeuronParams:
 
 
 def neuron_cases(
-    name: str, neurons: Sequence[NeuronParams], bits: int | None, part: int | None = None
-) -> list[Case]:
-    """The functions of this name that take a neuron first, or one ``part`` of what they return."""
-
-    def of(module: Any, neuron: NeuronParams) -> Callable[..., Any]:
-        function = getattr(module, name)
-        if part is None:
-            return lambda *x: function(neuron, *x)
-        return lambda *x: function(neuron, *x)[part]
-
+    name: str, neurons: Sequence[NeuronParams], bits: int | None, build: Callable[..., Any],
+    want: Callable[..., Any] | None = None, *, operation: bool = False,
+) -> list[Case]:  # fmt: skip
+    """What hardware makes by ``build``, which takes a neuron first, against ``want``; without it,
+    against the golden function of this name."""
+    wanted = want or getattr(golden, name)
     return [
-        Case(f"{name}[{part}] {neuron!r}", of(hardware, neuron), of(golden, neuron), bits)
+        Case(f"{name} {neuron!r}", partial(build, neuron), partial(wanted, neuron), bits, operation)
         for neuron in neurons
+    ]
+
+
+def synapse_cases(neurons: Sequence[NeuronParams], bits: int, part: int) -> list[Case]:
+    """One part of what the synapse answers; the current comes without its bias."""
+
+    def build(neuron: NeuronParams, pipe: Pipeline, i_syn: Made, current: Made) -> Made:
+        return operations.synapse(pipe, neuron, i_syn, current, NO_DRAW)[part]
+
+    def want(neuron: NeuronParams, i_syn: Any, current: Any) -> Any:
+        found = golden.synapse(neuron, i_syn, current + neuron.bias)
+        return found[part] if part else found[part] + neuron.bias_past_synapse
+
+    # Past the synapse, a bias makes what acts on v wider.
+    return [
+        case
+        for neuron in neurons
+        for case in neuron_cases(
+            "synapse", [neuron], None if neuron.bias else bits, build, want, operation=True
+        )
     ]
 
 
 @pytest.mark.parametrize("part", [0, 1], ids=["acts", "i_syn"])
 def test_synapse(part: int) -> None:
     delta = [small()]
-    check([signed(4), signed(6)], neuron_cases("synapse", delta, 6, part))
+    check([signed(4), signed(6)], synapse_cases(delta, 6, part))
     orders = list(permutations(("leak", "integrate", "act")))
     exponential = [
         small(synapse=ExponentialSynapse(leak=rule, order=order), overflow_i_syn=overflow)
@@ -285,20 +332,29 @@ def test_synapse(part: int) -> None:
     ]
     # One bit more than i_syn has leaves its range on both sides.
     wide = signed(6 if LONG else 5)
-    check([signed(4), wide], neuron_cases("synapse", exponential[part::2], 4, part))
+    check([signed(4), wide], synapse_cases(exponential[part::2], 4, part))
     beside = [
-        small(synapse=ExponentialSynapse(leak=LEAKS[3], order=order), bias=bias, bias_at="v")
-        for order, bias in product(orders, (-9, 0, 3))
+        small(synapse=ExponentialSynapse(leak=LEAKS[3], order=order), bias=bias, bias_at=at)
+        for order, bias, at in product(orders, (-9, 0, 3), ("v", "current"))
     ]
-    check([signed(4), wide], neuron_cases("synapse", beside, 4, part))
-    check([signed(4), signed(1)], neuron_cases("synapse", exponential, 4, part))
+    own = [
+        small(synapse=ExponentialSynapse(leak=LEAKS[6]), overflow=v, overflow_i_syn=i)
+        for v, i in product(OVERFLOWS, (None, *OVERFLOWS))
+    ]
+    check([signed(4), wide], synapse_cases(beside, 4, part))
+    check([signed(4), signed(1)], synapse_cases([*exponential, *own], 4, part))
 
 
 def test_leak_v() -> None:
     neurons = [small(leak=rule, v_leak=v_leak) for rule, v_leak in product(LEAKS, (0, -8, 3))]
-    check([signed(4)], neuron_cases("leak_v", neurons, None))
+
+    def build(neuron: NeuronParams, pipe: Pipeline, v: Made) -> Made:
+        return operations.leak_v(pipe, "leak", neuron, v, NO_DRAW)
+
+    cases = neuron_cases("leak_v", neurons, None, build, operation=True)
+    check([signed(4)], cases)
     # Where it leaks what the input was added to, it takes more than a state.
-    check([signed(6)], neuron_cases("leak_v", neurons, None))
+    check([signed(6)], cases)
 
 
 def test_narrow() -> None:
@@ -306,19 +362,25 @@ def test_narrow() -> None:
         small(overflow=overflow, v_floor=v_floor)
         for overflow, v_floor in product(OVERFLOWS, (None, -8, -3, 0, 7))
     ]
+
+    def build(neuron: NeuronParams, pipe: Pipeline, v: Made) -> Made:
+        return operations.narrow(pipe, "", neuron, v)
+
     # Without a floor, the result has the bits of the state, neither more nor fewer.
     plain = [neuron for neuron in neurons if neuron.v_floor is None]
     for shape in (signed(4), signed(7), signed(2)):
-        check([shape], neuron_cases("narrow", plain, 4))
-        check([shape], neuron_cases("narrow", neurons, None))
-    own = [small(overflow=v, overflow_i_syn=i) for v, i in product(OVERFLOWS, (None, *OVERFLOWS))]
-    check([signed(7)], neuron_cases("narrow_i_syn", own, 4))
+        check([shape], neuron_cases("narrow", plain, 4, build, operation=True))
+        check([shape], neuron_cases("narrow", neurons, None, build, operation=True))
 
 
 def test_change() -> None:
     neurons = [small(overflow=o, overflow_change=change)
                for o, change in product(OVERFLOWS, (False, True))]  # fmt: skip
-    check([signed(4), signed(7)], neuron_cases("change", neurons, None))
+
+    def build(neuron: NeuronParams, pipe: Pipeline, v: Made, exact: Made) -> Made:
+        return operations.change(pipe, neuron, v, exact)
+
+    check([signed(4), signed(7)], neuron_cases("change", neurons, None, build, operation=True))
 
 
 def test_at_rest() -> None:
@@ -328,7 +390,11 @@ def test_at_rest() -> None:
             LEAKS, (0, -8, 3), OVERFLOWS, (None, -3), ("clamp", "rest", "leak")
         )
     ]
-    check([signed(4)], neuron_cases("at_rest", neurons, None))
+
+    def build(neuron: NeuronParams, pipe: Pipeline, v: Made) -> Made:
+        return operations.at_rest(pipe, neuron, v, None, NO_DRAW)
+
+    check([signed(4)], neuron_cases("at_rest", neurons, None, build, operation=True))
 
 
 @pytest.mark.parametrize("threshold", [signed(4), signed(7), unsigned(5)], ids=str)
@@ -340,9 +406,18 @@ def test_reaches_and_reset(threshold: Shape) -> None:
         )
     ]
     shapes = [signed(4), threshold]
-    check(shapes, neuron_cases("reaches", neurons, None))
-    check(shapes, neuron_cases("reset_exact", neurons, None))
-    check(shapes, neuron_cases("reset", neurons, 4))
+    check(shapes, neuron_cases("reaches", neurons, None, hardware.reaches))
+    check(shapes, neuron_cases("reset_exact", neurons, None, hardware.reset_exact))
+
+    def reset(neuron: NeuronParams, u: Value, threshold: Value) -> Value:
+        return hardware.reset(neuron, hardware.reset_exact(neuron, u, threshold))
+
+    check(shapes, neuron_cases("reset", neurons, 4, reset))
+
+
+def negative(neuron: NeuronParams, u: Value) -> Value:
+    limit = neuron.negative_threshold
+    return u if limit is None else Mux(u < limit, hardware.negative(neuron, u), u)
 
 
 def test_negative() -> None:
@@ -352,41 +427,47 @@ def test_negative() -> None:
             (None, -8, -7, -1, 0), ("floor", "mirror", "subtract"), (-7, 0, 7)
         )
     ]
-    check([signed(4)], neuron_cases("negative", neurons, 4))
+    check([signed(4)], neuron_cases("negative", neurons, 4, negative))
     above = [small(negative_threshold=5, negative_reset=reset) for reset in ("floor", "mirror")]
-    check([signed(4)], neuron_cases("negative", above, 4))
+    check([signed(4)], neuron_cases("negative", above, 4, negative))
 
 
 @pytest.mark.parametrize("compare", ["ge", "gt"])
-@pytest.mark.parametrize("most", [1, 2, 3, 5, 6, 7, 12, 23, 30, 31])
+@pytest.mark.parametrize("most", [2, 3, 5, 6, 7, 12, 23, 30, 31])
 def test_fire(most: int, compare: str) -> None:
-    """The stages of the hardware's division make every count of the golden repetition."""
+    """The compares of the hardware's division make every count of the golden repetition."""
     neuron = small(
         max_spikes_per_step=most, compare=compare, reset="subtract", state_bits=6,
         negative_threshold=-9,
     )  # fmt: skip
-    times = list(hardware.spike_counts(neuron))
+    times = spike_counts(neuron)
     assert sum(times) == most
     assert len(times) == most.bit_length()
 
-    def divided(u: Value, threshold: Value) -> tuple[Value, Value]:
-        v, count = hardware.negative(neuron, u) if most > 1 else u, Const(0)
-        for number in times:
-            reached, left = hardware.fire(neuron, v, threshold, number)
-            v, count = Mux(reached, left, v), Mux(reached, count + number, count)
-        return count, v if most > 1 else Mux(count, v, hardware.negative(neuron, u))
+    def divided(part: int, pipe: Pipeline, u: Made, threshold: Made) -> Made:
+        held, above = (x.map(f) for x, f in ((u, partial(negative, neuron)), (threshold, plus_one)))
+        resting = pipe.given("resting", 0)
+        return operations.fire_several(pipe, neuron, held, above, resting)[part]
+
+    def plus_one(threshold: Value) -> Value:
+        return threshold + 1
 
     check(
         [signed(6), unsigned(3)],
         [
             Case(
                 name,
-                lambda u, t, part=part: divided(u, t + 1)[part],
+                partial(divided, part),
                 lambda u, t, part=part: golden.fire(neuron, u, t + 1)[part],
+                operation=True,
             )
             for part, name in enumerate(("the spikes", "the potential"))
         ],
     )
+
+
+def adapt(neuron: NeuronParams, pipe: Pipeline, theta: Made, spikes: Made) -> Made:
+    return operations.adapt(pipe, neuron, theta, spikes, NO_DRAW)
 
 
 @pytest.mark.parametrize("bits", [4, 6])
@@ -398,17 +479,12 @@ def test_adapt(bits: int) -> None:
         NeuronParams(adaptation=Adaptation(increment=increment, leak=rule), theta_bits=bits)
         for rule, increment in product(leaks, (0, 1, top // 2, top))
     ]
-    check(
-        [unsigned(bits), unsigned(1)],
-        [
-            Case(
-                repr(neuron.adaptation),
-                lambda theta, fire, neuron=neuron: hardware.adapt(neuron, theta, fire),
-                lambda theta, fire, neuron=neuron: golden.adapt(neuron, theta, fire != 0),
-            )
-            for neuron in neurons
-        ],
-    )
+
+    def want(neuron: NeuronParams, theta: Any, fire: Any) -> Any:
+        return golden.adapt(neuron, theta, fire != 0)
+
+    cases = neuron_cases("adapt", neurons, None, adapt, want, operation=True)
+    check([unsigned(bits), unsigned(1)], cases)
 
 
 @pytest.mark.parametrize("most", [2, 31])
@@ -418,7 +494,8 @@ def test_adapt_to_several_spikes(most: int) -> None:
               max_spikes_per_step=most)
         for rule, increment in product(LEAKS, (0, 1, 15))
     ]  # fmt: skip
-    check([unsigned(4), unsigned(most.bit_length())], neuron_cases("adapt", neurons, None))
+    cases = neuron_cases("adapt", neurons, None, adapt, operation=True)
+    check([unsigned(4), unsigned(most.bit_length())], cases)
 
 
 @pytest.mark.parametrize(("bits", "weight_bits"), [(4, 4), (6, 4), (5, 1), (2, 2)])
