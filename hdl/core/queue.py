@@ -33,6 +33,8 @@ class SpikeQueue(wiring.Component):
         # One bit more than an address, so that a full queue is not an empty one.
         pushed = Signal(bits + 1)
         popped = Signal(bits + 1)
+        following = Signal(bits + 1, init=1)  # behind the one that is fetched next
+        waiting = Signal()  # there is one
         fetched = Signal()  # the memory has answered
         held = Signal()  # so has the register behind it
         fetch = Signal()
@@ -42,14 +44,18 @@ class SpikeQueue(wiring.Component):
             write.addr.eq(pushed[:bits]),
             write.data.eq(self.entry),
             move.eq(fetched & (~held | self.entries.ready)),
-            fetch.eq((pushed != popped) & (~fetched | move)),
+            fetch.eq(waiting & (~fetched | move)),
             read.en.eq(fetch),
             read.addr.eq(popped[:bits]),
             self.entries.valid.eq(held),
         ]
+        with m.If(self.push):
+            m.d.sync += [pushed.eq(pushed + 1), waiting.eq(1)]
+        with m.Elif(fetch):
+            m.d.sync += waiting.eq(pushed != following)
+        with m.If(fetch):
+            m.d.sync += [popped.eq(following), following.eq(following + 1)]
         m.d.sync += [
-            pushed.eq(pushed + self.push),
-            popped.eq(popped + fetch),
             fetched.eq(fetch | (fetched & ~move)),
             held.eq(move | (held & ~self.entries.ready)),
         ]
