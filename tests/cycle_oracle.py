@@ -33,7 +33,7 @@ class Slot:
 
 @dataclass
 class Entry:
-    """A word in the queue or behind it: its number, its spikes, the lanes that have not gone."""
+    """A word in the queue, behind it or at the output: its spikes that have not gone, by lane."""
 
     word: int
     spikes: list[int]
@@ -44,17 +44,15 @@ class Entry:
         return [lane for lane, count in enumerate(self.spikes) if count]
 
     @property
-    def beats(self) -> int:
-        return len(self.lanes) + self.last
+    def shows_tick(self) -> bool:
+        return not self.lanes
 
-
-@dataclass
-class Beat:
-    """An event at the output, and how often it is still repeated."""
-
-    address: int
-    tick: bool
-    again: int
+    def gone(self) -> bool:
+        """One event is handed out; whether it was the last one of this word."""
+        if self.shows_tick:
+            return True
+        self.spikes[self.lanes[0]] -= 1
+        return not self.lanes and not self.last
 
 
 class Core:
@@ -79,7 +77,7 @@ class Core:
         self.queue: list[Entry] = []
         self.fetched: Entry | None = None
         self.held: Entry | None = None
-        self.out: Beat | None = None
+        self.out: Entry | None = None
         self.dropped = self.saturated = 0
         self.drop_flag, self.clip_flags, self.clip_count = False, 0, 0
 
@@ -92,6 +90,15 @@ class Core:
     @property
     def ready(self) -> bool:
         return (not self.busy or self.last_slot) and not self.pending
+
+    @property
+    def event(self) -> tuple[int, bool] | None:
+        """(address, tick) of the event at the output."""
+        if self.out is None:
+            return None
+        if self.out.shows_tick:
+            return 0, True
+        return self.out.word * self.core.lanes + self.out.lanes[0], False
 
     @property
     def written(self) -> Slot | None:
@@ -115,9 +122,11 @@ class Core:
             "queued": bool(self.queue),
             "fetched": self.fetched is not None,
             "held": self.held is not None,
-            "emitting_spike": self.out is not None and not self.out.tick,
-            "emitting_tick": self.out is not None and self.out.tick,
-            "repeating": self.out is not None and self.out.again > 0,
+            "emitting_spike": self.out is not None and not self.out.shows_tick,
+            "emitting_tick": self.out is not None and self.out.shows_tick,
+            "repeating": self.out is not None
+            and any(self.out.spikes)
+            and self.out.spikes[self.out.lanes[0]] > 1,
         }
         return {name for name, there in found.items() if there}
 
@@ -228,28 +237,17 @@ class Core:
 
     def _emit(self, out_ready: bool) -> bool:
         """The output, ``held``, ``fetched`` and the queue; whether a TICK moved to the output."""
-        done = held_leaves = False
-        if self.out is not None and out_ready and self.out.again:
-            self.out = Beat(self.out.address, self.out.tick, self.out.again - 1)
-        elif self.out is None or out_ready:
-            self.out = None
-            if self.held is not None:
-                held_leaves = self.held.beats == 1
-                if self.held.lanes:
-                    lane = self.held.lanes[0]
-                    address = self.held.word * self.core.lanes + lane
-                    self.out = Beat(address, False, self.held.spikes[lane] - 1)
-                    self.held.spikes[lane] = 0
-                else:
-                    self.out = Beat(0, True, 0)
-                    done = True
-        held_free = self.held is None or held_leaves
+        showed_tick = self.out is not None and self.out.shows_tick
+        out_free = self.out is None or (out_ready and self.out.gone())
+        held_free = self.held is None or out_free
         fetched_free = self.fetched is None or held_free
+        if out_free:
+            self.out, showed_tick = self.held, False
         if held_free:
             self.held = self.fetched
         if fetched_free:
             self.fetched = self.queue.pop(0) if self.queue else None
-        return done
+        return self.out is not None and self.out.shows_tick and not showed_tick
 
 
 class Chain:
@@ -263,7 +261,7 @@ class Chain:
         cores = self.cores
         ready = [core.ready for core in cores] + [bool(shown["out_ready"])]
         events = [(int(shown["in_address"]), bool(shown["in_tick"])) if shown["in_valid"] else None]
-        events += [None if c.out is None else (c.out.address, c.out.tick) for c in cores]
+        events += [core.event for core in cores]
         seen: dict[str, Any] = {"in_ready": ready[0], "out": events[-1], "cores": [
             (core.doing, core.dropped, core.saturated, None if core.written is None else (
                 core.written.word, list(core.written.spikes), list(core.written.states)

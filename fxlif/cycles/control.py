@@ -57,15 +57,14 @@ CORE = record(
 #: is behind its first issue, NONE where none is under way: its word w is in the stage ``age - w``.
 #: ``unknown``: an event was dropped that is not counted yet; ``clips``: the saturated additions of
 #: the last cycles that are not counted yet. Queue: how many words were ``pushed`` and ``read`` in
-#: this update. ``fetched`` and ``held``: the words behind it, or NONE; ``next``: the neuron of the
-#: one held whose event goes next, NONE where that is the TICK. ``again``: how often the event at
-#: the output is repeated. ``update``: the row of the history, ``update_due``: whether the values
-#: of a new one are to be made; ``fresh``: no update since the reset.
+#: this update. ``fetched``, ``held``, ``shown``: the words behind it, the last one at the output,
+#: or NONE. ``again``: how often the event at the output is repeated. ``update``: the row of the
+#: history, ``update_due``: whether the values of a new one are to be made; ``fresh``: no update
+#: since the reset.
 CONTROL = record(
     "op", "slot", "row", "pending", "updating", "age",
     "unknown", "clips", "dropped", "saturated",
-    "pushed", "read", "fetched", "held", "next",
-    "out_valid", "out_address", "out_tick", "again", "ready",
+    "pushed", "read", "fetched", "held", "shown", "out_address", "out_tick", "again", "ready",
     "lfsr", "update", "update_due", "fresh",
 )  # fmt: skip
 
@@ -83,9 +82,9 @@ CLIPS_YOUNGER = (1 << CLIPS_OLDEST) - 1
 #: not started. ``updating``: an update or a clear is under way, up to its end. ``starting``: the
 #: first word of an update is issued. ``in_stages``: a word of an update or a clear is behind issue,
 #: at the write-back at the latest; ``full``: all these stages hold one. ``queued``: a word with
-#: spikes, or the last one, is in the queue; ``fetched``, ``held``: in the stages behind it.
-#: ``emitting_spike``, ``emitting_tick``: the output is valid; ``repeating``: and the same event
-#: comes again after it.
+#: spikes, or the last one, is in the queue; ``fetched``, ``held``: in the stages between it and the
+#: output. ``emitting_spike``, ``emitting_tick``: the output is valid; ``repeating``: and the same
+#: event comes again after it.
 CONTROL_FLAGS = (
     "clearing", "adding", "issuing", "pending", "updating", "starting", "in_stages", "full",
     "queued", "fetched", "held", "emitting_spike", "emitting_tick", "repeating",
@@ -173,15 +172,15 @@ def next_spike(core: Record, spikes: Bytes, word: int, lane: int) -> int:
 @inline
 def control_flags(core: Record, now: Record) -> int:
     """What the control is doing, as bits in the order of CONTROL_FLAGS."""
-    age, spike = now["age"], now["out_valid"] & (now["out_tick"] ^ 1)
+    age = now["age"]
     flags = now["op"] | now["pending"] << 3 | now["updating"] << 4
     if now["updating"]:
         flags |= (now["op"] == UPDATE and now["slot"] == 0) << 5 | (age > 0) << 6
         flags |= (core["write_distance"] <= age < core["words"]) << 7
         flags |= (now["read"] < now["pushed"]) << 8
         flags |= (now["fetched"] != NONE) << 9 | (now["held"] != NONE) << 10
-    if now["out_valid"]:
-        flags |= spike << 11 | now["out_tick"] << 12 | (now["again"] > 0) << 13
+    if now["shown"] != NONE:
+        flags |= (now["out_tick"] ^ 1) << 11 | now["out_tick"] << 12 | (now["again"] > 0) << 13
     return int(flags)
 
 
@@ -216,28 +215,31 @@ def add_word(core: Record, now: Record, weights: Ints, totals: Ints) -> int:
 @inline
 def emit(core: Record, now: Record, chain: Chain, ready: int) -> None:
     """One clock edge of the queue's output, the stages behind it and the emitter."""
-    leaves = now["held"] == NONE
-    if now["out_valid"] and now["again"]:
-        now["again"] -= ready
-    elif ready or not now["out_valid"]:
-        now["out_valid"] = not leaves
-        if not leaves:
-            word, neuron = now["held"], now["next"]
-            if neuron == NONE:
-                now["out_tick"], now["out_address"] = 1, 0
-                now["updating"] = now["pushed"] = now["read"] = 0
-                leaves = True
-            else:
-                now["out_tick"], now["out_address"] = 0, neuron
-                now["again"] = chain.spikes[core["spikes_at"] + neuron] - 1
-                lane = neuron + 1 - word * core["lanes"]
-                now["next"] = next_spike(core, chain.spikes, word, lane)
-                leaves = now["next"] == NONE and word != core["words"] - 1
-    if leaves:
+    word, neuron, free = now["shown"], NONE, False
+    if word != NONE and not ready:
+        pass
+    elif now["again"]:
+        now["again"] -= 1
+    else:
+        free = word == NONE or now["out_tick"] != 0
+        if not free:
+            lane = now["out_address"] + 1 - word * core["lanes"]
+            neuron = next_spike(core, chain.spikes, word, lane)
+            free = neuron == NONE and word != core["words"] - 1
+        if free:
+            now["shown"] = word = now["held"]
+            if word != NONE:
+                neuron = next_spike(core, chain.spikes, word, 0)
+        now["out_tick"] = neuron == NONE
+        if neuron != NONE:
+            now["out_address"] = neuron
+            now["again"] = chain.spikes[core["spikes_at"] + neuron] - 1
+        elif word != NONE:
+            now["out_address"] = now["updating"] = now["pushed"] = now["read"] = 0
+    free = free or now["held"] == NONE
+    if free:
         now["held"] = now["fetched"]
-        if now["held"] != NONE:
-            now["next"] = next_spike(core, chain.spikes, now["held"], 0)
-    if leaves or now["fetched"] == NONE:
+    if free or now["fetched"] == NONE:
         now["fetched"] = NONE
         if now["read"] < now["pushed"]:
             now["fetched"] = chain.queue[core["queue_at"] + now["read"]]
@@ -260,7 +262,7 @@ def write(core: Record, now: Record, chain: Chain) -> None:
 
 @inline
 def clock(
-    chain: Chain, core: Record, now: Record, valid: int, address: int, tick: int, out_ready: int
+    chain: Chain, core: Record, now: Record, valid: bool, address: int, tick: int, out_ready: int
 ) -> None:
     """One clock edge of a core out of reset, from what its streams show."""
     waits = now["updating"] != 0
@@ -274,7 +276,7 @@ def clock(
         counted = now["clips"] >> CLIPS_OLDEST
         now["saturated"] = (now["saturated"] + counted) & core["counter_mask"]
         now["clips"] = (now["clips"] & CLIPS_YOUNGER) << CLIPS_BITS
-    if now["out_valid"] or now["pushed"]:
+    if now["shown"] != NONE or now["pushed"]:
         emit(core, now, chain, out_ready)
     if now["age"] != NONE:
         write(core, now, chain)
@@ -394,7 +396,7 @@ def run_chain(
         for k in range(cores):
             show(config[k], control[k], block.traces[k, cycle])
         stream["in_ready"] = control[0]["ready"]
-        stream["out_valid"] = control[cores - 1]["out_valid"]
+        stream["out_valid"] = control[cores - 1]["shown"] != NONE
         stream["out_address"] = control[cores - 1]["out_address"]
         stream["out_tick"] = control[cores - 1]["out_tick"]
         if driven is not None and shown["in_valid"] and control[0]["ready"]:
@@ -410,9 +412,11 @@ def run_chain(
             core, now = config[k], control[k]
             if k:
                 ahead = control[k - 1]
-                valid, address, tick = ahead["out_valid"], ahead["out_address"], ahead["out_tick"]
+                valid = ahead["shown"] != NONE
+                address, tick = ahead["out_address"], ahead["out_tick"]
             else:
-                valid, address, tick = shown["in_valid"], shown["in_address"], shown["in_tick"]
+                valid = shown["in_valid"] != 0
+                address, tick = shown["in_address"], shown["in_tick"]
             clock(chain, core, now, valid, address, tick, ready)
             ready = now["ready"]
             if now["update_due"]:

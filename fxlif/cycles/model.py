@@ -173,7 +173,7 @@ class CycleModel:
         )
         first = self._chain.after_reset
         first["op"] = control.CLEAR
-        first["fetched"] = first["held"] = first["next"] = NONE
+        first["fetched"] = first["held"] = first["shown"] = NONE
         first["updating"] = first["fresh"] = 1
         first["lfsr"] = [core.neuron.lfsr.seed for core in self.cores]
         self._chain.control[:] = first
