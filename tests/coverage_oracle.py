@@ -10,8 +10,8 @@ from itertools import permutations
 import oracle
 
 CLASSES = (("0", 0), ("1", 1), ("2..3", 3), ("4..7", 7), ("8..31", 31), ("32 or more", 10**9))
-FLAGS = ("clearing", "integrating", "pending", "issue", "read", "compute", "write",
-         "emitting_spike", "emitting_tick")  # fmt: skip
+FLAGS = ("clearing", "adding", "issuing", "pending", "updating", "starting", "in_stages", "full",
+         "queued", "fetched", "held", "emitting_spike", "emitting_tick", "repeating")  # fmt: skip
 
 
 def length_class(length):
@@ -21,7 +21,7 @@ def length_class(length):
 # --- one step -----------------------------------------------------------------------------------
 
 
-def leak_hits(key, rule, x):
+def leak_hits(key, rule, x, random):
     """What one leak does with x."""
     if x == 0:
         yield key, "at rest"
@@ -57,6 +57,9 @@ def leak_hits(key, rule, x):
         rest = quotient - whole
         if rest == 0:
             name = "exact"
+        elif rule.rounding == "stochastic":
+            up = rest + Fraction(random % (1 << shift), 1 << shift) >= 1
+            name = f"rounded {'up' if up else 'down'} by the draw"
         elif rest != Fraction(1, 2):
             name = "rounded"
         elif rule.rounding != "nearest_even":
@@ -64,7 +67,7 @@ def leak_hits(key, rule, x):
         else:
             name = "tie to the one above" if whole % 2 else "tie to the even quotient below"
         yield key, f"{title}{name}, {side}"
-    if oracle._rounded_leak(rule, x, 0) == x:
+    if oracle._rounded_leak(rule, x, random) == x:
         name = "minimum step taken" if rule.minimum_step else "dead zone: changes nothing"
         yield key, f"{name}, {side}"
 
@@ -88,7 +91,7 @@ def narrowed_hits(params, group, value):
         yield group, "raised to v_floor"
 
 
-def synapse_hits(params, i_syn, current):
+def synapse_hits(params, i_syn, current, random):
     """The bins of an exponential synapse; returns what acts on v."""
     synapse = params.synapse
     mode = params.overflow_i_syn or params.overflow
@@ -98,8 +101,8 @@ def synapse_hits(params, i_syn, current):
             acting = i_syn
             continue
         if stage == "leak":
-            yield from leak_hits("synapse.leak", synapse.leak, i_syn)
-            i_syn = oracle.leak(synapse.leak, i_syn)
+            yield from leak_hits("synapse.leak", synapse.leak, i_syn, random)
+            i_syn = oracle.leak(synapse.leak, i_syn, random)
             if order[k + 1 : k + 2] == ["integrate"]:
                 continue
             group = "i_syn after leak"
@@ -123,17 +126,17 @@ def period_of(params):
     return params.refractory - 1 if counted_before else params.refractory
 
 
-def step_hits(params, state, current, stored):
+def step_hits(params, state, current, stored, random=0):
     """Every bin of one step; ``current`` with the bias."""
     period = period_of(params)
     resting = period > 0 and state.refractory > 0
     i = current
     if params.synapse.kind == "exponential":
         past = params.bias if params.bias_at == "v" else 0
-        i = yield from synapse_hits(params, state.i_syn, current - past)
+        i = yield from synapse_hits(params, state.i_syn, current - past, random)
         i += past
     threshold = stored + state.theta
-    spikes, reached, u = yield from membrane_hits(params, state, i, threshold, resting)
+    spikes, reached, u = yield from membrane_hits(params, state, i, threshold, resting, random)
     if not resting:
         compared = u
         if params.max_spikes_per_step > 1 and params.negative_threshold is not None:
@@ -160,8 +163,8 @@ def step_hits(params, state, current, stored):
                 yield "refractory", name
     if params.adaptation is not None:
         rule, top = params.adaptation, 2**params.theta_bits - 1
-        yield from leak_hits("adaptation.leak", rule.leak, state.theta)
-        decayed = oracle.leak(rule.leak, state.theta)
+        yield from leak_hits("adaptation.leak", rule.leak, state.theta, random)
+        decayed = oracle.leak(rule.leak, state.theta, random)
         for name, hit in (
             ("at the top", state.theta == top),
             ("raised from above 0", spikes and state.theta > 0),
@@ -175,13 +178,13 @@ def step_hits(params, state, current, stored):
     yield "current", "zero" if current == 0 else "above 0" if current > 0 else "below 0"
     if params.bias and current == params.bias:
         yield "current", "the bias alone"
-    own = oracle.step(params, state, current - params.bias, stored)
+    own = oracle.step(params, state, current - params.bias, stored, random)
     for name, other in others(params):
-        if oracle.step(other, state, current - params.bias, stored) != own:
+        if oracle.step(other, state, current - params.bias, stored, random) != own:
             yield "choice", name
 
 
-def membrane_hits(params, state, i, threshold, resting):
+def membrane_hits(params, state, i, threshold, resting, random):
     """The bins of v; returns the spikes, whether u reaches the threshold, and u."""
     at = params.order.index("fire")
     held = resting and params.refractory_mode != "mask"
@@ -202,8 +205,8 @@ def membrane_hits(params, state, i, threshold, resting):
         elif stage == "leak":
             x = v - params.v_leak
             if not held:
-                yield from leak_hits("leak", params.leak, x)
-            v = leaked = oracle.leak(params.leak, x) + params.v_leak
+                yield from leak_hits("leak", params.leak, x, random)
+            v = leaked = oracle.leak(params.leak, x, random) + params.v_leak
             if resets:
                 yield from reset_hits(params, v, threshold)
                 v = params.v_reset if params.reset == "to_value" else v - threshold
@@ -229,8 +232,8 @@ def membrane_hits(params, state, i, threshold, resting):
     assert leaked is not None
     if resting and params.refractory_mode == "leak":
         x = state.v - params.v_leak
-        yield from leak_hits("leak", params.leak, x)
-        rests = oracle.leak(params.leak, x) + params.v_leak
+        yield from leak_hits("leak", params.leak, x, random)
+        rests = oracle.leak(params.leak, x, random) + params.v_leak
         yield from narrowed_hits(params, "v at rest", rests)
     if late:
         yield "reset", "of the step before"
@@ -358,9 +361,12 @@ def count_cycles(cores, prefixes, inputs, outputs):
             if not tick and address >= cores[0].n_inputs:
                 found["events_in", "dropped: unknown address"] += 1
         before = None
+        stalled = not columns["out_ready"][cycle]
         for k, population in enumerate(populations):
             waits = k == 0 and offered and not taken
-            population.cycle(cycle, rst, events if k == 0 else None, waits, before)
+            last = k == len(cores) - 1
+            population.cycle(cycle, rst, events if k == 0 else None, waits, before,
+                             stalled if last else None)  # fmt: skip
             before = population
     return found
 
@@ -375,23 +381,18 @@ class Population:
         self.events, self.queue = [], []  # of the step that goes on; of the steps that wait
         self.made = []  # spikes of the updates since the reset, for the core after this one
         self.fired_before = {}
+        self.was, self.adds = set(), 0  # flags just before; cycles of additions in a row
 
     def add(self, group, name, count=1):
         self.found[self.prefix + group, name] += count
 
-    def cycle(self, cycle, rst, event, waits, before):
-        core, trace = self.core, self.trace
+    def cycle(self, cycle, rst, event, waits, before, stalled):
+        """One cycle; ``stalled``: whether the sink is not ready, None where a core follows."""
+        trace = self.trace
         on = {name for k, name in enumerate(FLAGS) if trace.control[cycle] >> k & 1}
-        stages = on & {"issue", "read", "compute", "write"}
-        emitting = on & {"emitting_spike", "emitting_tick"}
-        self.add("control", "nothing to do", not on)
-        updating = bool(stages or emitting)
-        self.add("control", "integrates during an update", "integrating" in on and updating)
-        pending = "pending" in on
-        self.add("control", "both banks full: a TICK waits for the update", pending and updating)
-        self.add("control", "both banks full: the input waits for a TICK", pending and bool(waits))
-        self.add("control", "every stage of the update holds a word", len(stages) == 4)
-        self.add("control", "the update waits for the emitter", bool(stages) and bool(emitting))
+        self.control(on, waits, before is None, stalled)
+        self.was, self.adds = on, self.adds + 1 if "adding" in on else 0
+        core, updating = self.core, "updating" in on
         if rst:
             self.add("reset", "while nothing is to do", not on)
             for name in on:
@@ -403,7 +404,8 @@ class Population:
             self.events, self.queue, self.made, self.open = [], [], [], None
             self.fired_before, self.place = {}, 0
             return
-        if pending and not updating:
+        if "starting" in on:
+            assert updating
             self.start(before)
         if event is not None:
             address, tick = event
@@ -413,6 +415,51 @@ class Population:
             elif address < core.n_inputs:
                 self.events.append(address)
 
+    def control(self, on, waits, first, stalled):
+        """What the control of a core does in a cycle."""
+        add, was = (lambda *row: self.add("control", *row)), self.was
+        add("nothing to do", not on)
+        if self.adds >= max(-(-self.core.n_neurons // self.core.lanes), 4):
+            add("an event right behind an event", "adding" in on)
+        for name, now, then in (
+            ("an event right behind an update", "adding", "issuing"),
+            ("an update right behind an event", "starting", "adding"),
+            ("a TICK right behind a TICK", "pending", "issuing"),
+            ("an event right behind a clear", "adding", "clearing"),
+            ("a TICK right behind a clear", "pending", "clearing"),
+            ("an update of a TICK that waited", "starting", "pending"),
+        ):
+            if first or "clear" not in name:
+                add(name, now in on and then in was)
+        add("integrates during an update", {"adding", "updating"} <= on)
+        add("integrates while words are queued",
+            {"adding", "queued"} <= on and "in_stages" not in on)  # fmt: skip
+        if first:
+            add("an event waits for a clear", bool(waits) and "clearing" in on)
+            add("an event waits behind a TICK that waits", bool(waits) and "pending" in on)
+        if "pending" in on:
+            if "in_stages" in on:
+                where = "words in its stages"
+            elif "queued" in on:
+                where = "words queued"
+            elif "held" in on and "fetched" not in on:
+                where = "one held"
+            else:
+                where = None
+            if where:
+                add(f"a TICK waits for the update: {where}")
+        add("an update starts at once", "starting" in on and "pending" not in was)
+        add("an update starts behind a TICK at the output", {"starting", "emitting_tick"} <= on)
+        add("every stage of the update holds a word", "full" in on)
+        add("words are held while others are in the stages", {"held", "in_stages"} <= on)
+        places = {"queued", "fetched", "held"} <= on and any("emitting" in name for name in on)
+        add("a word waits in every place behind the stages", places and stalled is not False)
+        add("the TICK of the update before waits, with words behind it",
+            {"queued", "emitting_tick"} <= on)  # fmt: skip
+        add("an event is repeated", "repeating" in on)
+        if stalled is not None:
+            add("an event that is repeated waits", "repeating" in on and stalled)
+
     def start(self, before):
         n = self.core.n_neurons
         at = slice(self.updates * n, (self.updates + 1) * n)
@@ -420,19 +467,19 @@ class Population:
         steps = self.trace.steps
         events = before.made.pop(0) if before else self.queue.pop(0)
         fire = steps.fire[at].tolist()
-        self.made.append([k for k, fired in enumerate(fire) if fired])
+        self.made.append([k for k, fired in enumerate(fire) for _ in range(int(fired))])
         states = zip(*(values[at].tolist() for values in steps.before), strict=True)
         self.open = (
             events, [oracle.State(*state) for state in states], steps.current[at].tolist(),
-            steps.threshold[at].tolist(), fire,
+            steps.threshold[at].tolist(), fire, steps.random[at].tolist(),
         )  # fmt: skip
 
     def finish(self):
         core = self.core
-        events, states, currents, thresholds, fire = self.open
+        events, states, currents, thresholds, fire, random = self.open
         self.open = None
-        for state, current, threshold in zip(states, currents, thresholds, strict=True):
-            for group, name in step_hits(core.neuron, state, current, threshold):
+        for row in zip(states, currents, thresholds, random, strict=True):
+            for group, name in step_hits(core.neuron, *row):
                 self.add(group, name)
         for neuron, fired in enumerate(fire):
             since = self.fired_before.get(neuron)
@@ -469,6 +516,6 @@ class Population:
             self.add("events", f"accumulator saturates {end}")
         words = Counter(k // core.lanes for k, fired in enumerate(fire) if fired)
         self.add("spikes", "none in a step", not any(fire))
-        self.add("spikes", "of the first neuron", fire[0])
-        self.add("spikes", "of the last neuron", fire[-1])
+        self.add("spikes", "of the first neuron", bool(fire[0]))
+        self.add("spikes", "of the last neuron", bool(fire[-1]))
         self.add("spikes", "of several neurons of a word", max(words.values(), default=0) > 1)

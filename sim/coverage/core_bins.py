@@ -9,7 +9,7 @@ import numpy as np
 from ...params.core import CoreParams
 from ...params.quantise import signed_range
 from .bins import BinCounts, BinRule, Bools, Ints
-from .cycle_bins import Cycles
+from .cycle_bins import Cycles, Source
 from .neuron_bins import fires_key
 
 
@@ -33,9 +33,10 @@ class StepEvents:
         return self.address[self.ends[step - 1] if step else 0 : self.ends[step]]
 
 
-def from_spikes(fire: Bools) -> StepEvents:
-    """The events that the spikes of the core before make; ``fire`` (steps, inputs)."""
-    return StepEvents(address=np.nonzero(fire)[1], ends=np.cumsum(fire.sum(axis=1)))
+def from_spikes(fire: Ints) -> StepEvents:
+    """The events that the spikes of the core before make; ``fire`` (steps, inputs): how many."""
+    address = np.nonzero(fire)[1].repeat(fire[fire != 0])
+    return StepEvents(address=address, ends=np.cumsum(fire.sum(axis=1)))
 
 
 class EventCounts:
@@ -101,22 +102,26 @@ EventBin = BinRule[EventCounts]
 SpikeBin = BinRule[Bools]
 
 
-def event_bins(core: CoreParams, prefix: str = "", before: str | None = None) -> list[EventBin]:
+def event_bins(core: CoreParams, prefix: str = "", before: Source | None = None) -> list[EventBin]:
     """The bins of the input events of one step.
 
-    ``before`` is the prefix of the core whose spikes these events are, so that no stimulus can
-    choose them all; None where they come from outside.
+    ``before`` is where they come from, so that no stimulus can choose them all; None: from outside.
     """
     group = f"{prefix}events"
     chained = before is not None
-    once = "an input is a neuron of the core before: it spikes once in a step" if chained else ""
+    most = "an input is a neuron of the core before: it spikes {} in a step"
+    once, within = "", ""
+    if before is not None:
+        times = "once" if before.spikes == 1 else f"{before.spikes} times"
+        once = most.format(times) if before.spikes == 1 else ""
+        within = most.format(times) if before.spikes <= core.max_events_per_input else ""
     both = ((core.weights > 0).any(axis=0) & (core.weights < 0).any(axis=0)).any()
     last = core.n_inputs - 1
     promised = core.max_events_per_input
     up = "" if core.weights.max() > 0 else "no weight is above 0"
     down = "" if core.weights.min() < 0 else "no weight is below 0"
-    fires = fires_key(before) if before is not None else None
-    last_fires = (f"{before}spikes", "of the last neuron") if chained else None
+    fires = fires_key(before.prefix) if before is not None else None
+    last_fires = (f"{before.prefix}spikes", "of the last neuron") if before is not None else None
     every = EventBin(group, "of every input in a step", lambda e: e.inputs() == core.n_inputs)
     return [
         EventBin(group, "none in a step", lambda e: e.inputs() == 0),
@@ -129,11 +134,11 @@ def event_bins(core: CoreParams, prefix: str = "", before: str | None = None) ->
         ),
         EventBin(
             group, "more of an input than max_events_per_input",
-            lambda e: e.any_of(e.times > promised), once, fires,
+            lambda e: e.any_of(e.times > promised), within, fires,
         ),
-        EventBin(group, "accumulator saturates up", lambda e: e.saturates(1), once or up, fires),
+        EventBin(group, "accumulator saturates up", lambda e: e.saturates(1), within or up, fires),
         EventBin(
-            group, "accumulator saturates down", lambda e: e.saturates(0), once or down, fires,
+            group, "accumulator saturates down", lambda e: e.saturates(0), within or down, fires,
         ),
         EventBin(
             group, "a neuron excited and inhibited in a step", EventCounts.mixed,

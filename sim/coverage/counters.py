@@ -14,14 +14,15 @@ from ...params.neuron import NeuronParams
 from ...rule.step import NeuronState
 from .bins import BinCounts, BinRule, Bools, Ints, Key
 from .core_bins import EventCollector, event_bins, event_hits, from_spikes, spike_bins
-from .cycle_bins import FLAG, LENGTH_NAMES, UPDATING, Cycles, Runs, classes, control_bins
+from .cycle_bins import LENGTH_NAMES, Cycles, Runs, Source, classes, control_bins
 from .neuron_bins import fires_key, neuron_bins, no_rest
 from .step_values import StepValues
 
 #: Steps of single neurons that are looked at together: their arrays stay in the processor's cache.
 CHUNK = 1 << 14
-#: The resets before some updates (updates,), and their spikes (updates, neurons).
-Spikes = tuple[Ints, Bools]
+#: The resets before some updates (updates,), and how often each neuron fired (updates, neurons).
+Spikes = tuple[Ints, Ints]
+SpikesBin = BinRule[Spikes]
 
 
 def again_key(prefix: str = "") -> Key:
@@ -41,38 +42,40 @@ class StepCounter:
         self._counts, self._neuron, self._n = counts, neuron, n
         # One that the parameters exclude need not even make sense for them.
         self._bins = [b for b in counts.declare(neuron_bins(neuron, prefix)) if not b.impossible]
-        again: BinRule[Spikes] = BinRule(
-            *again_key(prefix), self._fires_again, needs=fires_key(prefix)
-        )
+        again = SpikesBin(*again_key(prefix), self._fires_again, needs=fires_key(prefix))
         self._again = counts.declare([again])
-        self._last: Spikes = np.zeros(0, dtype=np.int64), np.zeros((0, n), dtype=np.bool_)
+        self._last: Spikes = np.zeros(0, dtype=np.int64), np.zeros((0, n), dtype=np.int64)
 
     def take(
-        self, before: NeuronState, current: Ints, threshold: Ints, fire: Bools, resets: Ints
-    ) -> None:
+        self, before: NeuronState, current: Ints, threshold: Ints, fire: Ints | Bools, resets: Ints,
+        random: Ints | None = None,
+    ) -> None:  # fmt: skip
         """Count steps of every neuron, arrays (steps * n,); ``resets`` (steps,): how many there
-        were before each; ``current`` and ``threshold`` as in :class:`StepValues`."""
+        were before each; ``current``, ``threshold``, ``random`` as in :class:`StepValues`, None
+        where no rounding is stochastic."""
         wanted = [rule for rule in self._bins if self._counts.wants(rule)]
         for at in range(0, len(fire), CHUNK) if wanted else ():
             part = slice(at, at + CHUNK)
             state = NeuronState(*(values[part] for values in before))
-            values = StepValues(self._neuron, state, current[part], threshold[part])
+            drawn = 0 if random is None else random[part]
+            values = StepValues(self._neuron, state, current[part], threshold[part], drawn)
             self._counts.count(wanted, values)
-        self._counts.count(self._again, (resets, fire.reshape(-1, self._n)))
+        spikes = np.asarray(fire, dtype=np.int64).reshape(-1, self._n)
+        self._counts.count(self._again, (resets, spikes))
 
     def _fires_again(self, steps: Spikes) -> Bools:
         gap = self._neuron.rest_steps + 1
         resets, fire = _joined(self._last, steps)
         self._last = resets[-gap:], fire[-gap:]
         unbroken = resets[gap:] == resets[:-gap]
-        again: Bools = fire[gap:] & fire[:-gap] & unbroken[:, None]
+        again: Bools = (fire[gap:] != 0) & (fire[:-gap] != 0) & unbroken[:, None]
         return again
 
 
 class Updates(NamedTuple):
     """Updates of a core: the ``cycle`` (updates,) in which each starts, how many ``resets`` there
     were before, the event bins that it hits, (updates, bins), and of every neuron v, i_syn, theta,
-    refractory, current, threshold and spike, (updates, neurons, 7)."""
+    refractory, current, threshold, draw and spikes, (updates, neurons, 8)."""
 
     cycle: Ints
     resets: Ints
@@ -81,24 +84,26 @@ class Updates(NamedTuple):
 
 
 class CoreCounter:
-    """Counts the bins of core ``k`` of a chain; ``before``: the prefix of the core before it."""
+    """Counts the bins of core ``k`` of a chain; ``before``: the core before it;
+    ``last``: its output is that of the chain."""
 
     def __init__(
-        self, counts: BinCounts, core: CoreParams, k: int, prefix: str, before: str | None
-    ) -> None:
-        self._core, self._counts = core, counts
+        self, counts: BinCounts, core: CoreParams, k: int, prefix: str, before: Source | None,
+        *, last: bool,
+    ) -> None:  # fmt: skip
+        self._core, self._counts, self._k = core, counts, k
         self._steps = StepCounter(counts, core.neuron, core.n_neurons, prefix)
         self._events = counts.declare(event_bins(core, prefix, before))
         self._spikes = counts.declare(spike_bins(core, prefix))
-        self._cycles = counts.declare(control_bins(core, k, prefix))
+        self._cycles = counts.declare(control_bins(core, k, prefix, before, last=last))
         self._collector = EventCollector(core)
         none = np.zeros(0, dtype=np.int64)
         #: Updates of the core before whose spikes have not come in.
-        self._sent: Spikes = none, np.zeros((0, core.n_inputs), dtype=np.bool_)
+        self._sent: Spikes = none, np.zeros((0, core.n_inputs), dtype=np.int64)
         #: The update under way, if any.
         self._open = Updates(
             none, none, np.zeros((0, len(self._events)), dtype=np.bool_),
-            np.zeros((0, core.n_neurons, 7), dtype=np.int64),
+            np.zeros((0, core.n_neurons, 8), dtype=np.int64),
         )  # fmt: skip
         self._resets = 0
 
@@ -108,13 +113,12 @@ class CoreCounter:
         ``sent``: those of the core before; None: the events are those of the chain's input.
         """
         self._counts.count(self._cycles, cycles)
-        idle = (trace.control & (FLAG["pending"] | UPDATING)) == FLAG["pending"]
-        starts = np.flatnonzero(idle & ~cycles.rst)
+        starts = np.flatnonzero(cycles.flags(self._k, "starting") & ~cycles.rst)
         of, n = trace.steps, self._core.n_neurons
         if len(of.fire) != len(starts) * n:
             raise ValueError(f"steps: must be {len(starts)} of {n} neurons")
-        steps = np.stack([*of.before, of.current, of.threshold, of.fire], axis=-1)
-        steps = steps.reshape(len(starts), n, 7)
+        steps = np.stack([*of.before, of.current, of.threshold, of.random, of.fire], axis=-1)
+        steps = steps.reshape(len(starts), n, 8)
         resets = self._resets + np.cumsum(cycles.rst)[starts]
         self._resets += int(np.count_nonzero(cycles.rst))
         if sent is None:
@@ -123,9 +127,9 @@ class CoreCounter:
             events = from_spikes(self._received(sent, resets))
         found = event_hits(self._counts, self._events, self._core, events)
         self._count_completed(trace, Updates(starts, resets, found, steps))
-        return resets, steps[:, :, 6] != 0
+        return resets, steps[:, :, 7]
 
-    def _received(self, sent: Spikes, resets: Ints) -> Bools:
+    def _received(self, sent: Spikes, resets: Ints) -> Ints:
         """The spikes that updates after so many ``resets`` receive: those of the updates of the
         core before, one by one, from each reset on."""
         made, fire = _joined(self._sent, sent)
@@ -136,7 +140,7 @@ class CoreCounter:
         left = made == self._resets
         left[: at[-1] + 1 if len(at) else 0] = False
         self._sent = made[left], fire[left]
-        received: Bools = fire[at]
+        received: Ints = fire[at]
         return received
 
     def _count_completed(self, trace: CoreTrace, started: Updates) -> None:
@@ -149,13 +153,13 @@ class CoreCounter:
             updates.cycle[last:] * 0 - 1, updates.resets[last:], updates.events[last:],
             updates.steps[last:],
         )  # fmt: skip
-        columns = updates.steps[done].reshape(-1, 7).T
-        fire = columns[6] != 0
+        columns = updates.steps[done].reshape(-1, 8).T
+        current, threshold, random, fire = columns[4:]
         before, resets = NeuronState(*columns[:4]), updates.resets[done]
-        self._steps.take(before, columns[4], columns[5], fire, resets)
+        self._steps.take(before, current, threshold, fire, resets, random)
         for rule, count in zip(self._events, updates.events[done].sum(axis=0), strict=True):
             self._counts.add(rule, count)
-        self._counts.count(self._spikes, fire.reshape(-1, self._core.n_neurons))
+        self._counts.count(self._spikes, fire.reshape(-1, self._core.n_neurons) != 0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from ...params.neuron import NeuronParams
 from ..report.findings import Bin
 from .bins import BinCounts, Bools, Key
 from .counters import CoreCounter, NeuronCounter
-from .cycle_bins import Cycles, stream_bins
+from .cycle_bins import Cycles, Source, stream_bins
 
 NOT_SHOWN = "not hit, and not shown to be unreachable"
 
@@ -57,8 +57,15 @@ class Coverage:
             "" if signals.index is None else f"core[{k}]." for k, signals in enumerate(made.signals)
         )
         for k, core in enumerate(made.cores):
-            before = self.prefixes[k - 1] if k else None
-            self._counters.append(CoreCounter(self._counts, core, k, self.prefixes[k], before))
+            before = (
+                Source(self.prefixes[k - 1], made.cores[k - 1].neuron.max_spikes_per_step)
+                if k
+                else None
+            )
+            last = k == len(made.cores) - 1
+            self._counters.append(
+                CoreCounter(self._counts, core, k, self.prefixes[k], before, last=last)
+            )
         self._streams = self._counts.declare(stream_bins(made.cores[0], self.prefixes[-1]))
         self._last: Cycles | None = None
 

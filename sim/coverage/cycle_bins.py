@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 
+from ...cycles.latency import event_cycles
 from ...cycles.model import CONTROL_FLAGS, CycleInputs, CycleOutputs
-from ...cycles.pipeline import STAGES
+from ...cycles.pipeline import write_distance
 from ...params.core import CoreParams
 from .bins import BinRule, Bools, Ints
 from .neuron_bins import fires_key
@@ -19,9 +21,9 @@ LENGTHS = (0, 1, 2, 4, 8, 32)
 LENGTH_NAMES = ("0", "1", "2..3", "4..7", "8..31", "32 or more")
 #: A bit of the control word per name.
 FLAG = {name: 1 << k for k, name in enumerate(CONTROL_FLAGS)}
-IN_STAGES = sum(FLAG[stage] for stage in STAGES)
 EMITTING = FLAG["emitting_spike"] | FLAG["emitting_tick"]
-UPDATING = IN_STAGES | EMITTING
+#: The places behind the write-back, before the output: the queue, and two stages.
+PLACES = 3
 
 
 class Runs:
@@ -93,6 +95,22 @@ class Cycles:
         self.out_valid = outputs.out_valid
         self.out_ready = np.asarray(inputs.out_ready) != 0
         self.control = [trace.control for trace in outputs.cores]
+        carried = before._last if before else [0] * len(self.control)
+        self._last: list[int] = [
+            int(control[-1]) if len(control) else last
+            for control, last in zip(self.control, carried, strict=True)
+        ]
+        #: What the control of each core was doing in the cycle before.
+        self.previous = [
+            np.concatenate([[last], control[:-1]])[: len(control)]
+            for control, last in zip(self.control, carried, strict=True)
+        ]
+        adds = [run.after for run in before.adds] if before else carried
+        #: For how long each core had been at additions, one right behind the other.
+        self.adds: list[Runs] = [
+            Runs(control & FLAG["adding"] != 0, last)
+            for control, last in zip(self.control, adds, strict=True)
+        ]
         streams = (before.events_in, before.events_out) if before else (None, None)
         self.events_in: StreamCycles = StreamCycles(self.valid, self.in_ready, self.rst, streams[0])
         self.events_out: StreamCycles = StreamCycles(
@@ -106,13 +124,30 @@ class Cycles:
         lengths: Ints = self._resets.before[~self.rst]
         return lengths
 
-    def flags(self, core: int, *masks: int) -> Bools:
-        """In which cycles the control of ``core`` has a bit of each of ``masks``."""
-        found: Bools = np.all([self.control[core] & mask for mask in masks], axis=0)
+    def flags(self, core: int, *names: str, but: Sequence[str] = ()) -> Bools:
+        """In which cycles the control of ``core`` has the flags of these names, and not those of
+        ``but``."""
+        wanted = sum(FLAG[name] for name in names)
+        seen = wanted | sum(FLAG[name] for name in but)
+        found: Bools = self.control[core] & seen == wanted
+        return found
+
+    def follows(self, core: int, name: str, before: str) -> Bools:
+        """In which cycles the control of ``core`` has one flag, and had another just before."""
+        found: Bools = self.flags(core, name) & (self.previous[core] & FLAG[before] != 0)
         return found
 
 
 CycleBin = BinRule[Cycles]
+
+
+@dataclass(frozen=True)
+class Source:
+    """The core whose spikes the events of another one are: its prefix, and how often in a step a
+    neuron of it spikes at most."""
+
+    prefix: str
+    spikes: int
 
 
 def _lengths(group: str, verb: str, found: Callable[[Cycles], Ints]) -> Iterator[CycleBin]:
@@ -134,7 +169,8 @@ def stream_bins(core: CoreParams, last: str) -> Iterator[CycleBin]:
 
     yield from _lengths("events_in", "stalled", lambda c: c.events_in.stalls)
     yield from _lengths("events_in", "idle", lambda c: c.events_in.gaps)
-    yield CycleBin("events_in", "back to back", lambda c: c.events_in.back_to_back)
+    # Only what is dropped takes no more than a cycle.
+    yield CycleBin("events_in", "back to back", lambda c: c.events_in.back_to_back, every)
     yield CycleBin("events_in", "dropped: unknown address", unknown, every)
     yield from _lengths("events_out", "stalled", lambda c: c.events_out.stalls)
     sent = "events_out"
@@ -148,32 +184,96 @@ def stream_bins(core: CoreParams, last: str) -> Iterator[CycleBin]:
     yield reset("while an event waits at the output", lambda c: c.rst & c.out_valid & ~c.out_ready)
 
 
-def control_bins(core: CoreParams, k: int, prefix: str) -> Iterator[CycleBin]:
-    """The bins of the control of ``core``, number ``k``; ``prefix`` goes before its groups."""
-    words, stages, fires = core.words, len(STAGES), fires_key(prefix)
-    short = "" if words >= stages else f"words = {words}, stages = {stages}"
-    single = "" if words > 1 else "words = 1: the word in the emitter is the update's last"
-    pending, integrating = FLAG["pending"], FLAG["integrating"]
-
-    def input_waits(c: Cycles) -> Any:
-        return c.valid & ~c.in_ready & c.flags(k, pending)
-
-    def reset_in(flag: int) -> Callable[[Cycles], Bools]:
-        return lambda c: c.rst & c.flags(k, flag)
-
+def control_bins(
+    core: CoreParams, k: int, prefix: str, before: Source | None, *, last: bool
+) -> Iterator[CycleBin]:
+    """The bins of the control of ``core``, number ``k``; ``prefix`` goes before its groups.
+    ``before``: the core whose spikes its events are; ``last``: its output is that of the chain."""
+    words, fires = core.words, fires_key(prefix)
+    comes = fires_key(before.prefix) if before else None
     control = partial(CycleBin, f"{prefix}control")
+
+    def when(*names: str, but: Sequence[str] = ()) -> Callable[[Cycles], Bools]:
+        return lambda c: c.flags(k, *names, but=but)
+
+    def behind(name: str, before: str) -> Callable[[Cycles], Bools]:
+        return lambda c: c.follows(k, name, before)
+
+    def reset_in(name: str) -> Callable[[Cycles], Bools]:
+        return lambda c: c.rst & c.flags(k, name)
+
     yield control("nothing to do", lambda c: c.control[k] == 0)
-    yield control("integrates during an update", lambda c: c.flags(k, integrating, UPDATING))
-    waiting = "both banks full: "
-    yield control(f"{waiting}a TICK waits for the update", lambda c: c.flags(k, pending, UPDATING))
+    distance = event_cycles(core)
+    if k == 0 or core.n_inputs > 1:
+        yield control(
+            "an event right behind an event",
+            lambda c: c.flags(k, "adding") & (c.adds[k].before >= distance),
+            needs=comes,
+        )
+    yield control("an event right behind an update", behind("adding", "issuing"), needs=comes)
+    yield control("an update right behind an event", behind("starting", "adding"), needs=comes)
+    yield control("a TICK right behind a TICK", behind("pending", "issuing"))
+    yield control("integrates during an update", when("adding", "updating"), needs=comes)
+    yield control(
+        "integrates while words are queued",
+        when("adding", "queued", but=["in_stages"]),
+        needs=comes,
+    )
     if k == 0:
-        yield control(f"{waiting}the input waits for a TICK", input_waits)
-    full = "every stage of the update holds a word"
-    yield control(full, lambda c: c.control[k] & IN_STAGES == IN_STAGES, short)
-    waits = "the update waits for the emitter"
-    yield control(waits, lambda c: c.flags(k, IN_STAGES, EMITTING), single, fires)
+        yield control("an event right behind a clear", behind("adding", "clearing"))
+        yield control("a TICK right behind a clear", behind("pending", "clearing"))
+        yield control(
+            "an event waits for a clear",
+            lambda c: c.valid & ~c.in_ready & c.flags(k, "clearing"),
+        )
+        yield control(
+            "an event waits behind a TICK that waits",
+            lambda c: c.valid & ~c.in_ready & c.flags(k, "pending"),
+        )
+    waits = "a TICK waits for the update: "
+    yield control(f"{waits}words in its stages", when("pending", "in_stages"))
+    yield control(f"{waits}words queued", when("pending", "queued", but=["in_stages"]))
+    drained = ["in_stages", "queued", "fetched"]
+    yield control(f"{waits}one held", when("pending", "held", but=drained))
+    yield control("an update starts at once", lambda c: c.flags(k, "starting") & ~_waited(c, k))
+    yield control("an update of a TICK that waited", behind("starting", "pending"))
+    yield control("an update starts behind a TICK at the output", when("starting", "emitting_tick"))
+
+    stages = write_distance(core.neuron)
+    short = "" if words > stages else f"words = {words}, stages = {stages + 1}"
+    yield control("every stage of the update holds a word", when("full"), short)
+    early = "" if words > PLACES else f"words = {words}: none is held before all are written"
+    yield control("words are held while others are in the stages", when("held", "in_stages"),
+                  early, fires)  # fmt: skip
+
+    def all_wait(c: Cycles) -> Bools:
+        stalled = ~c.out_ready if last else True
+        found: Bools = c.flags(k, "queued", "fetched", "held") & (c.control[k] & EMITTING != 0)
+        return found & stalled
+
+    few = "" if words >= PLACES else f"words = {words}"
+    yield control("a word waits in every place behind the stages", all_wait, few, fires)
+    yield control(
+        "the TICK of the update before waits, with words behind it",
+        when("queued", "emitting_tick"),
+    )
+    once = "" if core.neuron.max_spikes_per_step > 1 else "max_spikes_per_step = 1"
+    yield control("an event is repeated", when("repeating"), once, fires)
+    repeated = "an event that is repeated waits"
+    if last:
+        yield control(repeated, lambda c: c.flags(k, "repeating") & ~c.out_ready, once, fires)
     reset = partial(CycleBin, f"{prefix}reset")
     yield reset("while nothing is to do", lambda c: c.rst & (c.control[k] == 0))
-    for name, flag in FLAG.items():
-        needs = fires if name == "emitting_spike" else None
-        yield reset(f"while {name.replace('_', ' ')}", reset_in(flag), needs=needs)
+    never = {"full": short, "repeating": once}
+    needs = {"adding": comes, "emitting_spike": fires, "repeating": fires}
+    for name in FLAG:
+        yield reset(
+            f"while {name.replace('_', ' ')}", reset_in(name),
+            never.get(name, ""), needs.get(name),
+        )  # fmt: skip
+
+
+def _waited(c: Cycles, k: int) -> Bools:
+    """In which cycles the TICK was pending just before."""
+    found: Bools = c.previous[k] & FLAG["pending"] != 0
+    return found

@@ -44,18 +44,18 @@ class Neurons:
         return cls(neuron, 0, (Inputs(neuron.v_threshold, *signed_range(neuron.current_bits)),))
 
     @classmethod
-    def of_core(cls, core: CoreParams, *, chained: bool, silent: bool = False) -> Self:
-        """The neurons of a core. ``chained``: its inputs are the neurons of another core, each of
-        which spikes at most once in a step, or never (``silent``)."""
+    def of_core(cls, core: CoreParams, *, spikes: int | None = None) -> Self:
+        """The neurons of a core. ``spikes``: how often in a step each input spikes at most, since
+        it is a neuron of another core; None: any number of times."""
         low, high = signed_range(core.accumulator_bits)
         inputs = []
         for threshold, weights in zip(core.thresholds, core.weights.T, strict=True):
             down, up = int(weights[weights < 0].sum()), int(weights[weights > 0].sum())
-            if silent:
-                down = up = 0
-            elif not chained:
+            if spikes is None:
                 # Any number of events: up to an end of the accumulator that a weight points to.
                 down, up = low if down else 0, high if up else 0
+            else:
+                down, up = max(low, spikes * down), min(high, spikes * up)
             inputs.append(Inputs(threshold, down, up))
         return cls(core.neuron, core.weight_shift, tuple(inputs))
 
@@ -78,9 +78,11 @@ def _one_of(conditions: Iterable[Any]) -> Any:
     return z3.Or(*listed) if len(listed) > 1 else listed[0]
 
 
-def _all_conditions(neuron: NeuronParams, state: NeuronState, current: Any, threshold: Any) -> None:
+def _all_conditions(
+    neuron: NeuronParams, state: NeuronState, current: Any, threshold: Any, random: Any = 0
+) -> None:
     """Works out the condition of every bin of a step."""
-    values = StepValues(neuron, state, current, threshold)
+    values = StepValues(neuron, state, current, threshold, random)
     for each in neuron_bins(neuron):
         if not each.impossible:
             each.hit(values)
@@ -112,16 +114,22 @@ class SymbolicStep:
         self.total = z3.BitVec(f"sum{suffix}", width)
         self.threshold = z3.BitVec(f"threshold{suffix}", width)
         self.current = neurons.current(self.total)
-        self.values = StepValues(neuron, self.before, self.current, self.threshold)
+        self.random = z3.BitVec(f"random{suffix}", width) if neuron.random_bits else 0
+        self.values = StepValues(neuron, self.before, self.current, self.threshold, self.random)
         self.after, self.fire = self.values.after, self.values.fire
 
     def inputs(self) -> Any:
-        """The threshold and the sum belong to one of the neurons."""
+        """The threshold and the sum belong to one of the neurons; the draw is any but 0."""
         z3 = self._z3
-        return _one_of(
+        inputs = _one_of(
             z3.And(self.threshold == threshold, self.total >= low, self.total <= high)
             for threshold, low, high in sorted(set(self.neurons.inputs))
         )
+        neuron = self.neurons.neuron
+        if neuron.random_bits:
+            drawn = z3.And(self.random > 0, self.random < 1 << neuron.lfsr.bits)
+            inputs = z3.And(inputs, drawn)
+        return inputs
 
     def _bounded(self, state: NeuronState) -> dict[str, Any]:
         """What has bounds, by name."""
@@ -163,6 +171,8 @@ class SymbolicStep:
         names = self.neurons.neuron.state_widths
         values = {name: getattr(self.before, name) for name in names}
         values |= {"current": self.current, "threshold": self.threshold}
+        if self.neurons.neuron.random_bits:
+            values["random"] = self.random
         values |= {f"next {name}": term for name, term in self._bounded(self.after).items()}
         answer = decide(conditions, solver=self.solver, timeout_s=seconds, values=values)
         half = 1 << (self.width - 1)

@@ -39,8 +39,10 @@ from .step_values import Condition, StepValues
 
 #: A condition on the distance of a state variable from rest.
 Test = Callable[[Number], Condition]
+#: The same, of the draw as well.
+RandomTest = Callable[[Number, Number], Condition]
 #: Of a bin of a leak: its name, the condition, and why the parameters forbid it, if they do.
-LeakBin = tuple[str, Test, str]
+LeakBin = tuple[str, RandomTest, str]
 NeuronBin = BinRule[StepValues]
 
 
@@ -112,7 +114,7 @@ def _potential(neuron: NeuronParams) -> Iterator[NeuronBin]:
         yield from _narrowed("v after fire", neuron, lambda s: s.told["exact v"], held)
     if neuron.refractory_mode == "leak" and neuron.rest_steps:
         yield from _narrowed(
-            "v at rest", neuron, lambda s: arithmetic.leak_v(neuron, s.before.v),
+            "v at rest", neuron, lambda s: arithmetic.leak_v(neuron, s.before.v, s.random),
             lambda s, condition: condition & s.resting,
         )  # fmt: skip
     if neuron.overflow_change:
@@ -168,18 +170,27 @@ def _leaks(neuron: NeuronParams) -> Iterator[NeuronBin]:
 
 
 def _of_leak(
-    of_v: bool, distance: Callable[[StepValues], Number], test: Test
+    of_v: bool, distance: Callable[[StepValues], Number], test: RandomTest
 ) -> Callable[[StepValues], Condition]:
     """``test`` of the distance from rest; for v only in the steps whose leak is written."""
-    return lambda s: s.where_v_leaks(test(distance(s))) if of_v else test(distance(s))
+
+    def hit(s: StepValues) -> Condition:
+        found = test(distance(s), s.random)
+        return s.where_v_leaks(found) if of_v else found
+
+    return hit
 
 
-def _both(first: Test, second: Test) -> Test:
-    return lambda x: first(x) & second(x)
+def _fixed(test: Test) -> RandomTest:
+    return lambda x, random: test(x)
+
+
+def _both(first: Test, second: RandomTest) -> RandomTest:
+    return lambda x, random: first(x) & second(x, random)
 
 
 def _on_both_sides(rule: Leak) -> Iterator[LeakBin]:
-    yield "at rest", lambda x: x == 0, ""
+    yield "at rest", _fixed(lambda x: x == 0), ""
     if isinstance(rule, ConstantLeak):
         yield from _constant(rule.step)
         return
@@ -196,9 +207,9 @@ def _moves(rule: Leak) -> Iterator[LeakBin]:
         case LinearLeak(step=k):
             still = "" if k else "step = 0"
             inside = still or ("" if k > 1 else "step = 1: no distance from rest is shorter")
-            yield "moves by the whole step", lambda x: (x > k) | (x < -k), ""
-            yield "lands on rest", lambda x: (x == k) | (x == -k), still
-            yield "stops at rest", lambda x: (x < k) & (x > -k), inside
+            yield "moves by the whole step", _fixed(lambda x: (x > k) | (x < -k)), ""
+            yield "lands on rest", _fixed(lambda x: (x == k) | (x == -k)), still
+            yield "stops at rest", _fixed(lambda x: (x < k) & (x > -k)), inside
             return
         case ShiftLeak():
             yield from _rounding("", 1, rule.shift, rule.rounding)
@@ -212,7 +223,7 @@ def _moves(rule: Leak) -> Iterator[LeakBin]:
     plain = rule.model_copy(update={"minimum_step": 0})
     for name, minimum in (("dead zone: changes nothing", 0), ("minimum step taken", 1)):
         why = "" if rule.minimum_step == minimum else f"minimum_step = {1 - minimum}"
-        yield name, lambda x: arithmetic.leak(plain, x) == x, why
+        yield name, lambda x, random: arithmetic.leak(plain, x, random) == x, why
 
 
 def _constant(k: int) -> Iterator[LeakBin]:
@@ -228,7 +239,7 @@ def _constant(k: int) -> Iterator[LeakBin]:
             ("crosses rest",
              lambda x, sign=sign, distance=distance: (x * sign > 0) & (x * sign < distance), short),
         ):  # fmt: skip
-            yield f"{name}, {side}", test, why
+            yield f"{name}, {side}", _fixed(test), why
 
 
 def _rounding(title: str, factor: int, shift: int, rounding: str) -> Iterator[LeakBin]:
@@ -240,17 +251,31 @@ def _rounding(title: str, factor: int, shift: int, rounding: str) -> Iterator[Le
     def remainder(x: Number) -> Number:
         return (x * factor) & below_one
 
-    def tie(x: Number) -> Condition:
+    def tie(x: Number, random: Number = 0) -> Condition:
         return remainder(x) == half
 
     def odd(x: Number) -> Number:
         return (x * factor >> shift) & 1
 
-    yield f"{title}exact", lambda x: remainder(x) == 0, ""
-    yield f"{title}rounded", lambda x: (remainder(x) != 0) & (remainder(x) != half), whole or fine
+    def drawn_up(x: Number, random: Number) -> Condition:
+        return remainder(x) + (random & below_one) > below_one
+
+    def drawn_down(x: Number, random: Number) -> Condition:
+        return (remainder(x) != 0) & (remainder(x) + (random & below_one) <= below_one)
+
+    yield f"{title}exact", _fixed(lambda x: remainder(x) == 0), ""
+    if rounding == "stochastic":
+        yield f"{title}rounded up by the draw", drawn_up, whole
+        yield f"{title}rounded down by the draw", drawn_down, whole
+        return
+    yield (
+        f"{title}rounded", _fixed(lambda x: (remainder(x) != 0) & (remainder(x) != half)),
+        whole or fine,
+    )  # fmt: skip
     if rounding == "nearest_even":
-        yield f"{title}tie to the even quotient below", _both(tie, lambda x: odd(x) == 0), whole
-        yield f"{title}tie to the one above", _both(tie, lambda x: odd(x) == 1), whole
+        below, above = _fixed(lambda x: odd(x) == 0), _fixed(lambda x: odd(x) == 1)
+        yield f"{title}tie to the even quotient below", _both(tie, below), whole
+        yield f"{title}tie to the one above", _both(tie, above), whole
     else:
         yield f"{title}tie", tie, whole
 
@@ -362,7 +387,7 @@ def _theta(neuron: NeuronParams) -> Iterator[NeuronBin]:
         return
 
     def decayed(s: StepValues) -> Number:
-        return arithmetic.leak(rule.leak, s.before.theta)
+        return arithmetic.leak(rule.leak, s.before.theta, s.random)
 
     def raised(s: StepValues) -> Number:
         spikes = s.told["spikes"] if neuron.counts_spikes else 1
@@ -431,7 +456,7 @@ def _differs(other: NeuronParams) -> Callable[[StepValues], Condition]:
     """Where the step of ``other`` gives another state or other spikes."""
 
     def differs(s: StepValues) -> Condition:
-        after, found = step(other, s.before, s.current, s.stored_threshold)
+        after, found = step(other, s.before, s.current, s.stored_threshold, s.random)
         result = found != s.told["spikes"]
         for its, own in zip(after, s.after, strict=True):
             result = result | (its != own)

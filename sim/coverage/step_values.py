@@ -18,24 +18,28 @@ class StepValues:
     """Steps of neurons and the values between in the rule, as the golden step tells them.
 
     ``before`` is a :class:`NeuronState` of (n,) int64 arrays or of bit-vectors; ``current`` the
-    exact input with the bias; ``threshold`` the stored threshold, without theta.
+    exact input with the bias; ``threshold`` the stored threshold, without theta; ``random`` the
+    draws, where a rounding is stochastic.
     """
 
     def __init__(
-        self, neuron: NeuronParams, before: NeuronState, current: Number, threshold: Number
-    ) -> None:
+        self, neuron: NeuronParams, before: NeuronState, current: Number, threshold: Number,
+        random: Number = 0,
+    ) -> None:  # fmt: skip
         self.neuron = neuron
         self.before = before
         self.current = current
         self.stored_threshold = threshold
+        self.random = random
 
     @cached_property
     def told(self) -> dict[str, Any]:
         """What the golden step notes, its new state ``after`` and its ``spikes``."""
         told: dict[str, Any] = {}
         told["after"], told["spikes"] = step(
-            self.neuron, self.before, self.current, self.stored_threshold, note=told.__setitem__
-        )
+            self.neuron, self.before, self.current, self.stored_threshold, self.random,
+            note=told.__setitem__,
+        )  # fmt: skip
         return told
 
     @cached_property

@@ -34,18 +34,19 @@ def prove_unreachable(
         (neuron,) = coverage.params.neurons
         _ask(coverage, Neurons.of_neuron(neuron), neuron_bins(neuron), again_key(), deadline)
         return
-    silent = False
+    spikes: int | None = None
     for k, (prefix, core) in enumerate(zip(coverage.prefixes, coverage.cores, strict=True)):
         progress("reachability", k, len(coverage.cores))
-        neurons = Neurons.of_core(core, chained=k > 0, silent=silent)
+        neurons = Neurons.of_core(core, spikes=spikes)
         bins = neuron_bins(core.neuron, prefix)
         _ask(coverage, neurons, bins, again_key(prefix), deadline)
         fires = next(each for each in bins if each.key == fires_key(prefix))
         for name, number in (("of the first neuron", 0), ("of the last neuron", -1)):
             alone = replace(neurons, inputs=(neurons.inputs[number],))
-            spikes = replace(fires, group=f"{prefix}spikes", name=name)
-            _ask(coverage, alone, [spikes], None, deadline)
+            of_one = replace(fires, group=f"{prefix}spikes", name=name)
+            _ask(coverage, alone, [of_one], None, deadline)
         silent = coverage.reachable(fires.key)[0] is False
+        spikes = 0 if silent else core.neuron.max_spikes_per_step
     progress("reachability", len(coverage.cores), len(coverage.cores))
 
 

@@ -140,9 +140,11 @@ def bounds_of(params: Design) -> list[Bound]:
     """What the states that a core reads for its steps never leave: intervals that a solver proved
     inductive over the golden step (:mod:`fxlif.sim.coverage.invariant`)."""
     found = []
-    for k, (core, signals) in enumerate(zip(params.cores, params.signals, strict=True)):
+    spikes: int | None = None
+    for core, signals in zip(params.cores, params.signals, strict=True):
         prefix = f"{signals.instance}." if signals.instance else ""
-        neurons = Neurons.of_core(core, chained=k > 0)
+        neurons = Neurons.of_core(core, spikes=spikes)
+        spikes = core.neuron.max_spikes_per_step
         proved = invariant(SymbolicStep(neurons, time.monotonic() + BOUNDS_S))
         for lane in range(core.lanes):
             offset = 0
