@@ -126,7 +126,8 @@ def swap(pattern: str, by: str):
     return edit
 
 
-FAULT = swap(r"assign spike = (\$signed\(.*?\)) >= ", r"assign spike = \1 > ")
+#: The threshold compared with the wrong operator.
+FAULT = swap(r"assign reached = (\$signed\(.*?\)) >= ", r"assign reached = \1 > ")
 
 
 def message(call, *args, **kwargs):

@@ -112,8 +112,8 @@ def test_failure_of_a_network_moves_and_replays(run, tmp_path, monkeypatch):
     folder.parent.mkdir()
     shutil.move(tmp_path / verdict.folder, folder)
     assert sorted(contents(folder)) == [
-        "README.txt", "bench.v", "design.toml", "design.v", "failure.json", "stimulus.mem",
-        "trace.csv", "waves.v", "waves.vcd",
+        "README.txt", "bench.v", "design.toml", "design.v", "failure.json",
+        "network_core_0_weights_0.mem", "stimulus.mem", "trace.csv", "waves.v", "waves.vcd",
     ]  # fmt: skip
     assert load(folder / "design.toml").digest() == NETWORK.digest()
     failure = failures.load(folder)

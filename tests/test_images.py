@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 from designs import make, needs_icarus
@@ -12,12 +14,15 @@ from fxlif import FxlifError, NeuronParams
 from fxlif.hdl.verilog import generate
 from fxlif.sim.bench.run import Job
 from fxlif.sim.bench.simulation import simulate, wrapped
+from fxlif.sim.failure.folder import replay
 from fxlif.sim.failure.narrow import first_difference
 from fxlif.sim.mutate.mutants import draw
 from fxlif.sim.portable.testbench import bench_of, commands, with_bench
 from fxlif.sim.prove.netlist import Netlist
 from fxlif.sim.soak.segments import bulk_of
 from fxlif.sim.tools import simulators, verilated
+from fxlif.sim.tools.ports import read_sources
+from fxlif.sim.tools.sources import check_images
 
 CORE = make(3, 4, 2, NeuronParams(v_threshold=60, state_bits=10), v_thresholds=(60, 50, 90, 70))
 WEIGHTS, THRESHOLDS = "lif_core_weights_0.mem", "lif_core_thresholds_0.mem"
@@ -80,7 +85,7 @@ def test_in_proofs():
     found = {}
     for text in (hardware.image_texts[WEIGHTS], changed(hardware.image_texts[WEIGHTS])):
         images = {**hardware.image_texts, WEIGHTS: text}
-        net = Netlist(hardware.verilog, hardware.top, images=images)
+        net = Netlist(hardware.verilog, hardware.top, images=images, contents=True)
         found[text] = set(re.findall(r"#x[0-9a-f]+|#b[01]+", str(net.init.sexpr())))
     first, second = found.values()
     assert first != second
@@ -122,7 +127,9 @@ FLOWS = {
         simulators.find("verilator"), files, top="FxlifBench"
     ),
     "library": verilated.build,
-    "proof": lambda files: Netlist(files["design.v"], "lif_core", images={WEIGHTS: files[WEIGHTS]}),
+    "proof": lambda files: Netlist(
+        files["design.v"], "lif_core", images={WEIGHTS: files[WEIGHTS]}, contents=True
+    ),
     "mutants": lambda files: draw(files, top="FxlifBench", count=1, seed=1),
 }
 
@@ -134,3 +141,27 @@ def test_a_missing_image_is_refused(sources, flow):
     assert str(caught.value) == (
         f"{THRESHOLDS}: must be beside design.v, which reads it, not missing"
     )
+
+
+def test_a_failure_folder_without_an_image_is_refused(tmp_path):
+    kept = Path(__file__).parent / "failures" / "threshold_compared_with_gt"
+    folder = shutil.copytree(kept, tmp_path / "f")
+    (image,) = folder.glob("*weights*.mem")
+    image.unlink()
+    with pytest.raises(FxlifError, match=re.escape(f"{image}: ")):
+        replay(folder)
+
+
+def test_the_users_own_check_of_our_verilog_finds_the_images(tmp_path):
+    """They lie beside the Verilog, or beside the map."""
+    (tmp_path / "map").mkdir()
+    for name, content in generate(CORE).files().items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / THRESHOLDS).rename(tmp_path / "map" / THRESHOLDS)
+    file = tmp_path / "lif_core.v"
+    found = read_sources([file], tmp_path / "map")
+    assert [*found] == ["lif_core.v", THRESHOLDS, WEIGHTS]
+    check_images(found)
+    with pytest.raises(FxlifError) as caught:
+        check_images(read_sources([file]))
+    assert caught.value.key == THRESHOLDS

@@ -332,7 +332,7 @@ def test_a_folder_that_cannot_be_written_hides_nothing(target, monkeypatch, tmp_
     assert found.replay == ""
 
 
-COMPARE = r"(assign n\d+ = \$signed\(u\)) >= "
+COMPARE = r"(assign reached = \$signed\(\w+\)) >= "
 
 
 def once(pattern: str, by: str):

@@ -25,6 +25,7 @@ from ..report.difference import Difference, difference_table
 from ..report.findings import Check, Findings, versions
 from ..tools import simulators, verilated
 from ..tools.simulators import Simulator
+from ..tools.sources import is_image
 from ..tools.words import as_rows, from_bytes, repack, to_text
 from .narrow import AFTER, narrow, watched
 from .note import DESIGN, NOTE, WORDS, Failure, Note, Packing, load
@@ -51,6 +52,7 @@ FILES = {
     simulators.LOG: "what the simulator printed",
     **dict.fromkeys(simulators.WAVES, "waves of the whole run"),
 }
+HELD = "what a memory of the Verilog holds, in hexadecimal"
 REPLAY = {
     "fxlif replay .": "the Verilog of this folder",
     "fxlif replay . --regenerate": "the Verilog that fxlif generates from the design today",
@@ -146,6 +148,7 @@ def readme(
     for command, what in replay.items():
         lines += [f"    {command}", *([f"        {what}"] if what else [])]
     files = {file: what for file, what in FILES.items() if file in there}
+    files |= {file: HELD for file in sorted(there) if is_image(file) and file not in FILES}
     width = max(map(len, files), default=0)
     lines += ["", "Files:", *(f"    {file:<{width}}  {what}" for file, what in files.items()), ""]
     return "\n".join(lines)

@@ -40,13 +40,14 @@ def modules(verilog: str) -> dict[str, str]:
 
 
 def to_smt2(
-    verilog: str, top: str, cut: Iterable[str] = (), *, images: Mapping[str, str], timeout_s: float
-) -> str:
+    verilog: str, top: str, cut: Iterable[str] = (), *, images: Mapping[str, str] | None,
+    timeout_s: float,
+) -> str:  # fmt: skip
     """The module ``top`` of ``verilog``, flat and without the modules ``cut``, as SMT-LIB;
-    ``images`` are what it reads (file name → text); where there are none, its memories of constants
-    may hold anything."""
+    ``images`` are what it reads (file name → text); with None its memories of constants may hold
+    anything."""
     with tempfile.TemporaryDirectory(prefix="fxlif-") as folder:
-        if images:
+        if images is not None:
             put({"design.v": verilog, **images}, Path(folder))
         else:
             (Path(folder) / "design.v").write_text(_IMAGE.sub(";", verilog))
@@ -145,7 +146,7 @@ class Netlist:
         images: Mapping[str, str] | None = None, contents: bool = False, timeout_s: float = 300,
     ) -> None:  # fmt: skip
         self.verilog, self.top, self.images = verilog, top, images or {}
-        read = self.images if contents else {}
+        read = self.images if contents else None
         text = to_smt2(verilog, top, cut, images=read, timeout_s=timeout_s)
         self.ports: dict[str, dict[str, int]] = {"input": {}, "output": {}}
         for direction, port, width in _PORT.findall(text):

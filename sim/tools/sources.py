@@ -8,19 +8,24 @@ from pathlib import Path
 
 from ...errors import FxlifError
 
-#: Images of memories are called so; every other file is Verilog.
+#: How the names of images end.
 IMAGE = ".mem"
 _NAMED = re.compile(r'\.IMAGE\("([^"]+)"\)')
 
 
+def is_image(name: str) -> bool:
+    """Whether a file is the image of a memory; every other one is Verilog."""
+    return name.endswith(IMAGE)
+
+
 def verilog_files(sources: Iterable[str]) -> list[str]:
     """The names of the files that are compiled."""
-    return [name for name in sources if not name.endswith(IMAGE)]
+    return [name for name in sources if not is_image(name)]
 
 
 def images(sources: Mapping[str, str]) -> dict[str, str]:
     """The files that are read when a simulation starts, or a netlist is made."""
-    return {name: text for name, text in sources.items() if name.endswith(IMAGE)}
+    return {name: text for name, text in sources.items() if is_image(name)}
 
 
 def named_images(verilog: str) -> list[str]:

@@ -2,7 +2,7 @@
 // iverilog -g2012 -s FxlifWaves -o waves.vvp design.v bench.v waves.v && vvp -n waves.vvp
 `timescale 1ns/1ps
 module FxlifWaves;
-  localparam CYCLES = 202, START = 0;
+  localparam CYCLES = 167, START = 0;
   reg clk;
   reg [4:0] words [0:CYCLES-1];
   reg [4:0] stimulus;
