@@ -21,10 +21,14 @@ NEURON_INPUT = record("rst", "enable", "current")
 
 @njit
 def run_neuron(
-    call: Records, variables: Records, currents: Ints, spikes: Bytes, inputs: Records, shown: Ints
-) -> None:
-    """What each cycle shows before its clock edge: the state variables, then the spikes."""
+    call: Records, variables: Records, currents: Ints, spikes: Bytes, random: Ints, lfsr: Ints,
+    inputs: Records, shown: Ints, draws: Ints,
+) -> None:  # fmt: skip
+    """What each cycle shows before its clock edge, the state variables and then the spikes; and
+    the draw that a step takes in it. ``lfsr`` is (mask, seed)."""
+    mask, seed = lfsr
     for cycle in range(len(inputs)):
+        draws[cycle] = random[0]
         for k in range(len(variables)):
             shown[cycle, k] = load(variables[k]["address"], variables[k]["item_size"])
         shown[cycle, len(variables)] = spikes[0]
@@ -32,9 +36,11 @@ def run_neuron(
             for k in range(len(variables)):
                 reset_variable(variables[k], 1)
             spikes[0] = 0
+            random[0] = seed
         elif inputs[cycle]["enable"]:
             currents[0] = inputs[cycle]["current"]
             call_step(call[0], 0, 1, 0, 0)
+            random[0] = (random[0] >> 1) ^ (mask if random[0] & 1 else 0)
 
 
 class NeuronCycles:
@@ -44,14 +50,23 @@ class NeuronCycles:
         self.neuron = neuron
         self._currents = np.zeros(1, dtype=np.int64)
         self._spikes = np.zeros(1, dtype=np.uint8)
+        lfsr = neuron.lfsr
+        self._random = np.array([lfsr.seed])
+        self._lfsr = np.array([lfsr.mask, lfsr.seed])
+        #: The draw that each cycle of the last run had to offer, (cycles,).
+        self.draws = np.zeros(0, dtype=np.int64)
         threshold = np.array([neuron.v_threshold], dtype=np.int64)
         self._call, self._variables, self._kept = compiled_step(
-            neuron, threshold, signed_range(input_bits), self._currents, self._spikes
+            neuron, threshold, signed_range(input_bits), self._currents, self._spikes, self._random
         )
 
     def run(self, inputs: Records) -> Ints:
         """What is shown in each cycle, (cycles, state variables + 1); ``inputs`` (cycles,) of
         :data:`NEURON_INPUT`."""
         shown = np.empty((len(inputs), len(self._variables) + 1), dtype=np.int64)
-        run_neuron(self._call, self._variables, self._currents, self._spikes, inputs, shown)
+        self.draws = np.empty(len(inputs), dtype=np.int64)
+        run_neuron(
+            self._call, self._variables, self._currents, self._spikes, self._random, self._lfsr,
+            inputs, shown, self.draws,
+        )  # fmt: skip
         return shown

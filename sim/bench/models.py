@@ -15,6 +15,7 @@ from ...network.model import Network
 from ...params.network import NetworkParams
 from ...params.neuron import NeuronParams
 from ...params.protocol import Design
+from ...rule import lfsr
 from ...rule.step import initial_state, step
 from .scoreboard import Expected, Model, Report
 from .wrapper import Cycles
@@ -41,6 +42,7 @@ class NeuronModel:
         self._report = report
         self._state = initial_state(neuron, 1)
         self._spikes = 0
+        self._draw = neuron.lfsr.seed
         self._was_reset = False
 
     def expect(self, cycles: Cycles) -> Iterable[Expected]:
@@ -56,11 +58,13 @@ class NeuronModel:
             self._was_reset = bool(reset)
             if reset:
                 self._state, self._spikes = initial_state(self._neuron, 1), 0
+                self._draw = self._neuron.lfsr.seed
             elif enabled:
                 self._state, spikes = step(
                     self._neuron, self._state, np.array([added]) + self._neuron.bias,
-                    self._neuron.v_threshold,
+                    self._neuron.v_threshold, self._draw,
                 )  # fmt: skip
+                self._draw = lfsr.shift(self._neuron.lfsr, self._draw)
                 self._spikes = int(spikes[0])
                 self._report.steps += 1
                 self._report.spikes += self._spikes

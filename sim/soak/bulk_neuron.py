@@ -64,6 +64,7 @@ class NeuronBulk:
         self._cycles = 0
         self.inputs: Records = np.zeros(0, dtype=NEURON_INPUT)
         self.shown = np.zeros((0, len(names)), dtype=np.int64)
+        self._draws = np.zeros(0, dtype=np.int64)
 
     def aim(self) -> None:
         pass
@@ -88,6 +89,7 @@ class NeuronBulk:
             before=state(at), after=state(at + 1), fire=self.shown[at + 1, -1] != 0,
             current=self.inputs["current"][at] + self._neuron.bias,
             threshold=np.full(len(at), self._neuron.v_threshold, dtype=np.int64),
+            random=self._draws[at],
         )  # fmt: skip
 
     def stimulus(self) -> Packed:
@@ -96,7 +98,9 @@ class NeuronBulk:
             self.inputs[name] = values
         # One cycle more, in which nothing is done: it shows what the last step left.
         idle = np.zeros(1, dtype=NEURON_INPUT)
-        self.shown = np.concatenate([self.model.run(self.inputs), self.model.run(idle)])
+        shown = self.model.run(self.inputs)
+        self._draws = self.model.draws
+        self.shown = np.concatenate([shown, self.model.run(idle)])
         words = np.empty((BLOCK, self._words), dtype=np.uint64)
         pack(columns(self.inputs), self._inputs_layout, words)
         return words
