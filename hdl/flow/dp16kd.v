@@ -107,16 +107,6 @@ module DP16KD #(
   DOB4, DOB3, DOB2, DOB1, DOB0
 );
   localparam WIDE = DATA_WIDTH_A == 36 || DATA_WIDTH_B == 36;
-  localparam [64*320-1:0] INIT = {
-    INITVAL_3F, INITVAL_3E, INITVAL_3D, INITVAL_3C, INITVAL_3B, INITVAL_3A, INITVAL_39, INITVAL_38,
-    INITVAL_37, INITVAL_36, INITVAL_35, INITVAL_34, INITVAL_33, INITVAL_32, INITVAL_31, INITVAL_30,
-    INITVAL_2F, INITVAL_2E, INITVAL_2D, INITVAL_2C, INITVAL_2B, INITVAL_2A, INITVAL_29, INITVAL_28,
-    INITVAL_27, INITVAL_26, INITVAL_25, INITVAL_24, INITVAL_23, INITVAL_22, INITVAL_21, INITVAL_20,
-    INITVAL_1F, INITVAL_1E, INITVAL_1D, INITVAL_1C, INITVAL_1B, INITVAL_1A, INITVAL_19, INITVAL_18,
-    INITVAL_17, INITVAL_16, INITVAL_15, INITVAL_14, INITVAL_13, INITVAL_12, INITVAL_11, INITVAL_10,
-    INITVAL_0F, INITVAL_0E, INITVAL_0D, INITVAL_0C, INITVAL_0B, INITVAL_0A, INITVAL_09, INITVAL_08,
-    INITVAL_07, INITVAL_06, INITVAL_05, INITVAL_04, INITVAL_03, INITVAL_02, INITVAL_01, INITVAL_00
-  };
   initial begin
     if (CSDECODE_A != "0b000" || CSDECODE_B != "0b000") begin
       $display("DP16KD: no model of CSDECODE_A %s, CSDECODE_B %s", CSDECODE_A, CSDECODE_B);
@@ -124,10 +114,36 @@ module DP16KD #(
     end
   end
 
-  // Each slice of INITVAL has 16 words of 18 bits, 20 apart.
   reg [8:0] bytes [0:2047];
   integer k;
-  initial for (k = 0; k < 2048; k = k + 1) bytes[k] = INIT[20 * (k / 2) + 9 * (k % 2) +: 9];
+  // A slice of INITVAL has 16 words of 18 bits, 20 apart.
+  task load(input integer slice, input [319:0] value);
+    for (k = 0; k < 32; k = k + 1) bytes[32 * slice + k] = value[20 * (k / 2) + 9 * (k % 2) +: 9];
+  endtask
+  initial begin
+    load(0, INITVAL_00); load(1, INITVAL_01); load(2, INITVAL_02);
+    load(3, INITVAL_03); load(4, INITVAL_04); load(5, INITVAL_05);
+    load(6, INITVAL_06); load(7, INITVAL_07); load(8, INITVAL_08);
+    load(9, INITVAL_09); load(10, INITVAL_0A); load(11, INITVAL_0B);
+    load(12, INITVAL_0C); load(13, INITVAL_0D); load(14, INITVAL_0E);
+    load(15, INITVAL_0F); load(16, INITVAL_10); load(17, INITVAL_11);
+    load(18, INITVAL_12); load(19, INITVAL_13); load(20, INITVAL_14);
+    load(21, INITVAL_15); load(22, INITVAL_16); load(23, INITVAL_17);
+    load(24, INITVAL_18); load(25, INITVAL_19); load(26, INITVAL_1A);
+    load(27, INITVAL_1B); load(28, INITVAL_1C); load(29, INITVAL_1D);
+    load(30, INITVAL_1E); load(31, INITVAL_1F); load(32, INITVAL_20);
+    load(33, INITVAL_21); load(34, INITVAL_22); load(35, INITVAL_23);
+    load(36, INITVAL_24); load(37, INITVAL_25); load(38, INITVAL_26);
+    load(39, INITVAL_27); load(40, INITVAL_28); load(41, INITVAL_29);
+    load(42, INITVAL_2A); load(43, INITVAL_2B); load(44, INITVAL_2C);
+    load(45, INITVAL_2D); load(46, INITVAL_2E); load(47, INITVAL_2F);
+    load(48, INITVAL_30); load(49, INITVAL_31); load(50, INITVAL_32);
+    load(51, INITVAL_33); load(52, INITVAL_34); load(53, INITVAL_35);
+    load(54, INITVAL_36); load(55, INITVAL_37); load(56, INITVAL_38);
+    load(57, INITVAL_39); load(58, INITVAL_3A); load(59, INITVAL_3B);
+    load(60, INITVAL_3C); load(61, INITVAL_3D); load(62, INITVAL_3E);
+    load(63, INITVAL_3F);
+  end
 
   wire clk_a = CLKAMUX == "INV" ? ~CLKA : CLKA;
   wire clk_b = CLKBMUX == "INV" ? ~CLKB : CLKB;
@@ -228,7 +244,7 @@ module DP16KD #(
     held_b <= 36'd0;
   end
 
-  // Port A's register holds the low half of a word of 36 bits, by A's own enable and port B's clock.
+  // The register of the low half of a word of 36 bits: port A's enable, port B's clock.
   reg [17:0] low = 18'd0;
   always @(posedge clk_b) if (RSTB && RESETMODE == "SYNC") low <= 18'd0;
     else if (OCEA) low <= latch_b[17:0];
