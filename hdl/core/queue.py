@@ -49,20 +49,12 @@ class SpikeQueue(wiring.Component):
             read.addr.eq(popped[:bits]),
             self.entries.valid.eq(held),
         ]
-<<<<<<< HEAD
         with m.If(self.push):
             m.d.sync += [pushed.eq(pushed + 1), waiting.eq(1)]
         with m.Elif(fetch):
             m.d.sync += waiting.eq(pushed != following)
         with m.If(fetch):
             m.d.sync += [popped.eq(following), following.eq(following + 1)]
-=======
-        # As enables: a carry chain behind what decides would be the longest path of the core.
-        with m.If(self.push):
-            m.d.sync += pushed.eq(pushed + 1)
-        with m.If(fetch):
-            m.d.sync += popped.eq(popped + 1)
->>>>>>> f89d76a (A model of ECP5's block memory, and its output registers at gate level in every width; pointers of the queue count by enable, not through a carry chain behind what decides)
         m.d.sync += [
             fetched.eq(fetch | (fetched & ~move)),
             held.eq(move | (held & ~self.entries.ready)),
