@@ -56,6 +56,15 @@ def make(n_inputs: int, n_neurons: int, lanes: int, neuron: NeuronParams, **more
 
 
 SIMPLE = NeuronParams(v_threshold=120, state_bits=10)
+OFTEN = NeuronParams(v_threshold=8, reset="subtract", max_spikes_per_step=31, state_bits=9)
+# The bias alone makes it fire, in lanes that only fill up a word too.
+ROUNDS = NeuronParams(
+    leak={"kind": "shift", "shift": 3, "rounding": "stochastic"},
+    v_threshold=120,
+    state_bits=10,
+    bias=60,
+    lfsr={"bits": 9, "taps": (9, 5), "seed": 77},
+)
 
 
 CORES = {
@@ -67,6 +76,8 @@ CORES = {
                                             state_bits=8)),
     "all options": make(6, 7, 3, RICH, v_thresholds=(90, 40, 60, 80, 100, 20, 70), weight_shift=1,
                         max_events_per_input=2),
+    "counts of spikes": make(5, 7, 3, OFTEN, input_address_bits=3),
+    "random rounding": make(6, 10, 4, ROUNDS, weight_shift=1),
 }  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from dataclasses import fields
 import cycle_oracle
 import numpy as np
 import pytest
-from designs import CORES, RICH, SIMPLE, make, random_inputs
+from designs import CORES, OFTEN, RICH, ROUNDS, SIMPLE, make, random_inputs
 
 from fxlif import CoreParams
 from fxlif.cycles.control import IDLE, INPUT, RESET, STALL, Block
@@ -42,16 +42,6 @@ from fxlif.sim.stimulus.random import RandomStimulus
 needs_numba = pytest.mark.skipif(not can_compile(), reason="compares compiled code")
 PHASE = 512
 CYCLES = 8 * PHASE
-
-
-OFTEN = NeuronParams(
-    v_threshold=30, reset="subtract", max_spikes_per_step=31, state_bits=12, weight_bits=8
-)
-# The bias alone makes it fire, in lanes that only fill up a word too.
-ROUNDS = NeuronParams(
-    leak={"kind": "shift", "shift": 3, "rounding": "stochastic"}, v_threshold=120, state_bits=10,
-    bias=60, lfsr={"bits": 9, "taps": (9, 5), "seed": 77},
-)  # fmt: skip
 
 
 def then(first: CoreParams, n: int, lanes: int, neuron: NeuronParams) -> tuple[CoreParams, ...]:
@@ -162,9 +152,7 @@ SHAPES: dict[str, tuple[CoreParams, ...]] = {
     **{name: (core,) for name, core in CORES.items()},
     "four words": (make(3, 8, 2, ROUNDS),),
     "many words": (make(5, 23, 1, NeuronParams(v_threshold=20, refractory=1)),),
-    "counts": (make(3, 7, 3, OFTEN, input_address_bits=3),),
     "counts, one word": (make(2, 5, 5, OFTEN, v_thresholds=(30, 5, 90, 7, 1)),),
-    "stochastic": (make(6, 10, 4, ROUNDS, weight_shift=1),),
     "two": then(make(6, 7, 3, RICH), 5, 2, ROUNDS),
     "counts into many words": then(make(4, 9, 2, OFTEN), 13, 1, OFTEN),
 }
