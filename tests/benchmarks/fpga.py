@@ -1,0 +1,254 @@
+"""What cores take on FPGAs and how fast they are there, by open tools alone.
+
+    python tests/benchmarks/fpga.py --out FOLDER
+    python tests/benchmarks/fpga.py --only "8 lanes" --seeds 1
+
+Needs `pip install '.[fpga]'`. Each design is synthesised by Yosys and placed and routed by nextpnr,
+once for each seed; registers behind ECP5's block memories become part of them. The parameters are
+baked in, with counters, without bus and trace. Every port but the clock stands behind a register
+(``fxlif.hdl.flow.harness``), which is taken off the figures; what is left is that of the bare core.
+COMB are nextpnr's TRELLIS_COMB, on iCE40 its logic cells; MHz the median of the seeds, for the
+slowest paths between registers, those at the ports included.
+
+Synaptic operations per second are lanes times MHz where a spike has 4 words or more, since one word
+is added in each cycle. Digits: each of the 360 test images through the cycle model, from reset to
+the last TICK at the output, and its class compared with the label and with the golden network.
+
+What was made before is taken from the cache. Exit code 1: an image is classified otherwise than by
+the golden network; a target that was missed is no error, but it is said.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fxlif import CoreParams, FxlifError, Network, NetworkParams, NeuronParams, load
+from fxlif.cycles.control import IDLE, RESET
+from fxlif.cycles.latency import event_cycles
+from fxlif.cycles.model import CycleInputs, CycleModel, Driver
+from fxlif.digits import DESIGN, test_set
+from fxlif.hdl.flow.place import Figures, place
+from fxlif.hdl.flow.targets import target_of
+from fxlif.hdl.verilog import generate
+from fxlif.progress import Progress
+
+
+@dataclass(frozen=True)
+class Row:
+    """Figures that were measured elsewhere."""
+
+    name: str
+    comb: int
+    flip_flops: int
+    memories: int
+    mhz: str
+    operations: str
+
+
+#: tinyODIN as issue and literature have it; the core that this one replaces by this very program
+#: on 22 November 2026, before it was removed (Yosys 0.70, nextpnr 0.11.1, seeds 1 to 3). Its 64 k
+#: weights were read from images instead of `initial` blocks, which Yosys does not end on.
+MEASURED = (
+    Row("tinyODIN", 2981, 1810, 17, "30 to 40", "20"),
+    Row("old core, 1 lane", 579, 324, 18, "64.0", "64"),
+    Row("old core, 4 lanes", 2208, 485, 15, "74.4", "298"),
+    Row("old core, 8 lanes", 2714, 805, 15, "77.9", "623"),
+)
+PLAIN: dict[str, Any] = {"leak": {"kind": "shift", "shift": 4}, "v_threshold": 200}
+RICH: dict[str, Any] = {
+    **PLAIN, "synapse": {"kind": "exponential", "leak": {"kind": "shift", "shift": 3}},
+    "adaptation": {"increment": 20}, "refractory": 3,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Design:
+    """A line of the table. ``comb`` at most and ``mhz`` at least are the aims; None: there is none.
+
+    ``images``: whether it classifies digits.
+    """
+
+    name: str
+    target: str
+    make: Callable[[], CoreParams | NetworkParams]
+    comb: int | None = None
+    mhz: float | None = None
+    images: bool = False
+
+
+def random_core(
+    lanes: int, n_inputs: int = 256, weight_bits: int = 4, state_bits: int = 12,
+    neuron: dict[str, Any] = PLAIN, thresholds: bool = False,
+) -> CoreParams:  # fmt: skip
+    """256 neurons with random weights."""
+    draw = np.random.default_rng(1)
+    top = 1 << (weight_bits - 1)
+    return CoreParams(
+        n_inputs=n_inputs, n_neurons=256, lanes=lanes,
+        neuron=NeuronParams(weight_bits=weight_bits, state_bits=state_bits, **neuron),
+        weights=draw.integers(-top, top, (n_inputs, 256)),
+        v_thresholds=tuple(map(int, draw.integers(100, 400, 256))) if thresholds else None,
+    )  # fmt: skip
+
+
+def digits(*lanes: int) -> NetworkParams:
+    """The shipped digits with these lanes."""
+    network = load(DESIGN)
+    assert isinstance(network, NetworkParams)
+    # Not by a copy: what depends on the lanes is validated.
+    described = network.model_dump()
+    for core, count in zip(described["core"], lanes, strict=True):
+        core["lanes"] = count
+    return NetworkParams.model_validate(described)
+
+
+DESIGNS = (
+    *(Design(f"{lanes} lane{'s' * (lanes > 1)}", "ecp5-25k", lambda lanes=lanes: random_core(lanes),
+             comb, mhz)
+      for lanes, comb, mhz in ((1, 450, 110), (4, None, None), (8, 1300, 150), (16, 2200, 140),
+                               (32, 4200, 130))),
+    Design("8 lanes, rich neuron", "ecp5-25k",
+           lambda: random_core(8, neuron=RICH, thresholds=True), 3000, 120),
+    Design("digits, 8 and 2 lanes", "ecp5-25k", lambda: digits(8, 2), 2200, 130, images=True),
+    Design("digits, 16 and 2 lanes", "ecp5-25k", lambda: digits(16, 2), images=True),
+    Design("up5k 256 x 32, 8/16 bits, 1 lane", "ice40-up5k",
+           lambda: random_core(1, 32, 8, 16), mhz=50),
+    Design("hx8k 256 x 64, 4 bits, 4 lanes", "ice40-hx8k", lambda: random_core(4, 64), mhz=110),
+    Design("hx8k digits, 8 and 2 lanes", "ice40-hx8k", lambda: digits(8, 2), images=True),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Images:
+    """What the cycle model makes of the test images: cycles of each, and how many are right."""
+
+    cycles: list[int]
+    right: int
+    as_golden: int
+
+
+def images_of(network: NetworkParams) -> Images:
+    """All test images, one after the other, each from a reset."""
+    counts, labels = test_set()
+    golden = Network(network).run(events=counts.swapaxes(0, 1), batch=counts.shape[1])
+    classes = golden.counts(f"core_{len(network.cores) - 1}").argmax(axis=1)
+    model = CycleModel(network.cores, engine="auto")
+    first, last = network.cores[0], network.cores[-1]
+    cycles, found = [], []
+    for image in counts.swapaxes(0, 1):
+        events: list[int] = []
+        for step in image:
+            events += [*np.repeat(np.arange(len(step)), step).tolist(), 1 << first.in_address_bits]
+        driver = Driver(first.in_address_bits)
+        driver.refill(np.array(events, dtype=np.int64))
+        # More than enough: nothing overlaps, and every neuron fires in every step.
+        longest = sum(event_cycles(c) + c.n_neurons + 32 for c in network.cores) * len(image)
+        flags = np.zeros(len(events) * event_cycles(first) + 2 * longest + 100, dtype=np.uint8)
+        flags[0] = RESET | IDLE
+        block = model.drive(driver, flags)
+        shown = model.outputs(block)
+        valid = shown.out_valid & ~np.asarray(CycleInputs.of(block.inputs).rst, dtype=bool)
+        ticks = np.flatnonzero(valid & shown.out_tick)
+        assert len(ticks) == len(image)
+        cycles.append(int(ticks[-1]))
+        spikes = shown.out_address[valid & ~shown.out_tick]
+        found.append(int(np.bincount(spikes, minlength=last.n_neurons).argmax()))
+    return Images(cycles, int((found == labels).sum()), int((found == classes).sum()))
+
+
+class Lines(Progress):
+    """A line for each piece of work."""
+
+    def __call__(self, what: str, done: int = 0, total: int | None = None) -> None:
+        parts = f" {done + 1} of {total}" if total else ""
+        print(f"{time.strftime('%X')} {what}{parts}", file=sys.stderr, flush=True)
+
+
+def line(name: str, *cells: object) -> str:
+    widths = (7, 6, 6, 5, 10, 8, 14)
+    return f"{name:34}" + "".join(f"{c!s:>{w}}" for c, w in zip(cells, widths, strict=False))
+
+
+def shown(design: Design, figures: Figures, params: CoreParams | NetworkParams) -> str:
+    used, cores = figures.used, params.cores
+    one = len(cores) == 1 and event_cycles(cores[0]) == cores[0].words
+    operations = f"{cores[0].lanes * figures.mhz:,.0f}" if one else ""
+    aims = [f"COMB {used['LUT']:,} > {design.comb:,}"
+            if design.comb and used["LUT"] > design.comb else "",
+            f"MHz < {design.mhz}" if design.mhz and figures.mhz < design.mhz else ""]  # fmt: skip
+    missed = ", ".join(filter(None, aims))
+    text = line(
+        design.name, f"{used['LUT']:,}", f"{used['FF']:,}", used["RAM"], used.get("DSP", 0),
+        f"{figures.mhz:.1f}", f"{figures.best.mhz:.1f}", operations,
+    )  # fmt: skip
+    return text + (f"  MISSED: {missed}" if missed else "")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", help="designs whose name has this text")
+    parser.add_argument("--seeds", type=int, default=3, help="how many runs of place and route")
+    parser.add_argument("--no-merge", action="store_true", help="without merged output registers")
+    parser.add_argument("--paths", action="store_true", help="show critical path and parts")
+    parser.add_argument("--out", type=Path, help="folder for fpga.json")
+    given = parser.parse_args(arguments)
+    chosen = [d for d in DESIGNS if given.only is None or given.only in d.name]
+    print(", ".join(f"{tool} {version(f'yowasp-{tool}')}"
+                    for tool in ("yosys", "nextpnr-ecp5", "nextpnr-ice40")))  # fmt: skip
+    print(line("", "COMB", "FF", "RAM", "DSP", "MHz", "best", "M syn.op./s"))
+    for row in MEASURED:
+        print(line(row.name, f"{row.comb:,}", f"{row.flip_flops:,}", row.memories, "",
+                   row.mhz, "", row.operations))  # fmt: skip
+    results: dict[str, Any] = {}
+    wrong = False
+    for design in chosen:
+        params = design.make()
+        try:
+            figures = place(
+                generate(params), target_of(design.target), seeds=range(1, given.seeds + 1),
+                merge=not given.no_merge, progress=Lines(),
+            )  # fmt: skip
+        except FxlifError as error:
+            print(f"{design.name:34}{error}", flush=True)
+            results[design.name] = {"error": str(error)}
+            continue
+        print(shown(design, figures, params), flush=True)
+        results[design.name] = {"target": design.target, **figures.described()}
+        if design.images:
+            assert isinstance(params, NetworkParams)
+            images = images_of(params)
+            mean, most = float(np.mean(images.cycles)), max(images.cycles)
+            count = len(images.cycles)
+            wrong |= images.as_golden < count
+            microseconds = mean / figures.mhz
+            print(f"    {mean:,.0f} cycles an image, {most:,} at most: {microseconds:.2f} us; "
+                  f"{images.right} of {count} right, {images.as_golden} as golden")  # fmt: skip
+            results[design.name] |= {
+                "cycles": mean, "most_cycles": most, "us": microseconds,
+                "right": images.right, "images": count,
+            }  # fmt: skip
+        if given.paths:
+            run = figures.typical
+            print(f"    from {run.start}")
+            for step in run.path:
+                print(f"    {step.ns:6.2f} {step.what:8} {step.to}")
+            for part, takes in sorted(figures.parts.items()):
+                print(f"    {part}: " + ", ".join(f"{n} {kind}" for kind, n in takes.items()))
+    if given.out:
+        given.out.mkdir(parents=True, exist_ok=True)
+        (given.out / "fpga.json").write_text(json.dumps(results, indent=1) + "\n")
+    return int(wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
