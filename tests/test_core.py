@@ -29,10 +29,20 @@ from hypothesis import strategies as st
 from pysim import component, interface_of, simulate
 
 from fxlif import CoreParams, NetworkParams, NeuronParams
-from fxlif.cycles.latency import clear_cycles, event_cycles, update_cycles
+from fxlif.cycles.latency import (
+    clear_cycles,
+    event_cycles,
+    step_cycles,
+    update_cycles,
+    write_cycles,
+)
 from fxlif.cycles.model import CycleInputs, CycleModel
-from fxlif.hdl import arithmetic
+from fxlif.cycles.pipeline import write_distance
+from fxlif.hdl import arithmetic, lfsr
+from fxlif.hdl.core import issue, layouts, queue
+from fxlif.hdl.lfsr import jumped
 from fxlif.network.events import TICK
+from fxlif.params.core import address_bits
 from fxlif.sim.bench.agents import StreamDriver
 from fxlif.sim.bench.models import StreamModel, transfers
 from fxlif.sim.bench.outcome import failure_reasons
@@ -110,6 +120,9 @@ def test_verilog_long(name: str, simulator: str, seed: int, tmp_path) -> None:
 
 # --- the formulas --------------------------------------------------------------------------------
 
+#: Neurons and lanes: words below, at and above the distance of events, the last one full or not.
+SIZES = [(1, 1), (3, 1), (4, 1), (12, 1), (4, 2), (7, 2), (12, 5), (5, 5)]
+
 
 def passed(cycles: Cycles, side: str) -> list[tuple[int, int]]:
     """(cycle, event) of every transfer on a side."""
@@ -117,60 +130,55 @@ def passed(cycles: Cycles, side: str) -> list[tuple[int, int]]:
     return [(int(at), int(events[at])) for at in np.flatnonzero(happened)]
 
 
-def test_the_formulas_in_numbers() -> None:
-    """What the pages promise: whoever adds a stage of the pipeline changes them here."""
-    core = make(4, 7, 2, NeuronParams())
-    assert (core.words, clear_cycles(core)) == (4, 4)
-    assert (event_cycles(core), event_cycles(make(4, 2, 2, NeuronParams()))) == (4, 3)
-    assert update_cycles(core, 3) == 4 + 3 + 5
-
-
-@pytest.mark.parametrize("n_neurons", [1, 2, 3, 4, 7, 12])
-@pytest.mark.parametrize("lanes", [1, 2, 5])
-def test_cycles_of_a_step(n_neurons: int, lanes: int) -> None:
+@pytest.mark.parametrize(("n_neurons", "lanes"), SIZES)
+@pytest.mark.parametrize("most", [1, 3])
+def test_cycles_of_a_step(n_neurons: int, lanes: int, most: int) -> None:
     """The hardware takes exactly the cycles that the formulas of fxlif.cycles.latency give."""
-    core = make(4, n_neurons, min(lanes, n_neurons), NeuronParams(v_threshold=40),
-                input_address_bits=3)  # fmt: skip
+    neuron = NeuronParams(v_threshold=40, reset="subtract", max_spikes_per_step=most)
+    core = make(4, n_neurons, lanes, neuron, input_address_bits=3)
     dut = component(core)
     interface = interface_of(dut)
     tick, unknown = 1 << core.in_address_bits, 4
-    steps = [[0, 1], [], [unknown, 2, 2, 3], [3], [0, 1, 2, 3, 0, 1, 2, 3], [unknown], [1]]
+    steps = [[0, 1], [], [unknown, 2, 2, 3], [3], [0, 1, 2, 3, 0, 1, 2, 3], [unknown], [1], [], []]
     payloads = [p for step in steps for p in [*step, tick]]
     cycles = interface.decode(simulate(dut, StreamDriver(interface, payloads), 5000))
-
-    ready = np.flatnonzero(cycles["events_in.ready"])
-    assert ready[0] == clear_cycles(core)
-
     into, out = passed(cycles, "events_in"), passed(cycles, "events_out")
-    assert [e for _, e in out].count(TICK) == len(steps)
-    ticks_in = [at for at, e in into if e == TICK]
-    ticks_out = [at for at, e in out if e == TICK]
-    spikes = np.diff([-1] + [k for k, (_, e) in enumerate(out) if e == TICK]) - 1
-    assert sum(spikes) > 0
-    started = -(10**9)
-    for at_in, at_out, fired in zip(ticks_in, ticks_out, spikes, strict=True):
-        # An update begins when its TICK is taken, or as the last one ends.
-        started = max(at_in, started)
-        assert at_out - started == update_cycles(core, int(fired))
-        started = at_out
+    ticks_out = [at for at, event in out if event == TICK]
+    written = np.flatnonzero(cycles["trace.valid"]).reshape(len(steps), core.words)
+    fired = np.stack([cycles[f"trace.spike[{lane}]"] for lane in range(lanes)]).sum(axis=0)
+    assert len(ticks_out) == len(steps)
+    assert fired[written].sum() == len(out) - len(steps) > 0
+
+    assert np.flatnonzero(cycles["events_in.ready"])[0] == clear_cycles(core)
+    # The first update waits until all words are cleared, each of the others for the one before.
+    over, waited = core.words + write_distance(core.neuron), 0
+    for taken, rows, end in zip((at for at, e in into if e == TICK), written, ticks_out,
+                                strict=True):  # fmt: skip
+        start = max(taken, over)
+        waited += start > taken
+        assert rows.tolist() == [start + write_cycles(core, word) for word in range(core.words)]
+        over = start + update_cycles(core, fired[rows].tolist())
+        assert end == over <= start + update_cycles(core, int(fired[rows].sum()))
+    assert 0 < waited < len(steps)
+    ticks = iter(written[:, 0] - write_cycles(core, 0))  # when the update starts
     for (at, event), (following, _) in pairwise(into):
-        cost = event_cycles(core) if 0 <= event < core.n_inputs else 1
-        if event == TICK:  # what follows waits while a second TICK would have to
-            assert following - at >= cost
-        else:
-            assert following - at == cost
+        begins = next(ticks) if event == TICK else at
+        assert following - begins == (1 if event == unknown else event_cycles(core))
 
 
-def test_input_waits_for_nothing_else() -> None:
-    """With updates shorter than the integration, events follow each other without a gap."""
-    core = make(8, 6, 1, NeuronParams(v_threshold=30000))
+@pytest.mark.parametrize("events", [0, 3])
+def test_a_step_at_full_rate(events: int) -> None:
+    """Where updates are over in time, the input is never kept waiting."""
+    core = make(8, 12, 1, NeuronParams(v_threshold=30000))
     dut = component(core)
     interface = interface_of(dut)
-    payloads = ([1] * 5 + [1 << core.in_address_bits]) * 6
-    cycles = interface.decode(simulate(dut, StreamDriver(interface, payloads), 3000))
-    into = passed(cycles, "events_in")
-    assert 5 * event_cycles(core) + 1 > update_cycles(core, 0)
-    assert into[-1][0] - into[5][0] == 5 * (5 * event_cycles(core) + 1)
+    payloads = ([1] * events + [1 << core.in_address_bits]) * 6
+    into = passed(
+        interface.decode(simulate(dut, StreamDriver(interface, payloads), 3000)), "events_in"
+    )
+    ticks = [at for at, event in into if event == TICK]
+    costs = [second - first for first, second in pairwise(ticks[1:])]
+    assert costs == [max(step_cycles(core, events), update_cycles(core, 0))] * 4
 
 
 # --- the cycle model by itself -------------------------------------------------------------------
@@ -197,6 +205,7 @@ import hashlib, sys
 import numpy as np
 from designs import CORES, flat, random_inputs
 from fxlif.cycles.model import CycleInputs, CycleModel
+from fxlif.cycles.pipeline import write_distance
 core = CORES["all options"]
 outputs = flat(CycleModel([core]).run(CycleInputs(**random_inputs(core, 4000, 5))))
 digest = hashlib.sha256()
@@ -227,31 +236,52 @@ def wrong_reaches(neuron, u, threshold):
     return u > threshold
 
 
-def wrong_accumulate(total, weight, bits):
-    exact = total + weight
-    return arithmetic.wrap(exact, bits), ~arithmetic.fits(exact, bits)
+def wrong_saturate(x, bits):
+    return arithmetic.wrap(x, bits)
 
 
-def wrong_synaptic_current(total, weight_shift, bias):
+def wrong_synaptic_current(total, weight_shift):
     return total + 0
 
 
-def wrong_round_shift(x, shift, rounding):
+def wrong_round_shift(x, shift, rounding, random=0):
     return x >> shift
 
 
+def no_distance(core):
+    return max(2, core.words)
+
+
+def half(words):
+    return address_bits(words) - 2
+
+
+def one_shift_less(lfsr, state, count):
+    return jumped(lfsr, state, count - 1)
+
+
+#: Where every neuron fires in most steps.
+BUSY = make(3, 12, 1, NeuronParams(v_threshold=5, bias=40))
+#: What is planted where, and the core that shows it.
 PLANTED = {
-    "reaches": wrong_reaches,
-    "accumulate": wrong_accumulate,
-    "synaptic_current": wrong_synaptic_current,
-    "round_shift": wrong_round_shift,
-}
+    "reaches": (CORES["all options"], [(arithmetic, "reaches", wrong_reaches)]),
+    "saturate": (CORES["all options"], [(arithmetic, "saturate", wrong_saturate)]),
+    "synaptic_current": (CORES["all options"], [(arithmetic, "synaptic_current",
+                                          wrong_synaptic_current)]),
+    "round_shift": (CORES["all options"], [(arithmetic, "round_shift", wrong_round_shift)]),
+    "sums read too early": (CORES["one word"], [(issue, "event_cycles", no_distance),
+                                         (layouts, "event_cycles", no_distance)]),
+    "no room for all words": (BUSY, [(queue, "address_bits", half)]),
+    "draws repeated": (CORES["random rounding"], [(lfsr, "jumped", one_shift_less)]),
+}  # fmt: skip
 
 
-@pytest.mark.parametrize("rule", PLANTED)
-def test_planted_rule_fault_is_found(rule: str, monkeypatch) -> None:
-    monkeypatch.setattr(arithmetic, rule, PLANTED[rule])
-    report = compare(CORES["all options"], seed=3, cycles=8000)
+@pytest.mark.parametrize("fault", PLANTED)
+def test_planted_fault_is_found(fault: str, monkeypatch) -> None:
+    core, places = PLANTED[fault]
+    for module, attribute, wrong in places:
+        monkeypatch.setattr(module, attribute, wrong)
+    report = compare(core, seed=3, cycles=8000)
     assert report.mismatches > 0
     assert report.first is not None
     assert report.first.expected != report.first.observed
