@@ -70,7 +70,8 @@ class Stimulus:
         """After so many cycles all that is offered has come out of ``cores``, at the latest."""
         ticks = sum(event == TICK for event in self.events)
         slow = max((event_cycles(core) for core in cores), default=1)
-        step = sum(update_cycles(core, core.n_neurons) + core.n_neurons * slow for core in cores)
+        most = [(core, core.n_neurons * core.neuron.max_spikes_per_step) for core in cores]
+        step = sum(update_cycles(core, spikes) + spikes * slow for core, spikes in most)
         clear = sum(map(clear_cycles, cores)) * (len(self.reset) + 1)
         last = max(self.held, default=0)
         return last + len(self.held) + clear + len(self.events) * slow + (ticks + 1) * step
