@@ -15,9 +15,11 @@ from ..params.neuron import NeuronParams
 from ..params.protocol import AnyParams
 from ..params.sources import EventSource
 
-#: All that can be hardware.
 #: A projection becomes a memory of n_pre x n_post weights, missing synapses included.
 MAX_WEIGHTS = 1 << 24
+#: Bits of memory in the largest device known here, which nothing can be larger than: 2,688 block
+#: RAMs of 36 kbit and 1,280 UltraRAMs of 288 kbit (AMD DS890).
+LARGEST_DEVICE, MOST_MEMORY_BITS = "AMD XCVU13P", 2_688 * 36_864 + 1_280 * 294_912
 
 
 def supported(design: AnyParams) -> AnyParams:
@@ -27,10 +29,25 @@ def supported(design: AnyParams) -> AnyParams:
         FxlifError: one line per obstacle: the key, what it must be in hardware, what it is.
     """
     if isinstance(design, NetworkParams):
-        return chain_of(design)
-    (neuron,) = design.neurons
-    _refuse(_choices("neuron." if design.cores else "", neuron))
+        design = chain_of(design)
+    else:
+        (neuron,) = design.neurons
+        _refuse(_choices("neuron." if design.cores else "", neuron))
+    bits = sum(map(memory_bits, design.cores))
+    if bits > MOST_MEMORY_BITS:
+        allowed = f"{MOST_MEMORY_BITS:,} bits at most (the largest known device, {LARGEST_DEVICE})"
+        raise FxlifError.must_be("memory", allowed, bits, found=f"{bits:,}")
     return design
+
+
+def memory_bits(core: CoreParams) -> int:
+    """Bits of the memories of a core: weights, sums, states, thresholds, the queue of spikes."""
+    neuron = core.neuron
+    of_neuron = core.accumulator_bits + sum(neuron.state_widths.values()) + neuron.spike_bits
+    if core.v_thresholds is not None:
+        of_neuron += neuron.threshold_bits
+    weights = core.n_inputs * neuron.weight_bits
+    return (weights + of_neuron) * core.words * core.lanes
 
 
 def chain_of(network: NetworkParams) -> NetworkParams:

@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from designs import QUICK, contents
+from designs import QUICK, contents, make
 from hypothesis import given, settings
 from strategies import networks
 
@@ -391,3 +391,21 @@ def test_run_on_populations(run, design, tmp_path):
     assert ran.refusal == (
         "noise.json: source: must be one event source, with --input, not 0 event sources"
     )
+
+
+def test_more_memory_than_any_device(monkeypatch):
+    core = make(40, 100, 8, NeuronParams())
+    bits = limits.memory_bits(core)
+    # 13 words of 8 lanes: 40 weights of 8 bits, a sum, a potential, a flag in the queue.
+    assert bits == 104 * (40 * 8 + core.accumulator_bits + core.neuron.state_bits + 1)
+    chain = NetworkParams(name="two", core=(core, make(100, 100, 8, NeuronParams())))
+    together = sum(map(limits.memory_bits, chain.cores))
+    monkeypatch.setattr(limits, "MOST_MEMORY_BITS", together)
+    assert supported(chain) is chain
+    monkeypatch.setattr(limits, "MOST_MEMORY_BITS", together - 1)
+    assert supported(core) is core
+    with pytest.raises(FxlifError) as caught:
+        generate(chain)
+    assert (caught.value.key, caught.value.value) == ("memory", together)
+    assert f"not {together:,}" in str(caught.value)
+    assert caught.value.allowed.startswith(f"{together - 1:,} bits at most")
