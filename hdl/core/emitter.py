@@ -52,11 +52,15 @@ class Emitter(wiring.Component):
         core, entry, out = self.core, self.entries.payload, self.events_out
         fired = Cat(entry.spikes[lane].any() for lane in range(core.lanes))
         # The entry at the output: its lanes that are still to be sent, and whether a TICK is, too.
-        valid, left, last = Signal(), Signal(core.lanes), Signal()
+        valid = Signal()
+        left = Signal(core.lanes)
+        last = Signal()
         # Known a cycle before: it has one event left, or a spike and a TICK.
-        only, tick_next = Signal(), Signal()
+        only = Signal()
+        tick_next = Signal()
         word = Signal.like(entry.word, name="word", reset_less=True)
-        takes, sends = Signal(), Signal()
+        takes = Signal()
+        sends = Signal()
         *below, some = any_below(list(left))
         rest = Signal(core.lanes)
         m.d.comb += rest.eq(Cat(bit & lower for bit, lower in zip(left, below, strict=True)))

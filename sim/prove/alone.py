@@ -5,10 +5,13 @@ from __future__ import annotations
 from itertools import combinations
 from typing import Any
 
-from ...hdl.core.layouts import entry_layout
+from ...errors import FxlifError
+from ...hdl.core.layouts import written_layout
+from ...hdl.memory import BANK_WORDS
 from ...params.core import CoreParams
 from ..tools.solver import z3
-from .contract import Part, Ports, bit, fields, high, number
+from .contract import Contract, Part, Ports, bit, fields, high, number
+from . import golden
 from .netlist import Netlist, label
 from .parts import (
     REGISTER,
@@ -16,9 +19,12 @@ from .parts import (
     emitter_contract,
     golden_add,
     lanes_of,
+    neurons_contract,
     ones,
     packed,
     queue_contract,
+    rom_contract,
+    stepped_contract,
     totals_contract,
 )
 
@@ -47,6 +53,101 @@ def totals_part(net: Netlist, core: CoreParams) -> Part:
     for cycle, name in enumerate(("add_1", "add_2"), start=1):
         invariants[f"added {cycle} before"] = p[name] == g.adds[cycle]
     return Part(net=net, owns=p.owns, contract=contract, invariants=invariants)
+
+
+def rom_word(net: Netlist, instance: str, name: str, depth: int, address: Any) -> Any:
+    """What the slices of a memory of constants hold at an address, whatever that is."""
+    banks = -(-depth // BANK_WORDS)
+    found = None
+    for bank in reversed(range(banks)):
+        prefix = f"{instance}.{name}" if banks == 1 else f"{instance}.{name}_{bank}"
+        slices = []
+        while f"{prefix}_{len(slices)}.words" in net:
+            memory = net[f"{prefix}_{len(slices)}.words"]
+            size = memory.sort().domain().size()
+            slices.append(z3.Select(memory, z3.Extract(size - 1, 0, address)))
+        if not slices:
+            raise FxlifError(f"{instance}: no memory {prefix}_0 in the Verilog", key=instance)
+        word = packed(slices)
+        here = z3.LShR(address, (BANK_WORDS - 1).bit_length()) == bank
+        found = word if found is None else z3.If(here, word, found)
+    return found
+
+
+def weights_part(net: Netlist, core: CoreParams) -> Part:
+    """The memory of the weights, whatever it holds."""
+    p = Ports(net, "weights")
+    depth = max(2, core.n_inputs * core.words)
+
+    def content(address: Any) -> Any:
+        return rom_word(net, p.instance, "weights", depth, address)
+
+    contract, g = rom_contract(p, content)
+    data = p["data"]
+    later = z3.substitute(data, *[(r, n) for r, n in net.next.items() if p.owns(r)])
+    invariants = {"read": z3.Implies(g.asked[1] == 1, later == content(g.addresses[1]))}
+    return Part(net=net, owns=p.owns, contract=contract, invariants=invariants)
+
+
+def neurons_part(net: Netlist, core: CoreParams) -> Part:
+    """The state of any word is in its memory, but for the step on its way."""
+    p = Ports(net, "neurons")
+    contract, g = neurons_contract(core, p)
+    neuron, ghosts, extra = core.neuron, {}, {}
+    draws = mantissas = None
+    if core.v_thresholds is not None:
+        rom = Ports(net, f"{p.instance}.thresholds")
+        word = rom_word(net, rom.instance, "thresholds", max(2, core.words), g.word)
+        mantissas = lanes_of(word, core.lanes)
+        answer = net.next[net.register(f"{rom.instance}.data")]
+        extra["thresholds read"] = z3.Implies(g.issued(1), answer == word)
+        extra["thresholds shown"] = z3.Implies(g.issued(2), rom["data"] == word)
+    if neuron.random_bits:
+        lfsr, real = neuron.lfsr, (core.n_neurons - 1) % core.lanes + 1
+        draw = z3.BitVec("neurons: draw", lfsr.bits)
+        count = z3.If(g.words[REGISTER] == core.words - 1, golden.shifted(lfsr, draw, real),
+                      golden.shifted(lfsr, draw, core.lanes))  # fmt: skip
+        ghosts[draw] = (lfsr.seed, z3.If(g.updates[REGISTER] == 1, count, draw))
+        draws = [golden.shifted(lfsr, draw, lane) for lane in range(core.lanes)]
+        shown = lanes_of(Ports(net, f"{p.instance}.draws")["draws"], core.lanes)
+        extra |= {f"draw of lane {lane}": shown[lane] == draws[lane] for lane in range(core.lanes)}
+    stepped, s = stepped_contract(core, p, g, draws, mantissas)
+    whole = Contract(
+        ghosts={**contract.ghosts, **stepped.ghosts, **ghosts}, takes=contract.takes,
+        gives={**contract.gives, **stepped.gives}, given=[*contract.given, *stepped.given],
+    )  # fmt: skip
+    memory, end = p.memory, g.end
+    known = s.known == 1
+    first = packed([z3.BitVecVal(golden.pack_initial(neuron), s.state.size() // core.lanes)
+                    for _ in range(core.lanes)])  # fmt: skip
+    written = fields(p["written"], written_layout(core))
+    invariants = {
+        "in memory": z3.Implies(known, z3.Select(memory, g.word) == s.state),
+        "read": z3.Implies(z3.And(known, g.issued(1)), net.next[net.register(f"{p.instance}.state")] == s.state),
+        "entered": z3.Implies(z3.And(known, g.issued(2)), p["state"] == s.state),
+        "stepped": z3.Implies(g.updates[end] == 1, written["state"] == s.states),
+        "fired": z3.Implies(g.updates[end] == 1, written["spikes"] == s.spikes(g.words[end])),
+        "cleared": z3.Implies(g.clears[end] == 1, written["state"] == first),
+        "last": z3.Implies(
+            z3.Or(g.updates[end] == 1, g.clears[end] == 1),
+            p["last"] == bit(g.words[end] == core.words - 1),
+        ),
+        "one at a time": z3.And(*(z3.Not(z3.And(g.issued(a), g.issued(b)))
+                                  for a, b in combinations(range(1, end + 1), 2))),
+        **extra,
+    }  # fmt: skip
+    for before in range(1, end + 1):
+        issued = z3.Or(g.updates[before] == 1, g.clears[before] == 1)
+        invariants[f"{before} before"] = z3.And(
+            p[f"update_{before}"] == g.updates[before], p[f"clear_{before}"] == g.clears[before],
+            z3.Implies(issued, p[f"word_{before}"] == g.words[before]),
+            z3.Not(high(g.updates[before], g.clears[before])),
+        )  # fmt: skip
+
+    def owns(register: Any) -> bool:
+        return p.owns(register) and not label(register).startswith(f"{p.instance}.step_")
+
+    return Part(net=net, owns=owns, contract=whole, invariants=invariants)
 
 
 def queue_part(net: Netlist, core: CoreParams) -> Part:
@@ -85,21 +186,24 @@ def queue_part(net: Netlist, core: CoreParams) -> Part:
 
 
 def emitter_part(net: Netlist, core: CoreParams) -> Part:
-    """The registers are those of the reference; an entry of which lanes were sent has more."""
+    """The registers are those of the reference."""
     p = Ports(net, "emitter")
     contract, g = emitter_contract(core, p)
-    before = fields(g.kept.before, entry_layout(core))
-    counts = lanes_of(before["spikes"], core.lanes)
-    fired = packed([bit(count != 0) for count in counts])
+    several = core.neuron.max_spikes_per_step > 1
+    tick = z3.And(g.valid == 1, g.left == 0)
     invariants = {
-        "sent": p["sent"] == g.sent,
-        "more of an entry": z3.Implies(
-            g.sent != 0,
-            z3.And(g.kept.waited == 1, z3.Or(fired & ~g.sent != 0, before["last"] == 1)),
-        ),
-        "valid": p["events_out_valid"] == g.valid,
-        "left": g.left == (p["repeats"] if core.neuron.max_spikes_per_step > 1 else 0),
+        "valid": p["valid"] == g.valid,
+        "left": p["left"] == g.left,
+        "last": p["last"] == g.last,
+        "only": z3.Implies(g.valid == 1, p["only"] == bit(z3.Not(g.more))),
+        "again": g.again == (p["repeats"] if several else 0),
     }
+    # With one word, its lanes may be all that an address is made of.
+    if "word" in p:
+        word = z3.If(tick, g.word & 0, g.word)
+        invariants["word"] = z3.Implies(g.valid == 1, p["word"] == word)
+    if several:
+        invariants["counts"] = z3.Implies(g.valid == 1, p["counts"] == g.counts)
     return Part(net=net, owns=p.owns, contract=contract, invariants=invariants)
 
 

@@ -45,6 +45,9 @@ class Ports:
     def __getitem__(self, signal: str) -> Any:
         return self.net[f"{self.instance}.{signal}"]
 
+    def __contains__(self, signal: str) -> bool:
+        return f"{self.instance}.{signal}" in self.net
+
     def fields(self, port: str, layout: Any) -> dict[str, Any]:
         """What is packed into a port that has a structure."""
         return fields(self[port], layout)

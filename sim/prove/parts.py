@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...cycles.latency import COUNTER_BITS
-from ...cycles.pipeline import INTEGRATION_STAGES, write_distance
+from ...cycles.pipeline import INTEGRATION_STAGES, neuron_stages, write_distance
+from ...cycles.signals import step_name
 from ...hdl.core.layouts import entry_layout, operation_layout, written_layout
 from ...hdl.events import event_layout
 from ...params.core import CoreParams, address_bits
-from ..tools.solver import z3
+from ..tools.solver import conjunction, z3
 from . import golden
 from .contract import Contract, Delays, Ports, any_of, bit, fields, high, number
 
@@ -63,6 +64,25 @@ def unknown_add(totals: Any, weights: Any) -> tuple[Any, Any]:
     add = z3.Function("sum", totals.sort(), weights.sort(), totals.sort())
     over = z3.Function("over", totals.sort(), weights.sort(), totals.sort())
     return add(totals, weights), over(totals, weights)
+
+
+# --- weights ------------------------------------------------------------------------------------
+
+
+class RomGhosts(Delays):
+    """``addresses[i]``: what was asked for i cycles before; ``asked[i]``: out of a reset."""
+
+    def __init__(self, ports: Ports) -> None:
+        super().__init__(ports.name)
+        self.addresses = self.line("address", ports["address"], REGISTER, first=None)
+        self.asked = self.line("out of reset", z3.BitVecVal(1, 1), REGISTER)
+
+
+def rom_contract(ports: Ports, content: Callable[[Any], Any]) -> tuple[Contract, RomGhosts]:
+    """``data`` is what lies at the ``address`` of two cycles before."""
+    g = RomGhosts(ports)
+    data = ports["data"] == content(g.addresses[REGISTER])
+    return Contract(ghosts=g.ghosts, gives={"data": z3.Implies(g.asked[REGISTER] == 1, data)}), g
 
 
 # --- totals -------------------------------------------------------------------------------------
@@ -168,26 +188,103 @@ def neurons_contract(core: CoreParams, ports: Ports) -> tuple[Contract, NeuronsG
     return Contract(ghosts=g.ghosts, gives=gives, takes=takes, given=[g.is_word]), g
 
 
+class StepGhosts(Delays):
+    """What the steps of the lanes make of ``word``: ``state``, its golden state, ``known`` from its
+    first clearing on.
+
+    A step is a function of what goes into it, of which nothing is known here: the theorems hold for
+    any, and :mod:`fxlif.sim.prove.step` proves by itself that it is the golden one. ``made[i]`` are
+    its results for what went in i cycles before, (next state, spikes) of each lane.
+    """
+
+    def __init__(self, core: CoreParams, ports: Ports, g: NeuronsGhosts) -> None:
+        super().__init__("steps")
+        neuron, self.core = core.neuron, core
+        self.stages = len(neuron_stages(neuron))
+        self.inputs = ["state", "current"]
+        self.inputs += ["threshold_mantissa"] * (core.v_thresholds is not None)
+        self.inputs += ["random"] * bool(neuron.random_bits)
+        self.made: list[list[tuple[Any, Any]]] = [[] for _ in range(self.stages + 1)]
+        for lane in range(core.lanes):
+            taken = [ports[step_name(lane, port)] for port in self.inputs]
+            lines = []
+            for output in ("next_state", "spike"):
+                size = ports[step_name(lane, output)].sort()
+                function = z3.Function(f"golden {output}", *(t.sort() for t in taken), size)
+                lines.append(self.line(f"{output} {lane}", function(*taken), self.stages, None))
+            for before, results in enumerate(zip(*lines, strict=True)):
+                self.made[before].append(results)
+        self.state = z3.BitVec("steps: state", core.lanes * sum(neuron.state_widths.values()))
+        self.known = z3.BitVec("steps: known", 1)
+        first = packed([z3.BitVecVal(golden.pack_initial(neuron), self.state.size() // core.lanes)
+                        for _ in range(core.lanes)])  # fmt: skip
+        stepped, cleared = high(g.updates[g.end]), high(g.clears[g.end])
+        here = g.words[g.end] == g.word
+        result = z3.If(stepped, self.states, z3.If(cleared, first, self.state))
+        self.ghosts[self.state] = (None, z3.If(here, result, self.state))
+        self.ghosts[self.known] = (0, self.known | bit(z3.And(here, cleared)))
+
+    @property
+    def states(self) -> Any:
+        """What is written back now, if a word took the step."""
+        return packed([state for state, _ in self.made[self.stages]])
+
+    def spikes(self, word: Any) -> Any:
+        """What fires now; a lane that only fills up the last word never does."""
+        core, found = self.core, []
+        for lane, (_, spike) in enumerate(self.made[self.stages]):
+            filler = (core.words - 1) * core.lanes + lane >= core.n_neurons
+            silent = z3.If(word == core.words - 1, spike & 0, spike)
+            found.append(silent if filler else spike)
+        return packed(found)
+
+
+def stepped_contract(
+    core: CoreParams, ports: Ports, g: NeuronsGhosts, draws: Any = None, mantissas: Any = None
+) -> tuple[Contract, StepGhosts]:
+    """What goes into the step of ``word`` is its state, the golden current of what ``total`` shows
+    in stage ``register``, its thresholds and draws; what comes out is shown at ``written``, and is
+    its state from then on.
+
+    ``draws`` and ``mantissas`` are those of the word, of each lane, where the step takes them.
+    """
+    s = StepGhosts(core, ports, g)
+    written = ports.fields("written", written_layout(core))
+    enters = z3.And(g.updates[REGISTER] == 1, g.words[REGISTER] == g.word, s.known == 1)
+    states, totals = (lanes_of(word, core.lanes) for word in (s.state, ports["total"]))
+    gives, steps = {}, []
+    for lane in range(core.lanes):
+        def port(name: str, lane: int = lane) -> Any:
+            return ports[step_name(lane, name)]
+
+        current = golden.golden_current(totals[lane], core.weight_shift, 0)
+        width = max(current.size(), port("current").size())
+        wanted = [port("state") == states[lane],
+                  golden.widen(port("current"), width) == golden.widen(current, width)]  # fmt: skip
+        if mantissas is not None:
+            wanted.append(port("threshold_mantissa") == mantissas[lane])
+        if draws is not None:
+            wanted.append(port("random") == draws[lane])
+        gives[f"into the step of lane {lane}"] = z3.Implies(enters, z3.And(*wanted))
+        made = s.made[s.stages - 1][lane]
+        steps += [port("next_state") == made[0], port("spike") == made[1]]
+    valid = written["valid"] == 1
+    gives |= {
+        "write-back of the step": z3.Implies(valid, written["state"] == s.states),
+        "spikes of the step": z3.Implies(valid, written["spikes"] == s.spikes(g.words[g.end])),
+    }
+    return Contract(ghosts=s.ghosts, gives=gives, given=steps), s
+
+
 # --- queue and emitter --------------------------------------------------------------------------
 
 
-class Kept(Delays):
-    """Whether an entry waited in the cycle before, and what it was."""
-
-    def __init__(self, ports: Ports) -> None:
-        super().__init__(f"kept by {ports.name}")
-        payload, valid, ready = (ports[f"entries_{part}"] for part in ("payload", "valid", "ready"))
-        self.waited = self.line("waited", valid & ~ready, 1)[-1]
-        self.before = self.line("entry", payload, 1, first=None)[-1]
-        #: An entry stays until it is taken.
-        self.holds = z3.Implies(self.waited == 1, z3.And(valid == 1, payload == self.before))
-
-
-class QueueGhosts:
+class QueueGhosts(Delays):
     """``entries``: number → what was pushed under it; ``pushed`` and ``popped`` count modulo a
     power of two; ``waited``: for how many cycles an entry has not been shown."""
 
     def __init__(self, core: CoreParams, ports: Ports) -> None:
+        super().__init__("queue")
         bits = address_bits(core.words) + 1
         entry, taken = ports["entry"], high(ports["entries_valid"], ports["entries_ready"])
         self.pushed, self.popped = z3.BitVecs("queue:pushed queue:popped", bits)
@@ -197,7 +294,9 @@ class QueueGhosts:
         push = ports["push"] == 1
         waits = z3.And(self.held != 0, ports["entries_valid"] == 0)
         stored = z3.Store(self.entries, self.pushed, entry)
-        self.ghosts: dict[Any, tuple[int | None, Any]] = {
+        offered = ports["entries_valid"] & ~ports["entries_ready"]
+        self.offered = self.line("offered", offered, 1)[-1]
+        self.ghosts |= {
             self.pushed: (0, self.pushed + z3.If(push, z3.BitVecVal(1, bits), 0)),
             self.popped: (0, self.popped + z3.If(taken, z3.BitVecVal(1, bits), 0)),
             self.entries: (None, z3.If(push, stored, self.entries)),
@@ -216,10 +315,9 @@ QUEUE_CYCLES = 2
 def queue_contract(core: CoreParams, ports: Ports) -> tuple[Contract, QueueGhosts]:
     """Entries come out as they were pushed, in order, each once, and soon."""
     g = QueueGhosts(core, ports)
-    kept = Kept(ports)
     valid = ports["entries_valid"] == 1
     gives = {
-        "an entry stays": kept.holds,
+        "an entry stays": z3.Implies(g.offered == 1, valid),
         "no entry invented": z3.Implies(valid, g.held != 0),
         "entries in order": z3.Implies(
             valid, ports["entries_payload"] == z3.Select(g.entries, g.popped)
@@ -229,78 +327,94 @@ def queue_contract(core: CoreParams, ports: Ports) -> tuple[Contract, QueueGhost
         ),
     }
     takes = {"room": z3.Implies(ports["push"] == 1, z3.ULT(g.held, core.words))}
-    return Contract(ghosts={**g.ghosts, **kept.ghosts}, gives=gives, takes=takes), g
+    return Contract(ghosts=g.ghosts, gives=gives, takes=takes), g
 
 
 class EmitterGhosts:
-    """A reference: ``sent`` lanes of the entry; the event at the output (``valid``, ``tick``,
-    ``address``) and how often it is ``left`` to be sent again."""
+    """A reference: of the entry at the output the lanes ``left`` to be sent, their ``counts``, and
+    ``again``, how often the event that shows is to be sent again. A TICK shows where no lane is."""
 
     def __init__(self, core: CoreParams, ports: Ports) -> None:
-        lanes, bits = core.lanes, core.neuron.spike_bits
-        self.kept = Kept(ports)
+        lanes, bits, self.lanes = core.lanes, core.neuron.spike_bits, core.lanes
         self.entry = fields(ports["entries_payload"], entry_layout(core))
-        address = core.out_address_bits
-        self.sent = z3.BitVec("emitter:sent", lanes)
-        self.valid, self.tick = z3.BitVecs("emitter:valid emitter:tick", 1)
-        self.address = z3.BitVec("emitter:address", address)
-        self.left = z3.BitVec("emitter:left", bits)
-        self.counts = lanes_of(self.entry["spikes"], lanes)
-        sent = [golden.lane(self.sent, lane, 1) for lane in range(lanes)]
-        self.owed = [z3.And(c != 0, s == 0) for c, s in zip(self.counts, sent, strict=True)]
-        self.last = self.entry["last"] == 1
-        # The lowest lane that is owed; one that is owed behind it, or the TICK, keeps the entry.
-        below: Any = z3.BoolVal(False)
-        first, more = [], []
-        for owed in self.owed:
-            first.append(z3.And(owed, z3.Not(below)))
-            more.append(z3.And(owed, below))
-            below = z3.Or(below, owed)
-        self.spike, self.first = below, first
-        self.more = z3.Or(any_of(more), z3.And(below, self.last))
+        spikes, word = self.entry["spikes"], self.entry["word"]
+        self.valid, self.last = z3.BitVecs("emitter:valid emitter:last", 1)
+        self.left, self.again = z3.BitVec("emitter:left", lanes), z3.BitVec("emitter:again", bits)
+        self.word = z3.BitVec("emitter:word", word.size())
+        self.counts = z3.BitVec("emitter:counts", spikes.size())
+        none = z3.BitVecVal(0, lanes)
+        fired = packed([bit(count != 0) for count in lanes_of(spikes, lanes)])
+        self.rest = self.left & (self.left - 1)
+        #: Whether another event of this entry follows the one that shows.
+        self.more = z3.Or(self.rest != none, z3.And(self.left != none, self.last == 1))
         ready = ports["events_out_ready"] == 1
-        again = self.left != 0
-        self.moves = z3.Or(self.valid == 0, z3.And(ready, z3.Not(again)))
-        self.takes = z3.And(ports["entries_valid"] == 1, self.moves)
-        self.done = z3.And(self.takes, z3.Not(self.more), self.last)
-        width = max(address, self.entry["word"].size() + lanes.bit_length()) + 1
-        base = number(self.entry["word"], width) * lanes
-        at, count = z3.BitVecVal(0, width), z3.BitVecVal(1, bits)
-        for lane in reversed(range(lanes)):
-            at = z3.If(first[lane], base + lane, at)
-            count = z3.If(first[lane], self.counts[lane], count)
-        onehot = packed([bit(condition) for condition in first])
-        repeated = z3.And(self.valid == 1, ready, again)
+        self.sends = z3.And(self.valid == 1, ready, self.again == 0)
+        self.free = z3.Or(self.valid == 0, z3.And(self.sends, z3.Not(self.more)))
+        self.takes = z3.And(ports["entries_valid"] == 1, self.free)
+        self.done = z3.If(
+            self.takes, z3.And(self.entry["last"] == 1, fired == none),
+            z3.And(self.sends, self.last == 1, self.left != none, self.rest == none),
+        )  # fmt: skip
+
+        def following(ghost: Any, taken: Any, sent: Any, otherwise: Any = None) -> Any:
+            stays = ghost if otherwise is None else otherwise
+            return z3.If(self.takes, taken, z3.If(self.sends, sent, stays))
+
+        repeats = z3.And(self.valid == 1, ready, self.again != 0)
+        ahead = z3.If(repeats, self.again - 1, self.again)
         self.ghosts: dict[Any, tuple[int | None, Any]] = {
-            self.sent: (0, z3.If(self.takes, z3.If(self.more, self.sent | onehot, 0), self.sent)),
-            self.valid: (0, z3.If(self.moves, ports["entries_valid"], self.valid)),
-            self.tick: (0, z3.If(self.takes, bit(z3.Not(self.spike)), self.tick)),
-            self.address: (0, z3.If(self.takes, z3.Extract(address - 1, 0, at), self.address)),
-            self.left: (0, z3.If(self.takes, count - 1,
-                                 z3.If(repeated, self.left - 1, self.left))),
+            self.valid: (0, following(self.valid, z3.BitVecVal(1, 1), bit(self.more))),
+            self.left: (0, following(self.left, fired, self.rest)),
+            self.last: (0, following(self.last, self.entry["last"], self.last)),
+            self.word: (None, following(self.word, word, self.word)),
+            self.counts: (None, following(self.counts, spikes, self.counts)),
+            self.again: (0, following(self.again, self._again(fired, spikes),
+                                      self._again(self.rest, self.counts), ahead)),
         }  # fmt: skip
+
+    def _again(self, lanes: Any, counts: Any) -> Any:
+        """How often the lowest of some lanes is to be sent after the first time."""
+        found = lanes_of(counts, self.lanes)
+        return self.of_lowest(lanes, [count - 1 for count in found], found[0] & 0)
+
+    def of_lowest(self, lanes: Any, values: Sequence[Any], otherwise: Any) -> Any:
+        """The value that belongs to the lowest of some lanes."""
+        found = otherwise
+        for number_, value in reversed(list(enumerate(values))):
+            found = z3.If(golden.lane(lanes, number_, 1) == 1, value, found)
+        return found
 
 
 def emitter_contract(core: CoreParams, ports: Ports) -> tuple[Contract, EmitterGhosts]:
-    """Of an entry each lane that fired is sent, lowest first, as often as it fired, then of the
-    last entry the TICK; one event in each cycle in which the output can take one."""
+    """Of an entry each lane that fired is sent, lowest first, as often as it fired, then, of the
+    last entry, the TICK; one event in each cycle in which the output takes one."""
     g = EmitterGhosts(core, ports)
     out = fields(ports["events_out_payload"], event_layout(core.out_address_bits))
-    shown = ports["events_out_valid"]
+    shown, tick = ports["events_out_valid"] == 1, g.left == 0
+    size = out["address"].size()
+    width = max(size, g.word.size() + core.lanes.bit_length())
+    first = number(g.word, width) * core.lanes
+    lanes = [first + lane for lane in range(core.lanes)]
+    address = z3.Extract(size - 1, 0, g.of_lowest(g.left, lanes, z3.BitVecVal(0, width)))
     gives = {
-        "event out": shown == g.valid,
-        "TICK out": z3.Implies(shown == 1, out["tick"] == g.tick),
-        "address out": z3.Implies(shown == 1, out["address"] == g.address),
-        "entry taken": ports["entries_ready"] == bit(z3.And(g.moves, z3.Not(g.more))),
+        "event out": shown == (g.valid == 1),
+        "TICK out": z3.Implies(shown, out["tick"] == bit(tick)),
+        "address out": z3.Implies(shown, out["address"] == address),
+        "entry taken": ports["entries_ready"] == bit(g.free),
         "done": ports["done"] == bit(g.done),
+        "TICK of the last": z3.Implies(z3.And(g.valid == 1, tick), g.last == 1),
+        "times": z3.Implies(z3.Or(g.valid == 0, tick), g.again == 0),
+        "fired": conjunction(
+            z3.Implies(golden.lane(g.left, lane, 1) == 1, count != 0)
+            for lane, count in enumerate(lanes_of(g.counts, core.lanes))
+        ),
     }
     takes = {
-        "an entry stays": g.kept.holds,
         "an entry of events": z3.Implies(
-            ports["entries_valid"] == 1, z3.Or(g.last, g.entry["spikes"] != 0)
+            ports["entries_valid"] == 1, z3.Or(g.entry["last"] == 1, g.entry["spikes"] != 0)
         )
     }
-    return Contract(ghosts={**g.ghosts, **g.kept.ghosts}, gives=gives, takes=takes), g
+    return Contract(ghosts=g.ghosts, gives=gives, takes=takes), g
 
 
 # --- counters -----------------------------------------------------------------------------------
