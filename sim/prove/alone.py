@@ -165,6 +165,8 @@ def queue_part(net: Netlist, core: CoreParams) -> Part:
     waiting = z3.ULT(index - popped, g.pushed - popped)
     invariants = {
         "pushed": p["pushed"] == g.pushed,
+        "following": p["following"] == popped + 1,
+        "waiting": (p["waiting"] == 1) == (g.pushed != popped),
         "popped": popped == g.popped + counted(fetched) + counted(held),
         "room": z3.ULE(g.held, core.words),
         "no more than held": z3.ULE(counted(fetched) + counted(held), g.held),
@@ -196,6 +198,10 @@ def emitter_part(net: Netlist, core: CoreParams) -> Part:
         "left": p["left"] == g.left,
         "last": p["last"] == g.last,
         "only": z3.Implies(g.valid == 1, p["only"] == bit(z3.Not(g.more))),
+        "a TICK next": z3.Implies(
+            g.valid == 1,
+            p["tick_next"] == bit(z3.And(g.last == 1, g.left != 0, g.rest == 0)),
+        ),
         "again": g.again == (p["repeats"] if several else 0),
     }
     # With one word, its lanes may be all that an address is made of.

@@ -27,6 +27,7 @@ from .parts import (
     QUEUE_CYCLES,
     REGISTER,
     emitter_contract,
+    entry_is_told,
     lanes_of,
     neurons_contract,
     queue_contract,
@@ -410,9 +411,7 @@ class Composition:
             "entry of a word": z3.Implies(
                 inside, z3.And(word < self.done_words, word >= self.floor)
             ),
-            "entry of events": z3.Implies(
-                inside, z3.Or(entry["spikes"] != 0, entry["last"] == 1)
-            ),
+            "entry of events": z3.Implies(inside, entry_is_told(self.core, entry)),
             "last entry": z3.Implies(inside, (entry["last"] == 1) == newest),
             "entries ascend": z3.Implies(
                 z3.And(inside, index + 1 != q.pushed), word < self.n(following["word"])

@@ -352,7 +352,7 @@ class EmitterGhosts:
         self.free = z3.Or(self.valid == 0, z3.And(self.sends, z3.Not(self.more)))
         self.takes = z3.And(ports["entries_valid"] == 1, self.free)
         self.done = z3.If(
-            self.takes, z3.And(self.entry["last"] == 1, fired == none),
+            self.takes, high(self.entry["last"], self.entry["one"]),
             z3.And(self.sends, self.last == 1, self.left != none, self.rest == none),
         )  # fmt: skip
 
@@ -385,6 +385,17 @@ class EmitterGhosts:
         return found
 
 
+def entry_is_told(core: CoreParams, entry: dict[str, Any]) -> Any:
+    """An entry has an event at least; that it has one, or one and a TICK, is said as it is."""
+    fired = packed([bit(count != 0) for count in lanes_of(entry["spikes"], core.lanes)])
+    one, tick = fired & (fired - 1) == 0, entry["last"] == 1
+    return z3.And(
+        z3.Or(fired != 0, tick),
+        entry["one"] == bit(z3.And(one, z3.Not(z3.And(fired != 0, tick)))),
+        entry["one_and_tick"] == bit(z3.And(one, fired != 0, tick)),
+    )
+
+
 def emitter_contract(core: CoreParams, ports: Ports) -> tuple[Contract, EmitterGhosts]:
     """Of an entry each lane that fired is sent, lowest first, as often as it fired, then, of the
     last entry, the TICK; one event in each cycle in which the output takes one."""
@@ -411,7 +422,7 @@ def emitter_contract(core: CoreParams, ports: Ports) -> tuple[Contract, EmitterG
     }
     takes = {
         "an entry of events": z3.Implies(
-            ports["entries_valid"] == 1, z3.Or(g.entry["last"] == 1, g.entry["spikes"] != 0)
+            ports["entries_valid"] == 1, entry_is_told(core, g.entry)
         )
     }
     return Contract(ghosts=g.ghosts, gives=gives, takes=takes), g
