@@ -179,6 +179,7 @@ def _polish(question: Question) -> Stimulus:
         _reduce(question)
         _lower(question)
         _leave_pairs(question)
+        _leave_and_move(question)
     return question.best
 
 
@@ -226,6 +227,20 @@ def _leave_pairs(question: Question) -> None:
             kept = (*best.events[:first], *best.events[first + 1 : second],
                     *best.events[second + 1 :])  # fmt: skip
             if question(replace(best, events=kept)):
+                return
+
+
+def _leave_and_move(question: Question) -> None:
+    """Leave out an event and hold back earlier: what follows the event is earlier without it."""
+    best = question.best
+    assert best is not None
+    if len(best.events) > MOST_EVENTS:
+        return
+    for first in range(len(best.events)):
+        for by in range(1, min(max(best.held, default=0), HORIZON) + 1):
+            axes = {axis: tuple(c - by for c in getattr(best, axis) if c >= by) for axis in AXES}
+            events = best.events[:first] + best.events[first + 1 :]
+            if question(replace(best, events=events, **axes)):
                 return
 
 
