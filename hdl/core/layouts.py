@@ -32,11 +32,16 @@ def spikes_layout(core: CoreParams) -> data.ArrayLayout:
 
 
 def written_layout(core: CoreParams) -> data.StructLayout:
-    """A word of neurons as it is written back; ``last`` of its population."""
+    """A word of neurons as it is written back; ``last`` of its population. Of its events, the TICK
+    behind the last word among them, it says whether there are ``some``, ``one``, or
+    ``one_and_tick``: known a stage earlier, they are not in the way of the queue."""
     return data.StructLayout(
         {
             "valid": 1,
             "last": 1,
+            "some": 1,
+            "one": 1,
+            "one_and_tick": 1,
             "word": word_range(core),
             "state": data.ArrayLayout(state_layout(core.neuron), core.lanes),
             "spikes": spikes_layout(core),

@@ -5,13 +5,15 @@ from __future__ import annotations
 from itertools import combinations
 from typing import Any
 
+from ...cycles.latency import COUNTER_BITS
 from ...errors import FxlifError
+from ...hdl.core.counters import LANES_COUNTED
 from ...hdl.core.layouts import written_layout
 from ...hdl.memory import BANK_WORDS
 from ...params.core import CoreParams
 from ..tools.solver import z3
-from .contract import Contract, Part, Ports, bit, fields, high, number
 from . import golden
+from .contract import Contract, Part, Ports, bit, fields, high, number
 from .netlist import Netlist, label
 from .parts import (
     REGISTER,
@@ -177,9 +179,7 @@ def queue_part(net: Netlist, core: CoreParams) -> Part:
         ),
     }
     of_each = {
-        "in memory": z3.Implies(
-            waiting, z3.Select(memory, low) == z3.Select(g.entries, index)
-        ),
+        "in memory": z3.Implies(waiting, z3.Select(memory, low) == z3.Select(g.entries, index)),
     }
     return Part(
         net=net, owns=p.owns, contract=contract, invariants=invariants, of_each=of_each, index=index,
@@ -219,7 +219,11 @@ def counters_part(net: Netlist, core: CoreParams) -> Part:
     contract, g = counters_contract(core, p)
     invariants = {
         "unknown": p["was_unknown"] == g.unknown[1],
-        "clipped": p["was_clipped"] == g.clipped[1],
-        "count": number(p["count"], p["saturated"].size()) == ones(g.clipped[2], core),
+        **{
+            f"clipped from lane {first}": number(p[f"clipped_{first}"], COUNTER_BITS)
+            == ones(z3.Extract(min(first + LANES_COUNTED, core.lanes) - 1, first, g.clipped[1]))
+            for first in range(0, core.lanes, LANES_COUNTED)
+        },
+        "count": number(p["count"], p["saturated"].size()) == ones(g.clipped[2]),
     }
     return Part(net=net, owns=p.owns, contract=contract, invariants=invariants)

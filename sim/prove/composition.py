@@ -21,14 +21,13 @@ from ...hdl.events import event_layout
 from ...params.core import CoreParams
 from ..tools.solver import z3
 from . import golden
-from .contract import Contract, Part, Ports, any_of, bit, fields, high
+from .contract import Contract, Part, Ports, any_of, bit, fields
 from .netlist import Netlist
 from .parts import (
     QUEUE_CYCLES,
     REGISTER,
     emitter_contract,
     entry_is_told,
-    lanes_of,
     neurons_contract,
     queue_contract,
     rom_contract,
@@ -233,9 +232,7 @@ class Composition:
             "TICK after all words": z3.Implies(
                 self.sent, z3.And(self.updating, self.age >= self.end + self.words)
             ),
-            "TICK after all spikes": z3.Implies(
-                self.sent, z3.Or(self.owed == 0, self.takes_word)
-            ),
+            "TICK after all spikes": z3.Implies(self.sent, z3.Or(self.owed == 0, self.takes_word)),
             "done once": z3.Implies(self.done, self.opened),
             "a TICK out for a TICK in": z3.Implies(self.tick_out, self.inside >= 1),
             "at most three TICKs inside": z3.And(self.inside >= 0, self.inside <= 3),

@@ -69,8 +69,8 @@ class Ports:
 
 
 def fields(self, port: str, layout: Any) -> dict[str, Any]:
-        """What is packed into a port that has a structure."""
-        return fields(self[port], layout)
+    """What is packed into a port that has a structure."""
+    return fields(self[port], layout)
 
 
 def fields(word: Any, layout: Any) -> dict[str, Any]:

@@ -254,6 +254,7 @@ def stepped_contract(
     states, totals = (lanes_of(word, core.lanes) for word in (s.state, ports["total"]))
     gives, steps = {}, []
     for lane in range(core.lanes):
+
         def port(name: str, lane: int = lane) -> Any:
             return ports[step_name(lane, name)]
 
@@ -421,9 +422,7 @@ def emitter_contract(core: CoreParams, ports: Ports) -> tuple[Contract, EmitterG
         ),
     }
     takes = {
-        "an entry of events": z3.Implies(
-            ports["entries_valid"] == 1, entry_is_told(core, g.entry)
-        )
+        "an entry of events": z3.Implies(ports["entries_valid"] == 1, entry_is_told(core, g.entry))
     }
     return Contract(ghosts=g.ghosts, gives=gives, takes=takes), g
 
@@ -431,9 +430,9 @@ def emitter_contract(core: CoreParams, ports: Ports) -> tuple[Contract, EmitterG
 # --- counters -----------------------------------------------------------------------------------
 
 
-def ones(word: Any, core: CoreParams, width: int = COUNTER_BITS) -> Any:
-    """How many lanes of a word of flags are set."""
-    flags = [number(flag, width) for flag in lanes_of(word, core.lanes)]
+def ones(flags_of_lanes: Any, width: int = COUNTER_BITS) -> Any:
+    """How many of some flags are set."""
+    flags = [number(flag, width) for flag in lanes_of(flags_of_lanes, flags_of_lanes.size())]
     return sum(flags[1:], start=flags[0])
 
 
@@ -451,6 +450,6 @@ def counters_contract(core: CoreParams, ports: Ports) -> tuple[Contract, Counter
     g = CountersGhosts(ports)
     drops, clips = z3.BitVecs("counters:dropped counters:saturated", COUNTER_BITS)
     g.ghosts[drops] = (0, drops + number(g.unknown[1], COUNTER_BITS))
-    g.ghosts[clips] = (0, clips + ones(g.clipped[2], core))
+    g.ghosts[clips] = (0, clips + ones(g.clipped[2]))
     gives = {"dropped": ports["dropped"] == drops, "saturated": ports["saturated"] == clips}
     return Contract(ghosts=g.ghosts, gives=gives), g
