@@ -31,7 +31,6 @@ SYNAPSE_ORDERS = tuple(permutations(("leak", "integrate", "act")))
 IN_CORES = {
     "accumulate": st.just("exact"),
     "fire_on": st.just("step"),
-    "max_spikes_per_step": st.just(1),
 }
 
 
@@ -159,7 +158,7 @@ def neurons(draw, stochastic=False, whole=False, **fixed):
     made before them leave one.
 
     Only with ``whole`` does it make every choice of the rule, and only with that or ``stochastic``
-    may a rounding be: the hardware knows no core of such neurons.
+    may a rounding be.
     """
     fixed = fixed if whole else IN_CORES | fixed
 
@@ -257,7 +256,7 @@ def cores(draw, *, max_inputs=6, max_neurons=6, **fixed):
     def take(name, strategy):
         return draw(fixed.get(name, strategy))
 
-    neuron = take("neuron", neurons())
+    neuron = take("neuron", neurons(stochastic=draw(st.booleans())))
     n_inputs = take("n_inputs", st.integers(1, max_inputs))
     n_neurons = take("n_neurons", st.integers(1, max_neurons))
     weight = between(*signed(neuron.weight_bits))
