@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +32,10 @@ SHAPES = {512: 36, 1024: 18, 2048: 9, 4096: 4, 8192: 2, 16384: 1}
 BANK_WORDS = max(SHAPES)
 #: Shortest memory: an address of no bits is no good Verilog.
 MIN_WORDS = 2
+#: Most words that a line of Verilog each puts at 0: Yosys takes the square of their number, half a
+#: minute for 16,384.
+MOST_ZEROS = 1024
+_ZEROS = re.compile(r"^  initial begin\n(?:    \w+\[\d+\] = \d+'[hd]0+;\n)+  end\n", re.M)
 #: The Verilog module of a memory of constants: Amaranth's memories cannot read a file.
 ROM = "fxlif_rom"
 ROM_VERILOG = f"""
@@ -202,7 +207,9 @@ class Rom(wiring.Component):
 
 
 def ram(m: Module, name: str, shape: Any, depth: int) -> Memory:
-    """A block memory of ``depth`` words, at least two, of zeros at power-up; a reset leaves it.
+    """A block memory of ``depth`` words, at least two; a reset leaves it. At power-up they are
+    zeros, or anything where there are more than :data:`MOST_ZEROS`: a core clears its memories
+    before it looks at what they hold.
 
     ``no_rw_check``: no read shows a word that is written in the same cycle, or nobody looks at what
     it shows. A core's words are read again :data:`~fxlif.cycles.pipeline.EVENT_DISTANCE` cycles
@@ -215,3 +222,12 @@ def ram(m: Module, name: str, shape: Any, depth: int) -> Memory:
     )  # fmt: skip
     m.submodules[name] = memory
     return memory
+
+
+def without_zeros(verilog: str, most: int = MOST_ZEROS) -> str:
+    """The same Verilog, where a memory of more than ``most`` words does not begin with zeros."""
+
+    def shortened(match: re.Match[str]) -> str:
+        return "" if match[0].count("\n") - 2 > most else match[0]
+
+    return _ZEROS.sub(shortened, verilog)

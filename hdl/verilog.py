@@ -25,7 +25,7 @@ from ..params.protocol import Design
 from .core.core import LIFCore
 from .interface import Field, Hardware, Image, Port
 from .limits import supported
-from .memory import ROM_VERILOG, Images
+from .memory import ROM_VERILOG, Images, without_zeros
 from .names import plain, plain_names
 from .network import LIFNetwork
 from .neuron import LIFNeuron
@@ -178,9 +178,8 @@ def generate(
         text = verilog.convert(
             component, name=name, platform=images, emit_src=False, strip_internal_attrs=True
         )
-    text = plain_names(
-        text, name, (_joined(path) for path, *_ in component.signature.flatten(component))
-    )
+    raw = [_joined(path) for path, *_ in component.signature.flatten(component)]
+    text = plain_names(without_zeros(text), name, raw)
     if images.files:
         text += ROM_VERILOG
     ports = ports_of(component)
