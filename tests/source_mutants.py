@@ -42,9 +42,8 @@ class Result:
 
 
 def module_of(mutant: SourceMutant) -> ModuleType:
-    """The module that a mutant edits: one of hdl, or with a dot in its name one of fxlif."""
-    inside = "" if "." in mutant.module else "hdl."
-    return import_module(f"fxlif.{inside}{mutant.module}")
+    """The module that a mutant edits."""
+    return import_module(f"fxlif.{mutant.module}")
 
 
 @lru_cache
