@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module
+from amaranth.hdl import Module
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -16,7 +16,7 @@ from ..neuron import state_layout
 from .counters import Counters
 from .emitter import Emitter
 from .issue import Issue
-from .layouts import at_least, spikes_layout, word_range
+from .layouts import spikes_layout, word_range
 from .neurons import Neurons
 from .queue import SpikeQueue
 from .totals import Totals
@@ -77,8 +77,6 @@ class LIFCore(wiring.Component):
         connect(m, emitter.events_out, flipped(self.events_out))
 
         written = neurons.written
-        fired = [written.spikes[lane].any() for lane in range(core.lanes)]
-        _, two, three = at_least(3, [*fired, written.last])
         m.d.comb += [
             issue.done.eq(emitter.done | neurons.cleared),
             weights.address.eq(issue.weight_address),
@@ -86,10 +84,10 @@ class LIFCore(wiring.Component):
             totals.weights.eq(weights.data),
             neurons.operation.eq(issue.operation),
             neurons.total.eq(totals.total),
-            queue.push.eq(written.valid & (written.last | Cat(fired).any())),
+            queue.push.eq(written.valid & written.some),
             queue.entry.last.eq(written.last),
-            queue.entry.one.eq(~two),
-            queue.entry.one_and_tick.eq(written.last & two & ~three),
+            queue.entry.one.eq(written.one),
+            queue.entry.one_and_tick.eq(written.one_and_tick),
             queue.entry.word.eq(written.word),
             queue.entry.spikes.eq(written.spikes),
             counters.unknown.eq(issue.unknown),

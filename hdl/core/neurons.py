@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-from amaranth.hdl import Module, Signal, Value, signed
+from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -16,7 +16,7 @@ from .. import arithmetic
 from ..lfsr import Draws
 from ..memory import Rom, ram
 from ..neuron import LIFStep, initial_state, state_layout
-from .layouts import operation_layout, written_layout
+from .layouts import at_least, operation_layout, written_layout
 from .weights import threshold_words
 
 
@@ -52,9 +52,8 @@ class Neurons(wiring.Component):
         for line in (stepping, clearing, words):
             for before, after in pairwise(line):
                 m.d.sync += after.eq(before)
-        is_last = words[end - 1] == core.words - 1
-        last = Signal()
-        m.d.sync += last.eq(is_last)
+        is_last, last = Signal(), Signal()
+        m.d.sync += [is_last.eq(words[end - 2] == core.words - 1), last.eq(is_last)]
 
         state_word = data.ArrayLayout(state_layout(neuron), core.lanes)
         memory = ram(m, "states", state_word, core.words)
@@ -66,6 +65,8 @@ class Neurons(wiring.Component):
         given = self._given(m, words[0], stepping[answer], words[answer])
         after = Signal(state_word, name="next_state", reset_less=True)
         spikes = Signal(self.written.spikes.shape(), name="spikes", reset_less=True)
+        some, single, one_and_tick = Signal(), Signal(), Signal()
+        fired = []
         for lane in range(core.lanes):
             current = arithmetic.synaptic_current(self.total[lane], core.weight_shift)
             step = LIFStep(
@@ -75,13 +76,17 @@ class Neurons(wiring.Component):
             m.submodules[step_name(lane)] = step
             m.d.comb += [step.state.eq(state[lane]), step.current.eq(current)]
             m.d.comb += [getattr(step, port).eq(values[lane]) for port, values in given.items()]
-            m.d.sync += [after[lane].eq(step.next_state), spikes[lane].eq(step.spike)]
             # A lane that only fills up the last word never fires.
-            if (core.words - 1) * core.lanes + lane >= core.n_neurons:
-                with m.If(is_last):
-                    m.d.sync += spikes[lane].eq(0)
+            fills_up = (core.words - 1) * core.lanes + lane >= core.n_neurons
+            spike = Mux(is_last, 0, step.spike) if fills_up else step.spike
+            fired.append(spike.any())
+            m.d.sync += [after[lane].eq(step.next_state), spikes[lane].eq(spike)]
         with m.If(clearing[end - 1]):
             m.d.sync += after.eq(state_word.const([initial_state(neuron)] * core.lanes))
+
+        # Known with the spikes, so that nothing stands between them and the queue.
+        one, two, three = at_least(3, [*fired, is_last])
+        m.d.sync += [some.eq(one), single.eq(~two), one_and_tick.eq(is_last & two & ~three)]
 
         m.d.comb += [
             write.en.eq(stepping[end] | clearing[end]),
@@ -89,6 +94,9 @@ class Neurons(wiring.Component):
             write.data.eq(after),
             self.written.valid.eq(stepping[end]),
             self.written.last.eq(last),
+            self.written.some.eq(some),
+            self.written.one.eq(single),
+            self.written.one_and_tick.eq(one_and_tick),
             self.written.word.eq(words[end]),
             self.written.state.eq(after),
             self.written.spikes.eq(spikes),
