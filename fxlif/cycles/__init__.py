@@ -12,7 +12,9 @@ from ..lazy import exports
 if TYPE_CHECKING:
     from .latency import clear_cycles as clear_cycles
     from .latency import event_cycles as event_cycles
+    from .latency import step_cycles as step_cycles
     from .latency import update_cycles as update_cycles
+    from .latency import write_cycles as write_cycles
     from .model import CycleInputs as CycleInputs
     from .model import CycleModel as CycleModel
     from .model import CycleOutputs as CycleOutputs
@@ -23,7 +25,9 @@ HOMES = {
     "CycleOutputs": "model",
     "clear_cycles": "latency",
     "event_cycles": "latency",
+    "step_cycles": "latency",
     "update_cycles": "latency",
+    "write_cycles": "latency",
 }
 __all__ = list(HOMES)
 __getattr__, __dir__ = exports(__name__, HOMES)

@@ -212,7 +212,7 @@ def add_word(core: Record, now: Record, weights: Ints, totals: Ints) -> int:
     return clipped
 
 
-@inline
+@njit
 def emit(core: Record, now: Record, chain: Chain, ready: int) -> None:
     """One clock edge of the queue's output, the stages behind it and the emitter."""
     word, neuron, free = now["shown"], NONE, False
