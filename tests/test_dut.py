@@ -689,7 +689,9 @@ def test_stream_checker_finds_what_breaks_the_contract(core_cycles) -> None:
 
 def test_stream_checker_and_silence(core_cycles) -> None:
     """A core that stops answering, and one that stops taking: found while it runs."""
-    mute = [{**row, "out_valid": 0, "out_ready": 1, "rst": 0} for row in core_cycles]
+    silent = {"out_valid": 0, "out_ready": 1, "rst": 0}
+    mute = [{**row, **silent, "in_ready": row["in_ready"] if at < 200 else 0}
+            for at, row in enumerate(core_cycles)]  # fmt: skip
     with pytest.raises(Difference, match="out_valid: expected"):
         stream_run(mute, patience=40)
     with pytest.raises(Difference, match="events out: expected"):

@@ -14,6 +14,7 @@ from fxlif.cycles.control import IDLE, RESET, STALL
 from fxlif.cycles.model import CycleInputs, CycleModel, Driver
 from fxlif.hdl.limits import supported
 from fxlif.network.events import TICK
+from fxlif.params.base import ROUNDINGS
 from fxlif.sim.failure.shrink import AXES, Stimulus, search, shrink
 from fxlif.sim.soak.random_design import random_design
 
@@ -196,7 +197,7 @@ def test_designs_drawn_at_random() -> None:
     assert {leak.kind for leak in leaks} == {
         "none", "shift", "multi_shift", "scale", "decay", "linear", "constant",
     }  # fmt: skip
-    assert len({getattr(leak, "rounding", None) for leak in leaks}) == 6
+    assert {getattr(leak, "rounding", None) for leak in leaks} == {None, *ROUNDINGS}
     for key, choices in (
         ("overflow", 3), ("overflow_i_syn", 4), ("overflow_change", 2), ("compare", 2),
         ("reset", 2), ("reset_at", 3), ("order", 6), ("negative_reset", 3), ("refractory_mode", 4),
@@ -214,6 +215,8 @@ def test_designs_drawn_at_random() -> None:
     assert {each.input_address_bits is None for each in designs} == {True, False}
     assert {each.weight_shift for each in designs} == {0, 1, 2}
     assert {each.max_events_per_input for each in designs} == {1, 2, 5}
+    assert {1, 2, 31} <= {each.neuron.max_spikes_per_step for each in designs}
+    assert len({each.neuron.lfsr.bits for each in designs}) > 10
     assert {each.n_neurons % each.lanes == 0 for each in designs} == {True, False}
     assert {each.words for each in designs} >= {1, 2, 3, 4, 5}
     for each in designs:

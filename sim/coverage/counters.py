@@ -203,7 +203,10 @@ class NeuronCounter:
         if len(steps.fire) != np.count_nonzero(taken):
             raise ValueError(f"steps: must be {np.count_nonzero(taken)}, one per enabled cycle")
         resets = self._resets + np.cumsum(rst)
-        self._steps.take(steps.before, steps.current, steps.threshold, steps.fire, resets[taken])
+        self._steps.take(
+            steps.before, steps.current, steps.threshold, steps.fire, resets[taken],
+            np.broadcast_to(steps.random, steps.fire.shape),
+        )  # fmt: skip
         low, held = Runs(~(enable | rst), self._low), Runs(rst, self._reset)
         # Whether it rests before each cycle: as after the last step, unless a reset came since.
         known = np.append(True, taken | rst)

@@ -77,6 +77,7 @@ class NeuronBulk:
     def steps(self, taken: Bools) -> Steps:
         """The steps of the cycles ``taken`` (cycles,) of the last block."""
         at = np.flatnonzero(taken)
+        spikes = self.shown[at + 1, -1]
         shown = {name: self.shown[:, k] for k, name in enumerate(self._names)}
 
         def state(rows: Ints) -> NeuronState:
@@ -86,7 +87,8 @@ class NeuronBulk:
             )
 
         return Steps(
-            before=state(at), after=state(at + 1), fire=self.shown[at + 1, -1] != 0,
+            before=state(at), after=state(at + 1), 
+            fire=spikes if self._neuron.counts_spikes else spikes != 0,
             current=self.inputs["current"][at] + self._neuron.bias,
             threshold=np.full(len(at), self._neuron.v_threshold, dtype=np.int64),
             random=self._draws[at],

@@ -10,13 +10,14 @@ import numpy as np
 
 from ...errors import FxlifError, FxlifWarning
 from ...hdl.limits import supported
-from ...params.base import FIXED_ROUNDINGS
+from ...params.base import ROUNDINGS
 from ...params.combinations import RULE_ORDER, combinations
 from ...params.core import CoreParams, address_bits
 from ...params.leaks import (
     ConstantLeak,
     DecayLeak,
     Leak,
+    Lfsr,
     LinearLeak,
     MultiShiftLeak,
     NoLeak,
@@ -32,6 +33,7 @@ from ...params.neuron import (
     NeuronParams,
 )
 from ...params.quantise import signed_range
+from ...rule.lfsr import draws
 from ...rule.step import initial_state, step
 
 OVERFLOWS = ("saturate", "saturate_symmetric", "wrap")
@@ -42,7 +44,7 @@ TRIAL, TRIES = 64, 1000
 def random_leak(rng: random.Random) -> Leak:
     """Any leak that the hardware knows; small shifts are frequent."""
     how: dict[str, Any] = {
-        "rounding": rng.choice(FIXED_ROUNDINGS),
+        "rounding": rng.choice(ROUNDINGS),
         "minimum_step": rng.randrange(2),
     }
     kind = rng.choice(("none", "shift", "shift", "multi_shift", "scale", "linear", "constant"))
@@ -64,14 +66,20 @@ def random_leak(rng: random.Random) -> Leak:
     return LinearLeak(step=rng.choice((0, 1, 2, 5, 30)))
 
 
+def random_lfsr(rng: random.Random) -> Lfsr:
+    """Any register that is wide enough for every leak of :func:`random_leak`."""
+    bits = rng.randint(12, 32)
+    taps = (bits, *rng.sample(range(1, bits), rng.randint(1, 3)))
+    return Lfsr(bits=bits, taps=taps, seed=rng.randrange(1, 1 << bits))
+
+
 def _order(rng: random.Random, names: tuple[str, ...]) -> tuple[str, ...]:
     """These names as they stand, or in any order."""
     return rng.choice((names, tuple(rng.sample(names, len(names)))))
 
 
-def random_neuron(rng: random.Random, *, most_spikes: int = MAX_SPIKES) -> NeuronParams:
-    """Any neuron that the hardware knows, with up to ``most_spikes`` in a step; whether it ever
-    fires is another matter."""
+def random_neuron(rng: random.Random) -> NeuronParams:
+    """Any neuron that the hardware knows; whether it ever fires is another matter."""
     state_bits = rng.choice((5, 6, 7, 8, 10, 12, 16, 24))
     low, high = signed_range(state_bits)
     theta_bits = rng.randint(4, 10)
@@ -79,7 +87,7 @@ def random_neuron(rng: random.Random, *, most_spikes: int = MAX_SPIKES) -> Neuro
     threshold_bits = rng.randint(max(4, state_bits - threshold_shift), 24)
     top = min(high, signed_range(threshold_bits)[1] << threshold_shift)
     threshold = rng.randint(max(1, top // 16), max(2, top // 2))
-    several = rng.choice((1, 1, 1, rng.randint(1, most_spikes)))
+    several = rng.choice((1, 1, 1, rng.randint(1, MAX_SPIKES)))
 
     def potential(most: int) -> int:
         return rng.choice((0, rng.randint(max(low, -most), min(high, most))))
@@ -117,6 +125,7 @@ def random_neuron(rng: random.Random, *, most_spikes: int = MAX_SPIKES) -> Neuro
         "threshold_shift": threshold_shift,
         "current_bits": rng.choice((state_bits, max(4, state_bits - 2), 12)),
         "theta_bits": theta_bits,
+        "lfsr": random_lfsr(rng),
     }  # fmt: skip
     # Of choices that mean nothing together, those go that the rule's page names.
     while wrong := {
@@ -143,7 +152,7 @@ def random_design(rng: random.Random, *, max_inputs: int = 12, max_neurons: int 
 
 
 def _draw(rng: random.Random, max_inputs: int, max_neurons: int) -> CoreParams:
-    neuron = random_neuron(rng, most_spikes=1)
+    neuron = random_neuron(rng)
     n_inputs, n_neurons = rng.randint(1, max_inputs), rng.randint(1, max_neurons)
     low, high = signed_range(neuron.weight_bits)
     # A few events together reach the threshold, some strongly enough to pass the state's ends.
@@ -170,14 +179,15 @@ def _draw(rng: random.Random, max_inputs: int, max_neurons: int) -> CoreParams:
 def _fires(core: CoreParams, rng: random.Random) -> bool:
     """Whether any neuron fires when each in turn is excited."""
     draw = np.random.default_rng(rng.getrandbits(64))
-    state = initial_state(core.neuron, core.n_neurons)
+    state, drawn = initial_state(core.neuron, core.n_neurons), core.neuron.lfsr.seed
     thresholds = np.array(core.thresholds)
     for number in range(TRIAL):
         exciting = core.weights[:, number % core.n_neurons] > 0
         sent = exciting & (draw.random(core.n_inputs) < 0.8)
         total = core.weights[sent].sum(axis=0) * core.max_events_per_input
         current = (total << core.weight_shift) + core.neuron.bias
-        state, fire = step(core.neuron, state, current, thresholds)
+        given, drawn = draws(core.neuron.lfsr, drawn, core.n_neurons)
+        state, fire = step(core.neuron, state, current, thresholds, given)
         if fire.any():
             return True
     return False
