@@ -87,7 +87,7 @@ class NeuronBulk:
             )
 
         return Steps(
-            before=state(at), after=state(at + 1), 
+            before=state(at), after=state(at + 1),
             fire=spikes if self._neuron.counts_spikes else spikes != 0,
             current=self.inputs["current"][at] + self._neuron.bias,
             threshold=np.full(len(at), self._neuron.v_threshold, dtype=np.int64),
