@@ -98,6 +98,7 @@ NAMES = [
     "tiny.json",
     "tiny.npz",
     "tiny.v",
+    "tiny_core_0_weights_0.mem",
     "tiny_tb.v",
     "tiny_tb_expected.mem",
     "tiny_tb_stimulus.mem",
