@@ -348,7 +348,7 @@ _TOTALS = (*_of(
     "hdl.core.counters",
     ("dropped-not-counted", "self.dropped + unknown", "self.dropped",
      "an unknown address leaves no trace"),
-    ("saturation-counted-once", "sum(clipped)", "clipped.any()",
+    ("saturation-counted-once", "four.eq(sum(flags))", "four.eq(flags.any())",
      "lanes that saturate together count as one"),
 ))  # fmt: skip
 
