@@ -44,24 +44,24 @@ class Issue(wiring.Component):
         slot = Signal(slot_range(core))
         pending = Signal()  # a TICK was taken, its update has not started
         updating = Signal(init=1)  # an update or the clearing is under way
-        free = Signal()
+        free = Signal()  # nothing is under way, or only its last slot
         taken = Signal()
         known = Signal()
+        adds = Signal()
         start = Signal()
-        busy = adding | clearing | stepping
         m.d.comb += [
-            free.eq(~busy | (slot == event_cycles(core) - 1)),
             self.events_in.ready.eq(free & ~pending),
             taken.eq(self.events_in.valid & self.events_in.ready),
             known.eq(event.address < core.n_inputs),
+            adds.eq(taken & ~event.tick & known),
             start.eq(~updating & (pending | (taken & event.tick))),
             self.unknown.eq(taken & ~event.tick & ~known),
         ]
         with m.If(free):
-            m.d.sync += [slot.eq(0), clearing.eq(0), stepping.eq(start)]
-            m.d.sync += adding.eq(taken & ~event.tick & known)
+            m.d.sync += [slot.eq(0), clearing.eq(0), stepping.eq(start), adding.eq(adds)]
+            m.d.sync += free.eq(~(start | adds))
         with m.Else():
-            m.d.sync += slot.eq(slot + 1)
+            m.d.sync += [slot.eq(slot + 1), free.eq(slot == event_cycles(core) - 2)]
         with m.If(start):
             m.d.sync += [pending.eq(0), updating.eq(1)]
         with m.Else():

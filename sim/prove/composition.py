@@ -258,6 +258,8 @@ class Composition:
             ),
             "slot in range": slot <= self.last,
             "slot of nothing": z3.Or(adding, under_way, slot == 0),
+            "free": self.on("free")
+            == z3.Or(z3.Not(z3.Or(adding, under_way)), slot == self.last),
             "age": z3.And(self.age >= 0, self.age <= self.old,
                           under_way == (self.age <= self.last)),
             "age of what is under way": z3.Implies(
