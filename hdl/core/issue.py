@@ -76,6 +76,6 @@ class Issue(wiring.Component):
             self.operation.add.eq(adding & within),
             self.operation.update.eq(stepping & within),
             self.operation.clear.eq(clearing & within),
-            self.weight_address.eq(weight_address(m, core, event.address, free, slot)),
+            self.weight_address.eq(weight_address(m, core, event.address, adds, slot)),
         ]
         return m
