@@ -140,9 +140,3 @@ def negative(neuron: NeuronParams, u: Value) -> Value:
     if neuron.negative_reset == "subtract":
         return wrap(u - limit, bits)  # both below 0, so nothing is lost
     assert_never(neuron.negative_reset)
-
-
-def accumulate(total: Value, weight: Value, bits: int) -> tuple[Value, Value]:
-    """One event's weight added to the sum of a step: (new sum, whether it saturated)."""
-    exact = total + weight
-    return saturate(exact, bits), ~fits(exact, bits)

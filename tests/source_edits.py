@@ -268,6 +268,8 @@ _NEURON = _of(
      '                frozen = Mux(at(flow.resting), at(now["theta"]), at(out["theta"]))\n'
      '                out["theta"] = at.once("frozen", frozen)',
      "theta rests together with the membrane"),
+    ("draws-without-a-step", "draws.advance.eq(self.enable)", "draws.advance.eq(1)",
+     "a draw in every cycle, enabled or not"),
     ("enable-ignored", "with m.If(self.enable):", "with m.If(Const(1)):",
      "a step in every cycle"),
     ("spike-stays", "self.spike.eq(step.spike)]", "self.spike.eq(self.spike | step.spike)]",

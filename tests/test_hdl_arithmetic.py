@@ -496,17 +496,3 @@ def test_adapt_to_several_spikes(most: int) -> None:
     ]  # fmt: skip
     cases = neuron_cases("adapt", neurons, None, adapt, operation=True)
     check([unsigned(4), unsigned(most.bit_length())], cases)
-
-
-@pytest.mark.parametrize(("bits", "weight_bits"), [(4, 4), (6, 4), (5, 1), (2, 2)])
-def test_accumulate(bits: int, weight_bits: int) -> None:
-    def part(module: Any, number: int) -> Callable[..., Any]:
-        return lambda total, weight: module.accumulate(total, weight, bits)[number]
-
-    check(
-        [signed(bits), signed(weight_bits)],
-        [
-            Case("the sum", part(hardware, 0), part(golden, 0), bits),
-            Case("whether it saturated", part(hardware, 1), part(golden, 1)),
-        ],
-    )

@@ -92,6 +92,10 @@ NEURONS = {
         synapse={"kind": "exponential", "leak": {"kind": "constant", "step": 4},
                  "order": ("integrate", "leak", "act")},
     ),
+    "random": NeuronParams(
+        state_bits=8, v_threshold=50, current_bits=6, lfsr={"bits": 7, "taps": (7, 6), "seed": 5},
+        leak={"kind": "shift", "shift": 3, "rounding": "stochastic"},
+    ),
 }  # fmt: skip
 
 
@@ -143,6 +147,7 @@ SHOWN_BY = {
         "leaking": "bias-through-the-synapse bias-past-the-synapse-lost "
         "synapse-leak-not-narrowed no-leak-at-rest leak-at-rest-not-narrowed "
         "mirror-not-negated negative-at-the-threshold",
+        "random": "draws-without-a-step",
         "linear": "gt-for-ge linear-leak-off linear-leak-overshoots linear-leak-one-sided",
         "core": "weight-shift-lost weight-sign-lost threshold-shift-lost one-threshold-for-all "
         "threshold-of-first-word distance-ignored base-counts-words",

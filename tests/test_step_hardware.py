@@ -37,7 +37,7 @@ from typing import Any
 import choices
 import numpy as np
 import pytest
-from amaranth.hdl import ClockDomain, Module
+from amaranth.hdl import ClockDomain, Module, Signal
 from amaranth.sim import Simulator
 from designs import SEED
 from hypothesis import Phase, given, settings
@@ -59,15 +59,17 @@ from step_space import (
     space_size,
     whole_space,
 )
-from strategies import neurons
+from strategies import lfsrs, neurons
 
-from fxlif.cycles.pipeline import neuron_stages
+from fxlif.cycles.pipeline import neuron_stages, schedule, update_stages, write_distance
+from fxlif.hdl.lfsr import Draws
 from fxlif.hdl.neuron import LIFNeuron, LIFStep
-from fxlif.params.leaks import Leak, NoLeak, ShiftLeak
+from fxlif.hdl.pipeline import Pipeline, Stage
+from fxlif.params.leaks import Leak, Lfsr, NoLeak, ShiftLeak
 from fxlif.params.neuron import Adaptation, ExponentialSynapse, NeuronParams
 from fxlif.params.quantise import signed_range
 from fxlif.rule import arithmetic
-from fxlif.rule.lfsr import shift
+from fxlif.rule.lfsr import draws, shift
 from fxlif.rule.step import NeuronState, step
 
 # --- small widths, exhaustively -----------------------------------------------------------------
@@ -157,6 +159,38 @@ def test_every_choice_of_a_step() -> None:
         tally.check(each, words, lanes[:, number])
     assert tally.compared == 200 * len(designs) >= 200 * 20
     assert tally.spikes > tally.compared // 10
+
+
+def test_operations_are_those_of_the_schedule(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No stage is there for an operation that the hardware does not have; the names are unique."""
+    found: set[str] = set()
+    at = Pipeline.at
+
+    def noted(pipe: Pipeline, operation: str) -> Stage:
+        found.add(operation)
+        return at(pipe, operation)
+
+    monkeypatch.setattr(Pipeline, "at", noted)
+    for each in chosen(random.Random(SEED))[::3]:
+        found.clear()
+        unit = LIFStep(each.neuron, input_bits=6, threshold_port=each.threshold_port, staged=True)
+        unit.elaborate(None)
+        assert found == set(schedule(each.neuron)), each
+        stages = neuron_stages(each.neuron)
+        assert len(set(stages)) == len(stages)
+        assert stages[-1] in found
+    plain = NeuronParams()
+    assert neuron_stages(plain) == ("leak", "integrate", "narrow", "compare", "reset")
+    assert update_stages(plain) == ("issue", "memory", *neuron_stages(plain), "write")
+    assert write_distance(plain) == 7
+
+
+def test_nothing_is_used_before_it_is_made() -> None:
+    pipe = Pipeline(Module(), {"early": 0, "late": 2}, staged=True)
+    made = pipe.at("late").make("sum", pipe.at("late")(pipe.given("x", Signal(4))) + 1)
+    with pytest.raises(ValueError, match="sum is made in stage 2, not yet in 0"):
+        pipe.at("early")(made)
+    assert len(made.line) == 1
 
 
 @pytest.mark.slow
@@ -374,3 +408,31 @@ def test_registered_neuron(name: str, bits: int | None) -> None:
     spikes = run_neuron(NEURONS[name](), bits, rng, 400)
     if name != "everything" or bits == 33:  # its bias keeps narrow currents on one side
         assert spikes > 10
+
+
+@settings(max_examples=12)
+@given(lfsrs(), st.sampled_from([1, 2, 3, 5, 8, 16]), st.integers(1, 20), st.randoms())
+def test_draws(lfsr: Lfsr, lanes: int, n: int, rng: random.Random) -> None:
+    """A word's draws are those of its neurons in the golden order, update after update."""
+    unit, updates = Draws(lfsr, lanes, n), 3
+    shown = unit.draws.as_value()
+    order, _ = draws(lfsr, lfsr.seed, updates * n)
+    words = [order[at : min(at + lanes, end)] for end in range(n, len(order) + 1, n)
+             for at in range(end - n, end, lanes)]  # fmt: skip
+
+    async def bench(ctx: Any) -> None:
+        for number, wanted in enumerate(words, start=1):
+            for _ in range(rng.choice((0, 0, 1, 3))):
+                ctx.set(unit.advance, 0)
+                ctx.set(unit.last, rng.randint(0, 1))
+                await ctx.tick()
+            packed = sum(draw << lane * lfsr.bits for lane, draw in enumerate(wanted.tolist()))
+            assert ctx.get(shown[: len(wanted) * lfsr.bits]) == packed
+            ctx.set(unit.advance, 1)
+            ctx.set(unit.last, number % -(-n // lanes) == 0)
+            await ctx.tick()
+
+    simulator = Simulator(unit)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
