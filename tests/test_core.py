@@ -31,13 +31,13 @@ from pysim import component, interface_of, simulate
 from fxlif import CoreParams, NetworkParams, NeuronParams
 from fxlif.cycles.latency import (
     clear_cycles,
+    cleared_cycles,
     event_cycles,
     step_cycles,
     update_cycles,
     write_cycles,
 )
 from fxlif.cycles.model import CycleInputs, CycleModel
-from fxlif.cycles.pipeline import write_distance
 from fxlif.hdl import arithmetic, lfsr
 from fxlif.hdl.core import issue, layouts, queue
 from fxlif.hdl.lfsr import jumped
@@ -151,7 +151,7 @@ def test_cycles_of_a_step(n_neurons: int, lanes: int, most: int) -> None:
 
     assert np.flatnonzero(cycles["events_in.ready"])[0] == clear_cycles(core)
     # The first update waits until all words are cleared, each of the others for the one before.
-    over, waited = core.words + write_distance(core.neuron), 0
+    over, waited = cleared_cycles(core), 0
     for taken, rows, end in zip((at for at, e in into if e == TICK), written, ticks_out,
                                 strict=True):  # fmt: skip
         start = max(taken, over)
@@ -205,7 +205,6 @@ import hashlib, sys
 import numpy as np
 from designs import CORES, flat, random_inputs
 from fxlif.cycles.model import CycleInputs, CycleModel
-from fxlif.cycles.pipeline import write_distance
 core = CORES["all options"]
 outputs = flat(CycleModel([core]).run(CycleInputs(**random_inputs(core, 4000, 5))))
 digest = hashlib.sha256()

@@ -16,6 +16,7 @@ from fxlif import CoreParams
 from fxlif.cycles.control import IDLE, INPUT, RESET, STALL, Block
 from fxlif.cycles.latency import (
     clear_cycles,
+    cleared_cycles,
     event_cycles,
     step_cycles,
     update_cycles,
@@ -233,7 +234,7 @@ def test_cycles_of_steps_at_full_rate(name: str) -> None:
 
     ready = block.streams["in_ready"] != 0
     assert np.argmax(ready) == clear_cycles(core)
-    cleared = core.words + write_distance(core.neuron)
+    cleared = cleared_cycles(core)
     taken = np.flatnonzero(ready & (block.inputs["in_valid"] != 0))
     given = np.flatnonzero(block.streams["out_valid"])
     ticks_out = given[block.streams["out_tick"][given] != 0]

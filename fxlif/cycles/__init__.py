@@ -11,6 +11,7 @@ from ..lazy import exports
 
 if TYPE_CHECKING:
     from .latency import clear_cycles as clear_cycles
+    from .latency import cleared_cycles as cleared_cycles
     from .latency import event_cycles as event_cycles
     from .latency import step_cycles as step_cycles
     from .latency import update_cycles as update_cycles
@@ -24,6 +25,7 @@ HOMES = {
     "CycleModel": "model",
     "CycleOutputs": "model",
     "clear_cycles": "latency",
+    "cleared_cycles": "latency",
     "event_cycles": "latency",
     "step_cycles": "latency",
     "update_cycles": "latency",

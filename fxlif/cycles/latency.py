@@ -74,10 +74,14 @@ def update_cycles(core: CoreParams, spikes: int | Sequence[int]) -> int:
 def clear_cycles(core: CoreParams) -> int:
     """Clock cycles after a reset until the first event can be taken: those of a clear but the last.
 
-    The update of a TICK waits until all words are cleared,
-    ``words + write_distance`` cycles after the reset.
+    The update of a TICK waits until all words are cleared (:func:`cleared_cycles`).
     """
     return event_cycles(core) - 1
+
+
+def cleared_cycles(core: CoreParams) -> int:
+    """Clock cycles after a reset until all words are cleared."""
+    return core.words + write_distance(core.neuron)
 
 
 def padded(core: CoreParams) -> int:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...cycles.control import IDLE, RESET, STALL
-from ...cycles.latency import clear_cycles, event_cycles, update_cycles
+from ...cycles.latency import cleared_cycles, event_cycles, update_cycles
 from ...errors import FxlifError
 from ...network.events import TICK
 from ...params.core import CoreParams
@@ -72,7 +72,7 @@ class Stimulus:
         slow = max((event_cycles(core) for core in cores), default=1)
         most = [(core, core.n_neurons * core.neuron.max_spikes_per_step) for core in cores]
         step = sum(update_cycles(core, spikes) + spikes * slow for core, spikes in most)
-        clear = sum(map(clear_cycles, cores)) * (len(self.reset) + 1)
+        clear = sum(map(cleared_cycles, cores)) * (len(self.reset) + 1)
         last = max(self.held, default=0)
         return last + len(self.held) + clear + len(self.events) * slow + (ticks + 1) * step
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...cycles.control import IDLE, RESET, STALL, Bytes, Ints
-from ...cycles.latency import clear_cycles
+from ...cycles.latency import cleared_cycles
 from ...cycles.model import CycleModel, Driver
 from ...cycles.signals import INPUT_PORTS
 from ...network.sources import mix
@@ -78,7 +78,7 @@ def directed_flags(flags: Bytes, cores: tuple[CoreParams, ...], seed: int) -> By
     flags = (flags & (IDLE | STALL)).astype(np.uint8)
     flags[:DIRECTED_RESET] = IDLE | RESET
     # Until every core has cleared its memories, and a while longer: an empty core shows nothing.
-    quiet = max(map(clear_cycles, cores)) + DIRECTED_IDLE
+    quiet = max(map(cleared_cycles, cores)) + DIRECTED_IDLE
     flags[DIRECTED_RESET : DIRECTED_RESET + min(quiet, len(flags) // 8)] = IDLE
     flags[reset_cycles(len(flags), max(core.words for core in cores), seed)] |= RESET
     return flags
