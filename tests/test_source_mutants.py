@@ -150,7 +150,7 @@ SHOWN_BY = {
         "random": "draws-without-a-step",
         "linear": "gt-for-ge linear-leak-off linear-leak-overshoots linear-leak-one-sided",
         "core": "weight-shift-lost weight-sign-lost threshold-shift-lost one-threshold-for-all "
-        "threshold-of-first-word distance-ignored base-counts-words",
+        "threshold-of-first-word distance-ignored base-counts-words slices-swapped",
         "saturating core": "accumulator-wraps saturation-not-reported saturation-counted-once "
         "spare-lanes-fire sums-survive-a-reset",
         "random core": "row-not-held last-of-a-word-lost draw-ignored draws-a-cycle-early "
