@@ -51,7 +51,7 @@ def then(first: CoreParams, n: int, lanes: int, neuron: NeuronParams) -> tuple[C
 
 def chains() -> dict[str, tuple[CoreParams, ...]]:
     # Seeds whose designs fire, and step often, within so few cycles.
-    drawn = {f"random {seed}": (random_design(random.Random(seed)),) for seed in (0, 1, 2, 4, 8)}
+    drawn = {f"random {seed}": (random_design(random.Random(seed)),) for seed in (3, 4, 8, 12, 18)}
     return {
         **drawn,
         "two cores": then(CORES["all options"], 4, 2, SIMPLE),
@@ -310,7 +310,7 @@ def test_driving_is_running_what_was_shown(name: str, engine: str) -> None:
     assert_same(joined(made), in_blocks(cores, inputs, "numpy", []))
 
 
-@pytest.mark.parametrize("name", ["random 8", "two cores"])
+@pytest.mark.parametrize("name", ["random 18", "two cores"])
 def test_an_event_on_offer_stays(name: str) -> None:
     cores = DESIGNS[name]
     core, model = cores[0], CycleModel(cores)
