@@ -110,7 +110,8 @@ def unedited(params: AnyParams) -> dict[str, str]:
 
 def mutated(params: AnyParams, mutant: SourceMutant) -> dict[str, str] | None:
     """The Verilog of the mutated hardware, with the ports that the bench reads, and its images;
-    None where they are those of the hardware itself, so that the mutant does not concern this design.
+    None where they are those of the hardware itself, so that the mutant does not concern this
+    design.
 
     Raises:
         FxlifError: what the hardware cannot do; the mutant does not fit the source.
