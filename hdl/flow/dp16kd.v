@@ -200,8 +200,11 @@ module DP16KD #(
   localparam SHARED = unused(DATA_WIDTH_A) > unused(DATA_WIDTH_B)
                       ? unused(DATA_WIDTH_A) : unused(DATA_WIDTH_B);
   wire same = (ad_a >> SHARED) == (ad_b >> SHARED);
-  wire writes_a = CEA && WEA && !RSTA;
-  wire writes_b = CEB && WEB && !RSTB && !WIDE;
+  // Widths 18 and 36 write the bytes that are enabled: with none of them they read.
+  wire any_a = DATA_WIDTH_A == 36 ? |ad_a[3:0] : DATA_WIDTH_A == 18 ? |ad_a[1:0] : 1'b1;
+  wire any_b = DATA_WIDTH_B == 18 ? |ad_b[1:0] : 1'b1;
+  wire writes_a = CEA && WEA && any_a && !RSTA;
+  wire writes_b = CEB && WEB && any_b && !RSTB && !WIDE;
 
   reg [35:0] latch_a = 36'd0, latch_b = 36'd0;  // behind the array
   reg [35:0] held_a = 36'd0, held_b = 36'd0;    // the output registers
