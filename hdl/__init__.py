@@ -1,8 +1,9 @@
 """The integer rule as hardware, in Amaranth, and the Verilog made from it.
 
 ``arithmetic`` has the rule on Amaranth's values, ``neuron`` one step, ``core`` a population with
-its memories, ``network`` a chain of cores, ``events`` their streams. ``limits`` refuses what cannot
-be hardware; ``verilog`` generates the files, whose ports ``interface`` describes.
+its parts, ``memory`` their memories and images, ``network`` a chain of cores, ``events`` their
+streams. ``limits`` refuses what cannot be hardware; ``verilog`` generates the files with the plain
+names of ``names``, whose ports ``interface`` describes.
 """
 
 if __name__ != "fxlif.hdl":
