@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
-from ...cycles.pipeline import STAGES
+from ...cycles.latency import event_cycles
+from ...cycles.pipeline import neuron_stages, write_distance
+from ...cycles.signals import step_name
+from ...params.core import CoreParams
 from ...params.protocol import Design
+from ...params.quantise import signed_range
 from ..coverage.invariant import Neurons, SymbolicStep, invariant
 from ..prove.golden import is_signed
-from ..prove.netlist import Netlist
+from ..prove.netlist import Netlist, constants, label
 from ..tools.solver import decide, z3
 from .mutants import SELECT, Mutants
 
@@ -39,14 +45,19 @@ class Bound:
         return [z3.UGE(field, low), z3.ULE(field, high)]
 
 
+#: What is known of the registers of a netlist in every cycle, as conditions.
+Facts = Callable[[Netlist], Iterable[Any]]
+
+
 class Equivalence:
     """Says which mutants are equivalent to the design: from equal states, with equal inputs, the
     ``outputs`` that count and the next states of all registers are equal.
 
     A mutant that differs only in states that are never reached, or in registers that nobody looks
-    at, is not called equivalent, but for what is given here: ``unreachable`` are products of
-    signals that are 0 in every reachable state (``a ~b`` is a and not b), ``bounds`` fields of
-    signals that never leave a range.
+    at, is not called equivalent, but for what is given here: ``facts`` of the registers, and
+    ``bounds`` of fields of signals that never leave a range. Where these are what the ``depth``
+    stages of a step begin with, the registers between them hold what the stages made of such
+    values in cycles before: a step is fed forward, and what is in it at power-up is never used.
     """
 
     def __init__(
@@ -55,8 +66,9 @@ class Equivalence:
         outputs: Sequence[str],
         *,
         solver: str,
-        unreachable: Sequence[str] = (),
+        facts: Facts = lambda net: (),
         bounds: Sequence[Bound] = (),
+        depth: int = 1,
     ) -> None:
         net = Netlist(mutants.verilog, mutants.top)
         (self._select,) = net.drivers(SELECT)
@@ -65,13 +77,15 @@ class Equivalence:
         self._pairs = [(net[name], _counts(net, name)) for name in outputs if name in net]
         self._pairs += [(following, always) for following in net.next.values()]
         self._design = [(self._of(term, 0), self._of(when, 0)) for term, when in self._pairs]
-        zeros = [self._product(net, text) for text in unreachable]
-        zeros += [z3.substitute(term, *net.next.items()) for term in zeros]
-        assumed = [term == 0 for term in zeros]
-        for bound in bounds:
-            if bound.signal in net:
-                assumed += bound.holds(net[bound.signal])
-        self._assumed = [self._of(term, 0) for term in assumed]
+        now = list(facts(net))
+        # What holds in every cycle holds in the next one.
+        self._facts = [self._of(f, 0) for f in (*now, *(z3.substitute(f, *net.next.items())
+                                                        for f in now))]  # fmt: skip
+        self._bounds = [self._of(term, 0) for bound in bounds if bound.signal in net
+                        for term in bound.holds(net[bound.signal])]  # fmt: skip
+        step = re.compile(rf"(.*\.)?{step_name(0)[:-1]}\d+\.")
+        self._in_step = {r: self._of(f, 0) for r, f in net.next.items() if step.match(label(r))}
+        self._depth = depth
 
     def _of(self, term: Any, mutant: int) -> Any:
         value = z3.BitVecVal(mutant, self._select.size())
@@ -86,23 +100,36 @@ class Equivalence:
                 differ.append(z3.And(when, right != other))
         if not differ:
             return True
-        anywhere = z3.Or(*differ) if len(differ) > 1 else differ[0]
-        answer = decide([anywhere, *self._assumed], solver=self._solver, timeout_s=timeout_s)
-        return {"unsat": True, "sat": False}.get(answer.result)
+        conditions = [z3.Or(*differ) if len(differ) > 1 else differ[0]]
+        conditions += [*self._facts, *self._bounds]
+        deadline = time.monotonic() + timeout_s
+        result = ""
+        for cycle in range(self._depth):
+            if cycle:
+                conditions = self._one_before(conditions, cycle)
+            left = deadline - time.monotonic()
+            result = decide(conditions, solver=self._solver, timeout_s=left).result
+            if result != "sat":
+                break
+        return {"unsat": True, "sat": False}.get(result)
 
-    @staticmethod
-    def _product(net: Netlist, text: str) -> Any:
-        """A product of signals; 0, which says nothing, where one was optimised away."""
-        names = text.split()
-        if not all(name.lstrip("~") in net for name in names):
-            return z3.BitVecVal(0, 1)
-        if len(names) == 1:
-            return net[names[0]]
-        factors = [~net[name[1:]] if name[0] == "~" else net[name] for name in names]
-        product = factors[0]
-        for factor in factors[1:]:
-            product &= factor
-        return product
+    def _one_before(self, conditions: Sequence[Any], cycle: int) -> list[Any]:
+        """Conditions with the registers of the steps ``cycle - 1`` cycles before in terms of what
+        there was ``cycle`` cycles before."""
+        made = [
+            (_before(register, cycle - 1), _before(following, cycle))
+            for register, following in self._in_step.items()
+        ]
+        known = [_before(term, cycle) for term in (*self._facts, *self._bounds)]
+        return [*(z3.substitute(term, *made) for term in conditions), *known]
+
+
+def _before(term: Any, cycles: int) -> Any:
+    """A term so many cycles before: of other constants."""
+    if not cycles:
+        return term
+    names = [(leaf, z3.Const(f"{leaf} {cycles} before", leaf.sort())) for leaf in constants([term])]
+    return z3.substitute(term, *names)
 
 
 def _counts(net: Netlist, port: str) -> Any:
@@ -114,26 +141,91 @@ def _counts(net: Netlist, port: str) -> Any:
     return z3.BoolVal(True)
 
 
-def unreachable(params: Design) -> list[str]:
-    """Products of signals that are 0 in every reachable state, see :class:`Equivalence`.
+def depth_of(params: Design) -> int:
+    """How many stages the longest step of the design has."""
+    return max((len(neuron_stages(core.neuron)) for core in params.cores), default=1)
 
-    By the theorems of ``fxlif prove``: a core whose inputs are neurons of the core before it gets
-    each of them once a step at most, and its accumulator holds them all (events, overflow). The
-    words of an update follow each other without a gap, and there are two of them at least (events).
-    """
-    found = []
-    for k, (core, signals) in enumerate(zip(params.cores, params.signals, strict=True)):
-        prefix = f"{signals.instance}." if signals.instance else ""
-        if k:
-            found += [f"{prefix}clipped", signals.saturated]
-        issue, read, compute, write = (f"{prefix}{stage}_valid" for stage in STAGES)
-        if core.words > 1:
-            found += [f"{read} ~{issue} ~{compute}", f"{compute} ~{read} ~{write}"]
-        if core.words > 2:
-            found += [f"{read} {compute} ~{issue} ~{write}"]
-        found += [f"{issue} {compute} ~{read}", f"{read} {write} ~{compute}",
-                  f"{issue} {write} ~{read}"]  # fmt: skip
-    return found
+
+def facts_of(params: Design) -> Facts:
+    """What holds of a design's registers in every cycle: what ``fxlif prove`` takes its contracts
+    from, and for a core behind another one, that its accumulator holds all that can come."""
+
+    def facts(net: Netlist) -> Iterator[Any]:
+        spikes: int | None = None
+        for core, signals in zip(params.cores, params.signals, strict=True):
+            of = _Part(net, f"{signals.instance}." if signals.instance else "")
+            yield from _control(of, core)
+            yield from _out(of, core)
+            if spikes is not None and spikes <= core.max_events_per_input:
+                for name in of.matching(r"totals\.(clipped|sum_\d+)|counters\.(clipped_\d+|count)"):
+                    if "sum" not in name:
+                        yield net[name] == 0
+                    else:
+                        low, high = signed_range(core.accumulator_bits)
+                        yield z3.And(net[name] >= low, net[name] <= high)
+            spikes = core.neuron.max_spikes_per_step
+
+    return facts
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The signals of a core, by names without what stands before them."""
+
+    net: Netlist
+    prefix: str
+
+    def matching(self, pattern: str) -> list[str]:
+        """The whole names of those that match."""
+        whole = re.compile(re.escape(self.prefix) + f"(?:{pattern})")
+        return [name for name in self.net.signals if whole.fullmatch(name)]
+
+    def get(self, *names: str) -> list[Any] | None:
+        """Some signals, None where one of them was optimised away."""
+        whole = [self.prefix + name for name in names]
+        return [self.net[name] for name in whole] if all(n in self.net for n in whole) else None
+
+
+def _at_most_one(flags: Sequence[Any]) -> Iterator[Any]:
+    for first, second in combinations(flags, 2):
+        yield first & second == 0
+
+
+def _control(of: _Part, core: CoreParams) -> Iterator[Any]:
+    """Issue is at one operation; each stage behind it holds one; words are those that there are."""
+    operations = [flag for name in ("adding", "stepping", "clearing")
+                  for flag in of.get(f"issue.{name}") or ()]  # fmt: skip
+    yield from _at_most_one(operations)
+    slots = event_cycles(core)
+    if found := of.get("issue.slot"):
+        yield z3.ULT(found[0], slots) if slots < 1 << found[0].size() else z3.BoolVal(True)
+    if found := of.get("issue.free", "issue.slot", "issue.adding", "issue.stepping",
+                       "issue.clearing"):  # fmt: skip
+        free, slot, *flags = found
+        busy = z3.Or(*(flag == 1 for flag in flags))
+        yield (free == 1) == z3.Or(z3.Not(busy), slot == slots - 1)
+    if found := of.get("issue.updating", "issue.stepping", "issue.clearing"):
+        updating, *flags = found
+        yield from (z3.Implies(flag == 1, updating == 1) for flag in flags)
+    for stage in range(1, write_distance(core.neuron) + 1):
+        if found := of.get(f"neurons.update_{stage}", f"neurons.clear_{stage}"):
+            yield from _at_most_one(found)
+
+
+def _out(of: _Part, core: CoreParams) -> Iterator[Any]:
+    """What the queue and the emitter know of themselves."""
+    if found := of.get("queue.following", "queue.popped"):
+        yield found[0] == found[1] + 1
+    if found := of.get("queue.waiting", "queue.pushed", "queue.popped"):
+        yield (found[0] == 1) == (found[1] != found[2])
+    if found := of.get("emitter.valid", "emitter.left", "emitter.last", "emitter.only",
+                       "emitter.tick_next"):  # fmt: skip
+        valid, left, last, only, tick_next = found
+        rest = left & (left - 1)
+        one = z3.Or(z3.And(last == 1, left == 0), z3.And(last == 0, rest == 0))
+        yield z3.Implies(valid == 1, (only == 1) == one)
+        a_tick = z3.And(last == 1, left != 0, rest == 0)
+        yield z3.Implies(valid == 1, (tick_next == 1) == a_tick)
 
 
 def bounds_of(params: Design) -> list[Bound]:
@@ -152,7 +244,7 @@ def bounds_of(params: Design) -> list[Bound]:
                 low, high = proved[name]
                 found.append(
                     Bound(
-                        signal=f"{prefix}step_{lane}.state",
+                        signal=f"{prefix}neurons.{step_name(lane)}.state",
                         # It is 0 before the first word is read.
                         offset=offset, width=width, low=min(low, 0), high=max(high, 0),
                         signed=is_signed(name),

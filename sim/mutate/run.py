@@ -26,7 +26,7 @@ from ..soak.bulk import BLOCK, ChainBulk
 from ..soak.segments import bulk_of
 from ..tools import solver as solvers
 from ..tools.verilated import VerilatedDesign, build
-from .equivalence import Equivalence, bounds_of, unreachable
+from .equivalence import Equivalence, bounds_of, depth_of, facts_of
 from .judge import Run, judged
 from .mutants import SELECT, Mutants, draw
 
@@ -117,6 +117,7 @@ def mutate(
         target_of(params, hardware, drawn, seed), drawn, params, name=name, seed=seed, count=count,
         cycles=cycles, processes=processes, progress=progress, started=started,
         equivalence=lambda: Equivalence(
-            drawn, outputs, solver=solver, unreachable=unreachable(params), bounds=bounds_of(params)
+            drawn, outputs, solver=solver, facts=facts_of(params), bounds=bounds_of(params),
+            depth=depth_of(params),
         ),
     )  # fmt: skip
