@@ -52,7 +52,8 @@ class Neurons(wiring.Component):
         for line in (stepping, clearing, words):
             for before, after in pairwise(line):
                 m.d.sync += after.eq(before)
-        is_last, last = Signal(), Signal()
+        is_last = Signal()
+        last = Signal()
         m.d.sync += [is_last.eq(words[end - 2] == core.words - 1), last.eq(is_last)]
 
         state_word = data.ArrayLayout(state_layout(neuron), core.lanes)
@@ -65,7 +66,9 @@ class Neurons(wiring.Component):
         given = self._given(m, words[0], stepping[answer], words[answer])
         after = Signal(state_word, name="next_state", reset_less=True)
         spikes = Signal(self.written.spikes.shape(), name="spikes", reset_less=True)
-        some, single, one_and_tick = Signal(), Signal(), Signal()
+        some = Signal()
+        single = Signal()
+        one_and_tick = Signal()
         fired = []
         for lane in range(core.lanes):
             current = arithmetic.synaptic_current(self.total[lane], core.weight_shift)

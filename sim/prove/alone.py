@@ -20,6 +20,7 @@ from .parts import (
     counters_contract,
     emitter_contract,
     golden_add,
+    is_told,
     lanes_of,
     neurons_contract,
     ones,
@@ -134,6 +135,11 @@ def neurons_part(net: Netlist, core: CoreParams) -> Part:
             z3.Or(g.updates[end] == 1, g.clears[end] == 1),
             p["last"] == bit(g.words[end] == core.words - 1),
         ),
+        "last a cycle before": z3.Implies(
+            z3.Or(g.updates[end - 1] == 1, g.clears[end - 1] == 1),
+            p["is_last"] == bit(g.words[end - 1] == core.words - 1),
+        ),
+        "told": z3.Implies(g.updates[end] == 1, is_told(core, written)),
         "one at a time": z3.And(*(z3.Not(z3.And(g.issued(a), g.issued(b)))
                                   for a, b in combinations(range(1, end + 1), 2))),
         **extra,
@@ -182,8 +188,8 @@ def queue_part(net: Netlist, core: CoreParams) -> Part:
         "in memory": z3.Implies(waiting, z3.Select(memory, low) == z3.Select(g.entries, index)),
     }
     return Part(
-        net=net, owns=p.owns, contract=contract, invariants=invariants, of_each=of_each, index=index,
-        places=[popped],
+        net=net, owns=p.owns, contract=contract, invariants=invariants, of_each=of_each,
+        places=[{index: popped}],
     )  # fmt: skip
 
 
@@ -196,7 +202,6 @@ def emitter_part(net: Netlist, core: CoreParams) -> Part:
     invariants = {
         "valid": p["valid"] == g.valid,
         "left": p["left"] == g.left,
-        "last": p["last"] == g.last,
         "only": z3.Implies(g.valid == 1, p["only"] == bit(z3.Not(g.more))),
         "a TICK next": z3.Implies(
             g.valid == 1,
@@ -204,6 +209,8 @@ def emitter_part(net: Netlist, core: CoreParams) -> Part:
         ),
         "again": g.again == (p["repeats"] if several else 0),
     }
+    if "last" in p:  # of one lane the TICK is what follows
+        invariants["last"] = p["last"] == g.last
     # With one word, its lanes may be all that an address is made of.
     if "word" in p:
         word = z3.If(tick, g.word & 0, g.word)

@@ -26,14 +26,16 @@ from .netlist import Netlist
 from .parts import (
     QUEUE_CYCLES,
     REGISTER,
+    counted,
     emitter_contract,
-    entry_is_told,
+    is_told,
     neurons_contract,
     queue_contract,
     rom_contract,
     totals_contract,
     unknown_add,
 )
+from .sums import row_address
 
 Ghosts = dict[Any, tuple[int | None, Any]]
 
@@ -95,10 +97,8 @@ class Composition:
         return unknown_add(sums, z3.Select(self.rom, at))[0]
 
     def address(self, row: Any, word: Any) -> Any:
-        """Where the weights of a row and a word lie (:func:`fxlif.hdl.core.weights.weight_words`)."""
-        if self.words & (self.words - 1) == 0:
-            return row * self.words + word
-        return word * self.core.n_inputs + row
+        """Where the weights of a row and a word lie."""
+        return row_address(self.core, row, word)
 
     def _signals(self) -> None:
         issue, core = self.issue, self.core
@@ -400,9 +400,9 @@ class Composition:
             ),
         }  # fmt: skip
 
-    def of_each(self, index: Any) -> dict[str, Any]:
-        """What holds of every entry in the queue."""
-        q, entry, following = self.queue, self.entry_at(index), self.entry_at(index + 1)
+    def of_each(self, index: Any, later: Any) -> dict[str, Any]:
+        """What holds of every entry in the queue, and of every two."""
+        q, entry = self.queue, self.entry_at(index)
         word = self.n(entry["word"])
         newest = z3.And(index == q.pushed - 1, self.done_words == self.words)
         inside = q.inside(index)
@@ -410,10 +410,13 @@ class Composition:
             "entry of a word": z3.Implies(
                 inside, z3.And(word < self.done_words, word >= self.floor)
             ),
-            "entry of events": z3.Implies(inside, entry_is_told(self.core, entry)),
+            "entry of events": z3.Implies(
+                inside, z3.And(counted(self.core, entry)["some"], is_told(self.core, entry))
+            ),
             "last entry": z3.Implies(inside, (entry["last"] == 1) == newest),
             "entries ascend": z3.Implies(
-                z3.And(inside, index + 1 != q.pushed), word < self.n(following["word"])
+                z3.And(q.inside(later), z3.ULT(index - q.popped, later - q.popped)),
+                word < self.n(self.entry_at(later)["word"]),
             ),
             "entry that is owed": z3.Implies(
                 z3.And(inside, word == self.word, entry["spikes"] != 0),
@@ -447,13 +450,13 @@ class Composition:
             given += [*contract.given, *contract.gives.values()]
             ghosts |= contract.ghosts
             gives |= {f"{name}: {what}": term for what, term in contract.takes.items()}
-        index = z3.BitVec("index", self.queue.pushed.size())
+        q = self.queue
+        index, later = z3.BitVecs("index later", q.pushed.size())
+        places = [{index: place} for place in (q.popped, q.popped + 1, q.pushed - 1, self.place)]
         return Part(
-            net=self.net, owns=self.issue.owns, contract=Contract(ghosts=ghosts, gives=gives, given=given),
-            invariants=self.invariants(), of_each=self.of_each(index), index=index,
-            places=[self.queue.popped, self.queue.popped + 1, self.queue.pushed - 1, self.place],
+            net=self.net, owns=self.issue.owns,
+            contract=Contract(ghosts=ghosts, gives=gives, given=given),
+            invariants=self.invariants(), of_each=self.of_each(index, later),
+            places=[*places, {index: later}, {index: q.popped, later: index},
+                    {index: q.popped, later: q.popped + 1}],
         )  # fmt: skip
-
-
-def issue_part(net: Netlist, core: CoreParams) -> Part:
-    return Composition(net, core).part()

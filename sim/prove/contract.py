@@ -21,13 +21,15 @@ from typing import Any
 
 from ...errors import FxlifError
 from ..tools.solver import conjunction, z3
-from .counterexample import confirmation, listed, simulate, told
+from .counterexample import explain_edge, told
 from .induction import Run, System, induct
 from .netlist import Netlist, label
 from .prover import Prover, Result, Theorem
 
 #: Clock cycles of a search, from a reset on, for a run that shows a fault.
-SEARCH_CYCLES = 24
+SEARCH_CYCLES = 20
+#: Longest time of a search.
+SEARCH_S = 20.0
 
 
 class Ports:
@@ -137,8 +139,9 @@ def any_of(conditions: Sequence[Any]) -> Any:
 class Part:
     """A part with a contract, and what makes it inductive; ``owns`` says which registers are its.
 
-    ``invariants`` are over registers and ghosts. ``of_each`` are too, but of every value of
-    ``index``, a constant; where they are assumed, they are so of ``places`` as well.
+    ``invariants`` are over registers and ghosts. ``of_each`` are too, but of every value of some
+    constants; where they are assumed, they are so of ``places`` as well, each of which has terms
+    for the constants.
     """
 
     net: Netlist
@@ -146,8 +149,7 @@ class Part:
     contract: Contract
     invariants: Mapping[str, Any] = field(default_factory=dict)
     of_each: Mapping[str, Any] = field(default_factory=dict)
-    index: Any = None
-    places: Sequence[Any] = ()
+    places: Sequence[Mapping[Any, Any]] = ()
 
     def out_of_reset(self, term: Any, reset: bool = False) -> Any:
         """A term while the reset is low."""
@@ -201,10 +203,10 @@ class Part:
 
     @cached_property
     def elsewhere(self) -> list[Any]:
-        """What holds of every index, of the places where it is used."""
-        found = [self.out_of_reset(term) for term in self.of_each.values()]
-        places = map(self.out_of_reset, self.places)
-        return [z3.substitute(term, (self.index, place)) for place in places for term in found]
+        """What holds of each, of the places where it is used."""
+        each = [z3.substitute(term, *place.items())
+                for place in self.places for term in self.of_each.values()]  # fmt: skip
+        return [self.out_of_reset(term) for term in each]
 
 
 def reset_theorem(part: Part) -> Theorem:
@@ -220,35 +222,20 @@ def reset_theorem(part: Part) -> Theorem:
     )
 
 
-def prove_part(prover: Prover, name: str, make: Callable[[], Part], shown: Sequence[Any]) -> bool:
-    """The contract of a part, by induction; whether it was proved.
-
-    ``shown``: cases, as terms of the part, that must be possible in a run, one each, at some time;
-    else the claims could be about nothing.
-    """
-    found: list[Part] = []
-
-    def ask() -> Result:
-        found.append(make())
-        return settle(prover, found[0], shown)
-
-    return prover.attempt(name, ask)
-
-
 def settle(
-    prover: Prover, part: Part, cases: Mapping[str, Any],
-    explain: Callable[[Part, Mapping[str, int], int, list[str]], Iterator[str]] | None = None,
-    *, cycles: int = SEARCH_CYCLES,
+    prover: Prover, part: Part, cases: Mapping[str, Any], *,
+    at: int | None = None, inputs: Sequence[Any] = (),
 ) -> Result:  # fmt: skip
     """Prove the claims of a part; what does not hold is looked for in a run from a reset.
 
-    ``cases``: name → a condition that some run of that many ``cycles`` at most must reach, lest the
-    claims be about nothing.
+    ``cases``: name → a condition that some run must reach, lest the claims be about nothing: in
+    cycle ``at``, or in one of the first; ``inputs`` are what the run is looked for with.
     """
+    deadline = time.perf_counter() + prover.timeout_s
     proved = {**part.claims, **part.lemmas}
     found = induct(
         part.system, proved, depth=1, solver=prover.solver, timeout_s=prover.timeout_s,
-        also=part.elsewhere, apart=True,
+        also=part.elsewhere,
     )  # fmt: skip
     by = f"{prover.solver}, induction, depth 1, unbounded"
     if found.stage == "vacuous":
@@ -256,61 +243,61 @@ def settle(
     if found.stage == "unknown":
         return "unknown", f"{by}: no answer in {prover.timeout_s:.0f} s"
     if found.stage == "done":
-        missing = unreached(prover, part, cases, cycles)
+        missing = unreached(prover, part, cases, at, inputs, deadline)
         if missing:
             return "failed", f"{by}\nvacuous: no run from reset reaches {', '.join(missing)}"
         return "passed", f"{by}: {len(part.claims)} claims by {len(part.lemmas)} invariants"
     where = "does not hold after a reset" if found.stage == "base" else "not inductive"
     lines = [f"{where}: {', '.join(found.broken)}", f"found by {by}"]
-    run = search(prover, part, explain or explain_part, cycles)
-    if run is None:
+    shown = search(prover, part)
+    if shown is None:
         lines.append(
-            f"no run from reset shows it within {cycles} cycles "
-            f"(bounded, depth {cycles}: not a proof beyond it)"
+            f"no run from reset shows it within {SEARCH_CYCLES} cycles and {SEARCH_S:.0f} s "
+            "(not a proof beyond them)"
         )
         return "unknown", "\n".join(lines)
-    return "failed", "\n".join([*lines, run])
+    return "failed", "\n".join([*lines, shown])
 
 
 def _from_reset(part: Part) -> System:
-    """From power-up or a reset on, while all that is taken is as agreed."""
+    """From a reset on, while all that is taken is as agreed."""
     system = part.system
-    return replace(system, given=[*system.given, *system.before],
-                   base=[*system.base, part.net.init])  # fmt: skip
+    return replace(system, given=[*system.given, *system.before])
 
 
-def unreached(prover: Prover, part: Part, cases: Mapping[str, Any], cycles: int) -> list[str]:
-    """Those of the cases that no run reaches in so many cycles."""
+def unreached(
+    prover: Prover, part: Part, cases: Mapping[str, Any], at: int | None, inputs: Sequence[Any],
+    deadline: float,
+) -> list[str]:  # fmt: skip
+    """Those of the cases that no run is found to reach."""
     system = _from_reset(part)
-    run, missing = Run(system=system), dict(cases)
-    for cycle in range(cycles):
+    fixed = [part.out_of_reset(term) for term in inputs]
+    run, missing = Run(system=replace(system, given=[*system.given, *fixed])), dict(cases)
+    for cycle in range(SEARCH_CYCLES) if at is None else [at]:
         if not missing:
             break
-        names = list(missing)
-        there = run.all_at({n: part.out_of_reset(missing[n]) for n in names}, cycle)
+        there = run.all_at({n: part.out_of_reset(c) for n, c in missing.items()}, cycle)
         assumed = [*system.base, *run.conditions(cycle)]
-        for name in names:
-            if prover.decide([*assumed, there[name]], prover.timeout_s).result == "sat":
+        for name, case in there.items():
+            left = deadline - time.perf_counter()
+            if prover.decide([*assumed, case], left).result == "sat":
                 del missing[name]
     return list(missing)
 
 
-def search(
-    prover: Prover, part: Part,
-    explain: Callable[[Part, Mapping[str, int], int, list[str]], Iterator[str]], cycles: int,
-) -> str | None:  # fmt: skip
-    """A run from power-up that breaks a claim, in words; None if there is none within the bound."""
+def search(prover: Prover, part: Part) -> str | None:
+    """A run of the part that breaks a claim, in words, whatever its neighbours do that keep their
+    contracts; None if there is none within the bound."""
     system = _from_reset(part)
     run = Run(system=system)
-    deadline = time.perf_counter() + prover.timeout_s
+    deadline = time.perf_counter() + min(SEARCH_S, prover.timeout_s)
     net = part.net
-    values: dict[str, Any] = {}
+    edge = {name: part.out_of_reset(term) for name, term in net.edge.items()}
     # Cycle by cycle: one question about all cycles at once takes ten times as long.
-    for cycle in range(cycles):
-        prover.progress("looking for a run that shows it", cycle, cycles)
-        ports = {port: part.out_of_reset(net[port]) for port in _ports(net) if port in net}
-        values |= {f"{n} {cycle}": t for n, t in run.all_at(ports, cycle).items()}
+    for cycle in range(SEARCH_CYCLES):
+        prover.progress("looking for a run that shows it", cycle, SEARCH_CYCLES)
         there = run.all_at(part.claims, cycle)
+        values = run.all_at(edge, max(0, cycle - 1))
         answer = prover.decide(
             [*system.base, *run.conditions(cycle), z3.Not(conjunction(there.values()))],
             deadline - time.perf_counter(), {**there, **values},
@@ -319,42 +306,15 @@ def search(
             return None
         if answer.result == "sat":
             broken = [name for name in there if not answer.model[name]]
-            return told(explain(part, answer.model, cycle, broken))
+            return told(_explain(part, answer.model, cycle, broken))
     return None
 
 
-def _ports(net: Netlist) -> list[str]:
-    return [*(port for port in net.input_ports if port != "rst"), *net.ports["output"]]
-
-
-def told_run(part: Part, model: Mapping[str, int], cycle: int) -> Iterator[str]:
-    """The inputs of a run, cycle by cycle."""
-    for at in range(cycle + 1):
-        given = {port: model[f"{port} {at}"] for port in part.net.input_ports
-                 if f"{port} {at}" in model}  # fmt: skip
-        yield f"  cycle {at}: {listed(given)}"
-
-
-def explain_part(
-    part: Part, model: Mapping[str, int], cycle: int, broken: list[str]
+def _explain(
+    part: Part, model: Mapping[str, int], cycle: int, broken: Sequence[str]
 ) -> Iterator[str]:
-    """The run of a part, and the same run in a simulator."""
-    net = part.net
+    """What a run breaks, and its last clock edge in a simulator."""
     yield f"run from reset: cycle {cycle} breaks {', '.join(broken)}"
-    yield from told_run(part, model, cycle)
-    inputs = [
-        {port: model[f"{port} {at}"] for port in net.input_ports if f"{port} {at}" in model}
-        for at in range(cycle + 1)
-    ]
-    expected = [
-        {port: model[f"{port} {at}"] for port in net.ports["output"] if f"{port} {at}" in model}
-        for at in range(cycle + 1)
-    ]
-    yield f"observed in cycle {cycle}: {listed(expected[cycle])}"
-    simulator, seen = simulate(net, inputs)
-    wrong = {
-        f"{port} in cycle {at}": seen[at][port]
-        for at, row in enumerate(expected) for port, value in row.items()
-        if seen[at][port] != value
-    }  # fmt: skip
-    yield confirmation(f"{simulator}, every output in every cycle", not wrong, wrong)
+    if cycle:
+        yield f"the clock edge before cycle {cycle}:"
+        yield from explain_edge(part.net, model)

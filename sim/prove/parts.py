@@ -148,6 +148,24 @@ def totals_contract(core: CoreParams, ports: Ports, add: Add) -> tuple[Contract,
 # --- neurons ------------------------------------------------------------------------------------
 
 
+def counted(core: CoreParams, word: dict[str, Any]) -> dict[str, Any]:
+    """Of the events of a word, its TICK among them: whether there are some, one, or one and a
+    TICK."""
+    fired = packed([bit(count != 0) for count in lanes_of(word["spikes"], core.lanes)])
+    spike, one, tick = fired != 0, fired & (fired - 1) == 0, word["last"] == 1
+    return {
+        "some": z3.Or(spike, tick),
+        "one": z3.And(one, z3.Not(z3.And(spike, tick))),
+        "one_and_tick": z3.And(one, spike, tick),
+    }
+
+
+def is_told(core: CoreParams, word: dict[str, Any]) -> Any:
+    """What a word says of its events is so."""
+    facts = counted(core, word).items()
+    return conjunction([word[name] == bit(fact) for name, fact in facts if name in word])
+
+
 class NeuronsGhosts(Delays):
     """``updates[i]``, ``clears[i]``, ``words[i]``: what was issued i cycles before."""
 
@@ -175,6 +193,7 @@ def neurons_contract(core: CoreParams, ports: Ports) -> tuple[Contract, NeuronsG
         "written in time": valid == g.updates[g.end],
         "written word": z3.Implies(valid == 1, written["word"] == g.words[g.end]),
         "last word": z3.Implies(valid == 1, written["last"] == last),
+        "events told": z3.Implies(valid == 1, is_told(core, written)),
         "cleared": ports["cleared"] == g.clears[g.end] & last,
     }
     meets = any_of([g.issued(before) for before in range(1, g.end + 1)])
@@ -386,17 +405,6 @@ class EmitterGhosts:
         return found
 
 
-def entry_is_told(core: CoreParams, entry: dict[str, Any]) -> Any:
-    """An entry has an event at least; that it has one, or one and a TICK, is said as it is."""
-    fired = packed([bit(count != 0) for count in lanes_of(entry["spikes"], core.lanes)])
-    one, tick = fired & (fired - 1) == 0, entry["last"] == 1
-    return z3.And(
-        z3.Or(fired != 0, tick),
-        entry["one"] == bit(z3.And(one, z3.Not(z3.And(fired != 0, tick)))),
-        entry["one_and_tick"] == bit(z3.And(one, fired != 0, tick)),
-    )
-
-
 def emitter_contract(core: CoreParams, ports: Ports) -> tuple[Contract, EmitterGhosts]:
     """Of an entry each lane that fired is sent, lowest first, as often as it fired, then, of the
     last entry, the TICK; one event in each cycle in which the output takes one."""
@@ -422,7 +430,10 @@ def emitter_contract(core: CoreParams, ports: Ports) -> tuple[Contract, EmitterG
         ),
     }
     takes = {
-        "an entry of events": z3.Implies(ports["entries_valid"] == 1, entry_is_told(core, g.entry))
+        "an entry of events": z3.Implies(
+            ports["entries_valid"] == 1,
+            z3.And(counted(core, g.entry)["some"], is_told(core, g.entry)),
+        )
     }
     return Contract(ghosts=g.ghosts, gives=gives, takes=takes), g
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -65,6 +66,11 @@ class Prover:
     def core_module(self, k: int) -> str:
         """The Verilog module of core ``k``."""
         return plain(f"{self.hardware.top}.{self.params.signals[k].instance}")
+
+    def part_module(self, k: int, part: str) -> str:
+        """The Verilog module of a part of core ``k``."""
+        wanted = re.compile(rf"{self.core_module(k)}_{part}(_\d+)?")
+        return next((name for name in self.modules if wanted.fullmatch(name)), part)
 
     def core(self, k: int) -> Netlist:
         """Core ``k`` as it is in the Verilog."""

@@ -53,23 +53,31 @@ from ...params.neuron import NeuronParams
 from ...progress import SILENT, Progress
 from ..report.findings import Findings
 from ..tools.solver import choose
-from .events import prove_events
+from .core import prove_events, prove_part
 from .prover import Prover, each_core
 from .step import prove_registers, prove_steps
 from .streams import prove_streams
-from .sums import accumulate_theorem, datapath_theorem, never_overflows, weights_equal
+from .sums import never_overflows, weights_equal
+
+
+def prove_weights(prover: Prover) -> None:
+    """What the memory of the weights holds, and that it comes out."""
+    each_core("weights: images = design", weights_equal)(prover)
+    prove_part("weights")(prover)
+
 
 GROUPS: dict[str, Callable[[Prover], None]] = {
     "step": prove_steps,
     "registers": prove_registers,
-    "weights": each_core("weights: Verilog = design", weights_equal),
+    "weights": prove_weights,
     "overflow": each_core(
         "overflow: no accumulator overflows in a step within the promise", never_overflows
     ),
-    "accumulate": each_core("accumulate: golden accumulate = adders", accumulate_theorem),
-    "datapath": each_core(
-        "datapath: golden synaptic_current into, write-back out of LIFStep", datapath_theorem
-    ),
+    "accumulate": prove_part("accumulate"),
+    "datapath": prove_part("datapath"),
+    "queue": prove_part("queue"),
+    "emitter": prove_part("emitter"),
+    "counters": prove_part("counters"),
     "streams": prove_streams,
     "events": prove_events,
 }

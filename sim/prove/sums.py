@@ -1,89 +1,99 @@
-"""Sums: those of a step are exact, and what becomes of them.
+"""The weights that are delivered, and that no sum of a step that keeps its promise overflows.
 
-- ``weights``: the memory in the Verilog and the design hold the same.
+- ``weights``: the images that the Verilog names hold the design's weights where the issue asks for
+  them; what is in the images is proved to come out by the contract of ``weights``.
 - ``overflow``: no step that keeps the promise ``max_events_per_input`` leaves the range of an
   accumulator, whose width is read off the netlist. A sum that is under way, in any order of
   arrival, is the sum of the events up to then, which are such a step themselves: to cover every
   number of events of each input covers every order.
-- ``accumulate``: the adders are :func:`fxlif.rule.arithmetic.accumulate`, saturation and its
-  counter included.
-- ``datapath``: what goes into each ``LIFStep`` is :func:`fxlif.rule.arithmetic.synaptic_current` of
-  the sum and the state of the same neuron; what comes out is written back, and a lane that only
-  fills up the last word never spikes.
 """
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Iterator, Mapping
-from functools import partial
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ...cycles.latency import clear_cycles, event_cycles
-from ...cycles.signals import Inside, Port, stage_valid, stage_word, step_name, totals_name
+from ...cycles.signals import Port
 from ...errors import FxlifError
+from ...hdl.memory import BANK_WORDS, ROM
 from ...params.core import CoreParams
 from ...params.quantise import signed_range
 from ...rule import arithmetic
 from ..tools.solver import z3
 from . import golden
-from .counterexample import confirmation, explain_edge, simulate, told
-from .netlist import Netlist, conjuncts
-from .prover import Prover, Result, Theorem
-from .step import EVERY_STATE
+from .contract import Ports
+from .counterexample import confirmation, simulate, told
+from .netlist import Netlist
+from .prover import Prover, Result
 
 Ints = npt.NDArray[np.int64]
 #: A counterexample of more events is not simulated.
 MAX_SIMULATED = 2000
+#: A memory of constants in the Verilog: its parameters, and what it is called.
+_ROM = re.compile(rf"{ROM} #\((.*?)\) (\w+) \(", re.DOTALL)
 
 
-def read_memory(net: Netlist, memory: str) -> dict[int, int]:
-    """Address → word at power-up, of a memory in the Verilog."""
-    array = net[memory]
-    found = {}
-    for equation in conjuncts(net.init):
-        if not z3.is_eq(equation) or not z3.is_bv_value(equation.arg(1)):
-            continue
-        # Yosys masks the bits that have no initial value.
-        masked, value = equation.children()
-        select = masked.arg(0) if masked.num_args() == 2 and not z3.is_select(masked) else masked
-        mask = masked.arg(1) if select is not masked else None
-        if z3.is_select(select) and select.arg(0).eq(array):
-            full = (1 << value.size()) - 1
-            if mask is None or (z3.is_bv_value(mask) and mask.as_long() == full):
-                found[select.arg(1).as_long()] = value.as_long()
+def read_rom(prover: Prover, module: str, name: str, depth: int) -> list[int]:
+    """The words of a memory of constants by the images that its Verilog names, slice by slice."""
+    images = {}
+    for parameters, instance in _ROM.findall(prover.modules.get(module, "")):
+        given = dict(re.findall(r"\.(\w+)\((?:\d+'d)?\"?([^\")]*)\"?\)", parameters))
+        text = prover.hardware.image_texts.get(given.get("IMAGE", ""))
+        if text is None:
+            file = given.get("IMAGE", instance)
+            raise FxlifError.must_be(file, "an image of the design", None, found="missing")
+        words = [int(line, 16) for line in text.split()]
+        images[instance] = (int(given["WIDTH"]), words)
+    banks = -(-depth // BANK_WORDS)
+    found = []
+    for bank in range(banks):
+        prefix = name if banks == 1 else f"{name}_{bank}"
+        here = [0] * min(BANK_WORDS, depth - bank * BANK_WORDS)
+        at = part = 0
+        while f"{prefix}_{part}" in images:
+            width, words = images[f"{prefix}_{part}"]
+            if len(words) < len(here):
+                raise FxlifError.must_be(f"{prefix}_{part}", f"of {len(here)} words", len(words))
+            here = [word | more << at for word, more in zip(here, words, strict=False)]
+            at, part = at + width, part + 1
+        found += here
     return found
 
 
 def delivered_weights(prover: Prover, k: int) -> Ints:
-    """The weights of core ``k`` in the Verilog, (n_inputs, words * lanes), fillers included.
+    """The weights of core ``k`` in the images, (n_inputs, words * lanes), fillers included."""
+    core, bits = prover.cores[k], prover.cores[k].neuron.weight_bits
+    module = prover.part_module(k, "weights")
+    held = read_rom(prover, module, "weights", max(2, core.n_inputs * core.words))
+    table = np.array([golden.lane_numbers(word, core.lanes, bits) for word in held])
+    rows, words = np.indices((core.n_inputs, core.words))
+    return table[row_address(core, rows, words)].reshape(core.n_inputs, -1)
 
-    Word w of input i has the address w * n_inputs + i, and neuron w * lanes + l is its lane l.
-    """
-    core = prover.cores[k]
-    memory, bits = read_memory(prover.core(k), Inside.WEIGHTS), core.neuron.weight_bits
-    words = range(core.n_inputs * core.words)
-    for at in words:
-        if at not in memory:
-            name = f"weights[{at}]"
-            raise FxlifError(f"{name}: has no initial value in the Verilog", key=name)
-    table = np.array([golden.lane_numbers(memory[at], core.lanes, bits) for at in words])
-    rows = table.reshape(core.words, core.n_inputs, core.lanes)
-    return rows.transpose(1, 0, 2).reshape(core.n_inputs, -1)
+
+def row_address(core: CoreParams, row: Any, word: Any) -> Any:
+    """Where the weights of an input and a word lie (:mod:`fxlif.hdl.core.weights`): row after row
+    where a row is a power of two of words, else word after word."""
+    if core.words & (core.words - 1) == 0:
+        return row * core.words + word
+    return word * core.n_inputs + row
 
 
 def accumulator_bits(net: Netlist, core: CoreParams) -> int:
-    """The width of one accumulator, by the memories of the netlist."""
-    widths = {net[totals_name(bank)].sort().range().size() for bank in (0, 1)}
-    if len(widths) > 1 or min(widths) % core.lanes:
-        raise FxlifError.must_be("totals", f"of equal words of {core.lanes} lanes", sorted(widths))
-    return int(min(widths)) // core.lanes
+    """The width of one accumulator, by the netlist."""
+    width = Ports(net, "totals")["total"].size()
+    if width % core.lanes:
+        raise FxlifError.must_be("total", f"a word of {core.lanes} lanes", width)
+    return int(width) // core.lanes
 
 
 def weights_equal(prover: Prover, k: int) -> Result:
-    """Nothing is left to a solver here: the weights of core ``k`` in the Verilog and in the design
+    """Nothing is left to a solver here: the weights of core ``k`` in the images and in the design
     are compared one by one."""
     core, held = prover.cores[k], delivered_weights(prover, k)
     wanted = np.zeros_like(held)
@@ -155,88 +165,3 @@ def _explain_overflow(
     simulator, outputs = simulate(prover.core(k), [*cycles, *[{}] * 8])
     confirmed = clipped and (outputs[-1]["saturated"] or 0) > 0
     yield confirmation(f"golden model and {simulator}", confirmed, outputs[-1])
-
-
-# --- the adders and the way into and out of the step ----------------------------------------------
-
-
-def accumulate_theorem(prover: Prover, k: int) -> Theorem:
-    """The second stage of the integration of core ``k``, from any state."""
-    core, net = prover.cores[k], prover.core(k)
-    bits, lanes, weight_bits = accumulator_bits(net, core), core.lanes, core.neuron.weight_bits
-    banks = [net.read_data(totals_name(bank)) for bank in (0, 1)]
-    total = z3.If(net[Inside.BANK] == 1, banks[1], banks[0])
-    weight = net.read_data(Inside.WEIGHTS)
-    adding = net[Inside.ADDING] == 1
-    result, clipped = net.after(net[Inside.RESULT]), net.after(net[Inside.CLIPPED])
-    claims, counted = {}, z3.BitVecVal(0, 32)
-    for lane in range(lanes):
-        narrow, over = golden.accumulated(total, weight, lane, bits, weight_bits)
-        held = golden.widen(golden.lane(result, lane, bits), narrow.size())
-        claims[f"sum of lane {lane}"] = z3.Implies(adding, held == narrow)
-        flag = golden.lane(clipped, lane, 1) == 1
-        claims[f"saturation of lane {lane}"] = flag == z3.And(adding, over)
-        counted = counted + z3.ZeroExt(31, golden.lane(net[Inside.CLIPPED], lane, 1))
-    saturated = net["saturated"]
-    claims["counter"] = net.after(saturated) == saturated + counted
-
-    def explain(model: Mapping[str, int]) -> Iterator[str]:
-        totals = golden.lane_numbers(model["total"], lanes, bits)
-        weights = golden.lane_numbers(model["weight"], lanes, weight_bits)
-        expected = [arithmetic.accumulate(t, w, bits) for t, w in zip(totals, weights, strict=True)]
-        yield f"expected next: (result, saturates) of the lanes {expected}"
-        yield from explain_edge(net, model, (Inside.RESULT, Inside.CLIPPED))
-
-    return Theorem(
-        mode=EVERY_STATE, claims=claims, given=[net["rst"] == 0], cases={"an addition": adding},
-        values={"total": total, "weight": weight, **net.edge}, explain=explain,
-    )  # fmt: skip
-
-
-def datapath_theorem(prover: Prover, k: int) -> Theorem:
-    """What goes into each LIFStep of core ``k`` and what becomes of what comes out."""
-    core, net = prover.cores[k], prover.core(k)
-    bits = accumulator_bits(net, core)
-    total = net.register(step_name(0, "current"))
-    state = net.register(step_name(0, "state"))
-    moves = z3.And(net["rst"] == 0, net[Inside.MOVING] == 1, net[stage_valid("compute")] == 1)
-    written, spike = net.after(net[Inside.WRITTEN]), net.after(net[Inside.SPIKE])
-    state_bits = sum(core.neuron.state_widths.values())
-    reads = z3.And(net["rst"] == 0, net[Inside.MOVING] == 1, net[stage_valid("read")] == 1)
-    banks = [net.read_data(totals_name(bank)) for bank in (0, 1)]
-    # The bank that is not integrated into belongs to the update.
-    other = z3.If(net[Inside.BANK] == 1, banks[0], banks[1])
-    claims = {
-        "sum read": z3.Implies(reads, net.next[total] == other),
-        "state read": z3.Implies(reads, net.next[state] == net.read_data(Inside.STATES)),
-    }
-    mantissa = None
-    if core.v_thresholds is not None:
-        mantissa = net.register(step_name(0, "threshold_mantissa"))
-        read = net.read_data(Inside.THRESHOLDS)
-        claims["threshold read"] = z3.Implies(reads, net.next[mantissa] == read)
-    for lane in range(core.lanes):
-        at = step_name(lane)
-        current, port = golden.lane(total, lane, bits), net[f"{at}.current"]
-        current = golden.golden_current(current, core.weight_shift, 0)
-        width = max(current.size(), port.size())
-        wide = golden.widen(current, width)
-        claims[f"current of lane {lane}"] = golden.widen(port, width) == wide
-        own = golden.lane(state, lane, state_bits)
-        claims[f"state of lane {lane}"] = net[f"{at}.state"] == own
-        if mantissa is not None:
-            held = golden.lane(mantissa, lane, core.neuron.threshold_bits)
-            claims[f"threshold of lane {lane}"] = net[f"{at}.threshold_mantissa"] == held
-        kept = golden.lane(written, lane, state_bits) == net[f"{at}.next_state"]
-        claims[f"write-back of lane {lane}"] = z3.Implies(moves, kept)
-        emits = net[f"{at}.spike"]
-        if (core.words - 1) * core.lanes + lane >= core.n_neurons:
-            filler = net[stage_word("compute")] == core.words - 1
-            emits = z3.If(filler, z3.BitVecVal(0, 1), emits)
-        claims[f"spike of lane {lane}"] = z3.Implies(moves, golden.lane(spike, lane, 1) == emits)
-
-    shown = ("total", Inside.WRITTEN, Inside.SPIKE)
-    return Theorem(
-        mode=EVERY_STATE, claims=claims, cases={"a step": moves, "a read": reads},
-        values=net.edge, explain=partial(explain_edge, net, shown=shown),
-    )  # fmt: skip
