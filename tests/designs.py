@@ -138,7 +138,8 @@ def swap(pattern: str, by: str):
 
 
 #: The threshold compared with the wrong operator.
-FAULT = swap(r"assign reached = (\$signed\(.*?\)) >= ", r"assign reached = \1 > ")
+COMPARE = r"(assign \w+ = \$signed\((?:narrow|floor)\w*\)) >= "
+FAULT = swap(COMPARE, r"\1 > ")
 
 
 def message(call, *args, **kwargs):

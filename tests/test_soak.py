@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from designs import CORES, swap
+from designs import COMPARE, CORES, swap
 from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
@@ -330,9 +330,6 @@ def test_a_folder_that_cannot_be_written_hides_nothing(target, monkeypatch, tmp_
     assert found.checks[0].outcome == "failed"
     assert "no failure folder: no room" in found.checks[0].detail
     assert found.replay == ""
-
-
-COMPARE = r"(assign reached = \$signed\(\w+\)) >= "
 
 
 def once(pattern: str, by: str):
