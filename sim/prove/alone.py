@@ -6,6 +6,8 @@ from itertools import combinations
 from typing import Any
 
 from ...cycles.latency import COUNTER_BITS
+from ...cycles.pipeline import neuron_stages
+from ...cycles.signals import step_name
 from ...errors import FxlifError
 from ...hdl.core.counters import LANES_COUNTED
 from ...hdl.core.layouts import written_layout
@@ -13,10 +15,11 @@ from ...hdl.memory import BANK_WORDS
 from ...params.core import CoreParams
 from ..tools.solver import z3
 from . import golden
-from .contract import Contract, Part, Ports, bit, fields, high, number
+from .contract import Contract, Delays, Part, Ports, bit, high, number
 from .netlist import Netlist, label
 from .parts import (
     REGISTER,
+    NeuronsGhosts,
     counters_contract,
     emitter_contract,
     golden_add,
@@ -27,7 +30,6 @@ from .parts import (
     packed,
     queue_contract,
     rom_contract,
-    stepped_contract,
     totals_contract,
 )
 
@@ -92,6 +94,95 @@ def weights_part(net: Netlist, core: CoreParams) -> Part:
     return Part(net=net, owns=p.owns, contract=contract, invariants=invariants)
 
 
+class StepGhosts(Delays):
+    """What the steps of the lanes make of ``word``: ``state``, its golden state, ``known`` from its
+    first clearing on.
+
+    A step is a function of what goes into it, of which nothing is known here: the theorems hold for
+    any, and :mod:`fxlif.sim.prove.step` proves by itself that it is the golden one. ``made[i]`` are
+    its results for what went in i cycles before, (next state, spikes) of each lane.
+    """
+
+    def __init__(self, core: CoreParams, ports: Ports, g: NeuronsGhosts) -> None:
+        super().__init__("steps")
+        neuron, self.core = core.neuron, core
+        self.stages = len(neuron_stages(neuron))
+        self.inputs = ["state", "current"]
+        self.inputs += ["threshold_mantissa"] * (core.v_thresholds is not None)
+        self.inputs += ["random"] * bool(neuron.random_bits)
+        self.made: list[list[tuple[Any, Any]]] = [[] for _ in range(self.stages + 1)]
+        for lane in range(core.lanes):
+            taken = [ports[step_name(lane, port)] for port in self.inputs]
+            lines = []
+            for output in ("next_state", "spike"):
+                size = ports[step_name(lane, output)].sort()
+                function = z3.Function(f"golden {output}", *(t.sort() for t in taken), size)
+                lines.append(self.line(f"{output} {lane}", function(*taken), self.stages, None))
+            for before, results in enumerate(zip(*lines, strict=True)):
+                self.made[before].append(results)
+        self.state = z3.BitVec("steps: state", core.lanes * sum(neuron.state_widths.values()))
+        self.known = z3.BitVec("steps: known", 1)
+        first = packed([z3.BitVecVal(golden.pack_initial(neuron), self.state.size() // core.lanes)
+                        for _ in range(core.lanes)])  # fmt: skip
+        stepped, cleared = high(g.updates[g.end]), high(g.clears[g.end])
+        here = g.words[g.end] == g.word
+        result = z3.If(stepped, self.states, z3.If(cleared, first, self.state))
+        self.ghosts[self.state] = (None, z3.If(here, result, self.state))
+        self.ghosts[self.known] = (0, self.known | bit(z3.And(here, cleared)))
+
+    @property
+    def states(self) -> Any:
+        """What is written back now, if a word took the step."""
+        return packed([state for state, _ in self.made[self.stages]])
+
+    def spikes(self, word: Any) -> Any:
+        """What fires now; a lane that only fills up the last word never does."""
+        core, found = self.core, []
+        for lane, (_, spike) in enumerate(self.made[self.stages]):
+            filler = (core.words - 1) * core.lanes + lane >= core.n_neurons
+            silent = z3.If(word == core.words - 1, spike & 0, spike)
+            found.append(silent if filler else spike)
+        return packed(found)
+
+
+def stepped_contract(
+    core: CoreParams, ports: Ports, g: NeuronsGhosts, draws: Any = None, mantissas: Any = None
+) -> tuple[Contract, StepGhosts]:
+    """What goes into the step of ``word`` is its state, the golden current of what ``total`` shows
+    in stage ``register``, its thresholds and draws; what comes out is shown at ``written``, and is
+    its state from then on.
+
+    ``draws`` and ``mantissas`` are those of the word, of each lane, where the step takes them.
+    """
+    s = StepGhosts(core, ports, g)
+    written = ports.fields("written", written_layout(core))
+    enters = z3.And(g.updates[REGISTER] == 1, g.words[REGISTER] == g.word, s.known == 1)
+    states, totals = (lanes_of(word, core.lanes) for word in (s.state, ports["total"]))
+    gives, steps = {}, []
+    for lane in range(core.lanes):
+
+        def port(name: str, lane: int = lane) -> Any:
+            return ports[step_name(lane, name)]
+
+        current = golden.golden_current(totals[lane], core.weight_shift, 0)
+        width = max(current.size(), port("current").size())
+        wanted = [port("state") == states[lane],
+                  golden.widen(port("current"), width) == golden.widen(current, width)]  # fmt: skip
+        if mantissas is not None:
+            wanted.append(port("threshold_mantissa") == mantissas[lane])
+        if draws is not None:
+            wanted.append(port("random") == draws[lane])
+        gives[f"into the step of lane {lane}"] = z3.Implies(enters, z3.And(*wanted))
+        made = s.made[s.stages - 1][lane]
+        steps += [port("next_state") == made[0], port("spike") == made[1]]
+    valid = written["valid"] == 1
+    gives |= {
+        "write-back of the step": z3.Implies(valid, written["state"] == s.states),
+        "spikes of the step": z3.Implies(valid, written["spikes"] == s.spikes(g.words[g.end])),
+    }
+    return Contract(ghosts=s.ghosts, gives=gives, given=steps), s
+
+
 def neurons_part(net: Netlist, core: CoreParams) -> Part:
     """The state of any word is in its memory, but for the step on its way."""
     p = Ports(net, "neurons")
@@ -123,10 +214,11 @@ def neurons_part(net: Netlist, core: CoreParams) -> Part:
     known = s.known == 1
     first = packed([z3.BitVecVal(golden.pack_initial(neuron), s.state.size() // core.lanes)
                     for _ in range(core.lanes)])  # fmt: skip
-    written = fields(p["written"], written_layout(core))
+    written = p.fields("written", written_layout(core))
+    answered = net.next[net.register(f"{p.instance}.state")]
     invariants = {
         "in memory": z3.Implies(known, z3.Select(memory, g.word) == s.state),
-        "read": z3.Implies(z3.And(known, g.issued(1)), net.next[net.register(f"{p.instance}.state")] == s.state),
+        "read": z3.Implies(z3.And(known, g.issued(1)), answered == s.state),
         "entered": z3.Implies(z3.And(known, g.issued(2)), p["state"] == s.state),
         "stepped": z3.Implies(g.updates[end] == 1, written["state"] == s.states),
         "fired": z3.Implies(g.updates[end] == 1, written["spikes"] == s.spikes(g.words[end])),

@@ -21,7 +21,7 @@ from ...hdl.events import event_layout
 from ...params.core import CoreParams
 from ..tools.solver import z3
 from . import golden
-from .contract import Contract, Part, Ports, any_of, bit, fields
+from .contract import Contract, Part, Ports, any_of, bit, unpacked
 from .netlist import Netlist
 from .parts import (
     QUEUE_CYCLES,
@@ -102,7 +102,7 @@ class Composition:
 
     def _signals(self) -> None:
         issue, core = self.issue, self.core
-        event = fields(issue["events_in_payload"], event_layout(core.in_address_bits))
+        event = unpacked(issue["events_in_payload"], event_layout(core.in_address_bits))
         self.ready = issue["events_in_ready"] == 1
         taken = z3.And(issue["events_in_valid"] == 1, self.ready)
         known = z3.ULT(self.n(event["address"]), core.n_inputs)
@@ -356,7 +356,7 @@ class Composition:
 
     def entry_at(self, number: Any) -> dict[str, Any]:
         """What the queue holds under a number."""
-        return fields(z3.Select(self.queue.entries, number), entry_layout(self.core))
+        return unpacked(z3.Select(self.queue.entries, number), entry_layout(self.core))
 
     @cached_property
     def to_come(self) -> Any:

@@ -52,7 +52,7 @@ class Ports:
 
     def fields(self, port: str, layout: Any) -> dict[str, Any]:
         """What is packed into a port that has a structure."""
-        return fields(self[port], layout)
+        return unpacked(self[port], layout)
 
     def owns(self, register: Any) -> bool:
         """Whether a register or a memory lies within the part."""
@@ -75,7 +75,7 @@ def fields(self, port: str, layout: Any) -> dict[str, Any]:
     return fields(self[port], layout)
 
 
-def fields(word: Any, layout: Any) -> dict[str, Any]:
+def unpacked(word: Any, layout: Any) -> dict[str, Any]:
     """The fields of a word, by the layout that the hardware packs it with."""
     return {
         str(name): z3.Extract(inner.offset + inner.width - 1, inner.offset, word)

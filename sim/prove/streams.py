@@ -54,10 +54,7 @@ def free_theorem(
     leaves = [leaf for port in changed for leaf in constants([net.input(port)])]
     others = [(leaf, z3.Const(f"{leaf} of the copy", leaf.sort())) for leaf in leaves]
     if while_low:
-        # The address of a row of weights may be any while no word is added: see ``events``.
-        data = {label(leaf) for leaf in net.drivers("issue.weight_address")} - {"issue.slot"}
-        given = [net[while_low] == 0]
-        results = {label(r): t for r, t in net.next.items() if label(r) not in data}
+        given, results = [net[while_low] == 0], {label(r): term for r, term in net.next.items()}
     else:
         given, results = [], {port: net[port] for port in net.ports["output"]}
     claims = {name: term == z3.substitute(term, *others) for name, term in results.items()}
