@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from designs import ADAPTIVE, RICH, SIMPLE, UNEVEN, make
+from designs import ADAPTIVE, CORES, RICH, SIMPLE, UNEVEN, make
 
 from fxlif.hdl.names import plain, plain_names
 from fxlif.hdl.verilog import generate
@@ -78,12 +78,13 @@ endmodule
 CHAIN = NetworkParams(name="end", core=(UNEVEN, make(7, 3, 2, SIMPLE)))
 
 
-@pytest.mark.parametrize("params", [ADAPTIVE, RICH, UNEVEN, CHAIN])
+@pytest.mark.parametrize("params", [ADAPTIVE, RICH, UNEVEN, CHAIN, *CORES.values()])
 def test_generated_names_are_plain(params) -> None:  # type: ignore[no-untyped-def]
     text = re.sub(r'"[^"]*"|//.*|/\*.*?\*/', "", generate(params, trace=True).verilog)
     text = text.replace("module \\end (", "module top (")  # the name is the user's
     assert "\\" not in text
     assert "__" not in text
+    assert "[-1:0]" not in text  # a signal of no bits, which Verilator refuses
     declared = re.findall(r"(?ms)^module (\w+).*?^endmodule", text)
     assert len(declared) == len(set(declared))
     for module in re.findall(r"(?ms)^module \w+ ?\(.*?^endmodule", text):

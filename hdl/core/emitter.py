@@ -27,6 +27,8 @@ def lowest(bits: list[Value]) -> Value:
     half = 1 << ((len(bits) - 1).bit_length() - 1)
     low, high = lowest(bits[:half]), lowest(bits[half:])
     in_low = Cat(bits[:half]).any()
+    if len(low) == 0:  # what has no bits is no good Verilog
+        return ~in_low
     return Cat(Mux(in_low, low, high)[: len(low)], ~in_low)
 
 
