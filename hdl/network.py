@@ -9,7 +9,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..params.network import NetworkParams
-from .core.core import LIFCore, core_members
+from .core.core import COUNTERS, LIFCore, core_members
 from .events import event_stream
 from .memory import within
 
@@ -21,15 +21,17 @@ class LIFNetwork(wiring.Component):
     :class:`fxlif.params.protocol.CoreSignals` gives to those of core k: ``dropped_0``, ...
     """
 
-    def __init__(self, params: NetworkParams, *, trace: bool = False) -> None:
+    def __init__(
+        self, params: NetworkParams, *, trace: bool = False, counters: bool = True
+    ) -> None:
         self.params = params
-        self._trace = trace
+        self._options = {"trace": trace, "counters": counters}
         members: dict[str, Any] = {
             "events_in": In(event_stream(params.cores[0].in_address_bits)),
             "events_out": Out(event_stream(params.cores[-1].out_address_bits)),
         }
         for core, signals in zip(params.cores, params.signals, strict=True):
-            for name, member in core_members(core, trace=trace).items():
+            for name, member in core_members(core, **self._options).items():
                 members[getattr(signals, name)] = member
         super().__init__(members)
 
@@ -37,13 +39,13 @@ class LIFNetwork(wiring.Component):
         m = Module()
         source = flipped(self.events_in)
         for params, signals in zip(self.params.cores, self.params.signals, strict=True):
-            core = LIFCore(params, trace=self._trace)
+            core = LIFCore(params, **self._options)
             m.submodules[signals.instance] = within(core, signals.instance)
             connect(m, source, core.events_in)
             source = core.events_out
-            m.d.comb += getattr(self, signals.dropped).eq(core.dropped)
-            m.d.comb += getattr(self, signals.saturated).eq(core.saturated)
-            if self._trace:
+            for name in COUNTERS if self._options["counters"] else ():
+                m.d.comb += getattr(self, getattr(signals, name)).eq(getattr(core, name))
+            if self._options["trace"]:
                 connect(m, core.trace, flipped(getattr(self, signals.trace)))
         connect(m, source, flipped(self.events_out))
         return m

@@ -111,13 +111,14 @@ def _timing(core: CoreParams) -> dict[str, int | str]:
 
 def _sidecar(
     name: str, ports: tuple[Port, ...], params: Design, described: dict[str, Any], trace: bool,
-    images: Mapping[str, Image],
+    counters: bool, images: Mapping[str, Image],
 ) -> dict[str, Any]:  # fmt: skip
     return {
         "format": SIDECAR_FORMAT,
         "name": name,
         "top": name,
         "trace": trace,
+        "counters": counters,
         "clock": "clk",
         "reset": {"port": "rst", "active": "high", "synchronous": True},
         "ports": [asdict(port) for port in ports],
@@ -140,14 +141,15 @@ def component_of(
     design: NeuronParams | CoreParams | NetworkParams,
     *,
     trace: bool = False,
+    counters: bool = True,
     input_bits: int | None = None,
 ) -> wiring.Component:
     """The Amaranth component of a neuron, a core or a network; see :func:`generate`."""
     match supported(design):
         case NetworkParams() as network:
-            return LIFNetwork(network, trace=trace)
+            return LIFNetwork(network, trace=trace, counters=counters)
         case CoreParams() as core:
-            return LIFCore(core, trace=trace)
+            return LIFCore(core, trace=trace, counters=counters)
         case NeuronParams() as neuron:
             return LIFNeuron(neuron, input_bits=input_bits)
         case other:
@@ -159,18 +161,19 @@ def generate(
     *,
     name: str | None = None,
     trace: bool = False,
+    counters: bool = True,
     input_bits: int | None = None,
 ) -> Hardware:
     """The hardware of a neuron, a core or a network; the same parameters give the same bytes.
 
-    ``trace`` adds the ports that show each write-back of a core; ``input_bits`` is the width of a
-    single neuron's current.
+    ``trace`` adds the ports that show each write-back of a core; without ``counters`` a core does
+    not count what it drops and saturates; ``input_bits`` is the width of a single neuron's current.
 
     Raises:
         FxlifError: what the hardware cannot do; see :func:`fxlif.hdl.limits.supported`.
     """
     params = supported(params)
-    component = component_of(params, trace=trace, input_bits=input_bits)
+    component = component_of(params, trace=trace, counters=counters, input_bits=input_bits)
     name = name or (params.name if isinstance(params, NetworkParams) else f"lif_{params.kind}")
     images = Images(name)
     with _own_yosys():
@@ -188,7 +191,7 @@ def generate(
         name=name,
         verilog=text,
         ports=ports,
-        sidecar=_sidecar(name, ports, params, described, trace, images.files),
+        sidecar=_sidecar(name, ports, params, described, trace, counters, images.files),
         arrays=arrays,
         images=images.files,
     )

@@ -172,6 +172,23 @@ def test_planted_faults(fault, tmp_path):
 
 
 @needs_icarus
+@pytest.mark.parametrize("name", ["core", "chain"])
+def test_a_core_without_counters(name, tmp_path):
+    """It has no ports of counters and no registers of theirs, and is right in everything else."""
+    params = DESIGNS[name]
+    hardware = generate(params, counters=False)
+    assert hardware.sidecar["counters"] is False
+    ports = {port.name.rpartition("_")[0] or port.name for port in hardware.ports}
+    assert not {"dropped", "saturated"} & ports
+    assert "saturated" in generate(params).verilog
+    assert "saturated" not in hardware.verilog
+    bench = bench_of(params, hardware, cycles=CYCLES)
+    files = with_bench(hardware, bench)
+    texts = {name: data.decode() for name, data in files.items() if not name.endswith(".npz")}
+    assert icarus(tmp_path, texts)[-1].startswith(f"PASSED: {CYCLES} cycles")
+
+
+@needs_icarus
 def test_a_difference_can_be_read(tmp_path):
     files = dict(files_of("neuron"))
     files["lif_neuron.v"] = files["lif_neuron.v"].replace("spike <= ", "spike <= 1'bx & ")

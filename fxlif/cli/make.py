@@ -29,6 +29,9 @@ def verilog(
         ),
     ],
     trace: Annotated[bool, typer.Option(help="With the ports that show each write-back.")] = False,
+    counters: Annotated[
+        bool, typer.Option(help="With the counters of dropped and of saturated events.")
+    ] = True,
     bench_cycles: Annotated[
         int | None,
         typer.Option(
@@ -57,7 +60,7 @@ def verilog(
     with whole_folder(out) as folder:
         with showing_progress() as progress:
             progress("generating Verilog", 0, None)
-            made = generate(hardware, trace=trace)
+            made = generate(hardware, trace=trace, counters=counters)
             files = made.files()
             if bench_cycles != 0:
                 progress("golden model for the bench", 0, None)

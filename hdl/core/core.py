@@ -22,6 +22,9 @@ from .queue import SpikeQueue
 from .totals import Totals
 from .weights import weight_words
 
+#: The ports that a core without counters does not have.
+COUNTERS = ("dropped", "saturated")
+
 
 def trace_signature(core: CoreParams) -> wiring.Signature:
     """Each write-back: which word, the new state and the spikes of each of its lanes."""
@@ -35,9 +38,9 @@ def trace_signature(core: CoreParams) -> wiring.Signature:
     )
 
 
-def core_members(core: CoreParams, *, trace: bool) -> dict[str, Any]:
+def core_members(core: CoreParams, *, trace: bool, counters: bool = True) -> dict[str, Any]:
     """The ports that belong to one core besides its two streams."""
-    members: dict[str, Any] = {"dropped": Out(COUNTER_BITS), "saturated": Out(COUNTER_BITS)}
+    members: dict[str, Any] = {name: Out(COUNTER_BITS) for name in COUNTERS if counters}
     if trace:
         members["trace"] = Out(trace_signature(core))
     return members
@@ -47,18 +50,20 @@ class LIFCore(wiring.Component):
     """``lanes`` neurons and synapses per clock; events in, events out.
 
     ``events_in`` and ``events_out`` are streams of events; ``dropped`` counts events with an
-    unknown address, ``saturated`` the additions to an accumulator that did not fit. ``trace``, if
-    asked for, shows each write-back. No output depends on an input within a cycle.
+    unknown address, ``saturated`` the additions to an accumulator that did not fit, unless
+    ``counters`` are left out. ``trace``, if asked for, shows each write-back. No output depends on
+    an input within a cycle.
     """
 
-    def __init__(self, params: CoreParams, *, trace: bool = False) -> None:
+    def __init__(self, params: CoreParams, *, trace: bool = False, counters: bool = True) -> None:
         self.params = params
         self._trace = trace
+        self._counters = counters
         super().__init__(
             {
                 "events_in": In(event_stream(params.in_address_bits)),
                 "events_out": Out(event_stream(params.out_address_bits)),
-                **core_members(params, trace=trace),
+                **core_members(params, trace=trace, counters=counters),
             }
         )
 
@@ -71,7 +76,6 @@ class LIFCore(wiring.Component):
         m.submodules.neurons = neurons = Neurons(core)
         m.submodules.queue = queue = SpikeQueue(core)
         m.submodules.emitter = emitter = Emitter(core)
-        m.submodules.counters = counters = Counters(core)
         connect(m, flipped(self.events_in), issue.events_in)
         connect(m, queue.entries, emitter.entries)
         connect(m, emitter.events_out, flipped(self.events_out))
@@ -90,11 +94,15 @@ class LIFCore(wiring.Component):
             queue.entry.one_and_tick.eq(written.one_and_tick),
             queue.entry.word.eq(written.word),
             queue.entry.spikes.eq(written.spikes),
-            counters.unknown.eq(issue.unknown),
-            counters.clipped.eq(totals.clipped),
-            self.dropped.eq(counters.dropped),
-            self.saturated.eq(counters.saturated),
         ]
+        if self._counters:
+            m.submodules.counters = counters = Counters(core)
+            m.d.comb += [
+                counters.unknown.eq(issue.unknown),
+                counters.clipped.eq(totals.clipped),
+                self.dropped.eq(counters.dropped),
+                self.saturated.eq(counters.saturated),
+            ]
         if self._trace:
             m.d.comb += [
                 self.trace.valid.eq(written.valid),
