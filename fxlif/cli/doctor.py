@@ -26,7 +26,7 @@ EXTRAS = {
     "theory": ("fxlif.theory", ("nnmt",)),
     "study": ("study", ("optuna", "pyarrow")),
     "postgresql": ("study --storage", ("psycopg",)),
-    "cluster": ("soak, study --cluster", ("distributed",)),
+    "cluster": ("--cluster", ("distributed",)),
     "torch": ("fxlif.torch", ("torch",)),
 }
 #: Without these fxlif verify does not run.
