@@ -66,7 +66,7 @@ def rom_word(net: Netlist, instance: str, name: str, depth: int, address: Any) -
     found = None
     for bank in reversed(range(banks)):
         prefix = f"{instance}.{name}" if banks == 1 else f"{instance}.{name}_{bank}"
-        slices = []
+        slices: list[Any] = []
         while f"{prefix}_{len(slices)}.words" in net:
             memory = net[f"{prefix}_{len(slices)}.words"]
             size = memory.sort().domain().size()

@@ -70,11 +70,6 @@ class Ports:
         return found[0]
 
 
-def fields(self, port: str, layout: Any) -> dict[str, Any]:
-    """What is packed into a port that has a structure."""
-    return fields(self[port], layout)
-
-
 def unpacked(word: Any, layout: Any) -> dict[str, Any]:
     """The fields of a word, by the layout that the hardware packs it with."""
     return {

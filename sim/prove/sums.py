@@ -73,7 +73,8 @@ def delivered_weights(prover: Prover, k: int) -> Ints:
     held = read_rom(prover, module, "weights", max(2, core.n_inputs * core.words))
     table = np.array([golden.lane_numbers(word, core.lanes, bits) for word in held])
     rows, words = np.indices((core.n_inputs, core.words))
-    return table[row_address(core, rows, words)].reshape(core.n_inputs, -1)
+    rows_of_words: Ints = table[row_address(core, rows, words)]
+    return rows_of_words.reshape(core.n_inputs, -1)
 
 
 def row_address(core: CoreParams, row: Any, word: Any) -> Any:
