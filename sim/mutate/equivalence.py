@@ -157,7 +157,9 @@ def facts_of(params: Design) -> Facts:
             yield from _control(of, core)
             yield from _out(of, core)
             if spikes is not None and spikes <= core.max_events_per_input:
-                for name in of.matching(r"totals\.(clipped|sum_\d+)|counters\.(clipped_\d+|count)"):
+                for name in of.matching(
+                    r"totals\.(clipped|sum_\d+)|counters\.(clipped_\d+|count|saturated)"
+                ):
                     if "sum" not in name:
                         yield net[name] == 0
                     else:
