@@ -27,17 +27,6 @@ INTEGRATION_STAGES = ("issue", "memory", "register", "sum")
 #: How many cycles later the same word of totals may be read again.
 EVENT_DISTANCE = len(INTEGRATION_STAGES)
 
-# --- the first core, until it goes --------------------------------------------------------------
-
-STAGES = ("issue", "read", "compute", "write")
-DISTANCE = {stage: distance for distance, stage in enumerate(STAGES)}
-WRITE_DISTANCE = DISTANCE["write"]
-
-
-def update_moves(words: int) -> int:
-    """How often the pipeline moves from the start of an update to its last write-back."""
-    return words + WRITE_DISTANCE
-
 
 # --- the step of a neuron -----------------------------------------------------------------------
 
