@@ -6,6 +6,7 @@ import functools
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import permutations, product
 
 import numpy as np
@@ -20,8 +21,10 @@ from fxlif.digits import DESIGN
 from fxlif.hdl.verilog import generate
 from fxlif.params.base import FIXED_ROUNDINGS
 from fxlif.rule.step import NeuronState, step
-from fxlif.sim.prove import events, golden
+from fxlif.sim.prove import alone, golden
 from fxlif.sim.prove import run as prove_module
+from fxlif.sim.prove.composition import Composition
+from fxlif.sim.prove.contract import settle
 from fxlif.sim.prove.induction import System, induct
 from fxlif.sim.prove.netlist import Netlist, modules
 from fxlif.sim.prove.prover import Prover, Theorem
@@ -235,24 +238,7 @@ def test_small_cores(core: CoreParams) -> None:
     groups = [group for group in GROUPS if group != "streams"]  # see test_z3_alone
     findings = prove(NetworkParams.chain(core, name="small"), name="small", theorems=groups)
     assert findings.reasons == []
-    assert "induction, depth 1, unbounded" in one(findings, "events: ").detail
-
-
-def test_a_large_core_stands_behind_a_small_one(monkeypatch) -> None:
-    """Of too many neurons: its small core is proved, and it says so of the large one."""
-    monkeypatch.setattr(events, "MAX_NEURONS", 10)
-    core = CoreParams(
-        n_inputs=2, n_neurons=11, lanes=1, weights=np.ones((2, 11), dtype=int), weight_shift=1,
-        neuron=NeuronParams(v_threshold=20_000, refractory=2, weight_bits=4, bias=1),
-    )  # fmt: skip
-    small = events.small_core(core)
-    assert small.words * small.lanes > small.n_neurons  # a lane is left over
-    assert 0 < small.neuron.v_threshold <= 2 * (7 << 1)
-    assert (small.neuron.refractory, small.weight_shift) == (2, 1)
-    findings = prove(NetworkParams.chain(core, name="large"), name="x", theorems=["events"])
-    assert findings.reasons == []
-    assert [check.outcome for check in findings.checks] == ["passed"] * 3 + ["not_applicable"]
-    assert "small core (2 x 3, 2 lanes)" in findings.checks[0].name
+    assert "induction, depth 1, unbounded" in one(findings, "events: none lost").detail
 
 
 def test_z3_alone() -> None:
@@ -299,92 +285,108 @@ def test_planted_faults_in_a_neuron(fault: str) -> None:
         assert "simulation: confirmed by golden model and icarus" in check.detail, check.detail
 
 
-#: Fault → (edit, the theorem that finds it, what its detail says).
+def within(part: str, pattern: str, by: str, count: int = 1) -> Edit:
+    """An edit of the Verilog of one part of the core."""
+
+    def edit(text: str) -> str:
+        (name,) = [name for name in modules(text) if re.fullmatch(rf"small_core_0_{part}", name)]
+        body = modules(text)[name]
+        return text.replace(body, swap(pattern, by, count)(body))
+
+    return edit
+
+
+#: Fault → (edit, the theorems that find it, what a detail of theirs says).
 CORE_FAULTS = {
     "adder wraps": (
-        swap(r"(assign \S+ = )\S+ \? (n\d+\[4:0\]) : \S+;", r"\1\2;"),
-        "accumulate: ", "sum of lane 0"),
-    "saturation not counted": (
-        swap(r"(\S+  = 1'h0 \+ clipped\[)0\]", r"\g<1>1]"), "accumulate: ", "counter"),
-    "weight changed": (swap(r"weights\[1\] = 8'h87", "weights[1] = 8'h86"),
-                       "weights: ", "weight of input 1 and neuron 0: Verilog 6"),
-    "lanes crossed": (swap(r"\.current\(total\[4:0\]\)", ".current(total[9:5])"),
-                      "datapath: ", "current of lane 0"),
-    "filler spikes": (swap(r"(= spike_\d+) & n\d+", r"\1"),
-                      "datapath: ", "spike of lane 1"),
-    "payload not held": (swap(r"= events_out_valid & events_out_ready", "= events_out_valid"),
-                         "payload held", "observed next"),
-    "valid waits in the cycle": (
-        swap(r"(assign events_out_valid = .*);", r"\1 & events_out_ready;"),
-        "no output waits", "events_out_valid"),
-    "valid waits a cycle": (
-        swap(r"(?s)(assign (\S+)  = moving & write_valid);(?=.*= waiting;\s+if \(\2 \))",
-             r"\1 & events_out_ready;"),
-        "no valid ever waits", "waiting"),
-    "takes what is not offered": (swap(r"assign taken = events_in_valid & ", "assign taken = "),
-                                  "event not offered", "weights_addr"),
-    "written without an event": (
-        swap(r"<= state_write_data", "<= state_write_data ^ events_in_payload[0]"),
-        "event not offered", "observed: states ["),
+        within("totals", r"(assign n\d+ = )n\d+ \? (sum_0\[4:0\]) : n\d+;", r"\1\2;"),
+        "accumulate", "in memory"),
+    "a sum is lost": (within("totals", r"if \(used_3\)", "if (used_3 & ~used_2)"),
+                      "accumulate", "total"),
+    "an update keeps the sum": (within("totals", r"add_2 \? n3 : 6'h00", "n3"),
+                                "accumulate", "total"),
+    "saturation not told": (within("totals", r"clipped\[0\] = n\d+", "clipped[0] = 1'h0"),
+                            "accumulate", "clipped"),
+    "saturation not counted": (within("counters", r"(saturated )\+ count", r"\1- count"),
+                               "counters", "saturated"),
+    "lanes crossed": (within("neurons", r"\.current\(total\[4:0\]\)", ".current(total[9:5])"),
+                      "datapath", "into the step of lane 0"),
+    "filler spikes": (within("neurons", r"is_last \? 1'h0 : ", "", 0),
+                      "datapath", "spikes of the step"),
+    "written to another word": (within("neurons", r"states\[word_7\]", "states[word_6]"),
+                                "datapath", "into the step"),
+    "entries swapped": (within("queue", r"queue\[popped\[0\]\]", "queue[~popped[0]]"),
+                        "queue", "entries in order"),
+    "entry lost": (within("queue", r"(assign move = fetched) & n\d+", r"\1"),
+                   "queue", "entries in order"),
+    "spike doubled": (within("emitter", r"(assign n3 = left\[1\]) & n2", r"\1"), "emitter", ""),
+    "wrong neuron": (within("emitter", r"(events_out_payload\[1:0\] = )\{ word, n15 \}",
+                            r"\1{ n15, word }"), "emitter", "address out"),
+    "TICK early": (within("emitter", r"if \(done\)", "if (1'h0)"), "emitter", "address out"),
+    "last synapses of a row lost": (
+        within("issue", r"(assign n\d+ = slot < )2'h2(;\n  assign n\d+ = adding)", r"\g<1>2'h1\2"),
+        "events", "every word"),
+    "TICK lost": (within("issue", r"(if \(n20\) begin\n\s+n\d+ = )1'h1", r"\g<1>1'h0"),
+                  "events", "waiting"),
+    "unknown taken": (within("issue", r"(events_in_payload\[1:0\]) < 2'h2", r"\1 <= 2'h2"),
+                      "events", "unknown events told"),
+    "two updates at a time": (within("issue", r"if \(done\)", "if (done | slot[1])"),
+                              "events", "not inductive"),
+    "wrong weights": (within("issue", r"n28 = events_in_payload\[0\]", "n28 = ~events_in_payload[0]"),
+                      "events", "weights of the event"),
+    "lanes of weights": (within("weights_.*", r"\.address\(\{ (\w+), (\w+) \}\)",
+                                r".address({ \2, \1 })"), "weights", "data"),
+    "payload not held": (within("emitter", r"(assign n6 = valid) & events_out_ready", r"\1"),
+                         "streams", "observed next"),
     "ready waits for valid": (
-        swap(r"(assign events_in_ready = .*);", r"\1 & events_in_valid;"),
-        "no output waits", "events_in_ready"),
-    "core not reset": (swap(r"\.rst\(rst\)", ".rst(1'h0)"), "joins", "reset of core 0"),
-    "reset keeps a register": (
-        swap(r"pending = 1'h0;", "pending = 1'h1;"), "reset: ", "pending"),
+        within("issue", r"(assign events_in_ready = .*);", r"\1 & events_in_valid;"),
+        "streams", "events_in_ready"),
+    "takes what is not offered": (
+        within("issue", r"assign taken = events_in_valid & ", "assign taken = "),
+        "streams", "observed: issue."),
+    "core not reset": (swap(r"\.rst\(rst\)", ".rst(1'h0)", 0), "streams", "reset of core 0"),
+    "reset keeps a register": (within("issue", r"(n26 = )1'h0;\n    end\n  end", r"\g<1>1'h1;\n    end\n  end"),
+                               "events", "pending"),
 }  # fmt: skip
-GROUP_OF = {"payload": "streams", "no": "streams", "event": "streams", "joins": "streams",
-            "reset:": "events"}  # fmt: skip
 
 
 @needs_icarus
 @pytest.mark.parametrize("fault", CORE_FAULTS)
 def test_planted_faults_in_a_core(fault: str) -> None:
-    edit, part, said = CORE_FAULTS[fault]
-    first = part.split()[0]
-    findings = prove(SMALL, name="x", edit=edit, theorems=[GROUP_OF.get(first, first.rstrip(":"))])
-    assert not findings.passed
-    check = one(findings, part)
-    assert check.outcome == "failed", check.detail
-    assert said in check.detail, check.detail
-    if (
-        part in ("accumulate: ", "datapath: ", "payload held")
-        or "waits" in part
-        or "offered" in part
-    ):
-        assert "simulation: confirmed by icarus" in check.detail, check.detail
+    """Found by the contract of its part; what a clock edge does wrong is what a simulator does."""
+    edit, group, said = CORE_FAULTS[fault]
+    findings = prove(SMALL, name="x", edit=edit, theorems=[group])
+    wrong = [check for check in findings.checks if check.outcome in ("failed", "unknown")]
+    assert wrong
+    details = "\n".join(check.detail for check in wrong)
+    assert said in details, details
+    assert "NOT confirmed" not in details
+    if "the clock edge before" in details:
+        assert "simulation: confirmed by icarus" in details, details
 
 
-#: Fault → (edit, a claim that the run breaks).
-EVENT_FAULTS = {
-    "last synapses of a row lost": (swap(r"slot < 2'h2", "slot < 2'h1"), "golden step"),
-    "TICK early": (swap(r"(assign n\d+ = )write_word;", r"\g<1>1'h1;"),
-                   "TICK out after all words"),
-    "TICK lost": (swap(r"(?s)(assign (\S+) = taken & events_in_payload\[2\];.*?"
-                       r"if \(\2 \) begin\n\s+\S+  = )1'h1", r"\g<1>1'h0"),
-                  "at most two TICKs"),
-    "spike doubled": (swap(r"\{ 1'h0, waiting \} & n\d+", "{ 1'h0, waiting }"),
-                      "spike out fired"),
-    "wrong neuron": (swap(r"next_base \+ 2'h2", "next_base + 2'h1"), "spike out fired"),
-    "unknown taken": (swap(r"known = (\S+) < 2'h2", r"known = \1 <= 2'h2"), "unknown addresses"),
-}  # fmt: skip
-
-
-@needs_icarus
-@pytest.mark.parametrize(
-    "fault",
-    [pytest.param(fault, marks=() if 0 < at < 4 else pytest.mark.slow) for at, fault in
-     enumerate(EVENT_FAULTS)],
-)  # fmt: skip
-def test_lost_doubled_and_early_events(fault: str) -> None:
-    """Not inductive, and a run from reset that both models of time agree upon."""
-    edit, claim = EVENT_FAULTS[fault]
-    findings = prove(SMALL, name="x", edit=edit, theorems=["events"])
-    check = one(findings, "events: ")
-    assert check.outcome == "failed", check.detail
-    assert re.search(f"run from reset: cycle \\d+ breaks .*{claim}", check.detail), check.detail
-    assert "simulation: confirmed by golden cycle model and icarus" in check.detail, check.detail
-    assert one(findings, "progress").outcome == "unknown"
+#: Weakened contract → (part, what is taken away, what no longer follows).
+@pytest.mark.parametrize("part", ["totals", "neurons", "queue", "emitter"])
+def test_weakened_contracts(part: str) -> None:
+    """Without what a part takes, what it gives does not follow; without what it gives, the core's
+    theorems do not."""
+    prover = make_prover(params=SMALL, hardware=generate(SMALL))
+    net = prover.core(0)
+    made = getattr(alone, f"{part}_part")(net, CORE)
+    alone_found = induct(
+        replace(made.system, before=[]), {**made.claims, **made.lemmas}, depth=1,
+        solver=prover.solver, timeout_s=60, also=made.elsewhere,
+    )  # fmt: skip
+    assert alone_found.stage == "step"
+    composition = Composition(net, CORE)
+    del composition.parts[part].gives[next(iter(composition.parts[part].gives))]
+    whole = composition.part()
+    found = induct(
+        whole.system, {**whole.claims, **whole.lemmas}, depth=1, solver=prover.solver,
+        timeout_s=60, also=whole.elsewhere,
+    )  # fmt: skip
+    assert found.stage in ("base", "step")
+    assert found.broken
 
 
 @needs_icarus
@@ -456,12 +458,15 @@ def test_induction(solver: str) -> None:
     assert end([x == 0, x == 1], x == 9).stage == "vacuous"
 
 
-def test_events_must_be_possible(monkeypatch) -> None:
-    """An induction over a core that never emits proves nothing of emission."""
-    monkeypatch.setattr(events, "_witness", lambda *arguments: "unsat")
-    check = one(prove(SMALL, name="x", theorems=["events"]), "events: ")
-    assert check.outcome == "failed"
-    assert "vacuous" in check.detail
+def test_events_must_be_possible() -> None:
+    """A proof about a core that never sends a TICK proves nothing of TICKs."""
+    edit = within("emitter", "assign done = .*;", "assign done = 1'h0;")
+    prover = make_prover(params=SMALL, hardware=generate(SMALL), edit=edit)
+    part = Composition(prover.core(0), CORE).part()
+    never = {"nothing": z3.BoolVal(False)}
+    outcome, detail = settle(prover, part, never, at=3)
+    assert outcome == "failed"
+    assert "vacuous" in detail
 
 
 def test_no_answer_is_not_a_proof() -> None:

@@ -301,7 +301,8 @@ def search(prover: Prover, part: Part) -> str | None:
             return None
         if answer.result == "sat":
             broken = [name for name in there if not answer.model[name]]
-            return told(_explain(part, answer.model, cycle, broken))
+            seen = {name: answer.model[name] for name in values}
+            return told(_explain(part, seen, cycle, broken))
     return None
 
 
@@ -312,4 +313,5 @@ def _explain(
     yield f"run from reset: cycle {cycle} breaks {', '.join(broken)}"
     if cycle:
         yield f"the clock edge before cycle {cycle}:"
-        yield from explain_edge(part.net, model)
+        own = {label(register) for register in part.registers}
+        yield from explain_edge(part.net, model, owns=lambda name: name in own)
