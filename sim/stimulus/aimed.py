@@ -19,6 +19,9 @@ Ints = npt.NDArray[np.int64]
 STEPS = 48
 #: Most events of a step, and rounds of looking for them.
 MOST_EVENTS, ROUNDS = 200, 300
+#: Searches, by how many events the steepest input changes in a round: what a short stride does not
+#: find, a long one may.
+STRIDES = (3, 6)
 #: Neurons of a core that are pushed: the first, the last, those that can be pushed hardest, and of
 #: each lane the hardest, since every lane has hardware of its own.
 HARDEST, LANES = 4, 16
@@ -38,21 +41,23 @@ def push_through(first: CoreParams, second: CoreParams, neuron: int, *, up: bool
     fire that push a neuron of ``second``, and no others. The best that a short search finds."""
     wanted = second.weights[:, neuron] * (1 if up else -1)
     thresholds = np.array(first.thresholds)
-    counts = np.zeros(first.n_inputs, dtype=np.int64)
-    best, most = counts, 0
-    for _ in range(ROUNDS):
-        fires = (counts @ first.weights) << first.weight_shift >= thresholds
-        if int(wanted[fires].sum()) > most:
-            best, most = counts, int(wanted[fires].sum())
-        # What fires but should not, and what should but does not, in proportion to its weight.
-        wrong = np.where(fires, np.minimum(wanted, 0), np.maximum(wanted, 0))
-        slope = first.weights @ wrong
-        steepest = int(np.abs(slope).max())
-        if not steepest:
-            break
-        counts = np.maximum(0, counts + np.round(3 * slope / steepest).astype(np.int64))
-        if counts.sum() > MOST_EVENTS:
-            counts = counts * 7 // 10
+    best, most = np.zeros(first.n_inputs, dtype=np.int64), 0
+    for stride in STRIDES:
+        counts = np.zeros_like(best)
+        for _ in range(ROUNDS):
+            fires = (counts @ first.weights) << first.weight_shift >= thresholds
+            if int(wanted[fires].sum()) > most:
+                best, most = counts, int(wanted[fires].sum())
+            # What fires but should not, and what should but does not, in proportion to its weight.
+            wrong = np.where(fires, np.minimum(wanted, 0), np.maximum(wanted, 0))
+            slope = first.weights @ wrong
+            steepest = int(np.abs(slope).max())
+            if not steepest:
+                break
+            change = np.round(stride * slope / steepest).astype(np.int64)
+            counts = np.maximum(0, counts + change)
+            if counts.sum() > MOST_EVENTS:
+                counts = counts * 7 // 10
     return best
 
 
