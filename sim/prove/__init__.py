@@ -1,8 +1,8 @@
 """Theorems about the delivered Verilog, each with its solver, mode and time.
 
-``run`` is ``fxlif prove``. The theorems stand in ``step``, ``events``, ``sums`` and
-``core_claims``, proved by ``prover`` and ``induction`` on the ``netlist`` that Yosys makes of the
-Verilog.
+``run`` is ``fxlif prove``. The theorems stand in ``step``, ``sums``, ``streams``, ``parts`` and
+``composition``, proved by ``prover`` and ``induction`` on the ``netlist`` that Yosys makes of the
+Verilog: ``core`` has each part alone, by its ``contract``, then the core.
 """
 
 from typing import TYPE_CHECKING

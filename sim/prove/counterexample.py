@@ -155,7 +155,8 @@ def explain_edge(
     expected = _registers(model, "after") | _words(model, "later word")
     # The model has words behind the end of a memory, too; the simulator shows none there.
     wrong = {name: seen[name] for name, value in expected.items()
-             if owns(name.partition(" [")[0]) and seen[name] != value and not (seen[name] is None and name.endswith("]"))}  # fmt: skip
+             if owns(name.partition(" [")[0]) and seen[name] != value
+             and not (seen[name] is None and name.endswith("]"))}  # fmt: skip
     yield confirmation(f"{simulator}, every register and word, from this state", not wrong, wrong)
 
 

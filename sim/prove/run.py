@@ -5,15 +5,27 @@ What is proved, and how far (each group is a name for ``theorems``):
 - ``step``: :func:`fxlif.rule.step.step` itself, on bit-vectors wide enough that nothing overflows,
   is the generated ``LIFStep``, for every state and every input.
 - ``registers``: a single neuron takes the step when enabled, holds otherwise, resets.
-- ``weights``, ``overflow``, ``accumulate``, ``datapath``: the sum of a step is exact and reaches
-  the step (:mod:`fxlif.sim.prove.sums`).
+- ``weights``, ``overflow``: the images hold the design's weights and the memory brings them out; no
+  step within the promise ``max_events_per_input`` overflows (:mod:`fxlif.sim.prove.sums`).
+- ``accumulate``, ``datapath``, ``queue``, ``emitter``, ``counters``: the contract of one part each,
+  by induction, alone: whatever the rest of the core does that keeps what the part takes
+  (:mod:`fxlif.sim.prove.parts`, :mod:`fxlif.sim.prove.alone`).
+- ``events``: from what the parts give, whatever else they do, with issue and wiring as they are:
+  what each part takes, and the theorems of a core: no event lost, none invented, the sum of each
+  step that of its events, words and TICKs in order, and a TICK out within a bound of ready cycles
+  (:mod:`fxlif.sim.prove.composition`). It counts only together with the contracts.
 - ``streams``: the handshake contract of every stream (:mod:`fxlif.sim.prove.streams`).
-- ``events``: no event lost, none invented, TICKs in order, and a TICK always comes out: by
-  induction, unbounded (:mod:`fxlif.sim.prove.events`).
+
+Contracts and composition lean on each other over time, not in a circle: what a part gives in a
+cycle is proved from what it took before that cycle (:mod:`fxlif.sim.prove.contract`). Not proved:
+that a stream at the end of the chain is taken; the exact cycle of an event at the output, which
+simulation compares with the cycle model; that step and contract of ``neurons`` meet is by the same
+ports, not by one formula. Of cores whose first TICK takes more than 50 cycles no run that shows one
+is looked for. A fault in a contract is shown as a run of the part and its last clock edge.
 
 The theorems of a core hold of a chain: ``streams`` proves that nothing lies between its cores. The
-promise ``max_events_per_input`` is the user's for the first core; ``events`` proves it for the
-others, since no neuron is emitted twice in a step.
+promise ``max_events_per_input`` is the user's for the first core; for the others it follows from
+``events``, since no word is sent twice in a step.
 
 Trusted are Yosys' reading of the Verilog, the solver, and z3's terms. A counterexample is shown in
 a simulator, which reads the same Verilog by itself.
