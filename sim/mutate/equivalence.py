@@ -17,7 +17,7 @@ from ...params.protocol import Design
 from ...params.quantise import signed_range
 from ..coverage.invariant import Neurons, SymbolicStep, invariant
 from ..prove.golden import is_signed
-from ..prove.netlist import Netlist, constants, label
+from ..prove.netlist import Netlist, constants
 from ..tools.solver import decide, z3
 from .mutants import SELECT, Mutants
 
@@ -84,7 +84,9 @@ class Equivalence:
         self._bounds = [self._of(term, 0) for bound in bounds if bound.signal in net
                         for term in bound.holds(net[bound.signal])]  # fmt: skip
         step = re.compile(rf"(.*\.)?{step_name(0)[:-1]}\d+\.")
-        self._in_step = {r: self._of(f, 0) for r, f in net.next.items() if step.match(label(r))}
+        # A register with a mutant at its output has lost its name: its signal has not.
+        shown = {self._of(net[name], 0) for name in net.signals if step.match(name)}
+        self._in_step = {r: self._of(f, 0) for r, f in net.next.items() if r in shown}
         self._depth = depth
 
     def _of(self, term: Any, mutant: int) -> Any:
