@@ -12,7 +12,6 @@ it takes; one word, ``word``, stands for all, and one number of an entry in the 
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any
 
 from ...cycles.latency import event_cycles
@@ -20,7 +19,6 @@ from ...hdl.core.layouts import entry_layout, operation_layout, written_layout
 from ...hdl.events import event_layout
 from ...params.core import CoreParams
 from ..tools.solver import z3
-from . import golden
 from .contract import Contract, Part, Ports, any_of, bit, unpacked
 from .netlist import Netlist
 from .parts import (
@@ -358,12 +356,6 @@ class Composition:
         """What the queue holds under a number."""
         return unpacked(z3.Select(self.queue.entries, number), entry_layout(self.core))
 
-    @cached_property
-    def to_come(self) -> Any:
-        """Whether the emitter holds the last entry, and its TICK does not show yet."""
-        e = self.emitter
-        return z3.And(e.valid == 1, e.last == 1, e.left != 0)
-
     def _leaving(self) -> dict[str, Any]:
         """From the write-back to the emitter."""
         q, e = self.queue, self.emitter
@@ -374,14 +366,14 @@ class Composition:
         return {
             "room": held <= self.done_words,
             "nothing after the TICK": z3.Implies(
-                z3.Not(self.updating), z3.And(held == 0, z3.Not(self.to_come))
+                z3.Not(self.updating), z3.And(held == 0, z3.Not(self.emitter.to_come))
             ),
             "the last entry": z3.Implies(
                 z3.And(self.updating, all_written),
-                z3.Or(z3.And(held != 0, newest["last"] == 1), self.to_come),
+                z3.Or(z3.And(held != 0, newest["last"] == 1), self.emitter.to_come),
             ),
             "the last entry alone": z3.Implies(
-                self.to_come, z3.And(self.updating, all_written, held == 0)
+                self.emitter.to_come, z3.And(self.updating, all_written, held == 0)
             ),
             "spikes of an update": z3.Implies(
                 z3.And(e.valid == 1, e.last == 0), z3.And(self.updating, e.left != 0)
@@ -426,8 +418,7 @@ class Composition:
 
     def _time_left(self) -> Any:
         """Cycles of a ready output until the TICK shows, whatever fires: an upper bound."""
-        e, q, core = self.emitter, self.queue, self.core
-        times = (1 << core.neuron.spike_bits) - 1
+        e, q = self.emitter, self.queue
         each = self.entry_cycles + QUEUE_CYCLES + 1
         valid = Ports(self.net, "queue")["entries_valid"] == 1
         to_write = z3.If(self.age < self.words + self.end, self.words + self.end - self.age,
@@ -436,11 +427,7 @@ class Composition:
         waits = z3.If(valid, self.n(0), QUEUE_CYCLES + 1 - self.n(q.waited))
         held = self.n(q.held)
         queued = z3.If(held == 0, self.n(0), (held - 1) * each + self.entry_cycles + waits)
-        lanes = [self.n(golden.lane(e.rest, lane, 1)) for lane in range(core.lanes)]
-        behind = sum(lanes[1:], start=lanes[0]) * times
-        tick = z3.If(z3.And(e.left != 0, e.last == 1), self.n(1), self.n(0))
-        sending = z3.If(e.valid == 1, self.n(e.again) + 1 + behind + tick, self.n(0))
-        return to_write + unwritten + queued + sending
+        return to_write + unwritten + queued + e.cycles_left(self.n)
 
     def part(self) -> Part:
         """The proof: what the parts take and the theorems, from what the parts give."""

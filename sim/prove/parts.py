@@ -308,6 +308,20 @@ class EmitterGhosts:
         found = lanes_of(counts, self.lanes)
         return self.of_lowest(lanes, [count - 1 for count in found], found[0] & 0)
 
+    @property
+    def to_come(self) -> Any:
+        """Whether the entry is the last, and its TICK does not show yet."""
+        return z3.And(self.valid == 1, self.last == 1, self.left != 0)
+
+    def cycles_left(self, n: Callable[[Any], Any]) -> Any:
+        """Cycles of a ready output until the entry is sent, however often its lanes fired: an upper
+        bound; ``n`` makes numbers of terms."""
+        times = (1 << self.again.size()) - 1
+        lanes = [n(lane) for lane in lanes_of(self.rest, self.lanes)]
+        behind = sum(lanes[1:], start=lanes[0]) * times
+        tick = z3.If(z3.And(self.left != 0, self.last == 1), n(1), n(0))
+        return z3.If(self.valid == 1, n(self.again) + 1 + behind + tick, n(0))
+
     def of_lowest(self, lanes: Any, values: Sequence[Any], otherwise: Any) -> Any:
         """The value that belongs to the lowest of some lanes."""
         found = otherwise
