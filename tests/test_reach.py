@@ -70,7 +70,7 @@ def losing(count: str, when: str) -> Callable[[str], str]:
 
 def end(low: str, high: str) -> Callable[[str], str]:
     """An edit: at an end of its range a potential becomes what is named, and not the end."""
-    return swap(r"(= (n\d+)\[11\] \? )10'h200 : 10'h1ff;", rf"\g<1>{low} : {high};")
+    return swap(r"(= (integrated_\d+)\[10\] \? )10'h200 : 10'h1ff;", rf"\g<1>{low} : {high};")
 
 
 #: An edit of the Verilog, and the cycles within which it must be found.
