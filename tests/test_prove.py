@@ -209,7 +209,7 @@ def test_digits() -> None:
     groups = [group for group in GROUPS if group != "events"]
     findings = prove(load(DESIGN), name="digits", theorems=groups)
     assert findings.reasons == []
-    assert sum(check.outcome == "passed" for check in findings.checks) == 21
+    assert sum(check.outcome == "passed" for check in findings.checks) == 40
     assert sum(check.seconds for check in findings.checks) < 60
 
 
@@ -225,10 +225,10 @@ def test_digits_whole() -> None:
     "core",
     [
         CORE,
-        CoreParams(
+        pytest.param(CoreParams(
             n_inputs=3, n_neurons=5, lanes=2, neuron=RICH, weight_shift=1, max_events_per_input=2,
             weights=np.arange(15).reshape(3, 5) * 9 - 60, v_thresholds=(90, 40, 60, 80, 100),
-        ),
+        ), marks=pytest.mark.slow),
         CoreParams(n_inputs=1, n_neurons=1, lanes=1, weights=[[50]]),
     ],
     ids=["spare lane", "all options", "one neuron"],
@@ -320,8 +320,8 @@ CORE_FAULTS = {
     "entry lost": (within("queue", r"(assign move = fetched) & n\d+", r"\1"),
                    "queue", "entries in order"),
     "spike doubled": (within("emitter", r"(assign n3 = left\[1\]) & n2", r"\1"), "emitter", ""),
-    "wrong neuron": (within("emitter", r"(events_out_payload\[1:0\] = )\{ word, n15 \}",
-                            r"\1{ n15, word }"), "emitter", "address out"),
+    "wrong neuron": (within("emitter", r"(events_out_payload\[1:0\] = )\{ word, (n\d+) \}",
+                            r"\1{ \2, word }"), "emitter", "address out"),
     "TICK early": (within("emitter", r"if \(done\)", "if (1'h0)"), "emitter", "address out"),
     "last synapses of a row lost": (
         within("issue", r"(assign n\d+ = slot < )2'h2(;\n  assign n\d+ = adding)", r"\g<1>2'h1\2"),
@@ -351,8 +351,18 @@ CORE_FAULTS = {
 }  # fmt: skip
 
 
+#: No run from reset shows it soon: it is looked for as long as is allowed.
+LONG_LOOKED_FOR = "adder wraps"
+
+
 @needs_icarus
-@pytest.mark.parametrize("fault", CORE_FAULTS)
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(fault, marks=[pytest.mark.slow] * (fault == LONG_LOOKED_FOR))
+        for fault in CORE_FAULTS
+    ],
+)
 def test_planted_faults_in_a_core(fault: str) -> None:
     """Found by the contract of its part; what a clock edge does wrong is what a simulator does."""
     edit, group, said = CORE_FAULTS[fault]
@@ -407,11 +417,11 @@ def test_accumulator_too_narrow(monkeypatch) -> None:
 
 def test_a_weight_without_value() -> None:
     """What the Verilog does not initialise is no weight, and the sums cannot be exact."""
-    edit = swap(r"weights\[1\] = 8'h87;", "")
-    for group in ("weights", "overflow"):
-        check = one(prove(SMALL, name="x", theorems=[group], edit=edit), group)
+    edit = swap(r"initial \$readmemh[^;]*;", "")
+    for group, name in (("weights", "images = design"), ("overflow", "overflow")):
+        check = one(prove(SMALL, name="x", theorems=[group], edit=edit), name)
         assert check.outcome == "failed"
-        assert "weights[1]: has no initial value in the Verilog" in check.detail
+        assert "weights[0]: has no initial value in the Verilog" in check.detail
 
 
 # --- what would be worth nothing ------------------------------------------------------------------

@@ -154,7 +154,8 @@ SHOWN_BY = {
         "saturating core": "accumulator-wraps saturation-not-reported saturation-counted-once "
         "spare-lanes-fire sums-survive-a-reset",
         "random core": "row-not-held last-of-a-word-lost draw-ignored draws-a-cycle-early "
-        "one-event-too-many repeats-while-stalled repeats-of-another-lane register-lost",
+        "one-event-too-many repeats-while-stalled repeats-of-another-lane register-lost "
+        "highest-lane-first",
     }.items()
     for name in names.split()
 }

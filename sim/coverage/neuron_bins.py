@@ -9,10 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import permutations
-from typing import assert_never, get_args
+from typing import assert_never
 
-from ...params.combinations import RULE_ORDER, combinations
 from ...params.leaks import (
     ConstantLeak,
     DecayLeak,
@@ -24,7 +22,6 @@ from ...params.leaks import (
     ShiftLeak,
 )
 from ...params.neuron import (
-    SYNAPSE_ORDER,
     DeltaSynapse,
     ExponentialSynapse,
     NeuronParams,
@@ -33,8 +30,8 @@ from ...params.neuron import (
 from ...params.quantise import signed_range
 from ...rule import arithmetic
 from ...rule.arithmetic import Number
-from ...rule.step import step
 from .bins import BinRule, Key
+from .other_choices import other_choices
 from .step_values import Condition, StepValues
 
 #: A condition on the distance of a state variable from rest.
@@ -63,7 +60,7 @@ def neuron_bins(neuron: NeuronParams, prefix: str = "") -> tuple[NeuronBin, ...]
         *_refractory(neuron),
         *_theta(neuron),
         *_current(neuron),
-        *_choices(neuron),
+        *(BinRule("choice", name, hit) for name, hit in other_choices(neuron)),
     )
     return tuple(replace(each, group=prefix + each.group) for each in bins)
 
@@ -414,52 +411,3 @@ def _current(neuron: NeuronParams) -> Iterator[NeuronBin]:
     yield NeuronBin("current", "below 0", lambda s: s.current < 0)
     why = "" if neuron.bias else "bias = 0"
     yield NeuronBin("current", "the bias alone", lambda s: s.current == neuron.bias, why)
-
-
-# --- other choices ------------------------------------------------------------------------------
-
-
-def _choices(neuron: NeuronParams) -> Iterator[NeuronBin]:
-    """Of each choice that is not the plain one, a step that another would have made otherwise."""
-    for key, value, other in _others(neuron):
-        if not any(combinations(other)):
-            told = ", ".join(value) if isinstance(value, tuple) else str(value)
-            yield NeuronBin("choice", f"{key}: not as with {told}", _differs(other))
-
-
-def _others(neuron: NeuronParams) -> Iterator[tuple[str, object, NeuronParams]]:
-    """The neurons that differ in one such choice: the key, the other value, the neuron."""
-    synapse = neuron.synapse
-    if isinstance(synapse, ExponentialSynapse) and synapse.order != SYNAPSE_ORDER:
-        for order in permutations(SYNAPSE_ORDER):
-            if order != synapse.order:
-                changed = synapse.model_copy(update={"order": order})
-                yield "synapse.order", order, neuron.model_copy(update={"synapse": changed})
-    fields = type(neuron).model_fields
-    made = {
-        "order": neuron.order != RULE_ORDER,
-        "reset_at": neuron.reset_at != "compare",
-        "overflow_change": neuron.overflow_change,
-        "bias_at": neuron.bias_past_synapse,
-        "negative_reset": neuron.negative_threshold is not None,
-        "refractory_mode": neuron.refractory_mode in ("rest", "leak") and neuron.rest_steps,
-        "refractory_count": neuron.refractory_count == "before" and neuron.refractory,
-    }
-    for key in (key for key, chosen in made.items() if chosen):
-        values = {"order": tuple(permutations(RULE_ORDER)), "overflow_change": (False,)}
-        for value in values.get(key) or get_args(fields[key].annotation):
-            if value != getattr(neuron, key):
-                yield key, value, neuron.model_copy(update={key: value})
-
-
-def _differs(other: NeuronParams) -> Callable[[StepValues], Condition]:
-    """Where the step of ``other`` gives another state or other spikes."""
-
-    def differs(s: StepValues) -> Condition:
-        after, found = step(other, s.before, s.current, s.stored_threshold, s.random)
-        result = found != s.told["spikes"]
-        for its, own in zip(after, s.after, strict=True):
-            result = result | (its != own)
-        return result
-
-    return differs
