@@ -21,7 +21,7 @@ import numpy.typing as npt
 from ...cycles.latency import clear_cycles, event_cycles
 from ...cycles.signals import Port
 from ...errors import FxlifError
-from ...hdl.memory import BANK_WORDS, ROM
+from ...hdl.memory import BANK_WORDS, ROM, ROM_VERILOG
 from ...params.core import CoreParams
 from ...params.quantise import signed_range
 from ...rule import arithmetic
@@ -29,7 +29,7 @@ from ..tools.solver import z3
 from . import golden
 from .contract import Ports
 from .counterexample import confirmation, simulate, told
-from .netlist import Netlist
+from .netlist import Netlist, modules
 from .prover import Prover, Result
 
 Ints = npt.NDArray[np.int64]
@@ -40,7 +40,13 @@ _ROM = re.compile(rf"{ROM} #\((.*?)\) (\w+) \(", re.DOTALL)
 
 
 def read_rom(prover: Prover, module: str, name: str, depth: int) -> list[int]:
-    """The words of a memory of constants by the images that its Verilog names, slice by slice."""
+    """The words of a memory of constants by the images that its Verilog names, slice by slice.
+
+    Raises:
+        FxlifError: an image is missing or too short, or the module that reads it is another.
+    """
+    if prover.modules.get(ROM) != modules(ROM_VERILOG)[ROM]:
+        raise FxlifError(f"{ROM}: must be the module that reads an image", key=ROM)
     images = {}
     for parameters, instance in _ROM.findall(prover.modules.get(module, "")):
         given = dict(re.findall(r"\.(\w+)\((?:\d+'d)?\"?([^\")]*)\"?\)", parameters))
