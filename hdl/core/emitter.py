@@ -35,8 +35,8 @@ def lowest(bits: list[Value]) -> Value:
 class Emitter(wiring.Component):
     """One event per cycle: an entry that is taken shows its first one from the next cycle on.
 
-    The next entry is taken with the last event of the one before. ``done`` says that what shows
-    next is a TICK. A neuron that fired several times in a step is sent as often.
+    The next entry is taken with the last event of the one before. ``done`` says that a TICK shows
+    from the next cycle on. A neuron that fired several times in a step is sent as often.
     """
 
     def __init__(self, core: CoreParams) -> None:

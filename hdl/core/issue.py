@@ -17,9 +17,10 @@ class Issue(wiring.Component):
     """Turns events into operations, each of which occupies ``event_cycles`` slots.
 
     ``operation`` is the slot that is in the pipeline's first stage, ``weight_address`` where the
-    weights of an addition lie. An event that is taken shows there in the next cycle, word 0 first.
-    A TICK waits until the update before it is ``done``, and keeps the input waiting; ``unknown``
-    says that an event with an address beyond the inputs is taken. After a reset all words are
+    weights of an addition lie. An event that is taken shows there in the next cycle, word 0 first;
+    the next one can be taken in the last slot. A TICK waits until the update before it is ``done``,
+    shows 2 cycles after that, and keeps the input waiting; ``unknown`` says that an event with an
+    address beyond the inputs is taken. After a reset, from the first cycle on, all words are
     cleared, and ``done`` says when they are.
     """
 

@@ -52,7 +52,8 @@ def written_layout(core: CoreParams) -> data.StructLayout:
 def entry_layout(core: CoreParams) -> data.StructLayout:
     """A word of spikes in the queue; behind those of the ``last`` one a TICK follows.
 
-    Two facts of it are known beforehand: that it is one event, and that it is one and a TICK.
+    Two facts of it are known beforehand: that it is one event, and that it is one and a TICK. The
+    spikes of a neuron that fired several times are one here.
     """
     return data.StructLayout(
         {

@@ -25,7 +25,8 @@ class Neurons(wiring.Component):
 
     ``total``, the sums of the word's lanes, must be there two cycles after the word is in stage
     ``issue``. In stage ``write`` of :func:`~fxlif.cycles.pipeline.update_stages` a word that took
-    the step shows at ``written``; ``cleared`` says that the last one of a clearing is there.
+    the step shows at ``written``; ``cleared`` says that the last one of a clearing is there. Of
+    what is on its way at a reset nothing shows, and the draws begin anew.
     """
 
     def __init__(self, core: CoreParams) -> None:

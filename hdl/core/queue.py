@@ -12,7 +12,8 @@ from .layouts import entry_layout
 
 
 class SpikeQueue(wiring.Component):
-    """``entries`` are those that were given with ``push``, in order, 3 cycles later if it is empty.
+    """``entries`` are those that were given with ``push``, in order, each 3 cycles later, or in the
+    cycle after the one before it is taken. A reset empties it.
 
     It has room for an entry of every word of the population, and there must never be more: the next
     update starts when all of this one have been taken.

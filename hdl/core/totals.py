@@ -19,7 +19,7 @@ class Totals(wiring.Component):
     The accumulators of a word that is in stage ``issue`` are at ``total`` in stage ``register``,
     when its weights must be at ``weights``; the sum is written at the end of stage ``sum``, when
     ``clipped`` says of which lanes it did not fit. The same word may follow after as many cycles as
-    there are stages.
+    there are stages. Of what is on its way at a reset nothing is written or ``clipped``.
     """
 
     def __init__(self, core: CoreParams) -> None:
