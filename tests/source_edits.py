@@ -385,7 +385,7 @@ _UPDATE = (*_of(
      "a word is written where the next one belongs"),
     ("tick-lost", "single.eq(~two)", "single.eq(~three)",
      "the last spike of a step takes the TICK with it"),
-    ("silent-last-word-not-queued", "some.eq(one)", "some.eq(at_least(1, fired)[0])",
+    ("silent-last-word-not-queued", "some.eq(one)", "some.eq(at_least(m, 1, fired)[0])",
      "no TICK where the last neurons are silent"),
     ("draws-a-cycle-early", "draws.advance.eq(taken)", "draws.advance.eq(self.operation.update)",
      "the draws move on before the word that they are for has come"),

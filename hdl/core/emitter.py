@@ -8,16 +8,17 @@ from amaranth.lib.wiring import In, Out
 
 from ...params.core import CoreParams
 from ..events import event_stream
-from .layouts import at_least, entry_layout
+from .layouts import at_least, entry_layout, named_nodes
 
 
-def any_below(bits: list[Value]) -> list[Value]:
+def any_below(m: Module, bits: list[Value]) -> list[Value]:
     """For each bit whether a lower one is set; the last of one more is whether any is."""
     if len(bits) == 1:
         return [Const(0, 1), bits[0]]
     half = len(bits) // 2
-    *low, any_low = any_below(bits[:half])
-    return [*low, *(below | any_low for below in any_below(bits[half:]))]
+    *low, any_low = any_below(m, bits[:half])
+    found = [*low, *(below | any_low for below in any_below(m, bits[half:]))]
+    return named_nodes(m, "below", found, len(bits))
 
 
 def lowest(bits: list[Value]) -> Value:
@@ -63,7 +64,7 @@ class Emitter(wiring.Component):
         word = Signal.like(entry.word, name="word", reset_less=True)
         takes = Signal()
         sends = Signal()
-        *below, some = any_below(list(left))
+        *below, some = any_below(m, list(left))
         rest = Signal(core.lanes)
         m.d.comb += rest.eq(Cat(bit & lower for bit, lower in zip(left, below, strict=True)))
         repeats = self._repeats(m, takes, sends, fired, rest)
@@ -76,11 +77,11 @@ class Emitter(wiring.Component):
             out.payload.tick.eq(~some),
             out.payload.address.eq(self._address(word, left)),
         ]
+        _, _, three, four = at_least(m, 4, [*left, last])
         with m.If(takes):
             m.d.sync += [valid.eq(1), left.eq(fired), last.eq(entry.last), word.eq(entry.word)]
             m.d.sync += [only.eq(entry.one), tick_next.eq(entry.one_and_tick)]
         with m.Elif(sends):
-            _, _, three, four = at_least(4, [*left, last])
             m.d.sync += [valid.eq(~only), left.eq(rest)]
             m.d.sync += [only.eq(~three), tick_next.eq(last & three & ~four)]
         m.d.comb += self.done.eq((takes & entry.last & entry.one) | (sends & tick_next))

@@ -66,19 +66,32 @@ def entry_layout(core: CoreParams) -> data.StructLayout:
     )
 
 
-def at_least(count: int, bits: list[Value]) -> list[Value]:
+#: Nodes of a tree over so many bits are signals: an expression is written out at each of its uses.
+BITS_OF_A_NODE = 16
+
+
+def named_nodes(m: Module, name: str, values: list[Value], bits: int) -> list[Value]:
+    """Values over so many ``bits``: signals where an expression would be long."""
+    if bits < BITS_OF_A_NODE:
+        return values
+    nodes = [Signal(value.shape(), name=f"{name}_{number}") for number, value in enumerate(values)]
+    m.d.comb += [node.eq(value) for node, value in zip(nodes, values, strict=True)]
+    return list(nodes)
+
+
+def at_least(m: Module, count: int, bits: list[Value]) -> list[Value]:
     """Whether 1, 2, ... ``count`` or more of some bits are set: a tree, no carry chain."""
     if len(bits) == 1:
         return [bits[0], *(Const(0, 1) for _ in range(count - 1))]
     half = len(bits) // 2
-    low, high = at_least(count, bits[:half]), at_least(count, bits[half:])
+    low, high = at_least(m, count, bits[:half]), at_least(m, count, bits[half:])
     found = []
     for wanted in range(count):
         enough: Value = low[wanted] | high[wanted]
         for in_low in range(wanted):
             enough = enough | (low[in_low] & high[wanted - in_low - 1])
         found.append(enough)
-    return found
+    return named_nodes(m, "at_least", found, len(bits))
 
 
 def delayed(m: Module, value: Value, cycles: int, name: str, *, is_data: bool = False) -> Value:

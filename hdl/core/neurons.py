@@ -89,7 +89,7 @@ class Neurons(wiring.Component):
             m.d.sync += after.eq(state_word.const([initial_state(neuron)] * core.lanes))
 
         # Known with the spikes, so that nothing stands between them and the queue.
-        one, two, three = at_least(3, [*fired, is_last])
+        one, two, three = at_least(m, 3, [*fired, is_last])
         m.d.sync += [some.eq(one), single.eq(~two), one_and_tick.eq(is_last & two & ~three)]
 
         m.d.comb += [
