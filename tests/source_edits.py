@@ -424,7 +424,7 @@ _OUT = (*_of(
     ("tick-before-spikes", "out.payload.tick.eq(~some)", "out.payload.tick.eq(last)",
      "the TICK comes out before the spikes of the last word"),
     ("address-without-base",
-     "return Cat(lane, word) if lanes & (lanes - 1) == 0 else word * lanes + lane", "return lane",
+     "return Cat(lane, word) if is_power_of_two(lanes) else word * lanes + lane", "return lane",
      "every word has the addresses of the first"),
     ("base-counts-words", "word * lanes + lane", "word + lane",
      "addresses of words instead of neurons"),

@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 from ...params.core import CoreParams
 from ..events import event_stream
 from .layouts import at_least, entry_layout, named_nodes
+from .weights import is_power_of_two
 
 
 def any_below(m: Module, bits: list[Value]) -> list[Value]:
@@ -93,7 +94,7 @@ class Emitter(wiring.Component):
         lanes = self.core.lanes
         # No lane is left of a TICK: the number is that of the last one, and must be 0.
         lane = Mux(left.any(), lowest(list(left)), 0) if lanes > 1 else Const(0, 0)
-        return Cat(lane, word) if lanes & (lanes - 1) == 0 else word * lanes + lane
+        return Cat(lane, word) if is_power_of_two(lanes) else word * lanes + lane
 
     def _repeats(self, m: Module, takes: Value, sends: Value, fired: Value, rest: Value) -> Value:
         """How often the event at the output is to be sent again."""

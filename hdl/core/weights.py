@@ -10,16 +10,23 @@ from ...cycles.latency import padded_thresholds, padded_weights
 from ...params.core import CoreParams, address_bits
 
 
-def _is_power_of_two(count: int) -> bool:
+def is_power_of_two(count: int) -> bool:
+    """Whether a number of things, at least one, makes an address by their bits alone."""
     return count & (count - 1) == 0
 
 
+def rows_together(core: CoreParams) -> bool:
+    """Whether the weights lie row after row, and not word after word: where a row is a power of two
+    of words."""
+    return is_power_of_two(core.words)
+
+
 def weight_words(core: CoreParams) -> npt.NDArray[np.int64]:
-    """The weight memory, (n_inputs * words, lanes): row after row where a row is a power of two of
-    words; else word after word, so that the next word of a row is ``n_inputs`` further and no
-    multiplier is needed."""
+    """The weight memory, (n_inputs * words, lanes): row after row where :func:`rows_together`; else
+    word after word, so that the next word of a row is ``n_inputs`` further and no multiplier is
+    needed."""
     rows = padded_weights(core).reshape(core.n_inputs, core.words, core.lanes)
-    if not _is_power_of_two(core.words):
+    if not rows_together(core):
         rows = rows.transpose(1, 0, 2)
     return rows.reshape(-1, core.lanes)
 
@@ -32,7 +39,7 @@ def weight_depth(core: CoreParams) -> int:
 def weight_address(m: Module, core: CoreParams, address: Value, takes: Value, slot: Value) -> Value:
     """Where the word ``slot`` lies of the row of the ``address`` at which ``takes`` last held."""
     row_bits, word_bits = address_bits(core.n_inputs), (core.words - 1).bit_length()
-    rows, words = _is_power_of_two(core.n_inputs), _is_power_of_two(core.words)
+    rows, words = is_power_of_two(core.n_inputs), rows_together(core)
     if words or rows:
         row = Signal(row_bits, name="row", reset_less=True)
         with m.If(takes):

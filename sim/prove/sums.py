@@ -21,6 +21,7 @@ import numpy.typing as npt
 from ...cycles.latency import clear_cycles, event_cycles
 from ...cycles.signals import Port
 from ...errors import FxlifError
+from ...hdl.core.weights import rows_together
 from ...hdl.memory import BANK_WORDS, ROM, ROM_VERILOG
 from ...params.core import CoreParams
 from ...params.quantise import signed_range
@@ -84,9 +85,8 @@ def delivered_weights(prover: Prover, k: int) -> Ints:
 
 
 def row_address(core: CoreParams, row: Any, word: Any) -> Any:
-    """Where the weights of an input and a word lie (:mod:`fxlif.hdl.core.weights`): row after row
-    where a row is a power of two of words, else word after word."""
-    if core.words & (core.words - 1) == 0:
+    """Where the weights of an input and a word lie: row after row, or word after word."""
+    if rows_together(core):
         return row * core.words + word
     return word * core.n_inputs + row
 
