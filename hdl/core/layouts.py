@@ -94,10 +94,12 @@ def at_least(m: Module, count: int, bits: list[Value]) -> list[Value]:
     return named_nodes(m, "at_least", found, len(bits))
 
 
-def delayed(m: Module, value: Value, cycles: int, name: str, *, is_data: bool = False) -> Value:
-    """``value`` so many cycles later; a reset clears it on its way unless it ``is_data``."""
+def line(m: Module, value: Value, cycles: int, name: str, *, is_data: bool = False) -> list[Value]:
+    """``value``, a cycle later, and so on to so many cycles later; a reset clears it on its way
+    unless it ``is_data``."""
+    values = [value]
     for distance in range(1, cycles + 1):
         register = Signal(value.shape(), name=f"{name}_{distance}", reset_less=is_data)
-        m.d.sync += register.eq(value)
-        value = register
-    return value
+        m.d.sync += register.eq(values[-1])
+        values.append(register)
+    return values

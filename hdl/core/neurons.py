@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal, Value, signed
@@ -16,7 +15,7 @@ from .. import arithmetic
 from ..lfsr import Draws
 from ..memory import Rom, ram
 from ..neuron import LIFStep, initial_state, state_layout
-from .layouts import at_least, operation_layout, written_layout
+from .layouts import at_least, line, operation_layout, written_layout
 from .weights import threshold_words
 
 
@@ -46,13 +45,9 @@ class Neurons(wiring.Component):
         answer = update_stages(neuron).index("memory") + 1
         end = write_distance(neuron)
         here = self.operation
-        stepping = [here.update, *(Signal(name=f"update_{k}") for k in range(1, end + 1))]
-        clearing = [here.clear, *(Signal(name=f"clear_{k}") for k in range(1, end + 1))]
-        words = [here.word, *(Signal.like(here.word, name=f"word_{k}", reset_less=True)
-                              for k in range(1, end + 1))]  # fmt: skip
-        for line in (stepping, clearing, words):
-            for before, after in pairwise(line):
-                m.d.sync += after.eq(before)
+        stepping = line(m, here.update, end, "update")
+        clearing = line(m, here.clear, end, "clear")
+        words = line(m, here.word, end, "word", is_data=True)
         is_last = Signal()
         last = Signal()
         m.d.sync += [is_last.eq(words[end - 2] == core.words - 1), last.eq(is_last)]

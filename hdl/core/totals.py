@@ -10,7 +10,7 @@ from ...cycles.pipeline import INTEGRATION_STAGES
 from ...params.core import CoreParams
 from .. import arithmetic
 from ..memory import ram
-from .layouts import delayed, operation_layout
+from .layouts import line, operation_layout
 
 
 class Totals(wiring.Component):
@@ -39,7 +39,7 @@ class Totals(wiring.Component):
         memory = ram(m, "totals", self.total.shape(), core.words)
         read, write = memory.read_port(), memory.write_port()
         register = INTEGRATION_STAGES.index("register")
-        adding = delayed(m, self.operation.add, register, "add")
+        adding = line(m, self.operation.add, register, "add")[-1]
         used = self.operation.add | self.operation.update | self.operation.clear
         total = Signal(self.total.shape(), reset_less=True)
         m.d.comb += [read.addr.eq(self.operation.word), self.total.eq(total)]
@@ -47,8 +47,8 @@ class Totals(wiring.Component):
 
         written = INTEGRATION_STAGES.index("sum")
         m.d.comb += [
-            write.en.eq(delayed(m, used, written, "used")),
-            write.addr.eq(delayed(m, self.operation.word, written, "word", is_data=True)),
+            write.en.eq(line(m, used, written, "used")[-1]),
+            write.addr.eq(line(m, self.operation.word, written, "word", is_data=True)[-1]),
         ]
         for lane in range(core.lanes):
             # A reset clears it: what did not fit before would be counted after.
