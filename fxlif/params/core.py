@@ -29,6 +29,15 @@ OwnThresholds = Annotated[
         "neuron's ``v_threshold`` (docs/rule.md#thresholds)."
     ),
 ]
+Lanes = Annotated[
+    Int,
+    Field(
+        ge=1,
+        le=256,
+        description="Neurons and synapses that are handled in one clock cycle, no more than there "
+        "are neurons (docs/hardware.md#the-core).",
+    ),
+]
 _NO_DELAY = no_more_than(0, "delays are part of the integer rule")
 
 
@@ -44,6 +53,12 @@ def check_thresholds(
     # Each value once: a million equal thresholds are checked as one.
     for value in dict.fromkeys(values):
         neuron.check_threshold(value, f"v_thresholds[{values.index(value)}]")
+
+
+def check_lanes(lanes: int, n: int, counted_by: str) -> None:
+    """Raise unless each of ``lanes`` has one of ``n`` neurons at least."""
+    if lanes > n:
+        raise FxlifError.must_be("lanes", f"1..{n} ({counted_by})", lanes)
 
 
 class CoreParams(Params):
@@ -82,15 +97,7 @@ class CoreParams(Params):
         AfterValidator(_NO_DELAY),
         Field(description="Longest delay of a synapse, in steps: none yet (docs/rule.md#delays)."),
     ] = 0
-    lanes: Annotated[
-        Int,
-        Field(
-            ge=1,
-            le=256,
-            description="Neurons and synapses that are handled in one clock cycle; n_neurons at "
-            "most (docs/hardware.md#the-core).",
-        ),
-    ] = 1
+    lanes: Lanes = 1
     input_address_bits: Annotated[
         Annotated[Int, Field(ge=1, le=30)] | None,
         Field(
@@ -108,8 +115,7 @@ class CoreParams(Params):
             shape = f"{(self.n_inputs, self.n_neurons)} (n_inputs, n_neurons)"
             raise FxlifError.must_be("weights", f"of shape {shape}", weights.shape)
         object.__setattr__(self, "weights", frozen(weights))
-        if self.lanes > self.n_neurons:
-            raise FxlifError.must_be("lanes", f"1..{self.n_neurons} (n_neurons)", self.lanes)
+        check_lanes(self.lanes, self.n_neurons, "n_neurons")
         check_thresholds(self.neuron, self.v_thresholds, self.n_neurons, "n_neurons")
         needed = address_bits(self.n_inputs)
         if self.input_address_bits is not None and self.input_address_bits < needed:
@@ -152,6 +158,11 @@ class CoreParams(Params):
     def out_address_bits(self) -> int:
         """Width of an output event's address."""
         return address_bits(self.n_neurons)
+
+    @property
+    def n_outputs(self) -> int:
+        """How many neurons, each of which is an address of the output."""
+        return self.n_neurons
 
     @property
     def accumulator_bits(self) -> int:

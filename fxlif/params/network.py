@@ -17,7 +17,15 @@ from pydantic import (
 from ..errors import FxlifError
 from ..network.synapses import MAX_DELAY
 from .base import Name, Params, Seed, Size, plain_tuple
-from .core import CoreParams, OwnThresholds, WeightShift, check_thresholds
+from .core import (
+    CoreParams,
+    Lanes,
+    OwnThresholds,
+    WeightShift,
+    address_bits,
+    check_lanes,
+    check_thresholds,
+)
 from .inputs import EventInput as EventInput
 from .inputs import ImageInput as ImageInput
 from .inputs import InputParams
@@ -56,6 +64,7 @@ class Population(Params):
         NeuronParams, Field(description="What each of them is (docs/rule.md#step).")
     ] = Field(default=NeuronParams(), kw_only=False)
     v_thresholds: OwnThresholds = None
+    lanes: Lanes = 1
     noise: Annotated[
         tuple[Noise, ...],
         BeforeValidator(plain_tuple),
@@ -67,6 +76,7 @@ class Population(Params):
     @model_validator(mode="after")
     def _one_threshold_each(self) -> Self:
         check_thresholds(self.neuron, self.v_thresholds, self.n, "n")
+        check_lanes(self.lanes, self.n, "n")
         return self
 
 
@@ -248,6 +258,31 @@ class NetworkParams(Params):
     def signals(self) -> tuple[CoreSignals, ...]:
         """The names of what each core shows."""
         return tuple(CoreSignals(k) for k in range(len(self.core)))
+
+    @property
+    def golden(self) -> NetworkParams:
+        """Itself: the network whose golden model says what comes out."""
+        return self
+
+    @property
+    def n_inputs(self) -> int:
+        """Addresses of the input: those of all event sources, one after the other."""
+        return sum(source.n for source in self._event_sources())
+
+    @property
+    def in_address_bits(self) -> int:
+        """Width of an input event's address."""
+        return self.core[0].in_address_bits if self.core else address_bits(max(1, self.n_inputs))
+
+    @property
+    def n_outputs(self) -> int:
+        """Addresses of the output."""
+        return self.graph.populations[-1].n
+
+    @property
+    def out_address_bits(self) -> int:
+        """Width of an output event's address."""
+        return address_bits(self.n_outputs)
 
     @classmethod
     def chain(cls, *cores: CoreParams, name: str = "network") -> Self:

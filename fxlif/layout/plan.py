@@ -1,0 +1,148 @@
+"""From a network to its hardware: nodes, the order of inputs, accumulators, rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import accumulate
+
+from ..network.projections import PlacedProjection, placed, synaptic_range
+from ..network.sources import phases
+from ..network.synapses import Synapses
+from ..params.network import NetworkParams, Population
+from ..params.quantise import signed_bits
+from ..params.sources import EventSource, RegularSource
+from .parts import Accumulator, HardwareNetwork, Input, RegularNode, RowCore, RowMemory
+from .rows import best_shape, fill
+
+
+@dataclass(frozen=True, eq=False)
+class _Edge:
+    """Projection ``number`` on its way from ``node`` to a core; ``first`` is the address of its
+    first row in the node's stream."""
+
+    number: int
+    placed: PlacedProjection
+    node: int
+    first: int
+    backward: bool
+
+    @property
+    def synapses(self) -> Synapses:
+        return self.placed.synapses
+
+    @property
+    def shift(self) -> int:
+        return self.placed.projection.weight_shift
+
+    def later(self, delay: int) -> int:
+        """Steps from the one in which the core reads a spike to its effect, for a delay."""
+        return max(0, delay - self.backward)  # a table without synapses has delay 0
+
+
+def hardware_network(network: NetworkParams) -> HardwareNetwork:
+    """``network`` as nodes joined by streams; see :mod:`fxlif.layout.parts`.
+
+    What no hardware can do is refused by :func:`fxlif.hdl.limits.supported`, not here.
+
+    Raises:
+        FxlifError: synapses that do not fit in memory, or sums beyond 48 bits.
+    """
+    graph = network.graph
+    joined = {projection.source for projection in graph.projections}
+    regular = tuple(
+        RegularNode(source.name, source.n, source.interval, phases(source))
+        for source in graph.sources
+        if isinstance(source, RegularSource) and source.name in joined
+    )
+    events = [source for source in graph.sources if isinstance(source, EventSource)]
+    ends = list(accumulate(source.n for source in events))
+    first = {source.name: end - source.n for source, end in zip(events, ends, strict=True)}
+    nodes = dict.fromkeys(first, 0)
+    nodes |= {name: k for k, name in enumerate([*(r.name for r in regular), *graph.order], 1)}
+    tables = placed(graph)
+    cores = []
+    for population in sorted(graph.populations, key=lambda p: nodes[p.name]):
+        synaptic_range(population, tables)  # refuses sums beyond 48 bits
+        edges = [
+            _Edge(k, table, nodes[p.source], first.get(p.source, 0),
+                  nodes[p.source] >= nodes[p.target])
+            for k, (p, table) in enumerate(zip(graph.projections, tables, strict=True))
+            if p.target == population.name
+        ]  # fmt: skip
+        cores.append(_core(population, edges, len(regular), sum(source.n for source in events)))
+    outputs = (graph.populations[-1].name,)
+    return HardwareNetwork(
+        network, regular, tuple(cores), tuple(sorted(map(graph.order.index, outputs)))
+    )
+
+
+def _core(population: Population, edges: list[_Edge], n_regular: int, n_events: int) -> RowCore:
+    saturating = [edge for edge in edges if edge.placed.bits is not None]
+    exact = [edge for edge in edges if edge.placed.bits is None]
+    groups = [*([edge] for edge in saturating), *([exact] if exact else [])]
+    accumulators = tuple(map(_accumulator, groups))
+    into = {edge.number: k for k, group in enumerate(groups) for edge in group}
+    memories = tuple(
+        _memory(edge, into[edge.number], accumulators[into[edge.number]].shift, population.lanes)
+        for edge in edges
+    )
+    return RowCore(
+        name=population.name,
+        n_neurons=population.n,
+        neuron=population.neuron,
+        lanes=population.lanes,
+        v_thresholds=population.v_thresholds,
+        inputs=_inputs(edges, n_regular),
+        memories=memories,
+        accumulators=accumulators,
+        n_events=n_events,
+    )
+
+
+def _inputs(edges: list[_Edge], n_regular: int) -> tuple[Input, ...]:
+    """The inputs in reading order: backward ones, then forward ones, each by node number.
+
+    A core that neither the input nor a population paces within the step reads the input as well.
+    """
+    numbers: dict[tuple[bool, int], list[int]] = {}
+    for k, edge in enumerate(edges):
+        numbers.setdefault((not edge.backward, edge.node), []).append(k)
+    if not any(forward and not 1 <= node <= n_regular for forward, node in numbers):
+        numbers[True, 0] = []
+    return tuple(
+        Input(node, not forward, tuple(memories))
+        for (forward, node), memories in sorted(numbers.items())
+    )
+
+
+def _accumulator(edges: list[_Edge]) -> Accumulator:
+    """The sums of one projection from an event source, or of all others together."""
+    shift = min(edge.shift for edge in edges)
+    slots = 1 << max(edge.later(edge.synapses.max_delay) for edge in edges).bit_length()
+    bits = edges[0].placed.bits
+    if bits is not None:
+        return Accumulator(bits, slots, shift, saturates=True)
+    ranges = [[end << (edge.shift - shift) for end in edge.placed.sum_range] for edge in edges]
+    low, high = map(sum, zip(*ranges, strict=True))
+    return Accumulator(signed_bits(low, high), slots, shift, saturates=False)
+
+
+def _memory(edge: _Edge, accumulator: int, shift: int, lanes: int) -> RowMemory:
+    shape = best_shape(edge.synapses, lanes)
+    starts, weights, words, delays = fill(edge.synapses, shape)
+    return RowMemory(
+        projection=edge.number,
+        accumulator=accumulator,
+        first=edge.first,
+        n_pre=edge.synapses.n_pre,
+        dense=shape.dense,
+        delay=edge.later(edge.synapses.min_delay),
+        weight_bits=shape.weight_bits,
+        weight_shift=edge.shift - shift,
+        starts=starts,
+        lengths=shape.lengths,
+        weights=weights,
+        words=words,
+        delays=delays,
+        delay_bits=shape.delay_bits,
+    )
