@@ -234,7 +234,7 @@ def test_only_known_suffixes(tmp_path, suffix):
 
 
 LEAKS = "'none', 'shift', 'multi_shift', 'scale', 'decay', 'linear', 'constant'"
-TOP = "core, input, name, population, projection, source"
+TOP = "core, input, name, outputs, population, projection, source"
 ROUNDINGS = "'floor', 'ceiling', 'toward_zero', 'away_from_zero', 'nearest_even' or 'stochastic'"
 CORE_KEYS = (
     "clip_weights, input_address_bits, lanes, max_delay, max_events_per_input, n_inputs, "
@@ -498,8 +498,13 @@ POPULATION_MISTAKES = [
     ((*POPULATION, "n"), DELETED,
      "population[0].n: missing, there is no default"),
     ((*POPULATION, "nam"), 1,
-     "population[0].nam: no such parameter; did you mean name? There are n, name, neuron, "
-     "noise, v_thresholds"),
+     "population[0].nam: no such parameter; did you mean name? There are lanes, n, name, "
+     "neuron, noise, v_thresholds"),
+    ((*POPULATION, "lanes"), 3, "population[0].lanes: must be 1..2 (n), not 3"),
+    ((*POPULATION, "lanes"), 257, "population[0].lanes: must be 256 or less, not 257"),
+    (("outputs",), ["nobody"], "outputs[0]: must be exc, not 'nobody'"),
+    (("outputs",), ["exc", "exc"],
+     "outputs[1]: must be a population that is not named before, not 'exc'"),
     ((*POPULATION, "name"), "input",
      "population[0].name: must be a name that is not taken, not 'input'"),
     ((*POPULATION, "neuron"), {"leak": {"kind": "shift", "shift": 99}},

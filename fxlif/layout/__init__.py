@@ -4,6 +4,7 @@
 a network; the hardware, the cycle model and the benches read it.
 """
 
+from .golden import golden_of
 from .parts import Accumulator, HardwareNetwork, Input, RegularNode, RowCore, RowMemory
 from .plan import hardware_network
 
@@ -14,5 +15,6 @@ __all__ = [
     "RegularNode",
     "RowCore",
     "RowMemory",
+    "golden_of",
     "hardware_network",
 ]

@@ -214,12 +214,12 @@ class HardwareNetwork:
     @property
     def n_outputs(self) -> int:
         """Neurons of all output populations together."""
-        return sum(self.cores[k].n_neurons for k in self.outputs)
+        return self.network.n_outputs
 
     @property
     def out_address_bits(self) -> int:
         """Width of an output event's address."""
-        return address_bits(self.n_outputs)
+        return self.network.out_address_bits
 
     def described(self) -> dict[str, Any]:
         """What shapes the hardware, as JSON values."""

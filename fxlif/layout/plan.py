@@ -70,10 +70,8 @@ def hardware_network(network: NetworkParams) -> HardwareNetwork:
             if p.target == population.name
         ]  # fmt: skip
         cores.append(_core(population, edges, len(regular), sum(source.n for source in events)))
-    outputs = (graph.populations[-1].name,)
-    return HardwareNetwork(
-        network, regular, tuple(cores), tuple(sorted(map(graph.order.index, outputs)))
-    )
+    outputs = tuple(map(graph.order.index, network.output_names))
+    return HardwareNetwork(network, regular, tuple(cores), outputs)
 
 
 def _core(population: Population, edges: list[_Edge], n_regular: int, n_events: int) -> RowCore:

@@ -384,7 +384,8 @@ class Network:
     def digest(self) -> str:
         """BLAKE2b, hexadecimal, of all that decides what this network does, drawn synapses too."""
         digest = hashlib.blake2b(digest_size=32)
-        for part in (*self.graph.sources, *self.graph.populations):
+        one_lane = (p.model_copy(update={"lanes": 1}) for p in self.graph.populations)
+        for part in (*self.graph.sources, *one_lane):  # lanes shape the hardware only
             digest.update(part.canonical().encode())
         for placed_ in self.projections:
             projection = placed_.projection

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any, ClassVar, Literal, Protocol, Self, assert_never
+from typing import Annotated, Any, ClassVar, Literal, Self, assert_never
 
 import numpy as np
 from pydantic import (
@@ -15,7 +14,6 @@ from pydantic import (
 )
 
 from ..errors import FxlifError
-from ..network.synapses import MAX_DELAY
 from .base import Name, Params, Seed, Size, plain_tuple
 from .core import (
     CoreParams,
@@ -46,6 +44,7 @@ from .topology import (
     OneToOne,
     Sparse,
     bounds,
+    forward_order,
 )
 
 # --- parts --------------------------------------------------------------------------------------
@@ -171,6 +170,14 @@ class NetworkParams(Params):
         BeforeValidator(plain_tuple),
         Field(description="Between populations, and from sources (docs/rule.md#networks)."),
     ] = ()
+    outputs: Annotated[
+        tuple[Name, ...],
+        BeforeValidator(plain_tuple),
+        Field(
+            description="The populations whose spikes leave the hardware; none named: the last "
+            "one (docs/hardware.md#networks)."
+        ),
+    ] = ()
     input: Annotated[
         InputParams | None,
         Field(
@@ -182,12 +189,13 @@ class NetworkParams(Params):
     @model_validator(mode="after")
     def _cores_or_populations(self) -> Self:
         if self.core:
-            for key in ("population", "source", "projection"):
+            for key in ("population", "source", "projection", "outputs"):
                 if getattr(self, key):
                     raise FxlifError(f"{key}: must not stand beside core", key=key)
         elif not self.population:
             raise FxlifError("there must be 1 or more of core or of population, not neither")
         self._check_chain()
+        self._check_outputs()
         if self.input is not None and len(self._event_sources()) != 1:
             found = f"beside {len(self._event_sources())}"
             raise FxlifError.must_be("input", "beside one event source", self.input, found=found)
@@ -206,6 +214,15 @@ class NetworkParams(Params):
                     second.input_address_bits,
                 )
             _check_countable(f"core[{index}]", f"core[{index}]", first.neuron, second.neuron)
+
+    def _check_outputs(self) -> None:
+        known = [population.name for population in self.population]
+        for index, name in enumerate(self.outputs):
+            key = f"outputs[{index}]"
+            if name not in known:
+                raise FxlifError.must_be(key, ", ".join(known), name)
+            if name in self.outputs[:index]:
+                raise FxlifError.must_be(key, "a population that is not named before", name)
 
     def _event_sources(self) -> list[EventSource]:
         if self.core:
@@ -241,7 +258,7 @@ class NetworkParams(Params):
     def described(self) -> dict[str, Any]:
         """What shapes the hardware, as JSON values: ``input`` does not."""
         content = self.model_dump(mode="json", exclude={"input"})
-        unused = ("population", "source", "projection") if self.core else ("core",)
+        unused = ("population", "source", "projection", "outputs") if self.core else ("core",)
         return {key: value for key, value in content.items() if key not in unused}
 
     @property
@@ -276,13 +293,20 @@ class NetworkParams(Params):
 
     @property
     def n_outputs(self) -> int:
-        """Addresses of the output."""
-        return self.graph.populations[-1].n
+        """Addresses of the output: those of the :attr:`output_names` together."""
+        return sum(self.graph.sizes[name] for name in self.output_names)
 
     @property
     def out_address_bits(self) -> int:
         """Width of an output event's address."""
         return address_bits(self.n_outputs)
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """The populations whose spikes leave, in the order in which their addresses follow each
+        other: that in which they act within a step."""
+        named = self.outputs or (self.graph.populations[-1].name,)
+        return tuple(name for name in self.graph.order if name in named)
 
     @classmethod
     def chain(cls, *cores: CoreParams, name: str = "network") -> Self:
@@ -385,52 +409,3 @@ def _check_weights(at: str, synapses: Connectivity, weight_bits: int) -> None:
     for weight in ends:
         if not low <= weight <= high:
             raise FxlifError.must_be(f"{at}.{field}", allowed, weight)
-
-
-class Joins(Protocol):
-    """What joins two parts of a network, in float or in integers."""
-
-    @property
-    def source(self) -> str: ...
-    @property
-    def target(self) -> str: ...
-    @property
-    def delay_range(self) -> tuple[int, int]: ...
-
-
-def forward_order(names: Iterable[str], projections: Iterable[Joins]) -> tuple[str, ...]:
-    """The names in an order in which every projection without delay goes forward.
-
-    Raises:
-        FxlifError: a loop without delay.
-    """
-    names = list(names)
-    before: dict[str, dict[str, int]] = {name: {} for name in names}
-    for index, projection in enumerate(projections):
-        if projection.source in before and projection.delay_range[0] == 0:
-            before[projection.target].setdefault(projection.source, index)
-    order: list[str] = []
-    waiting = list(names)
-    while waiting:
-        free = [name for name in waiting if all(b in order for b in before[name])]
-        if not free:
-            raise _loop(waiting, before)
-        order.append(free[0])
-        waiting.remove(free[0])
-    return tuple(order)
-
-
-def _loop(waiting: list[str], before: dict[str, dict[str, int]]) -> FxlifError:
-    """The error of a loop without delay among the populations that wait for each other."""
-    seen = [waiting[0]]
-    while True:
-        previous = next(name for name in before[seen[-1]] if name in waiting)
-        if previous in seen:
-            break
-        seen.append(previous)
-    loop = [previous, *reversed(seen[seen.index(previous) :])]
-    index = before[loop[1]][loop[0]]
-    return FxlifError.must_be(
-        f"projection[{index}].delay", f"1..{MAX_DELAY} in one projection of a loop", 0,
-        found=f"0 in the loop {' -> '.join(loop)}",
-    )  # fmt: skip

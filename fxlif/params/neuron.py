@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 MAX_CURRENT_BITS = 48
 
 
-# --- one neuron (docs/rule.md#step) -------------------------------------------------------------
-
-
 class DeltaSynapse(Params):
     """The current of a step acts in that step only."""
 
@@ -343,6 +340,13 @@ class NeuronParams(Params):
     def signals(self) -> tuple[CoreSignals, ...]:
         """None: there is no core to show anything."""
         return ()
+
+    @property
+    def n_inputs(self) -> int:
+        """0, as the three below: a lone neuron has a current and a spike, no streams of events."""
+        return 0
+
+    in_address_bits = n_outputs = out_address_bits = n_inputs
 
     @property
     def synapse_leak(self) -> Leak | None:

@@ -86,6 +86,22 @@ class Design(Protocol):
     def signals(self) -> tuple[CoreSignals, ...]:
         """The names of what each core shows."""
 
+    @property
+    def n_inputs(self) -> int:
+        """Addresses that events at the input have; 0 of a neuron, as all of these."""
+
+    @property
+    def in_address_bits(self) -> int:
+        """Width of an input event's address."""
+
+    @property
+    def n_outputs(self) -> int:
+        """Addresses that events at the output have."""
+
+    @property
+    def out_address_bits(self) -> int:
+        """Width of an output event's address."""
+
     def described(self) -> dict[str, Any]:
         """What shapes the hardware, as JSON values."""
 

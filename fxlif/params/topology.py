@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Protocol, Self
 
 import numpy as np
 from pydantic import (
@@ -313,3 +314,55 @@ Connectivity = Annotated[
     Dense | Sparse | AllToAll | OneToOne | FixedProbability | FixedInDegree | Grid,
     Field(discriminator="kind"),
 ]
+
+
+# --- the order within a step --------------------------------------------------------------------
+
+
+class Joins(Protocol):
+    """What joins two parts of a network, in float or in integers."""
+
+    @property
+    def source(self) -> str: ...
+    @property
+    def target(self) -> str: ...
+    @property
+    def delay_range(self) -> tuple[int, int]: ...
+
+
+def forward_order(names: Iterable[str], projections: Iterable[Joins]) -> tuple[str, ...]:
+    """The names in an order in which every projection without delay goes forward.
+
+    Raises:
+        FxlifError: a loop without delay.
+    """
+    names = list(names)
+    before: dict[str, dict[str, int]] = {name: {} for name in names}
+    for index, projection in enumerate(projections):
+        if projection.source in before and projection.delay_range[0] == 0:
+            before[projection.target].setdefault(projection.source, index)
+    order: list[str] = []
+    waiting = list(names)
+    while waiting:
+        free = [name for name in waiting if all(b in order for b in before[name])]
+        if not free:
+            raise _loop(waiting, before)
+        order.append(free[0])
+        waiting.remove(free[0])
+    return tuple(order)
+
+
+def _loop(waiting: list[str], before: dict[str, dict[str, int]]) -> FxlifError:
+    """The error of a loop without delay among the populations that wait for each other."""
+    seen = [waiting[0]]
+    while True:
+        previous = next(name for name in before[seen[-1]] if name in waiting)
+        if previous in seen:
+            break
+        seen.append(previous)
+    loop = [previous, *reversed(seen[seen.index(previous) :])]
+    index = before[loop[1]][loop[0]]
+    return FxlifError.must_be(
+        f"projection[{index}].delay", f"1..{MAX_DELAY} in one projection of a loop", 0,
+        found=f"0 in the loop {' -> '.join(loop)}",
+    )  # fmt: skip

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ..arrays import finite
 from ..errors import FxlifError
 from ..network.synapses import MAX_DELAY
-from ..params.network import forward_order
+from ..params.topology import forward_order
 from .neuron import StepNeuron
 
 Floats = npt.NDArray[np.float64]
