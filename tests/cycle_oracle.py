@@ -55,6 +55,77 @@ class Entry:
         return not self.lanes and not self.last
 
 
+class Output:
+    """What fired and has not left: the queue, two stages behind it, the word at the output."""
+
+    def __init__(self) -> None:
+        self.queue: list[Entry] = []
+        self.fetched: Entry | None = None
+        self.held: Entry | None = None
+        self.out: Entry | None = None
+
+    def event(self, lanes: int) -> tuple[int, bool] | None:
+        """(address, tick) of the event at the output."""
+        if self.out is None:
+            return None
+        if self.out.shows_tick:
+            return 0, True
+        return self.out.word * lanes + self.out.lanes[0], False
+
+    def clock(self, ready: bool) -> bool:
+        """A clock edge; whether a TICK moved to the output."""
+        showed_tick = self.out is not None and self.out.shows_tick
+        out_free = self.out is None or (ready and self.out.gone())
+        held_free = self.held is None or out_free
+        fetched_free = self.fetched is None or held_free
+        if out_free:
+            self.out, showed_tick = self.held, False
+        if held_free:
+            self.held = self.fetched
+        if fetched_free:
+            self.fetched = self.queue.pop(0) if self.queue else None
+        return self.out is not None and self.out.shows_tick and not showed_tick
+
+    @property
+    def doing(self) -> dict[str, bool]:
+        """What it is doing, by the names of the model's flags."""
+        return {
+            "queued": bool(self.queue),
+            "fetched": self.fetched is not None,
+            "held": self.held is not None,
+            "emitting_spike": self.out is not None and not self.out.shows_tick,
+            "emitting_tick": self.out is not None and self.out.shows_tick,
+            "repeating": self.out is not None
+            and any(self.out.spikes)
+            and self.out.spikes[self.out.lanes[0]] > 1,
+        }
+
+
+def step_of_word(
+    core: Any, lfsr: oracle.Lfsr, word: int, before: list[oracle.State], currents: list[int]
+) -> tuple[list[oracle.State], list[int]]:
+    """The states and spikes of all lanes of a word after a step."""
+    real = min(core.lanes, core.n_neurons - word * core.lanes)
+    draws = []
+    for lane in range(core.lanes):
+        if lane == real:
+            kept = list(lfsr.bits)
+        draws.append(lfsr.draw())
+    if real < core.lanes:  # the register goes on behind the draws of real lanes
+        lfsr.bits = kept
+    states, fired = [], []
+    for lane in range(core.lanes):
+        threshold = None
+        if core.v_thresholds is not None and lane < real:
+            threshold = core.v_thresholds[word * core.lanes + lane]
+        state, spikes = oracle.step(
+            core.neuron, before[lane], currents[lane], threshold, draws[lane]
+        )
+        states.append(state)
+        fired.append(spikes if lane < real else 0)
+    return states, fired
+
+
 class Core:
     """One core. ``depth``: how many cycles the write-back of an update is behind its issue."""
 
@@ -74,10 +145,7 @@ class Core:
         #: The stages behind issue: element d - 1 is in the stage at distance d.
         self.pipe: list[Slot | None] = [None] * self.depth
         self.lfsr = oracle.Lfsr(self.core.neuron.lfsr)
-        self.queue: list[Entry] = []
-        self.fetched: Entry | None = None
-        self.held: Entry | None = None
-        self.out: Entry | None = None
+        self.output = Output()
         self.dropped = self.saturated = 0
         self.drop_flag, self.clip_flags, self.clip_count = False, 0, 0
 
@@ -94,11 +162,7 @@ class Core:
     @property
     def event(self) -> tuple[int, bool] | None:
         """(address, tick) of the event at the output."""
-        if self.out is None:
-            return None
-        if self.out.shows_tick:
-            return 0, True
-        return self.out.word * self.core.lanes + self.out.lanes[0], False
+        return self.output.event(self.core.lanes)
 
     @property
     def written(self) -> Slot | None:
@@ -119,14 +183,7 @@ class Core:
             "starting": self.busy and self.op == "update" and self.slot == 0,
             "in_stages": any(behind),
             "full": issues and all(behind),
-            "queued": bool(self.queue),
-            "fetched": self.fetched is not None,
-            "held": self.held is not None,
-            "emitting_spike": self.out is not None and not self.out.shows_tick,
-            "emitting_tick": self.out is not None and self.out.shows_tick,
-            "repeating": self.out is not None
-            and any(self.out.spikes)
-            and self.out.spikes[self.out.lanes[0]] > 1,
+            **self.output.doing,
         }
         return {name for name, there in found.items() if there}
 
@@ -134,7 +191,7 @@ class Core:
 
     def clock(self, taken: tuple[int, bool] | None, out_ready: bool) -> None:
         """``taken``: (address, tick) of an event that is handed in."""
-        done = self._emit(out_ready)
+        done = self.output.clock(out_ready)
         finished = self.pipe[-1]
         if finished is not None and finished.op in ("update", "clear"):
             self.states[finished.word] = finished.states
@@ -142,7 +199,7 @@ class Core:
             if finished.op == "clear":
                 done = done or last
             elif any(finished.spikes) or last:
-                self.queue.append(Entry(finished.word, finished.spikes, last))
+                self.output.queue.append(Entry(finished.word, finished.spikes, last))
         self._count()
         issued = self._issued()  # reads the totals before the write of this clock edge
         summed = self.pipe[SUM - 1]
@@ -181,27 +238,10 @@ class Core:
 
     def _step(self, slot: Slot) -> None:
         """The step of a word of neurons, when it gets into the first stage of it."""
-        core, before = self.core, slot.states
-        real = min(core.lanes, core.n_neurons - slot.word * core.lanes)
-        draws = []
-        for lane in range(core.lanes):
-            if lane == real:
-                kept = list(self.lfsr.bits)
-            draws.append(self.lfsr.draw())
-        if real < core.lanes:  # the register goes on behind the draws of real lanes
-            self.lfsr.bits = kept
-        slot.states, slot.spikes = [], []
-        for lane in range(core.lanes):
-            neuron = slot.word * core.lanes + lane
-            threshold = None
-            if core.v_thresholds is not None and lane < real:
-                threshold = core.v_thresholds[neuron]
-            state, spikes = oracle.step(
-                core.neuron, before[lane], slot.totals[lane] * 2**core.weight_shift, threshold,
-                draws[lane],
-            )  # fmt: skip
-            slot.states.append(state)
-            slot.spikes.append(spikes if lane < real else 0)
+        currents = [total * 2**self.core.weight_shift for total in slot.totals]
+        slot.states, slot.spikes = step_of_word(
+            self.core, self.lfsr, slot.word, slot.states, currents
+        )
 
     def _count(self) -> None:
         """The counters and the registers before them."""
@@ -234,20 +274,6 @@ class Core:
         if starts:
             self.busy, self.slot, self.op = True, 0, "update"
             self.pending, self.updating = False, True
-
-    def _emit(self, out_ready: bool) -> bool:
-        """The output, ``held``, ``fetched`` and the queue; whether a TICK moved to the output."""
-        showed_tick = self.out is not None and self.out.shows_tick
-        out_free = self.out is None or (out_ready and self.out.gone())
-        held_free = self.held is None or out_free
-        fetched_free = self.fetched is None or held_free
-        if out_free:
-            self.out, showed_tick = self.held, False
-        if held_free:
-            self.held = self.fetched
-        if fetched_free:
-            self.fetched = self.queue.pop(0) if self.queue else None
-        return self.out is not None and self.out.shows_tick and not showed_tick
 
 
 class Chain:

@@ -44,12 +44,14 @@ else:
                     super().save_overload(sig, data)
 
         def _sources() -> str:
-            """Stands for this folder's files as they are.
+            """Stands for the files with compiled functions that those of others call, as they are.
 
             numba compiles a function again when its own file has changed, but not when the file
             of a function that it calls has.
             """
-            states = [(p.name, p.stat()) for p in sorted(Path(__file__).parent.glob("*.py"))]
+            folders = (Path(__file__).parents[1] / name for name in ("compiled", "cycles"))
+            files = sorted(path for folder in folders for path in folder.glob("*.py"))
+            states = [(path.name, path.stat()) for path in files]
             text = repr([(name, state.st_mtime_ns, state.st_size) for name, state in states])
             return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 

@@ -1,8 +1,9 @@
 """What the hardware shows in every clock cycle.
 
 ``pipeline`` and ``signals`` describe the core, ``latency`` has its formulas. ``model`` says what a
-chain of cores shows, with the control of ``control``; ``neuron`` what a lone neuron does. Compiled
-code gets its steps from ``compiled_steps``.
+chain of cores shows, with the control of ``control``; ``row_model`` what a network of nodes shows,
+with that of ``rows``; ``neuron`` what a lone neuron does. Compiled code gets its steps from
+``compiled_steps``.
 """
 
 from typing import TYPE_CHECKING
@@ -19,14 +20,18 @@ if TYPE_CHECKING:
     from .model import CycleInputs as CycleInputs
     from .model import CycleModel as CycleModel
     from .model import CycleOutputs as CycleOutputs
+    from .model import DesignModel as DesignModel
+    from .row_model import model_of as model_of
 
 HOMES = {
     "CycleInputs": "model",
     "CycleModel": "model",
     "CycleOutputs": "model",
+    "DesignModel": "model",
     "clear_cycles": "latency",
     "cleared_cycles": "latency",
     "event_cycles": "latency",
+    "model_of": "row_model",
     "step_cycles": "latency",
     "update_cycles": "latency",
     "write_cycles": "latency",

@@ -11,12 +11,10 @@ from typing import Any
 import numpy as np
 
 from ..compiled.neuron_step import STEP_CALL, element, set_argument, state_type, step_loop
-from ..params.core import CoreParams
 from ..params.neuron import NeuronParams
-from ..params.quantise import signed_range
 from ..rule.step import initial_state
 from .control import VARIABLE, Bytes, CompiledSteps, Ints, Records
-from .latency import padded
+from .latency import AnyCore, padded
 
 
 def compiled_step(
@@ -57,10 +55,13 @@ def compiled_step(
 
 
 def compiled_steps(
-    cores: Sequence[CoreParams], thresholds: Sequence[Ints], spikes: Bytes
+    cores: Sequence[AnyCore],
+    thresholds: Sequence[Ints],
+    limits: Sequence[tuple[int, int]],
+    spikes: Bytes,
 ) -> tuple[CompiledSteps, list[Any]]:
-    """One compiled step per core, which write ``spikes``, and what must be kept as long as they are
-    used."""
+    """One compiled step per core, whose currents are within ``limits``, which write ``spikes``, and
+    what must be kept as long as they are used."""
     total = sum(padded(core) for core in cores)
     most = max(len(core.neuron.state_widths) for core in cores)
     steps = CompiledSteps(
@@ -71,11 +72,10 @@ def compiled_steps(
     )
     everything: list[Any] = []
     at = 0
-    for k, (core, values) in enumerate(zip(cores, thresholds, strict=True)):
+    for k, (core, values, ends) in enumerate(zip(cores, thresholds, limits, strict=True)):
         here = slice(at, at + padded(core))
-        low, high = (end << core.weight_shift for end in signed_range(core.accumulator_bits))
         call, variables, kept = compiled_step(
-            core.neuron, values, (low, high), steps.currents[here], spikes[here],
+            core.neuron, values, ends, steps.currents[here], spikes[here],
             steps.random[here],
         )  # fmt: skip
         steps.calls[k] = call[0]

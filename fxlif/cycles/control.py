@@ -213,7 +213,7 @@ def add_word(core: Record, now: Record, weights: Ints, totals: Ints) -> int:
 
 
 @njit
-def emit(core: Record, now: Record, chain: Chain, ready: int) -> None:
+def emit(core: Record, now: Record, spikes: Bytes, queue: Ints, ready: int) -> None:
     """One clock edge of the queue's output, the stages behind it and the emitter."""
     word, neuron, free = now["shown"], NONE, False
     if word != NONE and not ready:
@@ -224,16 +224,16 @@ def emit(core: Record, now: Record, chain: Chain, ready: int) -> None:
         free = word == NONE or now["out_tick"] != 0
         if not free:
             lane = now["out_address"] + 1 - word * core["lanes"]
-            neuron = next_spike(core, chain.spikes, word, lane)
+            neuron = next_spike(core, spikes, word, lane)
             free = neuron == NONE and word != core["words"] - 1
         if free:
             now["shown"] = word = now["held"]
             if word != NONE:
-                neuron = next_spike(core, chain.spikes, word, 0)
+                neuron = next_spike(core, spikes, word, 0)
         now["out_tick"] = neuron == NONE
         if neuron != NONE:
             now["out_address"] = neuron
-            now["again"] = chain.spikes[core["spikes_at"] + neuron] - 1
+            now["again"] = spikes[core["spikes_at"] + neuron] - 1
         elif word != NONE:
             now["out_address"] = now["updating"] = now["pushed"] = now["read"] = 0
     free = free or now["held"] == NONE
@@ -242,20 +242,20 @@ def emit(core: Record, now: Record, chain: Chain, ready: int) -> None:
     if free or now["fetched"] == NONE:
         now["fetched"] = NONE
         if now["read"] < now["pushed"]:
-            now["fetched"] = chain.queue[core["queue_at"] + now["read"]]
+            now["fetched"] = queue[core["queue_at"] + now["read"]]
             now["read"] += 1
 
 
 @inline
-def write(core: Record, now: Record, chain: Chain) -> None:
+def write(core: Record, now: Record, spikes: Bytes, queue: Ints) -> None:
     """One clock edge of the stages of an update or a clear: what is written back is queued."""
     word = now["age"] - core["write_distance"]
     last = word == core["words"] - 1
     if word >= 0 and now["fresh"]:
         if last:
             now["updating"] = 0
-    elif word >= 0 and (last or next_spike(core, chain.spikes, word, 0) != NONE):
-        chain.queue[core["queue_at"] + now["pushed"]] = word
+    elif word >= 0 and (last or next_spike(core, spikes, word, 0) != NONE):
+        queue[core["queue_at"] + now["pushed"]] = word
         now["pushed"] += 1
     now["age"] = NONE if last else now["age"] + 1
 
@@ -277,9 +277,9 @@ def clock(
         now["saturated"] = (now["saturated"] + counted) & core["counter_mask"]
         now["clips"] = (now["clips"] & CLIPS_YOUNGER) << CLIPS_BITS
     if now["shown"] != NONE or now["pushed"]:
-        emit(core, now, chain, out_ready)
+        emit(core, now, chain.spikes, chain.queue, out_ready)
     if now["age"] != NONE:
-        write(core, now, chain)
+        write(core, now, chain.spikes, chain.queue)
     if now["op"]:
         if now["op"] == ADD and now["slot"] < core["words"]:
             now["clips"] |= add_word(core, now, chain.weights, chain.totals)
@@ -300,12 +300,21 @@ def clock(
 
 
 @inline
+def take_sums(totals: Ints, currents: Ints, core: Record) -> None:
+    """The currents of an update; the sums that it takes are 0 again."""
+    at = core["spikes_at"]
+    for i in range(at, at + core["words"] * core["lanes"]):
+        currents[i] = totals[i] << core["weight_shift"]
+        totals[i] = 0
+
+
+@inline
 def compiled_update(
     block: Block, chain: Chain, steps: CompiledSteps, core: Record, now: Record, k: int
 ) -> None:
-    """The values of the update that core ``k`` starts: from the compiled step, into the next row of
-    the history."""
-    history, totals = block.history, chain.totals
+    """The values of the update that core ``k`` starts: from its currents and the compiled step,
+    into the next row of the history."""
+    history = block.history
     size = core["words"] * core["lanes"]
     now["update"] += 1
     row = core["history_at"] + now["update"] * core["variables"] * size
@@ -313,9 +322,7 @@ def compiled_update(
     history[row + DRAWN * size] = now["lfsr"] << 1 | now["fresh"]
     at = core["spikes_at"]
     for i in range(size):
-        steps.currents[at + i] = totals[at + i] << core["weight_shift"]
         history[row + CURRENT * size + i] = steps.currents[at + i]
-        totals[at + i] = 0
     if core["lfsr_mask"]:
         draw = now["lfsr"]
         for i in range(size):
@@ -370,12 +377,18 @@ def show(core: Record, now: Record, trace: Record) -> None:
     """What a core shows before a clock edge: whether it is ready for an event, and its trace."""
     free = now["op"] == IDLE_ISSUE or now["slot"] == core["event_cycles"] - 1
     now["ready"] = free and not now["pending"]
+    show_trace(core, now, trace, control_flags(core, now))
+
+
+@inline
+def show_trace(core: Record, now: Record, trace: Record, flags: int) -> None:
+    """What the trace and the counters of a core show before a clock edge."""
     shows = now["age"] >= core["write_distance"] and not now["fresh"]
     trace["written"] = now["age"] - core["write_distance"] if shows else NONE
     trace["row"] = now["update"]
     trace["dropped"] = now["dropped"]
     trace["saturated"] = now["saturated"]
-    trace["flags"] = control_flags(core, now)
+    trace["flags"] = flags
 
 
 @njit
@@ -421,6 +434,7 @@ def run_chain(
             ready = now["ready"]
             if now["update_due"]:
                 if steps is not None:
+                    take_sums(chain.totals, steps.currents, core)
                     compiled_update(block, chain, steps, core, now, k)
                 due += now["update_due"]
         if due:

@@ -1,12 +1,14 @@
 """How a core is laid out in time: its latencies and the words of its memories.
 
 What it computes is said by :class:`fxlif.network.model.Core`, with no notion of a clock; what it
-shows in each cycle by :mod:`fxlif.cycles.model`.
+shows in each cycle by :mod:`fxlif.cycles.model` for a core of a chain, and by
+:mod:`fxlif.cycles.row_model` for one of a network of nodes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -14,23 +16,53 @@ import numpy.typing as npt
 from ..params.core import CoreParams
 from .pipeline import EVENT_DISTANCE, write_distance
 
+if TYPE_CHECKING:
+    from ..layout import RowCore
+
+#: A core of a chain, or of a network of nodes.
+AnyCore: TypeAlias = "CoreParams | RowCore"
+
 #: Counters of dropped events and saturated additions have this width and wrap around.
 COUNTER_BITS = 32
 #: From the taking of a TICK to the first issue of its update.
 TAKING = 1
+#: The stages between issue and the totals and neurons of a core that adds rows of synapses: the
+#: memories of synapses answer, their output registers, the choice of the memory.
+ROW_STAGES = 3
+#: From the taking of a TICK to the first word of its update behind these stages, in such a core:
+#: two stages of the front come before issue.
+ROW_TAKING = 3 + ROW_STAGES
 #: From the write-back of a word with spikes to the first of them at the output: it is in the queue,
 #: in the two stages behind it, then at the output.
 EMIT_LATENCY = 4
 
 
-def event_cycles(core: CoreParams) -> int:
-    """Clock cycles for which one SPIKE, or one TICK, occupies the input of the core.
+def event_cycles(core: AnyCore) -> int:
+    """Clock cycles for which one SPIKE, or one TICK, occupies the input of the core; of a core that
+    adds rows of synapses the longest SPIKE (:func:`row_cycles`).
 
-    ``max(ceil(fan_out / lanes), 4)``, where the fan-out of an input is ``n_neurons``: a sum that is
-    added to can be read again 4 cycles later. A SPIKE with an address outside the core's inputs
-    takes one cycle. So a step of E spikes occupies the input for :func:`step_cycles`.
+    In a chain ``max(ceil(fan_out / lanes), 4)``, where the fan-out of an input is ``n_neurons``: a
+    sum that is added to can be read again 4 cycles later. A SPIKE with an address outside the
+    core's inputs takes one cycle. So a step of E spikes occupies the input for :func:`step_cycles`.
     """
-    return max(core.words, EVENT_DISTANCE)
+    if isinstance(core, CoreParams):
+        return max(core.words, EVENT_DISTANCE)
+    return max(int(row_cycles(core, number).max()) for number in range(len(core.inputs)))
+
+
+def row_cycles(core: RowCore, number: int) -> npt.NDArray[np.int64]:
+    """Clock cycles for which a SPIKE of each address of input ``number`` occupies the core, when
+    such come one after the other: (addresses,), of one address more than has synapses.
+
+    The words of its rows, at least one each; but no less than one for each memory of the input,
+    all of which it is looked up in.
+    """
+    read = core.inputs[number]
+    memories = [core.memories[each] for each in read.memories]
+    cycles = np.zeros(1 + max((each.first + each.n_pre for each in memories), default=0), np.int64)
+    for each in memories:
+        cycles[each.first : each.first + each.n_pre] += np.maximum(each.lengths, 1)
+    return np.maximum(cycles, max(1, len(memories)))
 
 
 def step_cycles(core: CoreParams, events: int) -> int:
@@ -43,15 +75,17 @@ def step_cycles(core: CoreParams, events: int) -> int:
     return (events + 1) * event_cycles(core)
 
 
-def write_cycles(core: CoreParams, word: int) -> int:
+def write_cycles(core: AnyCore, word: int) -> int:
     """Clock cycles from the taking of a TICK to the write-back of a word, which the trace shows.
 
-    For a TICK that need not wait for the update of the one before.
+    For a TICK that need not wait for the update of the one before, nor for spikes before it. A core
+    that has several inputs updates after the TICK of the last one.
     """
-    return TAKING + word + write_distance(core.neuron)
+    taking = TAKING if isinstance(core, CoreParams) else ROW_TAKING
+    return taking + word + write_distance(core.neuron)
 
 
-def update_cycles(core: CoreParams, spikes: int | Sequence[int]) -> int:
+def update_cycles(core: AnyCore, spikes: int | Sequence[int]) -> int:
     """Clock cycles from the taking of a TICK to the TICK at the output, never stalled.
 
     ``spikes``: how many each word of neurons emits, (words,). Word w is at the output from
@@ -71,25 +105,33 @@ def update_cycles(core: CoreParams, spikes: int | Sequence[int]) -> int:
     return end
 
 
-def clear_cycles(core: CoreParams) -> int:
+def clear_cycles(core: AnyCore) -> int:
     """Clock cycles after a reset until the first event can be taken: those of a clear but the last.
+
+    A core that adds rows of synapses clears all slots of its longest ring, as many words each as a
+    word number can name; in its front it takes up to two rows before, which wait.
 
     The update of a TICK waits until all words are cleared (:func:`cleared_cycles`).
     """
-    return event_cycles(core) - 1
+    if isinstance(core, CoreParams):
+        return event_cycles(core) - 1
+    return (core.slots << core.word_bits) - 1
 
 
-def cleared_cycles(core: CoreParams) -> int:
-    """Clock cycles after a reset until all words are cleared."""
-    return core.words + write_distance(core.neuron)
+def cleared_cycles(core: AnyCore) -> int:
+    """Clock cycles after a reset until all words of neurons are cleared."""
+    before = 0
+    if not isinstance(core, CoreParams):
+        before = ((core.slots - 1) << core.word_bits) + ROW_STAGES
+    return before + core.words + write_distance(core.neuron)
 
 
-def padded(core: CoreParams) -> int:
+def padded(core: AnyCore) -> int:
     """Neurons including those that only fill up the last word; they never emit a spike."""
     return core.words * core.lanes
 
 
-def padded_thresholds(core: CoreParams) -> npt.NDArray[np.int64]:
+def padded_thresholds(core: AnyCore) -> npt.NDArray[np.int64]:
     """The thresholds of all lanes of all words; a filler has the neuron's own. Shape (padded,)."""
     fillers = padded(core) - core.n_neurons
     return np.array(core.thresholds + (core.neuron.v_threshold,) * fillers, dtype=np.int64)

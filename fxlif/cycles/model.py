@@ -24,9 +24,9 @@ What the control of one core does (the hardware must do the same):
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +34,6 @@ import numpy.typing as npt
 from ..engines import choose_engine
 from ..params.core import CoreParams
 from ..params.quantise import signed_range
-from ..rule import arithmetic
 from ..rule.arithmetic import Number
 from ..rule.lfsr import draws, jump
 from ..rule.step import NeuronState, initial_state, step
@@ -55,7 +54,14 @@ from .control import (
     Records,
     run_chain,
 )
-from .latency import COUNTER_BITS, event_cycles, padded, padded_thresholds, padded_weights
+from .latency import (
+    COUNTER_BITS,
+    AnyCore,
+    event_cycles,
+    padded,
+    padded_thresholds,
+    padded_weights,
+)
 from .pipeline import write_distance
 
 CONTROL_FLAGS = control.CONTROL_FLAGS
@@ -130,6 +136,25 @@ class CycleOutputs:
     cores: list[CoreTrace]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Tables:
+    """What a kind of design is, for its model: one row of ``config`` and ``after_reset`` per core,
+    with what that kind alone has; all ``weights``, flat; how many ``totals``; the lowest and the
+    highest current that sums bring each core."""
+
+    config: Records
+    after_reset: Records
+    weights: Ints
+    totals: int
+    currents: Sequence[tuple[int, int]]
+
+
+def fill(table: Records, row: int, facts: Mapping[str, int]) -> None:
+    """Write ``facts`` into a row of a table."""
+    for name, value in facts.items():
+        table[row][name] = value
+
+
 class Driver:
     """A source of packed events for a model that drives itself; an event on offer stays."""
 
@@ -151,23 +176,26 @@ class Driver:
         return len(self.events) - int(self.state[0]["next_event"])
 
 
-class CycleModel:
-    """The cycle-accurate model of a chain of cores, from power-up on.
+class DesignModel:
+    """The cycle-accurate model of a design, from power-up on: what all such have in common.
 
     :meth:`run` takes any number of cycles and goes on from where the last call ended. ``engine``
     says where values come from: ``numpy`` is the golden step, ``compiled`` the compiled one, some
     twenty times faster; the same results.
     """
 
-    def __init__(self, cores: Sequence[CoreParams], *, engine: str = "numpy") -> None:
+    #: The names of the bits of :attr:`CoreTrace.control`.
+    control_flags: ClassVar[tuple[str, ...]]
+
+    def __init__(self, cores: Sequence[AnyCore], tables: Tables, *, engine: str) -> None:
         self.cores = tuple(cores)
         sizes = [padded(core) for core in self.cores]
-        self._config: Records = np.zeros(len(self.cores), dtype=control.CORE)
+        self._config = tables.config
         self._chain = Chain(
-            control=np.zeros(len(self.cores), dtype=control.CONTROL),
-            after_reset=np.zeros(len(self.cores), dtype=control.CONTROL),
-            weights=np.concatenate([padded_weights(core).ravel() for core in self.cores]),
-            totals=np.zeros(sum(sizes), dtype=np.int64),
+            control=tables.after_reset.copy(),
+            after_reset=tables.after_reset,
+            weights=tables.weights,
+            totals=np.zeros(tables.totals, dtype=np.int64),
             spikes=np.zeros(sum(sizes), dtype=np.uint8),
             queue=np.zeros(sum(core.words for core in self.cores), dtype=np.int64),
         )
@@ -181,23 +209,17 @@ class CycleModel:
         self._states = [initial_state(c.neuron, n) for c, n in zip(self.cores, sizes, strict=True)]
         # The row of the last update of each core, which a block may still have to show.
         self._last_rows: list[Ints] = []
-        weights_at = spikes_at = queue_at = 0
+        spikes_at = queue_at = 0
         for k, (core, size) in enumerate(zip(self.cores, sizes, strict=True)):
-            low, high = signed_range(core.accumulator_bits)
             variables = FIRST_STATE + len(core.neuron.state_widths)
             facts = {
-                "n_inputs": core.n_inputs, "n_neurons": core.n_neurons, "words": core.words,
-                "lanes": core.lanes, "event_cycles": event_cycles(core), "low": low, "high": high,
-                "write_distance": write_distance(core.neuron),
+                "n_neurons": core.n_neurons, "words": core.words, "lanes": core.lanes,
                 "counter_mask": (1 << COUNTER_BITS) - 1,
                 "lfsr_mask": core.neuron.lfsr.mask if core.neuron.random_bits else 0,
-                "weight_shift": core.weight_shift, "weights_at": weights_at,
                 "spikes_at": spikes_at, "queue_at": queue_at, "variables": variables,
             }  # fmt: skip
-            for name, value in facts.items():
-                self._config[k][name] = value
+            fill(self._config, k, facts)
             self._last_rows.append(np.zeros((variables, size), dtype=np.int64))
-            weights_at += core.n_inputs * size
             spikes_at += size
             queue_at += core.words
         self._driven: Block | None = None
@@ -206,8 +228,17 @@ class CycleModel:
             from .compiled_steps import compiled_steps
 
             self._steps, self._kept = compiled_steps(
-                self.cores, self._thresholds, self._chain.spikes
+                self.cores, self._thresholds, tables.currents, self._chain.spikes
             )
+
+    def _taken(self, k: int) -> Ints:
+        """The currents of the update that core ``k`` has just started, without bias; the sums that
+        it takes are 0 again."""
+        raise NotImplementedError
+
+    def _advance(self, block: Block, cycle: int, driven: Driven | None) -> int:
+        """Run from ``cycle`` on until a core needs the values of an update; the next cycle."""
+        raise NotImplementedError
 
     def _update(self, k: int, history: Ints) -> None:
         """Make the values of the update that core ``k`` has just started."""
@@ -218,8 +249,7 @@ class CycleModel:
         if now["fresh"]:
             self._states[k] = initial_state(core.neuron, size)
             now["fresh"] = 0
-        totals = self._chain.totals[here]
-        shifted = arithmetic.synaptic_current(totals, core.weight_shift, 0)
+        shifted = self._taken(k)
         current = shifted + core.neuron.bias
         random: Number = 0
         if core.neuron.random_bits:
@@ -229,7 +259,6 @@ class CycleModel:
         self._states[k], fire = step(
             core.neuron, self._states[k], current, self._thresholds[k], random
         )
-        totals[:] = 0
         spikes = np.where(np.arange(size) < core.n_neurons, fire, 0)
         self._chain.spikes[here] = spikes
         now["update"] += 1
@@ -269,7 +298,7 @@ class CycleModel:
         now["update"] = 0
         cycle = 0
         while cycle < len(block.inputs):
-            cycle = run_chain(block, self._chain, cycle, driven, self._steps)
+            cycle = self._advance(block, cycle, driven)
             for due in np.flatnonzero(now["update_due"]):
                 self._update(int(due), block.history)
         for k in range(len(self.cores)):
@@ -348,6 +377,45 @@ class CycleModel:
             random=random,
         )
 
-    def _spikes(self, core: CoreParams, counts: Ints) -> Bools | Ints:
+    def _spikes(self, core: AnyCore, counts: Ints) -> Bools | Ints:
         """How often neurons fired: a truth value where they do so once in a step."""
         return counts if core.neuron.counts_spikes else counts != 0
+
+
+class CycleModel(DesignModel):
+    """The cycle-accurate model of a chain of cores."""
+
+    control_flags = CONTROL_FLAGS
+
+    def __init__(self, cores: Sequence[CoreParams], *, engine: str = "numpy") -> None:
+        config: Records = np.zeros(len(cores), dtype=control.CORE)
+        currents = []
+        weights_at = 0
+        for k, core in enumerate(cores):
+            low, high = signed_range(core.accumulator_bits)
+            facts = {
+                "n_inputs": core.n_inputs, "event_cycles": event_cycles(core), "low": low,
+                "high": high, "write_distance": write_distance(core.neuron),
+                "weight_shift": core.weight_shift, "weights_at": weights_at,
+            }  # fmt: skip
+            fill(config, k, facts)
+            currents.append((low << core.weight_shift, high << core.weight_shift))
+            weights_at += core.n_inputs * padded(core)
+        tables = Tables(
+            config=config,
+            after_reset=np.zeros(len(cores), dtype=control.CONTROL),
+            weights=np.concatenate([padded_weights(core).ravel() for core in cores]),
+            totals=sum(padded(core) for core in cores),
+            currents=currents,
+        )
+        super().__init__(cores, tables, engine=engine)
+
+    def _taken(self, k: int) -> Ints:
+        config = self._config[k]
+        totals = self._chain.totals[config["spikes_at"] :][: config["words"] * config["lanes"]]
+        current: Ints = totals << config["weight_shift"]
+        totals[:] = 0
+        return current
+
+    def _advance(self, block: Block, cycle: int, driven: Driven | None) -> int:
+        return run_chain(block, self._chain, cycle, driven, self._steps)

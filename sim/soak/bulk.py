@@ -50,7 +50,7 @@ class ChainBulk:
     """A core or a chain of cores."""
 
     def __init__(self, params: Design, interface: Interface, seed: int) -> None:
-        cores = params.cores
+        self._cores = cores = params.cores
         self.model = CycleModel(cores, engine="compiled")
         self._stimulus = RandomStimulus(cores[0], seed)
         self._driver = Driver(cores[0].in_address_bits)
@@ -60,7 +60,7 @@ class ChainBulk:
         self.block: Block | None = None
 
     def aim(self) -> None:
-        self._driver.refill(aimed_events(self.model.cores))
+        self._driver.refill(aimed_events(self._cores))
         self._aiming = True
 
     def stimulus(self) -> Packed:

@@ -1,0 +1,214 @@
+"""The cycle model of a network of nodes equals a slow oracle in every cycle, and the golden network
+in its events; its formulas hold."""
+
+from __future__ import annotations
+
+import random
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import row_oracle
+from designs import LONG, flat
+
+from fxlif import (
+    AllToAll,
+    EventSource,
+    FixedProbability,
+    Network,
+    NetworkParams,
+    NeuronParams,
+    OneToOne,
+    Population,
+    Projection,
+    RegularSource,
+)
+from fxlif.cycles.control import INPUT, STALL
+from fxlif.cycles.model import CycleInputs, CycleOutputs, Driver
+from fxlif.cycles.pipeline import write_distance
+from fxlif.cycles.row_model import model_of
+from fxlif.cycles.rows import ROW_FLAGS
+from fxlif.engines import can_compile
+from fxlif.layout import HardwareNetwork, hardware_network
+from fxlif.network.events import TICK, split_steps
+from fxlif.sim.stimulus.flags import HoldBack
+
+ENGINES = ["numpy", *(["compiled"] if can_compile() else [])]
+NEURONS = (
+    NeuronParams(v_threshold=60, state_bits=10),
+    NeuronParams(v_threshold=8, reset="subtract", max_spikes_per_step=7, state_bits=9),
+    NeuronParams(v_threshold=90, leak={"kind": "shift", "shift": 3, "rounding": "stochastic"},
+                 bias=7, refractory=2, lfsr={"bits": 9, "taps": (9, 5), "seed": 77}),
+    NeuronParams(v_threshold=70, synapse={"kind": "exponential"}, adaptation={"increment": 3}),
+)  # fmt: skip
+
+
+def random_network(seed: int) -> HardwareNetwork:
+    """A small network of every kind of source, of one to four populations, as hardware."""
+    draw = random.Random(seed)
+    sources = [EventSource("a", draw.randint(1, 6)), EventSource("b", draw.randint(1, 4))]
+    sources = draw.sample(sources, draw.choice((0, 1, 1, 2, 2)))
+    sources += [
+        RegularSource(name, draw.randint(1, 4), draw.randint(1, 4))
+        for name in ("r", "s")[: draw.choice((0, 0, 1, 2))]
+    ]
+    populations = []
+    for name in "wxyz"[: draw.randint(1, 4)]:
+        n = draw.choice((1, 3, 4, 6, 7, 11, 15))
+        neuron = draw.choice(NEURONS)
+        own = [draw.randint(5, 99) for _ in range(n)] if draw.random() < 0.3 else None
+        lanes = draw.randint(1, min(4, n))
+        populations.append(Population(name, n, neuron, v_thresholds=own, lanes=lanes))
+    ends = {part.name: part.n for part in (*sources, *populations)}
+    projections = []
+    for _ in range(draw.randint(2, 7)):
+        source, target = draw.choice(list(ends)), draw.choice(populations).name
+        low = draw.randint(-40, 20)
+        weight = (low, draw.randint(low, 60))
+        synapses = draw.choice((AllToAll(weight), FixedProbability(draw.random(), weight)))
+        if ends[source] == ends[target]:
+            synapses = draw.choice((synapses, OneToOne(weight)))
+        delay = draw.randint(1, 5)
+        projections.append(Projection(
+            source, target, synapses, weight_shift=draw.choice((0, 0, 2)),
+            delay=draw.choice((delay, (1, delay), (delay, 9))),
+        ))  # fmt: skip
+    for first, second in pairwise(populations):
+        if draw.random() < 0.5:
+            made = Projection(first.name, second.name, FixedProbability(0.7, 30), delay=0)
+            projections.append(made)
+    outputs = draw.sample([p.name for p in populations], draw.randint(1, len(populations)))
+    return hardware_network(NetworkParams(
+        source=sources, population=populations, projection=projections, outputs=outputs
+    ))  # fmt: skip
+
+
+def stimulus(network: HardwareNetwork, cycles: int, seed: int, resets: bool = True) -> np.ndarray:
+    """A protocol kept under stalls and gaps, then inputs that keep none."""
+    draw = np.random.default_rng(seed)
+    half = cycles // 2
+    bits = network.in_address_bits
+    events = draw.integers(0, 1 << bits, cycles)
+    events[draw.random(cycles) < 0.3] = 1 << bits
+    driver = Driver(bits)
+    driver.refill(events)
+    flags = np.zeros(half, dtype=np.uint8)
+    for axis, bit in ((2, 1), (3, STALL)):
+        HoldBack(seed, axis, bit).add(flags)
+    if resets:
+        flags[draw.random(half) < 0.002] |= 4
+    table = np.zeros(cycles, dtype=INPUT)
+    table[:half] = model_of(network).drive(driver, flags).inputs
+    table["rst"][half:] = draw.random(cycles - half) < 0.002
+    table["in_valid"][half:] = draw.random(cycles - half) < 0.7
+    table["in_address"][half:] = draw.integers(0, 1 << bits, cycles - half)
+    table["in_tick"][half:] = draw.random(cycles - half) < 0.2
+    table["out_ready"][half:] = draw.random(cycles - half) < 0.6
+    return table
+
+
+def assert_oracle_agrees(network: HardwareNetwork, inputs: np.ndarray) -> CycleOutputs:
+    made = model_of(network).run(CycleInputs.of(inputs))
+    depths = [write_distance(core.neuron) for core in network.cores]
+    oracle = row_oracle.Network(network, depths)
+    rows = [0] * len(network.cores)
+    for cycle, shown in enumerate(inputs):
+        seen = oracle.cycle(shown)
+        out = (int(made.out_address[cycle]), bool(made.out_tick[cycle]))
+        assert seen["in_ready"] == made.in_ready[cycle], cycle
+        assert seen["out"] == (out if made.out_valid[cycle] else None), cycle
+        for k, (trace, (doing, dropped, saturated, written)) in enumerate(
+            zip(made.cores, seen["cores"], strict=True)
+        ):
+            at = (cycle, k)
+            assert (trace.dropped[cycle], trace.saturated[cycle]) == (dropped, saturated), at
+            flags = {n for bit, n in enumerate(ROW_FLAGS) if trace.control[cycle] >> bit & 1}
+            assert flags == doing, at
+            assert trace.valid[cycle] == (written is not None), at
+            if written is None:
+                continue
+            word, spikes, states = written
+            assert trace.index[cycle] == word, at
+            assert trace.spike[rows[k]].tolist() == spikes, at
+            for name, values in trace.state.items():
+                wanted = [getattr(state, name) for state in states]
+                assert values[rows[k]].tolist() == wanted, (*at, name)
+            rows[k] += 1
+    return made
+
+
+def test_every_cycle_is_the_oracles() -> None:
+    seen = dict.fromkeys(["spikes", "saturated", "dropped", *ROW_FLAGS], 0)
+    for seed in range(40) if LONG else (3, 7, 12, 22, 25):
+        network = random_network(seed)
+        made = assert_oracle_agrees(network, stimulus(network, 600, seed))
+        for trace in made.cores:
+            seen["spikes"] += trace.spike.sum()
+            seen["saturated"] += trace.saturated.max()
+            seen["dropped"] += trace.dropped.max()
+            for bit, name in enumerate(ROW_FLAGS):
+                seen[name] += (trace.control >> bit & 1).sum()
+    assert [name for name, count in seen.items() if not count] == []
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_engines_and_cuts(engine: str) -> None:
+    for seed in range(20, 26):
+        network, draw = random_network(seed), random.Random(seed)
+        inputs = stimulus(network, 2000, seed)
+        wanted = flat(model_of(network).run(CycleInputs.of(inputs)))
+        model = model_of(network, engine=engine)
+        cuts = sorted([0, *draw.sample(range(len(inputs)), 5), len(inputs)])
+        parts = [flat(model.run(CycleInputs.of(inputs[a:b]))) for a, b in pairwise(cuts)]
+        for name, values in wanted.items():
+            found = np.concatenate([part[name] for part in parts])
+            np.testing.assert_array_equal(found, values, err_msg=f"{seed} {name}")
+
+
+def golden_steps(network: HardwareNetwork, taken: list[tuple[int, bool]]) -> list[list[int]]:
+    """The addresses that leave in each step that ``taken`` ends, by the golden network."""
+    params = network.network
+    events: dict[str, list[int]] = {s.name: [] for s in params.source if s.kind == "events"}
+    first, ends = 0, {}
+    for source in params.source:
+        if source.kind == "events":
+            ends[source.name] = (first, first + source.n)
+            first += source.n
+    for address, tick in taken:
+        for name, (low, high) in ends.items():
+            if tick:
+                events[name].append(TICK)
+            elif low <= address < high:
+                events[name].append(address - low)
+    steps = sum(tick for _, tick in taken)
+    for stream in events.values():  # of the step that has not ended
+        while stream and stream[-1] != TICK:
+            stream.pop()
+    record = Network(params, engine="numpy").run(steps, events=events)
+    found: list[list[int]] = [[] for _ in range(steps)]
+    offset = 0
+    for k in network.outputs:
+        fired = split_steps(record.spikes(network.cores[k].name))
+        for step, neurons in enumerate(fired):
+            found[step] += (neurons + offset).tolist()
+        offset += network.cores[k].n_neurons
+    return found
+
+
+@pytest.mark.parametrize("seed", range(6, 14))
+def test_events_are_those_of_the_golden_network(seed: int) -> None:
+    network = random_network(seed)
+    inputs = stimulus(network, 4000, seed, resets=False)[:2000]
+    made = model_of(network, engine=ENGINES[-1]).run(CycleInputs.of(inputs))
+    moves = (inputs["in_valid"] != 0) & made.in_ready
+    taken = [(int(e["in_address"]), bool(e["in_tick"])) for e in inputs[moves]]
+    given = made.out_valid & (inputs["out_ready"] != 0)
+    steps: list[list[int]] = [[]]
+    for address, tick in zip(made.out_address[given], made.out_tick[given], strict=True):
+        if tick:
+            steps.append([])
+        else:
+            steps[-1].append(int(address))
+    wanted = golden_steps(network, taken)
+    assert len(steps) > 15
+    assert steps[:-1] == wanted[: len(steps) - 1]
