@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,8 +37,11 @@ MIN_WORDS = 2
 #: minute for 16,384.
 MOST_ZEROS = 1024
 _ZEROS = re.compile(r"^  initial begin\n(?:    \w+\[\d+\] = \d+'[hd]0+;\n)+  end\n", re.M)
-#: The Verilog module of a memory of constants: Amaranth's memories cannot read a file.
-ROM = "fxlif_rom"
+#: The Verilog modules of a memory of constants, one of which reads only where it is ``enabled``:
+#: Amaranth's memories cannot read a file.
+ROM, ENABLED_ROM = "fxlif_rom", "fxlif_enabled_rom"
+
+
 ROM_VERILOG = f"""
 // Constants in block memory: data is word `address` one clock edge later. IMAGE has the words in
 // hexadecimal, one a line; tools look for it in the folder in which they run, or behind
@@ -60,6 +64,23 @@ module {ROM} #(parameter WIDTH = 1, parameter DEPTH = 2, parameter IMAGE = "") (
 endmodule
 `endif
 """
+
+
+def _enabled(verilog: str) -> str:
+    """The same module with an enable of the read."""
+    for old, new in (
+        ("one clock edge later.", "one clock edge later, if enabled."),
+        ("FXLIF_ROM", "FXLIF_ENABLED_ROM"),
+        (ROM, ENABLED_ROM),
+        ("  input clk,", "  input clk,\n  input enable,"),
+        ("data <=", "if (enable) data <="),
+    ):
+        verilog = verilog.replace(old, new)
+    return verilog
+
+
+#: Name of a module → its text.
+ROMS = {ROM: ROM_VERILOG, ENABLED_ROM: _enabled(ROM_VERILOG)}
 _DIGITS = np.frombuffer(b"0123456789abcdef", dtype=np.uint8)
 
 
@@ -135,10 +156,15 @@ class Rom(wiring.Component):
     Each word is cut into slices as wide as a block memory of this depth, so that nothing stands
     behind it; over :data:`BANK_WORDS` words it has banks with output registers of their own, of
     which one is chosen behind them. ``name`` is what its images are called.
+
+    ``enabled``: the memory reads in cycles with ``fetch`` only, and its output register takes what
+    was read in those with ``move``.
     """
 
-    def __init__(self, name: str, rows: npt.NDArray[np.int64], bits: int) -> None:
-        self._name, self._bits = name, bits
+    def __init__(
+        self, name: str, rows: npt.NDArray[np.int64], bits: int, *, enabled: bool = False
+    ) -> None:
+        self._name, self._bits, self._enabled = name, bits, enabled
         short = max(0, MIN_WORDS - len(rows))
         self._rows = np.pad(np.asarray(rows, dtype=np.int64), ((0, short), (0, 0)))
         depth, lanes = self._rows.shape
@@ -146,11 +172,16 @@ class Rom(wiring.Component):
             {
                 "address": In(range(depth)),
                 "data": Out(data.ArrayLayout(signed(bits), lanes)),
+                **({"fetch": In(1), "move": In(1)} if enabled else {}),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
+
+        def when(enable: str) -> AbstractContextManager[None]:
+            return m.If(getattr(self, enable)) if self._enabled else nullcontext()
+
         contents = as_bits(self._rows, self._bits)
         starts = range(0, len(contents), BANK_WORDS)
         banks = []
@@ -159,7 +190,9 @@ class Rom(wiring.Component):
             name = self._name if len(starts) == 1 else f"{self._name}_{number}"
             # A register that a reset does not clear can be the memory's own.
             answer = Signal(bank.shape[1], name=f"bank_{number}", reset_less=True)
-            m.d.sync += answer.eq(self._bank(m, platform, name, bank))
+            read = self._bank(m, platform, name, bank)
+            with when("move"):
+                m.d.sync += answer.eq(read)
             banks.append(answer)
         if len(banks) == 1:
             m.d.comb += self.data.eq(banks[0])
@@ -167,7 +200,10 @@ class Rom(wiring.Component):
         selected = self.address >> (BANK_WORDS.bit_length() - 1)
         reading = Signal(len(selected), reset_less=True)
         chosen = Signal(len(selected), reset_less=True)
-        m.d.sync += [reading.eq(selected), chosen.eq(reading)]
+        with when("fetch"):
+            m.d.sync += reading.eq(selected)
+        with when("move"):
+            m.d.sync += chosen.eq(reading)
         with m.Switch(chosen):
             for number, answer in enumerate(banks):
                 with m.Case(number):
@@ -191,9 +227,11 @@ class Rom(wiring.Component):
             if isinstance(platform, Images):
                 image = Image(hexadecimal(bits), *bits.shape)
                 answer = Signal(image.width, name=f"{part}_data")
+                enable = {"i_enable": self.fetch} if self._enabled else {}
                 m.submodules[part] = Instance(
-                    ROM, p_WIDTH=image.width, p_DEPTH=depth, p_IMAGE=platform.add(part, image),
-                    i_clk=ClockSignal(), i_address=address, o_data=answer,
+                    ENABLED_ROM if enable else ROM,
+                    p_WIDTH=image.width, p_DEPTH=depth, p_IMAGE=platform.add(part, image),
+                    i_clk=ClockSignal(), i_address=address, o_data=answer, **enable,
                 )  # fmt: skip
                 answers.append(answer)
             else:
@@ -202,6 +240,8 @@ class Rom(wiring.Component):
                 m.submodules[part] = memory
                 read = memory.read_port()
                 m.d.comb += read.addr.eq(address)
+                if self._enabled:
+                    m.d.comb += read.en.eq(self.fetch)
                 answers.append(read.data)
         return Cat(*answers)
 

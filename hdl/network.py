@@ -1,17 +1,47 @@
-"""A chain of cores: the output stream of each is the input stream of the next, without glue."""
+"""Networks of cores: a chain, where the output stream of each is the input stream of the next, and
+a graph, whose cores read the streams of several nodes."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
+from ..cycles.latency import AnyCore
+from ..layout.parts import HardwareNetwork
+from ..params.core import address_bits
 from ..params.network import NetworkParams
+from ..params.protocol import CoreSignals
 from .core.core import COUNTERS, LIFCore, core_members
 from .events import event_stream
 from .memory import within
+from .rows.core import LIFRowCore
+from .rows.lockstep import Lockstep
+from .rows.merge import Merge
+from .rows.regular import RegularEvents
+
+
+def _own_members(params: NetworkParams | HardwareNetwork, **options: bool) -> dict[str, Any]:
+    """The ports of each core besides its streams, under the names that they have at the top."""
+    cores: Sequence[AnyCore] = params.cores
+    return {
+        getattr(signals, name): member
+        for core, signals in zip(cores, params.signals, strict=True)
+        for name, member in core_members(core, **options).items()
+    }
+
+
+def _show(
+    m: Module, top: Any, core: Any, signals: CoreSignals, *, trace: bool, counters: bool
+) -> None:
+    """Brings the ports of a core besides its streams to the top."""
+    for name in COUNTERS if counters else ():
+        m.d.comb += getattr(top, getattr(signals, name)).eq(getattr(core, name))
+    if trace:
+        connect(m, core.trace, flipped(getattr(top, signals.trace)))
 
 
 class LIFNetwork(wiring.Component):
@@ -26,14 +56,13 @@ class LIFNetwork(wiring.Component):
     ) -> None:
         self.params = params
         self._options = {"trace": trace, "counters": counters}
-        members: dict[str, Any] = {
-            "events_in": In(event_stream(params.cores[0].in_address_bits)),
-            "events_out": Out(event_stream(params.cores[-1].out_address_bits)),
-        }
-        for core, signals in zip(params.cores, params.signals, strict=True):
-            for name, member in core_members(core, **self._options).items():
-                members[getattr(signals, name)] = member
-        super().__init__(members)
+        super().__init__(
+            {
+                "events_in": In(event_stream(params.cores[0].in_address_bits)),
+                "events_out": Out(event_stream(params.cores[-1].out_address_bits)),
+                **_own_members(params, **self._options),
+            }
+        )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -43,9 +72,57 @@ class LIFNetwork(wiring.Component):
             m.submodules[signals.instance] = within(core, signals.instance)
             connect(m, source, core.events_in)
             source = core.events_out
-            for name in COUNTERS if self._options["counters"] else ():
-                m.d.comb += getattr(self, getattr(signals, name)).eq(getattr(core, name))
-            if self._options["trace"]:
-                connect(m, core.trace, flipped(getattr(self, signals.trace)))
+            _show(m, self, core, signals, **self._options)
         connect(m, source, flipped(self.events_out))
+        return m
+
+
+class LIFGraph(wiring.Component):
+    """Cores, regular sources and the input as nodes, each of whose streams all its readers take in
+    lockstep. Ports are those of :class:`LIFNetwork`; of several outputs the streams are merged."""
+
+    def __init__(
+        self, params: HardwareNetwork, *, trace: bool = False, counters: bool = True
+    ) -> None:
+        self.params = params
+        self._options = {"trace": trace, "counters": counters}
+        super().__init__(
+            {
+                "events_in": In(event_stream(params.in_address_bits)),
+                "events_out": Out(event_stream(params.out_address_bits)),
+                **_own_members(params, **self._options),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        params = self.params
+        streams: list[Any] = [flipped(self.events_in)]
+        for number, source in enumerate(params.regular):
+            name = f"regular_{number}"
+            regular = RegularEvents(source)
+            m.submodules[name] = within(regular, name)
+            streams.append(regular.events_out)
+        widths = [params.in_address_bits, *(address_bits(source.n) for source in params.regular),
+                  *(core.out_address_bits for core in params.cores)]  # fmt: skip
+        cores = []
+        for each, signals in zip(params.cores, params.signals, strict=True):
+            bits = tuple(widths[read.node] for read in each.inputs)
+            core = LIFRowCore(each, bits, **self._options)
+            m.submodules[signals.instance] = within(core, signals.instance)
+            _show(m, self, core, signals, **self._options)
+            streams.append(core.events_out)
+            cores.append(core)
+        m.submodules.merge = merge = Merge([params.cores[k].n_neurons for k in params.outputs])
+        connect(m, merge.events_out, flipped(self.events_out))
+        for node, stream in enumerate(streams):
+            readers = [getattr(cores[core], f"input_{number}")
+                       for core, number in params.consumers(node)]  # fmt: skip
+            readers += [getattr(merge, f"input_{number}") for number, core in
+                        enumerate(params.outputs) if params.node_of(core) == node]  # fmt: skip
+            name = f"lockstep_{node}"
+            m.submodules[name] = lockstep = Lockstep(widths[node], len(readers))
+            connect(m, stream, lockstep.events)
+            for number, reader in enumerate(readers):
+                connect(m, lockstep.readers[number], reader)
         return m

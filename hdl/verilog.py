@@ -25,7 +25,7 @@ from ..params.protocol import Design
 from .core.core import LIFCore
 from .interface import Field, Hardware, Image, Port
 from .limits import supported
-from .memory import ROM_VERILOG, Images, without_zeros
+from .memory import ROMS, Images, without_zeros
 from .names import plain, plain_names
 from .network import LIFNetwork
 from .neuron import LIFNeuron
@@ -183,8 +183,7 @@ def generate(
         )
     raw = [_joined(path) for path, *_ in component.signature.flatten(component)]
     text = plain_names(without_zeros(text), name, raw)
-    if images.files:
-        text += ROM_VERILOG
+    text += "".join(module for rom, module in ROMS.items() if f"\n  {rom} #(" in text)
     ports = ports_of(component)
     described, arrays = _apart(params, name)
     return Hardware(

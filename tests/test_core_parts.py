@@ -270,7 +270,7 @@ def ref_neurons(core: CoreParams, rows: Sequence[Row]) -> list[Any]:
 
 
 def rtl_neurons(core: CoreParams, rows: Sequence[Row]) -> list[Any]:
-    part = Neurons(core)
+    part = Neurons(core, core.accumulator_bits, core.weight_shift)
     lanes, operation, written = range(core.lanes), part.operation, part.written
     names = list(core.neuron.state_widths)
     inputs = [operation.update, operation.clear, operation.word,

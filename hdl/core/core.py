@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Module
+from amaranth.hdl import Module, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from ...cycles.latency import COUNTER_BITS
+from ...cycles.latency import COUNTER_BITS, AnyCore
 from ...params.core import CoreParams
 from ..events import event_stream
 from ..memory import Rom
@@ -26,7 +26,7 @@ from .weights import weight_words
 COUNTERS = ("dropped", "saturated")
 
 
-def trace_signature(core: CoreParams) -> wiring.Signature:
+def trace_signature(core: AnyCore) -> wiring.Signature:
     """Each write-back: which word, the new state and the spikes of each of its lanes."""
     return wiring.Signature(
         {
@@ -38,12 +38,53 @@ def trace_signature(core: CoreParams) -> wiring.Signature:
     )
 
 
-def core_members(core: CoreParams, *, trace: bool, counters: bool = True) -> dict[str, Any]:
+def core_members(core: AnyCore, *, trace: bool, counters: bool = True) -> dict[str, Any]:
     """The ports that belong to one core besides its two streams."""
     members: dict[str, Any] = {name: Out(COUNTER_BITS) for name in COUNTERS if counters}
     if trace:
         members["trace"] = Out(trace_signature(core))
     return members
+
+
+def add_output(m: Module, core: AnyCore, events_out: Any) -> tuple[SpikeQueue, Emitter]:
+    """Builds the queue and the emitter of a core, which feed its stream ``events_out``."""
+    m.submodules.queue = queue = SpikeQueue(core)
+    m.submodules.emitter = emitter = Emitter(core)
+    connect(m, queue.entries, emitter.entries)
+    connect(m, emitter.events_out, flipped(events_out))
+    return queue, emitter
+
+
+def show_written(
+    m: Module, neurons: Neurons, queue: SpikeQueue, ports: Any, unknown: Value, clipped: Value, *,
+    trace: bool, counters: bool,
+) -> None:  # fmt: skip
+    """Brings what neurons write into the queue and, if asked for, to the trace of the ``ports``;
+    builds the counters, if asked for."""
+    core, written = neurons.core, neurons.written
+    m.d.comb += [
+        queue.push.eq(written.valid & written.some),
+        queue.entry.last.eq(written.last),
+        queue.entry.one.eq(written.one),
+        queue.entry.one_and_tick.eq(written.one_and_tick),
+        queue.entry.word.eq(written.word),
+        queue.entry.spikes.eq(written.spikes),
+    ]
+    if counters:
+        m.submodules.counters = counting = Counters(core)
+        m.d.comb += [
+            counting.unknown.eq(unknown),
+            counting.clipped.eq(clipped),
+            ports.dropped.eq(counting.dropped),
+            ports.saturated.eq(counting.saturated),
+        ]
+    if trace:
+        m.d.comb += [
+            ports.trace.valid.eq(written.valid),
+            ports.trace.index.eq(written.word),
+            ports.trace.state.eq(written.state),
+            ports.trace.spike.eq(written.spikes),
+        ]
 
 
 class LIFCore(wiring.Component):
@@ -57,8 +98,7 @@ class LIFCore(wiring.Component):
 
     def __init__(self, params: CoreParams, *, trace: bool = False, counters: bool = True) -> None:
         self.params = params
-        self._trace = trace
-        self._counters = counters
+        self._options = {"trace": trace, "counters": counters}
         super().__init__(
             {
                 "events_in": In(event_stream(params.in_address_bits)),
@@ -73,14 +113,9 @@ class LIFCore(wiring.Component):
         m.submodules.issue = issue = Issue(core)
         m.submodules.weights = weights = Rom("weights", weight_words(core), core.neuron.weight_bits)
         m.submodules.totals = totals = Totals(core)
-        m.submodules.neurons = neurons = Neurons(core)
-        m.submodules.queue = queue = SpikeQueue(core)
-        m.submodules.emitter = emitter = Emitter(core)
+        m.submodules.neurons = neurons = Neurons(core, core.accumulator_bits, core.weight_shift)
         connect(m, flipped(self.events_in), issue.events_in)
-        connect(m, queue.entries, emitter.entries)
-        connect(m, emitter.events_out, flipped(self.events_out))
-
-        written = neurons.written
+        queue, emitter = add_output(m, core, self.events_out)
         m.d.comb += [
             issue.done.eq(emitter.done | neurons.cleared),
             weights.address.eq(issue.weight_address),
@@ -88,26 +123,6 @@ class LIFCore(wiring.Component):
             totals.weights.eq(weights.data),
             neurons.operation.eq(issue.operation),
             neurons.total.eq(totals.total),
-            queue.push.eq(written.valid & written.some),
-            queue.entry.last.eq(written.last),
-            queue.entry.one.eq(written.one),
-            queue.entry.one_and_tick.eq(written.one_and_tick),
-            queue.entry.word.eq(written.word),
-            queue.entry.spikes.eq(written.spikes),
         ]
-        if self._counters:
-            m.submodules.counters = counters = Counters(core)
-            m.d.comb += [
-                counters.unknown.eq(issue.unknown),
-                counters.clipped.eq(totals.clipped),
-                self.dropped.eq(counters.dropped),
-                self.saturated.eq(counters.saturated),
-            ]
-        if self._trace:
-            m.d.comb += [
-                self.trace.valid.eq(written.valid),
-                self.trace.index.eq(written.word),
-                self.trace.state.eq(written.state),
-                self.trace.spike.eq(written.spikes),
-            ]
+        show_written(m, neurons, queue, self, issue.unknown, totals.clipped, **self._options)
         return m

@@ -6,8 +6,7 @@ from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from ...cycles.latency import COUNTER_BITS
-from ...params.core import CoreParams
+from ...cycles.latency import COUNTER_BITS, AnyCore
 
 #: Flags that are counted by one level of logic.
 LANES_COUNTED = 4
@@ -25,7 +24,7 @@ class Counters(wiring.Component):
     """``dropped`` counts the cycles with ``unknown``, 2 cycles later; ``saturated`` the lanes that
     are ``clipped``, 3 cycles later. Both wrap around."""
 
-    def __init__(self, core: CoreParams) -> None:
+    def __init__(self, core: AnyCore) -> None:
         self.core = core
         super().__init__(
             {

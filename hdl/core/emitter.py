@@ -6,7 +6,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ...params.core import CoreParams
+from ...cycles.latency import AnyCore
 from ..events import event_stream
 from .layouts import at_least, entry_layout, named_nodes
 from .weights import is_power_of_two
@@ -41,7 +41,7 @@ class Emitter(wiring.Component):
     from the next cycle on. A neuron that fired several times in a step is sent as often.
     """
 
-    def __init__(self, core: CoreParams) -> None:
+    def __init__(self, core: AnyCore) -> None:
         self.core = core
         super().__init__(
             {

@@ -5,12 +5,12 @@ from __future__ import annotations
 from amaranth.hdl import Const, Module, Signal, Value
 from amaranth.lib import data
 
-from ...cycles.latency import event_cycles
+from ...cycles.latency import AnyCore, event_cycles
 from ...params.core import CoreParams
 from ..neuron import state_layout
 
 
-def word_range(core: CoreParams) -> range:
+def word_range(core: AnyCore) -> range:
     """The numbers of the words of a population; a number of no bits is no good Verilog."""
     return range(max(2, core.words))
 
@@ -20,18 +20,18 @@ def slot_range(core: CoreParams) -> range:
     return range(event_cycles(core))
 
 
-def operation_layout(core: CoreParams) -> data.StructLayout:
+def operation_layout(core: AnyCore) -> data.StructLayout:
     """What a slot of the pipeline holds: a word that is added to (``add``), that takes the step
     (``update``) or that is brought into its initial state (``clear``), or nothing."""
     return data.StructLayout({"add": 1, "update": 1, "clear": 1, "word": word_range(core)})
 
 
-def spikes_layout(core: CoreParams) -> data.ArrayLayout:
+def spikes_layout(core: AnyCore) -> data.ArrayLayout:
     """How often each lane of a word fired."""
     return data.ArrayLayout(core.neuron.spike_bits, core.lanes)
 
 
-def written_layout(core: CoreParams) -> data.StructLayout:
+def written_layout(core: AnyCore) -> data.StructLayout:
     """A word of neurons as it is written back; ``last`` of its population. Of its events, the TICK
     behind the last word among them, it says whether there are ``some``, ``one``, or
     ``one_and_tick``: known a stage earlier, they are not in the way of the queue."""
@@ -49,7 +49,7 @@ def written_layout(core: CoreParams) -> data.StructLayout:
     )
 
 
-def entry_layout(core: CoreParams) -> data.StructLayout:
+def entry_layout(core: AnyCore) -> data.StructLayout:
     """A word of spikes in the queue; behind those of the ``last`` one a TICK follows.
 
     Two facts of it are known beforehand: that it is one event, and that it is one and a TICK. The

@@ -8,9 +8,9 @@ from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from ...cycles.latency import AnyCore
 from ...cycles.pipeline import update_stages, write_distance
 from ...cycles.signals import step_name
-from ...params.core import CoreParams
 from .. import arithmetic
 from ..lfsr import Draws
 from ..memory import Rom, ram
@@ -22,18 +22,20 @@ from .weights import threshold_words
 class Neurons(wiring.Component):
     """Takes the step of the operation's word, or puts it into the state after a reset.
 
-    ``total``, the sums of the word's lanes, must be there two cycles after the word is in stage
-    ``issue``. In stage ``write`` of :func:`~fxlif.cycles.pipeline.update_stages` a word that took
-    the step shows at ``written``; ``cleared`` says that the last one of a clearing is there. Of
-    what is on its way at a reset nothing shows, and the draws begin anew.
+    ``total``, the sums of the word's lanes, of ``total_bits``, must be there two cycles after the
+    word is in stage ``issue``; shifted left by ``shift`` they are the current. In stage ``write``
+    of :func:`~fxlif.cycles.pipeline.update_stages` a word that took the step shows at ``written``;
+    ``cleared`` says that the last one of a clearing is there. Of what is on its way at a reset
+    nothing shows, and the draws begin anew.
     """
 
-    def __init__(self, core: CoreParams) -> None:
+    def __init__(self, core: AnyCore, total_bits: int, shift: int = 0) -> None:
         self.core = core
+        self._shift = shift
         super().__init__(
             {
                 "operation": In(operation_layout(core)),
-                "total": In(data.ArrayLayout(signed(core.accumulator_bits), core.lanes)),
+                "total": In(data.ArrayLayout(signed(total_bits), core.lanes)),
                 "written": Out(written_layout(core)),
                 "cleared": Out(1),
             }
@@ -67,7 +69,7 @@ class Neurons(wiring.Component):
         one_and_tick = Signal()
         fired = []
         for lane in range(core.lanes):
-            current = arithmetic.synaptic_current(self.total[lane], core.weight_shift)
+            current = arithmetic.synaptic_current(self.total[lane], self._shift)
             step = LIFStep(
                 neuron, input_bits=len(current), threshold_port="threshold_mantissa" in given,
                 staged=True,

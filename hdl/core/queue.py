@@ -6,7 +6,8 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ...params.core import CoreParams, address_bits
+from ...cycles.latency import AnyCore
+from ...params.core import address_bits
 from ..memory import ram
 from .layouts import entry_layout
 
@@ -19,7 +20,7 @@ class SpikeQueue(wiring.Component):
     update starts when all of this one have been taken.
     """
 
-    def __init__(self, core: CoreParams) -> None:
+    def __init__(self, core: AnyCore) -> None:
         self.core = core
         layout = entry_layout(core)
         super().__init__(

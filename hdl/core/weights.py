@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 
-from ...cycles.latency import padded_thresholds, padded_weights
+from ...cycles.latency import AnyCore, padded_thresholds, padded_weights
 from ...params.core import CoreParams, address_bits
 
 
@@ -52,7 +52,7 @@ def weight_address(m: Module, core: CoreParams, address: Value, takes: Value, sl
     return pointer
 
 
-def threshold_words(core: CoreParams) -> npt.NDArray[np.int64] | None:
+def threshold_words(core: AnyCore) -> npt.NDArray[np.int64] | None:
     """The mantissas, (words, lanes), where each neuron has its own threshold."""
     if core.v_thresholds is None:
         return None

@@ -1,0 +1,94 @@
+"""The first stage of the pipeline: which word of which row enters it in each cycle."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from ...layout.parts import RowCore
+from .layouts import longest, lookup_layout, ring_bits, slot_layout
+
+
+def clear_slots(core: RowCore) -> int:
+    """Cycles for which the clearing after a reset occupies the pipeline."""
+    return core.slots << core.word_bits
+
+
+class RowIssue(wiring.Component):
+    """Takes what is ``held`` and sends its words into the pipeline, one in each cycle.
+
+    The first ``slot`` shows in the cycle after ``take``, the next lookup can be taken in that of
+    the last one. A row without words is taken and shows nothing. An update waits until the one
+    before it is ``done``. The ring's slot moves on behind an update. After a reset, from the first
+    cycle on, all sums and neurons are cleared, and ``done`` says when they are.
+    """
+
+    def __init__(self, core: RowCore) -> None:
+        self.core = core
+        super().__init__(
+            {
+                "held": In(1),
+                "lookup": In(lookup_layout(core)),
+                "take": Out(1),
+                "done": In(1),
+                "slot": Out(slot_layout(core)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        core, lookup = self.core, self.lookup
+        adding = Signal()
+        stepping = Signal()
+        clearing = Signal(init=1)
+        updating = Signal(init=1)  # an update or the clearing is under way
+        free = Signal()  # nothing is in this stage, or only the last word of it
+        first = clear_slots(core)
+        left = Signal(range(max(first, longest(core), core.words) + 1), init=first)
+        memory = Signal.like(self.slot.memory, name="memory", reset_less=True)
+        pointer = Signal.like(self.slot.pointer, name="pointer", reset_less=True)
+        count = Signal.like(self.slot.count, name="count")
+        base = Signal(ring_bits(core))
+        slots = Signal.like(left, name="slots", init=0)
+        starts = Signal()
+        m.d.comb += [
+            self.take.eq(self.held & free & ~(lookup.update & updating)),
+            slots.eq(Mux(lookup.update, core.words, lookup.length)),
+            starts.eq(self.take & lookup.update),
+        ]
+        with m.If(free):
+            m.d.sync += [
+                clearing.eq(0),
+                stepping.eq(starts),
+                adding.eq(self.take & ~lookup.update & lookup.length.any()),
+                free.eq(~self.take | (slots <= 1)),
+                left.eq(slots),
+                memory.eq(lookup.memory),
+                pointer.eq(lookup.start),
+                count.eq(0),
+            ]
+        with m.Else():
+            m.d.sync += [
+                free.eq(left == 2),
+                left.eq(left - 1),
+                pointer.eq(pointer + 1),
+                count.eq(count + 1),
+            ]
+        with m.If(starts):
+            m.d.sync += updating.eq(1)
+        with m.Elif(self.done):
+            m.d.sync += updating.eq(0)
+        if core.slots > 1:
+            with m.If(stepping & free):
+                m.d.sync += base.eq(base + 1)
+        m.d.comb += [
+            self.slot.add.eq(adding),
+            self.slot.update.eq(stepping),
+            self.slot.clear.eq(clearing),
+            self.slot.memory.eq(memory),
+            self.slot.pointer.eq(pointer),
+            self.slot.count.eq(count),
+            self.slot.base.eq(base),
+        ]
+        return m

@@ -1,0 +1,122 @@
+"""The memories of synapses, and which of them each operation takes its weights from."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from ...layout.parts import RowCore, RowMemory
+from ..core.layouts import line
+from ..memory import Rom
+from .layouts import added_shape, ring_bits, row_operation_layout, slot_layout
+
+#: From a slot to its operation: the memories' read register and output register, then the choice.
+OPERATION_DISTANCE = 3
+#: From an operation to its weights: those of a sum come when the memory of sums has answered.
+WEIGHTS_DISTANCE = 2
+
+
+def synapse_bits(core: RowCore, memory: RowMemory) -> tuple[int, int, int]:
+    """Width of a weight, of a word's number and of a delay in a memory."""
+    return memory.weight_bits, 0 if memory.dense else core.word_bits, memory.delay_bits
+
+
+def synapse_words(core: RowCore, memory: RowMemory) -> npt.NDArray[np.int64]:
+    """What the memory holds, (depth, lanes): the weight, above it the word's number, then the delay
+    where they are stored."""
+    weight_bits, word_bits, _ = synapse_bits(core, memory)
+    found = memory.weights & ((1 << weight_bits) - 1)
+    if memory.words is not None:
+        found = found | memory.words << weight_bits
+    if memory.delays is not None:
+        found = found | memory.delays << weight_bits + word_bits
+    return found
+
+
+class Synapses(wiring.Component):
+    """``operation`` is what a ``slot`` does to sums and neurons, 3 cycles later; ``weights`` what
+    it adds, 5 cycles later. Of what is on its way at a reset no operation shows."""
+
+    def __init__(self, core: RowCore) -> None:
+        self.core = core
+        super().__init__(
+            {
+                "slot": In(slot_layout(core)),
+                "operation": Out(row_operation_layout(core)),
+                "weights": Out(data.ArrayLayout(added_shape(core), core.lanes)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        core, slot, bits = self.core, self.slot, self.core.word_bits
+        *_, add = line(m, slot.add, 2, "add")
+        *_, update = line(m, slot.update, 2, "update")
+        *_, clear = line(m, slot.clear, 2, "clear")
+        *_, memory = line(m, slot.memory, 2, "memory", is_data=True)
+        *_, count = line(m, slot.count, 2, "count", is_data=True)
+        # The ring's slot of a word, but for the delays that are stored with the synapses.
+        ring = Signal(ring_bits(core), reset_less=True)
+        delayed = Signal(ring_bits(core))
+        with m.Switch(slot.memory):
+            for number, each in enumerate(core.memories):
+                with m.Case(number):
+                    m.d.comb += delayed.eq(slot.base + each.delay)
+        with m.If(slot.clear):
+            m.d.sync += ring.eq(slot.count[bits:])
+        with m.Else():
+            m.d.sync += ring.eq(Mux(slot.update, slot.base, delayed))
+        *_, ring_here = line(m, ring, 1, "ring", is_data=True)
+
+        here = Signal(self.operation.shape(), name="here")
+        chosen = Signal(self.weights.shape())
+        m.d.comb += [
+            here.update.eq(update),
+            here.clear.eq(clear),
+            here.begin.eq(self._begins(clear, count)),
+            here.word.eq(count[:bits]),
+        ]
+        for lane in range(core.lanes):
+            m.d.comb += [here.words[lane].eq(count[:bits]), here.slots[lane].eq(ring_here)]
+        roms = [self._rom(m, number) for number in range(len(core.memories))]
+        with m.If(add), m.Switch(memory):
+            for number, (each, rom) in enumerate(zip(core.memories, roms, strict=True)):
+                with m.Case(number):
+                    m.d.comb += here.adds.eq(1 << each.accumulator)
+                    for lane in range(core.lanes):
+                        weight, word, delay = self._parts(each, rom.data[lane])
+                        m.d.comb += chosen[lane].eq(weight)
+                        if not each.dense:
+                            m.d.comb += here.words[lane].eq(word)
+                        if each.delay_bits:
+                            m.d.comb += here.slots[lane].eq(ring_here + delay)
+        for name in ("adds", "update", "clear", "begin", "word", "words", "slots"):
+            is_data = name in ("word", "words", "slots")
+            *_, value = line(m, here[name], 1, f"operation_{name}", is_data=is_data)
+            m.d.comb += self.operation[name].eq(value)
+        *_, weights = line(m, chosen, 1 + WEIGHTS_DISTANCE, "weights", is_data=True)
+        m.d.comb += self.weights.eq(weights)
+        return m
+
+    def _rom(self, m: Module, number: int) -> Rom:
+        """The memory of this number, read at the slot's pointer."""
+        memory, name = self.core.memories[number], f"synapses_{number}"
+        bits = sum(synapse_bits(self.core, memory))
+        m.submodules[name] = rom = Rom(name, synapse_words(self.core, memory), bits)
+        m.d.comb += rom.address.eq(self.slot.pointer)
+        return rom
+
+    def _parts(self, memory: RowMemory, synapse: Value) -> tuple[Value, Value, Value]:
+        """A synapse's weight, shifted, its word's number and its delay, from the memory."""
+        weight_bits, word_bits, _ = synapse_bits(self.core, memory)
+        rest = synapse[weight_bits:]
+        weight = Cat(Const(0, memory.weight_shift), synapse[:weight_bits]).as_signed()
+        return weight, rest[:word_bits], rest[word_bits:]
+
+    def _begins(self, clear: Value, count: Value) -> Value:
+        """Whether neurons are brought into their initial state: in the last pass of the ring."""
+        core, bits = self.core, self.core.word_bits
+        return clear & (count[bits:] == core.slots - 1) & (count[:bits] < core.words)
