@@ -13,11 +13,13 @@ import numpy as np
 from ..batch.labelled import Labelled, output_spikes, read_labelled
 from ..errors import FxlifError
 from ..hdl.limits import supported
+from ..layout import HardwareNetwork
 from ..network import events as event_files
 from ..params.design import outline
 from ..params.network import EventInput, NetworkParams
 from ..params.neuron import NeuronParams
 from ..params.protocol import AnyParams
+from ..params.sources import EventSource
 from ..progress import SILENT, Progress
 from .bench.agents import RESET_MARK
 from .bench.outcome import answer, checks_of, figures
@@ -34,9 +36,11 @@ DEFAULT_CYCLES = 200_000
 UNBOUNDED = 1 << 40
 
 
-def read_input(network: NetworkParams, folder: Path) -> tuple[list[int] | None, Labelled | None]:
-    """The packed stimulus that a chain of cores brings, None where there is none; its samples."""
-    first, source = network.core[0], network.input
+def read_input(
+    design: NetworkParams | HardwareNetwork, folder: Path
+) -> tuple[list[int] | None, Labelled | None]:
+    """The packed stimulus that a network brings, None where there is none; its samples."""
+    source, bits = design.golden.input, design.in_address_bits
     if source is not None and not (folder / source.file).exists():
         raise FxlifError(
             f"{folder / source.file}: no such file (input.file)",
@@ -47,17 +51,18 @@ def read_input(network: NetworkParams, folder: Path) -> tuple[list[int] | None, 
         path = folder / source.file
         stream = event_files.read(path)
         try:
-            return event_files.pack(stream, first.in_address_bits).tolist(), None
+            return event_files.pack(stream, bits).tolist(), None
         except FxlifError as error:
             raise error.inside(path) from None
     if source is None:
         return None, None
+    (events,) = (s for s in design.golden.graph.sources if isinstance(s, EventSource))
     labelled = read_labelled(
-        source, folder, first.n_inputs, network.core[-1].n_neurons, first.max_events_per_input
+        source, folder, design.n_inputs, design.n_outputs, events.max_events_per_input
     )
     payloads: list[int] = []
     for stream in labelled.streams:
-        payloads += event_files.pack(stream, first.in_address_bits).tolist()
+        payloads += event_files.pack(stream, bits).tolist()
         payloads.append(RESET_MARK)
     return payloads, labelled
 
@@ -122,7 +127,7 @@ def verify(
             raise FxlifError.must_be("waivers", "given with until_covered alone", str(waivers))
         waived = read_waivers(waivers, [(b.group, b.name) for b in Coverage(params).bins])
     payloads, labelled = None, None
-    if isinstance(params, NetworkParams):
+    if isinstance(params, NetworkParams | HardwareNetwork):
         payloads, labelled = read_input(params, design.parent)
     limit = cycles or (DEFAULT_CYCLES if payloads is None else UNBOUNDED)
     golden = None

@@ -955,7 +955,7 @@ def test_every_bin_of_the_digits_is_hit_or_has_a_reason(z3) -> None:
     prove_unreachable(coverage)
     left = {f"{b.group}: {b.name}" for b in coverage.missing}
     assert "core[1].v: saturates down" in left
-    driver.refill(aimed_events(cores))
+    driver.refill(aimed_events(load(DESIGN)))
     while driver.left:
         run(np.zeros(1 << 14, dtype=np.uint8))
     assert coverage.missing == ()

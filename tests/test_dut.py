@@ -25,12 +25,12 @@ from fxlif.params.design import load, load_hardware
 from fxlif.sim.bench.agents import RESET_MARK
 from fxlif.sim.bench.scoreboard import Report
 from fxlif.sim.dut.check import Difference, NeuronChecker, StreamChecker
-from fxlif.sim.dut.events import first_layer
 from fxlif.sim.dut.map import DutMap, load_map
 from fxlif.sim.dut.run import dut_failure_reasons, verify_dut
 from fxlif.sim.dut.testbench import DutJob, dut_job
 from fxlif.sim.examples import EXAMPLES, mistakes, source, write
 from fxlif.sim.report.difference import difference_table
+from fxlif.sim.stimulus.layer import first_layer
 from fxlif.sim.tools import simulators
 from fxlif.sim.tools.ports import read_ports, read_sources
 

@@ -47,7 +47,7 @@ class Bench:
         driver = Driver(CORE.in_address_bits)
         driver.refill(stimulus.packed(CORE.in_address_bits))
         model = CycleModel([CORE])
-        table = model.drive(driver, stimulus.flags(stimulus.cycles([CORE]))).inputs
+        table = model.drive(driver, stimulus.flags(stimulus.cycles(CORE))).inputs
         inputs = CycleInputs.of(table)
         assert driver.left == 0, "cycles() promises that all is offered"
         want = CycleModel([CORE]).run(inputs)
@@ -169,7 +169,7 @@ def test_flags_and_packed_events() -> None:
     assert stimulus.flags(5).tolist() == [IDLE, STALL, 0, IDLE | STALL | RESET, 0]
     assert stimulus.packed(4).tolist() == [2, 16, 0]
     assert Stimulus().packed(4).tolist() == []
-    assert Stimulus().cycles([CORE]) > 0
+    assert Stimulus().cycles(CORE) > 0
 
 
 def test_drawn_stimuli_are_of_the_core() -> None:

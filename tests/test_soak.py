@@ -39,7 +39,7 @@ from fxlif.sim.failure.narrow import first_difference
 from fxlif.sim.report.findings import Bin, Check, Findings, groups
 from fxlif.sim.soak import run as soak_module
 from fxlif.sim.soak import segments
-from fxlif.sim.soak.bulk import BLOCK, ChainBulk
+from fxlif.sim.soak.bulk import BLOCK, StreamBulk
 from fxlif.sim.soak.compare import get, put
 from fxlif.sim.soak.random_design import random_design, random_neuron
 from fxlif.sim.soak.run import SEGMENT, Store, sizes, soak, soak_designs
@@ -142,7 +142,7 @@ def response_of(made: CycleOutputs, interface: Interface, *, chain: bool) -> dic
 @pytest.mark.parametrize("params", [CORE, network()], ids=["core", "chain"])
 def test_every_bit_of_every_output_counts_in_its_cycle(params) -> None:
     interface, _ = wrapped(params)
-    bulk = ChainBulk(params, interface, seed=2)
+    bulk = StreamBulk(params, interface, seed=2)
     bulk.stimulus()
     assert bulk.block is not None
     made = bulk.model.outputs(bulk.block)
@@ -365,12 +365,12 @@ def test_a_fault_in_the_verilog_is_replayed(fault: str, tmp_path) -> None:
 
 def test_a_stimulus_is_what_its_inputs_were() -> None:
     interface, _ = wrapped(CORE)
-    bulk = ChainBulk(CORE, interface, seed=3)
+    bulk = StreamBulk(CORE, interface, seed=3)
     words = bulk.stimulus()
     assert bulk.block is not None
     inputs = difference_module.inputs_of(interface, as_ints(words))
     np.testing.assert_array_equal(inputs, bulk.block.inputs)
-    stimulus = as_stimulus((CORE,), inputs)
+    stimulus = as_stimulus(CORE, inputs)
     driver = Driver(CORE.in_address_bits)
     driver.refill(stimulus.packed(CORE.in_address_bits))
     model = CycleModel([CORE], engine="compiled")

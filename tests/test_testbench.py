@@ -306,7 +306,7 @@ def test_the_sidecar_says_it():
 
 def test_stimulus():
     """It begins with a reset and idle cycles, and crosses resets, idling and backpressure."""
-    parts = list(expected.chain_parts(UNEVEN, 20_000, 1))
+    parts = list(expected.stream_parts(UNEVEN, 20_000, 1))
     inputs = {
         name: np.concatenate([part.inputs[name] for part in parts]) for name in parts[0].inputs
     }

@@ -85,9 +85,8 @@ def read_labelled(
 
 
 def output_spikes(design: NetworkParams, labelled: Labelled) -> npt.NDArray[np.integer]:
-    """How often each neuron of the last population spikes in each step of each sample, by the
-    golden network: (steps, samples, n)."""
-    last = design.graph.populations[-1].name
-    counts = labelled.spikes.swapaxes(0, 1)
-    record = Network(design).run(events=counts, batch=len(counts), record=Recording([last]))
-    return record.dense(last).swapaxes(0, 1)
+    """How often each neuron of the outputs spikes in each step of each sample, by the golden
+    network: (steps, samples, n)."""
+    names, counts = list(design.output_names), labelled.spikes.swapaxes(0, 1)
+    record = Network(design).run(events=counts, batch=len(counts), record=Recording(names))
+    return np.concatenate([record.dense(name) for name in names], axis=2).swapaxes(0, 1)

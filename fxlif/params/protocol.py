@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:
+    from ..layout import HardwareNetwork
     from .core import CoreParams
     from .network import NetworkParams
     from .neuron import NeuronParams
 
 Kind = Literal["neuron", "core", "network"]
+#: What has a stream of events in and one out.
+AnyCores: TypeAlias = "CoreParams | NetworkParams | HardwareNetwork"
 #: What hardware can be made from.
 AnyParams: TypeAlias = "NeuronParams | CoreParams | NetworkParams"
 

@@ -1,9 +1,9 @@
-"""The cocotb bench of a registered neuron, a core or a chain of cores."""
+"""The cocotb bench of a registered neuron, a core or a network."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, assert_never
+from typing import Any
 
 import cocotb
 
@@ -25,13 +25,9 @@ def _words(job: Job, neuron: NeuronParams) -> Iterator[int]:
 
 def driver_of(job: Job) -> Driver:
     """Random stimulus, or the events of the job."""
-    match job.params.kind:
-        case "neuron":
-            return WordDriver(_words(job, job.params.neurons[0]))
-        case "core" | "network":
-            return stream_driver(job)
-        case other:
-            assert_never(other)
+    if isinstance(job.params, NeuronParams):
+        return WordDriver(_words(job, job.params))
+    return stream_driver(job, job.params)
 
 
 @cocotb.test()

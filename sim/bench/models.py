@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import assert_never
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from ...cycles.model import CycleInputs, CycleModel, CycleOutputs
+from ...cycles.latency import AnyCore
+from ...cycles.model import CycleInputs, CycleOutputs
+from ...cycles.row_model import model_of as cycle_model_of
 from ...cycles.signals import INPUT_PORTS, OUTPUT_PORTS
 from ...network.events import TICK
-from ...network.model import Network
-from ...params.network import NetworkParams
 from ...params.neuron import NeuronParams
-from ...params.protocol import Design
+from ...params.protocol import AnyCores, AnyParams
 from ...rule import lfsr
 from ...rule.step import initial_state, step
+from .golden import GoldenStream
 from .scoreboard import Expected, Model, Report
 from .wrapper import Cycles
 
@@ -73,14 +73,15 @@ class NeuronModel:
             yield Expected(name, table[:, column])
 
 
-def expected_of_cores(params: Design, made: CycleOutputs) -> Iterator[Expected]:
-    """What every output of a core or a chain of cores shows, by its cycle model."""
+def expected_of_cores(params: AnyCores, made: CycleOutputs) -> Iterator[Expected]:
+    """What every output of a core or a network shows, by its cycle model."""
     valid = made.out_valid
     for field, port in OUTPUT_PORTS.items():
         values = getattr(made, field)
         where = valid if port.startswith("events_out.payload") else None
         yield Expected(port, values if where is None else values[where], where)
-    for signals, trace, core in zip(params.signals, made.cores, params.cores, strict=True):
+    cores: Sequence[AnyCore] = params.cores
+    for signals, trace, core in zip(params.signals, made.cores, cores, strict=True):
         yield Expected(signals.dropped, trace.dropped)
         yield Expected(signals.saturated, trace.saturated)
         where = trace.valid
@@ -93,20 +94,20 @@ def expected_of_cores(params: Design, made: CycleOutputs) -> Iterator[Expected]:
 
 
 class StreamModel:
-    """A core or a chain of cores: the cycle model for every output of every cycle, and the golden
+    """A core or a network: the cycle model for every output of every cycle, and the golden
     network, which knows no clock, for the events that come out.
 
     Both are fed with what was observed at the design's inputs.
     """
 
-    def __init__(self, params: Design, report: Report) -> None:
+    def __init__(self, params: AnyCores, report: Report) -> None:
         self._params = params
-        self._model = CycleModel(params.cores)
-        self._golden = Network(NetworkParams.chain(*params.cores))
+        self._model = cycle_model_of(params)
+        self._golden = GoldenStream(params)
         self._report = report
         self._pending: list[Ints] = []  # events of the step that has not ended
         self._due = np.zeros(0, dtype=np.int64)  # golden events that have not come out
-        report.counts.append([0] * params.cores[-1].n_neurons)
+        report.counts.append([0] * params.n_outputs)
         self._was_reset = False
         self._golden.stream(self._due)  # no events: loads what is compiled before a clock starts
 
@@ -164,12 +165,8 @@ class StreamModel:
             self._report.counts.append([0] * len(self._report.counts[-1]))
 
 
-def model_of(params: Design, report: Report) -> Model:
-    """The model of a neuron, a core or a chain of cores."""
-    match params.kind:
-        case "neuron":
-            return NeuronModel(params.neurons[0], report)
-        case "core" | "network":
-            return StreamModel(params, report)
-        case other:
-            assert_never(other)
+def model_of(params: AnyParams, report: Report) -> Model:
+    """The model of a neuron, a core or a network."""
+    if isinstance(params, NeuronParams):
+        return NeuronModel(params, report)
+    return StreamModel(params, report)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ...files import cannot, make_folder, whole_file
-from ...params.protocol import AnyParams
+from ...params.protocol import AnyCores, AnyParams
 from ..stimulus.random import IDLE_AXIS, STALL_AXIS, held_back, random_events, resets, spacing_of
 from ..tools.simulators import PID, RESULTS
 from ..tools.words import to_bytes
@@ -160,13 +160,12 @@ def rng(seed: int, axis: str) -> random.Random:
     return random.Random(f"{seed}:{axis}")
 
 
-def stream_driver(job: Job) -> Driver:
+def stream_driver(job: Job, params: AnyCores) -> Driver:
     """The source and sink of a core or a network, as the job asks for them."""
-    core = job.params.cores[0]
     events: Iterable[int] | None = job.events
     reset: Iterable[int] = ()
     if events is None:
-        events = random_events(core, job.seed)
-        reset = resets(job.seed, spacing_of(core))
+        events = random_events(params, job.seed)
+        reset = resets(job.seed, spacing_of(params))
     idle, stall = held_back(job.seed, IDLE_AXIS), held_back(job.seed, STALL_AXIS)
     return StreamDriver(job.interface, events, idle=idle, stall=stall, reset=reset)

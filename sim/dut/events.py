@@ -8,50 +8,24 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import FxlifError
-from ...hdl.limits import MAX_WEIGHTS, chain_of
+from ...hdl.limits import chain_of
 from ...network.events import TICK
 from ...network.model import Network
-from ...network.topology import synapses_of
 from ...params.core import CoreParams
 from ...params.network import NetworkParams
-from ...params.neuron import NeuronParams
 from ...rule import arithmetic
 from ..bench.run import rng
 from ..stimulus.events import BREAKS_PROMISE, STRANGE
+from ..stimulus.layer import first_layer
 from ..stimulus.random import random_events
 from .map import CoreMap
 from .stimulus import decayed
-from .wrapper import event_source
 
 #: Steps of a phase, and the most events of one that is aimed.
 LENGTHS, MOST = (1, 1, 2, 3, 8, 20), 24
 #: Additions that the search for one aimed step may cost.
 SEARCH = 1 << 19
 Ints = npt.NDArray[np.int64]
-
-
-def first_layer(network: NetworkParams, address_bits: int | None = None) -> CoreParams:
-    """All that the events of a network act on, as a core: which inputs excite whom.
-
-    Raises:
-        FxlifError: more synapses than a core may have.
-    """
-    source = event_source(network)
-    graph = network.graph
-    onto = [p for p in graph.projections if p.source == source.name]
-    if source.n * sum(graph.sizes[p.target] for p in onto) > MAX_WEIGHTS:
-        raise FxlifError(f"projection: found more than {MAX_WEIGHTS} synapses of {source.name}")
-    weights = np.hstack([
-        synapses_of(p, source.n, graph.sizes[p.target]).dense() for p in onto
-    ] or [np.zeros((source.n, 1), dtype=np.int64)])  # fmt: skip
-    try:
-        return CoreParams(
-            n_inputs=source.n, n_neurons=weights.shape[1], weights=weights,
-            neuron=NeuronParams(weight_bits=16), clip_weights=True,
-            max_events_per_input=source.max_events_per_input, input_address_bits=address_bits,
-        )  # fmt: skip
-    except FxlifError as error:
-        raise error.inside("projection: as a core") from None
 
 
 class StreamEvents:

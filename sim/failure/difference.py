@@ -11,11 +11,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...cycles.control import INPUT, NONE, Block, Records
-from ...cycles.model import CycleInputs, CycleModel, Driver
+from ...cycles.model import CycleInputs, Driver
+from ...cycles.row_model import model_of
 from ...cycles.signals import INPUT_PORTS
 from ...errors import FxlifError
 from ...network.events import TICK
-from ...params.core import CoreParams
+from ...params.neuron import NeuronParams
+from ...params.protocol import AnyCores
 from ...progress import Progress
 from ..bench.run import Job
 from ..bench.wrapper import Cycles, Interface
@@ -49,18 +51,18 @@ def narrowed(target: Target, seed: int, segment: Segment) -> Narrowed:
 
 
 class Trial:
-    """Asks whether a wrapped chain of cores differs from its model under a stimulus."""
+    """Asks whether a wrapped core or network differs from its model under a stimulus."""
 
-    def __init__(self, target: Target) -> None:
-        self.cores = target.params.cores
+    def __init__(self, target: Target, params: AnyCores) -> None:
+        self.params = params
         self._target = target
-        self._comparison = Comparison(target.params, target.interface)
+        self._comparison = Comparison(params, target.interface)
 
     def _block(self, stimulus: Stimulus) -> Block:
-        driver = Driver(self.cores[0].in_address_bits)
-        driver.refill(stimulus.packed(self.cores[0].in_address_bits))
-        model = CycleModel(self.cores, engine="compiled")
-        return model.drive(driver, stimulus.flags(stimulus.cycles(self.cores)))
+        driver = Driver(self.params.in_address_bits)
+        driver.refill(stimulus.packed(self.params.in_address_bits))
+        model = model_of(self.params, engine="compiled")
+        return model.drive(driver, stimulus.flags(stimulus.cycles(self.params)))
 
     def words(self, stimulus: Stimulus) -> Packed:
         """What the wrapper is shown, (cycles, words)."""
@@ -82,9 +84,9 @@ def inputs_of(interface: Interface, words: list[int]) -> Records:
     return table
 
 
-def as_stimulus(cores: tuple[CoreParams, ...], inputs: Records) -> Stimulus:
+def as_stimulus(params: AnyCores, inputs: Records) -> Stimulus:
     """The stimulus that makes a driver show these inputs (cycles,) again."""
-    made = CycleModel(cores, engine="compiled").run(CycleInputs.of(inputs))
+    made = model_of(params, engine="compiled").run(CycleInputs.of(inputs))
     valid = inputs["in_valid"] != 0
     stays = valid & ~made.in_ready
     offered = inputs[valid & ~np.concatenate([[False], stays[:-1]])]
@@ -105,9 +107,9 @@ def shrunk(target: Target, found: Narrowed) -> tuple[Narrowed, str]:
     Of the two stimuli the shorter one. A neuron's stays as it is, and without words: its stimulus
     has no events.
     """
-    if not target.params.cores:
+    if isinstance(target.params, NeuronParams):
         return found, ""
-    trial = Trial(target)
+    trial = Trial(target, target.params)
     small = _small(trial, target, found)
     if small is None:
         return found, ""
@@ -125,13 +127,13 @@ def shrunk(target: Target, found: Narrowed) -> tuple[Narrowed, str]:
 
 def _small(trial: Trial, target: Target, found: Narrowed) -> Stimulus | None:
     if len(found.words) <= LONGEST:
-        start = as_stimulus(trial.cores, inputs_of(target.interface, found.words))
+        start = as_stimulus(trial.params, inputs_of(target.interface, found.words))
         try:
             return shrink(trial, start, max_calls=MAX_CALLS, seconds=SECONDS)
         except FxlifError:  # it needs what no driver does
             pass
     try:
-        return search(trial, trial.cores[0], max_calls=MAX_CALLS, seconds=SECONDS)
+        return search(trial, trial.params, max_calls=MAX_CALLS, seconds=SECONDS)
     except FxlifError:
         return None
 

@@ -15,8 +15,9 @@ from typing import Any
 
 from ...errors import FxlifError
 from ...files import whole_file, whole_folder
+from ...layout import golden_of
 from ...params import design
-from ...params.network import NetworkParams
+from ...params.neuron import NeuronParams
 from ...progress import SILENT, Progress
 from ..bench.run import STIMULUS, TRACE, Job, get_job
 from ..bench.scoreboard import Report
@@ -90,8 +91,8 @@ def leave(
     found = simulators.find(simulator)
     with whole_folder(folder) as work:
         seen = seen_again(job, first, found, work / TRACE, progress)
-        network = NetworkParams.chain(job.params) if job.params.kind == "core" else job.params
-        design.save(network, work / DESIGN)
+        of = job.params
+        design.save(of if isinstance(of, NeuronParams) else golden_of(of), work / DESIGN)
         for file, text in job.sources.items():
             (work / file).write_text(text, encoding="utf-8")
         (work / WORDS).write_text(to_text(seen.words, job.interface.stimulus_bits))

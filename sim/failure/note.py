@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ...errors import FxlifError
 from ...files import cannot
 from ...hdl.interface import Field
+from ...hdl.limits import supported
 from ...params import design
 from ...params.mistakes import explain
 from ...params.protocol import AnyParams, Kind
@@ -104,7 +105,7 @@ def _of_kind(kind: str, path: Path) -> AnyParams:
     params = design.load_hardware(path)
     if (params.kind == "neuron") is not (kind == "neuron"):
         raise FxlifError.must_be(str(path), f"a {kind}, as {NOTE} says", params.kind)
-    return params.core[0] if kind == "core" and params.kind == "network" else params
+    return params.core[0] if kind == "core" and params.kind == "network" else supported(params)
 
 
 def _text(path: Path) -> str:

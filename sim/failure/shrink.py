@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ...cycles.control import IDLE, RESET, STALL
-from ...cycles.latency import cleared_cycles, event_cycles, update_cycles
 from ...errors import FxlifError
 from ...network.events import TICK
-from ...params.core import CoreParams
+from ...params.protocol import AnyCores
+from ..stimulus.durations import durations
 
 T = TypeVar("T")
 AXES = ("idle", "stall", "reset")
@@ -29,7 +29,7 @@ MOST_EVENTS, MOST_HELD, HORIZON = 40, 12, 100
 
 @dataclass(frozen=True, kw_only=True)
 class Stimulus:
-    """What is done to a core or a chain of cores from power-up on.
+    """What is done to a core or a network of cores from power-up on.
 
     ``events``: addresses and TICK (:mod:`fxlif.network.events`), offered one after the other, each
     until it is taken. ``idle``, ``stall``, ``reset``: the cycles, in order, in which no new event
@@ -66,15 +66,13 @@ class Stimulus:
             flags[held[held < cycles]] |= bit
         return flags
 
-    def cycles(self, cores: Sequence[CoreParams]) -> int:
-        """After so many cycles all that is offered has come out of ``cores``, at the latest."""
+    def cycles(self, design: AnyCores) -> int:
+        """After so many cycles all that is offered has come out of ``design``, at the latest."""
         ticks = sum(event == TICK for event in self.events)
-        slow = max((event_cycles(core) for core in cores), default=1)
-        most = [(core, core.n_neurons * core.neuron.max_spikes_per_step) for core in cores]
-        step = sum(update_cycles(core, spikes) + spikes * slow for core, spikes in most)
-        clear = sum(map(cleared_cycles, cores)) * (len(self.reset) + 1)
+        longest = durations(design)
         last = max(self.held, default=0)
-        return last + len(self.held) + clear + len(self.events) * slow + (ticks + 1) * step
+        given = len(self.events) * longest.event + (ticks + 1) * longest.step
+        return last + len(self.held) + longest.clear * (len(self.reset) + 1) + given
 
 
 class Question:
@@ -114,11 +112,11 @@ class Question:
         return failed
 
 
-def drawn(core: CoreParams, draw: random.Random, most_events: int = MOST_EVENTS) -> Stimulus:
-    """A short random stimulus for ``core``, unknown addresses among it."""
+def drawn(design: AnyCores, draw: random.Random, most_events: int = MOST_EVENTS) -> Stimulus:
+    """A short random stimulus for ``design``, unknown addresses among it."""
     tick_rate = draw.choice((0.1, 0.3, 0.6))
     events = tuple(
-        TICK if draw.random() < tick_rate else draw.randrange(1 << core.in_address_bits)
+        TICK if draw.random() < tick_rate else draw.randrange(1 << design.in_address_bits)
         for _ in range(draw.randrange(most_events + 1))
     )
 
@@ -131,18 +129,18 @@ def drawn(core: CoreParams, draw: random.Random, most_events: int = MOST_EVENTS)
 
 def search(
     fails: Callable[[Stimulus], bool],
-    core: CoreParams,
+    design: AnyCores,
     *,
     max_calls: int = 5000,
     seconds: float | None = None,
 ) -> Stimulus | None:
-    """A short stimulus of ``core`` that fails, or None where none was found.
+    """A short stimulus of ``design`` that fails, or None where none was found.
 
     The same one each time, unless ``seconds`` cut the search short.
     """
     question, draw = Question(fails, max_calls, seconds), random.Random(0)
     for _ in range(max(1, max_calls // 2)):
-        if question(drawn(core, draw)):
+        if question(drawn(design, draw)):
             return _polish(question)
         if question.spent:
             break

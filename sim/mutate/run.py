@@ -22,7 +22,7 @@ from ...params.protocol import AnyParams
 from ...progress import SILENT, Progress
 from ..bench.wrapper import Interface, wrap
 from ..report.findings import Findings
-from ..soak.bulk import BLOCK, ChainBulk
+from ..soak.bulk import BLOCK, StreamBulk
 from ..soak.segments import bulk_of
 from ..tools import solver as solvers
 from ..tools.verilated import VerilatedDesign, build
@@ -57,7 +57,7 @@ class BulkTarget:
         bulk = bulk_of(self.params, self.interface, self.seed)
         column, shift = divmod(self.interface.stimulus[SELECT].offset, 64)
         low, high = (number << shift) & ((1 << 64) - 1), (number << shift) >> 64
-        if longer and isinstance(bulk, ChainBulk):
+        if longer and isinstance(bulk, StreamBulk):
             bulk.aim()
         with VerilatedDesign(self.library, self.interface) as design:
             for at in range(0, cycles, BLOCK):

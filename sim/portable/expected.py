@@ -12,15 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from ...cycles.control import IDLE, RESET, STALL, Bytes, Ints
-from ...cycles.latency import cleared_cycles
-from ...cycles.model import CycleModel, Driver
+from ...cycles.model import Driver
+from ...cycles.row_model import model_of
 from ...cycles.signals import INPUT_PORTS
 from ...network.sources import mix
-from ...params.core import CoreParams
 from ...params.neuron import NeuronParams
-from ...params.protocol import Design
+from ...params.protocol import AnyCores, AnyParams
 from ..bench.models import NeuronModel, expected_of_cores
 from ..bench.scoreboard import Expected, Report
+from ..stimulus.durations import durations, largest_words
 from ..stimulus.neuron import NeuronStimulus
 from ..stimulus.random import RandomStimulus
 
@@ -57,9 +57,9 @@ class Part:
     spikes: int
 
 
-def default_cycles(params: Design) -> int:
+def default_cycles(params: AnyParams) -> int:
     """How many cycles a bench of this design has, unless the user names a number."""
-    words = max((core.words for core in params.cores), default=0)
+    words = 0 if isinstance(params, NeuronParams) else largest_words(params)
     return min(max(LEAST_CYCLES, CYCLES_PER_WORD * words), MOST_CYCLES)
 
 
@@ -73,14 +73,14 @@ def reset_cycles(cycles: int, words: int, seed: int) -> list[int]:
     ]
 
 
-def directed_flags(flags: Bytes, cores: tuple[CoreParams, ...], seed: int) -> Bytes:
+def directed_flags(flags: Bytes, params: AnyCores, seed: int) -> Bytes:
     """Idling and backpressure as drawn, with a beginning and resets that suit a short run."""
     flags = (flags & (IDLE | STALL)).astype(np.uint8)
     flags[:DIRECTED_RESET] = IDLE | RESET
     # Until every core has cleared its memories, and a while longer: an empty core shows nothing.
-    quiet = max(map(cleared_cycles, cores)) + DIRECTED_IDLE
+    quiet = durations(params).clear + DIRECTED_IDLE
     flags[DIRECTED_RESET : DIRECTED_RESET + min(quiet, len(flags) // 8)] = IDLE
-    flags[reset_cycles(len(flags), max(core.words for core in cores), seed)] |= RESET
+    flags[reset_cycles(len(flags), largest_words(params), seed)] |= RESET
     return flags
 
 
@@ -95,13 +95,12 @@ def _shown(items: Iterable[Expected], cycles: int) -> dict[str, Shown]:
     return shown
 
 
-def chain_parts(params: Design, cycles: int, seed: int) -> Iterator[Part]:
-    """A core or a chain of cores under random events, idling, backpressure and resets."""
-    cores = params.cores
-    model = CycleModel(cores, engine="auto")
-    stimulus = RandomStimulus(cores[0], seed)
-    driver = Driver(cores[0].in_address_bits)
-    flags = directed_flags(stimulus.flags(cycles), cores, seed)
+def stream_parts(params: AnyCores, cycles: int, seed: int) -> Iterator[Part]:
+    """A core or a network of cores under random events, idling, backpressure and resets."""
+    model = model_of(params, engine="auto")
+    stimulus = RandomStimulus(params, seed)
+    driver = Driver(params.in_address_bits)
+    flags = directed_flags(stimulus.flags(cycles), params, seed)
     for at in range(0, cycles, BLOCK):
         if driver.left < BLOCK:
             driver.refill(stimulus.events(BLOCK))

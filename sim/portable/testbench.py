@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, assert_never
+from typing import Any
 
 import numpy as np
 
 from ...errors import FxlifError
 from ...hdl.interface import Hardware, Port
 from ...hdl.limits import supported
-from ...params.protocol import AnyParams, Design
+from ...params.neuron import NeuronParams
+from ...params.protocol import AnyParams
 from ..tools.words import fields_of, pack, starts, to_text
-from .expected import Part, Shown, chain_parts, default_cycles, neuron_parts
+from .expected import Part, Shown, default_cycles, neuron_parts, stream_parts
 
 #: With capitals, as every name of the bench, which no design's name has.
 TOP = "FxlifTb"
@@ -182,15 +183,11 @@ def commands(name: str) -> dict[str, list[str]]:
     }
 
 
-def _parts(params: Design, hardware: Hardware, cycles: int, seed: int) -> Iterator[Part]:
-    match params.kind:
-        case "core" | "network":
-            return chain_parts(params, cycles, seed)
-        case "neuron":
-            (current,) = (port for port in hardware.ports if port.name == "current")
-            return neuron_parts(params.neurons[0], current.width, cycles, seed)
-        case other:
-            assert_never(other)
+def _parts(params: AnyParams, hardware: Hardware, cycles: int, seed: int) -> Iterator[Part]:
+    if isinstance(params, NeuronParams):
+        (current,) = (port for port in hardware.ports if port.name == "current")
+        return neuron_parts(params, current.width, cycles, seed)
+    return stream_parts(params, cycles, seed)
 
 
 def bench_of(

@@ -1,6 +1,6 @@
 """Bulk co-simulation: the design as a library against the compiled cycle model.
 
-``run`` is ``fxlif soak``, in ``segments`` of blocks; ``bulk`` runs a chain of cores,
+``run`` is ``fxlif soak``, in ``segments`` of blocks; ``bulk`` runs cores,
 ``bulk_neuron`` a lone neuron, ``compare`` what they show. ``random_design`` draws designs.
 """
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from ...cycles.control import NONE, Block
-from ...cycles.model import CycleInputs, CycleModel, Driver
-from ...params.protocol import Design
+from ...cycles.model import CycleInputs, Driver
+from ...cycles.row_model import model_of
+from ...params.protocol import AnyCores
 from ..bench.scoreboard import Counts
 from ..bench.wrapper import Interface
 from ..stimulus.aimed import aimed_events
@@ -46,21 +47,21 @@ class Bulk(Protocol):
         """Of all blocks so far; where one is wrong, up to the wrong cycle."""
 
 
-class ChainBulk:
-    """A core or a chain of cores."""
+class StreamBulk:
+    """A core or a network of cores."""
 
-    def __init__(self, params: Design, interface: Interface, seed: int) -> None:
-        self._cores = cores = params.cores
-        self.model = CycleModel(cores, engine="compiled")
-        self._stimulus = RandomStimulus(cores[0], seed)
-        self._driver = Driver(cores[0].in_address_bits)
+    def __init__(self, params: AnyCores, interface: Interface, seed: int) -> None:
+        self.model = model_of(params, engine="compiled")
+        self._params = params
+        self._stimulus = RandomStimulus(params, seed)
+        self._driver = Driver(params.in_address_bits)
         self._comparison = Comparison(params, interface)
         self._cycles = 0
         self._aiming = False
         self.block: Block | None = None
 
     def aim(self) -> None:
-        self._driver.refill(aimed_events(self._cores))
+        self._driver.refill(aimed_events(self._params))
         self._aiming = True
 
     def stimulus(self) -> Packed:

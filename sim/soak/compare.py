@@ -5,7 +5,7 @@ Compiled by numba where it is installed: the work per cycle is a few nanoseconds
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,10 @@ import numpy.typing as npt
 
 from ...compiled.jit import inline, njit
 from ...cycles.control import INPUT, NONE, SPIKE, STREAM, Block, Ints, Record, Records, record
+from ...cycles.latency import AnyCore
 from ...cycles.signals import INPUT_PORTS, OUTPUT_PORTS
 from ...hdl.interface import Field
-from ...params.protocol import Design
+from ...params.protocol import AnyCores
 from ..bench.scoreboard import Counts
 from ..bench.wrapper import Interface
 from ..tools.words import row_size
@@ -153,16 +154,17 @@ def layout(fields: Iterable[Field]) -> Records:
 
 
 class Comparison:
-    """Packs stimulus for a wrapped chain of cores and compares its responses."""
+    """Packs stimulus for a wrapped core or network and compares its responses."""
 
-    def __init__(self, design: Design, interface: Interface) -> None:
+    def __init__(self, design: AnyCores, interface: Interface) -> None:
         response = interface.response
         self._inputs = layout(interface.stimulus[INPUT_PORTS[n]] for n in INPUT.names or ())
         streams = tuple(row_of(response[OUTPUT_PORTS[name]]) for name in STREAM.names or ())
         self._streams: Records = np.array([streams], dtype=STREAM_FIELDS)
         rows: list[tuple[object, ...]] = []
         lanes: list[Field] = []
-        for core, signals in zip(design.cores, design.signals, strict=True):
+        cores: Sequence[AnyCore] = design.cores
+        for core, signals in zip(cores, design.signals, strict=True):
             names = [getattr(signals, name) for name in CORE_SIGNALS]
             rows.append((*(row_of(response[name]) for name in names), len(lanes)))
             for lane in range(core.lanes):

@@ -18,7 +18,7 @@ from ..bench.scoreboard import Counts
 from ..bench.simulation import wrapped
 from ..bench.wrapper import Interface
 from ..tools.verilated import VerilatedDesign, build
-from .bulk import BLOCK, Bulk, ChainBulk
+from .bulk import BLOCK, Bulk, StreamBulk
 from .compare import Packed
 
 
@@ -84,7 +84,7 @@ def bulk_of(params: AnyParams, interface: Interface, seed: int) -> Bulk:
         from .bulk_neuron import NeuronBulk  # needs numba, which target_of asks for
 
         return NeuronBulk(params, interface, seed)
-    return ChainBulk(params, interface, seed)
+    return StreamBulk(params, interface, seed)
 
 
 def blocks(

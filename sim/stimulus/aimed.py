@@ -6,12 +6,18 @@ that sees only the spikes of another core.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from ...layout import HardwareNetwork
+from ...network.topology import synapses_of
 from ...params.core import CoreParams
+from ...params.network import Graph, Projection
+from ...params.protocol import AnyCores
+from .layer import MOST_WEIGHTS, first_addresses
 
 Ints = npt.NDArray[np.int64]
 
@@ -25,6 +31,8 @@ STRIDES = (3, 6)
 #: Neurons of a core that are pushed: the first, the last, those that can be pushed hardest, and of
 #: each lane the hardest, since every lane has hardware of its own.
 HARDEST, LANES = 4, 16
+#: Ways from the inputs to a core, in a network that has more.
+ROUTES = 8
 
 
 def push(core: CoreParams, neuron: int, *, up: bool) -> Ints:
@@ -61,30 +69,68 @@ def push_through(first: CoreParams, second: CoreParams, neuron: int, *, up: bool
     return best
 
 
-def aimed_events(cores: Sequence[CoreParams]) -> Ints:
-    """Packed events for the inputs of a chain, a few hundred steps for each core.
+class Route(NamedTuple):
+    """From inputs of a design, the addresses from ``at`` on, to what they act on: as a core, and
+    where that acts on another, as that too."""
 
-    A step with every input, then runs of equal steps that push single neurons of the first two
-    cores up or down, then silence. They keep no promise of ``max_events_per_input``.
+    at: int
+    first: CoreParams
+    second: CoreParams | None = None
+
+
+def aimed_events(design: AnyCores) -> Ints:
+    """Packed events for the inputs of a design, a few hundred steps for each core.
+
+    A step with every input, then runs of equal steps that push single neurons up or down, of those
+    that the inputs act on and of those behind them, then silence. They keep no promise of
+    ``max_events_per_input``.
     """
-    first = cores[0]
-    steps = [np.ones(first.n_inputs, dtype=np.int64)]
-    for counts in _pushes(cores):
-        steps += [counts] * STEPS
-        steps += [np.zeros_like(counts)] * STEPS
-    tick = np.array([1 << first.in_address_bits])
-    addresses = np.arange(first.n_inputs)
+    steps = [np.ones(design.n_inputs, dtype=np.int64)]
+    for route in routes(design)[:ROUTES]:
+        for pushed in _pushes(route):
+            counts = np.zeros_like(steps[0])
+            counts[route.at : route.at + len(pushed)] = pushed
+            steps += [counts] * STEPS
+            steps += [np.zeros_like(counts)] * STEPS
+    tick = np.array([1 << design.in_address_bits])
+    addresses = np.arange(design.n_inputs)
     return np.concatenate([part for each in steps for part in (np.repeat(addresses, each), tick)])
 
 
-def _pushes(cores: Sequence[CoreParams]) -> Iterator[Ints]:
-    for k, core in enumerate(cores[:2]):
-        for up in (False, True):
-            for neuron in _targets(core, up=up):
-                if k == 0:
-                    yield push(core, neuron, up=up)
-                else:
-                    yield push_through(cores[0], core, neuron, up=up)
+def routes(design: AnyCores) -> list[Route]:
+    """The ways from the inputs to the cores, to the nearest first."""
+    if not isinstance(design, HardwareNetwork):
+        first, *others = design.cores
+        return [Route(0, first), *(Route(0, first, second) for second in others[:1])]
+    graph = design.golden.graph
+    at = first_addresses(graph)
+    small = [p for p in graph.projections
+             if graph.sizes[p.source] * graph.sizes[p.target] <= MOST_WEIGHTS]  # fmt: skip
+    nearest = [(p, as_core(graph, p)) for p in small if p.source in at]
+    return [Route(at[p.source], core) for p, core in nearest] + [
+        Route(at[p.source], core, as_core(graph, behind))
+        for p, core in nearest for behind in small if behind.source == p.target
+    ]  # fmt: skip
+
+
+def as_core(graph: Graph, projection: Projection) -> CoreParams:
+    """A projection and its target as a core."""
+    (target,) = (p for p in graph.populations if p.name == projection.target)
+    n_pre = graph.sizes[projection.source]
+    return CoreParams(
+        n_inputs=n_pre, n_neurons=target.n, neuron=target.neuron, lanes=target.lanes,
+        weights=synapses_of(projection, n_pre, target.n).dense(),
+        weight_shift=projection.weight_shift, v_thresholds=target.v_thresholds,
+    )  # fmt: skip
+
+
+def _pushes(route: Route) -> Iterator[Ints]:
+    for up in (False, True):
+        for neuron in _targets(route.second or route.first, up=up):
+            if route.second is None:
+                yield push(route.first, neuron, up=up)
+            else:
+                yield push_through(route.first, route.second, neuron, up=up)
 
 
 def _targets(core: CoreParams, *, up: bool) -> list[int]:

@@ -1,4 +1,4 @@
-"""The random stimulus of a core or a chain of cores, from one seed."""
+"""The random stimulus of a design with event streams, from one seed."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from itertools import chain, count
 import numpy as np
 
 from ...cycles.control import IDLE, RESET, STALL, Bytes, Ints
-from ...params.core import CoreParams
+from ...params.protocol import AnyCores
+from .durations import largest_words
 from .events import Events
 from .flags import HoldBack, Resets
+from .layer import layer_of, missing
 from .rates import RESET_SPACING
 
 #: The axes of a stimulus, each with a generator of its own.
@@ -20,14 +22,14 @@ AT_ONCE = 4096
 
 
 class RandomStimulus:
-    """Events, idle gaps, stalls and resets for the first of some cores.
+    """Events, idle gaps, stalls and resets for a design.
 
-    ``reset_spacing``: see :class:`~fxlif.sim.stimulus.flags.Resets`; None: what suits the core.
+    ``reset_spacing``: see :class:`~fxlif.sim.stimulus.flags.Resets`; None: what suits the design.
     """
 
-    def __init__(self, core: CoreParams, seed: int, *, reset_spacing: int | None = None) -> None:
-        spacing = spacing_of(core) if reset_spacing is None else reset_spacing
-        self._events = Events(core, seed, EVENT_AXIS)
+    def __init__(self, design: AnyCores, seed: int, *, reset_spacing: int | None = None) -> None:
+        spacing = spacing_of(design) if reset_spacing is None else reset_spacing
+        self._events = Events(layer_of(design), seed, EVENT_AXIS, without=missing(design))
         self._axes: list[HoldBack | Resets] = [
             HoldBack(seed, IDLE_AXIS, IDLE), HoldBack(seed, STALL_AXIS, STALL),
             Resets(seed, RESET_AXIS, spacing, RESET),
@@ -45,16 +47,17 @@ class RandomStimulus:
         return self._events.take(least)
 
 
-def spacing_of(core: CoreParams) -> int:
-    """The distance of resets that suits a core: what takes long takes longer in a larger one."""
-    return RESET_SPACING * max(1, core.words // 8)
+def spacing_of(design: AnyCores) -> int:
+    """The distance of resets that suits a design: what takes long takes longer in a larger one."""
+    return RESET_SPACING * max(1, largest_words(design) // 8)
 
 
 def random_events(
-    core: CoreParams, seed: int, *, strict: bool = False, without: Collection[int] = ()
+    design: AnyCores, seed: int, *, strict: bool = False, without: Collection[int] = ()
 ) -> Iterator[int]:
     """Packed events one by one and without end; see :class:`~fxlif.sim.stimulus.events.Events`."""
-    events = Events(core, seed, EVENT_AXIS, strict=strict, without=without)
+    without = {*without, *missing(design)}
+    events = Events(layer_of(design), seed, EVENT_AXIS, strict=strict, without=without)
     return _one_by_one(lambda: events.take(AT_ONCE))
 
 
