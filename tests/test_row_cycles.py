@@ -23,8 +23,16 @@ from fxlif import (
     Projection,
     RegularSource,
 )
-from fxlif.cycles.control import INPUT, STALL
-from fxlif.cycles.model import CycleInputs, CycleOutputs, Driver
+from fxlif.cycles.control import IDLE, INPUT, RESET, STALL
+from fxlif.cycles.latency import (
+    clear_cycles,
+    cleared_cycles,
+    event_cycles,
+    row_cycles,
+    update_cycles,
+    write_cycles,
+)
+from fxlif.cycles.model import CoreTrace, CycleInputs, CycleOutputs, Driver
 from fxlif.cycles.pipeline import write_distance
 from fxlif.cycles.row_model import model_of
 from fxlif.cycles.rows import ROW_FLAGS
@@ -90,13 +98,15 @@ def stimulus(network: HardwareNetwork, cycles: int, seed: int, resets: bool = Tr
     bits = network.in_address_bits
     events = draw.integers(0, 1 << bits, cycles)
     events[draw.random(cycles) < 0.3] = 1 << bits
+    # Here and there one spike so often that no promise is kept.
+    events = np.repeat(events, np.where(events >> bits, 1, draw.choice((1, 1, 1, 2, 9), cycles)))
     driver = Driver(bits)
     driver.refill(events)
     flags = np.zeros(half, dtype=np.uint8)
-    for axis, bit in ((2, 1), (3, STALL)):
+    for axis, bit in ((2, IDLE), (3, STALL)):
         HoldBack(seed, axis, bit).add(flags)
     if resets:
-        flags[draw.random(half) < 0.002] |= 4
+        flags[draw.random(half) < 0.002] |= RESET
     table = np.zeros(cycles, dtype=INPUT)
     table[:half] = model_of(network).drive(driver, flags).inputs
     table["rst"][half:] = draw.random(cycles - half) < 0.002
@@ -139,7 +149,7 @@ def assert_oracle_agrees(network: HardwareNetwork, inputs: np.ndarray) -> CycleO
 
 def test_every_cycle_is_the_oracles() -> None:
     seen = dict.fromkeys(["spikes", "saturated", "dropped", *ROW_FLAGS], 0)
-    for seed in range(40) if LONG else (3, 7, 12, 22, 25):
+    for seed in range(40) if LONG else (7, 12, 22, 24, 37, 48):
         network = random_network(seed)
         made = assert_oracle_agrees(network, stimulus(network, 600, seed))
         for trace in made.cores:
@@ -212,3 +222,107 @@ def test_events_are_those_of_the_golden_network(seed: int) -> None:
     wanted = golden_steps(network, taken)
     assert len(steps) > 15
     assert steps[:-1] == wanted[: len(steps) - 1]
+
+
+# --- the formulas -------------------------------------------------------------------------------
+
+
+def one_population(seed: int) -> HardwareNetwork:
+    """One population, of some words and delays, with parallel projections from two sources."""
+    draw = random.Random(seed)
+    n = draw.choice((1, 5, 8, 13))
+    sources = [EventSource("a", 4), EventSource("b", 3)]
+    projections = [
+        Projection(
+            draw.choice("ab"), "p", FixedProbability(draw.choice((0.2, 0.6, 1.0)), (-20, 60)),
+            delay=draw.choice((0, 1, (0, 6))),
+        )
+        for _ in range(draw.randint(1, 4))
+    ]  # fmt: skip
+    population = Population("p", n, draw.choice(NEURONS), lanes=draw.randint(1, min(4, n)))
+    return hardware_network(
+        NetworkParams(source=sources, population=[population], projection=projections)
+    )
+
+
+def run_events(network: HardwareNetwork, events: list[int], cycles: int) -> CycleOutputs:
+    """What comes of events that are on offer from the end of the clear on, one after the other."""
+    (core,) = network.cores
+    driver = Driver(network.in_address_bits)
+    driver.refill(np.array(events))
+    flags = np.zeros(cycles, dtype=np.uint8)
+    flags[: cleared_cycles(core) + core.slots * 2**core.word_bits] = IDLE
+    model = model_of(network)
+    return model.outputs(model.drive(driver, flags))
+
+
+def flag(trace: CoreTrace, name: str) -> np.ndarray:
+    """The cycles in which a flag is set."""
+    return np.flatnonzero(trace.control >> ROW_FLAGS.index(name) & 1)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_cycles_of_rows(seed: int) -> None:
+    """Spikes of one address after another are issued at the rate that the formula gives."""
+    network = one_population(seed)
+    (core,) = network.cores
+    of_address = row_cycles(core, 0)
+    assert len(of_address) <= network.n_inputs + 1
+    assert event_cycles(core) == of_address.max()
+    for address in range(network.n_inputs):
+        count, cost = 20, int(of_address[min(address, len(of_address) - 1)])
+        made = run_events(network, [address] * count + [1 << network.in_address_bits], 2000)
+        start = cleared_cycles(core) + core.slots * 2**core.word_bits
+        taken = start + np.flatnonzero(made.in_ready[start:])[: count + 1]
+        assert set(np.diff(taken)[6:-1]) == {cost}
+        words = sum(
+            int(m.lengths[address - m.first])
+            for m in core.memories
+            if m.first <= address < m.first + m.n_pre
+        )
+        adds = flag(made.cores[0], "adding")
+        assert len(adds) == count * words
+        if words and len(core.memories) == 1:
+            assert adds[0] == taken[0] + 3
+            assert adds[-1] == adds[0] + count * words - 1
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_cycles_of_an_update_and_of_a_clear(seed: int) -> None:
+    network = one_population(seed)
+    (core,) = network.cores
+    tick = 1 << network.in_address_bits
+    start = cleared_cycles(core) + core.slots * 2**core.word_bits
+    made = run_events(network, [tick], start + 400)
+    trace = made.cores[0]
+    parts = max(1, len(core.memories))
+    moved = start + parts - 1
+    assert made.in_ready[moved]
+    assert list(flag(trace, "clearing")) == list(range(clear_cycles(core) + 1))
+    cleared = flag(trace, "updating")
+    assert list(cleared[: cleared_cycles(core)]) == list(range(cleared_cycles(core)))
+    assert cleared[cleared_cycles(core)] == flag(trace, "starting")[0] == moved + 3
+    written = np.flatnonzero(trace.valid)
+    assert list(written) == [moved + write_cycles(core, word) for word in range(core.words)]
+    spikes = trace.spike.astype(int).sum(axis=1)
+    ticks = np.flatnonzero(made.out_valid & made.out_tick)
+    assert list(ticks) == [moved + update_cycles(core, list(spikes))]
+    assert made.out_valid.sum() == 1 + spikes.sum()
+
+
+def test_the_formulas_in_numbers() -> None:
+    """What the pages promise: whoever adds a stage of the pipeline changes them here."""
+    population = Population("p", 7, NeuronParams(), lanes=2)  # delta, shift leak: 7 stages
+    projections = [
+        Projection("a", "p", AllToAll(9), delay=(0, 5)),
+        Projection("a", "p", OneToOne(9)),
+    ]
+    (core,) = hardware_network(NetworkParams(
+        source=[EventSource("a", 7)], population=[population], projection=projections
+    )).cores  # fmt: skip
+    assert (core.words, core.slots) == (4, 8)
+    assert row_cycles(core, 0).tolist() == [4 + 1] * 7 + [2]
+    assert (clear_cycles(core), cleared_cycles(core)) == (8 * 4 - 1, 7 * 4 + 3 + 4 + 7)
+    assert write_cycles(core, 3) == 6 + 3 + 7
+    assert update_cycles(core, [0, 0, 0, 0]) == 6 + 3 + 7 + 4
+    assert update_cycles(core, [2, 0, 0, 1]) == 6 + 3 + 7 + 4 + 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -26,6 +27,8 @@ else:
         from numba import njit as _numba
         from numba.core.caching import FunctionCache
 
+        _HERE = Path(__file__).parent
+
         class _Cache(FunctionCache):
             """numba's own, but that code in it is loaded without all that only compiling needs,
             which takes twice as long as the rest. What it has was compiled without numba's runtime.
@@ -43,19 +46,17 @@ else:
                 with suppress(OSError):  # on a full disk what is compiled is not kept
                     super().save_overload(sig, data)
 
-        def _sources() -> str:
-            """Stands for the files with compiled functions that those of others call, as they are.
+        @lru_cache
+        def _sources(*folders: Path) -> str:
+            """Stands for the files of some folders as they are.
 
             numba compiles a function again when its own file has changed, but not when the file
             of a function that it calls has.
             """
-            folders = (Path(__file__).parents[1] / name for name in ("compiled", "cycles"))
-            files = sorted(path for folder in folders for path in folder.glob("*.py"))
+            files = [path for folder in folders for path in sorted(folder.glob("*.py"))]
             states = [(path.name, path.stat()) for path in files]
             text = repr([(name, state.st_mtime_ns, state.st_size) for name, state in states])
             return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
-
-        _SOURCES = _sources()
 
         def _njit(**options):
             """numba's decorator; what it compiles is kept in fxlif's cache, unless the user of
@@ -64,7 +65,8 @@ else:
             def compiled(function):
                 given = config.CACHE_DIR
                 folder = Path(given) if given else cache_folder() / "numba"
-                config.CACHE_DIR = str(folder / _SOURCES)
+                own = Path(function.__code__.co_filename).parent
+                config.CACHE_DIR = str(folder / _sources(*sorted({_HERE, own})))
                 try:
                     made = _numba(**options)(function)
                     if options.get("cache"):

@@ -157,21 +157,23 @@ def row_flags(core: Record, now: Record, graph: Graph) -> int:
 def add_row_word(core: Record, now: Record, chain: Chain, graph: Graph) -> int:
     """Add the word of weights that is issued to the totals; how many additions saturated."""
     sums = graph.accumulators[now["accumulator"]]
-    ring, totals_at = sums["ring"], sums["totals_at"]
-    base = (now["base"] & sums["mask"]) * sums["size"]
+    # Out of the tables once: what is written might be in them, for all that the compiler knows.
+    totals, weights, targets = chain.totals, chain.weights, graph.targets
+    ring, low, high = sums["ring"], sums["low"], sums["high"]
+    start = sums["totals_at"] + (now["base"] & sums["mask"]) * sums["size"]
+    end = sums["totals_at"] + ring
     clipped = 0
-    first = now["row"]
-    for at in range(first, first + core["lanes"]):
-        place = base + graph.targets[at]
-        if place >= ring:
+    first, behind = now["row"], now["row"] + core["lanes"]
+    now["row"] = behind
+    for at in range(first, behind):
+        place = start + targets[at]
+        if place >= end:
             place -= ring
-        place += totals_at
-        total = chain.totals[place] + chain.weights[at]
-        if total < sums["low"] or total > sums["high"]:
+        total = totals[place] + weights[at]
+        if total < low or total > high:
             clipped += 1
-            total = min(max(total, sums["low"]), sums["high"])
-        chain.totals[place] = total
-    now["row"] = first + core["lanes"]
+            total = min(max(total, low), high)
+        totals[place] = total
     return clipped
 
 
