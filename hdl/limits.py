@@ -43,7 +43,8 @@ def supported(design: AnyParams) -> AnyParams:
 def memory_bits(core: CoreParams) -> int:
     """Bits of the memories of a core: weights, sums, states, thresholds, the queue of spikes."""
     neuron = core.neuron
-    of_neuron = core.accumulator_bits + sum(neuron.state_widths.values()) + neuron.spike_bits
+    summed = core.spike_bits if neuron.per_event else core.accumulator_bits
+    of_neuron = summed + sum(neuron.state_widths.values()) + core.spike_bits
     if core.v_thresholds is not None:
         of_neuron += neuron.threshold_bits
     weights = core.n_inputs * neuron.weight_bits
@@ -71,7 +72,9 @@ def chain_of(network: NetworkParams) -> NetworkParams:
         index, projection = into[population.name]
         n_pre = network.graph.sizes[projection.source]
         source = next((s for s in network.source if s.name == projection.source), None)
-        events = source.max_events_per_input if isinstance(source, EventSource) else 1
+        events = network.graph.most_spikes.get(projection.source, 1)
+        if isinstance(source, EventSource):
+            events = source.max_events_per_input
         try:
             core = CoreParams(
                 n_inputs=n_pre,

@@ -12,6 +12,7 @@ from ..cycles.pipeline import schedule
 from ..params.neuron import NeuronParams
 from . import arithmetic, operations
 from .lfsr import Draws
+from .operations import Acting, Turn
 from .pipeline import Made, Pipeline, Stage
 
 
@@ -34,17 +35,20 @@ class LIFStep(wiring.Component):
 
     Combinational: latency 0. With ``staged``, registers stand behind each of its
     :func:`~fxlif.cycles.pipeline.neuron_stages` but the last: latency ``len(neuron_stages) - 1``,
-    a step each cycle.
+    a step each cycle. ``in_turns``, of neurons whose events act one by one: each time it is a part
+    of a step, by :class:`~fxlif.hdl.operations.Turn`.
 
     Ports: ``state`` and ``current`` (signed, ``input_bits``, without the bias) in, ``next_state``
     and ``spike`` out, which is a number where there may be several; with ``threshold_port``,
     ``threshold_mantissa`` in place of the constant; where a rounding is stochastic, ``random``,
-    the draw of this neuron and step.
+    the draw of this neuron and step. ``in_turns``: ``begins`` and ``ends``; where
+    :func:`~fxlif.hdl.operations.acts_early`, ``acted`` in and ``acts`` out, which is to be given
+    there until the step ends; ``current`` is then that of one event, and 0 where it ends.
     """
 
     def __init__(
         self, neuron: NeuronParams, *, input_bits: int, threshold_port: bool = False,
-        staged: bool = False,
+        staged: bool = False, in_turns: bool = False,
     ) -> None:  # fmt: skip
         self.neuron = neuron
         layout = state_layout(neuron)
@@ -58,8 +62,13 @@ class LIFStep(wiring.Component):
             members["threshold_mantissa"] = In(signed(neuron.threshold_bits))
         if neuron.random_bits:
             members["random"] = In(neuron.lfsr.bits)
+        if in_turns:
+            members |= {"begins": In(1), "ends": In(1)}
+            if operations.acts_early(neuron):
+                bits = signed(neuron.current_bits)
+                members |= {"acted": In(bits), "acts": Out(bits)}
         self._threshold_port = threshold_port
-        self._staged = staged
+        self._staged, self._in_turns = staged, in_turns
         super().__init__(members)
 
     def elaborate(self, platform: object) -> Module:
@@ -69,11 +78,15 @@ class LIFStep(wiring.Component):
         now = {name: pipe.given(name, getattr(self.state, name)) for name in neuron.state_widths}
         random = pipe.given("random", self.random if neuron.random_bits else 0)
         mantissa = self.threshold_mantissa if self._threshold_port else None
-        flow = _Flow(neuron, pipe, now, random, mantissa)
+        part = self._in_turns
+        turn = Turn(*(pipe.given(n, getattr(self, n) if part else 1) for n in ("begins", "ends")))
+        flow = _Flow(neuron, pipe, now, random, mantissa, turn)
 
         current, v = pipe.given("current", self.current), now["v"]
         i_syn = now.get("i_syn", current)
-        flow.i, i_syn = operations.synapse(pipe, neuron, i_syn, current, random)
+        kept_acting = part and operations.acts_early(neuron)
+        acted = pipe.given("acted", self.acted if kept_acting else 0)
+        flow.take(operations.synapse(pipe, neuron, i_syn, current, random, turn, acted))
         late = None
         if neuron.resets_late:
             reached, left = operations.compare(pipe.at("compare_late"), neuron, v, flow.threshold)
@@ -91,12 +104,18 @@ class LIFStep(wiring.Component):
             at = pipe.at("rest")
             v = at.once("v_next", Mux(at(flow.resting), at(flow.rest), at(v)))
 
-        out = {"v": v, "i_syn": i_syn}
+        out = {"v": v, "i_syn": flow.synapse.i_syn}
         if neuron.adaptation is not None:
             out["theta"] = operations.adapt(pipe, neuron, now["theta"], spike, random)
         if neuron.rest_steps:
             out["refractory"] = flow.count_down(spike)
-        m.d.comb += [getattr(self.next_state, n).eq(pipe.last(out[n])) for n in now]
+        # What an event leaves, which is not the last one of its step.
+        kept = {**now, "v": flow.received, "i_syn": flow.synapse.received}
+        for n in now:
+            value = operations.either(pipe.last, turn.ends, out[n], kept[n])
+            m.d.comb += getattr(self.next_state, n).eq(value)
+        if kept_acting:
+            m.d.comb += self.acts.eq(pipe.last(flow.synapse.unbiased))
         m.d.comb += self.spike.eq(pipe.last(spike))
         return m
 
@@ -104,14 +123,17 @@ class LIFStep(wiring.Component):
 class _Flow:
     """What acts on v in a step, through the stages of a pipeline."""
 
-    #: The current that acts on v.
-    i: Made
+    #: What the synapse gives.
+    synapse: Acting
 
     def __init__(
         self, neuron: NeuronParams, pipe: Pipeline, now: dict[str, Made], random: Made,
-        mantissa: Value | None,
+        mantissa: Value | None, turn: Turn,
     ) -> None:  # fmt: skip
         self.neuron, self.pipe, self._now, self._random = neuron, pipe, now, random
+        self._turn = turn
+        #: v after an event that is not the last one of its step, and whether there is one.
+        self.received, self._arrives = now["v"], pipe.given("arrives", 1)
         threshold: Value = Const(neuron.v_threshold)
         if mantissa is not None:
             threshold = mantissa << neuron.threshold_shift
@@ -129,6 +151,19 @@ class _Flow:
         #: The potential after a step of rest, where that is another than else.
         self.rest: Made | None = None
 
+    def take(self, synapse: Acting) -> None:
+        """What acts on v in this step."""
+        self.synapse = synapse
+        if not self.neuron.sums_on_v:
+            return
+        biased = self.neuron.bias != self.neuron.bias_past_synapse
+        at = self.pipe.at("bias") if biased else self.pipe.first
+        any_at_all = at(synapse.acts).any()
+        if self.neuron.fire_on == "event":
+            self._arrives = at.once("arrives", any_at_all)
+        elif not isinstance(at(self._turn.ends), Const):
+            self._arrives = at.once("arrives", any_at_all | at(self._turn.ends))
+
     def advance(self, stages: tuple[str, ...], name: str, v: Made, spiked: Made | None) -> Made:
         """The potential after ``stages``, in its range; where it ``spiked`` the leak resets it."""
         neuron, pipe = self.neuron, self.pipe
@@ -138,7 +173,11 @@ class _Flow:
         for stage in stages:
             if stage == "integrate":
                 at = pipe.at("integrate")
-                exact = at.make("integrated", at(exact) + at(self.i))
+                before = exact
+                exact = at.make("integrated", at(exact) + at(self.synapse.acts))
+                if neuron.sums_on_v:
+                    exact = operations.receive(pipe, neuron, before, exact, self._arrives)
+                    self.received = exact
                 continue
             exact = operations.leak_v(pipe, "leak", neuron, exact, self._random)
             if neuron.order[0] == "leak":
@@ -147,6 +186,13 @@ class _Flow:
                 at = pipe.at("reset_leaked")
                 reset = arithmetic.reset_exact(neuron, at(exact), at(self.threshold))
                 exact = at.make("leaked_and_reset", Mux(at(spiked), reset, at(exact)))
+            if neuron.sums_on_v:
+                exact = operations.narrow(pipe, "_leaked", neuron, exact)
+                if neuron.order[0] == "leak":  # in the first part of a step alone
+                    at = pipe.at("integrate")
+                    exact = at.make("begun", operations.either(at, self._turn.begins, exact, v))
+        if neuron.sums_on_v:
+            return exact
         exact = operations.change(pipe, neuron, v, exact)
         return operations.narrow(pipe, name, neuron, exact)
 
@@ -158,6 +204,11 @@ class _Flow:
             return operations.fire_several(self.pipe, neuron, held, self.threshold, self.resting)
         reached, left = operations.compare(at, neuron, u, self.threshold)
         at = self.pipe.at("reset")
+        if neuron.fire_on == "event":
+            spike = at.make("spikes", at(reached) & at(self._arrives))
+            fired = at.make("fired", Mux(at(spike), arithmetic.reset(neuron, at(left)), at(u)))
+            self.received = fired
+            return spike, fired
         spike = at.make("spikes", at(reached) & ~at(self.resting))
         if neuron.reset_at == "compare":
             after = arithmetic.reset(neuron, at(left))

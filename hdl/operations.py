@@ -7,6 +7,7 @@ operations of :func:`fxlif.cycles.pipeline.schedule`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import zip_longest
 from typing import assert_never
 
@@ -155,37 +156,100 @@ def change(pipe: Pipeline, neuron: NeuronParams, v: Made, exact: Made) -> Made:
     return at.once("changed", at(v) + at(changed))
 
 
+@dataclass(frozen=True, eq=False)
+class Turn:
+    """Which part of a step it is, where events act one by one: ``begins``, what stands before
+    ``integrate`` acts; ``ends``, what stands behind it does, and the bias. A whole step is both."""
+
+    begins: Made
+    ends: Made
+
+
+def either(at: Stage, when: Made, yes: Made, no: Made) -> Value:
+    """``yes`` where ``when`` holds, else ``no``; no logic where that is known."""
+    condition = at(when)
+    if isinstance(condition, Const):
+        return at(yes if condition.value else no)
+    return at(yes) if yes is no else Mux(condition, at(yes), at(no))
+
+
+@dataclass(frozen=True, eq=False)
+class Acting:
+    """What a synapse gives: the current that ``acts`` on v in this step, its ``i_syn`` at the end
+    of the step and as it is when it has ``received`` an event; and what acts without the bias."""
+
+    acts: Made
+    i_syn: Made
+    received: Made
+    unbiased: Made
+
+
 def synapse(
-    pipe: Pipeline, neuron: NeuronParams, i_syn: Made, current: Made, random: Made
-) -> tuple[Made, Made]:
-    """(the current that acts on v in this step, the new ``i_syn``); ``current`` has no bias yet."""
+    pipe: Pipeline, neuron: NeuronParams, i_syn: Made, current: Made, random: Made, turn: Turn,
+    acted: Made,
+) -> Acting:  # fmt: skip
+    """The synapse in a step, or in a part of one; ``current`` has no bias yet, ``acted`` is what
+    acts, where that was before."""
 
     def with_bias(i: Made) -> Made:
         at = pipe.at("bias")
-        return at.once("with_bias", at(i) + neuron.bias)
+        biased = at.once("with_bias", at(i) + neuron.bias)
+        return at.once("with_bias", either(at, turn.ends, biased, i))
 
     past = neuron.bias_past_synapse
     if neuron.bias != past:
         current = with_bias(current)
     rule = neuron.synapse
     if not isinstance(rule, ExponentialSynapse):
-        return current, i_syn
+        return Acting(current, i_syn, i_syn, current)
 
     def narrowed(stage: str, i_syn: Made) -> Made:
         mode = neuron.overflow_i_syn or neuron.overflow
         return overflow(pipe, f"_synapse_{stage}", i_syn, neuron.current_bits, mode)
 
-    acting = i_syn
+    before = acting = received = i_syn
     for stage, following in zip_longest(rule.order, rule.order[1:]):
         if stage == "act":
             acting = i_syn
         elif stage == "integrate":
             at = pipe.at("synapse_integrate")
-            i_syn = narrowed(stage, at.make("i_syn_exact", at(i_syn) + at(current)))
+            exact = either(at, turn.begins, i_syn, before) + at(current)
+            i_syn = received = narrowed(stage, at.make("i_syn_exact", exact))
         else:
             i_syn = leak(pipe, "synapse_leak", rule.leak, i_syn, random)
-            i_syn = i_syn if following == "integrate" else narrowed(stage, i_syn)
-    return with_bias(acting) if past else acting, i_syn
+            summed = following == "integrate" and not neuron.per_event
+            i_syn = i_syn if summed else narrowed(stage, i_syn)
+    if acts_early(neuron):
+        at = Stage(pipe, acting.stage)
+        acting = at.once("acting", either(at, turn.begins, acting, acted))
+    return Acting(with_bias(acting) if past else acting, i_syn, received, acting)
+
+
+def acts_early(neuron: NeuronParams) -> bool:
+    """Whether what acts on v at the end of a step is known before its events, which come one by
+    one: it must be kept."""
+    rule = neuron.synapse
+    if not neuron.per_event or not isinstance(rule, ExponentialSynapse):
+        return False
+    return rule.order.index("act") < rule.order.index("integrate")
+
+
+def receive(pipe: Pipeline, neuron: NeuronParams, v: Made, exact: Made, arrives: Made) -> Made:
+    """The potential after an event, if one ``arrives``, of which ``exact`` is the sum."""
+    u = narrow(pipe, "_received", neuron, exact)
+    if not narrowing_moves(neuron):
+        return u
+    at = Stage(pipe, u.stage)
+    return at.make("received", either(at, arrives, u, v))
+
+
+def narrowing_moves(neuron: NeuronParams) -> bool:
+    """Whether the state that a step leaves may be one that :func:`narrow` changes: below the floor,
+    or the lowest one of a symmetric range."""
+    floor, lowest = neuron.v_floor, neuron.overflow == "saturate_symmetric"
+    set_apart = neuron.negative_threshold is not None or neuron.reset == "subtract"
+    below = floor is not None and (set_apart or neuron.v_reset < floor)
+    return below or (lowest and (set_apart or neuron.v_reset == neuron.state_range[0]))
 
 
 def at_rest(

@@ -203,6 +203,7 @@ class Oracle:
         self.states = {
             p.name: [oracle.initial(p.neuron) for _ in range(p.n)] for p in self.params.population
         }
+        self.most = self._most_spikes()
         self.registers = {p.name: galois(p.neuron.lfsr) for p in self.params.population}
         self.keys = {
             s.name: splitmix64(scramble(s.seed)) for s in self.params.source if s.kind == "poisson"
@@ -239,6 +240,31 @@ class Oracle:
         while lowest < -half or highest > half - 1:
             half *= 2
         return Bounds(-half, half - 1)
+
+    def _most_spikes(self) -> dict[str, int]:
+        """How often a neuron of each population is sent in a step at most (rule.md, per event)."""
+        found = {s.name: getattr(s, "max_events_per_input", 1) for s in self.params.source}
+
+        def sent(name: str) -> int:
+            if name in found:
+                return found[name]
+            later = self._population(name).neuron
+            return 65535 if later.fire_on == "event" else later.max_spikes_per_step
+
+        waiting = list(self.params.population)
+        while waiting:
+            for population in waiting:
+                into = [p for p in self.params.projection if p.target == population.name]
+                before = {p.source for p in into if p.delay_range[0] == 0}
+                if before <= set(found):
+                    break
+            waiting.remove(population)
+            most = population.neuron.max_spikes_per_step
+            if population.neuron.fire_on == "event":
+                events = 1 + sum(self.sizes[p.source] * sent(p.source) for p in into)
+                most = min(2 ** len(f"{events:b}") - 1, 65535)
+            found[population.name] = most
+        return found
 
     def _population(self, name: str) -> Any:
         return next(p for p in self.params.population if p.name == name)
@@ -319,7 +345,7 @@ class Oracle:
                 next(self.registers[name]),
                 arrivals[neuron],
             )
-            fired += [neuron] * count
+            fired += [neuron] * min(count, self.most[name])
         spikes[name] = fired
         self._send(name, fired)
 

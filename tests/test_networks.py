@@ -426,6 +426,31 @@ ONE_BY_ONE = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("engine", sorted({engine for engine, _ in ENGINES}))
+def test_the_count_of_spikes_saturates(engine):
+    """What fires beyond the promise is reset and not sent; populations count by what they may take,
+    a core by its promise."""
+    neuron = NeuronParams(
+        v_threshold=9, accumulate="per_event", fire_on="event", leak={"kind": "none"}
+    )
+    params = NetworkParams(
+        source=[EventSource("in", 1, max_events_per_input=2)],
+        population=[Population("a", 2, neuron), Population("b", 1, neuron)],
+        projection=[
+            Projection("in", "a", Dense([[9, 5]]), delay=0),
+            Projection("a", "b", Dense([[9], [0]]), delay=0),
+        ],
+    )
+    network = Network(params, engine=engine)
+    assert network.graph.most_spikes == {"a": 3, "b": 7}
+    record = network.run(events=[0, 0, -1, *[0] * 13, -1, 0, -1])
+    assert record.spikes("a").tolist() == [0, 0, 1, -1, 0, 0, 0, 1, 1, 1, -1, 0, 1, -1]
+    assert record.counts("b").tolist() == [2 + 3 + 1]
+    core = CoreParams(n_inputs=1, n_neurons=2, neuron=neuron, weights=[[9, 5]])
+    chain = Network(NetworkParams.chain(core), engine=engine)
+    assert chain.stream([*[0] * 13, -1]).tolist() == [0, 0, 0, 1, 1, 1, -1]
+
+
 def crowded(choices, delays, seed):
     """``a``, whose neurons have the ``choices``, takes many events a step of every kind of source,
     of itself and of others; ``b`` sums exactly and spikes several times, ``c`` fires on events."""

@@ -107,7 +107,7 @@ class GroupedNetwork:
         # those of lower levels come first.
         levels = levels_of(graph, self._network.projections)
         order = sorted((p.name for p in populations), key=lambda name: levels[name])
-        return Graph(graph.sources, tuple(populations), (), tuple(order))
+        return Graph(graph.sources, tuple(populations), (), tuple(order), graph.promised)
 
     def _joined_projections(self) -> tuple[list[PlacedProjection], list[int]]:
         """The projections between groups, and the number of the first that each is made of."""

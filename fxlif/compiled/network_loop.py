@@ -71,8 +71,9 @@ def _update(
         at = run["lists"] + 4 * (share["list"] + (step & part["list_mask"]) * part["list_room"])
         length, found = array_at(at, 1, np.int32), array_at(at + 4, 2 * n, np.int32)
         if receivers is not None and part["counted"]:
-            counts = array_at(receivers[part["receiver"]]["counts"], n, np.int32)
-            length[0] = list_counted(spikes, counts, first, last, found)
+            receiver = receivers[part["receiver"]]
+            counts = array_at(receiver["counts"], n, np.int32)
+            length[0] = list_counted(spikes, counts, receiver["most"], first, last, found)
         else:
             length[0] = list_spikes(spikes, first, last, found)
 

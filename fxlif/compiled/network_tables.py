@@ -93,11 +93,11 @@ LINK = _record(
 #: - 1 where that is not 0, then up to ``floor``. ``thresholds``: the address of the values from
 #: which on each neuron fires on the event, by ``beyond`` above its threshold, which is then
 #: subtracted (``subtracts``) or v set to ``v_reset``; NONE where events do not fire. ``counts``:
-#: the address of how often each did, int32. ``before``: what acts before the events, where its
-#: function is not 0.
+#: the address of how often each did, int32, of which ``most`` are its spikes. ``before``: what acts
+#: before the events, where its function is not 0.
 RECEIVER = _record(
     "first_link", "last_link", "values", "low", "high", "half", "floor",
-    "thresholds", "beyond", "subtracts", "v_reset", "counts", ("before", STEP_CALL),
+    "thresholds", "beyond", "subtracts", "v_reset", "counts", "most", ("before", STEP_CALL),
 )  # fmt: skip
 
 #: A watch: a state variable of one part that is recorded, at ``address``; which rows of ``watched``

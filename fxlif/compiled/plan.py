@@ -183,6 +183,7 @@ class ExecutionPlan:
                 beyond=neuron.compare == "gt",
                 subtracts=neuron.reset == "subtract",
                 v_reset=neuron.v_reset,
+                most=network.graph.most_spikes[population.name],
             )
             if neuron.fire_on == "event":
                 reached = network.thresholds[population.name] + (neuron.compare == "gt")

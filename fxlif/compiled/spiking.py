@@ -64,12 +64,12 @@ def list_spikes(spikes: Any, first: int, last: int, found: Any) -> int:
 
 
 @threaded_inner
-def list_counted(spikes: Any, counts: Any, first: int, last: int, found: Any) -> int:
-    """As :func:`list_spikes`, where a neuron spikes as often as its byte and its count say; the
-    counts begin anew."""
+def list_counted(spikes: Any, counts: Any, most: int, first: int, last: int, found: Any) -> int:
+    """As :func:`list_spikes`, where a neuron spikes as often as its byte and its count say, and at
+    ``most`` so often; the counts begin anew."""
     length = 0
     for k in range(first, last):
-        count = counts[k] + spikes[k]
+        count = min(counts[k] + spikes[k], most)
         if count:
             counts[k] = 0
             found[length] = k

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..params.core import CoreParams
-from .pipeline import EVENT_DISTANCE, write_distance
+from .pipeline import event_distance, write_distance
 
 if TYPE_CHECKING:
     from ..layout import RowCore
@@ -42,11 +42,13 @@ def event_cycles(core: AnyCore) -> int:
     adds rows of synapses the longest SPIKE (:func:`row_cycles`).
 
     In a chain ``max(ceil(fan_out / lanes), 4)``, where the fan-out of an input is ``n_neurons``: a
-    sum that is added to can be read again 4 cycles later. A SPIKE with an address outside the
-    core's inputs takes one cycle. So a step of E spikes occupies the input for :func:`step_cycles`.
+    sum that is added to can be read again 4 cycles later. Where events act one by one the state can
+    be so ``write_distance + 1`` cycles later, which takes the place of the 4. A SPIKE with an
+    address outside the core's inputs takes one cycle. So a step of E spikes occupies the input for
+    :func:`step_cycles`.
     """
     if isinstance(core, CoreParams):
-        return max(core.words, EVENT_DISTANCE)
+        return max(core.words, event_distance(core.neuron))
     return max(int(row_cycles(core, number).max()) for number in range(len(core.inputs)))
 
 

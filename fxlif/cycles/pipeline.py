@@ -110,21 +110,28 @@ def schedule(neuron: NeuronParams) -> dict[str, int]:
             else:
                 names = leak_stages("synapse_leak", neuron.synapse.leak)
                 i_syn = after(i_syn, *names, into=beside)
-            if name == "integrate" or following != "integrate":
+            if name == "integrate" or following != "integrate" or neuron.per_event:
                 i_syn = after(i_syn, *narrow_stages(f"_synapse_{name}", mode), into=beside)
         acting = after(acting, *(("bias",) if past else ()), into=beside)
+
+    floor = neuron.v_floor
 
     def advance(v: int, names: tuple[str, ...], suffix: str, spiked: int | None) -> int:
         for name in names:
             if name == "integrate":
                 v = after(max(v, acting), "integrate")
+                if neuron.sums_on_v:
+                    v = after(v, *narrow_stages("_received", neuron.overflow, floor))
                 continue
             v = after(v, *leak_stages("leak", neuron.leak, neuron.v_leak))
             if spiked is not None:
                 v = after(max(v, spiked), "reset_leaked")
+            if neuron.sums_on_v:
+                v = after(v, *narrow_stages("_leaked", neuron.overflow, floor))
+        if neuron.sums_on_v:
+            return v
         if names and neuron.overflow_change:
             v = after(v, "change", *narrow_stages("_change", neuron.overflow), "changed")
-        floor = neuron.v_floor
         return after(v, *narrow_stages(suffix, neuron.overflow, floor)) if names else v
 
     late = at_rest = v = 0
@@ -180,3 +187,9 @@ def update_stages(neuron: NeuronParams) -> tuple[str, ...]:
 def write_distance(neuron: NeuronParams) -> int:
     """How many cycles the write-back of an update is behind its issue."""
     return len(update_stages(neuron)) - 1
+
+
+def event_distance(neuron: NeuronParams) -> int:
+    """How many cycles later the same word may take another event: where they act one by one, when
+    its state has been written back."""
+    return write_distance(neuron) + 1 if neuron.per_event else EVENT_DISTANCE

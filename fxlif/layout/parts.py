@@ -116,6 +116,11 @@ class RowCore:
         return address_bits(self.n_neurons)
 
     @property
+    def spike_bits(self) -> int:
+        """Width of the number of spikes of a neuron in one step."""
+        return self.neuron.spike_bits
+
+    @property
     def thresholds(self) -> tuple[int, ...]:
         """The threshold of each neuron."""
         return self.v_thresholds or (self.neuron.v_threshold,) * self.n_neurons

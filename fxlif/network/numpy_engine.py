@@ -78,7 +78,9 @@ class NumpyEngine:
                 neuron, state.neurons[name], self._current(name, row) + neuron.bias,
                 network.thresholds[name], random, self._arrivals(name, fired),
             )  # fmt: skip
-            fired[name] = np.repeat(np.arange(populations[name].n), fire.astype(np.int64))
+            # The count of those that fire on events saturates.
+            count = np.minimum(fire.astype(np.int64), network.graph.most_spikes[name])
+            fired[name] = np.repeat(np.arange(populations[name].n), count)
             self._deliver(name, fired[name])
         for name, past in state.history.items():
             state.history[name] = [*past[1:], fired[name]]

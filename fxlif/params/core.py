@@ -16,7 +16,7 @@ from .arrays import Thresholds, Weights, frozen
 from .base import Int, MaxEvents, Params, no_more_than
 from .neuron import MAX_CURRENT_BITS, NeuronParams
 from .protocol import CoreSignals
-from .quantise import accumulator_bits, fit_weights
+from .quantise import accumulator_bits, count_bits, fit_weights
 
 WeightShift = Annotated[
     Int,
@@ -174,6 +174,18 @@ class CoreParams(Params):
             int(negative.min()), int(positive.max()),
             events=self.max_events_per_input, weight_bits=self.neuron.weight_bits,
         )  # fmt: skip
+
+    @property
+    def promised_events(self) -> int:
+        """Events of one step that a neuron may take one by one, the bias among them."""
+        return self.n_inputs * self.max_events_per_input + 1
+
+    @property
+    def spike_bits(self) -> int:
+        """Width of the number of spikes of a neuron in one step."""
+        if self.neuron.fire_on == "event":
+            return count_bits(self.promised_events)
+        return self.neuron.spike_bits
 
     @property
     def thresholds(self) -> tuple[int, ...]:

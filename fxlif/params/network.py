@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, Self, assert_never
 
@@ -31,8 +31,8 @@ from .inputs import SpikeInput as SpikeInput
 from .neuron import NeuronParams
 from .noise import Noise
 from .protocol import CoreSignals
-from .quantise import signed_range
-from .sources import EventSource, Source
+from .quantise import count_bits, signed_range
+from .sources import EventSource, Source, promised_events
 from .topology import (
     AllToAll,
     Connectivity,
@@ -121,13 +121,25 @@ class Projection(Params):
 class Graph:
     """Sources, populations and projections, whichever way the network was described.
 
-    ``order`` names the populations so that every projection without delay goes forward.
+    ``order`` names the populations so that every projection without delay goes forward;
+    ``promised``, by population that fires on events, how many a neuron takes in a step at most.
     """
 
     sources: tuple[Source, ...]
     populations: tuple[Population, ...]
     projections: tuple[Projection, ...]
     order: tuple[str, ...]
+    promised: dict[str, int] = field(default_factory=dict)
+
+    @cached_property
+    def most_spikes(self) -> dict[str, int]:
+        """By population, how often a neuron spikes in a step at most (docs/rule.md#per-event)."""
+        return {
+            p.name: (1 << count_bits(self.promised[p.name])) - 1
+            if p.name in self.promised
+            else p.neuron.max_spikes_per_step
+            for p in self.populations
+        }
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -248,11 +260,13 @@ class NetworkParams(Params):
             if isinstance(source, Population):
                 key = f"projection[{index}].source"
                 _check_countable(key, source.name, source.neuron, target.neuron)
+        order = forward_order([p.name for p in self.population], self.projection)
         return Graph(
             sources=self.source,
             populations=self.population,
             projections=self.projection,
-            order=forward_order([p.name for p in self.population], self.projection),
+            order=order,
+            promised=promised_events(order, parts, self.projection),
         )
 
     def described(self) -> dict[str, Any]:
@@ -338,6 +352,10 @@ def _graph_of_cores(cores: tuple[CoreParams, ...]) -> Graph:
             for source, target, core in zip(names, names[1:], cores, strict=False)
         ),
         order=tuple(names[1:]),
+        promised={
+            name: core.promised_events
+            for name, core in zip(names[1:], cores, strict=True) if core.neuron.fire_on == "event"
+        },
     )  # fmt: skip
 
 

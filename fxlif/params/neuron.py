@@ -5,12 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self, assert_never
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from ..errors import FxlifError, FxlifWarning
 from .base import Int, Params, plain_tuple
@@ -396,9 +391,14 @@ class NeuronParams(Params):
         return self.max_spikes_per_step.bit_length()
 
     @property
+    def per_event(self) -> bool:
+        """Whether the events of a step act one by one."""
+        return self.accumulate == "per_event"
+
+    @property
     def sums_on_v(self) -> bool:
         """Whether each event is added to v, and what does not fit is lost there."""
-        return self.accumulate == "per_event" and self.synapse_leak is None
+        return self.per_event and self.synapse_leak is None
 
     @property
     def bias_past_synapse(self) -> int:

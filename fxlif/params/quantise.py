@@ -31,6 +31,16 @@ def accumulator_bits(low: int, high: int, *, events: int, weight_bits: int) -> i
     return max(signed_bits(low * events, high * events), weight_bits)
 
 
+#: The spikes of a step are counted by no more bits.
+MOST_COUNT_BITS = 16
+
+
+def count_bits(events: int) -> int:
+    """Width of the count of a neuron's spikes of one step, where each of at most ``events`` may be
+    one (docs/rule.md#per-event)."""
+    return min(events.bit_length(), MOST_COUNT_BITS)
+
+
 @dataclass(frozen=True, kw_only=True)
 class QuantisedThreshold:
     """What became of a threshold: ``stored == mantissa << shift``, ``error == stored - asked``."""

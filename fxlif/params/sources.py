@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     Field,
@@ -12,6 +13,7 @@ from pydantic import (
 from ..errors import FxlifError
 from .arrays import Thresholds
 from .base import Int, MaxEvents, Name, Params, Seed, Size
+from .quantise import MOST_COUNT_BITS, count_bits
 
 SourceName = Annotated[Name, Field(description="What projections call it (docs/rule.md#networks).")]
 Sources = Annotated[Size, Field(description="How many sources (docs/rule.md#sources).")]
@@ -89,3 +91,31 @@ class EventSource(Params):
 
 
 Source = Annotated[PoissonSource | RegularSource | EventSource, Field(discriminator="kind")]
+
+
+def promised_events(
+    order: Iterable[str], parts: Mapping[str, Any], projections: Iterable[Any]
+) -> dict[str, int]:
+    """By population of ``order`` that fires on events, how many a neuron takes in a step at most:
+    those of all synapses that it may have, and the bias.
+
+    ``parts``: sources and populations by name. Spikes of a population that is behind it in the
+    order are bounded by their count alone.
+    """
+    promised: dict[str, int] = {}
+
+    def most(name: str) -> int:
+        part = parts[name]
+        if isinstance(part, EventSource):
+            return part.max_events_per_input
+        if isinstance(part, RegularSource | PoissonSource):
+            return 1
+        if part.neuron.fire_on == "step":
+            return int(part.neuron.max_spikes_per_step)
+        return (1 << (count_bits(promised[name]) if name in promised else MOST_COUNT_BITS)) - 1
+
+    for name in order:
+        if parts[name].neuron.fire_on == "event":
+            into = [p.source for p in projections if p.target == name]
+            promised[name] = sum(parts[source].n * most(source) for source in into) + 1
+    return promised

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Module, Value
+from amaranth.hdl import Const, Module, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -112,17 +112,25 @@ class LIFCore(wiring.Component):
         core = self.params
         m.submodules.issue = issue = Issue(core)
         m.submodules.weights = weights = Rom("weights", weight_words(core), core.neuron.weight_bits)
-        m.submodules.totals = totals = Totals(core)
-        m.submodules.neurons = neurons = Neurons(core, core.accumulator_bits, core.weight_shift)
+        # Events that act one by one are not summed.
+        totals = None if core.neuron.per_event else Totals(core)
+        if totals is not None:
+            m.submodules.totals = totals
+        bits = core.neuron.weight_bits if totals is None else core.accumulator_bits
+        m.submodules.neurons = neurons = Neurons(core, bits, core.weight_shift)
         connect(m, flipped(self.events_in), issue.events_in)
         queue, emitter = add_output(m, core, self.events_out)
         m.d.comb += [
             issue.done.eq(emitter.done | neurons.cleared),
             weights.address.eq(issue.weight_address),
-            totals.operation.eq(issue.operation),
-            totals.weights.eq(weights.data),
-            neurons.operation.eq(issue.operation),
-            neurons.total.eq(totals.total),
         ]
-        show_written(m, neurons, queue, self, issue.unknown, totals.clipped, **self._options)
+        if totals is not None:
+            m.d.comb += totals.operation.eq(issue.operation)
+            m.d.comb += totals.weights.eq(weights.data)
+        m.d.comb += [
+            neurons.operation.eq(issue.operation),
+            neurons.total.eq(weights.data if totals is None else totals.total),
+        ]
+        clipped = Const(0) if totals is None else totals.clipped
+        show_written(m, neurons, queue, self, issue.unknown, clipped, **self._options)
         return m

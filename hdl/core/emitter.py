@@ -98,16 +98,16 @@ class Emitter(wiring.Component):
 
     def _repeats(self, m: Module, takes: Value, sends: Value, fired: Value, rest: Value) -> Value:
         """How often the event at the output is to be sent again."""
-        neuron, spikes = self.core.neuron, self.entries.payload.spikes
-        if neuron.max_spikes_per_step == 1:
+        spikes, bits = self.entries.payload.spikes, self.core.spike_bits
+        if bits == 1:
             return Const(0)
         counts = Signal.like(spikes.as_value(), name="counts", reset_less=True)
-        repeats = Signal(neuron.spike_bits)
+        repeats = Signal(bits)
 
-        def of_lowest(bits: Value, words: Value) -> Value:
+        def of_lowest(lanes: Value, words: Value) -> Value:
             count: Value = Const(1)
             for lane in reversed(range(self.core.lanes)):
-                count = Mux(bits[lane], words.word_select(lane, neuron.spike_bits), count)
+                count = Mux(lanes[lane], words.word_select(lane, bits), count)
             return count - 1
 
         with m.If(takes):

@@ -71,6 +71,12 @@ class Issue(wiring.Component):
             with m.If(self.done):
                 m.d.sync += updating.eq(0)
 
+        if core.neuron.per_event:
+            added_to = Signal()  # the step has begun
+            begins = Signal()
+            with m.If(adds | start):
+                m.d.sync += [added_to.eq(adds), begins.eq(~added_to)]
+            m.d.comb += self.operation.begins.eq(begins)
         within = slot < core.words  # the other slots only keep the distance
         m.d.comb += [
             self.operation.word.eq(slot),

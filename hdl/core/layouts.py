@@ -22,13 +22,17 @@ def slot_range(core: CoreParams) -> range:
 
 def operation_layout(core: AnyCore) -> data.StructLayout:
     """What a slot of the pipeline holds: a word that is added to (``add``), that takes the step
-    (``update``) or that is brought into its initial state (``clear``), or nothing."""
-    return data.StructLayout({"add": 1, "update": 1, "clear": 1, "word": word_range(core)})
+    (``update``) or that is brought into its initial state (``clear``), or nothing. Where events act
+    one by one, whether it ``begins`` a step."""
+    begins = {"begins": 1} if core.neuron.per_event else {}
+    return data.StructLayout(
+        {"add": 1, "update": 1, "clear": 1, "word": word_range(core), **begins}
+    )
 
 
 def spikes_layout(core: AnyCore) -> data.ArrayLayout:
     """How often each lane of a word fired."""
-    return data.ArrayLayout(core.neuron.spike_bits, core.lanes)
+    return data.ArrayLayout(core.spike_bits, core.lanes)
 
 
 def written_layout(core: AnyCore) -> data.StructLayout:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, Value, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -15,6 +15,8 @@ from .. import arithmetic
 from ..lfsr import Draws
 from ..memory import Rom, ram
 from ..neuron import LIFStep, initial_state, state_layout
+from ..operations import acts_early
+from .counts import COUNTED_AFTER, SpikeCounts
 from .layouts import at_least, line, operation_layout, written_layout
 from .weights import threshold_words
 
@@ -23,10 +25,11 @@ class Neurons(wiring.Component):
     """Takes the step of the operation's word, or puts it into the state after a reset.
 
     ``total``, the sums of the word's lanes, of ``total_bits``, must be there two cycles after the
-    word is in stage ``issue``; shifted left by ``shift`` they are the current. In stage ``write``
-    of :func:`~fxlif.cycles.pipeline.update_stages` a word that took the step shows at ``written``;
-    ``cleared`` says that the last one of a clearing is there. Of what is on its way at a reset
-    nothing shows, and the draws begin anew.
+    word is in stage ``issue``; shifted left by ``shift`` they are the current. Where events act one
+    by one, each takes its part of the step, and the weights of its row stand there. In stage
+    ``write`` of :func:`~fxlif.cycles.pipeline.update_stages` a word that took the step shows at
+    ``written``; ``cleared`` says that the last one of a clearing is there. Of what is on its way at
+    a reset nothing shows, and the draws begin anew.
     """
 
     def __init__(self, core: AnyCore, total_bits: int, shift: int = 0) -> None:
@@ -52,6 +55,7 @@ class Neurons(wiring.Component):
         words = line(m, here.word, end, "word", is_data=True)
         is_last = Signal()
         last = Signal()
+        writes = stepping[end] | clearing[end]
         m.d.sync += [is_last.eq(words[end - 2] == core.words - 1), last.eq(is_last)]
 
         state_word = data.ArrayLayout(state_layout(neuron), core.lanes)
@@ -61,7 +65,18 @@ class Neurons(wiring.Component):
         m.d.comb += read.addr.eq(here.word)
         m.d.sync += state.eq(read.data)
 
-        given = self._given(m, words[0], stepping[answer], words[answer])
+        draws = stepping[answer]
+        if neuron.per_event:
+            adding = line(m, here.add, end, "add")
+            begins = line(m, here.begins, end - 1, "begins", is_data=True)
+            draws = draws | (adding[answer] & begins[answer])
+            writes = writes | adding[end]
+        given = self._given(m, words, draws, ~stepping[answer])
+        if neuron.per_event:
+            given |= {"begins": [begins[answer]] * core.lanes}
+            given |= {"ends": [stepping[answer]] * core.lanes}
+        if acts_early(neuron):
+            given["acted"], acts = self._acted(m, words, adding[end])
         after = Signal(state_word, name="next_state", reset_less=True)
         spikes = Signal(self.written.spikes.shape(), name="spikes", reset_less=True)
         some = Signal()
@@ -69,10 +84,13 @@ class Neurons(wiring.Component):
         one_and_tick = Signal()
         fired = []
         for lane in range(core.lanes):
-            current = arithmetic.synaptic_current(self.total[lane], self._shift)
+            total = self.total[lane]
+            if neuron.per_event:  # nothing arrives with the end of a step
+                total = Mux(stepping[answer], 0, total).as_signed()
+            current = arithmetic.synaptic_current(total, self._shift)
             step = LIFStep(
                 neuron, input_bits=len(current), threshold_port="threshold_mantissa" in given,
-                staged=True,
+                staged=True, in_turns=neuron.per_event,
             )  # fmt: skip
             m.submodules[step_name(lane)] = step
             m.d.comb += [step.state.eq(state[lane]), step.current.eq(current)]
@@ -81,7 +99,22 @@ class Neurons(wiring.Component):
             fills_up = (core.words - 1) * core.lanes + lane >= core.n_neurons
             spike = Mux(is_last, 0, step.spike) if fills_up else step.spike
             fired.append(spike.any())
-            m.d.sync += [after[lane].eq(step.next_state), spikes[lane].eq(spike)]
+            m.d.sync += after[lane].eq(step.next_state)
+            if neuron.fire_on == "step":
+                m.d.sync += spikes[lane].eq(spike)
+            if acts_early(neuron):
+                m.d.comb += acts[lane].eq(step.acts)
+        if neuron.fire_on == "event":
+            m.submodules.counts = counts = SpikeCounts(core)
+            m.d.comb += [
+                counts.word.eq(words[end - 1 - COUNTED_AFTER]),
+                counts.begins.eq(begins[end - 1]),
+                counts.fired.eq(Cat(fired)),
+                counts.written.eq(adding[end]),
+                counts.written_word.eq(words[end]),
+                spikes.eq(counts.counts),
+            ]
+            fired = list(counts.some)
         with m.If(clearing[end - 1]):
             m.d.sync += after.eq(state_word.const([initial_state(neuron)] * core.lanes))
 
@@ -90,7 +123,7 @@ class Neurons(wiring.Component):
         m.d.sync += [some.eq(one), single.eq(~two), one_and_tick.eq(is_last & two & ~three)]
 
         m.d.comb += [
-            write.en.eq(stepping[end] | clearing[end]),
+            write.en.eq(writes),
             write.addr.eq(words[end]),
             write.data.eq(after),
             self.written.valid.eq(stepping[end]),
@@ -105,9 +138,31 @@ class Neurons(wiring.Component):
         ]
         return m
 
-    def _given(self, m: Module, word: Value, taken: Value, at: Value) -> dict[str, Any]:
-        """Input of the step → its value for each lane, two cycles after ``word`` is issued."""
+    def _acted(self, m: Module, words: list[Value], writes: Value) -> tuple[Value, Signal]:
+        """What acts at the end of a step as its first event left it, and that of a word in the last
+        stage, which is kept where it ``writes``."""
+        layout = data.ArrayLayout(signed(self.core.neuron.current_bits), self.core.lanes)
+        memory = ram(m, "acting", layout, self.core.words)
+        read, write = memory.read_port(), memory.write_port()
+        before = Signal(layout, name="acted", reset_less=True)
+        acts = Signal(layout, name="acts")
+        after = Signal(layout, name="acts_next", reset_less=True)
+        m.d.sync += [before.eq(read.data), after.eq(acts)]
+        m.d.comb += [
+            read.addr.eq(words[0]),
+            write.en.eq(writes),
+            write.addr.eq(words[-1]),
+            write.data.eq(after),
+        ]
+        return before, acts
+
+    def _given(self, m: Module, words: list[Value], taken: Value, again: Value) -> dict[str, Any]:
+        """Input of the step → its value for each lane, two cycles after ``word`` is issued.
+
+        Draws are ``taken`` by the word that is there then; ``again`` by the operation behind.
+        """
         core, neuron = self.core, self.core.neuron
+        word, at = words[0], words[update_stages(neuron).index("memory") + 1]
         given: dict[str, Any] = {}
         mantissas = threshold_words(core)
         if mantissas is not None:
@@ -117,7 +172,11 @@ class Neurons(wiring.Component):
             m.d.comb += thresholds.address.eq(word)
             given["threshold_mantissa"] = thresholds.data
         if neuron.random_bits:
-            m.submodules.draws = draws = Draws(neuron.lfsr, core.lanes, core.n_neurons)
+            m.submodules.draws = draws = Draws(
+                neuron.lfsr, core.lanes, core.n_neurons, repeats=neuron.per_event
+            )
             m.d.comb += [draws.advance.eq(taken), draws.last.eq(at == core.words - 1)]
+            if neuron.per_event:
+                m.d.comb += [draws.first.eq(at == 0), draws.again.eq(again)]
             given["random"] = draws.draws
         return given
