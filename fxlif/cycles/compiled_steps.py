@@ -58,10 +58,9 @@ def compiled_steps(
     cores: Sequence[AnyCore],
     thresholds: Sequence[Ints],
     limits: Sequence[tuple[int, int]],
-    spikes: Bytes,
 ) -> tuple[CompiledSteps, list[Any]]:
-    """One compiled step per core, whose currents are within ``limits``, which write ``spikes``, and
-    what must be kept as long as they are used."""
+    """One compiled step per core, whose currents are within ``limits``, and what must be kept as
+    long as they are used."""
     total = sum(padded(core) for core in cores)
     most = max(len(core.neuron.state_widths) for core in cores)
     steps = CompiledSteps(
@@ -69,13 +68,14 @@ def compiled_steps(
         variables=np.zeros((len(cores), most), dtype=VARIABLE),
         currents=np.zeros(total, dtype=np.int64),
         random=np.zeros(total, dtype=np.int64),
+        fired=np.zeros(total, dtype=np.uint8),
     )
     everything: list[Any] = []
     at = 0
     for k, (core, values, ends) in enumerate(zip(cores, thresholds, limits, strict=True)):
         here = slice(at, at + padded(core))
         call, variables, kept = compiled_step(
-            core.neuron, values, ends, steps.currents[here], spikes[here],
+            core.neuron, values, ends, steps.currents[here], steps.fired[here],
             steps.random[here],
         )  # fmt: skip
         steps.calls[k] = call[0]

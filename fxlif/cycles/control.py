@@ -17,6 +17,8 @@ from ..compiled.jit import inline, njit
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
+#: How often neurons spike in a step.
+Counts = npt.NDArray[np.uint16]
 #: A table, and one row of it.
 Records = npt.NDArray[np.void]
 Record = np.void
@@ -45,11 +47,12 @@ NONE = -1
 #: What a core is: its shape, the ends of its accumulators, its pipeline, and where its numbers
 #: begin in the arrays of all cores. The pipeline is data and no constant of the compiled code:
 #: numba's cache looks at the file of a function, not at the constants that it takes from others.
-#: ``lfsr_mask``: 0 where nothing is random.
+#: ``lfsr_mask``: 0 where nothing is random. ``summed``: the words of a row that are summed, 0 where
+#: events act one by one: there is ``room`` for so many of them, 0 elsewhere.
 CORE = record(
     "n_inputs", "n_neurons", "words", "lanes", "event_cycles", "low", "high", "weight_shift",
-    "write_distance", "counter_mask", "lfsr_mask",
-    "weights_at", "spikes_at", "queue_at", "history_at", "variables",
+    "write_distance", "counter_mask", "lfsr_mask", "summed", "room",
+    "weights_at", "spikes_at", "queue_at", "history_at", "arrived_at", "variables",
 )  # fmt: skip
 
 #: Where a core is. Issue: the operation under way, one of the numbers below, and its ``slot``, the
@@ -59,17 +62,21 @@ CORE = record(
 #: the last cycles that are not counted yet. Queue: how many words were ``pushed`` and ``read`` in
 #: this update. ``fetched``, ``held``, ``shown``: the words behind it, the last one at the output,
 #: or NONE. ``again``: how often the event at the output is repeated. ``update``: the row of the
-#: history, ``update_due``: whether the values of a new one are to be made; ``fresh``: no update
-#: since the reset.
+#: history, ``update_due``: whether the values of a new one are to be made, or events to be taken
+#: away (SPILL); ``fresh``: no update since the reset. ``arrived``: events of this step that act one
+#: by one, ``spilled``: those of it that were taken away before.
 CONTROL = record(
     "op", "slot", "row", "pending", "updating", "age",
     "unknown", "clips", "dropped", "saturated",
     "pushed", "read", "fetched", "held", "shown", "out_address", "out_tick", "again", "ready",
-    "lfsr", "update", "update_due", "fresh",
+    "lfsr", "update", "update_due", "fresh", "arrived", "spilled",
 )  # fmt: skip
 
 #: What issue does: nothing, or one of these; the numbers are bits of the flags of a trace.
 IDLE_ISSUE, CLEAR, ADD, UPDATE = 0, 1, 2, 4
+
+#: There is no more room for events.
+SPILL = 2
 
 #: Additions that saturate are counted so many cycles after their issue: the stages up to the sum,
 #: their flags, how many these are. ``clips`` has so many bits for each of these cycles.
@@ -127,14 +134,16 @@ class Block(NamedTuple):
 class Chain(NamedTuple):
     """What a chain of cores holds: ``control`` (cores,) of :data:`CONTROL`, and as it is
     ``after_reset``; flat, core after core, the ``weights``, the ``totals``, how often each neuron
-    spiked in the last update, ``spikes``, and the word numbers in each ``queue``."""
+    spiked in the last update, ``spikes``, the word numbers in each ``queue``, and the rows of the
+    events that ``arrived`` where they act one by one."""
 
     control: Records
     after_reset: Records
     weights: Ints
     totals: Ints
-    spikes: Bytes
+    spikes: Counts
     queue: Ints
+    arrived: Ints
 
 
 class Driven(NamedTuple):
@@ -150,17 +159,18 @@ class CompiledSteps(NamedTuple):
     """One compiled step per core: the ``calls`` (cores,) of
     :data:`~fxlif.compiled.neuron_step.STEP_CALL`, the state ``variables``
     (cores, state variables) of :data:`VARIABLE`, and of all cores, where a core's begin at its
-    ``spikes_at``, the ``currents`` and the ``random`` numbers that it reads. It writes the chain's
-    ``spikes``."""
+    ``spikes_at``, the ``currents`` and the ``random`` numbers that it reads, and the ``fired``
+    neurons that it writes."""
 
     calls: Records
     variables: Records
     currents: Ints
     random: Ints
+    fired: Bytes
 
 
 @inline
-def next_spike(core: Record, spikes: Bytes, word: int, lane: int) -> int:
+def next_spike(core: Record, spikes: Counts, word: int, lane: int) -> int:
     """The first neuron of a word that spikes, from ``lane`` on, or NONE."""
     first = word * core["lanes"]
     for neuron in range(first + lane, first + core["lanes"]):
@@ -213,7 +223,7 @@ def add_word(core: Record, now: Record, weights: Ints, totals: Ints) -> int:
 
 
 @njit
-def emit(core: Record, now: Record, spikes: Bytes, queue: Ints, ready: int) -> None:
+def emit(core: Record, now: Record, spikes: Counts, queue: Ints, ready: int) -> None:
     """One clock edge of the queue's output, the stages behind it and the emitter."""
     word, neuron, free = now["shown"], NONE, False
     if word != NONE and not ready:
@@ -247,7 +257,7 @@ def emit(core: Record, now: Record, spikes: Bytes, queue: Ints, ready: int) -> N
 
 
 @inline
-def write(core: Record, now: Record, spikes: Bytes, queue: Ints) -> None:
+def write(core: Record, now: Record, spikes: Counts, queue: Ints) -> None:
     """One clock edge of the stages of an update or a clear: what is written back is queued."""
     word = now["age"] - core["write_distance"]
     last = word == core["words"] - 1
@@ -281,7 +291,7 @@ def clock(
     if now["age"] != NONE:
         write(core, now, chain.spikes, chain.queue)
     if now["op"]:
-        if now["op"] == ADD and now["slot"] < core["words"]:
+        if now["op"] == ADD and now["slot"] < core["summed"]:
             now["clips"] |= add_word(core, now, chain.weights, chain.totals)
         now["slot"] += 1
         if now["slot"] == core["event_cycles"]:
@@ -292,6 +302,11 @@ def clock(
             start = not waits
         elif address < core["n_inputs"]:
             now["op"], now["slot"], now["row"] = ADD, 0, address
+            if core["room"]:
+                chain.arrived[core["arrived_at"] + now["arrived"]] = address
+                now["arrived"] += 1
+                if now["arrived"] == core["room"]:
+                    now["update_due"] = SPILL
         else:
             now["unknown"] = 1
     if start:
@@ -337,9 +352,8 @@ def compiled_update(
             reset_variable(steps.variables[k, variable], size)
         now["fresh"] = 0
     call_step(steps.calls[k], 0, size, 0, 0)
-    for i in range(core["n_neurons"], size):
-        chain.spikes[at + i] = 0
     for i in range(size):
+        chain.spikes[at + i] = steps.fired[at + i] if i < core["n_neurons"] else 0
         history[row + SPIKE * size + i] = chain.spikes[at + i]
     for variable in range(variables):
         place = steps.variables[k, variable]
@@ -433,7 +447,7 @@ def run_chain(
             clock(chain, core, now, valid, address, tick, ready)
             ready = now["ready"]
             if now["update_due"]:
-                if steps is not None:
+                if steps is not None and not core["room"]:
                     take_sums(chain.totals, steps.currents, core)
                     compiled_update(block, chain, steps, core, now, k)
                 due += now["update_due"]

@@ -16,7 +16,8 @@ What the control of one core does (the hardware must do the same):
 - **Reset** issues a clear; the first event can be taken in its last cycle.
 - **Update.** A TICK is an update, issued at once; or, where the last update or the clear is not
   over, *pending* until it is, and nothing is taken meanwhile. An update uses the sums, sets them to
-  0, and is over when its TICK moves to the output.
+  0, and is over when its TICK moves to the output. Where events act one by one there are no sums:
+  each word of a row changes the state; the values of the whole step are made with its update.
 - **Queue and emitter.** A word with spikes, and the last word, is queued as it is written back. Two
   stages behind the queue, an event goes out per transfer: the spikes of a word, lowest neuron first
   and each as often as it fired, and after those of the last word the TICK.
@@ -34,7 +35,7 @@ import numpy.typing as npt
 from ..engines import choose_engine
 from ..params.core import CoreParams
 from ..params.quantise import signed_range
-from ..rule.arithmetic import Number
+from ..rule.arithmetic import Arrivals, Number
 from ..rule.lfsr import draws, jump
 from ..rule.step import NeuronState, initial_state, step
 from . import control
@@ -65,6 +66,8 @@ from .latency import (
 from .pipeline import write_distance
 
 CONTROL_FLAGS = control.CONTROL_FLAGS
+#: For so many events that act one by one a core has room before they are taken away.
+ROOM = 256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,8 +199,9 @@ class DesignModel:
             after_reset=tables.after_reset,
             weights=tables.weights,
             totals=np.zeros(tables.totals, dtype=np.int64),
-            spikes=np.zeros(sum(sizes), dtype=np.uint8),
+            spikes=np.zeros(sum(sizes), dtype=np.uint16),
             queue=np.zeros(sum(core.words for core in self.cores), dtype=np.int64),
+            arrived=np.zeros(ROOM * len(self.cores), dtype=np.int64),
         )
         first = self._chain.after_reset
         first["op"] = control.CLEAR
@@ -227,14 +231,16 @@ class DesignModel:
         if choose_engine(engine) == "compiled":
             from .compiled_steps import compiled_steps
 
-            self._steps, self._kept = compiled_steps(
-                self.cores, self._thresholds, tables.currents, self._chain.spikes
-            )
+            self._steps, self._kept = compiled_steps(self.cores, self._thresholds, tables.currents)
 
     def _taken(self, k: int) -> Ints:
         """The currents of the update that core ``k`` has just started, without bias; the sums that
         it takes are 0 again."""
         raise NotImplementedError
+
+    def _arrivals(self, k: int) -> Arrivals:
+        """The events of that update, where they act one by one."""
+        return ()
 
     def _advance(self, block: Block, cycle: int, driven: Driven | None) -> int:
         """Run from ``cycle`` on until a core needs the values of an update; the next cycle."""
@@ -257,9 +263,11 @@ class DesignModel:
             random, _ = draws(core.neuron.lfsr, int(now["lfsr"]), size)
             now["lfsr"] = jump(core.neuron.lfsr, int(now["lfsr"]), core.n_neurons)
         self._states[k], fire = step(
-            core.neuron, self._states[k], current, self._thresholds[k], random
+            core.neuron, self._states[k], current, self._thresholds[k], random, self._arrivals(k)
         )
         spikes = np.where(np.arange(size) < core.n_neurons, fire, 0)
+        if isinstance(core, CoreParams):  # the count of those that fire on events saturates
+            spikes = np.minimum(spikes, (1 << core.spike_bits) - 1)
         self._chain.spikes[here] = spikes
         now["update"] += 1
         now["update_due"] = 0
@@ -397,6 +405,8 @@ class CycleModel(DesignModel):
                 "n_inputs": core.n_inputs, "event_cycles": event_cycles(core), "low": low,
                 "high": high, "write_distance": write_distance(core.neuron),
                 "weight_shift": core.weight_shift, "weights_at": weights_at,
+                "summed": 0 if core.neuron.per_event else core.words,
+                "room": ROOM if core.neuron.per_event else 0, "arrived_at": ROOM * k,
             }  # fmt: skip
             fill(config, k, facts)
             currents.append((low << core.weight_shift, high << core.weight_shift))
@@ -409,6 +419,28 @@ class CycleModel(DesignModel):
             currents=currents,
         )
         super().__init__(cores, tables, engine=engine)
+        #: By core, the events of this step that act one by one and were taken away.
+        self._events: list[list[int]] = [[] for _ in cores]
+
+    def _update(self, k: int, history: Ints) -> None:
+        now = self._chain.control[k]
+        if self._config[k]["room"]:
+            first, events = self._config[k]["arrived_at"], self._events[k]
+            del events[now["spilled"] :]  # those of before a reset
+            events += self._chain.arrived[first : first + now["arrived"]].tolist()
+            now["arrived"], now["spilled"] = 0, len(events)
+        if now["update_due"] == control.SPILL:
+            now["update_due"] = 0
+        else:
+            super()._update(k, history)
+
+    def _arrivals(self, k: int) -> Arrivals:
+        core, now = self.cores[k], self._chain.control[k]
+        assert isinstance(core, CoreParams)
+        rows = core.weights[self._events[k][: now["spilled"]]]
+        now["spilled"] = 0
+        # A weight of 0 is no synapse.
+        return [(np.flatnonzero(row), row[row != 0] << core.weight_shift) for row in rows]
 
     def _taken(self, k: int) -> Ints:
         config = self._config[k]
