@@ -17,7 +17,6 @@ from ..compiled.jit import inline, njit
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
-#: How often neurons spike in a step.
 Counts = npt.NDArray[np.uint16]
 #: A table, and one row of it.
 Records = npt.NDArray[np.void]
@@ -62,9 +61,9 @@ CORE = record(
 #: the last cycles that are not counted yet. Queue: how many words were ``pushed`` and ``read`` in
 #: this update. ``fetched``, ``held``, ``shown``: the words behind it, the last one at the output,
 #: or NONE. ``again``: how often the event at the output is repeated. ``update``: the row of the
-#: history, ``update_due``: whether the values of a new one are to be made, or events to be taken
-#: away (SPILL); ``fresh``: no update since the reset. ``arrived``: events of this step that act one
-#: by one, ``spilled``: those of it that were taken away before.
+#: history, ``update_due``: whether the values of a new one are to be made, or events be taken away
+#: (SPILL); ``fresh``: no update since the reset. ``arrived``: events of this step that act one by
+#: one, and have not been ``spilled``.
 CONTROL = record(
     "op", "slot", "row", "pending", "updating", "age",
     "unknown", "clips", "dropped", "saturated",
@@ -74,7 +73,6 @@ CONTROL = record(
 
 #: What issue does: nothing, or one of these; the numbers are bits of the flags of a trace.
 IDLE_ISSUE, CLEAR, ADD, UPDATE = 0, 1, 2, 4
-
 #: There is no more room for events.
 SPILL = 2
 
@@ -112,8 +110,6 @@ VARIABLE = record("address", "item_size", "initial")
 
 #: Flags of a driven cycle.
 IDLE, STALL, RESET = 1, 2, 4
-#: How far a driver is: the next event, whether one is on offer, and which bit of it says TICK.
-DRIVER = record("next_event", "holds", "tick_bit")
 
 
 class Block(NamedTuple):
@@ -147,7 +143,7 @@ class Chain(NamedTuple):
 
 
 class Driven(NamedTuple):
-    """What drives a chain: ``state`` (1,) of :data:`DRIVER`, packed ``events`` (n,), and ``flags``
+    """What drives a chain: ``state`` (1,) of :data:`.driver.DRIVER`, packed ``events``, ``flags``
     (cycles,)."""
 
     state: Records
@@ -305,8 +301,7 @@ def clock(
             if core["room"]:
                 chain.arrived[core["arrived_at"] + now["arrived"]] = address
                 now["arrived"] += 1
-                if now["arrived"] == core["room"]:
-                    now["update_due"] = SPILL
+                now["update_due"] = SPILL if now["arrived"] == core["room"] else 0
         else:
             now["unknown"] = 1
     if start:
@@ -400,8 +395,7 @@ def show_trace(core: Record, now: Record, trace: Record, flags: int) -> None:
     shows = now["age"] >= core["write_distance"] and not now["fresh"]
     trace["written"] = now["age"] - core["write_distance"] if shows else NONE
     trace["row"] = now["update"]
-    trace["dropped"] = now["dropped"]
-    trace["saturated"] = now["saturated"]
+    trace["dropped"], trace["saturated"] = now["dropped"], now["saturated"]
     trace["flags"] = flags
 
 

@@ -55,6 +55,7 @@ from .control import (
     Records,
     run_chain,
 )
+from .driver import Driver as Driver
 from .latency import (
     COUNTER_BITS,
     AnyCore,
@@ -156,27 +157,6 @@ def fill(table: Records, row: int, facts: Mapping[str, int]) -> None:
     """Write ``facts`` into a row of a table."""
     for name, value in facts.items():
         table[row][name] = value
-
-
-class Driver:
-    """A source of packed events for a model that drives itself; an event on offer stays."""
-
-    def __init__(self, address_bits: int) -> None:
-        self.state: Records = np.zeros(1, dtype=control.DRIVER)
-        self.state["tick_bit"] = address_bits
-        self.events = np.zeros(0, dtype=np.int64)
-
-    def refill(self, events: Ints) -> None:
-        """Drop the events that are used up and append ``events``."""
-        # The last one offered may still be on offer.
-        used = int(self.state[0]["next_event"] - self.state[0]["holds"])
-        self.events = np.concatenate([self.events[used:], events])
-        self.state["next_event"] -= used
-
-    @property
-    def left(self) -> int:
-        """How many events have not been offered."""
-        return len(self.events) - int(self.state[0]["next_event"])
 
 
 class DesignModel:
