@@ -246,8 +246,8 @@ class DesignModel:
             core.neuron, self._states[k], current, self._thresholds[k], random, self._arrivals(k)
         )
         spikes = np.where(np.arange(size) < core.n_neurons, fire, 0)
-        if isinstance(core, CoreParams):  # the count of those that fire on events saturates
-            spikes = np.minimum(spikes, (1 << core.spike_bits) - 1)
+        # The count of those that fire on events saturates.
+        spikes = np.minimum(spikes, (1 << core.spike_bits) - 1)
         self._chain.spikes[here] = spikes
         now["update"] += 1
         now["update_due"] = 0

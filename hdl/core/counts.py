@@ -6,7 +6,7 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from ...params.core import CoreParams
+from ...cycles.latency import AnyCore
 from ..memory import ram
 from .layouts import spikes_layout, word_range
 
@@ -22,7 +22,7 @@ class SpikeCounts(wiring.Component):
     must say whether there is one, and ``written_word`` which.
     """
 
-    def __init__(self, core: CoreParams) -> None:
+    def __init__(self, core: AnyCore) -> None:
         self.core = core
         super().__init__(
             {
