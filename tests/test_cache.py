@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -316,3 +317,23 @@ def test_compiled_code_that_cannot_be_kept_runs(tmp_path, monkeypatch):
 
     assert twice(21) == 42
     assert tried
+
+
+def test_compiled_code_is_that_of_the_same_text_wherever_it_lies(tmp_path, monkeypatch):
+    """Compiling takes seconds: another checkout, or the same version installed again, loads."""
+    pytest.importorskip("numba")
+    text = "from fxlif.compiled.jit import njit\n@njit\ndef times(x):\n    return 2 * x\n"
+
+    def ran(folder, text):
+        (tmp_path / folder / "part").mkdir(parents=True)
+        file = tmp_path / folder / "part" / "times.py"
+        file.write_text(text)
+        spec = importlib.util.spec_from_file_location("times", file)
+        module = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, "times", module)
+        spec.loader.exec_module(module)
+        return module.times(21), sum(module.times.stats.cache_hits.values())
+
+    assert ran("here", text) == (42, 0)
+    assert ran("there", text) == (42, 1)
+    assert ran("changed", text.replace("2", "3")) == (63, 0)

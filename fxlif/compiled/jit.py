@@ -25,14 +25,67 @@ else:
     try:
         from numba import config
         from numba import njit as _numba
-        from numba.core.caching import FunctionCache
+        from numba.core.caching import CompileResultCacheImpl, FunctionCache
+
+        def _digest(*files: Path) -> str:
+            """Stands for what is in some files."""
+            state = hashlib.blake2b(digest_size=8)
+            for file in files:
+                state.update(repr((file.name, file.read_bytes())).encode())
+            return state.hexdigest()
+
+        @lru_cache
+        def _sources(*folders: Path) -> str:
+            """Stands for what is in the files of some folders.
+
+            numba compiles a function again when its own file has changed, but not when the file
+            of a function that it calls has.
+            """
+            return _digest(*(path for folder in folders for path in sorted(folder.glob("*.py"))))
 
         _HERE = Path(__file__).parent
+
+        class _Locator:
+            """Where numba keeps what it compiled of a function: by what is in the files, so that it
+            is the same for another copy of them, installed anew or elsewhere."""
+
+            def __init__(self, function, file):
+                given = config.CACHE_DIR  # the user of numba has named another
+                folder = Path(given) if given else cache_folder() / "numba"
+                self._digest = _digest(file)
+                used = _sources(_HERE, file.parent)
+                self._folder = folder / used / f"{file.parent.name}_{self._digest}"
+                self._line = function.__code__.co_firstlineno
+                self.ensure_cache_path()
+
+            def ensure_cache_path(self):
+                self._folder.mkdir(parents=True, exist_ok=True)
+
+            @classmethod
+            def from_function(cls, function, file):
+                try:
+                    return cls(function, Path(file))
+                except OSError:
+                    return None  # numba looks for another place
+
+            def get_cache_path(self):
+                return str(self._folder)
+
+            def get_source_stamp(self):
+                return self._digest
+
+            def get_disambiguator(self):
+                return str(self._line)
+
+        class _CacheImpl(CompileResultCacheImpl):
+            _locator_classes = (_Locator, *CompileResultCacheImpl._locator_classes)
 
         class _Cache(FunctionCache):
             """numba's own, but that code in it is loaded without all that only compiling needs,
             which takes twice as long as the rest. What it has was compiled without numba's runtime.
             """
+
+            _impl_class = _CacheImpl
 
             def load_overload(self, sig, target_context):
                 if not hasattr(FunctionCache, "_load_overload"):  # another numba
@@ -46,34 +99,14 @@ else:
                 with suppress(OSError):  # on a full disk what is compiled is not kept
                     super().save_overload(sig, data)
 
-        @lru_cache
-        def _sources(*folders: Path) -> str:
-            """Stands for the files of some folders as they are.
-
-            numba compiles a function again when its own file has changed, but not when the file
-            of a function that it calls has.
-            """
-            files = [path for folder in folders for path in sorted(folder.glob("*.py"))]
-            states = [(path.name, path.stat()) for path in files]
-            text = repr([(name, state.st_mtime_ns, state.st_size) for name, state in states])
-            return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
-
-        def _njit(**options):
-            """numba's decorator; what it compiles is kept in fxlif's cache, unless the user of
-            numba has named another."""
+        def _njit(*, cache=False, **options):
+            """numba's decorator; what it compiles is kept in fxlif's cache."""
 
             def compiled(function):
-                given = config.CACHE_DIR
-                folder = Path(given) if given else cache_folder() / "numba"
-                own = Path(function.__code__.co_filename).parent
-                config.CACHE_DIR = str(folder / _sources(*sorted({_HERE, own})))
-                try:
-                    made = _numba(**options)(function)
-                    if options.get("cache"):
-                        made._cache = _Cache(function)
-                    return made
-                finally:
-                    config.CACHE_DIR = given
+                made = _numba(**options)(function)
+                if cache:
+                    made._cache = _Cache(function)
+                return made
 
             return compiled
     except ImportError:
