@@ -67,7 +67,7 @@ class Front(wiring.Component):
         shown = Signal()
         moves = Signal()
         tick = Signal()
-        unknown = Signal()
+        beyond = Signal()
         last_part = Signal()
         last_input = Signal()
         hit = Signal()
@@ -83,7 +83,7 @@ class Front(wiring.Component):
                         last_input.eq(number == len(inputs) - 1),
                         stream.ready.eq(room & last_part),
                         moves.eq(stream.valid & stream.ready),
-                        unknown.eq(self._is_unknown(each, stream.payload.address)),
+                        beyond.eq(self._is_unknown(each, stream.payload.address)),
                     ]
                     with m.Switch(part):
                         for place, looked_up in enumerate(each.memories):
@@ -104,7 +104,7 @@ class Front(wiring.Component):
             fetch_update.eq(moves & tick & last_input),
             fetch.eq(fetch_update | ((moves | passes) & ~tick & hit)),
             move.eq(fetched & (~self.held | self.take)),
-            self.unknown.eq(moves & ~tick & unknown),
+            self.unknown.eq(moves & ~tick & beyond),
         ]
         with m.If(moves):
             m.d.sync += part.eq(0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 from typing import Any
 
-from ...cycles.latency import COUNTER_BITS
+from ...cycles.latency import COUNTER_BITS, AnyCore
 from ...cycles.pipeline import neuron_stages
 from ...cycles.signals import step_name
 from ...errors import FxlifError
@@ -103,7 +103,7 @@ class StepGhosts(Delays):
     its results for what went in i cycles before, (next state, spikes) of each lane.
     """
 
-    def __init__(self, core: CoreParams, ports: Ports, g: NeuronsGhosts) -> None:
+    def __init__(self, core: AnyCore, ports: Ports, g: NeuronsGhosts) -> None:
         super().__init__("steps")
         neuron, self.core = core.neuron, core
         self.stages = len(neuron_stages(neuron))
@@ -146,7 +146,7 @@ class StepGhosts(Delays):
 
 
 def stepped_contract(
-    core: CoreParams, ports: Ports, g: NeuronsGhosts, draws: Any = None, mantissas: Any = None
+    core: AnyCore, ports: Ports, g: NeuronsGhosts, draws: Any = None, mantissas: Any = None
 ) -> tuple[Contract, StepGhosts]:
     """What goes into the step of ``word`` is its state, the golden current of what ``total`` shows
     in stage ``register``, its thresholds and draws; what comes out is shown at ``written``, and is
@@ -158,13 +158,15 @@ def stepped_contract(
     written = ports.fields("written", written_layout(core))
     enters = z3.And(g.updates[REGISTER] == 1, g.words[REGISTER] == g.word, s.known == 1)
     states, totals = (lanes_of(word, core.lanes) for word in (s.state, ports["total"]))
+    # The sums of a core of rows come shifted, since each of its accumulators has its own shift.
+    shift = core.weight_shift if isinstance(core, CoreParams) else 0
     gives, steps = {}, []
     for lane in range(core.lanes):
 
         def port(name: str, lane: int = lane) -> Any:
             return ports[step_name(lane, name)]
 
-        current = golden.golden_current(totals[lane], core.weight_shift, 0)
+        current = golden.golden_current(totals[lane], shift, 0)
         width = max(current.size(), port("current").size())
         wanted = [port("state") == states[lane],
                   golden.widen(port("current"), width) == golden.widen(current, width)]  # fmt: skip
@@ -183,7 +185,7 @@ def stepped_contract(
     return Contract(ghosts=s.ghosts, gives=gives, given=steps), s
 
 
-def neurons_part(net: Netlist, core: CoreParams) -> Part:
+def neurons_part(net: Netlist, core: AnyCore) -> Part:
     """The state of any word is in its memory, but for the step on its way."""
     p = Ports(net, "neurons")
     contract, g = neurons_contract(core, p)
@@ -250,7 +252,7 @@ def neurons_part(net: Netlist, core: CoreParams) -> Part:
     return Part(net=net, owns=owns, contract=whole, invariants=invariants)
 
 
-def queue_part(net: Netlist, core: CoreParams) -> Part:
+def queue_part(net: Netlist, core: AnyCore) -> Part:
     """Entry n of the queue lies under the low bits of n, until it is fetched, then held."""
     p = Ports(net, "queue")
     contract, g = queue_contract(core, p)
@@ -285,7 +287,7 @@ def queue_part(net: Netlist, core: CoreParams) -> Part:
     )  # fmt: skip
 
 
-def emitter_part(net: Netlist, core: CoreParams) -> Part:
+def emitter_part(net: Netlist, core: AnyCore) -> Part:
     """The registers are those of the reference."""
     p = Ports(net, "emitter")
     contract, g = emitter_contract(core, p)
@@ -312,7 +314,7 @@ def emitter_part(net: Netlist, core: CoreParams) -> Part:
     return Part(net=net, owns=p.owns, contract=contract, invariants=invariants)
 
 
-def counters_part(net: Netlist, core: CoreParams) -> Part:
+def counters_part(net: Netlist, core: AnyCore) -> Part:
     """The registers are those of the reference."""
     p = Ports(net, "counters")
     contract, g = counters_contract(core, p)

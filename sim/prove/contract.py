@@ -126,8 +126,8 @@ class Delays:
 
 
 def any_of(conditions: Sequence[Any]) -> Any:
-    """Whether one of some conditions holds."""
-    return z3.Or(*conditions) if len(conditions) > 1 else conditions[0]
+    """Whether one of some conditions holds; of none, no."""
+    return z3.Or(*conditions) if len(conditions) > 1 else next(iter(conditions), z3.BoolVal(False))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +136,7 @@ class Part:
 
     ``invariants`` are over registers and ghosts. ``of_each`` are too, but of every value of some
     constants; where they are assumed, they are so of ``places`` as well, each of which has terms
-    for the constants.
+    for the constants. ``depth``: over how many cycles the induction goes.
     """
 
     net: Netlist
@@ -145,6 +145,7 @@ class Part:
     invariants: Mapping[str, Any] = field(default_factory=dict)
     of_each: Mapping[str, Any] = field(default_factory=dict)
     places: Sequence[Mapping[Any, Any]] = ()
+    depth: int = 1
 
     def out_of_reset(self, term: Any, reset: bool = False) -> Any:
         """A term while the reset is low."""
@@ -229,10 +230,10 @@ def settle(
     deadline = time.perf_counter() + prover.timeout_s
     proved = {**part.claims, **part.lemmas}
     found = induct(
-        part.system, proved, depth=1, solver=prover.solver, timeout_s=prover.timeout_s,
+        part.system, proved, depth=part.depth, solver=prover.solver, timeout_s=prover.timeout_s,
         also=part.elsewhere,
     )  # fmt: skip
-    by = f"{prover.solver}, induction, depth 1, unbounded"
+    by = f"{prover.solver}, induction, depth {part.depth}, unbounded"
     if found.stage == "vacuous":
         return "failed", f"{by}\nvacuous: no first cycle is possible"
     if found.stage == "unknown":

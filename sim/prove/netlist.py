@@ -108,7 +108,7 @@ def _with_probes(text: str, top: str, names: list[tuple[str, str]]) -> str:
         if function == f"{top}_is":
             return match[0]
         # Marked, since Yosys calls the parameter of each function "state".
-        name = "~" + name.removeprefix("\\").replace("|", "!")
+        name = "~" + name.replace("\\", "").replace("|", "!")
         used[name] = used.get(name, 0) + 1
         if used[name] > 1:
             name = f"{name} #{used[name]}"

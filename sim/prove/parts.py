@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ...cycles.latency import COUNTER_BITS
+from ...cycles.latency import COUNTER_BITS, AnyCore
 from ...cycles.pipeline import INTEGRATION_STAGES, write_distance
 from ...hdl.core.layouts import entry_layout, operation_layout, written_layout
 from ...hdl.events import event_layout
-from ...params.core import CoreParams, address_bits
+from ...params.core import address_bits
 from ..tools.solver import conjunction, z3
 from . import golden
 from .contract import Contract, Delays, Ports, any_of, bit, high, number, unpacked
@@ -36,14 +36,14 @@ def lanes_of(word: Any, count: int) -> list[Any]:
     return [golden.lane(word, lane, bits) for lane in range(count)]
 
 
-def any_word(core: CoreParams) -> tuple[Any, Any]:
+def any_word(core: AnyCore) -> tuple[Any, Any]:
     """The number of any word, and the condition that it is one."""
     width = max(2, core.words)
     word = z3.BitVec("word", (width - 1).bit_length())
     return word, z3.ULE(word, core.words - 1)
 
 
-def golden_add(core: CoreParams) -> Add:
+def golden_add(core: AnyCore) -> Add:
     """:func:`fxlif.rule.arithmetic.accumulate`, lane by lane."""
 
     def add(totals: Any, weights: Any) -> tuple[Any, Any]:
@@ -94,7 +94,7 @@ class TotalsGhosts(Delays):
     from its first clearing on.
     """
 
-    def __init__(self, core: CoreParams, ports: Ports, add: Add) -> None:
+    def __init__(self, core: AnyCore, ports: Ports, add: Add) -> None:
         super().__init__("totals")
         self.word, self.is_word = any_word(core)
         self.operation = ports.fields("operation", operation_layout(core))
@@ -124,7 +124,7 @@ def one_kind(operation: dict[str, Any]) -> Any:
     return z3.And(*(z3.Not(high(operation[a], operation[b])) for a, b in pairs))
 
 
-def totals_contract(core: CoreParams, ports: Ports, add: Add) -> tuple[Contract, TotalsGhosts]:
+def totals_contract(core: AnyCore, ports: Ports, add: Add) -> tuple[Contract, TotalsGhosts]:
     """What is at ``total`` when a word is in stage ``register`` is the golden sum of all weights
     that were there in this stage since the word was last put to 0; ``clipped`` says of a sum, one
     cycle later, which lanes did not fit."""
@@ -147,7 +147,7 @@ def totals_contract(core: CoreParams, ports: Ports, add: Add) -> tuple[Contract,
 # --- neurons ------------------------------------------------------------------------------------
 
 
-def counted(core: CoreParams, word: dict[str, Any]) -> dict[str, Any]:
+def counted(core: AnyCore, word: dict[str, Any]) -> dict[str, Any]:
     """Of the events of a word, its TICK among them: whether there are some, one, or one and a
     TICK."""
     fired = packed([bit(count != 0) for count in lanes_of(word["spikes"], core.lanes)])
@@ -159,7 +159,7 @@ def counted(core: CoreParams, word: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def is_told(core: CoreParams, word: dict[str, Any]) -> Any:
+def is_told(core: AnyCore, word: dict[str, Any]) -> Any:
     """What a word says of its events is so."""
     facts = counted(core, word).items()
     return conjunction([word[name] == bit(fact) for name, fact in facts if name in word])
@@ -168,7 +168,7 @@ def is_told(core: CoreParams, word: dict[str, Any]) -> Any:
 class NeuronsGhosts(Delays):
     """``updates[i]``, ``clears[i]``, ``words[i]``: what was issued i cycles before."""
 
-    def __init__(self, core: CoreParams, ports: Ports) -> None:
+    def __init__(self, core: AnyCore, ports: Ports) -> None:
         super().__init__("neurons")
         self.word, self.is_word = any_word(core)
         self.end = write_distance(core.neuron)
@@ -183,7 +183,7 @@ class NeuronsGhosts(Delays):
         return z3.And(valid, self.words[before] == self.word)
 
 
-def neurons_contract(core: CoreParams, ports: Ports) -> tuple[Contract, NeuronsGhosts]:
+def neurons_contract(core: AnyCore, ports: Ports) -> tuple[Contract, NeuronsGhosts]:
     """When a word shows at ``written``; what, is said by
     :func:`fxlif.sim.prove.alone.stepped_contract`."""
     g = NeuronsGhosts(core, ports)
@@ -214,7 +214,7 @@ class QueueGhosts(Delays):
     """``entries``: number → what was pushed under it; ``pushed`` and ``popped`` count modulo a
     power of two; ``waited``: for how many cycles an entry has not been shown."""
 
-    def __init__(self, core: CoreParams, ports: Ports) -> None:
+    def __init__(self, core: AnyCore, ports: Ports) -> None:
         super().__init__("queue")
         bits = address_bits(core.words) + 1
         entry, taken = ports["entry"], high(ports["entries_valid"], ports["entries_ready"])
@@ -243,7 +243,7 @@ class QueueGhosts(Delays):
 QUEUE_CYCLES = 2
 
 
-def queue_contract(core: CoreParams, ports: Ports) -> tuple[Contract, QueueGhosts]:
+def queue_contract(core: AnyCore, ports: Ports) -> tuple[Contract, QueueGhosts]:
     """Entries come out as they were pushed, in order, each once, and soon."""
     g = QueueGhosts(core, ports)
     valid = ports["entries_valid"] == 1
@@ -265,7 +265,7 @@ class EmitterGhosts:
     """A reference: of the entry at the output the lanes ``left`` to be sent, their ``counts``, and
     ``again``, how often the event that shows is to be sent again. A TICK shows where no lane is."""
 
-    def __init__(self, core: CoreParams, ports: Ports) -> None:
+    def __init__(self, core: AnyCore, ports: Ports) -> None:
         lanes, bits, self.lanes = core.lanes, core.neuron.spike_bits, core.lanes
         self.entry = unpacked(ports["entries_payload"], entry_layout(core))
         spikes, word = self.entry["spikes"], self.entry["word"]
@@ -330,7 +330,7 @@ class EmitterGhosts:
         return found
 
 
-def emitter_contract(core: CoreParams, ports: Ports) -> tuple[Contract, EmitterGhosts]:
+def emitter_contract(core: AnyCore, ports: Ports) -> tuple[Contract, EmitterGhosts]:
     """Of an entry each lane that fired is sent, lowest first, as often as it fired, then, of the
     last entry, the TICK; one event in each cycle in which the output takes one."""
     g = EmitterGhosts(core, ports)
@@ -381,7 +381,7 @@ class CountersGhosts(Delays):
         self.clipped = self.line("clipped", ports["clipped"], 2)
 
 
-def counters_contract(core: CoreParams, ports: Ports) -> tuple[Contract, CountersGhosts]:
+def counters_contract(core: AnyCore, ports: Ports) -> tuple[Contract, CountersGhosts]:
     """``dropped`` counts 2 cycles after ``unknown``, ``saturated`` 3 cycles after ``clipped``."""
     g = CountersGhosts(ports)
     drops, clips = z3.BitVecs("counters:dropped counters:saturated", COUNTER_BITS)
