@@ -47,7 +47,8 @@ class Hardware:
     """A design as Verilog text, with the interface that a bench or a driver reads.
 
     ``sidecar``: what the JSON file says; ``arrays``: those that it refers to, by their key in the
-    .npz file; ``images``: the files that the Verilog reads, by their names.
+    .npz file; ``large``: the files of large arrays that it names, by their names; ``images``: the
+    files that the Verilog reads, by theirs.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Hardware:
     sidecar: dict[str, Any]
     arrays: dict[str, npt.NDArray[np.int64]]
     images: Mapping[str, Image] = field(default_factory=dict)
+    large: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
     def image_texts(self) -> dict[str, str]:
@@ -79,6 +81,7 @@ class Hardware:
             buffer = io.BytesIO()
             np.savez(buffer, **self.arrays)  # type: ignore[arg-type]  # names are no options of it
             made[f"{self.name}.npz"] = buffer.getvalue()
+        made |= self.large
         digests = {name: hashlib.sha256(content).hexdigest() for name, content in made.items()}
         sidecar = json.dumps({**self.sidecar, "files": digests}, indent=1) + "\n"
         return {f"{self.name}.json": sidecar.encode(), **made}

@@ -17,17 +17,19 @@ from amaranth.hdl import Shape, Value, ValueCastable
 from amaranth.lib import data, wiring
 
 from ..caches import tool_caches
-from ..cycles.latency import clear_cycles, event_cycles, update_cycles
+from ..cycles.latency import AnyCore, clear_cycles, event_cycles, update_cycles
+from ..layout import HardwareNetwork
+from ..params.arrays import Beside
 from ..params.core import CoreParams
 from ..params.network import NetworkParams
 from ..params.neuron import NeuronParams
-from ..params.protocol import Design
+from ..params.protocol import AnyParams, Design
 from .core.core import LIFCore
 from .interface import Field, Hardware, Image, Port
 from .limits import supported
 from .memory import ROMS, Images, without_zeros
 from .names import plain, plain_names
-from .network import LIFNetwork
+from .network import LIFGraph, LIFNetwork
 from .neuron import LIFNeuron
 
 SIDECAR_FORMAT = 3
@@ -66,11 +68,15 @@ def ports_of(component: wiring.Component) -> tuple[Port, ...]:
     return tuple(wires)
 
 
-def _apart(params: Design, name: str) -> tuple[dict[str, Any], dict[str, npt.NDArray[np.int64]]]:
+def _apart(
+    params: Design | HardwareNetwork, name: str, large: Beside
+) -> tuple[dict[str, Any], dict[str, npt.NDArray[np.int64]]]:
     """The parameters as JSON values that refer to their arrays as a design file does; these, by
-    their key in the .npz file."""
+    their key in the .npz file, or ``large`` ones of populations."""
+    arrays: dict[str, npt.NDArray[np.int64]] = {}
+    if isinstance(params, HardwareNetwork):
+        return params.network.described(large), arrays
     described = params.described()
-    arrays = {}
     tables = described["core"] if params.kind == "network" else [described] * len(params.cores)
     for k, (core, table) in enumerate(zip(params.cores, tables, strict=True)):
         for key in ("weights", "v_thresholds"):
@@ -99,7 +105,7 @@ def _own_yosys() -> Iterator[None]:
                 os.environ[variable] = value
 
 
-def _timing(core: CoreParams) -> dict[str, int | str]:
+def _timing(core: AnyCore) -> dict[str, int | str]:
     return {
         "cycles_per_spike_in": event_cycles(core),
         "cycles_per_tick_in": event_cycles(core),
@@ -110,8 +116,8 @@ def _timing(core: CoreParams) -> dict[str, int | str]:
 
 
 def _sidecar(
-    name: str, ports: tuple[Port, ...], params: Design, described: dict[str, Any], trace: bool,
-    counters: bool, images: Mapping[str, Image],
+    name: str, ports: tuple[Port, ...], params: Design | HardwareNetwork,
+    described: dict[str, Any], trace: bool, counters: bool, images: Mapping[str, Image],
 ) -> dict[str, Any]:  # fmt: skip
     return {
         "format": SIDECAR_FORMAT,
@@ -138,14 +144,16 @@ def _sidecar(
 
 
 def component_of(
-    design: NeuronParams | CoreParams | NetworkParams,
+    design: AnyParams | HardwareNetwork,
     *,
     trace: bool = False,
     counters: bool = True,
     input_bits: int | None = None,
 ) -> wiring.Component:
     """The Amaranth component of a neuron, a core or a network; see :func:`generate`."""
-    match supported(design):
+    match design if isinstance(design, HardwareNetwork) else supported(design):
+        case HardwareNetwork() as network:
+            return LIFGraph(network, trace=trace, counters=counters)
         case NetworkParams() as network:
             return LIFNetwork(network, trace=trace, counters=counters)
         case CoreParams() as core:
@@ -157,7 +165,7 @@ def component_of(
 
 
 def generate(
-    params: NeuronParams | CoreParams | NetworkParams,
+    params: AnyParams | HardwareNetwork,
     *,
     name: str | None = None,
     trace: bool = False,
@@ -172,9 +180,12 @@ def generate(
     Raises:
         FxlifError: what the hardware cannot do; see :func:`fxlif.hdl.limits.supported`.
     """
-    params = supported(params)
+    if not isinstance(params, HardwareNetwork):
+        params = supported(params)
     component = component_of(params, trace=trace, counters=counters, input_bits=input_bits)
-    name = name or (params.name if isinstance(params, NetworkParams) else f"lif_{params.kind}")
+    if isinstance(params, NetworkParams | HardwareNetwork):
+        name = name or params.name
+    name = name or f"lif_{params.kind}"
     images = Images(name)
     with _own_yosys():
         # No source locations in the text: they would name folders of the machine that made it.
@@ -185,7 +196,8 @@ def generate(
     text = plain_names(without_zeros(text), name, raw)
     text += "".join(module for rom, module in ROMS.items() if f"\n  {rom} #(" in text)
     ports = ports_of(component)
-    described, arrays = _apart(params, name)
+    large = Beside(f"{name}.json")
+    described, arrays = _apart(params, name, large)
     return Hardware(
         name=name,
         verilog=text,
@@ -193,4 +205,5 @@ def generate(
         sidecar=_sidecar(name, ports, params, described, trace, counters, images.files),
         arrays=arrays,
         images=images.files,
+        large=large.files,
     )

@@ -14,6 +14,7 @@ from pydantic import (
 )
 
 from ..errors import FxlifError
+from .arrays import Beside
 from .base import Name, Params, Seed, Size, plain_tuple
 from .core import (
     CoreParams,
@@ -269,9 +270,10 @@ class NetworkParams(Params):
             promised=promised_events(order, parts, self.projection),
         )
 
-    def described(self) -> dict[str, Any]:
-        """What shapes the hardware, as JSON values: ``input`` does not."""
-        content = self.model_dump(mode="json", exclude={"input"})
+    def described(self, beside: Beside | None = None) -> dict[str, Any]:
+        """What shapes the hardware, as JSON values: ``input`` does not. Large arrays go to files
+        ``beside`` it, if that is given."""
+        content = self.model_dump(mode="json", exclude={"input"}, context={"beside": beside})
         unused = ("population", "source", "projection", "outputs") if self.core else ("core",)
         return {key: value for key, value in content.items() if key not in unused}
 

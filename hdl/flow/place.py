@@ -102,7 +102,7 @@ def synthesise(
     """
     # The sidecar names versions and times; a netlist depends on what Yosys reads alone.
     sources = {name: content for name, content in hardware.files().items()
-               if not name.endswith((".json", ".npz"))}  # fmt: skip
+               if not name.endswith((".json", ".npy", ".npz"))}  # fmt: skip
     texts = {name: content.decode() for name, content in sources.items()}
     options = json.dumps([target.family, hardware.top, merge])
     recipe = Recipe(
