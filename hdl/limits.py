@@ -2,60 +2,114 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
-from itertools import pairwise
+from collections.abc import Iterable, Iterator
+from itertools import pairwise, starmap
 
 from ..arrays import count_of
 from ..errors import FxlifError
-from ..network.topology import synapses_of
-from ..params.core import CoreParams
+from ..layout import HardwareNetwork, RowCore
+from ..layout.plan import LONGEST_ROW, Plan, filled, planned
+from ..network.topology import expected_count, synapses_of
+from ..params.core import CoreParams, address_bits
 from ..params.network import NetworkParams, Projection
 from ..params.neuron import NeuronParams
 from ..params.protocol import AnyParams
-from ..params.sources import EventSource
+from ..params.quantise import signed_bits
+from ..params.sources import EventSource, PoissonSource
+from ..params.topology import Dense, Grid, Sparse, bounds
 
-#: A projection becomes a memory of n_pre x n_post weights, missing synapses included.
-MAX_WEIGHTS = 1 << 24
 #: Bits of memory in the largest device known here, which nothing can be larger than: 2,688 block
 #: RAMs of 36 kbit and 1,280 UltraRAMs of 288 kbit (AMD DS890).
 LARGEST_DEVICE, MOST_MEMORY_BITS = "AMD XCVU13P", 2_688 * 36_864 + 1_280 * 294_912
 
 
 def supported(design: AnyParams) -> AnyParams:
-    """What the hardware is made from: ``design``, or for a network :func:`chain_of` it.
+    """What the hardware is made from: ``design``, or of a network :func:`hardware_of` it.
 
     Raises:
         FxlifError: one line per obstacle: the key, what it must be in hardware, what it is.
     """
     if isinstance(design, NetworkParams):
-        design = chain_of(design)
+        found = hardware_of(design)
+        # What is made today is a chain.
+        design = chain_of(design) if isinstance(found, HardwareNetwork) else found
     else:
         (neuron,) = design.neurons
         _refuse(_choices("neuron." if design.cores else "", neuron))
-    bits = sum(map(memory_bits, design.cores))
-    if bits > MOST_MEMORY_BITS:
-        allowed = f"{MOST_MEMORY_BITS:,} bits at most (the largest known device, {LARGEST_DEVICE})"
-        raise FxlifError.must_be("memory", allowed, bits, found=f"{bits:,}")
+    _check_memory(sum(map(memory_bits, design.cores)))
     return design
 
 
-def memory_bits(core: CoreParams) -> int:
-    """Bits of the memories of a core: weights, sums, states, thresholds, the queue of spikes."""
+def _check_memory(bits: int) -> None:
+    if bits > MOST_MEMORY_BITS:
+        allowed = f"{MOST_MEMORY_BITS:,} bits at most (the largest known device, {LARGEST_DEVICE})"
+        raise FxlifError.must_be("memory", allowed, bits, found=f"{bits:,}")
+
+
+def memory_bits(core: CoreParams | RowCore) -> int:
+    """Bits of the memories of a core: weights and where they lie, sums, states, thresholds, the
+    queue of spikes."""
     neuron = core.neuron
-    summed = core.spike_bits if neuron.per_event else core.accumulator_bits
-    of_neuron = summed + sum(neuron.state_widths.values()) + core.spike_bits
+    spike_bits = core.spike_bits if isinstance(core, CoreParams) else neuron.spike_bits
+    of_neuron = sum(neuron.state_widths.values()) + spike_bits
     if core.v_thresholds is not None:
         of_neuron += neuron.threshold_bits
-    weights = core.n_inputs * neuron.weight_bits
-    return (weights + of_neuron) * core.words * core.lanes
+    bits = core.words * core.lanes * of_neuron
+    if isinstance(core, CoreParams):
+        weights = core.n_inputs * neuron.weight_bits
+        summed = core.spike_bits if neuron.per_event else core.accumulator_bits
+        return bits + (weights + summed) * core.words * core.lanes
+    for memory in core.memories:
+        beside = 0 if memory.dense else core.word_bits + memory.delay_bits
+        bits += memory.depth * core.lanes * (memory.weight_bits + beside)
+    rings = sum(each.bits * each.slots for each in core.accumulators)
+    deepest = max((memory.depth for memory in core.memories), default=1)
+    longest = max((memory.longest for memory in core.memories), default=0)
+    row = address_bits(deepest) + longest.bit_length()
+    return bits + core.rows * row + (rings << core.word_bits) * core.lanes
+
+
+def hardware_of(network: NetworkParams) -> NetworkParams | HardwareNetwork:
+    """The network as a chain of cores, or as nodes joined by streams.
+
+    A chain of cores stays as it is. Populations are one where they stand in one line without delay
+    behind an event source, and each projection is smaller or faster as a matrix (docs/hardware.md).
+
+    Raises:
+        FxlifError: one line per obstacle: the key, what it must be in hardware, what it is.
+    """
+    if network.core:
+        return chain_of(network)
+    _refuse(_obstacles(network))
+    _check_memory(sum(_drawn_bits(network, each) for each in network.projection))
+    plan = planned(network)
+    _check_memory(sum(shape.bits for shape in plan.chosen))
+    if _in_line(network) and (
+        all(shape.dense for shape in plan.chosen) or any(_event_driven(network))
+    ):
+        return chain_of(network)
+    _refuse([*_event_driven(network), *_long_rows(plan)])
+    return filled(plan)
+
+
+def _in_line(network: NetworkParams) -> bool:
+    """Whether the populations are a chain behind one event source, its end the only output."""
+    line = [*(source.name for source in network.source), *network.graph.order]
+    joins = sorted((each.source, each.target) for each in network.projection)
+    return (
+        [source.kind for source in network.source] == ["events"]
+        and joins == sorted(pairwise(line))
+        and all(each.delay_range == (0, 0) for each in network.projection)
+        and network.output_names == (line[-1],)
+    )
 
 
 def chain_of(network: NetworkParams) -> NetworkParams:
-    """The network as a chain of cores, which is what the hardware is.
+    """The network as a chain of cores: itself, or its populations, which stand in one line behind
+    an event source.
 
-    A chain of cores stays as it is. Populations are turned into cores where they stand in one line
-    behind one event source, joined by projections without delay.
+    A core is promised as many events of an input as a neuron of the core before it may send in a
+    step.
 
     Raises:
         FxlifError: one line per obstacle: the key, what it must be in hardware, what it is.
@@ -63,35 +117,71 @@ def chain_of(network: NetworkParams) -> NetworkParams:
     if network.core:
         _refuse(line for k, core in enumerate(network.core)
                 for line in _choices(f"core[{k}].neuron.", core.neuron))  # fmt: skip
-        return network
-    _refuse(_obstacles(network))
-    _refuse(_disorder(network))
+        promised = (network.core[0], *starmap(_promised, pairwise(network.core)))
+        return (
+            network if promised == network.core else network.model_copy(update={"core": promised})
+        )
+    _refuse([*_obstacles(network), *_event_driven(network)])
+    if not _in_line(network):
+        allowed = (
+            "a chain of cores: one event source, populations in one line, one projection with "
+            "delay 0 into each, the last of them the output"
+        )
+        raise FxlifError.must_be("network", allowed, network, found="another graph")
+    _check_memory(sum(_matrix_bits(network, each) for each in network.projection))
+    (source,) = (each for each in network.source if isinstance(each, EventSource))
+    n_inputs, events = source.n, source.max_events_per_input
     into = {projection.target: (k, projection) for k, projection in enumerate(network.projection)}
+    populations = {population.name: population for population in network.population}
     cores = []
-    for population in network.population:
-        index, projection = into[population.name]
-        n_pre = network.graph.sizes[projection.source]
-        source = next((s for s in network.source if s.name == projection.source), None)
-        events = network.graph.most_spikes.get(projection.source, 1)
-        if isinstance(source, EventSource):
-            events = source.max_events_per_input
+    for name in network.graph.order:
+        index, projection = into[name]
+        population = populations[name]
         try:
             core = CoreParams(
-                n_inputs=n_pre,
+                n_inputs=n_inputs,
                 n_neurons=population.n,
                 neuron=population.neuron,
-                weights=synapses_of(projection, n_pre, population.n).dense(),
+                weights=synapses_of(projection, n_inputs, population.n).dense(),
                 weight_shift=projection.weight_shift,
                 v_thresholds=population.v_thresholds,
                 max_events_per_input=events,
+                lanes=population.lanes,
             )
         except FxlifError as error:
             raise error.inside(f"projection[{index}]: as a core") from None
         cores.append(core)
+        n_inputs, events = population.n, network.graph.most_spikes[name]
     return NetworkParams(name=network.name, core=tuple(cores), input=network.input)
 
 
-def _refuse(obstacles: Iterator[FxlifError]) -> None:
+def _drawn_bits(network: NetworkParams, projection: Projection) -> int:
+    """Bits of the weights of a projection before they are drawn, about and at least; 0 of those
+    that are given."""
+    given, sizes = projection.synapses, network.graph.sizes
+    if isinstance(given, Dense | Sparse | Grid):
+        return 0
+    low, high = bounds(given.weight)
+    count = expected_count(projection, sizes[projection.source], sizes[projection.target])
+    return count * signed_bits(min(low, 0), max(high, 0))
+
+
+def _matrix_bits(network: NetworkParams, projection: Projection) -> int:
+    """Bits of all weights of a projection, absent synapses included."""
+    sizes = network.graph.sizes
+    (target,) = (each for each in network.population if each.name == projection.target)
+    return sizes[projection.source] * target.n * target.neuron.weight_bits
+
+
+def _promised(before: CoreParams, core: CoreParams) -> CoreParams:
+    """``core``, promised as many events of an input as ``before`` sends at most."""
+    most = before.neuron.max_spikes_per_step
+    if core.neuron.per_event or core.max_events_per_input >= most:
+        return core
+    return CoreParams(**dict(core) | {"max_events_per_input": most})
+
+
+def _refuse(obstacles: Iterable[FxlifError]) -> None:
     """Raise one error of all obstacles, if there are any; key, value, allowed are of the first."""
     found = list(obstacles)
     if found:
@@ -113,65 +203,31 @@ def _choices(key: str, neuron: NeuronParams) -> Iterator[FxlifError]:
 
 
 def _obstacles(network: NetworkParams) -> Iterator[FxlifError]:
-    """What keeps populations from being one chain of cores, a line each."""
-    count = sum(isinstance(source, EventSource) for source in network.source)
-    if count > 1 or not network.source:
-        yield FxlifError.must_be(
-            "source", "one event source in hardware", count, found=f"{count} of them"
-        )
+    """What no hardware has, a line each."""
     for k, source in enumerate(network.source):
-        if not isinstance(source, EventSource):
-            yield FxlifError.must_be(f"source[{k}].kind", "'events' in hardware", source.kind)
-    for k, projection in enumerate(network.projection):
-        yield from _of_projection(f"projection[{k}]", projection, network)
-    others = [p for p in network.projection if p.source != p.target]
-    into = Counter(projection.target for projection in others)
-    out_of = Counter(projection.source for projection in others)
-    for key, parts in (("source", network.source), ("population", network.population)):
-        for k, part in enumerate(parts):
-            if out_of[part.name] > 1:
-                yield FxlifError.must_be(
-                    f"{key}[{k}]", f"the source of one projection in hardware ({part.name})",
-                    out_of[part.name], found=f"of {out_of[part.name]}",
-                )  # fmt: skip
+        if isinstance(source, PoissonSource):
+            allowed = "'events' or 'regular' in hardware"
+            yield FxlifError.must_be(f"source[{k}].kind", allowed, source.kind)
     for k, population in enumerate(network.population):
-        if into[population.name] != 1:
-            yield FxlifError.must_be(
-                f"population[{k}]", f"the target of one projection in hardware ({population.name})",
-                into[population.name], found=f"of {into[population.name]}",
-            )  # fmt: skip
         if population.noise:
             yield FxlifError.must_be(
                 f"population[{k}].noise", "none in hardware", population.noise,
                 found=count_of(len(population.noise), "kind"),
             )  # fmt: skip
+
+
+def _event_driven(network: NetworkParams) -> Iterator[FxlifError]:
+    """The choices of neurons that take their events one by one, a line each."""
+    for k, population in enumerate(network.population):
         yield from _choices(f"population[{k}].neuron.", population.neuron)
 
 
-def _disorder(network: NetworkParams) -> Iterator[FxlifError]:
-    # What comes out is the last population of the list; in hardware it is the end of the chain.
-    before = {projection.target: projection.source for projection in network.projection}
-    listed = [population.name for population in network.population]
-    for k, (first, second) in enumerate(pairwise(listed), start=1):
-        if before[second] != first:
-            yield FxlifError.must_be(
-                f"population[{k}].name", f"listed after its source, {before[second]}, in hardware",
-                second, found=f"{second} after {first}",
-            )  # fmt: skip
-
-
-def _of_projection(
-    key: str, projection: Projection, network: NetworkParams
-) -> Iterator[FxlifError]:
-    low, high = projection.delay_range
-    if projection.source == projection.target:
-        yield FxlifError.must_be(
-            f"{key}.target", "another than its source in hardware", projection.target
-        )
-    elif high:
-        found = str(low) if low == high else f"{low}..{high}"
-        yield FxlifError.must_be(f"{key}.delay", "0 in hardware", high, found=found)
-    n_pre, n_post = (network.graph.sizes[n] for n in (projection.source, projection.target))
-    if n_pre * n_post > MAX_WEIGHTS:
-        allowed = f"of {MAX_WEIGHTS} weights at most in hardware, absent synapses included"
-        yield FxlifError.must_be(key, allowed, n_pre * n_post, found=f"{n_pre} x {n_post}")
+def _long_rows(plan: Plan) -> Iterator[FxlifError]:
+    for k, shape in enumerate(plan.chosen):
+        longest = int(shape.lengths.max())
+        if longest > LONGEST_ROW:
+            allowed = (
+                f"of rows of {LONGEST_ROW:,} words at most in hardware (lanes = {shape.lanes} of "
+                f"{plan.network.projection[k].target})"
+            )
+            yield FxlifError.must_be(f"projection[{k}]", allowed, longest, found=f"{longest:,}")

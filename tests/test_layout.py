@@ -11,7 +11,7 @@ import pytest
 
 from fxlif import Network, NetworkParams, NeuronParams, Recording
 from fxlif.layout import golden_of, hardware_network
-from fxlif.layout.rows import best_shape, dense_shape, fill, shapes, sparse_shape
+from fxlif.layout.rows import cheaper, dense_shape, fill, shapes, sparse_shape
 from fxlif.network.events import TICK, split_steps
 from fxlif.network.topology import synapses_of
 from fxlif.params.core import CoreParams, address_bits
@@ -384,13 +384,15 @@ def test_the_cheaper_form(seed):
         cycles = [max(1, length) for length in shape.lengths.tolist()]
         costs[shape.dense] = (bits * weights.size + table) * sum(cycles) / n_pre
         assert shape.bits == bits * weights.size + table
-    assert best_shape(synapses, lanes).dense == (costs.get(True, float("inf")) <= costs[False])
+    assert cheaper(*shapes(synapses, lanes)).dense == (
+        costs.get(True, float("inf")) <= costs[False]
+    )
 
 
 def test_a_tie_is_dense():
     """One neuron to one neuron: the same word either way, and a word number costs."""
     synapses = synapses_of(Projection("a", "b", AllToAll(weight=1)), 4, 4)
-    assert best_shape(synapses, 4).dense
+    assert cheaper(*shapes(synapses, 4)).dense
     assert dense_shape(synapses, 4).cycles == 1
 
 

@@ -255,17 +255,22 @@ def _written(design: NetworkParams, out: Path, lines: list[str], named: _Named |
 
 
 def _with_lanes(design: NetworkParams, lanes: int) -> NetworkParams:
-    """The design as the chain of cores that its hardware is, each with so many lanes or, where it
-    has less neurons, one for each.
+    """The design with so many lanes, or where a population has less neurons one for each; where
+    its hardware is a chain of cores, as those.
 
     Raises:
         FxlifError: there is no hardware for it.
     """
-    from ..hdl.limits import chain_of
+    from ..hdl.limits import hardware_of
+    from ..params.network import NetworkParams
 
-    chain = chain_of(design)
-    cores = (core.model_copy(update={"lanes": min(lanes, core.n_neurons)}) for core in chain.core)
-    return chain.model_copy(update={"core": tuple(cores)})
+    populations = tuple(
+        population.model_copy(update={"lanes": min(lanes, population.n)})
+        for population in design.population
+    )
+    wide = design.model_copy(update={"population": populations})
+    hardware = hardware_of(wide)
+    return hardware if isinstance(hardware, NetworkParams) else wide
 
 
 def _without_biases(design: NetworkParams) -> NetworkParams:

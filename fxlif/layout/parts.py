@@ -68,6 +68,11 @@ class RowMemory:
         """Words of the memory."""
         return len(self.weights)
 
+    @property
+    def longest(self) -> int:
+        """Words of the longest row."""
+        return int(self.lengths.max())
+
 
 @dataclass(frozen=True)
 class Input:

@@ -12,7 +12,7 @@ from ..params.network import NetworkParams, Population
 from ..params.quantise import signed_bits
 from ..params.sources import EventSource, RegularSource
 from .parts import Accumulator, HardwareNetwork, Input, RegularNode, RowCore, RowMemory
-from .rows import best_shape, fill
+from .rows import Shape, cheaper, fill, shapes
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +22,7 @@ class _Edge:
 
     number: int
     placed: PlacedProjection
+    shape: Shape
     node: int
     first: int
     backward: bool
@@ -39,15 +40,59 @@ class _Edge:
         return max(0, delay - self.backward)  # a table without synapses has delay 0
 
 
+#: What the counter of a row's words holds.
+LONGEST_ROW = (1 << 16) - 1
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A network whose synapses are drawn, and for each projection the forms that they may take.
+
+    ``shapes``: by projection the sparse and the dense form, None where its delays differ.
+    """
+
+    network: NetworkParams
+    tables: tuple[PlacedProjection, ...]
+    shapes: tuple[tuple[Shape, Shape | None], ...]
+
+    @property
+    def chosen(self) -> tuple[Shape, ...]:
+        """The form of each projection."""
+        return tuple(cheaper(*each) for each in self.shapes)
+
+
+def planned(network: NetworkParams) -> Plan:
+    """The plan of ``network``, of which no memory is filled yet.
+
+    Raises:
+        FxlifError: synapses that do not fit in memory, sums beyond 48 bits.
+    """
+    graph = network.graph
+    tables = tuple(placed(graph))
+    lanes = {population.name: population.lanes for population in graph.populations}
+    for population in graph.populations:
+        synaptic_range(population, list(tables))
+    return Plan(
+        network,
+        tables,
+        tuple(shapes(each.synapses, lanes[each.projection.target]) for each in tables),
+    )
+
+
 def hardware_network(network: NetworkParams) -> HardwareNetwork:
     """``network`` as nodes joined by streams; see :mod:`fxlif.layout.parts`.
 
     What no hardware can do is refused by :func:`fxlif.hdl.limits.supported`, not here.
 
     Raises:
-        FxlifError: synapses that do not fit in memory, or sums beyond 48 bits.
+        FxlifError: as :func:`planned`.
     """
-    graph = network.graph
+    return filled(planned(network))
+
+
+def filled(plan: Plan) -> HardwareNetwork:
+    """The hardware of a plan: :func:`hardware_network` in its second half."""
+    graph = plan.network.graph
     joined = {projection.source for projection in graph.projections}
     regular = tuple(
         RegularNode(source.name, source.n, source.interval, phases(source))
@@ -59,19 +104,23 @@ def hardware_network(network: NetworkParams) -> HardwareNetwork:
     first = {source.name: end - source.n for source, end in zip(events, ends, strict=True)}
     nodes = dict.fromkeys(first, 0)
     nodes |= {name: k for k, name in enumerate([*(r.name for r in regular), *graph.order], 1)}
-    tables = placed(graph)
-    cores = []
-    for population in sorted(graph.populations, key=lambda p: nodes[p.name]):
-        synaptic_range(population, tables)  # refuses sums beyond 48 bits
-        edges = [
-            _Edge(k, table, nodes[p.source], first.get(p.source, 0),
-                  nodes[p.source] >= nodes[p.target])
-            for k, (p, table) in enumerate(zip(graph.projections, tables, strict=True))
-            if p.target == population.name
-        ]  # fmt: skip
-        cores.append(_core(population, edges, len(regular), sum(source.n for source in events)))
-    outputs = tuple(map(graph.order.index, network.output_names))
-    return HardwareNetwork(network, regular, tuple(cores), outputs)
+    edges = [
+        _Edge(k, table, shape, nodes[p.source], first.get(p.source, 0),
+              nodes[p.source] >= nodes[p.target])
+        for k, (p, table, shape) in enumerate(
+            zip(graph.projections, plan.tables, plan.chosen, strict=True))
+    ]  # fmt: skip
+    cores = tuple(
+        _core(
+            population,
+            [edge for edge in edges if edge.placed.projection.target == population.name],
+            len(regular),
+            sum(source.n for source in events),
+        )
+        for population in sorted(graph.populations, key=lambda p: nodes[p.name])
+    )
+    outputs = tuple(map(graph.order.index, plan.network.output_names))
+    return HardwareNetwork(plan.network, regular, cores, outputs)
 
 
 def _core(population: Population, edges: list[_Edge], n_regular: int, n_events: int) -> RowCore:
@@ -81,8 +130,7 @@ def _core(population: Population, edges: list[_Edge], n_regular: int, n_events: 
     accumulators = tuple(map(_accumulator, groups))
     into = {edge.number: k for k, group in enumerate(groups) for edge in group}
     memories = tuple(
-        _memory(edge, into[edge.number], accumulators[into[edge.number]].shift, population.lanes)
-        for edge in edges
+        _memory(edge, into[edge.number], accumulators[into[edge.number]].shift) for edge in edges
     )
     return RowCore(
         name=population.name,
@@ -125,8 +173,8 @@ def _accumulator(edges: list[_Edge]) -> Accumulator:
     return Accumulator(signed_bits(low, high), slots, shift, saturates=False)
 
 
-def _memory(edge: _Edge, accumulator: int, shift: int, lanes: int) -> RowMemory:
-    shape = best_shape(edge.synapses, lanes)
+def _memory(edge: _Edge, accumulator: int, shift: int) -> RowMemory:
+    shape = edge.shape
     starts, weights, words, delays = fill(edge.synapses, shape)
     return RowMemory(
         projection=edge.number,

@@ -94,9 +94,8 @@ def shapes(synapses: Synapses, lanes: int) -> tuple[Shape, Shape | None]:
     return sparse_shape(synapses, lanes), dense_shape(synapses, lanes) if one_delay else None
 
 
-def best_shape(synapses: Synapses, lanes: int) -> Shape:
+def cheaper(sparse: Shape, dense: Shape | None) -> Shape:
     """The form with the smaller product of memory bits and cycles per spike; a tie is dense."""
-    sparse, dense = shapes(synapses, lanes)
     return sparse if dense is None or sparse.cost < dense.cost else dense
 
 

@@ -32,23 +32,33 @@ def table_bytes(projection: Projection, n_pre: int, n_post: int) -> int:
     if isinstance(given, Dense | Sparse):
         return 0
     delay = 0 if isinstance(projection.delay, int) else 1
+    count = expected_count(projection, n_pre, n_post)
     if isinstance(given, Grid):
-        reached = int(np.count_nonzero(given.kernel))
-        return n_pre * (8 + reached * (8 + 8 + delay))  # found in parts, then put together
+        return n_pre * 8 + count * (8 + 8 + delay)  # found in parts, then put together
     low, high = bounds(given.weight)
     weight = 0 if low == high else np.dtype(narrowest(low, high, WEIGHT_TYPES)).itemsize
-    table, drawing = 4 + weight + delay, 0
+    drawing = {FixedProbability: 4 + 4, FixedInDegree: 8 + 4}.get(type(given), 0)
+    return 8 * n_pre + count * max(4 + weight + delay, drawing)
+
+
+def expected_count(projection: Projection, n_pre: int, n_post: int) -> int:
+    """How many synapses ``projection`` has, about: known before any is drawn."""
+    given = projection.synapses
+    if isinstance(given, Dense):
+        return int(np.count_nonzero(given.weights))
+    if isinstance(given, Sparse):
+        return int(given.matrix.count)
+    if isinstance(given, Grid):
+        return n_pre * int(np.count_nonzero(given.kernel))
     if isinstance(given, OneToOne):
-        count = n_pre
-    elif isinstance(given, AllToAll):
-        count = n_pre * n_post
-    elif isinstance(given, FixedProbability):
-        count, drawing = int(given.probability * n_pre * n_post), 4 + 4
-    elif isinstance(given, FixedInDegree):
-        count, drawing = given.indegree * n_post, 8 + 4
-    else:
-        assert_never(given)
-    return 8 * n_pre + count * max(table, drawing)
+        return n_pre
+    if isinstance(given, AllToAll):
+        return n_pre * n_post
+    if isinstance(given, FixedProbability):
+        return int(given.probability * n_pre * n_post)
+    if isinstance(given, FixedInDegree):
+        return given.indegree * n_post
+    assert_never(given)
 
 
 def synapses_of(projection: Projection, n_pre: int, n_post: int) -> Synapses:

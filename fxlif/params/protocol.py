@@ -16,6 +16,8 @@ Kind = Literal["neuron", "core", "network"]
 AnyCores: TypeAlias = "CoreParams | NetworkParams | HardwareNetwork"
 #: What hardware can be made from.
 AnyParams: TypeAlias = "NeuronParams | CoreParams | NetworkParams"
+#: What hardware is made of.
+AnyHardware: TypeAlias = "AnyParams | HardwareNetwork"
 
 
 @dataclass(frozen=True)
