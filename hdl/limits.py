@@ -46,6 +46,18 @@ def _check_memory(bits: int) -> None:
         raise FxlifError.must_be("memory", allowed, bits, found=f"{bits:,}")
 
 
+def baked_in(design: AnyParams, check: str) -> None:
+    """Refuse what a ``check`` does not know yet: parameters that are written at run time.
+
+    Raises:
+        FxlifError: the first core of which something can be written.
+    """
+    for k, core in enumerate(design.cores):
+        if core.writable:
+            key = f"core[{k}].writable" if design.kind == "network" else "writable"
+            raise FxlifError.must_be(key, f"empty in {check}", core.writable)
+
+
 def memory_bits(core: CoreParams | RowCore) -> int:
     """Bits of the memories of a core: weights and where they lie, sums, states, thresholds, the
     queue of spikes."""

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from amaranth.hdl import (
     Cat,
     ClockSignal,
+    Const,
     Elaboratable,
     Fragment,
     Instance,
@@ -37,9 +38,9 @@ MIN_WORDS = 2
 #: minute for 16,384.
 MOST_ZEROS = 1024
 _ZEROS = re.compile(r"^  initial begin\n(?:    \w+\[\d+\] = \d+'[hd]0+;\n)+  end\n", re.M)
-#: The Verilog modules of a memory of constants, one of which reads only where it is ``enabled``:
-#: Amaranth's memories cannot read a file.
-ROM, ENABLED_ROM = "fxlif_rom", "fxlif_enabled_rom"
+#: The Verilog modules of a memory of constants, one of which reads only where it is ``enabled``,
+#: and of one that begins with an image: Amaranth's memories cannot read a file.
+ROM, ENABLED_ROM, RAM = "fxlif_rom", "fxlif_enabled_rom", "fxlif_ram"
 
 
 ROM_VERILOG = f"""
@@ -64,6 +65,31 @@ module {ROM} #(parameter WIDTH = 1, parameter DEPTH = 2, parameter IMAGE = "") (
 endmodule
 `endif
 """
+RAM_VERILOG = f"""
+// As {ROM}, and `write` stores write_data: a read in the same cycle answers with anything.
+`ifndef FXLIF_FOLDER
+`define FXLIF_FOLDER
+`endif
+`ifndef FXLIF_RAM
+`define FXLIF_RAM
+module {RAM} #(parameter WIDTH = 1, parameter DEPTH = 2, parameter IMAGE = "") (
+  input clk,
+  input [$clog2(DEPTH)-1:0] address,
+  output reg [WIDTH-1:0] data,
+  input write,
+  input [$clog2(DEPTH)-1:0] write_address,
+  input [WIDTH-1:0] write_data
+);
+  (* ram_style = "block", no_rw_check *)
+  reg [WIDTH-1:0] words [0:DEPTH-1];
+  generate if (IMAGE != "") initial $readmemh({{`FXLIF_FOLDER IMAGE}}, words); endgenerate
+  always @(posedge clk) begin
+    if (write) words[write_address] <= write_data;
+    data <= words[address];
+  end
+endmodule
+`endif
+"""
 
 
 def _enabled(verilog: str) -> str:
@@ -80,7 +106,7 @@ def _enabled(verilog: str) -> str:
 
 
 #: Name of a module → its text.
-ROMS = {ROM: ROM_VERILOG, ENABLED_ROM: _enabled(ROM_VERILOG)}
+MEMORIES = {ROM: ROM_VERILOG, ENABLED_ROM: _enabled(ROM_VERILOG), RAM: RAM_VERILOG}
 _DIGITS = np.frombuffer(b"0123456789abcdef", dtype=np.uint8)
 
 
@@ -159,22 +185,28 @@ class Rom(wiring.Component):
 
     ``enabled``: the memory reads in cycles with ``fetch`` only, and its output register takes what
     was read in those with ``move``.
+
+    With ``writable`` the rows are what it begins with: in each cycle ``value`` goes to the lanes of
+    row ``place`` that ``write`` names, a bit each. A reset leaves them.
     """
 
     def __init__(
-        self, name: str, rows: npt.NDArray[np.int64], bits: int, *, enabled: bool = False
-    ) -> None:
-        self._name, self._bits, self._enabled = name, bits, enabled
+        self, name: str, rows: npt.NDArray[np.int64], bits: int, *, enabled: bool = False,
+        writable: bool = False,
+    ) -> None:  # fmt: skip
+        self._name, self._bits, self._enabled, self._writable = name, bits, enabled, writable
         short = max(0, MIN_WORDS - len(rows))
         self._rows = np.pad(np.asarray(rows, dtype=np.int64), ((0, short), (0, 0)))
         depth, lanes = self._rows.shape
-        super().__init__(
-            {
-                "address": In(range(depth)),
-                "data": Out(data.ArrayLayout(signed(bits), lanes)),
-                **({"fetch": In(1), "move": In(1)} if enabled else {}),
-            }
-        )
+        members: dict[str, Any] = {
+            "address": In(range(depth)),
+            "data": Out(data.ArrayLayout(signed(bits), lanes)),
+        }
+        if enabled:
+            members |= {"fetch": In(1), "move": In(1)}
+        if writable:
+            members |= {"write": In(lanes), "place": In(range(depth)), "value": In(bits)}
+        super().__init__(members)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -190,7 +222,7 @@ class Rom(wiring.Component):
             name = self._name if len(starts) == 1 else f"{self._name}_{number}"
             # A register that a reset does not clear can be the memory's own.
             answer = Signal(bank.shape[1], name=f"bank_{number}", reset_less=True)
-            read = self._bank(m, platform, name, bank)
+            read = self._bank(m, platform, name, bank, number)
             with when("move"):
                 m.d.sync += answer.eq(read)
             banks.append(answer)
@@ -211,7 +243,7 @@ class Rom(wiring.Component):
         return m
 
     def _bank(
-        self, m: Module, platform: object, name: str, contents: npt.NDArray[np.uint8]
+        self, m: Module, platform: object, name: str, contents: npt.NDArray[np.uint8], bank: int
     ) -> Value:
         """What the slices of one bank answer."""
         depth, width = contents.shape
@@ -220,18 +252,32 @@ class Rom(wiring.Component):
             depth = MIN_WORDS
         step = slice_width(depth)
         address = self.address[: (depth - 1).bit_length()]
+        # What is written to one lane leaves the slices of the others alone.
+        part_width = self._bits if self._writable else width
+        slices = [
+            (start, min(start + step, first + part_width))
+            for first in range(0, width, part_width)
+            for start in range(first, first + part_width, step)
+        ]
         answers = []
-        for number, start in enumerate(range(0, width, step)):
-            bits = contents[:, start : start + step]
+        for number, (start, stop) in enumerate(slices):
+            bits = contents[:, start:stop]
             part = f"{name}_{number}"
+            write, place, value = self._write_of(start, stop, bank, address)
             if isinstance(platform, Images):
                 image = Image(hexadecimal(bits), *bits.shape)
                 answer = Signal(image.width, name=f"{part}_data")
-                enable = {"i_enable": self.fetch} if self._enabled else {}
+                module = ROM
+                ports: dict[str, Any] = {"i_address": address, "o_data": answer}
+                if self._enabled:
+                    module = ENABLED_ROM
+                    ports["i_enable"] = self.fetch
+                elif self._writable:
+                    module = RAM
+                    ports |= {"i_write": write, "i_write_address": place, "i_write_data": value}
                 m.submodules[part] = Instance(
-                    ENABLED_ROM if enable else ROM,
-                    p_WIDTH=image.width, p_DEPTH=depth, p_IMAGE=platform.add(part, image),
-                    i_clk=ClockSignal(), i_address=address, o_data=answer, **enable,
+                    module, p_WIDTH=image.width, p_DEPTH=depth,
+                    p_IMAGE=platform.add(part, image), i_clk=ClockSignal(), **ports,
                 )  # fmt: skip
                 answers.append(answer)
             else:
@@ -242,8 +288,23 @@ class Rom(wiring.Component):
                 m.d.comb += read.addr.eq(address)
                 if self._enabled:
                     m.d.comb += read.en.eq(self.fetch)
+                if self._writable:
+                    port = memory.write_port()
+                    m.d.comb += [port.en.eq(write), port.addr.eq(place), port.data.eq(value)]
                 answers.append(read.data)
         return Cat(*answers)
+
+    def _write_of(
+        self, start: int, stop: int, bank: int, address: Value
+    ) -> tuple[Value, Value, Value]:
+        """Whether a slice of a bank is written, where, and what."""
+        if not self._writable:
+            return Const(0), Const(0), Const(0)
+        lane, first = divmod(start, self._bits)
+        here = self.write[lane]
+        if len(self._rows) > BANK_WORDS:
+            here = here & (self.place >> (BANK_WORDS.bit_length() - 1) == bank)
+        return here, self.place[: len(address)], self.value[first : first + stop - start]
 
 
 def ram(m: Module, name: str, shape: Any, depth: int) -> Memory:

@@ -73,6 +73,8 @@ class LIFNetwork(wiring.Component):
             connect(m, source, core.events_in)
             source = core.events_out
             _show(m, self, core, signals, **self._options)
+            if params.writable:
+                connect(m, flipped(getattr(self, signals.access)), core.access)
         connect(m, source, flipped(self.events_out))
         return m
 

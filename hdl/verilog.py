@@ -17,6 +17,7 @@ from amaranth.hdl import Shape, Value, ValueCastable
 from amaranth.lib import data, wiring
 
 from ..caches import tool_caches
+from ..cycles.access import AddressMap
 from ..cycles.latency import AnyCore, clear_cycles, event_cycles, update_cycles
 from ..layout import HardwareNetwork
 from ..params.arrays import Beside
@@ -24,10 +25,11 @@ from ..params.core import CoreParams
 from ..params.network import NetworkParams
 from ..params.neuron import NeuronParams
 from ..params.protocol import AnyParams, Design
+from .access import Accessible
 from .core.core import LIFCore
 from .interface import Field, Hardware, Image, Port
 from .limits import supported
-from .memory import ROMS, Images, without_zeros
+from .memory import MEMORIES, Images, without_zeros
 from .names import plain, plain_names
 from .network import LIFGraph, LIFNetwork
 from .neuron import LIFNeuron
@@ -119,6 +121,7 @@ def _sidecar(
     name: str, ports: tuple[Port, ...], params: Design | HardwareNetwork,
     described: dict[str, Any], trace: bool, counters: bool, images: Mapping[str, Image],
 ) -> dict[str, Any]:  # fmt: skip
+    writes = AddressMap(params.cores) if any(core.writable for core in params.cores) else None
     return {
         "format": SIDECAR_FORMAT,
         "name": name,
@@ -132,6 +135,7 @@ def _sidecar(
             {"file": file, "depth": image.depth, "width": image.width}
             for file, image in images.items()
         ],
+        **({"writes": writes.described()} if writes else {}),
         "latencies": [_timing(core) for core in params.cores] or [{"step": 1}],
         "kind": params.kind,
         "parameters": described,
@@ -151,17 +155,19 @@ def component_of(
     input_bits: int | None = None,
 ) -> wiring.Component:
     """The Amaranth component of a neuron, a core or a network; see :func:`generate`."""
+    made: LIFNetwork | LIFCore
     match design if isinstance(design, HardwareNetwork) else supported(design):
         case HardwareNetwork() as network:
             return LIFGraph(network, trace=trace, counters=counters)
         case NetworkParams() as network:
-            return LIFNetwork(network, trace=trace, counters=counters)
+            made = LIFNetwork(network, trace=trace, counters=counters)
         case CoreParams() as core:
-            return LIFCore(core, trace=trace, counters=counters)
+            made = LIFCore(core, trace=trace, counters=counters)
         case NeuronParams() as neuron:
             return LIFNeuron(neuron, input_bits=input_bits)
         case other:
             assert_never(other)
+    return Accessible(made) if any(core.writable for core in made.params.cores) else made
 
 
 def generate(
@@ -194,7 +200,7 @@ def generate(
         )
     raw = [_joined(path) for path, *_ in component.signature.flatten(component)]
     text = plain_names(without_zeros(text), name, raw)
-    text += "".join(module for rom, module in ROMS.items() if f"\n  {rom} #(" in text)
+    text += "".join(module for its, module in MEMORIES.items() if f"\n  {its} #(" in text)
     ports = ports_of(component)
     large = Beside(f"{name}.json")
     described, arrays = _apart(params, name, large)

@@ -17,7 +17,7 @@ from ..arrays import Ints, integer
 from ..network.sources import GAMMA, mix, mix_all
 from ..params.core import CoreParams
 from ..params.leaks import Lfsr
-from ..params.network import NetworkParams, Population
+from ..params.network import Graph, NetworkParams, Population
 from ..params.neuron import NeuronParams
 from ..params.sources import PoissonSource, Source
 
@@ -56,6 +56,16 @@ def item_register(lfsr: Lfsr, state: int, item: int) -> int:
     ``state`` itself for item 0, else 1 + item_seed(state, item) % (2**bits - 1).
     """
     return int(item_registers(lfsr, state, np.array([item]))[0])
+
+
+def item_registers_of(graph: Graph, states: dict[str, int], item: int) -> dict[str, int]:
+    """:func:`item_register` of each population that draws, by its name; ``states`` are those of
+    the network."""
+    return {
+        p.name: item_register(p.neuron.lfsr, states[p.name], item)
+        for p in graph.populations
+        if p.neuron.random_bits
+    }
 
 
 def of_item(params: NetworkParams, item: int) -> NetworkParams:

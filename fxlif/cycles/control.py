@@ -6,7 +6,9 @@ installed. All tables are arrays of the records below, rows of named int64 numbe
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -163,6 +165,25 @@ class CompiledSteps(NamedTuple):
     currents: Ints
     random: Ints
     fired: Bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tables:
+    """What a kind of design is, for its model: one row of ``config`` and ``after_reset`` per core,
+    with what that kind alone has; all ``weights``, flat; how many ``totals``; the lowest and the
+    highest current that sums bring each core."""
+
+    config: Records
+    after_reset: Records
+    weights: Ints
+    totals: int
+    currents: Sequence[tuple[int, int]]
+
+
+def fill(table: Records, row: int, facts: Mapping[str, int]) -> None:
+    """Write ``facts`` into a row of a table."""
+    for name, value in facts.items():
+        table[row][name] = value
 
 
 @inline
@@ -397,54 +418,3 @@ def show_trace(core: Record, now: Record, trace: Record, flags: int) -> None:
     trace["row"] = now["update"]
     trace["dropped"], trace["saturated"] = now["dropped"], now["saturated"]
     trace["flags"] = flags
-
-
-@njit
-def run_chain(
-    block: Block, chain: Chain, first: int, driven: Driven | None, steps: CompiledSteps | None
-) -> int:
-    """Run from cycle ``first`` to the end, or until a core needs the values of a new update.
-
-    The inputs of the block are read; where the chain is ``driven`` they are filled instead. Fills
-    streams and traces, and with compiled ``steps`` the history. Returns the next cycle.
-    """
-    config, control = block.config, chain.control
-    cores = len(config)
-    for cycle in range(first, len(block.inputs)):
-        shown, stream = block.inputs[cycle], block.streams[cycle]
-        if driven is not None:
-            offer(driven, driven.flags[cycle], shown)
-        for k in range(cores):
-            show(config[k], control[k], block.traces[k, cycle])
-        stream["in_ready"] = control[0]["ready"]
-        stream["out_valid"] = control[cores - 1]["shown"] != NONE
-        stream["out_address"] = control[cores - 1]["out_address"]
-        stream["out_tick"] = control[cores - 1]["out_tick"]
-        if driven is not None and shown["in_valid"] and control[0]["ready"]:
-            driven.state[0]["holds"] = 0
-        if shown["rst"]:
-            for k in range(cores):
-                reset_core(chain, config[k], k)
-            continue
-        due = 0
-        # The last core first: what the one before it shows is still as it was.
-        ready = shown["out_ready"]
-        for k in range(cores - 1, -1, -1):
-            core, now = config[k], control[k]
-            if k:
-                ahead = control[k - 1]
-                valid = ahead["shown"] != NONE
-                address, tick = ahead["out_address"], ahead["out_tick"]
-            else:
-                valid = shown["in_valid"] != 0
-                address, tick = shown["in_address"], shown["in_tick"]
-            clock(chain, core, now, valid, address, tick, ready)
-            ready = now["ready"]
-            if now["update_due"]:
-                if steps is not None and not core["room"]:
-                    take_sums(chain.totals, steps.currents, core)
-                    compiled_update(block, chain, steps, core, now, k)
-                due += now["update_due"]
-        if due:
-            return cycle + 1
-    return len(block.inputs)

@@ -25,9 +25,9 @@ What the control of one core does (the hardware must do the same):
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Self
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +39,7 @@ from ..rule.arithmetic import Arrivals, Number
 from ..rule.lfsr import draws, jump
 from ..rule.step import NeuronState, initial_state, step
 from . import control
+from .chain import run_chain
 from .control import (
     CURRENT,
     DRAWN,
@@ -53,7 +54,8 @@ from .control import (
     Driven,
     Ints,
     Records,
-    run_chain,
+    Tables,
+    fill,
 )
 from .driver import Driver as Driver
 from .latency import (
@@ -65,6 +67,7 @@ from .latency import (
     padded_weights,
 )
 from .pipeline import write_distance
+from .port import WritePort, in_updates
 
 CONTROL_FLAGS = control.CONTROL_FLAGS
 #: For so many events that act one by one a core has room before they are taken away.
@@ -73,13 +76,19 @@ ROOM = 256
 
 @dataclass(frozen=True, kw_only=True)
 class CycleInputs:
-    """What the inputs show, cycle by cycle: arrays (cycles,)."""
+    """What the inputs show, cycle by cycle: arrays (cycles,).
+
+    The write port: only where something can be written, and even there nothing by default.
+    """
 
     rst: npt.ArrayLike
     in_valid: npt.ArrayLike
     in_address: npt.ArrayLike
     in_tick: npt.ArrayLike
     out_ready: npt.ArrayLike
+    write_valid: npt.ArrayLike = 0
+    write_address: npt.ArrayLike = 0
+    write_data: npt.ArrayLike = 0
 
     @classmethod
     def of(cls, table: Records) -> Self:
@@ -130,7 +139,8 @@ class CoreTrace:
 class CycleOutputs:
     """What the outputs show, cycle by cycle: arrays (cycles,), and one trace per core.
 
-    ``out_address`` and ``out_tick`` mean something where ``out_valid`` holds.
+    ``out_address`` and ``out_tick`` mean something where ``out_valid`` holds. ``write_ready`` and
+    ``rejected`` are empty where nothing can be written.
     """
 
     in_ready: Bools
@@ -138,25 +148,8 @@ class CycleOutputs:
     out_address: Ints
     out_tick: Bools
     cores: list[CoreTrace]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tables:
-    """What a kind of design is, for its model: one row of ``config`` and ``after_reset`` per core,
-    with what that kind alone has; all ``weights``, flat; how many ``totals``; the lowest and the
-    highest current that sums bring each core."""
-
-    config: Records
-    after_reset: Records
-    weights: Ints
-    totals: int
-    currents: Sequence[tuple[int, int]]
-
-
-def fill(table: Records, row: int, facts: Mapping[str, int]) -> None:
-    """Write ``facts`` into a row of a table."""
-    for name, value in facts.items():
-        table[row][name] = value
+    write_ready: Bools = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
+    rejected: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
 
 class DesignModel:
@@ -207,11 +200,15 @@ class DesignModel:
             spikes_at += size
             queue_at += core.words
         self._driven: Block | None = None
+        self._port = WritePort(cores) if any(core.writable for core in cores) else None
         self._steps: CompiledSteps | None = None
+        self._compared: list[npt.NDArray[Any]] = []  # thresholds of the compiled steps
         if choose_engine(engine) == "compiled":
             from .compiled_steps import compiled_steps
 
-            self._steps, self._kept = compiled_steps(self.cores, self._thresholds, tables.currents)
+            self._steps, self._compared, self._kept = compiled_steps(
+                self.cores, self._thresholds, tables.currents
+            )
 
     def _taken(self, k: int) -> Ints:
         """The currents of the update that core ``k`` has just started, without bias; the sums that
@@ -287,6 +284,8 @@ class DesignModel:
         cycle = 0
         while cycle < len(block.inputs):
             cycle = self._advance(block, cycle, driven)
+            if self._port is not None:
+                self._port.store(cycle - 1, now["update"], self._thresholds, self._compared)
             for due in np.flatnonzero(now["update_due"]):
                 self._update(int(due), block.history)
         for k in range(len(self.cores)):
@@ -298,7 +297,12 @@ class DesignModel:
         block = self._room(len(np.asarray(inputs.rst)))
         for name in control.INPUT.names or ():
             block.inputs[name] = getattr(inputs, name)
-        return self.outputs(self._fill(block))
+        port = self._port
+        if port is None:
+            return self.outputs(self._fill(block))
+        port.offer(len(block.inputs), inputs.write_valid, inputs.write_address, inputs.write_data)
+        made = self.outputs(self._fill(block))
+        return replace(made, write_ready=port.ready, rejected=port.rejected)
 
     def drive(self, driver: Driver, flags: Bytes) -> Block:
         """Run as many cycles as there are ``flags``, with the inputs that ``driver`` shows.
@@ -307,6 +311,8 @@ class DesignModel:
         """
         if self._driven is None or len(self._driven.inputs) != len(flags):
             self._driven = self._room(len(flags))
+        if self._port is not None:
+            self._port.offer(len(flags))
         return self._fill(self._driven, Driven(driver.state, driver.events, flags))
 
     def outputs(self, block: Block) -> CycleOutputs:
@@ -356,10 +362,12 @@ class DesignModel:
             return before.ravel(), real[1:, place].ravel()
 
         variables = [variable(name) for name in NeuronState._fields]
+        kept = [] if self._port is None else self._port.kept[k]
+        thresholds = in_updates(kept, len(fresh), self._thresholds[k])[:, : core.n_neurons]
         return Steps(
             before=NeuronState(*(before for before, _ in variables)),
             current=real[1:, CURRENT].ravel() + core.neuron.bias,
-            threshold=np.tile(self._thresholds[k][: core.n_neurons], len(fresh)),
+            threshold=thresholds.ravel(),
             after=NeuronState(*(after for _, after in variables)),
             fire=self._spikes(core, real[1:, SPIKE].ravel()),
             random=random,
@@ -430,4 +438,5 @@ class CycleModel(DesignModel):
         return current
 
     def _advance(self, block: Block, cycle: int, driven: Driven | None) -> int:
-        return run_chain(block, self._chain, cycle, driven, self._steps)
+        access = None if self._port is None else self._port.access
+        return run_chain(block, self._chain, cycle, driven, self._steps, access)

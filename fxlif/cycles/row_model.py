@@ -29,9 +29,9 @@ from ..layout import HardwareNetwork, RowCore, RowMemory
 from ..params.protocol import Design
 from ..params.quantise import signed_range
 from . import rows
-from .control import NONE, Block, Driven, Ints, Records
+from .control import NONE, Block, Driven, Ints, Records, Tables, fill
 from .latency import ROW_STAGES, padded
-from .model import CycleModel, DesignModel, Tables, fill
+from .model import CycleModel, DesignModel
 from .pipeline import write_distance
 from .rows import ROW_FLAGS, Graph, run_graph
 

@@ -319,7 +319,7 @@ def run_graph(
     steps: CompiledSteps | None,
 ) -> int:  # fmt: skip
     """Run from cycle ``first`` to the end, or until a core needs the values of a new update; as
-    :func:`fxlif.cycles.control.run_chain`."""
+    :func:`fxlif.cycles.chain.run_chain`."""
     config, control, nodes = block.config, chain.control, graph.nodes
     cores = len(config)
     for cycle in range(first, len(block.inputs)):

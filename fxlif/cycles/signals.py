@@ -21,6 +21,14 @@ OUTPUT_PORTS = {
     "out_address": "events_out.payload.address",
     "out_tick": "events_out.payload.tick",
 }
+#: Of a design of which something can be written: field of
+#: :class:`~fxlif.cycles.model.CycleInputs` or :class:`~fxlif.cycles.model.CycleOutputs` → the port.
+WRITE_INPUTS = {
+    "write_valid": "write.valid",
+    "write_address": "write.payload.address",
+    "write_data": "write.payload.data",
+}
+WRITE_OUTPUTS = {"write_ready": "write.ready", "rejected": "rejected"}
 
 
 class Port(StrEnum):

@@ -12,7 +12,7 @@ from itertools import accumulate
 from typing import Any, ClassVar, Literal
 
 from ..arrays import Ints
-from ..params.core import address_bits
+from ..params.core import Writable, address_bits
 from ..params.network import NetworkParams
 from ..params.neuron import NeuronParams
 from ..params.protocol import CoreSignals
@@ -104,6 +104,11 @@ class RowCore:
     memories: tuple[RowMemory, ...]
     accumulators: tuple[Accumulator, ...]
     n_events: int
+
+    @property
+    def writable(self) -> tuple[Writable, ...]:
+        """What can be written while it runs: nothing yet."""
+        return ()
 
     @property
     def words(self) -> int:

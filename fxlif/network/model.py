@@ -31,9 +31,17 @@ from .events import TICK, Events
 from .external_input import ExternalInput, GivenEvents, external_input
 from .interrupts import late_interrupts
 from .numpy_engine import Engine, NumpyEngine
-from .projections import placed, synaptic_range
+from .projections import placed, synaptic_range, table_rows
 from .recording import Recording
-from .state import NetworkState, first_state, read_state, write_state
+from .state import (
+    NetworkState,
+    first_state,
+    first_thresholds,
+    read_state,
+    rewritten,
+    write_state,
+    written,
+)
 from .stepper import NumpySteps, StepEngine, Stepper
 from .synapses import Synapses
 
@@ -79,12 +87,7 @@ class Network:
         self.graph = params.graph
         self.engine = choose_engine(engine)
         self.projections = placed(self.graph)
-        self.thresholds = {
-            p.name: np.array(p.v_thresholds, dtype=np.int64)
-            if p.v_thresholds
-            else np.full(p.n, p.neuron.v_threshold, np.int64)
-            for p in self.graph.populations
-        }
+        self.thresholds = {p.name: first_thresholds(p) for p in self.graph.populations}
         #: By population: lowest and highest sum of all its synapses in one step.
         self.synaptic_ranges = {
             p.name: synaptic_range(p, self.projections) for p in self.graph.populations
@@ -130,18 +133,7 @@ class Network:
         return f"<Network {self.params.name}: {', '.join(parts)}, at step {self.step_count}>"
 
     def _repr_html_(self) -> str:
-        sources = [(part.name, part.n, repr(part)) for part in self.graph.sources]
-        populations = [(p.name, p.n, repr(p.neuron)) for p in self.graph.populations]
-        projections = [
-            (
-                f"{p.source} \N{RIGHTWARDS ARROW} {p.target}",
-                placed_.synapses.count,
-                repr(p.synapses),
-            )
-            for placed_ in self.projections
-            for p in [placed_.projection]
-        ]
-        rows = [*sources, *populations, *projections]
+        rows = table_rows(self.graph, self.projections)
         return html_table(repr(self), ("part", "neurons, synapses", "parameters"), rows)
 
     @property
@@ -182,19 +174,29 @@ class Network:
         Raises:
             FxlifError: an item outside 0..2**31 - 1.
         """
-        from ..batch.items import item_register, of_item
+        from ..batch.items import item_registers_of, of_item
 
         made = copy.copy(self)
         made.params = of_item(self.params, item)
         made.graph = made.params.graph
         made.state = copy.deepcopy(self.state)
-        made.state.lfsr |= {
-            p.name: item_register(p.neuron.lfsr, self.state.lfsr[p.name], item)
-            for p in self.graph.populations
-            if p.neuron.random_bits
-        }
+        made.state.lfsr |= item_registers_of(self.graph, self.state.lfsr, item)
         made._plan = made._batch_plan = None
         return made
+
+    def write(self, population: str, parameter: str, value: int, at: int | None = None) -> None:
+        """Write a parameter before the next step; it stays over a reset (docs/rule.md#written).
+
+        Args:
+            parameter: ``thresholds``.
+            at: the neuron, where each has a threshold of its own; else left out.
+
+        Raises:
+            FxlifError: a name, a value or a neuron that is not there; the block of a stepper.
+        """
+        self._no_stepper()
+        self.thresholds = rewritten(self.graph, self.thresholds, population, parameter, value, at)
+        self._plan = self._batch_plan = None
 
     # --- running --------------------------------------------------------------------------------
 
@@ -387,6 +389,8 @@ class Network:
         one_lane = (p.model_copy(update={"lanes": 1}) for p in self.graph.populations)
         for part in (*self.graph.sources, *one_lane):  # lanes shape the hardware only
             digest.update(part.canonical().encode())
+        for name, values in written(self.graph, self.thresholds).items():
+            digest.update(name.encode() + values.tobytes())
         for placed_ in self.projections:
             projection = placed_.projection
             ends = [projection.source, projection.target, projection.weight_shift]

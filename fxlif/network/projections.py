@@ -129,3 +129,18 @@ def synaptic_range(population: Population, projections: list[PlacedProjection]) 
                 found=f"{low}..{high}",
             )
     return low, high
+
+
+def table_rows(graph: Graph, projections: list[PlacedProjection]) -> list[tuple[str, int, str]]:
+    """Each part of a network as a row for people: its name, its neurons or synapses, parameters."""
+    sources = [(part.name, part.n, repr(part)) for part in graph.sources]
+    populations = [(p.name, p.n, repr(p.neuron)) for p in graph.populations]
+    joined = [
+        (
+            f"{each.projection.source} \N{RIGHTWARDS ARROW} {each.projection.target}",
+            each.synapses.count,
+            repr(each.projection.synapses),
+        )
+        for each in projections
+    ]
+    return [*sources, *populations, *joined]

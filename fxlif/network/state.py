@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..arrays import Ints
+from ..arrays import Ints, integer
 from ..errors import FxlifError
 from ..files import as_path, read_arrays, whole_file
-from ..params.network import Graph
+from ..params.core import WRITABLE
+from ..params.network import Graph, Population
+from ..params.quantise import signed_range
 from ..params.sources import EventSource
 from ..rule.step import NeuronState, initial_state
 from .events import TICK, split_steps
@@ -84,6 +87,50 @@ def first_state(graph: Graph, projections: list[PlacedProjection]) -> NetworkSta
         dropped={s.name: 0 for s in graph.sources if isinstance(s, EventSource)},
         saturated=[0] * len(projections),
     )
+
+
+def first_thresholds(population: Population) -> Ints:
+    """The thresholds of its neurons by its description, (n,)."""
+    if population.v_thresholds:
+        return np.array(population.v_thresholds, dtype=np.int64)
+    return np.full(population.n, population.neuron.v_threshold, np.int64)
+
+
+def rewritten(
+    graph: Graph, thresholds: Mapping[str, Ints], population: str, parameter: str, value: int,
+    at: int | None,
+) -> dict[str, Ints]:  # fmt: skip
+    """The ``thresholds`` of all populations where ``value`` is written to the neuron ``at`` of one
+    ``population``, or to all of them where they share one.
+
+    Raises:
+        FxlifError: a name, a value or a neuron that is not there.
+    """
+    known = {p.name: p for p in graph.populations}
+    for key, given, names in (
+        ("population", population, known), ("parameter", parameter, WRITABLE),
+    ):  # fmt: skip
+        if given not in names:
+            raise FxlifError.must_be(key, ", ".join(names), given)
+    written_to = known[population]
+    written_to.neuron.check_threshold(integer("value", value, *signed_range(64)), "value")
+    made = thresholds[population].copy()
+    if written_to.v_thresholds is not None:
+        made[integer("at", at, 0, written_to.n - 1, what="a neuron, ")] = value
+    elif at is None:
+        made[:] = value
+    else:
+        raise FxlifError.must_be("at", f"None ({population} has one threshold)", at)
+    return {**thresholds, population: made}
+
+
+def written(graph: Graph, thresholds: Mapping[str, Ints]) -> dict[str, Ints]:
+    """Of the populations to which something was written, by name, the ``thresholds``."""
+    return {
+        p.name: thresholds[p.name]
+        for p in graph.populations
+        if (thresholds[p.name] != first_thresholds(p)).any()
+    }
 
 
 def write_state(path: str | Path, state: NetworkState, digest: str) -> None:

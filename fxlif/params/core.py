@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 import numpy as np
 from pydantic import (
     AfterValidator,
+    BeforeValidator,
     Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
     model_validator,
 )
 
 from ..errors import FxlifError
 from .arrays import Thresholds, Weights, frozen
-from .base import Int, MaxEvents, Params, no_more_than
+from .base import Int, MaxEvents, Params, no_more_than, plain_tuple
 from .neuron import MAX_CURRENT_BITS, NeuronParams
 from .protocol import CoreSignals
 from .quantise import accumulator_bits, count_bits, fit_weights
@@ -38,6 +41,9 @@ Lanes = Annotated[
         "are neurons (docs/hardware.md#the-core).",
     ),
 ]
+#: What can be written while a core runs.
+Writable = Literal["thresholds"]
+WRITABLE: tuple[Writable, ...] = get_args(Writable)
 _NO_DELAY = no_more_than(0, "delays are part of the integer rule")
 
 
@@ -106,6 +112,23 @@ class CoreParams(Params):
         ),
     ] = None
 
+    writable: Annotated[
+        tuple[Writable, ...],
+        BeforeValidator(plain_tuple),
+        Field(
+            description="What can be written between two steps while the core runs "
+            "(docs/rule.md#written)."
+        ),
+    ] = ()
+
+    @model_serializer(mode="wrap")
+    def _without_default(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # A core of which nothing can be written is described, and digested, as ever.
+        described: dict[str, Any] = handler(self)
+        if not self.writable:
+            described.pop("writable", None)
+        return described
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         weights = fit_weights(
@@ -117,6 +140,7 @@ class CoreParams(Params):
         object.__setattr__(self, "weights", frozen(weights))
         check_lanes(self.lanes, self.n_neurons, "n_neurons")
         check_thresholds(self.neuron, self.v_thresholds, self.n_neurons, "n_neurons")
+        self._check_writable()
         needed = address_bits(self.n_inputs)
         if self.input_address_bits is not None and self.input_address_bits < needed:
             allowed = f"{needed} or more (n_inputs = {self.n_inputs})"
@@ -128,6 +152,21 @@ class CoreParams(Params):
             )
             raise FxlifError.must_be("weight_shift", allowed, self.weight_shift)
         return self
+
+    def _check_writable(self) -> None:
+        """Raise where something cannot be written; bring the names into one order."""
+        names = tuple(name for name in WRITABLE if name in self.writable)
+        if len(names) < len(self.writable):
+            raise FxlifError.must_be("writable", "each name once", self.writable)
+        object.__setattr__(self, "writable", names)
+        if names and self.neuron.per_event:
+            allowed = "empty where events act one by one (accumulate, fire_on)"
+            raise FxlifError.must_be("writable", allowed, names)
+        if "thresholds" in names and self.neuron.max_spikes_per_step > 1:
+            # Several spikes of a step are a division, which needs a threshold above 0.
+            raise FxlifError.must_be(
+                "writable", "without thresholds where max_spikes_per_step is above 1", names
+            )
 
     @property
     def cores(self) -> tuple[CoreParams, ...]:

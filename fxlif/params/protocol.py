@@ -54,6 +54,11 @@ class CoreSignals:
         return self._named("trace")
 
     @property
+    def access(self) -> str:
+        """What joins the core to the write port of its design."""
+        return self._named("access")
+
+    @property
     def trace_valid(self) -> str:
         """Whether the trace shows a word in this cycle."""
         return f"{self.trace}.valid"

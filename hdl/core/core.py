@@ -16,7 +16,7 @@ from ..neuron import state_layout
 from .counters import Counters
 from .emitter import Emitter
 from .issue import Issue
-from .layouts import spikes_layout, word_range
+from .layouts import spikes_layout, word_range, write_layout
 from .neurons import Neurons
 from .queue import SpikeQueue
 from .totals import Totals
@@ -38,11 +38,21 @@ def trace_signature(core: AnyCore) -> wiring.Signature:
     )
 
 
+def access_signature(core: AnyCore) -> wiring.Signature:
+    """How the write port reaches a core: ``write`` says what is written at the clock edge, ``hold``
+    that something is to be, which is done only ``between`` two steps."""
+    return wiring.Signature(
+        {"hold": Out(1), "between": In(1), "write": Out(write_layout(core))},
+    )
+
+
 def core_members(core: AnyCore, *, trace: bool, counters: bool = True) -> dict[str, Any]:
     """The ports that belong to one core besides its two streams."""
     members: dict[str, Any] = {name: Out(COUNTER_BITS) for name in COUNTERS if counters}
     if trace:
         members["trace"] = Out(trace_signature(core))
+    if core.writable:
+        members["access"] = In(access_signature(core))
     return members
 
 
@@ -93,7 +103,8 @@ class LIFCore(wiring.Component):
     ``events_in`` and ``events_out`` are streams of events; ``dropped`` counts events with an
     unknown address, ``saturated`` the additions to an accumulator that did not fit, unless
     ``counters`` are left out. ``trace``, if asked for, shows each write-back. No output depends on
-    an input within a cycle.
+    an input within a cycle. Where something can be written, ``access`` is for
+    :class:`fxlif.hdl.access.Accessible`, and the one input that ``events_in.ready`` depends on.
     """
 
     def __init__(self, params: CoreParams, *, trace: bool = False, counters: bool = True) -> None:
@@ -124,6 +135,12 @@ class LIFCore(wiring.Component):
             issue.done.eq(emitter.done | neurons.cleared),
             weights.address.eq(issue.weight_address),
         ]
+        if core.writable:
+            m.d.comb += [
+                issue.hold.eq(self.access.hold),
+                self.access.between.eq(issue.between),
+                neurons.write.eq(self.access.write),
+            ]
         if totals is not None:
             m.d.comb += totals.operation.eq(issue.operation)
             m.d.comb += totals.weights.eq(weights.data)

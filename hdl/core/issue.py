@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -22,19 +24,24 @@ class Issue(wiring.Component):
     shows 2 cycles after that, and keeps the input waiting; ``unknown`` says that an event with an
     address beyond the inputs is taken. After a reset, from the first cycle on, all words are
     cleared, and ``done`` says when they are.
+
+    Where something of the core can be written, ``between`` says that it is between two steps: no
+    event of the next one is taken, and nothing of the last one is under way. ``hold`` then keeps it
+    there: no event is taken.
     """
 
     def __init__(self, core: CoreParams) -> None:
         self.core = core
-        super().__init__(
-            {
-                "events_in": In(event_stream(core.in_address_bits)),
-                "done": In(1),
-                "operation": Out(operation_layout(core)),
-                "weight_address": Out(range(max(2, weight_depth(core)))),
-                "unknown": Out(1),
-            }
-        )
+        members: dict[str, Any] = {
+            "events_in": In(event_stream(core.in_address_bits)),
+            "done": In(1),
+            "operation": Out(operation_layout(core)),
+            "weight_address": Out(range(max(2, weight_depth(core)))),
+            "unknown": Out(1),
+        }
+        if core.writable:
+            members |= {"hold": In(1), "between": Out(1)}
+        super().__init__(members)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -50,8 +57,15 @@ class Issue(wiring.Component):
         known = Signal()
         adds = Signal()
         start = Signal()
+        ready = free & ~pending
+        if core.writable:
+            begun = Signal()  # an event of the step was taken
+            with m.If(taken):
+                m.d.sync += begun.eq(~event.tick)
+            m.d.comb += self.between.eq(~begun & ~pending & ~updating)
+            ready = ready & ~(self.hold & ~begun)
         m.d.comb += [
-            self.events_in.ready.eq(free & ~pending),
+            self.events_in.ready.eq(ready),
             taken.eq(self.events_in.valid & self.events_in.ready),
             known.eq(event.address < core.n_inputs),
             adds.eq(taken & ~event.tick & known),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -17,7 +17,7 @@ from ..memory import Rom, ram
 from ..neuron import LIFStep, initial_state, state_layout
 from ..operations import acts_early
 from .counts import COUNTED_AFTER, SpikeCounts
-from .layouts import at_least, line, operation_layout, written_layout
+from .layouts import at_least, line, operation_layout, write_layout, written_layout
 from .weights import threshold_words
 
 
@@ -35,14 +35,15 @@ class Neurons(wiring.Component):
     def __init__(self, core: AnyCore, total_bits: int, shift: int = 0) -> None:
         self.core = core
         self._shift = shift
-        super().__init__(
-            {
-                "operation": In(operation_layout(core)),
-                "total": In(data.ArrayLayout(signed(total_bits), core.lanes)),
-                "written": Out(written_layout(core)),
-                "cleared": Out(1),
-            }
-        )
+        members: dict[str, Any] = {
+            "operation": In(operation_layout(core)),
+            "total": In(data.ArrayLayout(signed(total_bits), core.lanes)),
+            "written": Out(written_layout(core)),
+            "cleared": Out(1),
+        }
+        if core.writable:
+            members["write"] = In(write_layout(core))
+        super().__init__(members)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -165,12 +166,24 @@ class Neurons(wiring.Component):
         word, at = words[0], words[update_stages(neuron).index("memory") + 1]
         given: dict[str, Any] = {}
         mantissas = threshold_words(core)
+        writes = "thresholds" in core.writable
         if mantissas is not None:
             m.submodules.thresholds = thresholds = Rom(
-                "thresholds", mantissas, neuron.threshold_bits
+                "thresholds", mantissas, neuron.threshold_bits, writable=writes
             )
             m.d.comb += thresholds.address.eq(word)
+            if writes:
+                lanes = Const(1) << self.write.lane
+                m.d.comb += thresholds.write.eq(Mux(self.write.thresholds, lanes, 0))
+                m.d.comb += thresholds.place.eq(self.write.word)
+                m.d.comb += thresholds.value.eq(self.write.value)
             given["threshold_mantissa"] = thresholds.data
+        elif writes:
+            init = neuron.v_threshold >> neuron.threshold_shift
+            threshold = Signal(signed(neuron.threshold_bits), init=init, reset_less=True)
+            with m.If(self.write.thresholds):
+                m.d.sync += threshold.eq(self.write.value)
+            given["threshold_mantissa"] = [threshold] * core.lanes
         if neuron.random_bits:
             m.submodules.draws = draws = Draws(
                 neuron.lfsr, core.lanes, core.n_neurons, repeats=neuron.per_event

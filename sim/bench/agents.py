@@ -18,7 +18,9 @@ RESET_MARK = -1
 class Driver(Protocol):
     """Drives all inputs of a design."""
 
-    done: bool
+    @property
+    def done(self) -> bool:
+        """Whether it has nothing more to show."""
 
     def clock(self, response: int) -> int:
         """From the response of this cycle, the stimulus of the next."""
@@ -99,6 +101,45 @@ class StreamDriver:
         if next(self._reset, False):
             stimulus |= self._rst
         return stimulus | self._offer
+
+
+class WriteDriver:
+    """A ``driver``, and beside it something that writes at the write port of the design.
+
+    ``writes``: how many cycles to wait, then the address and the data of each. A write on offer
+    stays until it is taken.
+    """
+
+    def __init__(
+        self, driver: Driver, interface: Interface, writes: Iterable[tuple[int, int, int]]
+    ) -> None:
+        at = {name: field.offset for name, field in interface.response.items()}
+        self._driver, self._writes = driver, iter(writes)
+        self._valid = 1 << at["write.valid"]
+        self._taken = self._valid | 1 << at["write.ready"]
+        self._address, self._data = at["write.payload.address"], at["write.payload.data"]
+        self._wait, self._next = self._drawn()
+        self._offer = 0
+
+    def _drawn(self) -> tuple[int, int]:
+        """Cycles to wait, and the stimulus bits of the next write; none are no more of them."""
+        wait, address, data = next(self._writes, (1 << 62, 0, 0))
+        return wait, self._valid | address << self._address | data << self._data
+
+    @property
+    def done(self) -> bool:
+        """Whether the driver is."""
+        return self._driver.done
+
+    def clock(self, response: int) -> int:
+        if self._offer and response & self._taken == self._taken:
+            self._offer = 0
+            self._wait, self._next = self._drawn()
+        if not self._offer:
+            if self._wait == 0:
+                self._offer = self._next
+            self._wait -= 1
+        return self._driver.clock(response) | self._offer
 
 
 async def clocked(

@@ -22,25 +22,25 @@ class GoldenStream:
     the outputs in the stream out, in the order in which they are updated, a TICK a step for all.
     """
 
-    def __init__(self, design: AnyCores) -> None:
+    def __init__(self, design: AnyCores, *, engine: str = "auto") -> None:
         network = golden_of(design)
-        self._network = Network(network)
-        graph = self._network.graph
+        self.network = Network(network, engine=engine)
+        graph = self.network.graph
         self._first = first_addresses(graph)
         self._outputs = {name: graph.sizes[name] for name in network.output_names}
 
     def reset(self) -> None:
         """Back to step 0."""
-        self._network.reset()
+        self.network.reset()
 
     def stream(self, events: Ints) -> Ints:
         """The events out for the events in; what comes behind the last TICK has no effect."""
         record, ticks = Recording(list(self._outputs)), events == TICK
         given = {}
         for name, first in self._first.items():
-            here = ticks | (events >= first) & (events < first + self._network.graph.sizes[name])
+            here = ticks | (events >= first) & (events < first + self.network.graph.sizes[name])
             given[name] = np.where(ticks, TICK, events - first)[here]
-        self._network.run(int(np.count_nonzero(ticks)), events=given, record=record)
+        self.network.run(int(np.count_nonzero(ticks)), events=given, record=record)
         first = 0
         parts: list[Ints] = []
         steps: list[Ints] = []

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ...cycles.latency import AnyCore
 from ...cycles.model import CycleInputs, CycleOutputs
 from ...cycles.row_model import model_of as cycle_model_of
-from ...cycles.signals import INPUT_PORTS, OUTPUT_PORTS
+from ...cycles.signals import INPUT_PORTS, OUTPUT_PORTS, WRITE_INPUTS, WRITE_OUTPUTS
 from ...network.events import TICK
 from ...params.neuron import NeuronParams
 from ...params.protocol import AnyCores, AnyParams
@@ -19,6 +19,7 @@ from ...rule.step import initial_state, step
 from .golden import GoldenStream
 from .scoreboard import Expected, Model, Report
 from .wrapper import Cycles
+from .writes import GoldenWrites
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
@@ -103,7 +104,10 @@ class StreamModel:
     def __init__(self, params: AnyCores, report: Report) -> None:
         self._params = params
         self._model = cycle_model_of(params)
-        self._golden = GoldenStream(params)
+        self._writable = any(core.writable for core in params.cores)
+        # To write changes what is compiled: numpy is faster.
+        self._golden = GoldenStream(params, engine="numpy" if self._writable else "auto")
+        self._writes = GoldenWrites(params, self._golden.network)
         self._report = report
         self._pending: list[Ints] = []  # events of the step that has not ended
         self._due = np.zeros(0, dtype=np.int64)  # golden events that have not come out
@@ -113,9 +117,14 @@ class StreamModel:
 
     def expect(self, cycles: Cycles) -> Iterable[Expected]:
         shown = {field: cycles[port] for field, port in INPUT_PORTS.items()}
+        if self._writable:
+            shown |= {field: cycles[port] for field, port in WRITE_INPUTS.items()}
         made = self._model.run(CycleInputs(**shown))
         self._report.spikes += sum(int(trace.spike.sum()) for trace in made.cores)
         yield from expected_of_cores(self._params, made)
+        if self._writable:
+            for field, port in WRITE_OUTPUTS.items():
+                yield Expected(port, getattr(made, field))
         yield from self._events(cycles)
 
     def _events(self, cycles: Cycles) -> Iterable[Expected]:
@@ -134,9 +143,12 @@ class StreamModel:
         for stop in [*np.flatnonzero(rst), len(rst)]:
             # A cycle with reset still shows what came out in it.
             window = slice(start, min(stop + 1, len(rst)))
+            if self._writable:
+                self._report.writes += self._writes.take(cycles, window)
             self._segment(events[window][taken[window]], np.flatnonzero(given[window]) + start,
                           outs, expected)  # fmt: skip
             if stop < len(rst):
+                self._writes.reset()
                 self._reset(begins=bool(begins[stop]))
             start = stop + 1
         address = np.where(expected == TICK, 0, expected)
@@ -147,8 +159,11 @@ class StreamModel:
         waiting = np.concatenate([*self._pending, events])
         ends = np.flatnonzero(waiting == TICK)
         done = int(ends[-1]) + 1 if len(ends) else 0
+        if self._writable:
+            done = self._steps(waiting, ends, len(given))
+        else:
+            self._due = np.concatenate([self._due, self._golden.stream(waiting[:done])])
         self._pending = [waiting[done:]]
-        self._due = np.concatenate([self._due, self._golden.stream(waiting[:done])])
         now = self._due[: len(given)]
         expected[given[: len(now)]] = now
         self._due = self._due[len(given) :]
@@ -156,6 +171,20 @@ class StreamModel:
         for neuron in outs[given]:
             if 0 <= neuron < len(counts):
                 counts[neuron] += 1
+
+    def _steps(self, waiting: Ints, ends: Ints, wanted: int) -> int:
+        """Run the golden network until so many events are due; how many of those ``waiting`` it
+        took. No step is run before one of its events came out: what was written before it is known
+        by then."""
+        done = 0
+        for end in ends:
+            if len(self._due) >= wanted:
+                break
+            self._writes.before_step()
+            events = self._golden.stream(waiting[done : end + 1])
+            self._due = np.concatenate([self._due, events])
+            done = int(end) + 1
+        return done
 
     def _reset(self, *, begins: bool) -> None:
         self._golden.reset()

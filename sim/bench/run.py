@@ -16,9 +16,10 @@ from typing import Any
 from ...files import cannot, make_folder, whole_file
 from ...params.protocol import AnyCores, AnyParams
 from ..stimulus.random import IDLE_AXIS, STALL_AXIS, held_back, random_events, resets, spacing_of
+from ..stimulus.writes import random_writes
 from ..tools.simulators import PID, RESULTS
 from ..tools.words import to_bytes
-from .agents import Driver, StreamDriver, WordDriver, clocked
+from .agents import Driver, StreamDriver, WordDriver, WriteDriver, clocked
 from .models import model_of
 from .scoreboard import Report, Scoreboard
 from .trace import Trace
@@ -168,4 +169,7 @@ def stream_driver(job: Job, params: AnyCores) -> Driver:
         events = random_events(params, job.seed)
         reset = resets(job.seed, spacing_of(params))
     idle, stall = held_back(job.seed, IDLE_AXIS), held_back(job.seed, STALL_AXIS)
-    return StreamDriver(job.interface, events, idle=idle, stall=stall, reset=reset)
+    driver = StreamDriver(job.interface, events, idle=idle, stall=stall, reset=reset)
+    if job.events is None and any(core.writable for core in params.cores):
+        return WriteDriver(driver, job.interface, random_writes(params.cores, job.seed))
+    return driver

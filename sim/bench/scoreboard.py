@@ -48,6 +48,7 @@ class Counts:
     events_out: int = 0
     spikes: int = 0
     resets: int = 0
+    writes: int = 0
 
     def add(self, other: Counts) -> None:
         """Add what another part of the run counted."""
@@ -59,7 +60,9 @@ class Counts:
         """Rows for people, but for the cycles, in the order in which they are shown."""
         return {
             "steps": self.steps, "events in": self.events_in, "events out": self.events_out,
-            "spikes": self.spikes, "resets": self.resets, "comparisons": self.comparisons,
+            "spikes": self.spikes, "resets": self.resets,
+            **({"writes": self.writes} if self.writes else {}),
+            "comparisons": self.comparisons,
         }  # fmt: skip
 
 

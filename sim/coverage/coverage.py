@@ -8,7 +8,7 @@ import numpy as np
 
 from ...cycles.model import CycleInputs, CycleOutputs, Steps
 from ...errors import FxlifError
-from ...hdl.limits import supported
+from ...hdl.limits import baked_in, supported
 from ...params.core import CoreParams
 from ...params.network import NetworkParams
 from ...params.neuron import NeuronParams
@@ -39,6 +39,7 @@ class Coverage:
         counts: bool = True,
     ) -> None:
         made = supported(params)
+        baked_in(made, "coverage")
         self.params = params
         self._counts = BinCounts(counts=counts)
         #: Of bins that a solver was asked about: whether it can be reached (False or None), why.

@@ -16,7 +16,7 @@ import numpy as np
 from ...cycles.control import NONE
 from ...engines import choose_engine
 from ...hdl.interface import Field, Hardware, Port
-from ...hdl.limits import supported
+from ...hdl.limits import baked_in, supported
 from ...hdl.verilog import generate
 from ...params.protocol import AnyParams
 from ...progress import SILENT, Progress
@@ -103,6 +103,7 @@ def mutate(
     """
     started = time.perf_counter()
     params = supported(params)
+    baked_in(params, "mutation")
     choose_engine("compiled")  # refused here, and not in another process
     solver = solvers.choose(solver)
     progress("drawing mutants with Yosys (45 s the first time)", 0, None)

@@ -57,7 +57,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from ...errors import FxlifError
-from ...hdl.limits import supported
+from ...hdl.limits import baked_in, supported
 from ...hdl.verilog import generate
 from ...params.design import outline
 from ...params.network import NetworkParams
@@ -125,6 +125,7 @@ def prove(
         if group not in GROUPS:
             raise FxlifError.must_be("theorems", f"some of {', '.join(GROUPS)}", group)
     design = supported(params)
+    baked_in(design, "a proof")
     if design.kind == "core":
         raise FxlifError.must_be("design", "a network or a neuron", design.kind)
     chosen = choose(solver)

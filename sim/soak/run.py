@@ -21,7 +21,7 @@ from pathlib import Path
 from ...cycles.control import NONE
 from ...errors import FxlifError
 from ...files import whole_file
-from ...hdl.limits import supported
+from ...hdl.limits import baked_in, supported
 from ...params.design import outline
 from ...params.protocol import AnyParams
 from ...progress import SILENT, Progress
@@ -175,6 +175,7 @@ def soak(
     """
     started = time.perf_counter()
     params = supported(params)
+    baked_in(params, "a soak")
     store = Store(state, params, seed)
     parts = sizes(cycles)
     kept = [store.done.get(number, (0, Counts())) for number in range(len(parts))]

@@ -1,0 +1,141 @@
+"""The clock edges of a chain of cores, one after the other, and its write port.
+
+Plain integer code on the records of :mod:`fxlif.cycles.control`, compiled where numba is installed.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..compiled.jit import inline, njit
+from .control import (
+    NONE,
+    Block,
+    Chain,
+    CompiledSteps,
+    Driven,
+    Ints,
+    Records,
+    clock,
+    compiled_update,
+    offer,
+    record,
+    reset_core,
+    show,
+    take_sums,
+)
+
+#: The write port: whether a write was on offer in the last cycle and not taken (``asked``), and to
+#: which ``core`` it was, or NONE; a write to NONE was taken that is not counted yet (``rejects``);
+#: and whether one to a core was taken in this cycle (``written``).
+PORT = record("asked", "core", "rejects", "rejected", "written")
+#: What a cycle offers there, by the core that it names, and what the port shows.
+OFFERED, PORT_SHOWN = record("valid", "core"), record("ready", "rejected")
+
+
+class Access(NamedTuple):
+    """The write port of a chain: ``port`` (1,) of :data:`PORT`; for each core whether a step has
+    ``begun``, (cores,); what is ``offered`` and ``shown``, (cycles,) of :data:`OFFERED` and
+    :data:`PORT_SHOWN`."""
+
+    port: Records
+    begun: Ints
+    offered: Records
+    shown: Records
+
+
+@inline
+def show_port(control: Records, access: Access, cycle: int) -> None:
+    """What the write port shows; the core that it holds between two steps takes no event."""
+    port = access.port[0]
+    ready, k = port["asked"] != 0, port["core"]
+    if ready and k != NONE:
+        now = control[k]
+        ready = not (access.begun[k] or now["pending"] or now["updating"])
+        if not access.begun[k]:
+            now["ready"] = 0
+    access.shown[cycle]["ready"] = ready
+    access.shown[cycle]["rejected"] = port["rejected"]
+
+
+@inline
+def clock_port(access: Access, cycle: int, counter_mask: int) -> None:
+    """One clock edge of the write port out of reset."""
+    port, offered = access.port[0], access.offered[cycle]
+    ready = access.shown[cycle]["ready"] != 0
+    port["rejected"] = (port["rejected"] + port["rejects"]) & counter_mask
+    taken = offered["valid"] != 0 and ready
+    port["rejects"] = taken and port["core"] == NONE
+    port["written"] = taken and port["core"] != NONE
+    port["asked"] = offered["valid"] != 0 and not ready
+    port["core"] = offered["core"]
+
+
+@njit
+def reset_port(access: Access) -> None:
+    """Bring the write port into its state after a reset."""
+    port = access.port[0]
+    port["asked"] = port["rejects"] = port["rejected"] = 0
+    access.begun[:] = 0
+
+
+@njit
+def run_chain(
+    block: Block, chain: Chain, first: int, driven: Driven | None, steps: CompiledSteps | None,
+    access: Access | None,
+) -> int:  # fmt: skip
+    """Run from cycle ``first`` to the end, or until a core needs the values of a new update, or
+    something is written.
+
+    The inputs of the block are read; where the chain is ``driven`` they are filled instead. Fills
+    streams and traces, and with compiled ``steps`` the history. Returns the next cycle.
+    """
+    config, control = block.config, chain.control
+    cores = len(config)
+    for cycle in range(first, len(block.inputs)):
+        shown, stream = block.inputs[cycle], block.streams[cycle]
+        if driven is not None:
+            offer(driven, driven.flags[cycle], shown)
+        for k in range(cores):
+            show(config[k], control[k], block.traces[k, cycle])
+        if access is not None:
+            show_port(control, access, cycle)
+        stream["in_ready"] = control[0]["ready"]
+        stream["out_valid"] = control[cores - 1]["shown"] != NONE
+        stream["out_address"] = control[cores - 1]["out_address"]
+        stream["out_tick"] = control[cores - 1]["out_tick"]
+        if driven is not None and shown["in_valid"] and control[0]["ready"]:
+            driven.state[0]["holds"] = 0
+        if shown["rst"]:
+            for k in range(cores):
+                reset_core(chain, config[k], k)
+            if access is not None:
+                reset_port(access)
+            continue
+        due = 0
+        # The last core first: what the one before it shows is still as it was.
+        ready = shown["out_ready"]
+        for k in range(cores - 1, -1, -1):
+            core, now = config[k], control[k]
+            if k:
+                ahead = control[k - 1]
+                valid = ahead["shown"] != NONE
+                address, tick = ahead["out_address"], ahead["out_tick"]
+            else:
+                valid = shown["in_valid"] != 0
+                address, tick = shown["in_address"], shown["in_tick"]
+            if access is not None and valid and now["ready"]:
+                access.begun[k] = tick == 0
+            clock(chain, core, now, valid, address, tick, ready)
+            ready = now["ready"]
+            if now["update_due"]:
+                if steps is not None and not core["room"]:
+                    take_sums(chain.totals, steps.currents, core)
+                    compiled_update(block, chain, steps, core, now, k)
+                due += now["update_due"]
+        if access is not None:
+            clock_port(access, cycle, config[0]["counter_mask"])
+            due += access.port[0]["written"]
+        if due:
+            return cycle + 1
+    return len(block.inputs)

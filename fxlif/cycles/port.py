@@ -1,0 +1,77 @@
+"""The write port of a cycle model: what is offered to it, and what was written when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from .access import AddressMap, is_single
+from .chain import OFFERED, PORT, PORT_SHOWN, Access
+from .control import Bools, Ints
+from .latency import AnyCore
+
+
+class WritePort:
+    """The write port of some ``cores``, from power-up on.
+
+    ``kept``: by core, the updates of the block before which something was written, and what the
+    thresholds had been until then.
+    """
+
+    def __init__(self, cores: Sequence[AnyCore]) -> None:
+        self._map = AddressMap(cores)
+        self._port = np.zeros(1, dtype=PORT)
+        self._begun = np.zeros(len(cores), dtype=np.int64)
+        self.offer(0)
+
+    def offer(
+        self, cycles: int, valid: npt.ArrayLike = 0, address: npt.ArrayLike = 0,
+        data: npt.ArrayLike = 0,
+    ) -> None:  # fmt: skip
+        """What stands at the port in the next ``cycles``: one number each, or (cycles,)."""
+        self._writes = self._map.decode(*np.broadcast_arrays(address, data, np.zeros(cycles))[:2])
+        offered = np.zeros(cycles, dtype=OFFERED)
+        offered["valid"], offered["core"] = valid, self._writes.core
+        shown = np.zeros(cycles, dtype=PORT_SHOWN)
+        self.access = Access(self._port, self._begun, offered, shown)
+        self.kept: list[list[tuple[int, Ints]]] = [[] for _ in self._begun]
+
+    def store(
+        self, cycle: int, updates: Ints, *copies: Sequence[npt.NDArray[np.signedinteger]]
+    ) -> None:
+        """Store what is written in ``cycle``, if anything is, in all ``copies`` of the thresholds,
+        by core; each core is behind so many ``updates``. To be asked once."""
+        if not self._port[0]["written"]:
+            return
+        self._port["written"] = 0
+        k, place = int(self._writes.core[cycle]), int(self._writes.place[cycle])
+        core = self._map.cores[k]
+        self.kept[k].append((int(updates[k]), copies[0][k].astype(np.int64)))
+        here = slice(None) if is_single(core, "thresholds") else slice(place, place + 1)
+        for each in copies:
+            if each:
+                each[k][here] = self._writes.value[cycle] << core.neuron.threshold_shift
+
+    @property
+    def ready(self) -> Bools:
+        """Whether the port was ready, (cycles,)."""
+        shown: Bools = self.access.shown["ready"] != 0
+        return shown
+
+    @property
+    def rejected(self) -> Ints:
+        """The counter of writes to nothing, (cycles,)."""
+        return self.access.shown["rejected"]
+
+
+def in_updates(kept: list[tuple[int, Ints]], updates: int, now: Ints) -> Ints:
+    """The thresholds of each of so many updates, (updates, n): what they had been until some of
+    these is in :attr:`WritePort.kept`, and what they are ``now``."""
+    rows = np.empty((updates, len(now)), dtype=np.int64)
+    done = 0
+    for update, thresholds in [*kept, (updates, now)]:
+        rows[done:update] = thresholds
+        done = update
+    return rows

@@ -1,0 +1,251 @@
+"""Parameters written at run time: between steps, where they belong, exactly once; else counted."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from designs import QUICK, RICH, SIMPLE, make, random_driver
+from pysim import component, interface_of, simulate
+from source_edits import SourceMutant
+from source_mutants import applied
+
+from fxlif import (
+    AllToAll,
+    CoreParams,
+    EventSource,
+    FxlifError,
+    Network,
+    NetworkParams,
+    NeuronParams,
+    Population,
+    Projection,
+)
+from fxlif.cycles.access import NONE, AddressMap
+from fxlif.hdl.verilog import generate
+from fxlif.network.events import TICK
+from fxlif.sim.bench.agents import WriteDriver
+from fxlif.sim.bench.models import StreamModel
+from fxlif.sim.bench.outcome import failure_reasons
+from fxlif.sim.bench.scoreboard import Report, Scoreboard
+from fxlif.sim.stimulus.writes import random_writes
+from fxlif.sim.verify import check
+
+THRESHOLDS = ("thresholds",)
+OWN = make(11, 10, 4, SIMPLE, v_thresholds=tuple(range(90, 140, 5)), writable=THRESHOLDS)
+DESIGNS = {
+    "one threshold": make(5, 7, 3, SIMPLE, input_address_bits=4, writable=THRESHOLDS),
+    "own thresholds": OWN,
+    "one neuron": make(1, 1, 1, NeuronParams(v_threshold=60), writable=THRESHOLDS),
+    "all options": make(6, 7, 3, RICH, v_thresholds=(90, 40, 60, 80, 100, 20, 70), weight_shift=1,
+                        max_events_per_input=2, writable=THRESHOLDS),
+    "two cores": NetworkParams.chain(
+        OWN, make(10, 7, 2, SIMPLE, max_events_per_input=2, writable=THRESHOLDS)
+    ),
+    "second core only": NetworkParams.chain(
+        make(4, 5, 2, SIMPLE), make(5, 6, 4, SIMPLE, v_thresholds=(60,) * 6, writable=THRESHOLDS)
+    ),
+}  # fmt: skip
+
+
+def every_address(params, seed: int) -> Iterator[tuple[int, int, int]]:
+    """A write to each address, in any order, and then random ones."""
+    where, draw = AddressMap(params.cores), random.Random(seed)
+    addresses = list(range(1 << where.address_bits))
+    draw.shuffle(addresses)
+    for address in addresses:
+        yield draw.choice((0, 0, 20)), address, draw.randrange(60, 140)
+    yield from random_writes(params.cores, seed)
+
+
+def run(params, cycles: int, seed: int = 1) -> Report:
+    """A run in Amaranth's simulator, up to the first difference."""
+    dut = component(params)
+    interface = interface_of(dut)
+    driver = random_driver(params.cores[0], interface, seed)
+    driver = WriteDriver(driver, interface, every_address(params, seed))
+    report = Report()
+    board = Scoreboard(interface, StreamModel(params, report), report)
+    simulate(dut, driver, cycles, board.take)
+    return report
+
+
+@pytest.mark.parametrize("name", ["own thresholds", "two cores"])
+def test_hardware_is_the_models_while_it_is_written(name: str) -> None:
+    report = run(DESIGNS[name], 1500)
+    assert report.first is None
+    assert report.writes > 5
+    assert report.resets
+    assert report.spikes
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("simulator", ["verilator", QUICK])
+@pytest.mark.parametrize("name", DESIGNS)
+def test_bench_with_random_writes(name: str, simulator: str, tmp_path) -> None:
+    results, report = check(
+        DESIGNS[name], folder=tmp_path, simulator=simulator, cycles=20_000, seed=3
+    )
+    assert failure_reasons(results, report) == []
+    assert report is not None
+    assert report.writes > 100
+
+
+def test_bench_in_a_simulator(tmp_path) -> None:
+    """The Verilog, with the images that its memories begin with."""
+    results, report = check(OWN, folder=tmp_path, simulator=QUICK, cycles=1500)
+    assert failure_reasons(results, report) == []
+    assert report is not None
+    assert report.writes > 5
+
+
+FAULTS = [
+    SourceMutant("in mid-step", "hdl.core.issue", "~begun & ~pending & ~updating",
+                 "~pending & ~updating", "taken after the first events of a step"),
+    SourceMutant("during an update", "hdl.core.issue", "~begun & ~pending & ~updating",
+                 "~begun & ~pending", "taken while the last step is computed"),
+    SourceMutant("not held", "hdl.core.issue", "ready & ~(self.hold & ~begun)", "ready",
+                 "an event is taken in the cycle of a write, or before it"),
+    SourceMutant("wrong lane", "hdl.core.neurons", "Const(1) << self.write.lane",
+                 "Const(1) << (self.write.lane ^ 1)", "the neuron beside it is written"),
+    SourceMutant("all lanes", "hdl.core.neurons", "Const(1) << self.write.lane", "Const(-1)",
+                 "the neurons beside it are written too"),
+    SourceMutant("lost", "hdl.access", "writes.eq(taken & exists)",
+                 "writes.eq(taken & exists & ~inner.events_in.valid)",
+                 "a write is lost where an event is on offer in the same cycle"),
+    SourceMutant("not counted", "hdl.access", "rejects.eq(taken & nothing)", "rejects.eq(0)",
+                 "a write to an address where nothing is is not counted"),
+    SourceMutant("filler written", "hdl.access", "Mux(word == core.words - 1, last, core.lanes)",
+                 "core.lanes", "a lane without a neuron is an address"),
+    SourceMutant("other core", "hdl.access", "found & (address[where.core_at :] == k)", "found",
+                 "a core takes what is written to another one"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_a_fault_is_found(fault: SourceMutant) -> None:
+    design = DESIGNS["two cores" if fault.name == "other core" else "own thresholds"]
+    with applied(fault):
+        assert any(run(design, 1500, seed).first is not None for seed in (1, 2))
+
+
+# --- addresses ----------------------------------------------------------------------------------
+
+
+def test_addresses_name_each_value_once() -> None:
+    where = AddressMap(DESIGNS["two cores"].cores)
+    every = np.arange(1 << where.address_bits)
+    found = where.decode(every, np.zeros_like(every))
+    named = [(int(found.core[a]), int(found.place[a])) for a in every if found.core[a] != NONE]
+    assert sorted(named) == [(0, neuron) for neuron in range(10)] + [(1, 0)]
+    for core, neuron in named:
+        at = where.address(core, "thresholds", neuron)
+        assert (found.core[at], found.place[at]) == (core, neuron)
+
+
+def test_a_value_takes_its_lowest_bits() -> None:
+    where = AddressMap(OWN.cores)
+    at = where.address(0, "thresholds", 3)
+    written = where.decode([at, at, at], [-1 & 0xFFFF, 0x7FFF, 0x8000])
+    assert written.value.tolist() == [-1, 32767, -32768]
+
+
+def test_the_sidecar_says_where() -> None:
+    written = generate(OWN).sidecar["writes"]
+    assert written["ranges"][0] | {"address": 0} == {
+        "core": 0, "parameter": "thresholds", "address": 0, "values": 10, "bits": 16,
+        "signed": True, "shift": 0,
+    }  # fmt: skip
+
+
+def test_what_cannot_be_written_is_described_as_ever() -> None:
+    plain = make(3, 4, 4, SIMPLE)
+    assert "writable" not in plain.described()
+    assert "writes" not in generate(plain).sidecar
+    assert not any(port.name.startswith("write") for port in generate(plain).ports)
+
+
+@pytest.mark.parametrize(
+    ("more", "key", "allowed"),
+    [
+        ({"writable": ["bias"]}, "writable[0]", "thresholds"),
+        ({"writable": ["thresholds"] * 2}, "writable", "each name once"),
+        ({"writable": THRESHOLDS, "neuron": NeuronParams(reset="subtract", max_spikes_per_step=3)},
+         "writable", "max_spikes_per_step"),
+    ],
+)  # fmt: skip
+def test_refused_by_name(more, key: str, allowed: str) -> None:
+    with pytest.raises(FxlifError) as caught:
+        CoreParams(n_inputs=1, n_neurons=1, weights=[[1]], **more)
+    assert caught.value.key == key
+    assert allowed in caught.value.allowed
+
+
+# --- the golden network --------------------------------------------------------------------------
+
+
+def small(**more) -> NetworkParams:
+    return NetworkParams(
+        source=[EventSource("touch", 1)],
+        population=[Population("skin", 3, neuron=NeuronParams(leak={"kind": "none"}), **more)],
+        projection=[Projection("touch", "skin", AllToAll(10), delay=0)],
+    )
+
+
+@pytest.mark.parametrize("engine", ["numpy", "compiled"])
+def test_the_network_goes_on_with_what_was_written(engine: str) -> None:
+    network = Network(small(v_thresholds=(20, 20, 20)), engine=engine)
+    spike = [0, TICK]
+    assert network.stream(spike).tolist() == [TICK]
+    network.write("skin", "thresholds", 30, 1)
+    assert network.stream(spike).tolist() == [0, 2, TICK]
+    assert network.stream(spike).tolist() == [1, TICK]
+    network.reset()  # what is written stays
+    assert network.stream(spike * 2).tolist() == [TICK, 0, 2, TICK]
+
+
+@pytest.mark.parametrize("engine", ["numpy", "compiled"])
+def test_one_threshold_is_that_of_all(engine: str) -> None:
+    network = Network(small(), engine=engine)
+    network.write("skin", "thresholds", 10)
+    assert network.stream([0, TICK]).tolist() == [0, 1, 2, TICK]
+
+
+def test_a_saved_state_needs_what_was_written(tmp_path) -> None:
+    network = Network(small())
+    network.save(tmp_path / "before.npz")
+    network.write("skin", "thresholds", 10)
+    with pytest.raises(FxlifError):
+        network.restore(tmp_path / "before.npz")
+    network.save(tmp_path / "after.npz")
+    network.restore(tmp_path / "after.npz")
+
+
+@pytest.mark.parametrize(
+    ("given", "key"),
+    [
+        (("hand", "thresholds", 10), "population"),
+        (("skin", "threshold", 10), "parameter"),
+        (("skin", "thresholds", 1 << 20), "value"),
+        (("skin", "thresholds", 10.5), "value"),
+        (("skin", "thresholds", 10, 0), "at"),
+    ],
+)
+def test_a_write_that_cannot_be_is_refused(given, key: str) -> None:
+    network = Network(small())
+    with pytest.raises(FxlifError) as caught:
+        network.write(*given)
+    assert caught.value.key == key
+    with pytest.raises(FxlifError) as caught:
+        Network(small(v_thresholds=(20, 20, 20))).write("skin", "thresholds", 10, 3)
+    assert caught.value.key == "at"
+
+
+def test_an_item_is_written_alone() -> None:
+    network = Network(small())
+    item = network.item(1)
+    item.write("skin", "thresholds", 10)
+    assert network.stream([0, TICK]).tolist() == [TICK]
+    assert item.stream([0, TICK]).tolist() == [0, 1, 2, TICK]
