@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from designs import QUICK, RICH, SIMPLE, make, random_driver
+from designs import QUICK, RICH, SIMPLE, make, random_driver, random_inputs
 from pysim import component, interface_of, simulate
 from source_edits import SourceMutant
 from source_mutants import applied
@@ -24,6 +24,7 @@ from fxlif import (
     Projection,
 )
 from fxlif.cycles.access import NONE, AddressMap
+from fxlif.cycles.model import CycleInputs, CycleModel
 from fxlif.hdl.verilog import generate
 from fxlif.network.events import TICK
 from fxlif.sim.bench.agents import WriteDriver
@@ -249,3 +250,36 @@ def test_an_item_is_written_alone() -> None:
     item.write("skin", "thresholds", 10)
     assert network.stream([0, TICK]).tolist() == [TICK]
     assert item.stream([0, TICK]).tolist() == [0, 1, 2, TICK]
+
+
+# --- the cycle model -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["own thresholds", "all options", "two cores"])
+def test_compiled_cycles_are_those_of_numpy(name: str) -> None:
+    """However they are cut, under inputs that keep no protocol; the steps with the thresholds that
+    they had."""
+    cores = DESIGNS[name].cores
+    where, draw = AddressMap(cores), np.random.default_rng(5)
+    known = [a for a in range(1 << where.address_bits) if where.decode([a], [0]).core[0] != NONE]
+    inputs = random_inputs(cores[0], 3000, 5) | {
+        "write_valid": draw.random(3000) < 0.5,
+        "write_address": draw.choice(known, 3000),
+        "write_data": draw.integers(20, 150, 3000),
+    }
+    whole = CycleModel(cores).run(CycleInputs(**inputs))
+    assert len(set(whole.cores[0].steps.threshold.tolist())) > 5
+    model, at, ready = CycleModel(cores, engine="compiled"), 0, []
+    for end in (1, 700, 3000):
+        part = model.run(CycleInputs(**{n: values[at:end] for n, values in inputs.items()}))
+        ready.append(part.write_ready)
+        for k, trace in enumerate(part.cores):
+            now = whole.cores[k]
+            assert np.array_equal(trace.valid, now.valid[at:end])
+            if at == 700:
+                thresholds = trace.steps.threshold
+                assert np.array_equal(thresholds, now.steps.threshold[-len(thresholds) :])
+                assert np.array_equal(trace.steps.after.v, now.steps.after.v[-len(thresholds) :])
+        assert np.array_equal(part.rejected, whole.rejected[at:end])
+        at = end
+    assert np.array_equal(np.concatenate(ready), whole.write_ready)
