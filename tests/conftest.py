@@ -17,8 +17,12 @@ from designs import EVENTS, LONG, TINY, Ran
 from hypothesis import settings
 
 from fxlif import cli
+from fxlif.engines import can_compile
 from fxlif.network import events
 from fxlif.sim.tools import simulators
+
+if can_compile():
+    import compiled_loops
 
 settings.register_profile("fxlif", deadline=None, derandomize=not LONG, print_blob=True)
 settings.load_profile("fxlif")
@@ -30,6 +34,8 @@ if not LONG:
     yosys_here.use()
     simulators.RUNTIME_OPTIONS = (*simulators.COMMON, "-O0")
     simulators.MAKE_VARIABLES = simulators.MAKE_VARIABLES.replace("OPT_FAST=-O2", "OPT_FAST=-O0")
+    if can_compile():
+        compiled_loops.use_few()
 
 
 @pytest.fixture
@@ -46,6 +52,13 @@ def run(monkeypatch, capsys, tmp_path):
         return Ran(code, *capsys.readouterr())
 
     return run
+
+
+@pytest.fixture
+def loops_as_they_are(monkeypatch):
+    """Compiled code leaves out what a network has not, as it does for users."""
+    if can_compile():
+        monkeypatch.setattr(compiled_loops.network_run, "run_steps", compiled_loops.as_it_is)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import numpy as np
 import oracle
 import pytest
 import strategies
-from designs import LONG, examples
+from designs import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from network_strategies import KINDS, LAYOUTS, Given, drives, laid_out, networks, networks_alike
@@ -46,13 +46,6 @@ from fxlif import (
 from fxlif.engines import can_compile
 from fxlif.network import model as network_module
 
-if can_compile():
-    from fxlif.compiled import network_run
-    from fxlif.compiled.network_tables import NOISE, NONE, POISSON, WATCH
-
-#: These have the compiled loop as a user's runs have it, which leaves out what a network has not;
-#: so have test_cli.py and test_core.py.
-AS_IT_IS = ("test_poisson_mean_rate_and_independence", "test_watched_neurons_step_by_step")
 VARIABLES = ("v", "i_syn", "theta", "refractory")
 KERNELS = [("compiled", 1), ("compiled", 2), ("compiled", 3)] if can_compile() else []
 ENGINES = [("numpy", 1), *KERNELS]
@@ -63,29 +56,6 @@ RANDOM = {
     "deadline": None,
     "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large],
 }
-
-
-@pytest.fixture(autouse=True)
-def _few_compiled_loops(request, monkeypatch):
-    """What a network has not is compiled all the same, and empty: else there are some twenty forms
-    of the loop here, and each takes seconds to compile."""
-    if LONG or not can_compile() or request.node.originalname in AS_IT_IS:
-        return
-    real = network_run.run_steps
-
-    def run_steps(
-        thread, run, parts, shares, links, codes, pending, sums, random, watches, receivers, noise
-    ):
-        assert sums is not None or (links["sums"] == NONE).all()
-        assert random is not None or not (parts["lfsr_mask"].any() or POISSON in parts["kind"])
-        sums, random = (np.zeros(0, np.int64) if x is None else x for x in (sums, random))
-        watches = np.zeros(0, WATCH) if watches is None else watches
-        assert noise is not None or (parts["first_noise"] == parts["last_noise"]).all()
-        noise = np.zeros(0, NOISE) if noise is None else noise
-        tables = shares, links, codes, pending, sums, random, watches, receivers, noise
-        real(thread, run, parts, *tables)
-
-    monkeypatch.setattr(network_run, "run_steps", run_steps)
 
 
 def chunks_of(params, steps):
@@ -159,7 +129,7 @@ def check_all(params, given, cuts, chunk, seed, engines=ENGINES):
 # --- all at once, at random ----------------------------------------------------------------------
 
 
-@settings(max_examples=examples(20), **RANDOM)
+@settings(max_examples=examples(12), **RANDOM)
 @given(st.data())
 def test_engines_equal_the_oracle(data):
     params = data.draw(networks())
@@ -744,6 +714,7 @@ def only(source):
     return NetworkParams(source=[source], population=[Population(name="p", n=1)])
 
 
+@pytest.mark.usefixtures("loops_as_they_are")
 @each_engine
 def test_poisson_mean_rate_and_independence(engine, threads):
     n, steps, probability = 300, 600, 0.03
@@ -800,6 +771,7 @@ def test_regular_source(engine, threads):
     assert len(Counter((steps % 7).tolist())) == 7
 
 
+@pytest.mark.usefixtures("loops_as_they_are")
 @each_engine
 def test_broken_promises_are_counted(engine, threads):
     """One event of one input promised, five come: [-8, 7] after an accumulator of 4 bits."""
@@ -1341,6 +1313,7 @@ def test_a_recording_on_disk_equals_one_in_memory(engine, threads, tmp_path):
     assert facts(found[1][1]) == facts(network)
 
 
+@pytest.mark.usefixtures("loops_as_they_are")
 @each_engine
 def test_watched_neurons_step_by_step(engine, threads):
     """In the user's order, the state after each step."""
