@@ -314,8 +314,9 @@ def ram(m: Module, name: str, shape: Any, depth: int) -> Memory:
 
     ``no_rw_check``: no read shows a word that is written in the same cycle, or nobody looks at what
     it shows. A core's words are read again :data:`~fxlif.cycles.pipeline.EVENT_DISTANCE` cycles
-    after an earlier read or later, and are written before. So tools need not build what tells the
-    old word from the new.
+    after an earlier read or later, and are written before; where they may be read earlier
+    (:class:`~fxlif.hdl.rows.totals.RowTotals`), what is on its way goes in front. So tools need not
+    build what tells the old word from the new.
     """
     memory = Memory(
         shape=shape, depth=max(MIN_WORDS, depth), init=[],

@@ -3,9 +3,9 @@ the cocotb benches: no Verilog, no compiler, and faults can be planted in Python
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from amaranth.hdl import Value
+from amaranth.hdl import Cat, ClockDomain, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.sim import Simulator
 
@@ -17,6 +17,7 @@ from fxlif.params.neuron import NeuronParams
 from fxlif.sim.bench.agents import Driver
 from fxlif.sim.bench.wrapper import Interface, wrap
 
+Row = tuple[int, ...]
 Params = NeuronParams | CoreParams | NetworkParams
 
 
@@ -41,8 +42,6 @@ def simulate(
 ) -> list[int]:
     """The packed responses of ``cycles`` clock cycles, or until the driver is done or ``take``,
     which is given them block by block, says that it has seen enough."""
-    from amaranth.hdl import Cat, ClockDomain, Module, Signal
-
     top = Module()
     top.domains.sync = domain = ClockDomain("sync")
     top.submodules.dut = dut
@@ -75,3 +74,40 @@ def simulate(
     if len(words) % BLOCK:
         take(words[len(words) // BLOCK * BLOCK :])
     return words
+
+
+def clocked(
+    part: wiring.Component, inputs: Sequence[Value], outputs: Sequence[Value], rows: Sequence[Row]
+) -> list[Row]:
+    """What the outputs show in each cycle, with a row at the inputs in it: the reset, then these.
+
+    One access each in a cycle, since each one that sets lets the whole part settle.
+    """
+    top = Module()
+    top.domains.sync = domain = ClockDomain("sync")
+    top.submodules.part = part
+    driven = [domain.rst, *inputs]
+    given, shown = Signal(len(Cat(driven))), Signal(len(Cat(outputs)))
+    top.d.comb += [Cat(driven).eq(given), shown.eq(Cat(outputs))]
+    found = []
+
+    async def clock(ctx) -> None:  # type: ignore[no-untyped-def]
+        for row in rows:
+            word = 0
+            for value, signal in zip(reversed(row), reversed(driven), strict=True):
+                word = word << len(signal) | (value & ((1 << len(signal)) - 1))
+            ctx.set(given, word)
+            word = ctx.get(shown)
+            values = []
+            for signal in outputs:
+                value, word = word & ((1 << len(signal)) - 1), word >> len(signal)
+                negative = signal.shape().signed and value >> (len(signal) - 1)
+                values.append(value - (1 << len(signal)) if negative else value)
+            found.append(tuple(values))
+            await ctx.tick()
+
+    simulator = Simulator(top)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(clock)
+    simulator.run()
+    return found

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Event = tuple[int, bool]
 #: Stages behind issue: the totals are read, added to, written.
-READ, ADDED, WRITTEN = 3, 5, 6
+READ, ADDED, WRITTEN = 4, 6, 7
 UPDATE = "update"
 
 

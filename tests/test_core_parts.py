@@ -15,10 +15,9 @@ from typing import Any
 
 import oracle
 import pytest
-from amaranth.hdl import Cat, ClockDomain, Module, Signal, Value
-from amaranth.lib import wiring
-from amaranth.sim import Simulator
+from amaranth.hdl import Value
 from designs import CORES, OFTEN, SEED, SIMPLE, make
+from pysim import Row, clocked
 
 from fxlif.cycles.pipeline import update_stages
 from fxlif.hdl.core import counters
@@ -31,46 +30,8 @@ from fxlif.hdl.core.totals import Totals
 from fxlif.hdl.core.weights import weight_words
 from fxlif.params.core import CoreParams
 
-Row = tuple[int, ...]
 #: How likely a reset is in a cycle.
 RESET = 0.03
-
-
-def clocked(
-    part: wiring.Component, inputs: Sequence[Value], outputs: Sequence[Value], rows: Sequence[Row]
-) -> list[Row]:
-    """What the outputs show in each cycle, with a row at the inputs in it: the reset, then these.
-
-    One access each in a cycle, since each one that sets lets the whole part settle.
-    """
-    top = Module()
-    top.domains.sync = domain = ClockDomain("sync")
-    top.submodules.part = part
-    driven = [domain.rst, *inputs]
-    given, shown = Signal(len(Cat(driven))), Signal(len(Cat(outputs)))
-    top.d.comb += [Cat(driven).eq(given), shown.eq(Cat(outputs))]
-    found = []
-
-    async def clock(ctx) -> None:  # type: ignore[no-untyped-def]
-        for row in rows:
-            word = 0
-            for value, signal in zip(reversed(row), reversed(driven), strict=True):
-                word = word << len(signal) | (value & ((1 << len(signal)) - 1))
-            ctx.set(given, word)
-            word = ctx.get(shown)
-            values = []
-            for signal in outputs:
-                value, word = word & ((1 << len(signal)) - 1), word >> len(signal)
-                negative = signal.shape().signed and value >> (len(signal) - 1)
-                values.append(value - (1 << len(signal)) if negative else value)
-            found.append(tuple(values))
-            await ctx.tick()
-
-    simulator = Simulator(top)
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(clock)
-    simulator.run()
-    return found
 
 
 def draw(name: str) -> random.Random:

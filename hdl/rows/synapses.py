@@ -8,13 +8,15 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from ...cycles.latency import ROW_STAGES
 from ...layout.parts import RowCore, RowMemory
 from ..core.layouts import line
 from ..memory import Rom
 from .layouts import added_shape, ring_bits, row_operation_layout, slot_layout
 
-#: From a slot to its operation: the memories' read register and output register, then the choice.
-OPERATION_DISTANCE = 3
+#: From a slot to its operation: the memories' read registers, their output registers, one register
+#: more, since the memories may lie far from each other, and the choice.
+OPERATION_DISTANCE = ROW_STAGES
 #: From an operation to its weights: those of a sum come when the memory of sums has answered.
 WEIGHTS_DISTANCE = 2
 
@@ -37,8 +39,8 @@ def synapse_words(core: RowCore, memory: RowMemory) -> npt.NDArray[np.int64]:
 
 
 class Synapses(wiring.Component):
-    """``operation`` is what a ``slot`` does to sums and neurons, 3 cycles later; ``weights`` what
-    it adds, 5 cycles later. Of what is on its way at a reset no operation shows."""
+    """``operation`` is what a ``slot`` does to sums and neurons, 4 cycles later; ``weights`` what
+    it adds, 6 cycles later. Of what is on its way at a reset no operation shows."""
 
     def __init__(self, core: RowCore) -> None:
         self.core = core
@@ -53,11 +55,12 @@ class Synapses(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         core, slot, bits = self.core, self.slot, self.core.word_bits
-        *_, add = line(m, slot.add, 2, "add")
-        *_, update = line(m, slot.update, 2, "update")
-        *_, clear = line(m, slot.clear, 2, "clear")
-        *_, memory = line(m, slot.memory, 2, "memory", is_data=True)
-        *_, count = line(m, slot.count, 2, "count", is_data=True)
+        arrival = OPERATION_DISTANCE - 1
+        *_, add = line(m, slot.add, arrival, "add")
+        *_, update = line(m, slot.update, arrival, "update")
+        *_, clear = line(m, slot.clear, arrival, "clear")
+        *_, memory = line(m, slot.memory, arrival, "memory", is_data=True)
+        *_, count = line(m, slot.count, arrival, "count", is_data=True)
         # The ring's slot of a word, but for the delays that are stored with the synapses.
         ring = Signal(ring_bits(core), reset_less=True)
         delayed = Signal(ring_bits(core))
@@ -69,7 +72,7 @@ class Synapses(wiring.Component):
             m.d.sync += ring.eq(slot.count[bits:])
         with m.Else():
             m.d.sync += ring.eq(Mux(slot.update, slot.base, delayed))
-        *_, ring_here = line(m, ring, 1, "ring", is_data=True)
+        *_, ring_here = line(m, ring, arrival - 1, "ring", is_data=True)
 
         here = Signal(self.operation.shape(), name="here")
         chosen = Signal(self.weights.shape())
@@ -81,13 +84,13 @@ class Synapses(wiring.Component):
         ]
         for lane in range(core.lanes):
             m.d.comb += [here.words[lane].eq(count[:bits]), here.slots[lane].eq(ring_here)]
-        roms = [self._rom(m, number) for number in range(len(core.memories))]
+        arrived = [self._arrived(m, number) for number in range(len(core.memories))]
         with m.If(add), m.Switch(memory):
-            for number, (each, rom) in enumerate(zip(core.memories, roms, strict=True)):
+            for number, (each, words) in enumerate(zip(core.memories, arrived, strict=True)):
                 with m.Case(number):
                     m.d.comb += here.adds.eq(1 << each.accumulator)
                     for lane in range(core.lanes):
-                        weight, word, delay = self._parts(each, rom.data[lane])
+                        weight, word, delay = self._parts(each, words[lane])
                         m.d.comb += chosen[lane].eq(weight)
                         if not each.dense:
                             m.d.comb += here.words[lane].eq(word)
@@ -101,13 +104,14 @@ class Synapses(wiring.Component):
         m.d.comb += self.weights.eq(weights)
         return m
 
-    def _rom(self, m: Module, number: int) -> Rom:
-        """The memory of this number, read at the slot's pointer."""
+    def _arrived(self, m: Module, number: int) -> Value:
+        """What the memory of this number has at the slot's pointer."""
         memory, name = self.core.memories[number], f"synapses_{number}"
         bits = sum(synapse_bits(self.core, memory))
         m.submodules[name] = rom = Rom(name, synapse_words(self.core, memory), bits)
         m.d.comb += rom.address.eq(self.slot.pointer)
-        return rom
+        *_, words = line(m, rom.data, 1, f"arrived_{number}", is_data=True)
+        return words
 
     def _parts(self, memory: RowMemory, synapse: Value) -> tuple[Value, Value, Value]:
         """A synapse's weight, shifted, its word's number and its delay, from the memory."""

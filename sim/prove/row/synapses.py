@@ -75,8 +75,8 @@ class SynapsesGhosts(Delays):
 def synapses_contract(
     core: RowCore, ports: Ports, content: Callable[[int, Any], Any]
 ) -> tuple[Contract, SynapsesGhosts]:
-    """Three cycles after its slot a word of a row is added where its memory says: of each lane the
-    word of neurons, and the slot of the ring that many steps ahead; five cycles after its slot the
+    """Four cycles after its slot a word of a row is added where its memory says: of each lane the
+    word of neurons, and the slot of the ring that many steps ahead; six cycles after its slot the
     weights show. An update is of the ring's slot of this step, a clearing goes through all."""
     g = SynapsesGhosts(core, ports, content)
     op, ends = ports.fields("operation", row_operation_layout(core)), OPERATION_DISTANCE
