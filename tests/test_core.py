@@ -50,6 +50,9 @@ from fxlif.sim.bench.scoreboard import Report, Scoreboard
 from fxlif.sim.bench.wrapper import Cycles, Interface
 from fxlif.sim.verify import check
 
+#: In Amaranth's simulator: enough for every fault that is planted below.
+CYCLES = 2000
+
 
 def compare(core: CoreParams, seed: int, cycles: int, **axes: bool) -> Report:
     """The core in Amaranth's simulator against the models."""
@@ -63,9 +66,9 @@ def compare(core: CoreParams, seed: int, cycles: int, **axes: bool) -> Report:
 
 @pytest.mark.parametrize("name", CORES)
 def test_amaranth_simulator(name: str) -> None:
-    report = compare(CORES[name], seed=3, cycles=4000)
+    report = compare(CORES[name], seed=6, cycles=CYCLES)
     assert report.mismatches == 0, report.first
-    assert report.cycles == 4000
+    assert report.cycles == CYCLES
     assert report.unchecked_cycles == 0
     assert report.spikes > 0
     assert report.resets > 0
@@ -75,7 +78,7 @@ def test_amaranth_simulator(name: str) -> None:
 @pytest.mark.parametrize("axes", range(8))
 def test_idle_stall_and_reset_crossed(axes: int) -> None:
     choice = {"idle": bool(axes & 1), "stall": bool(axes & 2), "reset": bool(axes & 4)}
-    report = compare(CORES["a lane to spare"], seed=axes, cycles=2500, **choice)
+    report = compare(CORES["a lane to spare"], seed=axes, cycles=CYCLES, **choice)
     assert report.mismatches == 0, report.first
     assert report.spikes > 0
     assert (report.resets > 0) == choice["reset"]
@@ -96,7 +99,7 @@ def test_any_network_in_amaranth(network: NetworkParams, seed: int) -> None:
 # --- the same cores as Verilog -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "cycles"), [("all options", 20_000), ("one neuron", 5000)])
+@pytest.mark.parametrize(("name", "cycles"), [("all options", 4000), ("one neuron", 5000)])
 def test_verilog(name: str, cycles: int, tmp_path) -> None:
     """Through the whole way, cocotb and a simulator; every core on each in the long form below."""
     results, report = check(CORES[name], folder=tmp_path, simulator=QUICK, cycles=cycles, seed=7)
@@ -280,7 +283,7 @@ def test_planted_fault_is_found(fault: str, monkeypatch) -> None:
     core, places = PLANTED[fault]
     for module, attribute, wrong in places:
         monkeypatch.setattr(module, attribute, wrong)
-    report = compare(core, seed=3, cycles=8000)
+    report = compare(core, seed=6, cycles=CYCLES)
     assert report.mismatches > 0
     assert report.first is not None
     assert report.first.expected != report.first.observed
@@ -337,7 +340,7 @@ def test_network_of_two_cores_in_amaranth() -> None:
     network = NetworkParams.chain(first, make(10, 5, 2, SIMPLE))
     dut = component(network)
     interface = interface_of(dut)
-    words = simulate(dut, random_driver(first, interface, 4), 4000)
+    words = simulate(dut, random_driver(first, interface, 4), CYCLES)
     report = Report()
     assert Scoreboard(interface, StreamModel(network, report), report).take(words), report.first
     assert report.events_out > 0

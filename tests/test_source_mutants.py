@@ -35,8 +35,8 @@ from fxlif.sim.bench.scoreboard import Report, Scoreboard
 from fxlif.sim.stimulus.random import IDLE_AXIS, STALL_AXIS, held_back, random_events, resets
 
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
-#: Cycles in Amaranth's simulator; a mutant that they do not show gets the longer run, which is
-#: where unknown addresses come, before it counts as not found.
+#: Cycles in Amaranth's simulator; a mutant that they do not show gets the longer run before it
+#: counts as not found.
 CYCLES, LONGER = 600, 4000
 
 _SCALE = {"kind": "scale", "factor": 11, "shift": 4, "rounding": "toward_zero"}
@@ -228,11 +228,10 @@ def test_without_a_mutant_nothing_differs(name: str) -> None:
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_every_mutant_is_found(mutant: SourceMutant) -> None:
     design = DESIGNS[shown_by(mutant)]
+    # The second stimulus begins with what is rare in the first: unknown addresses, the last input.
+    tries = ((CYCLES, 2), (CYCLES, 4), (LONGER, 2))
     with applied(mutant):
-        report = compare(design)
-        if not report.mismatches:
-            report = compare(design, LONGER)
-    assert report.mismatches > 0
+        assert any(compare(design, cycles, seed).mismatches for cycles, seed in tries)
 
 
 # --- the mechanism ------------------------------------------------------------------------------
