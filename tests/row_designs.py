@@ -38,10 +38,9 @@ def random_network(seed: int) -> HardwareNetwork:
     draw = random.Random(seed)
     sources = [EventSource("a", draw.randint(1, 6)), EventSource("b", draw.randint(1, 4))]
     sources = draw.sample(sources, draw.choice((0, 1, 1, 2, 2)))
-    sources += [
-        RegularSource(name, draw.randint(1, 4), draw.randint(1, 4))
-        for name in ("r", "s")[: draw.choice((0, 0, 1, 2))]
-    ]
+    for name in ("r", "s")[: draw.choice((0, 0, 1, 2))]:
+        n, interval = draw.randint(1, 4), draw.randint(1, 4)
+        sources.append(RegularSource(name, n, interval, phases=[-i % interval for i in range(n)]))
     populations = []
     for name in "wxyz"[: draw.randint(1, 4)]:
         n = draw.choice((1, 3, 4, 6, 7, 11, 15))
