@@ -41,6 +41,7 @@ from fxlif.layout import HardwareNetwork, hardware_network
 from fxlif.network.events import TICK, split_steps
 
 ENGINES = ["numpy", *(["compiled"] if can_compile() else [])]
+needs_numba = pytest.mark.skipif(not can_compile(), reason="compares compiled code")
 
 
 def assert_oracle_agrees(network: HardwareNetwork, inputs: np.ndarray) -> CycleOutputs:
@@ -99,6 +100,28 @@ def test_engines_and_cuts(engine: str) -> None:
         for name, values in wanted.items():
             found = np.concatenate([part[name] for part in parts])
             np.testing.assert_array_equal(found, values, err_msg=f"{seed} {name}")
+
+
+@needs_numba
+def test_engines_at_currents_of_many_bits() -> None:
+    """Compiled steps are made for the currents that all sums together can bring."""
+    neuron = NeuronParams(v_threshold=300_000, state_bits=24, threshold_bits=20)
+    network = hardware_network(NetworkParams(
+        source=[EventSource("a", 6)],
+        population=[Population("p", 5, neuron, lanes=2)],
+        projection=[Projection("a", "p", AllToAll((60, 127)), weight_shift=10),
+                    Projection("p", "p", AllToAll((-127, 120)), weight_shift=12)],
+    ))  # fmt: skip
+    inputs = stimulus(network, 2000, 3)
+    numpy, compiled = (
+        model_of(network, engine=engine).run(CycleInputs.of(inputs)) for engine in ENGINES
+    )
+    steps = numpy.cores[0].steps
+    assert steps.fire.any()
+    assert steps.current.max() > 1 << 18
+    wanted = flat(numpy)
+    for name, values in flat(compiled).items():
+        np.testing.assert_array_equal(values, wanted[name], err_msg=name)
 
 
 def golden(network: HardwareNetwork, events: np.ndarray) -> tuple[list[int], list[int], list[int]]:
