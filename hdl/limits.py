@@ -29,15 +29,29 @@ def supported(design: AnyParams) -> AnyParams:
     Raises:
         FxlifError: one line per obstacle: the key, what it must be in hardware, what it is.
     """
+    if isinstance(design, HardwareNetwork):
+        return design
     if isinstance(design, NetworkParams):
-        found = hardware_of(design)
-        # What is made today is a chain.
-        design = chain_of(design) if isinstance(found, HardwareNetwork) else found
+        design = hardware_of(design)
     else:
         (neuron,) = design.neurons
         _refuse(_choices("neuron." if design.cores else "", neuron))
-    _check_memory(sum(map(memory_bits, design.cores)))
+    cores: tuple[CoreParams | RowCore, ...] = design.cores
+    _check_memory(sum(map(memory_bits, cores)))
     return design
+
+
+def chained(design: AnyParams, wanted_by: str) -> NeuronParams | CoreParams | NetworkParams:
+    """:func:`supported`, for what knows neurons, cores and chains of cores alone.
+
+    Raises:
+        FxlifError: as :func:`supported`; a network that is no chain.
+    """
+    made = supported(design)
+    if isinstance(made, HardwareNetwork):
+        allowed = f"a chain of cores for {wanted_by} (docs/hardware.md#networks)"
+        raise FxlifError.must_be("network", allowed, made, found="another graph")
+    return made
 
 
 def _check_memory(bits: int) -> None:
@@ -52,8 +66,9 @@ def baked_in(design: AnyParams, check: str) -> None:
     Raises:
         FxlifError: the first core of which something can be written.
     """
-    for k, core in enumerate(design.cores):
-        if core.writable:
+    cores: tuple[CoreParams | RowCore, ...] = design.cores
+    for k, core in enumerate(cores):
+        if isinstance(core, CoreParams) and core.writable:
             key = f"core[{k}].writable" if design.kind == "network" else "writable"
             raise FxlifError.must_be(key, f"empty in {check}", core.writable)
 

@@ -49,7 +49,7 @@ source = "input"
 target = "hidden"
 delay = 0
 weight_shift = 1
-synapses = { kind = "fixed_probability", probability = 0.7, weight = [-3, 9], seed = 3 }
+synapses = { kind = "fixed_probability", probability = 0.95, weight = [-3, 9], seed = 3 }
 
 [[projection]]
 source = "hidden"
@@ -307,7 +307,7 @@ def test_the_cheaper_of_chain_and_graph(design):
             wide,
             [
                 "memory: must be 476,577,792 bits at most (the largest known device, AMD XCVU13P), "
-                f"not {(1 << 28) * 4 + int(0.7 * 5 * (1 << 14)) * 5:,}"
+                f"not {(1 << 28) * 4 + int(0.95 * 5 * (1 << 14)) * 5:,}"
             ],
         ),
         (

@@ -45,7 +45,8 @@ def verilog(
 ) -> None:
     """Write the Verilog, and a bench beside it.
 
-    The bench checks itself; a description in JSON refers to both.
+    The bench checks itself; a description in JSON refers to both. Of a network that is no chain of
+    cores, a line for each projection says how its synapses lie in memory.
     """
     from ..files import whole_folder
     from ..params.design import load_hardware
@@ -54,6 +55,9 @@ def verilog(
     need("fxlif.hdl.verilog", "hdl")
     from ..hdl.limits import supported
     from ..hdl.verilog import generate
+    from ..layout import HardwareNetwork
+    from ..layout.packing import packing
+    from ..layout.plan import planned
     from ..sim.portable.testbench import bench_of, with_bench
 
     hardware = supported(params)  # refused before anything is written
@@ -75,6 +79,9 @@ def verilog(
             (folder / name).write_bytes(content)
     for name in files:
         print(out / name)
+    if isinstance(hardware, HardwareNetwork):
+        for each in packing(planned(hardware.network)):
+            print(each)
     if bench_cycles != 0 and not bench.spikes:
         print(
             f"fxlif: the bench shows no spike in {bench.cycles:,} cycles and says little; more "

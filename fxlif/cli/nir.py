@@ -227,8 +227,8 @@ def _npz(option: str, path: Path) -> str:
 
 
 def _written(design: NetworkParams, out: Path, lines: list[str], named: _Named | None) -> None:
-    """Write the design and its samples; then print what there is to say, and what hardware cannot
-    do yet."""
+    """Write the design and its samples; then print what there is to say, and what hardware
+    cannot do."""
     import shutil
     from contextlib import nullcontext
 
@@ -248,10 +248,10 @@ def _written(design: NetworkParams, out: Path, lines: list[str], named: _Named |
     for each in [path, *arrays, *([] if samples is None else [samples])]:
         print(each)
     try:
-        supported(_without_biases(design))
+        supported(design)
     except FxlifError as obstacles:
         for line in str(obstacles).splitlines():
-            print(f"fxlif: no hardware yet: {line}", file=sys.stderr)
+            print(f"fxlif: no hardware: {line}", file=sys.stderr)
 
 
 def _with_lanes(design: NetworkParams, lanes: int) -> NetworkParams:
@@ -271,20 +271,6 @@ def _with_lanes(design: NetworkParams, lanes: int) -> NetworkParams:
     wide = design.model_copy(update={"population": populations})
     hardware = hardware_of(wide)
     return hardware if isinstance(hardware, NetworkParams) else wide
-
-
-def _without_biases(design: NetworkParams) -> NetworkParams:
-    """The design without the source of biases, of which a warning has told already."""
-    from ..quantise.convert import ALWAYS
-
-    if ALWAYS not in design.graph.sizes:
-        return design
-    return design.model_copy(
-        update={
-            "source": tuple(one for one in design.source if one.name != ALWAYS),
-            "projection": tuple(one for one in design.projection if one.source != ALWAYS),
-        }
-    )
 
 
 def export(

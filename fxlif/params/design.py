@@ -16,10 +16,12 @@ from ..errors import FxlifError, short
 from ..files import as_path, cannot, whole_file
 from .arrays import Beside
 from .base import Params
+from .core import CoreParams
 from .mistakes import explain
 from .network import NetworkParams
 from .neuron import NeuronParams
-from .protocol import Design
+from .protocol import AnyParams
+from .topology import Dense, Sparse
 
 FORMS = (".toml", ".json")
 M = TypeVar("M", bound=BaseModel)
@@ -112,8 +114,18 @@ def validated(model: type[M], raw: Any, path: Path) -> M:
         raise FxlifError(f"{path}: text that is not Unicode ({error})", key=str(path)) from None
 
 
-def outline(design: Design) -> str:
+#: The arrays of a network of populations, which an outline leaves out.
+_ARRAYS: dict[str, Any] = {
+    "source": {"__all__": {"phases"}},
+    "population": {"__all__": {"v_thresholds"}},
+    "projection": {"__all__": {"synapses": {"weights", "delays", "matrix"}}},
+}
+
+
+def outline(design: AnyParams) -> str:
     """The parameters for people: the text of a design file, of its arrays the shape alone."""
+    if not isinstance(design, NeuronParams | CoreParams | NetworkParams):
+        return _outline_of_populations(design.network)
     neurons = [neuron.model_dump(mode="json", exclude_none=True) for neuron in design.neurons]
     content: dict[str, Any] = {"neuron": neurons[0] if design.kind == "neuron" else neurons}
     for core in design.cores:
@@ -122,6 +134,19 @@ def outline(design: Design) -> str:
         if core.v_thresholds is not None:
             table["v_thresholds"] = f"{core.n_neurons} integers"
         content = {"core": [*content.get("core", []), table]}
+    return tomli_w.dumps(content)
+
+
+def _outline_of_populations(network: NetworkParams) -> str:
+    content = network.model_dump(
+        mode="json", exclude_none=True, exclude={"core": True, "input": True, **_ARRAYS}
+    )
+    sizes = network.graph.sizes
+    for table, projection in zip(content["projection"], network.projection, strict=True):
+        given = projection.synapses
+        if isinstance(given, Dense | Sparse):
+            shape = f"{sizes[projection.source]} x {sizes[projection.target]}"
+            table["synapses"]["weights"] = f"{shape} integers"
     return tomli_w.dumps(content)
 
 

@@ -15,9 +15,7 @@ Kind = Literal["neuron", "core", "network"]
 #: What has a stream of events in and one out.
 AnyCores: TypeAlias = "CoreParams | NetworkParams | HardwareNetwork"
 #: What hardware can be made from.
-AnyParams: TypeAlias = "NeuronParams | CoreParams | NetworkParams"
-#: What hardware is made of.
-AnyHardware: TypeAlias = "AnyParams | HardwareNetwork"
+AnyParams: TypeAlias = "NeuronParams | CoreParams | NetworkParams | HardwareNetwork"
 
 
 @dataclass(frozen=True)

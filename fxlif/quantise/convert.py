@@ -427,7 +427,7 @@ def _notes(groups: list[IntegerGroup]) -> Iterator[str]:
                 yield f"{name}: the time constant of {of} is off by {chosen.error:.1%}"
         if one.has_own_biases:
             yield (
-                f"{name}: its neurons have biases of their own: no hardware yet, the golden model "
-                "alone runs them (fxlif run), by a source that spikes in every step; for hardware "
-                "train with bias=False, or with one bias for all neurons of a layer"
+                f"{name}: its neurons have biases of their own: a source that spikes in every step "
+                "brings them, so that the hardware is no chain of cores (docs/hardware.md); for a "
+                "chain train with bias=False, or with one bias for all neurons of a layer"
             )

@@ -8,10 +8,8 @@ import numpy as np
 
 from ...cycles.model import CycleInputs, CycleOutputs, Steps
 from ...errors import FxlifError
-from ...hdl.limits import baked_in, supported
-from ...params.core import CoreParams
-from ...params.network import NetworkParams
-from ...params.neuron import NeuronParams
+from ...hdl.limits import baked_in, chained
+from ...params.protocol import AnyParams
 from ..report.findings import Bin
 from .bins import BinCounts, Bools, Key
 from .counters import CoreCounter, NeuronCounter
@@ -34,11 +32,11 @@ class Coverage:
 
     def __init__(
         self,
-        params: NetworkParams | CoreParams | NeuronParams,
+        params: AnyParams,
         *,
         counts: bool = True,
     ) -> None:
-        made = supported(params)
+        made = chained(params, "coverage")
         baked_in(made, "coverage")
         self.params = params
         self._counts = BinCounts(counts=counts)

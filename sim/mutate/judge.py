@@ -12,7 +12,7 @@ from typing import ClassVar, Literal, Protocol
 
 from ...errors import FxlifError
 from ...params.design import outline
-from ...params.protocol import Design
+from ...params.protocol import AnyParams
 from ...progress import SILENT, Progress
 from ...workers import WorkerDied, workers
 from ..report.findings import Check, Findings, versions
@@ -163,7 +163,7 @@ def scored(
 def judged(
     target: Target,
     drawn: Mutants,
-    params: Design,
+    params: AnyParams,
     *,
     name: str,
     seed: int,

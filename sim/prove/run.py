@@ -57,7 +57,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from ...errors import FxlifError
-from ...hdl.limits import baked_in, supported
+from ...hdl.limits import baked_in, chained
 from ...hdl.verilog import generate
 from ...params.design import outline
 from ...params.network import NetworkParams
@@ -124,7 +124,7 @@ def prove(
     for group in theorems or ():
         if group not in GROUPS:
             raise FxlifError.must_be("theorems", f"some of {', '.join(GROUPS)}", group)
-    design = supported(params)
+    design = chained(params, "proofs")
     baked_in(design, "a proof")
     if design.kind == "core":
         raise FxlifError.must_be("design", "a network or a neuron", design.kind)
