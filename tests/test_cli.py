@@ -451,7 +451,7 @@ REFUSED = {
     "type": ({"core": [{**CORE, "lanes": "2"}]}, "core[0].lanes: must be an integer, not '2'"),
     "key": (
         {"nam": 1},
-        "nam: no such parameter; did you mean name? There are core, input, name, population, "
+        "nam: no such parameter; did you mean name? There are core, input, name, outputs, population, "
         "projection, source",
     ),
     "width": (
