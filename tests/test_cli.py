@@ -451,8 +451,8 @@ REFUSED = {
     "type": ({"core": [{**CORE, "lanes": "2"}]}, "core[0].lanes: must be an integer, not '2'"),
     "key": (
         {"nam": 1},
-        "nam: no such parameter; did you mean name? There are core, input, name, outputs, population, "
-        "projection, source",
+        "nam: no such parameter; did you mean name? There are core, input, name, outputs, "
+        "population, projection, source",
     ),
     "width": (
         {"core": [{**CORE, "neuron": {"state_bits": 33}}]},
