@@ -8,7 +8,7 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from ..cycles.access import NUMBERS, PARAMETER_BITS, AddressMap, is_single
+from ..cycles.access import NUMBERS, PARAMETER_BITS, AddressMap, inputs_of, is_single
 from ..cycles.latency import COUNTER_BITS
 from ..params.core import CoreParams
 from .core.core import LIFCore
@@ -65,6 +65,7 @@ class Accessible(wiring.Component):
         rejects = Signal()
         m.d.comb += taken.eq(self.write.valid & self.write.ready)
         m.d.sync += asked.eq(self.write.valid & ~self.write.ready)
+        row = Signal(where.row_bits, reset_less=True)
         word = Signal(where.word_bits, reset_less=True)
         lane = Signal(where.lane_bits, reset_less=True)
         parameter = Signal(PARAMETER_BITS, reset_less=True)
@@ -72,7 +73,8 @@ class Accessible(wiring.Component):
         fields = payload.address
         m.d.sync += [
             lane.eq(fields[: where.lane_bits]),
-            word.eq(fields[where.lane_bits : where.parameter_at]),
+            word.eq(fields[where.lane_bits : where.row_at]),
+            row.eq(fields[where.row_at : where.parameter_at]),
             parameter.eq(fields[where.parameter_at : where.core_at]),
             value.eq(payload.data),
         ]
@@ -89,6 +91,7 @@ class Accessible(wiring.Component):
             m.d.sync += [exists.eq(self._exists(k, core)), writes.eq(taken & exists)]
             m.d.comb += [
                 access.hold.eq(asked & exists),
+                access.write.row.eq(row),
                 access.write.word.eq(word),
                 access.write.lane.eq(lane),
                 access.write.value.eq(value),
@@ -108,13 +111,16 @@ class Accessible(wiring.Component):
         """Whether there is something of core ``k`` at the address on offer."""
         where, address = self._map, self.write.payload.address
         lane = address[: where.lane_bits]
-        word = address[where.lane_bits : where.parameter_at]
+        word = address[where.lane_bits : where.row_at]
+        row = address[where.row_at : where.parameter_at]
         parameter = address[where.parameter_at : where.core_at]
         last = core.n_neurons - (core.words - 1) * core.lanes  # lanes of the last word
         is_neuron = (word < core.words) & (lane < Mux(word == core.words - 1, last, core.lanes))
         is_first = (word == 0) & (lane == 0)
         found = _any([
-            (parameter == NUMBERS[name]) & (is_first if is_single(core, name) else is_neuron)
+            (parameter == NUMBERS[name])
+            & (is_first if is_single(core, name) else is_neuron)
+            & (row < (inputs_of(core) if name == "weights" else 1))
             for name in core.writable
         ])  # fmt: skip
         return found & (address[where.core_at :] == k)

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..params.core import Writable
+from ..params.core import CoreParams, Writable
 from ..params.quantise import signed_range
 from .latency import AnyCore
 
 Ints = npt.NDArray[np.int64]
 #: Parameter → its number in an address.
-NUMBERS: dict[Writable, int] = {"thresholds": 1}
+NUMBERS: dict[Writable, int] = {"weights": 0, "thresholds": 1}
 #: Bits of that number.
 PARAMETER_BITS = 3
 #: Stands for no core.
@@ -35,7 +35,9 @@ def _bits(count: int) -> int:
 
 def value_bits(core: AnyCore, parameter: Writable) -> int:
     """The bits of a value of a parameter, as it is written; all are signed."""
-    return {"thresholds": core.neuron.threshold_bits}[parameter]
+    return {
+        "weights": core.neuron.weight_bits, "thresholds": core.neuron.threshold_bits,
+    }[parameter]  # fmt: skip
 
 
 def value_range(core: AnyCore, parameter: Writable) -> tuple[int, int]:
@@ -53,19 +55,25 @@ def threshold_ends(core: AnyCore) -> tuple[int, int] | None:
 
 def is_single(core: AnyCore, parameter: Writable) -> bool:
     """Whether there is one value of a parameter for the whole core."""
-    return core.v_thresholds is None
+    return parameter == "thresholds" and core.v_thresholds is None
+
+
+def inputs_of(core: AnyCore) -> int:
+    """The rows of weights that can be written; 0 where none can."""
+    return core.n_inputs if isinstance(core, CoreParams) and "weights" in core.writable else 0
 
 
 @dataclass(frozen=True)
 class Writes:
     """What some addresses name, and what is written there, one entry each: arrays (n,).
 
-    ``core`` is NONE where there is nothing at an address; ``parameter`` its number; ``place`` the
-    number of the neuron.
+    ``core`` is NONE where there is nothing at an address; ``parameter`` its number; ``row`` the
+    input of a weight, ``place`` the number of the neuron.
     """
 
     core: Ints
     parameter: Ints
+    row: Ints
     place: Ints
     value: Ints
 
@@ -77,7 +85,9 @@ class AddressMap:
         self.cores = tuple(cores)
         self.lane_bits = max(_bits(core.lanes) for core in cores)
         self.word_bits = max(_bits(core.words) for core in cores)
-        self.parameter_at = self.lane_bits + self.word_bits
+        self.row_at = self.lane_bits + self.word_bits
+        self.row_bits = max(_bits(max(1, inputs_of(core))) for core in cores)
+        self.parameter_at = self.row_at + self.row_bits
         self.core_at = self.parameter_at + PARAMETER_BITS
         #: Width of an address, and of a value: that of the widest.
         self.address_bits = self.core_at + _bits(len(self.cores))
@@ -85,12 +95,13 @@ class AddressMap:
             (value_bits(core, name) for core in cores for name in core.writable), default=1
         )
 
-    def address(self, core: int, parameter: Writable, neuron: int = 0) -> int:
-        """Where a value is written; single values have neuron 0."""
+    def address(self, core: int, parameter: Writable, neuron: int = 0, row: int = 0) -> int:
+        """Where a value is written; single values have neuron 0, all but weights row 0."""
         word, lane = divmod(neuron, self.cores[core].lanes)
         return (
             core << self.core_at
             | NUMBERS[parameter] << self.parameter_at
+            | row << self.row_at
             | word << self.lane_bits
             | lane
         )
@@ -105,6 +116,7 @@ class AddressMap:
         bits = np.asarray(data, dtype=np.int64)
         lane = given & ((1 << self.lane_bits) - 1)
         word = (given >> self.lane_bits) & ((1 << self.word_bits) - 1)
+        row = (given >> self.row_at) & ((1 << self.row_bits) - 1)
         parameter = (given >> self.parameter_at) & ((1 << PARAMETER_BITS) - 1)
         named = given >> self.core_at
         found = np.full(given.shape, NONE, dtype=np.int64)
@@ -114,10 +126,11 @@ class AddressMap:
             for name in core.writable:
                 low, high = value_range(core, name)
                 there = (named == k) & (parameter == NUMBERS[name]) & (lane < core.lanes)
+                there &= row < (inputs_of(core) if name == "weights" else 1)
                 there &= neuron < (1 if is_single(core, name) else core.n_neurons)
                 found[there], place[there] = k, neuron[there]
                 value[there] = ((bits[there] - low) & (high - low)) + low
-        return Writes(found, parameter, place, value)
+        return Writes(found, parameter, row, place, value)
 
     def described(self) -> dict[str, Any]:
         """The map as JSON values: what of a core is written where."""
@@ -126,12 +139,14 @@ class AddressMap:
                 "core": k, "parameter": name, "address": self.address(k, name),
                 "values": 1 if is_single(core, name) else core.n_neurons,
                 "bits": value_bits(core, name), "signed": True,
-                "shift": core.neuron.threshold_shift,
+                "rows": inputs_of(core) if name == "weights" else 1,
+                "shift": core.neuron.threshold_shift if name == "thresholds" else 0,
             }
             for k, core in enumerate(self.cores)
             for name in core.writable
         ]  # fmt: skip
         return {
             "address_bits": self.address_bits, "data_bits": self.data_bits,
-            "lane_bits": self.lane_bits, "word_bits": self.word_bits, "ranges": ranges,
+            "lane_bits": self.lane_bits, "word_bits": self.word_bits, "row_bits": self.row_bits,
+            "ranges": ranges,
         }  # fmt: skip

@@ -407,6 +407,12 @@ class CycleModel(DesignModel):
             currents=currents,
         )
         super().__init__(cores, tables, engine=engine)
+        if self._port is not None:
+            ends = np.cumsum([core.n_inputs * padded(core) for core in cores])
+            parts = np.split(self._chain.weights, ends[:-1])
+            self._port.weights = [
+                part.reshape(-1, padded(core)) for part, core in zip(parts, cores, strict=True)
+            ]
         #: By core, the events of this step that act one by one and were taken away.
         self._events: list[list[int]] = [[] for _ in cores]
 

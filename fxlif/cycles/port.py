@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from .access import AddressMap, is_single
+from .access import NUMBERS, AddressMap, is_single
 from .chain import OFFERED, PORT, PORT_SHOWN, Access
 from .control import Bools, Ints
 from .latency import AnyCore
@@ -24,6 +24,8 @@ class WritePort:
         self._map = AddressMap(cores)
         self._port = np.zeros(1, dtype=PORT)
         self._begun = np.zeros(len(cores), dtype=np.int64)
+        #: By core, the weights that it reads, (n_inputs, neurons of all lanes).
+        self.weights: list[Ints] = []
         self.offer(0)
 
     def offer(
@@ -41,12 +43,15 @@ class WritePort:
     def store(
         self, cycle: int, updates: Ints, *copies: Sequence[npt.NDArray[np.signedinteger]]
     ) -> None:
-        """Store what is written in ``cycle``, if anything is, in all ``copies`` of the thresholds,
-        by core; each core is behind so many ``updates``. To be asked once."""
+        """Store what is written in ``cycle``, if anything is: a weight, or in all ``copies`` of the
+        thresholds, by core; each core is behind so many ``updates``. To be asked once."""
         if not self._port[0]["written"]:
             return
         self._port["written"] = 0
         k, place = int(self._writes.core[cycle]), int(self._writes.place[cycle])
+        if self._writes.parameter[cycle] == NUMBERS["weights"]:
+            self.weights[k][self._writes.row[cycle], place] = self._writes.value[cycle]
+            return
         core = self._map.cores[k]
         self.kept[k].append((int(updates[k]), copies[0][k].astype(np.int64)))
         here = slice(None) if is_single(core, "thresholds") else slice(place, place + 1)

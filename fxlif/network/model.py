@@ -38,7 +38,7 @@ from .state import (
     first_state,
     first_thresholds,
     read_state,
-    rewritten,
+    rewrite,
     write_state,
     written,
 )
@@ -184,18 +184,18 @@ class Network:
         made._plan = made._batch_plan = None
         return made
 
-    def write(self, population: str, parameter: str, value: int, at: int | None = None) -> None:
+    def write(self, population: str, parameter: str, value: int, at: Any = None) -> None:
         """Write a parameter before the next step; it stays over a reset (docs/rule.md#written).
 
         Args:
-            parameter: ``thresholds``.
-            at: the neuron, where each has a threshold of its own; else left out.
+            parameter: ``thresholds``, or ``weights`` of a core where these are writable.
+            at: the neuron, where each has its own threshold; of a weight (input, neuron).
 
         Raises:
             FxlifError: a name, a value or a neuron that is not there; the block of a stepper.
         """
         self._no_stepper()
-        self.thresholds = rewritten(self.graph, self.thresholds, population, parameter, value, at)
+        rewrite(self, population, parameter, value, at)
         self._plan = self._batch_plan = None
 
     # --- running --------------------------------------------------------------------------------

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .. import memory
-from ..arrays import count_of
+from ..arrays import count_of, integer
 from ..errors import FxlifError
+from ..params.core import any_weights
 from ..params.network import Graph, Population, Projection
 from ..params.neuron import MAX_CURRENT_BITS
 from ..params.quantise import accumulator_bits, signed_range
 from ..params.sources import EventSource
 from ..rule.step import STATE_BYTES
+from .matrices import from_dense
 from .sources import noise_table
-from .synapses import Synapses
+from .synapses import Synapses, pair
 from .topology import synapses_of, table_bytes
 
 
@@ -26,7 +28,8 @@ class PlacedProjection:
     promised, the width of an accumulator of its own that saturates with every addition
     (docs/rule.md#accumulator). ``per_event``: the target takes its events one by one, so that
     there is no sum. ``most``: the spikes that one neuron of the source may send in one step, where
-    they are summed exactly.
+    they are summed exactly. ``ends``: the lowest and the highest sum of the weights into a neuron,
+    where they can be written.
     """
 
     projection: Projection
@@ -34,6 +37,7 @@ class PlacedProjection:
     bits: int | None
     per_event: bool
     most: int = 1
+    ends: tuple[int, int] | None = None
 
     @property
     def depth(self) -> int:
@@ -45,7 +49,7 @@ class PlacedProjection:
         """Lowest and highest sum of weights into one neuron in one step, before the shift."""
         if self.bits is not None:
             return signed_range(self.bits)
-        low, high = self.synapses.weight_bounds()
+        low, high = self.ends or self.synapses.weight_bounds()
         return low * self.most, high * self.most
 
 
@@ -88,14 +92,41 @@ def _place(graph: Graph, projection: Projection) -> PlacedProjection:
     source, target = parts[projection.source], parts[projection.target]
     if target.neuron.accumulate == "per_event":
         return PlacedProjection(projection, synapses, None, per_event=True)
+    ends = None
+    if "weights" in graph.writable.get(target.name, ()):
+        ends = any_weights(source.n, target.neuron.weight_bits)
     if not isinstance(source, EventSource):
         most = source.neuron.max_spikes_per_step if isinstance(source, Population) else 1
-        return PlacedProjection(projection, synapses, None, per_event=False, most=most)
+        return PlacedProjection(projection, synapses, None, per_event=False, most=most, ends=ends)
     bits = accumulator_bits(
-        *synapses.weight_bounds(), events=source.max_events_per_input,
+        *(ends or synapses.weight_bounds()), events=source.max_events_per_input,
         weight_bits=target.neuron.weight_bits,
     )  # fmt: skip
-    return PlacedProjection(projection, synapses, bits, per_event=False)
+    return PlacedProjection(projection, synapses, bits, per_event=False, ends=ends)
+
+
+def reweighted(
+    graph: Graph, projections: list[PlacedProjection], population: str, value: int, at: Any
+) -> list[PlacedProjection]:
+    """The projections where ``value`` is written to the weight ``at`` (input, neuron) of a core.
+
+    Raises:
+        FxlifError: no core whose weights can be written, a weight that is not there or not stored.
+    """
+    if "weights" not in graph.writable.get(population, ()):
+        raise FxlifError.must_be("population", "a core whose weights are writable", population)
+    (k,) = (k for k, each in enumerate(projections) if each.projection.target == population)
+    matrix = projections[k].synapses.dense()
+    pre, post = pair("at", at, "(input, neuron)")
+    entry = (
+        integer("at[0]", pre, 0, len(matrix) - 1, what="an input, "),
+        integer("at[1]", post, 0, matrix.shape[1] - 1, what="a neuron, "),
+    )
+    (neuron,) = (p.neuron for p in graph.populations if p.name == population)
+    low, high = signed_range(neuron.weight_bits)
+    matrix[entry] = integer("value", value, low, high, what=f"{neuron.weight_bits} bits, ")
+    made = replace(projections[k], synapses=from_dense(matrix, delay=0))
+    return [*projections[:k], made, *projections[k + 1 :]]
 
 
 def synaptic_range(population: Population, projections: list[PlacedProjection]) -> tuple[int, int]:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,7 +20,10 @@ from ..params.quantise import signed_range
 from ..params.sources import EventSource
 from ..rule.step import NeuronState, initial_state
 from .events import TICK, split_steps
-from .projections import PlacedProjection
+from .projections import PlacedProjection, reweighted
+
+if TYPE_CHECKING:
+    from .model import Network
 
 FORMAT = "fxlif state 1"
 
@@ -96,22 +99,23 @@ def first_thresholds(population: Population) -> Ints:
     return np.full(population.n, population.neuron.v_threshold, np.int64)
 
 
-def rewritten(
-    graph: Graph, thresholds: Mapping[str, Ints], population: str, parameter: str, value: int,
-    at: int | None,
-) -> dict[str, Ints]:  # fmt: skip
-    """The ``thresholds`` of all populations where ``value`` is written to the neuron ``at`` of one
-    ``population``, or to all of them where they share one.
+def rewrite(network: Network, population: str, parameter: str, value: int, at: Any) -> None:
+    """Write ``value`` to the threshold of the neuron ``at`` of a population, or of all of them
+    where they share one; or to a weight. Other networks keep the parts that they share with it.
 
     Raises:
         FxlifError: a name, a value or a neuron that is not there.
     """
+    graph, thresholds = network.graph, network.thresholds
     known = {p.name: p for p in graph.populations}
     for key, given, names in (
         ("population", population, known), ("parameter", parameter, WRITABLE),
     ):  # fmt: skip
         if given not in names:
             raise FxlifError.must_be(key, ", ".join(names), given)
+    if parameter == "weights":
+        network.projections = reweighted(graph, network.projections, population, value, at)
+        return
     written_to = known[population]
     written_to.neuron.check_threshold(integer("value", value, *signed_range(64)), "value")
     made = thresholds[population].copy()
@@ -121,7 +125,7 @@ def rewritten(
         made[:] = value
     else:
         raise FxlifError.must_be("at", f"None ({population} has one threshold)", at)
-    return {**thresholds, population: made}
+    network.thresholds = {**thresholds, population: made}
 
 
 def written(graph: Graph, thresholds: Mapping[str, Ints]) -> dict[str, Ints]:

@@ -19,7 +19,7 @@ from .arrays import Thresholds, Weights, frozen
 from .base import Int, MaxEvents, Params, no_more_than, plain_tuple
 from .neuron import MAX_CURRENT_BITS, NeuronParams
 from .protocol import CoreSignals
-from .quantise import accumulator_bits, count_bits, fit_weights
+from .quantise import accumulator_bits, count_bits, fit_weights, signed_range
 
 WeightShift = Annotated[
     Int,
@@ -42,7 +42,7 @@ Lanes = Annotated[
     ),
 ]
 #: What can be written while a core runs.
-Writable = Literal["thresholds"]
+Writable = Literal["weights", "thresholds"]
 WRITABLE: tuple[Writable, ...] = get_args(Writable)
 _NO_DELAY = no_more_than(0, "delays are part of the integer rule")
 
@@ -65,6 +65,12 @@ def check_lanes(lanes: int, n: int, counted_by: str) -> None:
     """Raise unless each of ``lanes`` has one of ``n`` neurons at least."""
     if lanes > n:
         raise FxlifError.must_be("lanes", f"1..{n} ({counted_by})", lanes)
+
+
+def any_weights(n_inputs: int, weight_bits: int) -> tuple[int, int]:
+    """Lowest and highest sum of a weight from each input, whatever the weights are."""
+    low, high = signed_range(weight_bits)
+    return n_inputs * low, n_inputs * high
 
 
 class CoreParams(Params):
@@ -209,10 +215,11 @@ class CoreParams(Params):
         that keeps the promise."""
         positive = np.where(self.weights > 0, self.weights, 0).sum(axis=0)
         negative = np.where(self.weights < 0, self.weights, 0).sum(axis=0)
-        return accumulator_bits(
-            int(negative.min()), int(positive.max()),
-            events=self.max_events_per_input, weight_bits=self.neuron.weight_bits,
-        )  # fmt: skip
+        low, high = int(negative.min()), int(positive.max())
+        bits = self.neuron.weight_bits
+        if "weights" in self.writable:  # they may become any
+            low, high = any_weights(self.n_inputs, bits)
+        return accumulator_bits(low, high, events=self.max_events_per_input, weight_bits=bits)
 
     @property
     def promised_events(self) -> int:

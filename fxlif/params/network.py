@@ -21,6 +21,7 @@ from .core import (
     Lanes,
     OwnThresholds,
     WeightShift,
+    Writable,
     address_bits,
     check_lanes,
     check_thresholds,
@@ -123,7 +124,8 @@ class Graph:
     """Sources, populations and projections, whichever way the network was described.
 
     ``order`` names the populations so that every projection without delay goes forward;
-    ``promised``, by population that fires on events, how many a neuron takes in a step at most.
+    ``promised``, by population that fires on events, how many a neuron takes in a step at most;
+    ``writable``, by population that is a core, what hardware can write while it runs.
     """
 
     sources: tuple[Source, ...]
@@ -131,6 +133,7 @@ class Graph:
     projections: tuple[Projection, ...]
     order: tuple[str, ...]
     promised: dict[str, int] = field(default_factory=dict)
+    writable: dict[str, tuple[Writable, ...]] = field(default_factory=dict)
 
     @cached_property
     def most_spikes(self) -> dict[str, int]:
@@ -358,6 +361,7 @@ def _graph_of_cores(cores: tuple[CoreParams, ...]) -> Graph:
             name: core.promised_events
             for name, core in zip(names[1:], cores, strict=True) if core.neuron.fire_on == "event"
         },
+        writable={name: core.writable for name, core in zip(names[1:], cores, strict=True)},
     )  # fmt: skip
 
 

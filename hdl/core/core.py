@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Const, Module, Value
+from amaranth.hdl import Const, Module, Mux, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -20,7 +20,7 @@ from .layouts import spikes_layout, word_range, write_layout
 from .neurons import Neurons
 from .queue import SpikeQueue
 from .totals import Totals
-from .weights import weight_words
+from .weights import weight_place, weight_words
 
 #: The ports that a core without counters does not have.
 COUNTERS = ("dropped", "saturated")
@@ -122,7 +122,10 @@ class LIFCore(wiring.Component):
         m = Module()
         core = self.params
         m.submodules.issue = issue = Issue(core)
-        m.submodules.weights = weights = Rom("weights", weight_words(core), core.neuron.weight_bits)
+        m.submodules.weights = weights = Rom(
+            "weights", weight_words(core), core.neuron.weight_bits,
+            writable="weights" in core.writable,
+        )  # fmt: skip
         # Events that act one by one are not summed.
         totals = None if core.neuron.per_event else Totals(core)
         if totals is not None:
@@ -140,6 +143,13 @@ class LIFCore(wiring.Component):
                 issue.hold.eq(self.access.hold),
                 self.access.between.eq(issue.between),
                 neurons.write.eq(self.access.write),
+            ]
+        if "weights" in core.writable:
+            given = self.access.write
+            m.d.comb += [
+                weights.write.eq(Mux(given.weights, Const(1) << given.lane, 0)),
+                weights.place.eq(weight_place(core, given.row, given.word)),
+                weights.value.eq(given.value),
             ]
         if totals is not None:
             m.d.comb += totals.operation.eq(issue.operation)

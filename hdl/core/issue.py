@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -60,8 +60,7 @@ class Issue(wiring.Component):
         ready = free & ~pending
         if core.writable:
             begun = Signal()  # an event of the step was taken
-            with m.If(taken):
-                m.d.sync += begun.eq(~event.tick)
+            m.d.sync += begun.eq(Mux(taken, ~event.tick, begun))
             m.d.comb += self.between.eq(~begun & ~pending & ~updating)
             ready = ready & ~(self.hold & ~begun)
         m.d.comb += [

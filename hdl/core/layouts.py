@@ -7,7 +7,7 @@ from typing import Any
 from amaranth.hdl import Const, Module, Signal, Value
 from amaranth.lib import data
 
-from ...cycles.access import value_bits
+from ...cycles.access import inputs_of, value_bits
 from ...cycles.latency import AnyCore, event_cycles
 from ...params.core import CoreParams
 from ..neuron import state_layout
@@ -75,11 +75,13 @@ def entry_layout(core: AnyCore) -> data.StructLayout:
 
 def write_layout(core: AnyCore) -> data.StructLayout:
     """What is to be written to a core at this clock edge: a bit for each parameter that can be, and
-    for which word and lane which ``value``, of which a parameter takes the lowest bits."""
+    for which row, word and lane which ``value``, of which a parameter takes the lowest bits."""
     widest = max(value_bits(core, name) for name in core.writable)
     strobes: dict[str, Any] = dict.fromkeys(core.writable, 1)
-    lanes = range(max(2, core.lanes))
-    return data.StructLayout({**strobes, "word": word_range(core), "lane": lanes, "value": widest})
+    lanes, rows = range(max(2, core.lanes)), range(max(2, inputs_of(core)))
+    return data.StructLayout(
+        {**strobes, "row": rows, "word": word_range(core), "lane": lanes, "value": widest}
+    )
 
 
 #: Nodes of a tree over so many bits are signals: an expression is written out at each of its uses.

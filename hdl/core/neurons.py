@@ -181,8 +181,9 @@ class Neurons(wiring.Component):
         elif writes:
             init = neuron.v_threshold >> neuron.threshold_shift
             threshold = Signal(signed(neuron.threshold_bits), init=init, reset_less=True)
-            with m.If(self.write.thresholds):
-                m.d.sync += threshold.eq(self.write.value)
+            # No If: a block that waits for a change of what it reads has none at power-up in some
+            # simulators, and this register is one that no reset clears.
+            m.d.sync += threshold.eq(Mux(self.write.thresholds, self.write.value, threshold))
             given["threshold_mantissa"] = [threshold] * core.lanes
         if neuron.random_bits:
             m.submodules.draws = draws = Draws(

@@ -52,6 +52,15 @@ def weight_address(m: Module, core: CoreParams, address: Value, takes: Value, sl
     return pointer
 
 
+def weight_place(core: CoreParams, row: Value, word: Value) -> Value:
+    """Where a ``word`` of a ``row`` lies."""
+    if rows_together(core):
+        return Cat(word[: (core.words - 1).bit_length()], row)
+    if is_power_of_two(core.n_inputs):
+        return Cat(row[: (core.n_inputs - 1).bit_length()], word)
+    return row + word * core.n_inputs
+
+
 def threshold_words(core: AnyCore) -> npt.NDArray[np.int64] | None:
     """The mantissas, (words, lanes), where each neuron has its own threshold."""
     if core.v_thresholds is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -13,8 +14,8 @@ from ...network.model import Network
 from ...params.protocol import AnyCores
 from .wrapper import Cycles
 
-#: (core, number of the parameter, place, value).
-Write = tuple[int, int, int, int]
+#: (core, number of the parameter, row, place, value).
+Write = tuple[int, int, int, int, int]
 
 
 class GoldenWrites:
@@ -44,8 +45,10 @@ class GoldenWrites:
             last = cycles[signals.trace_index][window] == core.words - 1
             done = np.cumsum(last & (cycles[signals.trace_valid][window] != 0))
             for at in np.flatnonzero(taken & (writes.core == k)):
-                write = k, int(writes.parameter[at]), int(writes.place[at]), int(writes.value[at])
-                self._waiting[self._updates[k] + int(done[at])].append(write)
+                parts = writes.parameter, writes.row, writes.place, writes.value
+                parameter, row, place, value = (int(part[at]) for part in parts)
+                step = self._updates[k] + int(done[at])
+                self._waiting[step].append((k, parameter, row, place, value))
             self._updates[k] += int(done[-1]) if len(done) else 0
         return int(np.count_nonzero(taken & (writes.core != NONE)))
 
@@ -64,7 +67,10 @@ class GoldenWrites:
         self._updates = [0] * len(self._updates)
         self._step = 0
 
-    def _write(self, k: int, parameter: int, place: int, value: int) -> None:
+    def _write(self, k: int, parameter: int, row: int, place: int, value: int) -> None:
         core, name = self._cores[k], self._names[parameter]
-        at = None if is_single(core, name) else place
-        self._golden.write(f"core_{k}", name, value << core.neuron.threshold_shift, at)
+        at: Any = (row, place)
+        if name == "thresholds":
+            at = None if is_single(core, name) else place
+            value <<= core.neuron.threshold_shift
+        self._golden.write(f"core_{k}", name, value, at)

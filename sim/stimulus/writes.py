@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 
-from ...cycles.access import AddressMap, is_single, value_range
+from ...cycles.access import AddressMap, inputs_of, is_single, value_range
 from ...cycles.latency import AnyCore
-from ...params.core import Writable
+from ...params.core import CoreParams, Writable
 
 #: Cycles between two writes: none, a few, or so many that steps pass undisturbed.
 GAPS = (0, 0, 0, 3, 10, 40, 200, 400)
@@ -27,10 +27,11 @@ def random_writes(cores: Sequence[AnyCore], seed: int) -> Iterator[tuple[int, in
         k = draw.choice([k for k, core in enumerate(cores) if core.writable])
         name = draw.choice(cores[k].writable)
         neuron = 0 if is_single(cores[k], name) else draw.randrange(cores[k].n_neurons)
-        value = where.data(k, name, _value(draw, cores[k], name, neuron))
+        row = draw.randrange(inputs_of(cores[k])) if name == "weights" else 0
+        value = where.data(k, name, _value(draw, cores[k], name, neuron, row))
         # What lies above the bits of a value means nothing.
         above = draw.getrandbits(where.data_bits) & ~where.data(k, name, -1)
-        address = where.address(k, name, neuron)
+        address = where.address(k, name, neuron, row)
         if draw.randrange(ANYWHERE) == 0:
             # One that is hardly another, or any.
             address = draw.choice([
@@ -40,10 +41,13 @@ def random_writes(cores: Sequence[AnyCore], seed: int) -> Iterator[tuple[int, in
         yield gap, address, value | above
 
 
-def _value(draw: random.Random, core: AnyCore, name: Writable, neuron: int) -> int:
+def _value(draw: random.Random, core: AnyCore, name: Writable, neuron: int, row: int) -> int:
     low, high = value_range(core, name)
     if draw.randrange(ANYTHING) == 0:
         return draw.choice([low, high, draw.randint(low, high)])
-    now = core.thresholds[neuron] >> core.neuron.threshold_shift
+    if name == "weights" and isinstance(core, CoreParams):
+        now = int(core.weights[row, neuron])
+    else:
+        now = core.thresholds[neuron] >> core.neuron.threshold_shift
     near = max(1, abs(now) // 2)
     return min(max(now + draw.randint(-near, near), low), high)
