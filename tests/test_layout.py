@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tomllib
 from collections import Counter
 from dataclasses import replace
 
@@ -15,6 +16,7 @@ from fxlif.layout.rows import cheaper, dense_shape, fill, shapes, sparse_shape
 from fxlif.network.events import TICK, split_steps
 from fxlif.network.topology import synapses_of
 from fxlif.params.core import CoreParams, address_bits
+from fxlif.params.design import outline
 from fxlif.params.network import Population, Projection
 from fxlif.params.neuron import ExponentialSynapse
 from fxlif.params.quantise import signed_range
@@ -493,3 +495,42 @@ def test_without_an_event_source():
     assert (hardware.n_inputs, hardware.in_address_bits) == (0, 1)
     assert hardware.cores[0].inputs[0].node == 0
     assert hardware.cores[0].accumulators == ()
+
+
+def test_what_shapes_the_hardware_alone():
+    """Lanes and outputs are of the design, not of what the golden network does or remembers."""
+    drawn = FixedProbability(probability=0.5, weight=(-5, 20))
+    join = Projection("p", "p", drawn, delay=(1, 3))
+    plain = NetworkParams(population=[Population("p", 6), Population("q", 2)], projection=[join])
+    other = NetworkParams(
+        population=[Population("p", 6, lanes=3), Population("q", 2)],
+        projection=[join], outputs=["p"],
+    )  # fmt: skip
+    assert other.digest() != plain.digest()
+    assert Network(other).digest() == Network(plain).digest()
+    runs = [Network(each).run(30, currents={"p": 7}).spikes("p") for each in (plain, other)]
+    assert runs[0].tolist() == runs[1].tolist()
+    assert max(runs[0]) >= 0
+    assert (plain.output_names, other.output_names) == (("q",), ("p",))
+    assert (plain.n_outputs, other.n_outputs) == (2, 6)
+
+
+def test_outline_of_populations():
+    """For people: what a design file says, of its arrays the shape alone."""
+    network = NetworkParams(
+        source=[RegularSource("clock", 2, interval=3, phases=[1, 2])],
+        population=[Population("p", 3, v_thresholds=[7, 8, 9], lanes=3)],
+        projection=[
+            Projection("clock", "p", Dense(weights=[[1, 2, 3], [4, 5, 6]])),
+            Projection("p", "p", AllToAll(weight=3)),
+        ],
+    )
+    found = tomllib.loads(outline(hardware_network(network)))
+    assert found["source"] == [
+        {"name": "clock", "n": 2, "interval": 3, "kind": "regular", "seed": 1}
+    ]
+    assert found["population"][0]["lanes"] == 3
+    assert "v_thresholds" not in found["population"][0]
+    first, second = found["projection"]
+    assert first["synapses"] == {"kind": "dense", "weights": "2 x 3 integers"}
+    assert second["synapses"]["weight"] == 3

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from designs import QUICK, contents, make
 from hypothesis import given, settings
 from strategies import networks
 
-from fxlif import FxlifError, Network, NeuronParams, load
+from fxlif import FxlifError, Network, NeuronParams, load, save
 from fxlif.hdl import limits
 from fxlif.hdl.limits import chain_of, hardware_of, supported
 from fxlif.hdl.verilog import component_of, generate
@@ -21,7 +22,10 @@ from fxlif.params.leaks import ScaleLeak, ShiftLeak
 from fxlif.params.network import NetworkParams, Population, Projection
 from fxlif.params.neuron import Adaptation
 from fxlif.params.sources import EventSource
-from fxlif.params.topology import AllToAll
+from fxlif.params.topology import AllToAll, FixedInDegree
+from fxlif.sim.coverage.coverage import Coverage
+from fxlif.sim.mutate.run import mutate
+from fxlif.sim.prove.run import prove
 from fxlif.sim.tools import simulators
 from fxlif.sim.verify import check, verify
 
@@ -421,3 +425,71 @@ def test_more_memory_than_any_device(monkeypatch):
     assert (caught.value.key, caught.value.value) == ("memory", together)
     assert f"not {together:,}" in str(caught.value)
     assert caught.value.allowed.startswith(f"{together - 1:,} bits at most")
+
+
+def rows(lanes=4, thresholds=None):
+    """An input of 5 into 10 neurons, dense, and these among themselves with delays 1 to 4."""
+    return NetworkParams(
+        source=[EventSource("touch", 5)],
+        population=[Population("exc", 10, v_thresholds=thresholds, lanes=lanes)],
+        projection=[
+            Projection("touch", "exc", AllToAll(9), delay=0),
+            Projection("exc", "exc", FixedInDegree(indegree=3, weight=(-9, 20)), delay=(1, 4)),
+        ],
+    )
+
+
+@pytest.mark.parametrize("thresholds", [None, range(1, 11)])
+def test_memory_of_rows(monkeypatch, thresholds):
+    """3 words of 4 lanes, whose numbers have 2 bits; rings of 1 and of 4 slots."""
+    hardware = supported(rows(thresholds=thresholds and tuple(thresholds)))
+    (core,) = hardware.cores
+    dense, sparse = core.memories
+    words = int(sparse.lengths.sum())
+    assert (dense.depth, sparse.depth) == (15, words)
+    synapses = 15 * 4 * 5 + words * 4 * (6 + 2 + 2)  # 9: 5 bits; -9..20: 6 bits; 4 delays
+    longest = max(3, int(sparse.lengths.max()))
+    table = (5 + 10) * ((max(15, words) - 1).bit_length() + longest.bit_length())
+    first, second = core.accumulators
+    rings = (first.bits * 1 + second.bits * 4) * 4 * (1 << 2)
+    neurons = 12 * (16 + 1 + (16 if thresholds else 0))
+    bits = limits.memory_bits(core)
+    assert bits == synapses + table + rings + neurons
+    monkeypatch.setattr(limits, "MOST_MEMORY_BITS", bits)
+    assert supported(hardware) is hardware
+    assert supported(hardware.network).network is hardware.network
+    monkeypatch.setattr(limits, "MOST_MEMORY_BITS", bits - 1)
+    with pytest.raises(FxlifError) as caught:
+        generate(hardware.network)
+    assert (caught.value.key, caught.value.value) == ("memory", bits)
+
+
+def test_too_much_memory_is_refused_before_it_is_filled(monkeypatch):
+    """The sizes of the rows say it: no row is written."""
+    monkeypatch.setattr(limits, "filled", None)
+    monkeypatch.setattr(limits, "MOST_MEMORY_BITS", 300)
+    with pytest.raises(FxlifError, match="memory: must be 300 bits at most"):
+        supported(rows())
+
+
+@pytest.mark.parametrize("call", [prove, mutate, Coverage])
+def test_what_takes_chains_alone(call):
+    with pytest.raises(FxlifError, match="network: must be a chain of cores for") as caught:
+        call(rows(), **({"name": "rows"} if call is not Coverage else {}))
+    assert caught.value.key == "network"
+
+
+def test_packing_is_said(run, tmp_path):
+    """One line for each projection, with the figures that decided."""
+    save(rows(), tmp_path / "rows.toml")
+    ran = run("verilog", "rows.toml", "-o", "out", "--bench-cycles", 0)
+    assert ran.code == 0
+    dense, sparse = (line for line in ran.out.splitlines() if line.startswith("projection"))
+    assert re.fullmatch(
+        r"projection\[0\], touch to exc: dense, 15 words of 4, 83.3% of the slots hold synapses, "
+        r"330 bits: 3 cycles a spike; sparse would be 450 bits, 3 cycles", dense
+    )  # fmt: skip
+    words = supported(rows()).cores[0].memories[1].depth
+    start = f"projection[1], exc to exc: sparse, {words} words of 4, {30 / (4 * words):.1%} of"
+    assert sparse.startswith(start)
+    assert sparse.endswith(" bits: its delays differ")
