@@ -85,6 +85,7 @@ def test_one_input_again_and_again(data, params):
     assert core.saturated == sum(oracle.accumulate(params, step)[1] for step in asked)
 
 
+@settings(max_examples=examples(30))
 @given(st.data(), cores())
 def test_order_does_not_matter_within_the_promise(data, params):
     asked = data.draw(kept_promises(params))
@@ -96,6 +97,7 @@ def test_order_does_not_matter_within_the_promise(data, params):
     assert one.saturated == other.saturated == one.dropped == 0
 
 
+@settings(max_examples=examples(30))
 @given(st.data(), cores())
 def test_layout_does_not_matter(data, params):
     """Neither lanes nor spare address bits change a result."""
@@ -109,7 +111,7 @@ def test_layout_does_not_matter(data, params):
         assert (core.saturated, core.dropped) == (plain.saturated, plain.dropped)
 
 
-@settings(max_examples=examples(60))
+@settings(max_examples=examples(30))
 @given(st.data(), networks())
 def test_network_is_the_chain_of_oracles(data, params):
     asked = data.draw(steps(params.core[0]))

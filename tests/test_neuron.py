@@ -660,7 +660,7 @@ def test_nothing_random_draws_nothing():
     assert plain.params.random_bits == 0
 
 
-@settings(max_examples=examples(80))
+@settings(max_examples=examples(50))
 @given(st.data(), neurons(whole=True), st.integers(1, 3))
 def test_population_is_the_oracle(data, neuron, n):
     rows = st.lists(currents(), min_size=n, max_size=n)
@@ -680,7 +680,7 @@ def test_population_is_the_oracle(data, neuron, n):
                 assert low <= getattr(state, name) <= high
 
 
-@settings(max_examples=examples(60))
+@settings(max_examples=examples(40))
 @given(st.data(), neurons(whole=True))
 def test_population_from_any_state(data, neuron):
     """Initial values anywhere in their ranges, a threshold of its own for each neuron."""

@@ -70,7 +70,7 @@ GRID: dict[str, Any] = {
     "parameters": {"a": {"low": 2, "high": 6}, "b": ["x", "y"]},
     "objectives": ["near", "cost"],
 }
-SEARCH = {**GRID, "search": "nsga2", "population": 5, "trials": 15}
+SEARCH = {**GRID, "search": "nsga2", "population": 5, "trials": 11}
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from fxlif.sim.portable import expected
 from fxlif.sim.portable.testbench import TOP, bench_of, signature, with_bench
 from fxlif.sim.tools import simulators
 
-CYCLES = 4096
+CYCLES = 1536
 
 CORE = CoreParams(
     n_inputs=4,

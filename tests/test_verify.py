@@ -45,7 +45,7 @@ def test_a_simulation_ends_with_the_run_that_was_killed(tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("images", "simulator"), [(12, QUICK), pytest.param(360, "verilator", marks=pytest.mark.slow)]
+    ("images", "simulator"), [(4, QUICK), pytest.param(360, "verilator", marks=pytest.mark.slow)]
 )
 def test_shipped_digits(images: int, simulator: str, tmp_path) -> None:
     """The main job: every test image through the hardware, every state in every cycle. The short
