@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -35,6 +36,9 @@ from .network import LIFGraph, LIFNetwork
 from .neuron import LIFNeuron
 
 SIDECAR_FORMAT = 3
+#: Yosys lets every ``always @*`` look at a register that is 0, so that it runs once at the start.
+#: In SystemVerilog a value in a declaration is there before anything looks: no event.
+_WAKE = re.compile(r"^  reg (\\\$auto\$verilog_backend\S+ ) ?= 0;$", re.M)
 
 
 def _fields(name: str, shape: Any, offset: int = 0) -> Iterator[Field]:
@@ -199,7 +203,8 @@ def generate(
             component, name=name, platform=images, emit_src=False, strip_internal_attrs=True
         )
     raw = [_joined(path) for path, *_ in component.signature.flatten(component)]
-    text = plain_names(without_zeros(text), name, raw)
+    text = _WAKE.sub(r"  reg \1;\n  initial \1= 0;", without_zeros(text))
+    text = plain_names(text, name, raw)
     text += "".join(module for its, module in MEMORIES.items() if f"\n  {its} #(" in text)
     ports = ports_of(component)
     large = Beside(f"{name}.json")

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..batch.labelled import Labelled, output_spikes, read_labelled
 from ..errors import FxlifError
-from ..hdl.limits import supported
+from ..hdl.limits import chained, supported
 from ..layout import HardwareNetwork
 from ..network import events as event_files
 from ..params.design import outline
@@ -117,15 +117,16 @@ def verify(
     ``waivers`` names (:mod:`fxlif.sim.coverage.until_covered`, :mod:`fxlif.sim.coverage.waivers`).
     """
     name = design.stem if isinstance(network, NeuronParams) else network.name
-    params = supported(network)
+    # Refused before anything is simulated.
+    params = chained(network, "coverage") if until_covered else supported(network)
     waived: dict[tuple[str, str], str] = {}
-    if waivers is not None:  # refused before anything is simulated
+    if waivers is not None:
         from .coverage.coverage import Coverage
         from .coverage.waivers import read_waivers
 
         if not until_covered:
             raise FxlifError.must_be("waivers", "given with until_covered alone", str(waivers))
-        waived = read_waivers(waivers, [(b.group, b.name) for b in Coverage(params).bins])
+        waived = read_waivers(waivers, [(b.group, b.name) for b in Coverage(network).bins])
     payloads, labelled = None, None
     if isinstance(params, NetworkParams | HardwareNetwork):
         payloads, labelled = read_input(params, design.parent)
@@ -181,7 +182,7 @@ def verify(
         if seen.first is None:
             command += ["--until-covered", *(["--waivers", str(waivers)] if waivers else [])]
         more = _until_covered(
-            params, found, name=name, seed=seed, out=out, waivers=waived, progress=progress
+            network, found, name=name, seed=seed, out=out, waivers=waived, progress=progress
         )
         if more.replay:
             command = shlex.split(more.replay)

@@ -10,7 +10,17 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from fxlif import CoreParams, FxlifError, NeuronParams
+from fxlif import (
+    CoreParams,
+    Dense,
+    EventSource,
+    FxlifError,
+    NetworkParams,
+    NeuronParams,
+    Population,
+    Projection,
+    RegularSource,
+)
 from fxlif.network.events import TICK
 from fxlif.params.neuron import Adaptation, ExponentialSynapse
 from fxlif.sim.bench.agents import StreamDriver
@@ -245,3 +255,37 @@ UNEVEN = CoreParams(
     v_thresholds=[-4096, 4080, -16, 0, 16, 32, -48],
     input_address_bits=6,
 )
+
+
+def looped() -> NetworkParams:
+    """A small network with all that a chain does not have: two event sources and a regular one,
+    delays forward and backward, recurrence, parallel projections, two outputs, lanes to spare."""
+    draw = np.random.default_rng(15)
+
+    def some(n_pre: int, n_post: int, share: float) -> np.ndarray:
+        there = draw.random((n_pre, n_post)) < share
+        return np.where(there, draw.integers(-30, 50, (n_pre, n_post)), 0)
+
+    few = NeuronParams(v_threshold=60, refractory=1, state_bits=10)
+    return NetworkParams(
+        name="looped",
+        source=[
+            EventSource("touch", 3, max_events_per_input=2),
+            EventSource("light", 2),
+            RegularSource("clock", 3, interval=3, phases=(0, 2, 2)),
+        ],
+        population=[
+            Population("late", 4, few, lanes=3),
+            Population("early", 7, few, lanes=2, v_thresholds=(60, 30, 50, 60, 20, 90, 40)),
+        ],
+        projection=[
+            Projection("touch", "early", Dense(some(3, 7, 1.0)), delay=0, weight_shift=1),
+            Projection("light", "early", Dense(some(2, 7, 0.6)), delay=(0, 3)),
+            Projection("early", "early", Dense(some(7, 7, 0.5)), delay=(1, 5), delay_seed=2),
+            Projection("early", "late", Dense(some(7, 4, 1.0)), delay=0),
+            Projection("early", "late", Dense(some(7, 4, 0.3)), delay=2, weight_shift=1),
+            Projection("late", "early", Dense(some(4, 7, 0.7)), delay=(1, 2)),
+            Projection("clock", "late", Dense(some(3, 4, 1.0)), delay=1),
+        ],
+        outputs=["early", "late"],
+    )  # fmt: skip

@@ -41,7 +41,8 @@ from fxlif.sim.soak import run as soak_module
 from fxlif.sim.soak import segments
 from fxlif.sim.soak.bulk import BLOCK, StreamBulk
 from fxlif.sim.soak.compare import get, put
-from fxlif.sim.soak.random_design import random_design, random_neuron
+from fxlif.sim.soak.random_design import random_neuron
+from fxlif.sim.soak.random_network import random_hardware
 from fxlif.sim.soak.run import SEGMENT, Store, sizes, soak, soak_designs
 from fxlif.sim.soak.segments import (
     Segment,
@@ -793,7 +794,7 @@ def test_designs_are_named_by_their_seed(monkeypatch, tmp_path) -> None:
     monkeypatch.setattr(soak_module, "soak", one)
     found = soak_designs(3, cycles=10, seed=5, out=tmp_path)
     assert [digest for digest, _, _ in asked] == [
-        random_design(random.Random(seed)).digest() for seed in (5, 6, 7)
+        random_hardware(random.Random(seed)).digest() for seed in (5, 6, 7)
     ]
     assert [check.outcome for check in found.checks] == ["passed", "failed", "passed"]
     assert "drawn with seed 6" in found.checks[1].detail

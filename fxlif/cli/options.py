@@ -28,7 +28,7 @@ def shipped_or_file(given: Path | None) -> Path | None:
     """
     if given is None or given.exists() or given.suffix or given.name != str(given):
         return given
-    from ..digits import DESIGNS
+    from ..shipped import DESIGNS
 
     if given.name not in DESIGNS:
         raise FxlifError.unknown(given.name, "file, nor such a shipped design", given.name, DESIGNS)

@@ -74,31 +74,32 @@ class Synapses(wiring.Component):
             m.d.sync += ring.eq(Mux(slot.update, slot.base, delayed))
         *_, ring_here = line(m, ring, arrival - 1, "ring", is_data=True)
 
-        here = Signal(self.operation.shape(), name="here")
+        # Signals of their own: what a Switch assigns a part of, some simulators never begin with.
+        adds = Signal(self.operation.adds.shape())
+        words_here = Signal(self.operation.words.shape())
+        slots_here = Signal(self.operation.slots.shape())
         chosen = Signal(self.weights.shape())
-        m.d.comb += [
-            here.update.eq(update),
-            here.clear.eq(clear),
-            here.begin.eq(self._begins(clear, count)),
-            here.word.eq(count[:bits]),
-        ]
         for lane in range(core.lanes):
-            m.d.comb += [here.words[lane].eq(count[:bits]), here.slots[lane].eq(ring_here)]
+            m.d.comb += [words_here[lane].eq(count[:bits]), slots_here[lane].eq(ring_here)]
         arrived = [self._arrived(m, number) for number in range(len(core.memories))]
         with m.If(add), m.Switch(memory):
             for number, (each, words) in enumerate(zip(core.memories, arrived, strict=True)):
                 with m.Case(number):
-                    m.d.comb += here.adds.eq(1 << each.accumulator)
+                    m.d.comb += adds.eq(1 << each.accumulator)
                     for lane in range(core.lanes):
                         weight, word, delay = self._parts(each, words[lane])
                         m.d.comb += chosen[lane].eq(weight)
                         if not each.dense:
-                            m.d.comb += here.words[lane].eq(word)
+                            m.d.comb += words_here[lane].eq(word)
                         if each.delay_bits:
-                            m.d.comb += here.slots[lane].eq(ring_here + delay)
-        for name in ("adds", "update", "clear", "begin", "word", "words", "slots"):
+                            m.d.comb += slots_here[lane].eq(ring_here + delay)
+        here = {
+            "adds": adds, "update": update, "clear": clear, "begin": self._begins(clear, count),
+            "word": count[:bits], "words": words_here, "slots": slots_here,
+        }  # fmt: skip
+        for name, signal in here.items():
             is_data = name in ("word", "words", "slots")
-            *_, value = line(m, here[name], 1, f"operation_{name}", is_data=is_data)
+            *_, value = line(m, signal, 1, f"operation_{name}", is_data=is_data)
             m.d.comb += self.operation[name].eq(value)
         *_, weights = line(m, chosen, 1 + WEIGHTS_DISTANCE, "weights", is_data=True)
         m.d.comb += self.weights.eq(weights)

@@ -92,8 +92,8 @@ def cover(
         FxlifError: the design cannot be hardware; Verilator or numba is not installed.
     """
     started = time.perf_counter()
+    coverage = Coverage(params, counts=False)
     target = target_of(params, edit=edit, progress=progress)
-    coverage = Coverage(target.params, counts=False)
     coverage.waivers = waivers or {}
     segment, unasked = run(
         target, coverage, seed=seed, limit_cycles=limit_cycles, progress=progress

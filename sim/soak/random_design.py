@@ -142,7 +142,7 @@ def random_design(rng: random.Random, *, max_inputs: int = 12, max_neurons: int 
     input. The same ``rng`` state gives the same core."""
     for _ in range(TRIES):
         try:
-            core = _draw(rng, max_inputs, max_neurons)
+            core = any_core(rng, max_inputs, max_neurons)
         except FxlifError:
             continue  # parts that do not fit together
         supported(core)
@@ -151,9 +151,16 @@ def random_design(rng: random.Random, *, max_inputs: int = 12, max_neurons: int 
     raise FxlifError(f"random_design: none of {TRIES} cores that were drawn fires")
 
 
-def _draw(rng: random.Random, max_inputs: int, max_neurons: int) -> CoreParams:
+def any_core(
+    rng: random.Random, max_inputs: int, max_neurons: int, *, min_inputs: int = 1
+) -> CoreParams:
+    """A core that may have no hardware, and of which none may fire.
+
+    Raises:
+        FxlifError: what was drawn does not fit together.
+    """
     neuron = random_neuron(rng)
-    n_inputs, n_neurons = rng.randint(1, max_inputs), rng.randint(1, max_neurons)
+    n_inputs, n_neurons = rng.randint(min_inputs, max_inputs), rng.randint(1, max_neurons)
     low, high = signed_range(neuron.weight_bits)
     # A few events together reach the threshold, some strongly enough to pass the state's ends.
     reach = max(2, min(high, neuron.v_threshold * rng.choice((1, 2, 8)) // 2))

@@ -32,7 +32,7 @@ from ..report.findings import Check, Findings, versions
 from ..tools import simulators
 from ..tools.verilated import build, library_recipe
 from .bulk import BLOCK
-from .random_design import random_design
+from .random_network import random_hardware
 from .segments import Segment, Target, run_segment, target_of
 
 #: Cycles of a segment, unless the whole is less.
@@ -174,9 +174,9 @@ def soak(
             is another soak's; the cluster does not answer, or cannot build.
     """
     started = time.perf_counter()
-    params = supported(params)
-    baked_in(params, "a soak")
-    store = Store(state, params, seed)
+    design = supported(params)
+    baked_in(design, "a soak")
+    store = Store(state, design, seed)
     parts = sizes(cycles)
     kept = [store.done.get(number, (0, Counts())) for number in range(len(parts))]
     wanted = {n: size for n, size in enumerate(parts) if kept[n][0] < size}
@@ -190,7 +190,7 @@ def soak(
         if wanted and (cluster is not None or count > 1):
             pool = stack.enter_context(workers(count, cluster, told=told))
             count = pool.count
-        target = target_of(params, edit=edit, generated=store.generated, progress=progress)
+        target = target_of(design, edit=edit, generated=store.generated, progress=progress)
         simulated = time.perf_counter()
         progress("checking", checked, sum(parts))
         for segment in run_segments(target, seed, wanted, pool):
@@ -228,7 +228,7 @@ def soak(
     return Findings(
         command="soak", design=name, digest=target.params.digest(), checks=tuple(checks),
         seed=seed, replay=left.replay, folder=left.folder, first=left.first,
-        parameters=outline(target.params),
+        parameters=outline(design),
         versions=versions(simulators.find("verilator")),
         figures={
             "cycles checked": counts.cycles, "of these in earlier runs": resumed,
@@ -251,7 +251,7 @@ def soak_designs(
     edit: Callable[[str], str] = lambda verilog: verilog,
     progress: Progress = SILENT,
 ) -> Findings:
-    """Soak ``count`` cores drawn at random, the k-th drawn and run with the seed ``seed + k``.
+    """Soak ``count`` designs drawn at random, the k-th drawn and run with the seed ``seed + k``.
 
     One check per design; all of them are run, whatever one of them shows.
 
@@ -268,11 +268,11 @@ def soak_designs(
     started = time.perf_counter()
     found: list[Findings] = []
     for drawn in range(seed, seed + count):
-        core = random_design(random.Random(drawn))
+        design = random_hardware(random.Random(drawn))
         progress(f"design {drawn - seed + 1} of {count}, seed {drawn}", 0, None)
         found.append(
             soak(
-                core, name=f"random-{drawn}", cycles=cycles, seed=drawn, processes=processes,
+                design, name=f"random-{drawn}", cycles=cycles, seed=drawn, processes=processes,
                 cluster=cluster, out=(out or Path()) / f"fxlif-failure-random-{drawn}", edit=edit,
                 progress=progress,
             )
