@@ -32,6 +32,7 @@ from fxlif.sim.bench.agents import WriteDriver
 from fxlif.sim.bench.models import StreamModel
 from fxlif.sim.bench.outcome import failure_reasons
 from fxlif.sim.bench.scoreboard import Report, Scoreboard
+from fxlif.sim.portable.testbench import bench_of
 from fxlif.sim.stimulus.writes import random_writes
 from fxlif.sim.verify import check
 
@@ -107,6 +108,13 @@ def test_bench_in_a_simulator(tmp_path) -> None:
     assert failure_reasons(results, report) == []
     assert report is not None
     assert report.writes > 5
+
+
+def test_portable_bench_writes_nothing() -> None:
+    hardware = generate(OWN)
+    bench = bench_of(OWN, hardware, cycles=2000)
+    assert bench.spikes
+    assert ".write_valid(STIMULUS[" in bench.files["lif_core_tb.v"]
 
 
 FAULTS = [

@@ -297,12 +297,10 @@ class DesignModel:
         block = self._room(len(np.asarray(inputs.rst)))
         for name in control.INPUT.names or ():
             block.inputs[name] = getattr(inputs, name)
-        port = self._port
-        if port is None:
-            return self.outputs(self._fill(block))
-        port.offer(len(block.inputs), inputs.write_valid, inputs.write_address, inputs.write_data)
-        made = self.outputs(self._fill(block))
-        return replace(made, write_ready=port.ready, rejected=port.rejected)
+        if self._port is not None:
+            given = inputs.write_valid, inputs.write_address, inputs.write_data
+            self._port.offer(len(block.inputs), *given)
+        return self.outputs(self._fill(block))
 
     def drive(self, driver: Driver, flags: Bytes) -> Block:
         """Run as many cycles as there are ``flags``, with the inputs that ``driver`` shows.
@@ -317,13 +315,16 @@ class DesignModel:
 
     def outputs(self, block: Block) -> CycleOutputs:
         """A block that this model has just run, under names."""
-        return CycleOutputs(
+        made = CycleOutputs(
             in_ready=block.streams["in_ready"] != 0,
             out_valid=block.streams["out_valid"] != 0,
             out_address=block.streams["out_address"],
             out_tick=block.streams["out_tick"] != 0,
             cores=[self._trace(k, block) for k in range(len(self.cores))],
         )
+        if self._port is None:
+            return made
+        return replace(made, write_ready=self._port.ready, rejected=self._port.rejected)
 
     def _trace(self, k: int, block: Block) -> CoreTrace:
         core, trace, rows = self.cores[k], block.traces[k], self._rows(k, block.history)

@@ -82,6 +82,9 @@ def expected_of_cores(params: AnyCores, made: CycleOutputs) -> Iterator[Expected
         where = valid if port.startswith("events_out.payload") else None
         yield Expected(port, values if where is None else values[where], where)
     cores: Sequence[AnyCore] = params.cores
+    if any(core.writable for core in params.cores):
+        for field, port in WRITE_OUTPUTS.items():
+            yield Expected(port, getattr(made, field))
     for signals, trace, core in zip(params.signals, made.cores, cores, strict=True):
         yield Expected(signals.dropped, trace.dropped)
         yield Expected(signals.saturated, trace.saturated)
@@ -122,9 +125,6 @@ class StreamModel:
         made = self._model.run(CycleInputs(**shown))
         self._report.spikes += sum(int(trace.spike.sum()) for trace in made.cores)
         yield from expected_of_cores(self._params, made)
-        if self._writable:
-            for field, port in WRITE_OUTPUTS.items():
-                yield Expected(port, getattr(made, field))
         yield from self._events(cycles)
 
     def _events(self, cycles: Cycles) -> Iterable[Expected]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from ...errors import FxlifError
 from ...hdl.interface import Hardware, Port
-from ...hdl.limits import baked_in, supported
+from ...hdl.limits import supported
 from ...params.neuron import NeuronParams
 from ...params.protocol import AnyParams
 from ..tools.words import fields_of, pack, starts, to_text
@@ -206,7 +206,6 @@ def bench_of(
         FxlifError: ``cycles`` outside 1..:data:`MOST_CYCLES`, or a design without hardware.
     """
     params = supported(params)
-    baked_in(params, "a portable bench (--bench-cycles 0 leaves it out)")
     if cycles is None:
         cycles = default_cycles(params)
     if not 1 <= cycles <= MOST_CYCLES:
