@@ -165,9 +165,9 @@ def test_all_events_go_through_and_are_those_of_the_golden_network(seed: int) ->
     driver = Driver(network.in_address_bits)
     driver.refill(events)
     model = model_of(network, engine=ENGINES[-1])
-    flags = held_back(12_000, seed)
-    flags[-500:] = 0
-    block = model.drive(driver, flags)
+    # A long stall may keep all: what is left goes through at full rate.
+    flags = held_back(6_000, seed)
+    block = model.drive(driver, np.concatenate([flags, np.zeros(20_000, np.uint8)]))
     made = model.outputs(block)
     assert driver.left == 0
     given = made.out_valid & (block.inputs["out_ready"] != 0)
