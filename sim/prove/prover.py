@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVarTuple
 
+from ...cycles.latency import AnyCore
 from ...errors import FxlifError
 from ...hdl.interface import Hardware
 from ...hdl.names import plain
+from ...layout import HardwareNetwork
 from ...params.core import CoreParams
 from ...params.protocol import Design
 from ...progress import Progress
@@ -45,7 +47,7 @@ class Theorem:
 class Prover:
     """One design, and the checks made of it. ``edit`` changes every Verilog text first."""
 
-    params: Design
+    params: Design | HardwareNetwork
     hardware: Hardware
     edit: Callable[[str], str]
     solver: str
@@ -60,7 +62,12 @@ class Prover:
 
     @property
     def cores(self) -> tuple[CoreParams, ...]:
-        """The cores of the chain; none for a single neuron."""
+        """The cores of a chain; none for a single neuron."""
+        return () if isinstance(self.params, HardwareNetwork) else self.params.cores
+
+    @property
+    def cores_of_all(self) -> tuple[AnyCore, ...]:
+        """The cores of a chain or of another network."""
         return self.params.cores
 
     def core_module(self, k: int) -> str:

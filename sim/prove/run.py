@@ -16,12 +16,26 @@ What is proved, and how far (each group is a name for ``theorems``):
   (:mod:`fxlif.sim.prove.composition`). It counts only together with the contracts.
 - ``streams``: the handshake contract of every stream (:mod:`fxlif.sim.prove.streams`).
 
+Of a network of cores with rows of synapses (:mod:`fxlif.sim.prove.row`) the same groups, and two:
+
+- ``rows``: every event that moves is looked up in each memory of its input, in order and once; the
+  words of its row enter the pipeline, as many as there are, in the ring's slot of the step; each
+  lane's weight goes to the word and the slot that the memory says; an update follows the last TICK.
+- ``deadlock``: of the network of these contracts, for any number of steps: each node sends every
+  step, and its spikes meet the same step of their readers (:mod:`fxlif.sim.prove.row.deadlock`).
+- ``accumulate``: the golden sum at any address, however close the additions to it follow.
+  ``weights``: images, read back row by row, and the golden network's synapses. ``streams``: an
+  event moves for all readers of a node or for none; what regular sources send; merged outputs.
+  ``events``: what the parts take of each other, and what leaves, as in a chain. That the sum of a
+  step is that of its events is the chain of these contracts, not one formula.
+
 Contracts and composition lean on each other over time, not in a circle: what a part gives in a
 cycle is proved from what it took before that cycle (:mod:`fxlif.sim.prove.contract`). Not proved:
 that a stream at the end of the chain is taken; the exact cycle of an event at the output, which
 simulation compares with the cycle model; that step and contract of ``neurons`` meet is by the same
-ports, not by one formula. Of cores whose first TICK takes more than 50 cycles no run that shows one
-is looked for. A fault in a contract is shown as a run of the part and its last clock edge.
+ports, not by one formula. Of cores whose first TICK takes more than 50 cycles (24 in a network with
+rows) no run that shows one is looked for. A fault in a contract is shown as a run of the part and
+its last clock edge.
 
 The theorems of a core hold of a chain: ``streams`` proves that nothing lies between its cores. The
 promise ``max_events_per_input`` is the user's for the first core; for the others it follows from
@@ -57,8 +71,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from ...errors import FxlifError
-from ...hdl.limits import baked_in, chained
+from ...hdl.limits import baked_in, supported
 from ...hdl.verilog import generate
+from ...layout import HardwareNetwork
 from ...params.design import outline
 from ...params.network import NetworkParams
 from ...params.neuron import NeuronParams
@@ -67,6 +82,7 @@ from ..report.findings import Findings
 from ..tools.solver import choose
 from .core import prove_events, prove_part
 from .prover import Prover, each_core
+from .row.groups import GROUPS as of_rows
 from .step import prove_registers, prove_steps
 from .streams import prove_streams
 from .sums import never_overflows, weights_equal
@@ -92,17 +108,21 @@ GROUPS: dict[str, Callable[[Prover], None]] = {
     "counters": prove_part("counters"),
     "streams": prove_streams,
     "events": prove_events,
+    "rows": lambda prover: None,
+    "deadlock": lambda prover: None,
 }
 #: Why a group has nothing to prove of a design.
 NOT_ASKED = dict.fromkeys(GROUPS, "a single neuron has no core") | {
     "registers": "a core has no registers of a single neuron; see events and datapath",
+    "rows": "a chain has no rows of synapses; see weights",
+    "deadlock": "a chain has no loop",
 }
 #: Longest time for one theorem.
 TIMEOUT_S = 120.0
 
 
 def prove(
-    params: NetworkParams | NeuronParams,
+    params: NetworkParams | NeuronParams | HardwareNetwork,
     *,
     name: str,
     edit: Callable[[str], str] = lambda verilog: verilog,
@@ -124,7 +144,7 @@ def prove(
     for group in theorems or ():
         if group not in GROUPS:
             raise FxlifError.must_be("theorems", f"some of {', '.join(GROUPS)}", group)
-    design = chained(params, "proofs")
+    design = supported(params)
     baked_in(design, "a proof")
     if design.kind == "core":
         raise FxlifError.must_be("design", "a network or a neuron", design.kind)
@@ -135,7 +155,8 @@ def prove(
         params=design, hardware=hardware, edit=edit, solver=chosen,
         timeout_s=timeout_s, progress=progress,
     )  # fmt: skip
-    for group, run in GROUPS.items():
+    groups = of_rows if isinstance(design, HardwareNetwork) else GROUPS
+    for group, run in (GROUPS | groups).items():
         if theorems is not None and group not in theorems:
             continue
         before = len(prover.checks)

@@ -183,7 +183,7 @@ def prove_steps(prover: Prover) -> None:
     if prover.params.kind == "neuron":
         module, (neuron,) = f"{prover.hardware.top}_step", prover.params.neurons
         prover.attempt(name, step_theorem, prover, module, neuron)
-    for k, core in enumerate(prover.cores):
+    for k, core in enumerate(prover.cores_of_all):
         by_text: dict[str, list[int]] = {}
         first = f"{prover.core_module(k)}_neurons_step_"
         for lane in range(core.lanes):

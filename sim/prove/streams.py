@@ -22,9 +22,9 @@ from .netlist import constants, label
 from .prover import Prover, Theorem
 
 
-def held_theorem(prover: Prover, k: int) -> Theorem:
-    """An event that is offered stays until it is taken."""
-    net = prover.core(k)
+def held_theorem(prover: Prover, module: str) -> Theorem:
+    """An event that a module, a core or its end, offers stays until it is taken."""
+    net = prover.netlist(module)
     valid, payload = net[Port.OUT_VALID], net[Port.OUT_PAYLOAD]
     later_valid, later_payload = net.after(valid), net.after(payload)
 
@@ -99,7 +99,7 @@ def prove_streams(prover: Prover) -> None:
     """The streams of every core, and how they are joined."""
     for k in range(len(prover.cores)):
         held = f"streams: payload held, valid kept until ready, core {k}"
-        prover.attempt(held, held_theorem, prover, k)
+        prover.attempt(held, held_theorem, prover, prover.core_module(k))
         for name, free in WITHOUT_INFLUENCE.items():
             prover.attempt(f"streams: {name}, core {k}", free_theorem, prover, k, *free)
     if prover.cores:

@@ -22,7 +22,7 @@ from ...cycles.latency import clear_cycles, event_cycles
 from ...cycles.signals import Port
 from ...errors import FxlifError
 from ...hdl.core.weights import rows_together
-from ...hdl.memory import BANK_WORDS, ROM, ROM_VERILOG
+from ...hdl.memory import BANK_WORDS, ENABLED_ROM, MEMORIES, ROM
 from ...params.core import CoreParams
 from ...params.quantise import signed_range
 from ...rule import arithmetic
@@ -37,7 +37,7 @@ Ints = npt.NDArray[np.int64]
 #: A counterexample of more events is not simulated.
 MAX_SIMULATED = 2000
 #: A memory of constants in the Verilog: its parameters, and what it is called.
-_ROM = re.compile(rf"{ROM} #\((.*?)\) (\w+) \(", re.DOTALL)
+_ROM = re.compile(rf"(?:{ROM}|{ENABLED_ROM}) #\((.*?)\) (\w+) \(", re.DOTALL)
 
 
 def read_rom(prover: Prover, module: str, name: str, depth: int) -> list[int]:
@@ -46,8 +46,9 @@ def read_rom(prover: Prover, module: str, name: str, depth: int) -> list[int]:
     Raises:
         FxlifError: an image is missing or too short, or the module that reads it is another.
     """
-    if prover.modules.get(ROM) != modules(ROM_VERILOG)[ROM]:
-        raise FxlifError(f"{ROM}: must be the module that reads an image", key=ROM)
+    for rom in (ROM, ENABLED_ROM):
+        if rom in prover.modules and prover.modules[rom] != modules(MEMORIES[rom])[rom]:
+            raise FxlifError(f"{rom}: must be the module that reads an image", key=rom)
     images = {}
     for parameters, instance in _ROM.findall(prover.modules.get(module, "")):
         given = dict(re.findall(r"\.(\w+)\((?:\d+'d)?\"?([^\")]*)\"?\)", parameters))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ....cycles.pipeline import write_distance
+from ....hdl.names import plain
 from ....hdl.rows.issue import clear_slots
 from ....hdl.rows.layouts import longest, row_operation_layout, slot_layout
 from ....hdl.rows.synapses import OPERATION_DISTANCE
@@ -16,10 +17,15 @@ from ..contract import Part, Ports, reset_theorem, settle
 from ..core import cases as of_chain
 from ..netlist import Netlist
 from ..prover import Prover, Result
+from ..step import prove_steps
+from ..streams import held_theorem
 from .composition import RowComposition
 from .deadlock import never_stuck
 from .front import front_part
+from .images import never_overflows, rows_equal
 from .issue import issue_part
+from .joined import lockstep_theorem, output_part
+from .regular import regular_part, table_equal
 from .synapses import synapses_part
 from .totals import totals_part
 
@@ -156,7 +162,7 @@ def first_tick(core: RowCore) -> int:
 
 
 #: A run to the first TICK is not looked for where it takes more cycles.
-MAX_CYCLES = 28
+MAX_CYCLES = 24
 
 
 def _composition(prover: Prover, k: int) -> RowComposition:
@@ -173,7 +179,68 @@ def prove_events(prover: Prover) -> None:
         prover.attempt(f"{name}, {label}", _composed, prover, k)
 
 
+def prove_images(prover: Prover) -> None:
+    """What the memories of synapses hold."""
+    for k in range(len(network_of(prover).cores)):
+        name = f"weights: images = synapses of the golden network, core {k}"
+        prover.attempt(name, rows_equal, prover, k)
+
+
+def prove_bounds(prover: Prover) -> None:
+    """The widths of the accumulators."""
+    for k in range(len(network_of(prover).cores)):
+        name = f"overflow: no exact sum overflows, and no other within the promise, core {k}"
+        prover.attempt(name, never_overflows, prover, k)
+
+
+def prove_joined(prover: Prover) -> None:
+    """The streams of the nodes, and how they are joined."""
+    network = network_of(prover)
+    for k in range(len(network.cores)):
+        name = f"streams: payload held, valid kept until ready, core {k}"
+        prover.attempt(name, held_theorem, prover, prover.part_module(k, "emitter"))
+    for j, source in enumerate(network.regular):
+        name = f"streams: the image of regular source {j} is that of the network"
+        prover.attempt(name, table_equal, prover, source, j)
+        name = f"streams: every event that is due, in time, regular source {j}"
+        prover.attempt(name, _regular, prover, j)
+    name = "streams: an event of a node moves for all its readers, or for none"
+    prover.attempt(name, lockstep_theorem, prover, network)
+    name = "streams: outputs step by step, one after the other; each reader's stream is held"
+    prover.attempt(name, _output, prover)
+
+
+def _regular(prover: Prover, j: int) -> Result:
+    net = prover.netlist(plain(f"{prover.hardware.top}.regular_{j}"))
+    part = regular_part(net, network_of(prover).regular[j])
+    tick = net["events_out_payload"] == 1 << net["events_out_payload"].size() - 1
+    return settle(prover, part, {"a TICK": tick})
+
+
+def _output(prover: Prover) -> Result:
+    part = output_part(prover, network_of(prover))
+    cases = {"an event": part.net["events_out_valid"] == 1}
+    return settle(prover, part, cases)
+
+
 def prove_deadlock(prover: Prover) -> None:
     """The network of the contracts."""
     name = "deadlock: every step is sent by every node, and meets the same step of its readers"
     prover.attempt(name, never_stuck, prover, network_of(prover))
+
+
+#: The theorems about a network of cores of rows, by the names of those about a chain.
+GROUPS: dict[str, Callable[[Prover], None]] = {
+    "step": prove_steps,
+    "weights": prove_images,
+    "overflow": prove_bounds,
+    "rows": prove_parts("rows"),
+    "accumulate": prove_sums,
+    "datapath": prove_parts("datapath"),
+    "queue": prove_parts("queue"),
+    "emitter": prove_parts("emitter"),
+    "counters": prove_parts("counters"),
+    "streams": prove_joined,
+    "events": prove_events,
+    "deadlock": prove_deadlock,
+}

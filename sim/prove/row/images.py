@@ -1,0 +1,164 @@
+"""The synapses that are delivered: those of the golden network, and no sum of them overflows.
+
+Nothing is left to a solver here. The images that the Verilog names are read back, row by row as the
+hardware follows them, and compared with the network's own projections one synapse at a time; what
+is in an image is proved to come out by the contracts of ``front`` and ``synapses``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ....hdl.rows.layouts import longest, lookup_layout
+from ....hdl.rows.synapses import synapse_bits
+from ....layout import HardwareNetwork, RowCore
+from ....network.projections import placed
+from ....params.quantise import signed_range
+from ..contract import Ports
+from ..prover import Prover, Result
+from ..sums import read_rom
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Delivered:
+    """Synapses as the images have them: (count,) each. ``delays`` count from the step of the
+    spike; ``weights`` are shifted as far as into their accumulator."""
+
+    rows: Ints
+    neurons: Ints
+    weights: Ints
+    delays: Ints
+
+
+def delivered(prover: Prover, k: int) -> list[Delivered]:
+    """The synapses of each memory of core ``k``.
+
+    Raises:
+        FxlifError: an image is missing or too short, or the module that reads it is another.
+        ValueError: a row that does not lie within its memory, or is too long for the counter.
+    """
+    network = prover.params
+    assert isinstance(network, HardwareNetwork)
+    core = network.cores[k]
+    if not core.memories:
+        return []
+    backward = [each.backward for m in range(len(core.memories)) for each in core.inputs
+                if m in each.memories]  # fmt: skip
+    table = read_rom(prover, prover.part_module(k, "front_rows"), "rows", max(2, core.rows))
+    start_bits = _width(core, "start")
+    found = []
+    for m, memory in enumerate(core.memories):
+        name = f"synapses_{m}"
+        module = prover.part_module(k, f"synapses_{name}")
+        words = read_rom(prover, module, name, max(2, memory.depth))
+        entries = table[core.row_starts[m] :][: memory.n_pre]
+        starts = np.array([entry & (1 << start_bits) - 1 for entry in entries])
+        lengths = np.array([entry >> start_bits for entry in entries])
+        wrong = np.flatnonzero((starts + lengths > memory.depth) | (lengths > longest(core)))
+        if len(wrong):
+            row = int(wrong[0])
+            raise ValueError(f"row {row} of memory {m}: not within {memory.depth} words")
+        found.append(_synapses(core, m, words, starts, lengths, backward[m]))
+    return found
+
+
+def _width(core: RowCore, field: str) -> int:
+    return int(lookup_layout(core)[field].width)
+
+
+def _synapses(
+    core: RowCore, m: int, words: list[int], starts: Ints, lengths: Ints, backward: bool
+) -> Delivered:
+    memory = core.memories[m]
+    weight_bits, word_bits, delay_bits = synapse_bits(core, memory)
+    lane_bits = weight_bits + word_bits + delay_bits
+    rows = np.repeat(np.arange(len(starts)), lengths)
+    place = np.arange(len(rows)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    at = starts[rows] + place
+    stored = np.array([[word >> lane * lane_bits & (1 << lane_bits) - 1
+                        for lane in range(core.lanes)] for word in words])  # fmt: skip
+    lanes = stored[at]
+    weights = lanes & (1 << weight_bits) - 1
+    weights -= (weights >> weight_bits - 1) << weight_bits
+    numbers = (lanes >> weight_bits & (1 << word_bits) - 1) if word_bits else np.broadcast_to(
+        place[:, None], lanes.shape)  # fmt: skip
+    delays = (lanes >> weight_bits + word_bits) + memory.delay + backward
+    here = np.nonzero(weights)
+    return Delivered(
+        rows=rows[here[0]], neurons=(numbers * core.lanes + np.arange(core.lanes))[here],
+        weights=weights[here] << memory.weight_shift, delays=delays[here],
+    )  # fmt: skip
+
+
+def rows_equal(prover: Prover, k: int) -> Result:
+    """The images of core ``k`` hold the synapses of the golden network's projections, each once,
+    and every delay is shorter than the ring of the sums that it adds to."""
+    network = prover.params
+    assert isinstance(network, HardwareNetwork)
+    core, tables = network.cores[k], placed(network.network.graph)
+    into = [number for number, table in enumerate(tables)
+            if table.projection.target == core.name]  # fmt: skip
+    if sorted(memory.projection for memory in core.memories) != into:
+        return "failed", f"must have a memory of each of the projections {into}"
+    count = 0
+    for m, held in enumerate(delivered(prover, k)):
+        memory, table = core.memories[m], tables[core.memories[m].projection]
+        accumulator = core.accumulators[memory.accumulator]
+        synapses, shift = table.synapses, table.projection.weight_shift
+        weights = np.broadcast_to(synapses.weights, synapses.count).astype(np.int64) << shift
+        pre = np.repeat(np.arange(synapses.n_pre), np.diff(synapses.indptr))
+        delays = np.broadcast_to(synapses.delays, synapses.count)
+        wanted = np.stack([pre, synapses.targets, delays, weights])[:, weights != 0]
+        there = np.stack([held.rows, held.neurons, held.delays, held.weights << accumulator.shift])
+        wanted, there = (each[:, np.lexsort(each[::-1])] for each in (wanted, there))
+        if wanted.shape != there.shape:
+            return "failed", f"memory {m}: {there.shape[1]} synapses, not {wanted.shape[1]}"
+        wrong = np.flatnonzero((wanted != there).any(axis=0))
+        if len(wrong):
+            names = ("row", "neuron", "delay", "weight")
+            shown = [", ".join(f"{n} {v}" for n, v in zip(names, each[:, wrong[0]], strict=True))
+                     for each in (there, wanted)]  # fmt: skip
+            return "failed", f"memory {m}: Verilog {shown[0]}; network {shown[1]}"
+        late = int(held.delays.max(initial=0)) - any(
+            each.backward for each in core.inputs if m in each.memories
+        )
+        if late >= accumulator.slots:
+            return "failed", f"memory {m}: delay {late} in a ring of {accumulator.slots} slots"
+        count += there.shape[1]
+    return "passed", f"compared one by one, {count} synapses"
+
+
+def never_overflows(prover: Prover, k: int) -> Result:
+    """No step makes an exact sum of core ``k`` overflow, and none that keeps its promise one that
+    saturates: all weights of one sign into a neuron, as often as their source may spike, fit."""
+    network = prover.params
+    assert isinstance(network, HardwareNetwork)
+    core, tables = network.cores[k], placed(network.network.graph)
+    held = delivered(prover, k)
+    events = {source.name: getattr(source, "max_events_per_input", 1)
+              for source in network.network.graph.sources}  # fmt: skip
+    events |= {each.name: each.neuron.max_spikes_per_step for each in network.cores}
+    for number, accumulator in enumerate(core.accumulators):
+        total = Ports(prover.core(k), f"totals_{number}")["total"]
+        low, high = signed_range(total.size() // core.lanes)
+        sums = np.zeros((2, core.n_neurons), np.int64)
+        for memory, synapses in zip(core.memories, held, strict=True):
+            if memory.accumulator == number:
+                times = events[tables[memory.projection].projection.source]
+                for sign in (0, 1):
+                    here = (synapses.weights > 0) == bool(sign)
+                    np.add.at(sums[sign], synapses.neurons[here], synapses.weights[here] * times)
+        wrong = np.flatnonzero((sums[0] < low) | (sums[1] > high))
+        if len(wrong):
+            neuron = int(wrong[0])
+            kind = "promised events" if accumulator.saturates else "spikes"
+            return "failed", (
+                f"accumulator {number}, neuron {neuron}: {sums[0, neuron]}..{sums[1, neuron]} by "
+                f"{kind}, but {low}..{high} fit"
+            )  # fmt: skip
+    return "passed", f"ends of all sums, {core.n_neurons} neurons, none beyond its accumulator"
