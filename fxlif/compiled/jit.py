@@ -39,11 +39,13 @@ else:
             """Stands for what is in the files of some folders.
 
             numba compiles a function again when its own file has changed, but not when the file
-            of a function that it calls has.
+            of a function that it calls, or of a constant that it reads, has.
             """
             return _digest(*(path for folder in folders for path in sorted(folder.glob("*.py"))))
 
+        # What others call: all but a network's loops stand on the cycles of a core.
         _HERE = Path(__file__).parent
+        _CYCLES = _HERE.parent / "cycles"
 
         class _Locator:
             """Where numba keeps what it compiled of a function: by what is in the files, so that it
@@ -53,7 +55,8 @@ else:
                 given = config.CACHE_DIR  # the user of numba has named another
                 folder = Path(given) if given else cache_folder() / "numba"
                 self._digest = _digest(file)
-                used = _sources(_HERE, file.parent)
+                own = () if file.parent == _HERE else (_CYCLES, file.parent)
+                used = _sources(_HERE, *own)
                 self._folder = folder / used / f"{file.parent.name}_{self._digest}"
                 self._line = function.__code__.co_firstlineno
                 self.ensure_cache_path()
