@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..arrays import Ints
+from ..memory import must_fit
 from ..network.synapses import Synapses, row_starts
 from ..params.core import address_bits
 from ..params.quantise import signed_bits
@@ -79,6 +80,7 @@ def dense_shape(synapses: Synapses, lanes: int) -> Shape:
 
 def sparse_shape(synapses: Synapses, lanes: int) -> Shape:
     """The memory of ``synapses`` in the sparse form."""
+    must_fit("lanes", 8 * synapses.n_pre * lanes, f"{synapses.n_pre:,} rows of {lanes} lanes")
     group = _rows(synapses) * lanes + synapses.targets % lanes
     counts = np.bincount(group, minlength=synapses.n_pre * lanes)
     lengths = counts.reshape(synapses.n_pre, lanes).max(axis=1).astype(np.int64)
