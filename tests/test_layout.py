@@ -398,6 +398,15 @@ def test_a_tie_is_dense():
     assert dense_shape(synapses, 4).cycles == 1
 
 
+def test_time_counts_as_much_as_memory():
+    """Half of all synapses, 2-bit weights: more bits as rows, half the cycles."""
+    half = Projection("a", "b", FixedInDegree(indegree=8, weight=1))
+    sparse, dense = shapes(synapses_of(half, 16, 16), 1)
+    assert sparse.bits > dense.bits
+    assert sparse.cycles == 8 == dense.cycles / 2
+    assert cheaper(sparse, dense) is sparse
+
+
 @pytest.mark.parametrize(("lanes", "share"), [(2, 0.80), (4, 0.60), (8, 0.45), (16, 0.30)])
 def test_slots_that_hold_synapses(lanes, share):
     """1,000 neurons, 2 %, delays 1..16; 800 and 200 of them with lanes in proportion as well."""
