@@ -87,3 +87,35 @@ def test_two_images_of_one_name_are_refused() -> None:
         core.add("weights", Image("1\n", 1, 1))
     assert caught.value.key == "design_core_0_weights.mem"
     assert list(images.files) == ["design_core_0_weights.mem"]
+
+
+@pytest.mark.parametrize("depth", [5, BANK_WORDS + 3])
+def test_what_is_written_is_there_and_nowhere_else(depth: int) -> None:
+    """Each lane by itself, in each slice and bank."""
+    rows = drawn(depth, 2, 5)
+    rom = Rom("words", rows, 5, writable=True)
+    places = [depth - 1, 0, 3, depth - 2]
+    read = [*places, 1, 2]
+    found: list[list[int]] = []
+
+    async def bench(ctx) -> None:  # type: ignore[no-untyped-def]
+        for k, place in enumerate(places):
+            ctx.set(rom.write, 1 + k % 3)
+            ctx.set(rom.place, place)
+            ctx.set(rom.value, 7 + k)
+            await ctx.tick()
+        ctx.set(rom.write, 0)
+        for place in read:
+            ctx.set(rom.address, place)
+            await ctx.tick().repeat(2)
+            found.append([int(ctx.get(rom.data[lane])) for lane in range(2)])
+
+    simulator = Simulator(rom)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
+    expected = rows.copy()
+    for k, place in enumerate(places):
+        lanes = [lane for lane in range(2) if (1 + k % 3) >> lane & 1]
+        expected[place, lanes] = 7 + k
+    assert found == expected[read].tolist()
