@@ -25,7 +25,6 @@ from fxlif.params.sources import EventSource
 from fxlif.params.topology import AllToAll, FixedInDegree
 from fxlif.sim.coverage.coverage import Coverage
 from fxlif.sim.mutate.run import mutate
-from fxlif.sim.prove.run import prove
 from fxlif.sim.tools import simulators
 from fxlif.sim.verify import check, verify
 
@@ -472,7 +471,7 @@ def test_too_much_memory_is_refused_before_it_is_filled(monkeypatch):
         supported(rows())
 
 
-@pytest.mark.parametrize("call", [prove, mutate, Coverage])
+@pytest.mark.parametrize("call", [mutate, Coverage])
 def test_what_takes_chains_alone(call):
     with pytest.raises(FxlifError, match="network: must be a chain of cores for") as caught:
         call(rows(), **({"name": "rows"} if call is not Coverage else {}))
