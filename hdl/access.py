@@ -87,8 +87,7 @@ class Accessible(wiring.Component):
                 continue
             access = getattr(inner, signals.access)
             exists = Signal(name=f"exists_{k}")
-            writes = Signal(name=f"writes_{k}")
-            m.d.sync += [exists.eq(self._exists(k, core)), writes.eq(taken & exists)]
+            m.d.sync += exists.eq(self._exists(k, core))
             m.d.comb += [
                 access.hold.eq(asked & exists),
                 access.write.row.eq(row),
@@ -97,8 +96,9 @@ class Accessible(wiring.Component):
                 access.write.value.eq(value),
             ]
             for name in core.writable:
-                strobe = getattr(access.write, name)
-                m.d.comb += strobe.eq(writes & (parameter == NUMBERS[name]))
+                writes = Signal(name=f"writes_{name}_{k}")
+                m.d.sync += writes.eq(taken & exists & (parameter == NUMBERS[name]))
+                m.d.comb += getattr(access.write, name).eq(writes)
             named.append(exists)
             betweens.append(exists & access.between)
         nothing = ~_any(named)
