@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import random
 import re
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from designs import QUICK, SIMULATORS, looped, swap
+from designs import QUICK, SIMULATORS, looped, needs_icarus, swap
 
 from fxlif import EventSource, Network, NetworkParams, RegularSource, load, recurrent
 from fxlif.cli.options import shipped_or_file
@@ -26,12 +27,18 @@ from fxlif.network import events as event_files
 from fxlif.network.events import TICK
 from fxlif.sim.bench.golden import GoldenStream
 from fxlif.sim.bench.outcome import failure_reasons
+from fxlif.sim.failure import difference
+from fxlif.sim.failure.folder import replay
+from fxlif.sim.failure.narrow import first_difference
 from fxlif.sim.failure.shrink import Stimulus
+from fxlif.sim.portable.testbench import bench_of, commands, with_bench
 from fxlif.sim.soak.bulk import BLOCK
 from fxlif.sim.soak.random_network import random_hardware, random_network
+from fxlif.sim.soak.run import soak
 from fxlif.sim.soak.segments import Target, run_segment, target_of
 from fxlif.sim.stimulus.aimed import aimed_events, routes
 from fxlif.sim.stimulus.random import RandomStimulus
+from fxlif.sim.tools.words import as_rows
 from fxlif.sim.verify import check, verify
 
 needs_numba = pytest.mark.skipif(not can_compile(), reason="bulk runs need numba")
@@ -264,6 +271,18 @@ def test_faults_are_found(fault: str, target: Target) -> None:
     assert run_segment(wrong, 1, 0, 64 * BLOCK).wrong != NONE
 
 
+@needs_numba
+def test_a_difference_is_narrowed_and_shrunk(target: Target, monkeypatch) -> None:
+    monkeypatch.setattr(difference, "SECONDS", 2.0)
+    wrong = replace(target, params=MODELS["a backward delay"])
+    found = difference.narrowed(wrong, 1, run_segment(wrong, 1, 0, 64 * BLOCK))
+    small, told = difference.shrunk(wrong, found)
+    assert told.startswith("a shorter way: ")
+    assert len(small.words) <= len(found.words)
+    rows = as_rows(small.words, wrong.interface.stimulus_bits)
+    assert first_difference(wrong.library, wrong.params, wrong.interface, rows) == small.first
+
+
 #: Changes of the Verilog, seen by the golden network or in the states.
 EDITS = {
     "what is 2 cycles ahead is not forwarded": swap(
@@ -292,6 +311,38 @@ def test_faults_in_verilog_are_found(fault: str, tmp_path) -> None:
     )
     assert report is not None
     assert report.mismatches
+
+
+@pytest.mark.slow
+def test_a_failure_is_replayed(tmp_path, monkeypatch) -> None:
+    """From a folder, in the simulator that saw it; the design that it holds is right."""
+    monkeypatch.setattr(difference, "SECONDS", 5.0)
+    edit = EDITS["what is 2 cycles ahead is not forwarded"]
+    found = soak(LOOPED, name="x", cycles=1 << 18, processes=1, out=tmp_path / "f", edit=edit)
+    assert not found.passed
+    assert replay(tmp_path / "f").reproduced
+    assert replay(tmp_path / "f", regenerate=True, simulator=QUICK).reasons == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("simulator", SIMULATORS)
+@pytest.mark.parametrize("seed", range(4))
+def test_random_networks_in_both_simulators(seed: int, simulator: str, tmp_path) -> None:
+    network = random_network(random.Random(seed), max_populations=3)
+    results, report = check(network, folder=tmp_path, simulator=simulator, cycles=6000, seed=seed)
+    assert failure_reasons(results, report) == []
+
+
+@pytest.mark.slow
+@needs_icarus
+def test_the_portable_bench(tmp_path) -> None:
+    made = generate(LOOPED)
+    for name, content in with_bench(made, bench_of(LOOPED, made, cycles=6000)).items():
+        (tmp_path / name).write_bytes(content)
+    build, run = (line.split() for line in commands("looped")["icarus"])
+    subprocess.run(build, cwd=tmp_path, check=True, capture_output=True)
+    done = subprocess.run(run, cwd=tmp_path, check=True, capture_output=True, text=True)
+    assert done.stdout.startswith("PASSED: 6000 cycles")
 
 
 def test_nothing_waits_for_a_first_change() -> None:
