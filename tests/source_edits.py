@@ -396,7 +396,7 @@ _UPDATE = (*_of(
     ("neurons-see-the-weights", "weights.data if totals is None else totals.total", "weights.data",
      "the neurons see what would be added, not the sum"),
     ("update-over-when-written", "issue.done.eq(emitter.done | neurons.cleared)",
-     "issue.done.eq((written.valid & written.last) | neurons.cleared)",
+     "issue.done.eq((neurons.written.valid & neurons.written.last) | neurons.cleared)",
      "an update starts while the spikes of the last one are in the queue"),
     ("clear-never-over", "issue.done.eq(emitter.done | neurons.cleared)",
      "issue.done.eq(emitter.done)", "no TICK after a reset"),
