@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from ..compiled.jit import inline, njit
 from .control import (
+    ADD,
     NONE,
     Block,
     Chain,
@@ -82,12 +83,13 @@ def reset_port(access: Access) -> None:
 @njit
 def run_chain(
     block: Block, chain: Chain, first: int, driven: Driven | None, steps: CompiledSteps | None,
-    access: Access | None,
+    access: Access | None, arrived: Ints | None,
 ) -> int:  # fmt: skip
     """Run from cycle ``first`` to the end, or until a core needs the values of a new update, or
     something is written.
 
-    The inputs of the block are read; where the chain is ``driven`` they are filled instead. Fills
+    ``arrived``: the rows of the events, of cores where they act one by one; None without such. The
+    inputs of the block are read; where the chain is ``driven`` they are filled instead. Fills
     streams and traces, and with compiled ``steps`` the history. Returns the next cycle.
     """
     config, control = block.config, chain.control
@@ -128,8 +130,15 @@ def run_chain(
                 access.begun[k] = tick == 0
             clock(chain, core, now, valid, address, tick, ready)
             ready = now["ready"]
+            summed = True  # of cores of which none is else this is known when it is compiled
+            if arrived is not None:
+                summed = core["room"] == 0
+                if not summed and now["op"] == ADD and now["slot"] == 0:
+                    arrived[core["arrived_at"] + now["arrived"]] = now["row"]
+                    now["arrived"] += 1
+                    now["update_due"] = 2 * (now["arrived"] == core["room"])
             if now["update_due"]:
-                if steps is not None and not core["room"]:
+                if steps is not None and summed:
                     take_sums(chain.totals, steps.currents, core)
                     compiled_update(block, chain, steps, core, now, k)
                 due += now["update_due"]

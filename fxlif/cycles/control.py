@@ -63,8 +63,8 @@ CORE = record(
 #: the last cycles that are not counted yet. Queue: how many words were ``pushed`` and ``read`` in
 #: this update. ``fetched``, ``held``, ``shown``: the words behind it, the last one at the output,
 #: or NONE. ``again``: how often the event at the output is repeated. ``update``: the row of the
-#: history, ``update_due``: whether the values of a new one are to be made, or events be taken away
-#: (SPILL); ``fresh``: no update since the reset. ``arrived``: events of this step that act one by
+#: history, ``update_due``: whether the values of a new one are to be made (1), or events be taken
+#: away (2); ``fresh``: no update since the reset. ``arrived``: events of this step that act one by
 #: one, and have not been ``spilled``.
 CONTROL = record(
     "op", "slot", "row", "pending", "updating", "age",
@@ -75,8 +75,6 @@ CONTROL = record(
 
 #: What issue does: nothing, or one of these; the numbers are bits of the flags of a trace.
 IDLE_ISSUE, CLEAR, ADD, UPDATE = 0, 1, 2, 4
-#: There is no more room for events.
-SPILL = 2
 
 #: Additions that saturate are counted so many cycles after their issue: the stages up to the sum,
 #: their flags, how many these are. ``clips`` has so many bits for each of these cycles.
@@ -132,8 +130,7 @@ class Block(NamedTuple):
 class Chain(NamedTuple):
     """What a chain of cores holds: ``control`` (cores,) of :data:`CONTROL`, and as it is
     ``after_reset``; flat, core after core, the ``weights``, the ``totals``, how often each neuron
-    spiked in the last update, ``spikes``, the word numbers in each ``queue``, and the rows of the
-    events that ``arrived`` where they act one by one."""
+    spiked in the last update, ``spikes``, and the word numbers in each ``queue``."""
 
     control: Records
     after_reset: Records
@@ -141,7 +138,6 @@ class Chain(NamedTuple):
     totals: Ints
     spikes: Counts
     queue: Ints
-    arrived: Ints
 
 
 class Driven(NamedTuple):
@@ -156,9 +152,8 @@ class Driven(NamedTuple):
 class CompiledSteps(NamedTuple):
     """One compiled step per core: the ``calls`` (cores,) of
     :data:`~fxlif.compiled.neuron_step.STEP_CALL`, the state ``variables``
-    (cores, state variables) of :data:`VARIABLE`, and of all cores, where a core's begin at its
-    ``spikes_at``, the ``currents`` and the ``random`` numbers that it reads, and the ``fired``
-    neurons that it writes."""
+    (cores, state variables) of :data:`VARIABLE`, and of all cores, a core's at its ``spikes_at``,
+    the ``currents`` and ``random`` numbers that it reads and the neurons ``fired``, its answer."""
 
     calls: Records
     variables: Records
@@ -319,10 +314,6 @@ def clock(
             start = not waits
         elif address < core["n_inputs"]:
             now["op"], now["slot"], now["row"] = ADD, 0, address
-            if core["room"]:
-                chain.arrived[core["arrived_at"] + now["arrived"]] = address
-                now["arrived"] += 1
-                now["update_due"] = SPILL if now["arrived"] == core["room"] else 0
         else:
             now["unknown"] = 1
     if start:

@@ -174,7 +174,6 @@ class DesignModel:
             totals=np.zeros(tables.totals, dtype=np.int64),
             spikes=np.zeros(sum(sizes), dtype=np.uint16),
             queue=np.zeros(sum(core.words for core in self.cores), dtype=np.int64),
-            arrived=np.zeros(ROOM * len(self.cores), dtype=np.int64),
         )
         first = self._chain.after_reset
         first["op"] = control.CLEAR
@@ -414,25 +413,29 @@ class CycleModel(DesignModel):
             self._port.weights = [
                 part.reshape(-1, padded(core)) for part, core in zip(parts, cores, strict=True)
             ]
-        #: By core, the events of this step that act one by one and were taken away.
+        #: By core, the events of this step that act one by one; those that were taken away.
+        self._arrived: Ints | None = None
+        if any(core.neuron.per_event for core in cores):
+            self._arrived = np.zeros(ROOM * len(cores), dtype=np.int64)
         self._events: list[list[int]] = [[] for _ in cores]
 
     def _update(self, k: int, history: Ints) -> None:
         now = self._chain.control[k]
-        if self._config[k]["room"]:
+        if self._arrived is not None and self._config[k]["room"]:
             first, events = self._config[k]["arrived_at"], self._events[k]
             del events[now["spilled"] :]  # those of before a reset
-            events += self._chain.arrived[first : first + now["arrived"]].tolist()
+            events += self._arrived[first : first + now["arrived"]].tolist()
             now["arrived"], now["spilled"] = 0, len(events)
-        if now["update_due"] == control.SPILL:
-            now["update_due"] = 0
-        else:
+        if now["update_due"] == 1:
             super()._update(k, history)
+        now["update_due"] = 0
 
     def _arrivals(self, k: int) -> Arrivals:
         core, now = self.cores[k], self._chain.control[k]
         assert isinstance(core, CoreParams)
-        rows = core.weights[self._events[k][: now["spilled"]]]
+        first, size = self._config[k]["weights_at"], padded(core)
+        weights = self._chain.weights[first:][: core.n_inputs * size].reshape(-1, size)
+        rows = weights[self._events[k][: now["spilled"]]]
         now["spilled"] = 0
         # A weight of 0 is no synapse.
         return [(np.flatnonzero(row), row[row != 0] << core.weight_shift) for row in rows]
@@ -446,4 +449,4 @@ class CycleModel(DesignModel):
 
     def _advance(self, block: Block, cycle: int, driven: Driven | None) -> int:
         access = None if self._port is None else self._port.access
-        return run_chain(block, self._chain, cycle, driven, self._steps, access)
+        return run_chain(block, self._chain, cycle, driven, self._steps, access, self._arrived)
