@@ -12,7 +12,6 @@ from ..layout.plan import LONGEST_ROW, Plan, filled, planned
 from ..network.topology import expected_count, synapses_of
 from ..params.core import CoreParams, address_bits
 from ..params.network import NetworkParams, Projection
-from ..params.neuron import NeuronParams
 from ..params.protocol import AnyParams
 from ..params.quantise import signed_bits
 from ..params.sources import EventSource, PoissonSource
@@ -33,9 +32,6 @@ def supported(design: AnyParams) -> AnyParams:
         return design
     if isinstance(design, NetworkParams):
         design = hardware_of(design)
-    else:
-        (neuron,) = design.neurons
-        _refuse(_choices("neuron." if design.cores else "", neuron))
     cores: tuple[CoreParams | RowCore, ...] = design.cores
     _check_memory(sum(map(memory_bits, cores)))
     return design
@@ -71,6 +67,17 @@ def baked_in(design: AnyParams, check: str) -> None:
         if isinstance(core, CoreParams) and core.writable:
             key = f"core[{k}].writable" if design.kind == "network" else "writable"
             raise FxlifError.must_be(key, f"empty in {check}", core.writable)
+
+
+def sums_its_events(design: AnyParams, check: str) -> None:
+    """Refuse what a ``check`` does not know yet: events that act one by one.
+
+    Raises:
+        FxlifError: a neuron that takes them so.
+    """
+    for neuron in design.neurons:
+        if neuron.per_event:
+            raise FxlifError.must_be("accumulate", f"'exact' in {check}", neuron.accumulate)
 
 
 def memory_bits(core: CoreParams | RowCore) -> int:
@@ -142,13 +149,11 @@ def chain_of(network: NetworkParams) -> NetworkParams:
         FxlifError: one line per obstacle: the key, what it must be in hardware, what it is.
     """
     if network.core:
-        _refuse(line for k, core in enumerate(network.core)
-                for line in _choices(f"core[{k}].neuron.", core.neuron))  # fmt: skip
         promised = (network.core[0], *starmap(_promised, pairwise(network.core)))
         return (
             network if promised == network.core else network.model_copy(update={"core": promised})
         )
-    _refuse([*_obstacles(network), *_event_driven(network)])
+    _refuse(_obstacles(network))
     if not _in_line(network):
         allowed = (
             "a chain of cores: one event source, populations in one line, one projection with "
@@ -217,18 +222,6 @@ def _refuse(obstacles: Iterable[FxlifError]) -> None:
         raise FxlifError(lines, key=first.key, value=first.value, allowed=first.allowed)
 
 
-#: Choices of the rule that the hardware has in one form only.
-ONE_FORM = {"accumulate": "exact", "fire_on": "step"}
-
-
-def _choices(key: str, neuron: NeuronParams) -> Iterator[FxlifError]:
-    """The choices of a neuron that the hardware does not have, a line each."""
-    for name, only in ONE_FORM.items():
-        found = getattr(neuron, name)
-        if found != only:
-            yield FxlifError.must_be(f"{key}{name}", f"{only!r} in hardware", found)
-
-
 def _obstacles(network: NetworkParams) -> Iterator[FxlifError]:
     """What no hardware has, a line each."""
     for k, source in enumerate(network.source):
@@ -244,9 +237,12 @@ def _obstacles(network: NetworkParams) -> Iterator[FxlifError]:
 
 
 def _event_driven(network: NetworkParams) -> Iterator[FxlifError]:
-    """The choices of neurons that take their events one by one, a line each."""
+    """The neurons that take their events one by one, a line each: a chain of cores has such, and no
+    other graph."""
     for k, population in enumerate(network.population):
-        yield from _choices(f"population[{k}].neuron.", population.neuron)
+        key, found = f"population[{k}].neuron.accumulate", population.neuron.accumulate
+        if population.neuron.per_event:
+            yield FxlifError.must_be(key, "'exact' in hardware that is no chain of cores", found)
 
 
 def _long_rows(plan: Plan) -> Iterator[FxlifError]:

@@ -28,6 +28,7 @@ class Slot:
     totals: list[int]
     weights: list[int] = field(default_factory=list)
     states: list[oracle.State] = field(default_factory=list)
+    arrived: list[list[int]] = field(default_factory=list)
     spikes: list[int] = field(default_factory=list)
 
 
@@ -102,9 +103,11 @@ class Output:
 
 
 def step_of_word(
-    core: Any, lfsr: oracle.Lfsr, word: int, before: list[oracle.State], currents: list[int]
-) -> tuple[list[oracle.State], list[int]]:
-    """The states and spikes of all lanes of a word after a step."""
+    core: Any, lfsr: oracle.Lfsr, word: int, before: list[oracle.State], currents: list[int],
+    arrived: list[list[int]] | None = None,
+) -> tuple[list[oracle.State], list[int]]:  # fmt: skip
+    """The states and spikes of all lanes of a word after a step, in which events ``arrived`` that
+    act one by one."""
     real = min(core.lanes, core.n_neurons - word * core.lanes)
     draws = []
     for lane in range(core.lanes):
@@ -119,8 +122,12 @@ def step_of_word(
         if core.v_thresholds is not None and lane < real:
             threshold = core.v_thresholds[word * core.lanes + lane]
         state, spikes = oracle.step(
-            core.neuron, before[lane], currents[lane], threshold, draws[lane]
-        )
+            core.neuron, before[lane], currents[lane], threshold, draws[lane],
+            [] if arrived is None else arrived[lane],
+        )  # fmt: skip
+        if core.neuron.fire_on == "event":  # the count has the bits that the promise asks, or 16
+            promised = core.n_inputs * core.max_events_per_input + 1
+            spikes = min(spikes, 2 ** len(f"{promised:b}") - 1, 65535)
         states.append(state)
         fired.append(spikes if lane < real else 0)
     return states, fired
@@ -132,8 +139,12 @@ class Core:
     def __init__(self, core: CoreParams, depth: int) -> None:
         self.core, self.depth = core, depth
         self.words = (core.n_neurons + core.lanes - 1) // core.lanes
-        self.slots = max(self.words, LEAST_SLOTS)
+        #: Events act one by one: a word is read again when it has been written back.
+        self.one_by_one = core.neuron.accumulate == "per_event"
+        self.slots = max(self.words, depth + 1 if self.one_by_one else LEAST_SLOTS)
         lanes = range(core.lanes)
+        #: By word and lane, the events that it has taken in this step.
+        self.arrived = [[[99] for _ in lanes] for _ in range(self.words)]
         self.totals = [[99 for _ in lanes] for _ in range(self.words)]
         self.states = [[oracle.State(1, 1, 1, 1) for _ in lanes] for _ in range(self.words)]
         self.reset()
@@ -205,6 +216,8 @@ class Core:
         summed = self.pipe[SUM - 1]
         if summed is not None:
             self.totals[summed.word] = self._sums(summed)[0]
+        if finished is not None and self.one_by_one:
+            self.arrived[finished.word] = finished.arrived
         moved = [issued, *self.pipe[:-1]]
         if moved[1] is not None and moved[1].op == "update":
             self._step(moved[1])
@@ -215,8 +228,13 @@ class Core:
         if not self.busy or self.slot >= self.words:
             return None
         slot = Slot(self.op, self.slot, list(self.totals[self.slot]))
+        slot.arrived = [[] for _ in range(self.core.lanes)]
+        if self.one_by_one and self.op != "clear":
+            slot.arrived = [list(events) for events in self.arrived[self.slot]]
         if self.op == "add":
             slot.weights = [self._weight(self.row, self.slot, n) for n in range(self.core.lanes)]
+            for events, weight in zip(slot.arrived, slot.weights, strict=True):
+                events += [weight * 2**self.core.weight_shift] * (weight != 0)
         elif self.op == "update":
             slot.states = list(self.states[self.slot])
         else:
@@ -229,7 +247,7 @@ class Core:
 
     def _sums(self, slot: Slot) -> tuple[list[int], int]:
         """The new totals of a word in the stage of the sum, and how many did not fit."""
-        if slot.op != "add":
+        if slot.op != "add" or self.one_by_one:
             return [0] * self.core.lanes, 0
         low, high = oracle.accumulator_limits(self.core)
         exact = [total + weight for total, weight in zip(slot.totals, slot.weights, strict=True)]
@@ -240,8 +258,9 @@ class Core:
         """The step of a word of neurons, when it gets into the first stage of it."""
         currents = [total * 2**self.core.weight_shift for total in slot.totals]
         slot.states, slot.spikes = step_of_word(
-            self.core, self.lfsr, slot.word, slot.states, currents
+            self.core, self.lfsr, slot.word, slot.states, currents, slot.arrived
         )
+        slot.arrived = [[] for _ in range(self.core.lanes)]
 
     def _count(self) -> None:
         """The counters and the registers before them."""

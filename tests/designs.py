@@ -91,6 +91,59 @@ CORES = {
 }  # fmt: skip
 
 
+#: Events that act one by one: on v with a compare after each, on v, on i_syn. What acts before the
+#: first event and behind the last, drawn numbers in both, and what is kept beside the state.
+ONE_BY_ONE = {
+    name: NeuronParams(**{"v_threshold": 60, "state_bits": 8, "threshold_bits": 8,
+                          "accumulate": "per_event", **choices})
+    for name, choices in {
+        "fires on events": {"fire_on": "event", "order": ("integrate", "fire", "leak"),
+                            "leak": {"kind": "linear", "step": 3}},
+        "leaks, then fires on events": {
+            "fire_on": "event", "leak": {"kind": "shift", "shift": 2, "rounding": "stochastic"},
+            "bias": 9, "v_floor": -20, "reset": "subtract", "overflow": "saturate_symmetric",
+        },
+        "fires on events, wraps": {"fire_on": "event", "overflow": "wrap", "compare": "gt",
+                                   "v_reset": -100},
+        "events on v": {
+            "order": ("integrate", "leak", "fire"), "v_floor": -30, "refractory": 2,
+            "refractory_mode": "mask", "adaptation": {"increment": 5}, "bias": 3,
+        },
+        "events on v, reset at the leak": {
+            "order": ("integrate", "fire", "leak"), "reset_at": "leak", "reset": "subtract",
+            "v_floor": -3,
+        },
+        "events on v, random": {
+            "leak": {"kind": "shift", "shift": 3, "rounding": "stochastic"},
+            "adaptation": {"increment": 5, "leak": {"kind": "shift", "shift": 3,
+                                                    "rounding": "stochastic"}},
+        },
+        "events on i_syn": {
+            "synapse": {"kind": "exponential", "order": ("integrate", "leak", "act")},
+            "current_bits": 7, "max_spikes_per_step": 31, "reset": "subtract", "v_threshold": 5,
+        },
+        "events on i_syn, acting first": {
+            "synapse": {"kind": "exponential", "order": ("act", "leak", "integrate"),
+                        "leak": {"kind": "scale", "factor": 11, "shift": 4,
+                                 "rounding": "stochastic"}},
+            "current_bits": 7, "refractory": 2, "bias": 3, "bias_at": "v",
+            "refractory_mode": "rest", "leak": {"kind": "shift", "shift": 2,
+                                                "rounding": "stochastic"}, "v_threshold": 20,
+        },
+    }.items()
+}  # fmt: skip
+#: The promise of one event of each input is broken by random stimulus: counts saturate.
+EVENT_CORES = {
+    name: make(*shape, neuron, input_address_bits=3, weight_shift=shift)
+    for (name, neuron), shape, shift in zip(
+        ONE_BY_ONE.items(),
+        ((2, 7, 3), (3, 4, 4), (4, 13, 1), (5, 7, 3), (3, 13, 1), (5, 7, 3), (4, 4, 4), (5, 7, 3)),
+        (0, 0, 0, 0, 0, 1, 0, 0),
+        strict=True,
+    )
+}
+
+
 def random_driver(core: CoreParams, interface, seed: int, *, idle=True, stall=True, reset=True):
     return StreamDriver(
         interface,

@@ -15,6 +15,7 @@ import pytest
 import strategies
 from designs import (
     CORES,
+    EVENT_CORES,
     QUICK,
     SIMPLE,
     SIMULATORS,
@@ -62,6 +63,26 @@ def compare(core: CoreParams, seed: int, cycles: int, **axes: bool) -> Report:
     board = Scoreboard(interface, StreamModel(core, report), report)
     simulate(dut, random_driver(core, interface, seed, **axes), cycles, board.take)
     return report
+
+
+#: Those that have a way of their own through the step; the others in the long form below.
+SHORT = ("leaks, then fires on events", "events on i_syn, acting first")
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_events_one_by_one(name: str) -> None:
+    report = compare(EVENT_CORES[name], seed=3, cycles=1500, reset=False)
+    assert report.mismatches == 0, report.first
+    assert report.spikes > 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EVENT_CORES)
+def test_events_one_by_one_long(name: str) -> None:
+    for reset in (False, True):
+        report = compare(EVENT_CORES[name], seed=4 + reset, cycles=10_000, reset=reset)
+        assert report.mismatches == 0, report.first
+        assert report.spikes > 5
 
 
 @pytest.mark.parametrize("name", CORES)
@@ -112,11 +133,15 @@ def test_verilog(name: str, cycles: int, tmp_path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("simulator", SIMULATORS)
-@pytest.mark.parametrize("name", CORES)
+@pytest.mark.parametrize("name", CORES | EVENT_CORES)
 @pytest.mark.parametrize("seed", range(3))
 def test_verilog_long(name: str, simulator: str, seed: int, tmp_path) -> None:
     results, report = check(
-        CORES[name], folder=tmp_path, simulator=simulator, cycles=1_000_000, seed=seed
+        (CORES | EVENT_CORES)[name],
+        folder=tmp_path,
+        simulator=simulator,
+        cycles=1_000_000,
+        seed=seed,
     )
     assert failure_reasons(results, report) == []
 

@@ -10,7 +10,7 @@ from dataclasses import fields
 import cycle_oracle
 import numpy as np
 import pytest
-from designs import CORES, OFTEN, RICH, ROUNDS, SIMPLE, make, random_inputs
+from designs import CORES, EVENT_CORES, OFTEN, ONE_BY_ONE, RICH, ROUNDS, SIMPLE, make, random_inputs
 
 from fxlif import CoreParams
 from fxlif.cycles.control import IDLE, INPUT, RESET, STALL, Block
@@ -150,11 +150,15 @@ def test_steps_are_those_of_the_golden_neuron(name: str) -> None:
 
 #: Words below, at and above the distance of events, full and not; all that values can be.
 SHAPES: dict[str, tuple[CoreParams, ...]] = {
-    **{name: (core,) for name, core in CORES.items()},
+    **{name: (core,) for name, core in (CORES | EVENT_CORES).items()},
     "four words": (make(3, 8, 2, ROUNDS),),
     "many words": (make(5, 23, 1, NeuronParams(v_threshold=20, refractory=1)),),
     "counts, one word": (make(2, 5, 5, OFTEN, v_thresholds=(30, 5, 90, 7, 1)),),
     "two": then(make(6, 7, 3, RICH), 5, 2, ROUNDS),
+    "events into events": (
+        make(6, 4, 2, ONE_BY_ONE["fires on events"], max_events_per_input=2),
+        make(4, 5, 2, ONE_BY_ONE["events on i_syn"]),
+    ),
     "counts into many words": then(make(4, 9, 2, OFTEN), 13, 1, OFTEN),
 }
 

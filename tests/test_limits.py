@@ -3,6 +3,7 @@
 import copy
 import json
 import re
+from functools import partial
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from fxlif.network.events import TICK
 from fxlif.params.core import CoreParams
 from fxlif.params.leaks import ScaleLeak, ShiftLeak
 from fxlif.params.network import NetworkParams, Population, Projection
-from fxlif.params.neuron import Adaptation
+from fxlif.params.neuron import Adaptation, ExponentialSynapse
 from fxlif.params.sources import EventSource
 from fxlif.params.topology import AllToAll, FixedInDegree
 from fxlif.sim.coverage.coverage import Coverage
@@ -61,10 +62,10 @@ delay = 0
 synapses = { kind = "all_to_all", weight = 4 }
 """
 PER_EVENT = {"accumulate": "per_event", "fire_on": "event"}
-ONE_FORM = [
-    "accumulate: must be 'exact' in hardware, not 'per_event'",
-    "fire_on: must be 'step' in hardware, not 'event'",
-]
+NO_CHAIN_OF_EVENTS = (
+    "population[1].neuron.accumulate: must be 'exact' in hardware that is no chain of cores, not "
+    "'per_event'"
+)
 
 
 @pytest.fixture
@@ -290,7 +291,24 @@ def test_graphs(design, change):
 @pytest.mark.parametrize("change", [regular, two_sources, delays, one_output])
 def test_event_driven_neurons_stand_in_a_chain(design, change):
     network = changed(changed(load(design), change), per_event)
-    assert refusal(hardware_of, network) == [f"population[1].neuron.{line}" for line in ONE_FORM]
+    assert refusal(hardware_of, network) == [NO_CHAIN_OF_EVENTS]
+
+
+def test_a_line_of_event_driven_neurons_is_a_chain(design):
+    """Whatever its rows are; what one may send is what the next one is promised, up to the cap."""
+    gaps = changed(load(design), lambda c: c["projection"][0]["synapses"].update(probability=0.1))
+    content = raw(changed(gaps, per_event))
+    for population in content["population"]:
+        population["neuron"] |= PER_EVENT | {"refractory": 0}
+    network = NetworkParams.model_validate(content)
+    first, second = hardware_of(network).core
+    assert first.max_events_per_input == network.source[0].max_events_per_input
+    assert second.max_events_per_input == (1 << first.spike_bits) - 1
+    most = {
+        name: (1 << c.spike_bits) - 1
+        for name, c in zip(("hidden", "output"), (first, second), strict=True)
+    }
+    assert network.graph.most_spikes == most
 
 
 def test_the_cheaper_of_chain_and_graph(design):
@@ -350,27 +368,31 @@ RANDOM = ShiftLeak(shift=2, rounding="stochastic")
 
 
 @pytest.mark.parametrize(
-    ("choices", "lines"),
+    "choices",
     [
-        (PER_EVENT, ONE_FORM),
-        ({"reset": "subtract", "max_spikes_per_step": 31}, []),
-        ({"order": ("fire", "leak", "integrate"), "refractory_mode": "rest"}, []),
-        ({"leak": RANDOM, "adaptation": Adaptation(increment=1, leak=RANDOM)}, []),
+        PER_EVENT,
+        {"accumulate": "per_event", "synapse": ExponentialSynapse()},
+        {"reset": "subtract", "max_spikes_per_step": 31},
+        {"order": ("fire", "leak", "integrate"), "refractory_mode": "rest"},
+        {"leak": RANDOM, "adaptation": Adaptation(increment=1, leak=RANDOM)},
     ],
 )
-def test_choices_of_a_step(choices, lines):
-    """Hardware has what is made once a step, alone and in a core, and nothing else."""
+def test_choices_of_a_step(choices):
+    """Hardware has all of them, alone and in a core."""
     one = core(**choices)
-    for params, prefix in (
-        (one.neuron, ""),
-        (one, "neuron."),
-        (NetworkParams.chain(core(), one), "core[1].neuron."),
-    ):
-        if not lines:
-            assert supported(params) == params
-            continue
-        for call in (supported, generate, component_of, lambda p: check(p, folder=None)):
-            assert refusal(call, params) == [prefix + line for line in lines]
+    assert supported(one.neuron) == one.neuron
+    assert supported(one) == one
+    chain = NetworkParams.chain(core(), one)
+    assert supported(chain) == chain
+
+
+@pytest.mark.parametrize("call", [Coverage, partial(prove, name="x"), partial(mutate, name="x")])
+def test_checks_that_know_no_events_one_by_one_say_so(call):
+    """None of them answers as if there were nothing to find."""
+    one = core(**PER_EVENT)
+    for params in (one.neuron, NetworkParams.chain(core(), one)):
+        (line,) = refusal(call, params)
+        assert line.startswith("accumulate: must be 'exact' in ")
 
 
 @pytest.mark.parametrize("command", ["verilog", "verify"])

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...cycles.model import CycleInputs, CycleOutputs, Steps
 from ...errors import FxlifError
-from ...hdl.limits import baked_in, chained
+from ...hdl.limits import baked_in, chained, sums_its_events
 from ...params.protocol import AnyParams
 from ..report.findings import Bin
 from .bins import BinCounts, Bools, Key
@@ -38,6 +38,7 @@ class Coverage:
     ) -> None:
         made = chained(params, "coverage")
         baked_in(made, "coverage")
+        sums_its_events(made, "coverage")
         self.params = params
         self._counts = BinCounts(counts=counts)
         #: Of bins that a solver was asked about: whether it can be reached (False or None), why.

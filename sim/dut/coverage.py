@@ -8,7 +8,7 @@ import numpy as np
 
 from ...cycles.model import Steps
 from ...errors import FxlifError
-from ...hdl.limits import chain_of
+from ...hdl.limits import chain_of, sums_its_events
 from ...params.core import CoreParams
 from ...params.network import NetworkParams
 from ...params.neuron import NeuronParams
@@ -111,6 +111,7 @@ def coverage_of(
     try:
         if isinstance(params, NeuronParams):
             return NeuronCoverage(params)
+        sums_its_events(params, "coverage")
         cores = chain_of(params).core
     except FxlifError as error:
         return str(error).splitlines()[0]

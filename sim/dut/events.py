@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import FxlifError
-from ...hdl.limits import chain_of
+from ...hdl.limits import chain_of, sums_its_events
 from ...network.events import TICK
 from ...network.model import Network
 from ...params.core import CoreParams
@@ -100,6 +100,7 @@ class StreamEvents:
 def _single(network: NetworkParams) -> CoreParams | None:
     """The network as one core; None where it is more than that."""
     try:
+        sums_its_events(network, "such a search")
         cores = chain_of(network).core
     except FxlifError:
         return None

@@ -16,7 +16,7 @@ import numpy as np
 from ...cycles.control import NONE
 from ...engines import choose_engine
 from ...hdl.interface import Field, Hardware, Port
-from ...hdl.limits import baked_in, chained
+from ...hdl.limits import baked_in, chained, sums_its_events
 from ...hdl.verilog import generate
 from ...params.protocol import AnyParams
 from ...progress import SILENT, Progress
@@ -104,6 +104,7 @@ def mutate(
     started = time.perf_counter()
     params = chained(params, "mutants")
     baked_in(params, "mutation")
+    sums_its_events(params, "mutation")
     choose_engine("compiled")  # refused here, and not in another process
     solver = solvers.choose(solver)
     progress("drawing mutants with Yosys (45 s the first time)", 0, None)

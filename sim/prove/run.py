@@ -71,7 +71,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from ...errors import FxlifError
-from ...hdl.limits import baked_in, supported
+from ...hdl.limits import baked_in, sums_its_events, supported
 from ...hdl.verilog import generate
 from ...layout import HardwareNetwork
 from ...params.design import outline
@@ -146,6 +146,7 @@ def prove(
             raise FxlifError.must_be("theorems", f"some of {', '.join(GROUPS)}", group)
     design = supported(params)
     baked_in(design, "a proof")
+    sums_its_events(design, "a proof")
     if design.kind == "core":
         raise FxlifError.must_be("design", "a network or a neuron", design.kind)
     chosen = choose(solver)

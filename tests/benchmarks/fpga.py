@@ -32,7 +32,7 @@ from typing import Any
 
 import numpy as np
 
-from fxlif import CoreParams, FxlifError, Network, NetworkParams, NeuronParams, load
+from fxlif import CoreParams, FxlifError, Network, NetworkParams, NeuronParams, load, profiles
 from fxlif.cycles.control import IDLE, RESET
 from fxlif.cycles.latency import event_cycles
 from fxlif.cycles.model import CycleInputs, CycleModel, Driver
@@ -112,11 +112,22 @@ def digits(*lanes: int) -> NetworkParams:
     return NetworkParams.model_validate(described)
 
 
+def tinyodin(lanes: int) -> CoreParams:
+    """256 of tinyODIN's neurons with random weights: events one by one, a compare after each."""
+    neuron = profiles.tinyodin(param_leak_str=5, param_thr=200).neuron
+    return CoreParams(
+        n_inputs=256, n_neurons=256, lanes=lanes, neuron=neuron,
+        weights=np.random.default_rng(1).integers(-8, 8, (256, 256)),
+    )  # fmt: skip
+
+
 DESIGNS = (
     *(Design(f"{lanes} lane{'s' * (lanes > 1)}", "ecp5-25k", lambda lanes=lanes: random_core(lanes),
              comb, mhz)
       for lanes, comb, mhz in ((1, 450, 110), (4, None, None), (8, 1300, 150), (16, 2200, 140),
                                (32, 4200, 130))),
+    *(Design(f"tinyODIN's neuron, {lanes} lane{'s' * (lanes > 1)}", "ecp5-25k",
+             lambda lanes=lanes: tinyodin(lanes), 2981, 40) for lanes in (1, 4, 8)),
     Design("8 lanes, rich neuron", "ecp5-25k",
            lambda: random_core(8, neuron=RICH, thresholds=True), 3000, 120),
     Design("digits, 8 and 2 lanes", "ecp5-25k", lambda: digits(8, 2), 2200, 130, images=True),
