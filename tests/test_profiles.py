@@ -35,6 +35,8 @@ from fxlif import (
 from fxlif.profiles.profile import Profile
 from fxlif.rule.arithmetic import event, leak_v
 from fxlif.rule.step import initial_state, step
+from fxlif.sim.bench.outcome import failure_reasons
+from fxlif.sim.verify import check
 
 EVIDENCE = Path(__file__).parent / "evidence"
 HERE = np.zeros(1, np.int64)
@@ -604,8 +606,15 @@ def test_init_refuses_a_profile_that_is_not_there(run, tmp_path, arguments, key)
 
 # --- hardware ----------------------------------------------------------------------------------
 
-#: Profiles whose choices are made once a step, with parameters at which much happens.
-ONCE_A_STEP = {
+#: All profiles, with parameters at which much happens: first those that take events one by one.
+ONE_BY_ONE = {
+    "odin": profiles.odin(param_leak_str=2, param_thr=30),
+    "reckon": profiles.reckon(alpha=30000, thr=60),
+    "spiker": profiles.spiker(v_th=30, shift=3),
+    "tinyodin": profiles.tinyodin(param_leak_str=3, param_thr=40),
+    "xylo": profiles.xylo(threshold=60),
+}
+IN_HARDWARE = ONE_BY_ONE | {
     "catalyst": profiles.catalyst(threshold=900, leak=30, refrac_period=2),
     "loihi": profiles.loihi(du=1500, dv=163, vth=90, bias_mant=-40, bias_exp=3),
     "norse": profiles.norse(v_leak=-0.3, v_reset=-0.1),
@@ -618,10 +627,10 @@ ONCE_A_STEP = {
 
 @pytest.mark.parametrize("name", [
     pytest.param(name, marks=[needs_icarus] if name == "truenorth" else pytest.mark.slow)
-    for name in ONCE_A_STEP
+    for name in IN_HARDWARE
 ])  # fmt: skip
 def test_verify_passes_for_a_single_neuron(run, tmp_path, name):
-    save(ONCE_A_STEP[name].neuron, tmp_path / "neuron.toml")
+    save(IN_HARDWARE[name].neuron, tmp_path / "neuron.toml")
     simulator = "icarus" if name == "truenorth" else "verilator"
     ran = run("verify", "neuron.toml", "--cycles", 3000, "--simulator", simulator)
     assert ran.code == 0, ran.out
@@ -629,9 +638,19 @@ def test_verify_passes_for_a_single_neuron(run, tmp_path, name):
     assert "some neuron fired" in ran.out
 
 
-@pytest.mark.parametrize("name", sorted(set(profiles.NAMES) - set(ONCE_A_STEP)))
-def test_verify_refuses_events_one_by_one(run, tmp_path, name):
-    save(getattr(profiles, name)().neuron, tmp_path / "neuron.toml")
-    ran = run("verify", "neuron.toml")
-    assert ran.code == 2
-    assert "accumulate: must be 'exact' in hardware" in ran.err
+@pytest.mark.parametrize("name", [
+    pytest.param(name, marks=[needs_icarus] if name == "tinyodin" else pytest.mark.slow)
+    for name in ONE_BY_ONE
+])  # fmt: skip
+def test_a_core_that_takes_events_one_by_one(tmp_path, name):
+    """The chips' order of events, cycle by cycle; in the long form on Verilator."""
+    simulator = "icarus" if name == "tinyodin" else "verilator"
+    cycles = 4000 if name == "tinyodin" else 100_000
+    weights = np.random.default_rng(2).integers(-4, 8, (6, 9))
+    core = CoreParams(
+        n_inputs=6, n_neurons=9, lanes=2, neuron=ONE_BY_ONE[name].neuron, weights=weights,
+        max_events_per_input=4, weight_shift=4 if name == "xylo" else 0,
+    )  # fmt: skip
+    results, report = check(core, folder=tmp_path, simulator=simulator, cycles=cycles, seed=7)
+    assert failure_reasons(results, report) == []
+    assert report.spikes > 20

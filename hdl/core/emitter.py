@@ -43,6 +43,9 @@ class Emitter(wiring.Component):
 
     def __init__(self, core: AnyCore) -> None:
         self.core = core
+        #: What is left of the repeats of an event that is not sent again. Wide counts go down to 1:
+        #: nothing is subtracted where they are chosen.
+        self._no_more = int(core.neuron.fire_on == "event")
         super().__init__(
             {
                 "entries": In(stream.Signature(entry_layout(core))),
@@ -73,7 +76,7 @@ class Emitter(wiring.Component):
         m.d.comb += [
             self.entries.ready.eq(~valid | (sends & only)),
             takes.eq(self.entries.valid & self.entries.ready),
-            sends.eq(valid & out.ready & (repeats == 0)),
+            sends.eq(valid & out.ready & (repeats == self._no_more)),
             out.valid.eq(valid),
             out.payload.tick.eq(~some),
             out.payload.address.eq(self._address(word, left)),
@@ -97,7 +100,7 @@ class Emitter(wiring.Component):
         return Cat(lane, word) if is_power_of_two(lanes) else word * lanes + lane
 
     def _repeats(self, m: Module, takes: Value, sends: Value, fired: Value, rest: Value) -> Value:
-        """How often the event at the output is to be sent again."""
+        """How often the event at the output is to be sent again, and ``_no_more``."""
         spikes, bits = self.entries.payload.spikes, self.core.spike_bits
         if bits == 1:
             return Const(0)
@@ -108,13 +111,13 @@ class Emitter(wiring.Component):
             count: Value = Const(1)
             for lane in reversed(range(self.core.lanes)):
                 count = Mux(lanes[lane], words.word_select(lane, bits), count)
-            return count - 1
+            return count if self._no_more else count - 1
 
         with m.If(takes):
             m.d.sync += counts.eq(spikes.as_value())
             m.d.sync += repeats.eq(of_lowest(fired, spikes.as_value()))
         with m.Elif(sends):
             m.d.sync += repeats.eq(of_lowest(rest, counts))
-        with m.Elif(self.events_out.ready & (repeats != 0)):
+        with m.Elif(self.events_out.ready & (repeats != self._no_more)):
             m.d.sync += repeats.eq(repeats - 1)
         return repeats
