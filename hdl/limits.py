@@ -12,6 +12,7 @@ from ..layout.plan import LONGEST_ROW, Plan, filled, planned
 from ..network.topology import expected_count, synapses_of
 from ..params.core import CoreParams, address_bits
 from ..params.network import NetworkParams, Projection
+from ..params.neuron import NeuronParams
 from ..params.protocol import AnyParams
 from ..params.quantise import signed_bits
 from ..params.sources import EventSource, PoissonSource

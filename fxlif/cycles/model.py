@@ -431,14 +431,12 @@ class CycleModel(DesignModel):
         now["update_due"] = 0
 
     def _arrivals(self, k: int) -> Arrivals:
-        core, now = self.cores[k], self._chain.control[k]
-        assert isinstance(core, CoreParams)
-        first, size = self._config[k]["weights_at"], padded(core)
-        weights = self._chain.weights[first:][: core.n_inputs * size].reshape(-1, size)
-        rows = weights[self._events[k][: now["spilled"]]]
+        config, now, size = self._config[k], self._chain.control[k], padded(self.cores[k])
+        weights = self._chain.weights[config["weights_at"] :][: config["n_inputs"] * size]
+        rows = weights.reshape(-1, size)[self._events[k][: now["spilled"]]]
         now["spilled"] = 0
         # A weight of 0 is no synapse.
-        return [(np.flatnonzero(row), row[row != 0] << core.weight_shift) for row in rows]
+        return [(np.flatnonzero(row), row[row != 0] << config["weight_shift"]) for row in rows]
 
     def _taken(self, k: int) -> Ints:
         config = self._config[k]
