@@ -26,6 +26,7 @@ from fxlif.params.sources import EventSource
 from fxlif.params.topology import AllToAll, FixedInDegree
 from fxlif.sim.coverage.coverage import Coverage
 from fxlif.sim.mutate.run import mutate
+from fxlif.sim.prove.run import prove
 from fxlif.sim.tools import simulators
 from fxlif.sim.verify import check, verify
 
