@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from ....cycles.pipeline import write_distance
@@ -103,13 +104,17 @@ def cases(net: Netlist, core: RowCore, part: str) -> dict[str, Any]:
 def _attempt(prover: Prover, name: str, k: int, part: str, make: Make) -> None:
     """The contract of a part, and that a reset is where it starts."""
 
+    @cache
+    def made() -> Part:
+        return _made(prover, k, make)
+
     def contract() -> Result:
-        return settle(prover, _made(prover, k, make),
+        return settle(prover, made(),
                       cases(prover.core(k), network_of(prover).cores[k], part))  # fmt: skip
 
     prover.attempt(name, contract)
     reset = f"{name.rsplit(':', 1)[0]}: a reset is where it starts, core {k}"
-    prover.attempt(reset, lambda: reset_theorem(_made(prover, k, make)))
+    prover.attempt(reset, lambda: reset_theorem(made()))
 
 
 def prove_parts(group: str) -> Callable[[Prover], None]:
@@ -198,7 +203,7 @@ def prove_joined(prover: Prover) -> None:
     network = network_of(prover)
     for k in range(len(network.cores)):
         name = f"streams: payload held, valid kept until ready, core {k}"
-        prover.attempt(name, held_theorem, prover, prover.part_module(k, "emitter"))
+        prover.attempt(name, held_theorem, prover, prover.core_module(k))
     for j, source in enumerate(network.regular):
         name = f"streams: the image of regular source {j} is that of the network"
         prover.attempt(name, table_equal, prover, source, j)
