@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from fxlif.layout import HardwareNetwork, RegularNode, RowCore
 
 Event = tuple[int, bool]
-#: Stages behind issue: the totals are read, added to, written.
-READ, ADDED, WRITTEN = 4, 6, 7
+#: Stages behind issue: the totals are read, the step of neurons begins, totals are added to and
+#: written.
+READ, OPERATION, ADDED, WRITTEN = 4, 5, 7, 8
 UPDATE = "update"
 
 
@@ -196,10 +197,10 @@ class Totals:
 
 
 class Core:
-    """One core; ``depth``: how many cycles the write-back of an update is behind its S3."""
+    """One core; ``depth``: how many cycles the write-back of an update is behind OPERATION."""
 
     def __init__(self, core: RowCore, node: int, depth: int) -> None:
-        self.core, self.node, self.depth = core, node, READ + depth
+        self.core, self.node, self.depth = core, node, OPERATION + depth
         self.words = (core.n_neurons + core.lanes - 1) // core.lanes
         self.ring = max([1, *(each.slots for each in core.accumulators)])
         self.passes = 1
@@ -311,7 +312,7 @@ class Core:
         adding = stages[ADDED]
         if adding is not None:
             # Behind WRITTEN it was written before this one read, or in that very cycle.
-            found = self.totals.add(adding, [*stages[WRITTEN:], None, None][:3])
+            found = self.totals.add(adding, [*stages[WRITTEN:], None, None, None][:4])
             if adding.op == UPDATE:
                 self._step(adding, found)
         if stages[WRITTEN] is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -100,7 +101,8 @@ def core_of(lanes: int, n: int, delay: int) -> RowCore:
 
 
 def totals_rows(core: RowCore, sums: Accumulator, cycles: int) -> list[Row]:
-    """(reset, add, update, clear, words, slots, weights of all lanes).
+    """(reset, add, update, clear, words, slots, weights of all lanes), the words and slots of the
+    row behind.
 
     After a reset all sums are cleared. Few addresses, so that the same one comes often.
     """
@@ -123,7 +125,10 @@ def totals_rows(core: RowCore, sums: Accumulator, cycles: int) -> list[Row]:
             slots = [rng.randrange(core.slots) for _ in lanes]
             kind = rng.choice((0, 0, 0, 0, 0, 0, 1, 2, 3))
             row(kind, words if kind == 0 else words[:1] * len(lanes), slots)
-    return rows
+    # Addresses come a cycle before.
+    places = slice(4, 4 + 2 * core.lanes)
+    return [(*row[:4], *following[places], *row[places.stop :])
+            for row, following in pairwise(rows)]  # fmt: skip
 
 
 def ref_totals(core: RowCore, sums: Accumulator, rows: Sequence[Row]) -> list[Any]:
@@ -136,6 +141,7 @@ def ref_totals(core: RowCore, sums: Accumulator, rows: Sequence[Row]) -> list[An
     clipped = [0] * (len(rows) + 4)
     since = 0  # what was on its way at the reset is lost, and looked at by nobody
     for cycle, (reset, add, update, clear, *rest) in enumerate(rows):
+        rest = rows[cycle - 1][4:] if cycle else rest
         words, slots = rest[:count], rest[count : 2 * count]
         if reset:
             memory, since = {}, cycle + 1

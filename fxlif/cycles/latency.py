@@ -27,8 +27,9 @@ COUNTER_BITS = 32
 #: From the taking of a TICK to the first issue of its update.
 TAKING = 1
 #: The stages between issue and the totals and neurons of a core that adds rows of synapses: the
-#: memories of synapses answer, their output registers, one more, the choice of the memory.
-ROW_STAGES = 4
+#: memories of synapses answer, their output registers, one more, the choice of the memory,
+#: the addresses of sums.
+ROW_STAGES = 5
 #: From the taking of a TICK to the first word of its update behind these stages, in such a core:
 #: two stages of the front come before issue.
 ROW_TAKING = 3 + ROW_STAGES

@@ -81,7 +81,7 @@ def row_operation_layout(core: RowCore) -> data.StructLayout:
     """What happens to sums and neurons: weights are added to sums of the accumulators in ``adds``;
     a ``word`` of neurons takes the step (``update``) or is brought into its initial state
     (``begin``); in both and where ``clear`` holds sums are put to 0. Each lane has an address of
-    its own among the sums: a word, and the slot of the ring."""
+    its own among the sums, which comes a cycle before: a word, and the slot of the ring."""
     lanes = core.lanes
     return data.StructLayout(
         {

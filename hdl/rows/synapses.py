@@ -15,7 +15,7 @@ from ..memory import Rom
 from .layouts import added_shape, ring_bits, row_operation_layout, slot_layout
 
 #: From a slot to its operation: the memories' read registers, their output registers, one register
-#: more, since the memories may lie far from each other, and the choice.
+#: more, since the memories may lie far from each other, the choice, and the sums' addresses.
 OPERATION_DISTANCE = ROW_STAGES
 #: From an operation to its weights: those of a sum come when the memory of sums has answered.
 WEIGHTS_DISTANCE = 2
@@ -39,8 +39,9 @@ def synapse_words(core: RowCore, memory: RowMemory) -> npt.NDArray[np.int64]:
 
 
 class Synapses(wiring.Component):
-    """``operation`` is what a ``slot`` does to sums and neurons, 4 cycles later; ``weights`` what
-    it adds, 6 cycles later. Of what is on its way at a reset no operation shows."""
+    """``operation`` is what a ``slot`` does to sums and neurons, 5 cycles later, the addresses
+    of sums a cycle before; ``weights`` what it adds, 7 cycles later. Of what is on its way at a
+    reset no operation shows."""
 
     def __init__(self, core: RowCore) -> None:
         self.core = core
@@ -55,7 +56,7 @@ class Synapses(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         core, slot, bits = self.core, self.slot, self.core.word_bits
-        arrival = OPERATION_DISTANCE - 1
+        arrival = OPERATION_DISTANCE - 2
         *_, add = line(m, slot.add, arrival, "add")
         *_, update = line(m, slot.update, arrival, "update")
         *_, clear = line(m, slot.clear, arrival, "clear")
@@ -99,9 +100,10 @@ class Synapses(wiring.Component):
         }  # fmt: skip
         for name, signal in here.items():
             is_data = name in ("word", "words", "slots")
-            *_, value = line(m, signal, 1, f"operation_{name}", is_data=is_data)
+            cycles = 1 if name in ("words", "slots") else 2
+            *_, value = line(m, signal, cycles, f"operation_{name}", is_data=is_data)
             m.d.comb += self.operation[name].eq(value)
-        *_, weights = line(m, chosen, 1 + WEIGHTS_DISTANCE, "weights", is_data=True)
+        *_, weights = line(m, chosen, 2 + WEIGHTS_DISTANCE, "weights", is_data=True)
         m.d.comb += self.weights.eq(weights)
         return m
 

@@ -75,12 +75,14 @@ class SynapsesGhosts(Delays):
 def synapses_contract(
     core: RowCore, ports: Ports, content: Callable[[int, Any], Any]
 ) -> tuple[Contract, SynapsesGhosts]:
-    """Four cycles after its slot a word of a row is added where its memory says: of each lane the
-    word of neurons, and the slot of the ring that many steps ahead; six cycles after its slot the
-    weights show. An update is of the ring's slot of this step, a clearing goes through all."""
+    """Five cycles after its slot a word of a row is added where its memory says: of each lane the
+    word of neurons, and the slot of the ring that many steps ahead, an address that shows a cycle
+    before; seven cycles after its slot the weights show. An update is of the ring's slot of this
+    step, a clearing goes through all."""
     g = SynapsesGhosts(core, ports, content)
     op, ends = ports.fields("operation", row_operation_layout(core)), OPERATION_DISTANCE
-    used = z3.Or(g.adds[ends] != 0, g.update[ends] == 1, g.clear[ends] == 1)
+    before = ends - 1  # the addresses of sums
+    used = z3.Or(g.adds[before] != 0, g.update[before] == 1, g.clear[before] == 1)
     neurons = z3.Or(g.update[ends] == 1, g.begin[ends] == 1)
     gives = {
         "added to": op["adds"] == g.adds[ends],
@@ -93,7 +95,7 @@ def synapses_contract(
     turn_bits = (core.slots - 1).bit_length()
     sums = [("word", "words", g.words, core.word_bits), ("slot", "slots", g.turns, turn_bits)]
     for what, port, line, bits in sums:
-        lanes = zip(lanes_of(op[port], core.lanes), lanes_of(line[ends], core.lanes), strict=True)
+        lanes = zip(lanes_of(op[port], core.lanes), lanes_of(line[before], core.lanes), strict=True)
         for lane, (shown, wanted) in enumerate(lanes if bits else ()):
             here = z3.Extract(bits - 1, 0, shown) == z3.Extract(bits - 1, 0, wanted)
             gives[f"{what} of the sum, lane {lane}"] = z3.Implies(used, here)

@@ -16,15 +16,17 @@ from ..contract import Contract, Delays, Part, Ports, bit, high
 from ..netlist import Netlist
 from ..parts import lanes_of, packed
 
-#: How many cycles after its address a sum is shown, and meets its weight.
+#: How many cycles after an operation, whose address comes a cycle before it, a sum is shown, and
+#: meets its weight.
 SHOWN = 2
-#: How many cycles after its address a sum is in memory, where a read sees it.
+#: How many cycles after an operation a sum is in memory, where a read sees it.
 IN_MEMORY = 5
 
 
 class RowTotalsGhosts(Delays):
-    """Of each lane: ``at``, any address; ``here[i]``, whether it came i cycles before; ``sum``,
-    what was added there before the last two cycles, ``known`` from its first clearing on.
+    """Of each lane: ``at``, any address; ``came``, whether it came in the cycle ``before``;
+    ``here[i]``, whether i cycles before there was an operation at it; ``sum``, what was added
+    there before the last two cycles, ``known`` from its first clearing on.
 
     ``adds[i]``: i cycles before something was added. ``over``: of the last sum, whether it did not
     fit.
@@ -37,6 +39,9 @@ class RowTotalsGhosts(Delays):
         self.adds = self.line("adds", ports["add"], SHOWN)
         self.used = self.line("used", bit(used), IN_MEMORY)
         self.at: list[Any] = []
+        self.came: list[Any] = []
+        self.before: list[Any] = []
+        self.ran = self.line("ran", z3.BitVecVal(1, 1), 1)[1]
         self.here: list[list[Any]] = []
         self.sum: list[Any] = []
         self.known: list[Any] = []
@@ -44,7 +49,10 @@ class RowTotalsGhosts(Delays):
         for lane in range(lanes):
             address = address_of(core, accumulator, ports, lane)
             at = z3.BitVec(f"{ports.name}: address {lane}", address.size())
-            here = self.line(f"here {lane}", bit(z3.And(used, address == at)), IN_MEMORY)
+            came = bit(ports[f"address_{lane}_1"] == at)
+            self.before.append(self.line(f"address {lane}", address, 1, None)[1])
+            here = self.line(f"here {lane}", bit(z3.And(used, came == 1)), IN_MEMORY)
+            self.came.append(came)
             sum_ = z3.BitVec(f"{ports.name}: sum {lane}", bits)
             known, over = (z3.BitVec(f"{ports.name}: {n} {lane}", 1) for n in ("known", "over"))
             weight = golden.lane(ports["weights"], lane, added_shape(core).width)
@@ -85,9 +93,9 @@ def added(accumulator: Accumulator, total: Any, weight: Any) -> tuple[Any, Any]:
 def totals_contract(
     core: RowCore, accumulator: Accumulator, ports: Ports
 ) -> tuple[Contract, RowTotalsGhosts]:
-    """Two cycles after an address, ``total`` shows the golden sum of all weights that came with it
-    since it was last put to 0; ``clipped`` says of a sum, one cycle later, whether it did not
-    fit."""
+    """Two cycles after an operation, ``total`` shows the golden sum of all weights that were added
+    at its address since that was last put to 0; ``clipped`` says of a sum, one cycle later, whether
+    it did not fit."""
     g = RowTotalsGhosts(core, accumulator, ports)
     shown = lanes_of(ports["total"], core.lanes)
     gives = {
@@ -123,13 +131,20 @@ def totals_part(net: Netlist, core: RowCore, number: int) -> Part:
         says("just added", [here[3]], done)
         says("in memory", [z3.Not(here[3])], z3.Select(memory, g.at[lane]))
         says("written", [here[4], z3.Not(here[3])], p[f"written_{lane}"])
-        says("read", [here[1], z3.Not(z3.Or(here[3], here[4]))], read)
+        came, late = g.came[lane] == 1, z3.Or(here[4], here[5])
+        says("read", [came, z3.Not(z3.Or(here[3], here[4]))], read)
+        says("answered", [here[1], z3.Not(z3.Or(here[3], late))], p[f"answer_{lane}"])
+        says("kept", [here[1], late, z3.Not(here[3])], p[f"earlier_{lane}"])
         says("shown", [here[2]], total)
         invariants[f"on its way, lane {lane}"] = z3.And(
             z3.Implies(here[2], (p[f"of_one_{lane}"] == 1) == here[3]),
-            z3.Implies(here[2], (p[f"of_more_{lane}"] == 1) == z3.Or(here[4], here[5])),
+            z3.Implies(here[1], (p[f"of_two_{lane}"] == 1) == here[3]),
+            z3.Implies(here[1], (p[f"of_more_{lane}"] == 1) == late),
+        )
+        invariants[f"the address of the cycle before, lane {lane}"] = z3.Implies(
+            g.ran == 1, p[f"address_{lane}_1"] == g.before[lane]
         )
         for i in range(1, IN_MEMORY):
-            at = p[f"address_{lane}_{i}"] == g.at[lane]
+            at = p[f"address_{lane}_{i + 1}"] == g.at[lane]
             invariants[f"address {i} before, lane {lane}"] = here[i] == z3.And(g.used[i] == 1, at)
     return Part(net=net, owns=p.owns, contract=contract, invariants=invariants)
