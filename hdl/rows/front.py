@@ -133,7 +133,8 @@ class Front(wiring.Component):
             found = rows.data[0]
             m.d.comb += [
                 rows.address.eq(row),
-                rows.fetch.eq(fetch),
+                # What it reads where nothing is looked up goes nowhere; so the enable is early.
+                rows.fetch.eq(room),
                 rows.move.eq(move),
                 self.lookup.start.eq(found[:start_bits]),
                 self.lookup.length.eq(found[start_bits:]),
