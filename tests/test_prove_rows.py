@@ -146,17 +146,20 @@ FAULTS: dict[str, tuple[Edit, str, str]] = {
         part("totals_0", r"of_one_0 \? done_0", "of_one_0 ? answer_0"),
         "accumulate", "total of lane 0"),
     "the sum two cycles before is missed": (
-        part("totals_0", r"two_ahead_0 \? done_0", "two_ahead_0 ? written_0"),
+        part("totals_0", r"of_two_0 \? done_0", "of_two_0 ? answer_0"),
         "accumulate", "shown, lane 0"),
     "the sum three cycles before is missed": (
-        part("totals_0", r"two_ahead_0 \| (n\d+)", r"two_ahead_0 | two_ahead_0 & \1"),
+        part("totals_0", r"three_ahead_0 \? done_0", "three_ahead_0 ? written_0"),
+        "accumulate", "kept, lane 0"),
+    "the sum four cycles before is missed": (
+        part("totals_0", r"three_ahead_0 \| (n\d+)", r"three_ahead_0 | three_ahead_0 & \1"),
         "accumulate", "on its way, lane 0"),
     "forwarded from another address": (
         part("totals_0", r"used_2 & n\d+", "used_2"), "accumulate", "on its way"),
     "an update keeps the sum": (
         part("totals_2", r"add_2 \? (n\d+) : \d'h0+", r"\1"), "accumulate", "total of lane"),
     "saturation not told": (
-        part("totals_0", r"n31 = ~ n30", "n31 = 1'h0"), "accumulate", "clipped"),
+        part("totals_0", r"n38 = ~ n37", "n38 = 1'h0"), "accumulate", "clipped"),
     "a row one word short": (
         part("issue", r"n\d+ <= 1'h1", "n4 <= 2'h2"), "rows", "adding"),
     "a row begins one word late": (
@@ -182,7 +185,8 @@ FAULTS: dict[str, tuple[Edit, str, str]] = {
         part("synapses", r"operation_words_1 <= words_here",
              "operation_words_1 <= { words_here[0], words_here[1] }"), "rows", "word of the sum"),
     "weights of another memory": (
-        part("synapses", r"memory_2 <= memory_1", "memory_2 <= slot[4:3]"), "rows", "added to"),
+        part("synapses", r"memory_2 <= memory_1", "memory_2 <= slot[4:3]"),
+        "rows", "slot of the sum"),
     "an accumulator is left out": (
         within("small_core_0", r"n2 = \$signed\(n1\) \+ .*;", "n2 = $signed(n1);"),
         "events", "current of lane 0"),
@@ -206,7 +210,7 @@ FAULTS: dict[str, tuple[Edit, str, str]] = {
 
 
 #: Those that the default run plants.
-FIRST = ("the sum three cycles before is missed", "a reader does not wait for the others")
+FIRST = ("the sum four cycles before is missed", "a reader does not wait for the others")
 
 
 @needs_icarus
