@@ -289,9 +289,9 @@ EDITS = {
         r"assign (two_ahead_\d) = .*;", r"assign \1 = 1'h0;"
     ),
     "the ring does not move on": swap(r"    base <= \w+;", "    base <= 0;"),
-    "one reader is not waited for": swap(
-        r"(assign events_ready = & { readers_2_ready, readers_1_ready), readers_0_ready };",
-        r"\1 };",
+    "the output is not waited for": swap(
+        r"(assign events_ready = & {) readers_2_ready,( readers_1_ready, readers_0_ready })",
+        r"\1\2",
     ),
 }
 
