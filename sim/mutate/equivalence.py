@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from ...cycles.latency import event_cycles
+from ...cycles.latency import AnyCore, event_cycles
 from ...cycles.pipeline import neuron_stages, write_distance
 from ...cycles.signals import step_name
+from ...layout import HardwareNetwork
 from ...params.core import CoreParams
-from ...params.protocol import Design
+from ...params.protocol import AnyParams
 from ...params.quantise import signed_range
 from ..coverage.invariant import Neurons, SymbolicStep, invariant
+from ..coverage.synapses import most_spikes
 from ..prove.golden import is_signed
 from ..prove.netlist import Netlist, constants
 from ..tools.solver import decide, z3
@@ -143,21 +145,28 @@ def _counts(net: Netlist, port: str) -> Any:
     return z3.BoolVal(True)
 
 
-def depth_of(params: Design) -> int:
+def depth_of(params: AnyParams) -> int:
     """How many stages the longest step of the design has."""
-    return max((len(neuron_stages(core.neuron)) for core in params.cores), default=1)
+    cores: tuple[AnyCore, ...] = params.cores
+    return max((len(neuron_stages(core.neuron)) for core in cores), default=1)
 
 
-def facts_of(params: Design) -> Facts:
+def facts_of(params: AnyParams) -> Facts:
     """What holds of a design's registers in every cycle: what ``fxlif prove`` takes its contracts
-    from, and for a core behind another one, that its accumulator holds all that can come."""
+    from, and for a core behind another one of a chain, that its accumulator holds all that can
+    come."""
 
     def facts(net: Netlist) -> Iterator[Any]:
         spikes: int | None = None
-        for core, signals in zip(params.cores, params.signals, strict=True):
+        cores: tuple[AnyCore, ...] = params.cores
+        for core, signals in zip(cores, params.signals, strict=True):
             of = _Part(net, f"{signals.instance}." if signals.instance else "")
-            yield from _control(of, core)
+            yield from _operations(of, core)
             yield from _out(of, core)
+            if not isinstance(core, CoreParams):
+                yield from _row_issue(of)
+                continue
+            yield from _issue(of, core)
             if spikes is not None and spikes <= core.max_events_per_input:
                 for name in of.matching(
                     r"totals\.(clipped|sum_\d+)|counters\.(clipped_\d+|count|saturated)"
@@ -195,11 +204,18 @@ def _at_most_one(flags: Sequence[Any]) -> Iterator[Any]:
         yield first & second == 0
 
 
-def _control(of: _Part, core: CoreParams) -> Iterator[Any]:
-    """Issue is at one operation; each stage behind it holds one; words are those that there are."""
+def _operations(of: _Part, core: AnyCore) -> Iterator[Any]:
+    """Issue is at one operation; each stage behind it holds one."""
     operations = [flag for name in ("adding", "stepping", "clearing")
                   for flag in of.get(f"issue.{name}") or ()]  # fmt: skip
     yield from _at_most_one(operations)
+    for stage in range(1, write_distance(core.neuron) + 1):
+        if found := of.get(f"neurons.update_{stage}", f"neurons.clear_{stage}"):
+            yield from _at_most_one(found)
+
+
+def _issue(of: _Part, core: CoreParams) -> Iterator[Any]:
+    """The words of an operation are those that there are."""
     slots = event_cycles(core)
     if found := of.get("issue.slot"):
         yield z3.ULT(found[0], slots) if slots < 1 << found[0].size() else z3.BoolVal(True)
@@ -211,12 +227,19 @@ def _control(of: _Part, core: CoreParams) -> Iterator[Any]:
     if found := of.get("issue.updating", "issue.stepping", "issue.clearing"):
         updating, *flags = found
         yield from (z3.Implies(flag == 1, updating == 1) for flag in flags)
-    for stage in range(1, write_distance(core.neuron) + 1):
-        if found := of.get(f"neurons.update_{stage}", f"neurons.clear_{stage}"):
-            yield from _at_most_one(found)
 
 
-def _out(of: _Part, core: CoreParams) -> Iterator[Any]:
+def _row_issue(of: _Part) -> Iterator[Any]:
+    """Of an operation under way words are left, and with the last one the issue is free."""
+    if found := of.get("issue.free", "issue.left", "issue.adding", "issue.stepping",
+                       "issue.clearing"):  # fmt: skip
+        free, left, *flags = found
+        busy = z3.Or(*(flag == 1 for flag in flags))
+        yield (free == 1) == z3.Or(z3.Not(busy), left == 1)
+        yield z3.Implies(busy, left != 0)
+
+
+def _out(of: _Part, core: AnyCore) -> Iterator[Any]:
     """What the queue and the emitter know of themselves."""
     if found := of.get("queue.following", "queue.popped"):
         yield found[0] == found[1] + 1
@@ -232,15 +255,25 @@ def _out(of: _Part, core: CoreParams) -> Iterator[Any]:
         yield z3.Implies(valid == 1, (tick_next == 1) == a_tick)
 
 
-def bounds_of(params: Design) -> list[Bound]:
+def _neurons(params: AnyParams) -> Iterator[Neurons]:
+    """The neurons of each core, and what comes to them."""
+    if isinstance(params, HardwareNetwork):
+        yield from (Neurons.of_rows(core, most_spikes(params)) for core in params.cores)
+        return
+    spikes: int | None = None
+    for core in params.cores:
+        yield Neurons.of_core(core, spikes=spikes)
+        spikes = core.neuron.max_spikes_per_step
+
+
+def bounds_of(params: AnyParams) -> list[Bound]:
     """What the states that a core reads for its steps never leave: intervals that a solver proved
     inductive over the golden step (:mod:`fxlif.sim.coverage.invariant`)."""
     found = []
-    spikes: int | None = None
-    for core, signals in zip(params.cores, params.signals, strict=True):
+    cores: tuple[AnyCore, ...] = params.cores
+    known = zip(_neurons(params), cores, params.signals, strict=True)
+    for neurons, core, signals in known:
         prefix = f"{signals.instance}." if signals.instance else ""
-        neurons = Neurons.of_core(core, spikes=spikes)
-        spikes = core.neuron.max_spikes_per_step
         proved = invariant(SymbolicStep(neurons, time.monotonic() + BOUNDS_S))
         for lane in range(core.lanes):
             offset = 0

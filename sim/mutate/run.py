@@ -16,7 +16,7 @@ import numpy as np
 from ...cycles.control import NONE
 from ...engines import choose_engine
 from ...hdl.interface import Field, Hardware, Port
-from ...hdl.limits import baked_in, chained, sums_its_events
+from ...hdl.limits import baked_in, sums_its_events, supported
 from ...hdl.verilog import generate
 from ...params.protocol import AnyParams
 from ...progress import SILENT, Progress
@@ -102,7 +102,7 @@ def mutate(
         FxlifError: the design cannot be hardware; Verilator, numba, Yosys or z3 is not installed.
     """
     started = time.perf_counter()
-    params = chained(params, "mutants")
+    params = supported(params)
     baked_in(params, "mutation")
     sums_its_events(params, "mutation")
     choose_engine("compiled")  # refused here, and not in another process
