@@ -152,7 +152,7 @@ def _sidecar(
 
 
 def component_of(
-    design: AnyParams | HardwareNetwork,
+    design: AnyParams,
     *,
     trace: bool = False,
     counters: bool = True,
@@ -175,7 +175,7 @@ def component_of(
 
 
 def generate(
-    params: AnyParams | HardwareNetwork,
+    params: AnyParams,
     *,
     name: str | None = None,
     trace: bool = False,

@@ -13,6 +13,8 @@ slowest paths between registers, those at the ports included.
 Synaptic operations per second are lanes times MHz where a spike has 4 words or more, since one word
 is added in each cycle. Digits: each of the 360 test images through the cycle model, from reset to
 the last TICK at the output, and its class compared with the label and with the golden network.
+Balanced: 500 steps of random input events through the cycle model; an operation is one synapse that
+a spike reaches, counted by the golden network, and a step is 1 ms of real time.
 
 What was made before is taken from the cache. Exit code 1: an image is classified otherwise than by
 the golden network; a target that was missed is no error, but it is said.
@@ -25,21 +27,39 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fxlif import CoreParams, FxlifError, Network, NetworkParams, NeuronParams, load, profiles
+from fxlif import (
+    CoreParams,
+    EventSource,
+    FixedProbability,
+    FxlifError,
+    Network,
+    NetworkParams,
+    NeuronParams,
+    Population,
+    Projection,
+    load,
+    profiles,
+)
+from fxlif.cycles import model_of
 from fxlif.cycles.control import IDLE, RESET
+from fxlif.cycles.driver import Driver
 from fxlif.cycles.latency import event_cycles
-from fxlif.cycles.model import CycleInputs, CycleModel, Driver
+from fxlif.cycles.model import CycleInputs, CycleModel
 from fxlif.digits import DESIGN, test_set
 from fxlif.hdl.flow.place import Figures, place
 from fxlif.hdl.flow.targets import target_of
 from fxlif.hdl.verilog import generate
+from fxlif.layout import hardware_network
+from fxlif.network.projections import placed
+from fxlif.params.protocol import AnyParams
 from fxlif.progress import Progress
 
 
@@ -80,10 +100,11 @@ class Design:
 
     name: str
     target: str
-    make: Callable[[], CoreParams | NetworkParams]
+    make: Callable[[], AnyParams]
     comb: int | None = None
     mhz: float | None = None
     images: bool = False
+    steps: int = 0  # of random input, to measure operations per second by
 
 
 def random_core(
@@ -121,6 +142,32 @@ def tinyodin(lanes: int) -> CoreParams:
     )  # fmt: skip
 
 
+def balanced(lanes: int = 8) -> NetworkParams:
+    """800 excitatory and 200 inhibitory neurons, 2 % of all pairs joined, delays 1 to 16."""
+    neuron = NeuronParams(
+        v_threshold=300, leak={"kind": "shift", "shift": 4}, state_bits=16, refractory=2
+    )
+    weights = {"exc": (10, 60), "inh": (-127, -60)}
+    recurrent = [
+        Projection(
+            source, target, delay=(1, 16),
+            synapses=FixedProbability(
+                probability=0.02, weight=weights[source], seed=seed, autapses=True
+            ),
+        )
+        for seed, (source, target) in enumerate(product(weights, weights))
+    ]  # fmt: skip
+    drive = FixedProbability(probability=0.1, weight=(20, 60), seed=9, autapses=True)
+    return NetworkParams(
+        name="balanced",
+        source=[EventSource("in", 100)],
+        population=[
+            Population("exc", 800, neuron, lanes=lanes), Population("inh", 200, neuron, lanes=lanes)
+        ],
+        projection=[Projection("in", "exc", drive, delay=0), *recurrent],
+    )  # fmt: skip
+
+
 DESIGNS = (
     *(Design(f"{lanes} lane{'s' * (lanes > 1)}", "ecp5-25k", lambda lanes=lanes: random_core(lanes),
              comb, mhz)
@@ -132,6 +179,7 @@ DESIGNS = (
            lambda: random_core(8, neuron=RICH, thresholds=True), 3000, 120),
     Design("digits, 8 and 2 lanes", "ecp5-25k", lambda: digits(8, 2), 2200, 130, images=True),
     Design("digits, 16 and 2 lanes", "ecp5-25k", lambda: digits(16, 2), images=True),
+    Design("balanced 800 + 200, 8 lanes", "ecp5-85k", balanced, mhz=110, steps=500),
     Design("up5k 256 x 32, 8/16 bits, 1 lane", "ice40-up5k",
            lambda: random_core(1, 32, 8, 16), mhz=50),
     Design("hx8k 256 x 64, 4 bits, 4 lanes", "ice40-hx8k", lambda: random_core(4, 64), mhz=110),
@@ -177,6 +225,49 @@ def images_of(network: NetworkParams) -> Images:
     return Images(cycles, int((found == labels).sum()), int((found == classes).sum()))
 
 
+@dataclass(frozen=True)
+class Activity:
+    """Means of a step of random input: cycles, spikes of all neurons, synapses that they reach."""
+
+    cycles: float
+    spikes: float
+    operations: float
+
+
+def activity_of(network: NetworkParams, steps: int) -> Activity:
+    """``steps`` steps in which 2 % of the inputs spike: the golden network says what happens, the
+    cycle model, whose output is never held back, how long it takes."""
+    (source,) = network.source
+    inputs = np.random.default_rng(1).random((steps, source.n)) < 0.02
+    stream = np.concatenate([[*np.flatnonzero(step), -1] for step in inputs])
+    recording = Network(network).run(steps, events={source.name: stream})
+    spikes = {source.name: stream}
+    spikes |= {population.name: recording.spikes(population.name)
+               for population in network.population}  # fmt: skip
+    operations = 0
+    for table in placed(network.graph):
+        fan_out = np.diff(table.synapses.indptr)
+        events = spikes[table.projection.source]
+        operations += int(fan_out[events[events >= 0]].sum())
+    made = hardware_network(network)
+    model = model_of(made, engine="auto")
+    tick = 1 << made.in_address_bits
+    driver = Driver(made.in_address_bits)
+    driver.refill(np.where(stream < 0, tick, stream))
+    ticks, cycles = 0, 0
+    flags = np.zeros(1 << 16, dtype=np.uint8)
+    while ticks < steps:
+        shown = model.outputs(model.drive(driver, flags))
+        found = np.flatnonzero(shown.out_valid & shown.out_tick)
+        ticks += len(found)
+        if ticks >= steps:
+            cycles += int(found[len(found) - 1 - (ticks - steps)])
+        else:
+            cycles += len(flags)
+    fired = sum(int((spikes[population.name] >= 0).sum()) for population in network.population)
+    return Activity(cycles / steps, fired / steps, operations / steps)
+
+
 class Lines(Progress):
     """A line for each piece of work."""
 
@@ -190,7 +281,7 @@ def line(name: str, *cells: object) -> str:
     return f"{name:34}" + "".join(f"{c!s:>{w}}" for c, w in zip(cells, widths, strict=False))
 
 
-def shown(design: Design, figures: Figures, params: CoreParams | NetworkParams) -> str:
+def shown(design: Design, figures: Figures, params: AnyParams) -> str:
     used, cores = figures.used, params.cores
     one = len(cores) == 1 and event_cycles(cores[0]) == cores[0].words
     operations = f"{cores[0].lanes * figures.mhz:,.0f}" if one else ""
@@ -238,16 +329,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if design.images:
             assert isinstance(params, NetworkParams)
             images = images_of(params)
-            mean, most = float(np.mean(images.cycles)), max(images.cycles)
+            cycles, most = float(np.mean(images.cycles)), max(images.cycles)
             count = len(images.cycles)
             wrong |= images.as_golden < count
-            microseconds = mean / figures.mhz
-            print(f"    {mean:,.0f} cycles an image, {most:,} at most: {microseconds:.2f} us; "
+            microseconds = cycles / figures.mhz
+            print(f"    {cycles:,.0f} cycles an image, {most:,} at most: {microseconds:.2f} us; "
                   f"{images.right} of {count} right, {images.as_golden} as golden")  # fmt: skip
             results[design.name] |= {
-                "cycles": mean, "most_cycles": most, "us": microseconds,
+                "cycles": cycles, "most_cycles": most, "us": microseconds,
                 "right": images.right, "images": count,
             }  # fmt: skip
+        if design.steps:
+            assert isinstance(params, NetworkParams)
+            mean = activity_of(params, design.steps)
+            per_second = 1e6 * figures.mhz / mean.cycles
+            print(f"    {mean.cycles:,.0f} cycles a step of {mean.spikes:.1f} spikes and "
+                  f"{mean.operations:,.0f} operations: {per_second / 1e3:,.0f} times real time, "
+                  f"{per_second * mean.operations / 1e6:,.0f} M operations/s")  # fmt: skip
+            results[design.name] |= {**asdict(mean), "steps_per_second": per_second}
         if given.paths:
             run = figures.typical
             print(f"    from {run.start}")
