@@ -203,7 +203,7 @@ def generate(
             component, name=name, platform=images, emit_src=False, strip_internal_attrs=True
         )
     raw = [_joined(path) for path, *_ in component.signature.flatten(component)]
-    text = _WAKE.sub(r"  reg \1;\n  initial \1= 0;", without_zeros(text))
+    text = _WAKE.sub(r"  reg \1;\n  initial \1 = 0;", without_zeros(text))
     text = plain_names(text, name, raw)
     text += "".join(module for its, module in MEMORIES.items() if f"\n  {its} #(" in text)
     ports = ports_of(component)
