@@ -33,7 +33,11 @@ from fxlif.sim.failure.narrow import first_difference
 from fxlif.sim.failure.shrink import Stimulus
 from fxlif.sim.portable.testbench import bench_of, commands, with_bench
 from fxlif.sim.soak.bulk import BLOCK
-from fxlif.sim.soak.random_network import random_hardware, random_network
+from fxlif.sim.soak.random_network import (
+    random_event_chain,
+    random_hardware,
+    random_network,
+)
 from fxlif.sim.soak.run import soak
 from fxlif.sim.soak.segments import Target, run_segment, target_of
 from fxlif.sim.stimulus.aimed import aimed_events, routes
@@ -203,6 +207,10 @@ def test_random_hardware_has_cores_and_chains_too() -> None:
     made = [supported(design) for design in drawn]
     assert {type(design) for design in made} > {HardwareNetwork}
     assert {len(design.cores) for design in made if isinstance(design, NetworkParams)} >= {2, 3}
+    neurons = [neuron for design in made for neuron in design.neurons]
+    assert {neuron.accumulate for neuron in neurons} == {"exact", "per_event"}
+    chains = [random_event_chain(random.Random(seed)) for seed in range(12)]
+    assert {neuron.fire_on for chain in chains for neuron in chain.neurons} == {"step", "event"}
 
 
 # --- the whole way, and what is wrong -----------------------------------------------------------

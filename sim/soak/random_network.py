@@ -33,11 +33,23 @@ from .random_design import TRIAL, TRIES, any_core, random_design, random_neuron
 #: Longest delays of a projection, and how often each: short rings, long ones, the longest.
 LONGEST = (1, 1, 2, 3, 4, 8, 16, MAX_DELAY)
 
+#: What a neuron that fires on events must be, and the orders in which it may act
+#: (docs/rule.md#combinations).
+_FIRES_ON_EVENTS: dict[str, Any] = {
+    "fire_on": "event", "synapse": {"kind": "delta"}, "adaptation": None, "refractory": 0,
+    "negative_threshold": None, "reset_at": "compare", "max_spikes_per_step": 1,
+    "overflow_change": False,
+}  # fmt: skip
+_EVENT_ORDERS = (("leak", "integrate", "fire"), ("integrate", "fire", "leak"))
+
 
 def random_hardware(rng: random.Random) -> CoreParams | NetworkParams:
     """A core, a chain of cores or any other network, of whose outputs some neuron fires within 64
     steps of random input. The same ``rng`` state gives the same design."""
-    draws = random_design, random_chain, random_network, random_network, random_network
+    draws = (
+        random_design, random_chain, random_event_chain, random_network, random_network,
+        random_network,
+    )  # fmt: skip
     return rng.choice(draws)(rng)
 
 
@@ -51,6 +63,11 @@ def random_network(
 def random_chain(rng: random.Random) -> NetworkParams:
     """Two or three cores, one behind the other; see :func:`random_hardware`."""
     return _firing(rng, lambda: _chain(rng))
+
+
+def random_event_chain(rng: random.Random) -> NetworkParams:
+    """One or two cores whose neurons take their events one by one; see :func:`random_hardware`."""
+    return _firing(rng, lambda: _event_chain(rng))
 
 
 def _firing(rng: random.Random, draw: Callable[[], NetworkParams]) -> NetworkParams:
@@ -72,6 +89,20 @@ def _chain(rng: random.Random) -> NetworkParams:
         n = cores[-1].n_neurons
         core = any_core(rng, n, 8, min_inputs=n)
         cores.append(core.model_copy(update={"input_address_bits": None}))
+    return NetworkParams.chain(*cores)
+
+
+def _event_chain(rng: random.Random) -> NetworkParams:
+    cores: list[CoreParams] = []
+    for _ in range(rng.randint(1, 2)):
+        before = cores[-1].n_neurons if cores else 1
+        core = any_core(rng, before if cores else 8, 8, min_inputs=before)
+        described = core.model_dump()
+        described["input_address_bits"] = None
+        described["neuron"] |= {"accumulate": "per_event"}
+        if rng.randrange(2):
+            described["neuron"] |= _FIRES_ON_EVENTS | {"order": rng.choice(_EVENT_ORDERS)}
+        cores.append(CoreParams(**described))
     return NetworkParams.chain(*cores)
 
 
