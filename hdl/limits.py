@@ -12,7 +12,6 @@ from ..layout.plan import LONGEST_ROW, Plan, filled, planned
 from ..network.topology import expected_count, synapses_of
 from ..params.core import CoreParams, address_bits
 from ..params.network import NetworkParams, Projection
-from ..params.neuron import NeuronParams
 from ..params.protocol import AnyParams
 from ..params.quantise import signed_bits
 from ..params.sources import EventSource, PoissonSource
@@ -36,19 +35,6 @@ def supported(design: AnyParams) -> AnyParams:
     cores: tuple[CoreParams | RowCore, ...] = design.cores
     _check_memory(sum(map(memory_bits, cores)))
     return design
-
-
-def chained(design: AnyParams, wanted_by: str) -> NeuronParams | CoreParams | NetworkParams:
-    """:func:`supported`, for what knows neurons, cores and chains of cores alone.
-
-    Raises:
-        FxlifError: as :func:`supported`; a network that is no chain.
-    """
-    made = supported(design)
-    if isinstance(made, HardwareNetwork):
-        allowed = f"a chain of cores for {wanted_by} (docs/hardware.md#networks)"
-        raise FxlifError.must_be("network", allowed, made, found="another graph")
-    return made
 
 
 def _check_memory(bits: int) -> None:

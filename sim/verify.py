@@ -12,7 +12,7 @@ import numpy as np
 
 from ..batch.labelled import Labelled, output_spikes, read_labelled
 from ..errors import FxlifError
-from ..hdl.limits import chained, supported
+from ..hdl.limits import supported
 from ..layout import HardwareNetwork
 from ..network import events as event_files
 from ..params.design import outline
@@ -118,7 +118,7 @@ def verify(
     """
     name = design.stem if isinstance(network, NeuronParams) else network.name
     # Refused before anything is simulated.
-    params = chained(network, "coverage") if until_covered else supported(network)
+    params = supported(network)
     waived: dict[tuple[str, str], str] = {}
     if waivers is not None:
         from .coverage.coverage import Coverage

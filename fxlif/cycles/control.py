@@ -98,7 +98,11 @@ CONTROL_FLAGS = (
 #: What inputs and outputs show, one row per cycle.
 INPUT = record("rst", "in_valid", "in_address", "in_tick", "out_ready")
 STREAM = record("in_ready", "out_valid", "out_address", "out_tick")
-TRACE = record("written", "row", "dropped", "saturated", "flags")
+#: ``word`` and ``ends`` of cores of rows alone, where a word of synapses is added: the place of its
+#: first weight among those of all cores, and which ends of sums it met (:data:`LOWEST`, ...).
+TRACE = record("written", "row", "dropped", "saturated", "flags", "word", "ends")
+#: Ends of sums, as bits.
+LOWEST, HIGHEST = 1, 2
 
 # A row of the history holds for every neuron what these variables were in one update, then the
 # state variables as they are stored. DRAWN, for the first neuron only: twice the first draw of the

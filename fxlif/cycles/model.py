@@ -120,9 +120,8 @@ class CoreTrace:
     ``valid`` and ``index`` (cycles,): a word was written back, and which. ``state`` names each
     state variable's (written, lanes) values and ``spike`` the (written, lanes) spikes, as
     ``fire`` of :class:`Steps`, of the cycles in which ``valid`` holds, in order. ``dropped``,
-    ``saturated`` (cycles,): the counters. ``control`` (cycles,): what the control is doing, bit k
-    for :data:`CONTROL_FLAGS` [k].
-    ``steps``: of the updates that started in these cycles, every neuron's.
+    ``saturated`` (cycles,): the counters. ``control`` (cycles,): bits of ``control_flags``.
+    ``word``, ``ends``: see :data:`.control.TRACE`. ``steps``: of updates that started here.
     """
 
     valid: Bools
@@ -132,6 +131,8 @@ class CoreTrace:
     dropped: Ints
     saturated: Ints
     control: Ints
+    word: Ints
+    ends: Ints
     steps: Steps
 
 
@@ -330,14 +331,12 @@ class DesignModel:
         valid = trace["written"] != NONE
         lanes = rows.reshape(*rows.shape[:2], core.words, core.lanes)
         written = lanes[trace["row"][valid], :, trace["written"][valid]]
-        state = {
-            name: written[:, place]
-            for place, name in enumerate(core.neuron.state_widths, start=FIRST_STATE)
-        }
+        names = enumerate(core.neuron.state_widths, start=FIRST_STATE)
+        state = {name: written[:, place] for place, name in names}
         return CoreTrace(
-            valid=valid, index=trace["written"], state=state,
-            spike=self._spikes(core, written[:, SPIKE]),
-            dropped=trace["dropped"], saturated=trace["saturated"], control=trace["flags"],
+            valid=valid, index=trace["written"], state=state, dropped=trace["dropped"],
+            spike=self._spikes(core, written[:, SPIKE]), saturated=trace["saturated"],
+            control=trace["flags"], word=trace["word"], ends=trace["ends"],
             steps=self._steps_of(k, rows[: self._chain.control[k]["update"] + 1]),
         )  # fmt: skip
 

@@ -21,7 +21,7 @@ the other in each step, with one TICK.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -66,7 +66,7 @@ class RowModel(DesignModel):
         after_reset: Records = np.zeros(len(cores), dtype=rows.ROW_CONTROL)
         made = _Tables()
         currents = []
-        for k, core in enumerate(cores):
+        for k, (core, places) in enumerate(zip(cores, first_weights(cores), strict=True)):
             fill(config, k, {
                 "write_distance": ROW_STAGES + write_distance(core.neuron),
                 "clear_slots": core.slots << core.word_bits,
@@ -80,7 +80,7 @@ class RowModel(DesignModel):
                 "length": config[k]["clear_slots"], "input": core.first_input, "waiting": NONE,
                 "looked_up": NONE, "age": NONE if core.slots > 1 else 0,
             })  # fmt: skip
-            made.add(core)
+            made.add(core, places)
             currents.append(current_range(core))
         tables = Tables(
             config=config, after_reset=after_reset, weights=made.weights(), totals=made.totals,
@@ -106,6 +106,19 @@ def current_range(core: RowCore) -> tuple[int, int]:
     return sum(low for low, _ in ends), sum(high for _, high in ends)
 
 
+def first_weights(cores: Sequence[RowCore]) -> list[dict[int, int]]:
+    """By core and number of a memory, where its weights begin among those of all cores."""
+    found: list[dict[int, int]] = []
+    place = 0
+    for core in cores:
+        found.append({})
+        for each in core.inputs:
+            for number in each.memories:
+                found[-1][number] = place
+                place += core.memories[number].weights.size
+    return found
+
+
 class _Tables:
     """The tables of all cores, core after core."""
 
@@ -117,9 +130,9 @@ class _Tables:
         self.totals = 0
         self._weights: list[Ints] = [np.zeros(0, dtype=np.int64)]
         self._targets: list[Ints] = [np.zeros(0, dtype=np.int64)]
-        self._weights_at = self._rows_at = 0
+        self._rows_at = 0
 
-    def add(self, core: RowCore) -> None:
+    def add(self, core: RowCore, places: Mapping[int, int]) -> None:
         size = padded(core)
         first = len(self.accumulators)
         for sums in core.accumulators:
@@ -134,13 +147,15 @@ class _Tables:
             here = each.node, each.backward, len(each.memories), len(self.memories), parts
             self.inputs.append(here)
             for number in each.memories:
-                self._add_memory(core, core.memories[number], first)
+                self._add_memory(core, core.memories[number], first, places[number])
 
-    def _add_memory(self, core: RowCore, memory: RowMemory, accumulators_at: int) -> None:
+    def _add_memory(
+        self, core: RowCore, memory: RowMemory, accumulators_at: int, place: int
+    ) -> None:
         lanes = core.lanes
         self.memories.append((memory.first, memory.n_pre, self._rows_at))
         found: Records = np.zeros(memory.n_pre, dtype=rows.ROW)
-        found["weights_at"] = self._weights_at + memory.starts * lanes
+        found["weights_at"] = place + memory.starts * lanes
         found["length"] = memory.lengths
         found["accumulator"] = accumulators_at + memory.accumulator
         self.rows.append(found)
@@ -153,7 +168,6 @@ class _Tables:
         targets = delays * padded(core) + words * lanes + np.arange(lanes)
         self._weights.append(weights.ravel())
         self._targets.append(np.broadcast_to(targets, weights.shape).ravel())
-        self._weights_at += weights.size
 
     def weights(self) -> Ints:
         """The weights of all memories, shifted, flat."""

@@ -17,7 +17,9 @@ from .control import (
     CLIPS_YOUNGER,
     CONTROL,
     CONTROL_FLAGS,
+    HIGHEST,
     IDLE_ISSUE,
+    LOWEST,
     NONE,
     UPDATE,
     Block,
@@ -154,7 +156,7 @@ def row_flags(core: Record, now: Record, graph: Graph) -> int:
 
 
 @inline
-def add_row_word(core: Record, now: Record, chain: Chain, graph: Graph) -> int:
+def add_row_word(core: Record, now: Record, chain: Chain, graph: Graph, trace: Record) -> int:
     """Add the word of weights that is issued to the totals; how many additions saturated."""
     sums = graph.accumulators[now["accumulator"]]
     # Out of the tables once: what is written might be in them, for all that the compiler knows.
@@ -162,7 +164,7 @@ def add_row_word(core: Record, now: Record, chain: Chain, graph: Graph) -> int:
     ring, low, high = sums["ring"], sums["low"], sums["high"]
     start = sums["totals_at"] + (now["base"] & sums["mask"]) * sums["size"]
     end = sums["totals_at"] + ring
-    clipped = 0
+    clipped = ends = 0
     first, behind = now["row"], now["row"] + core["lanes"]
     now["row"] = behind
     for at in range(first, behind):
@@ -172,8 +174,10 @@ def add_row_word(core: Record, now: Record, chain: Chain, graph: Graph) -> int:
         total = totals[place] + weights[at]
         if total < low or total > high:
             clipped += 1
+            ends |= LOWEST if total < low else HIGHEST
             total = min(max(total, low), high)
         totals[place] = total
+    trace["word"], trace["ends"] = first, ends
     return clipped
 
 
@@ -216,7 +220,7 @@ def look_up(core: Record, now: Record, graph: Graph) -> None:
 
 
 @inline
-def clock_row(chain: Chain, graph: Graph, core: Record, now: Record) -> None:
+def clock_row(chain: Chain, graph: Graph, core: Record, now: Record, trace: Record) -> None:
     """One clock edge of a core out of reset."""
     if now["op"] == UPDATE and now["slot"] == 0:
         now["update_due"], now["update_base"] = 1, now["base"]
@@ -235,7 +239,7 @@ def clock_row(chain: Chain, graph: Graph, core: Record, now: Record) -> None:
         write(core, now, chain.spikes, chain.queue)
     if now["op"]:
         if now["op"] == ADD:
-            now["early_clips"] |= add_row_word(core, now, chain, graph)
+            now["early_clips"] |= add_row_word(core, now, chain, graph, trace)
         now["slot"] += 1
         if now["slot"] == now["length"]:
             if now["op"] == UPDATE:
@@ -357,7 +361,7 @@ def run_graph(
         due = 0
         for k in range(cores):
             core, now = config[k], control[k]
-            clock_row(chain, graph, core, now)
+            clock_row(chain, graph, core, now, block.traces[k, cycle])
             if now["update_due"]:
                 if steps is not None:
                     at = core["spikes_at"]

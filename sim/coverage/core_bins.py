@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...cycles.latency import AnyCore
 from ...params.core import CoreParams
 from ...params.quantise import signed_range
 from .bins import BinCounts, BinRule, Bools, Ints
@@ -147,7 +148,7 @@ def event_bins(core: CoreParams, prefix: str = "", before: Source | None = None)
     ]  # fmt: skip
 
 
-def spike_bins(core: CoreParams, prefix: str = "") -> list[SpikeBin]:
+def spike_bins(core: AnyCore, prefix: str = "") -> list[SpikeBin]:
     """The bins of the spikes of one step."""
     group, words, lanes = f"{prefix}spikes", core.words, core.lanes
     fires = fires_key(prefix)

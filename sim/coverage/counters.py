@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...cycles.latency import AnyCore
 from ...cycles.model import CoreTrace, Steps
+from ...layout import HardwareNetwork
 from ...params.core import CoreParams
 from ...params.neuron import NeuronParams
 from ...rule.step import NeuronState
 from .bins import BinCounts, BinRule, Bools, Ints, Key
-from .core_bins import EventCollector, event_bins, event_hits, from_spikes, spike_bins
+from .core_bins import EventBin, EventCollector, event_bins, event_hits, from_spikes, spike_bins
 from .cycle_bins import LENGTH_NAMES, Cycles, Runs, Source, classes, control_bins
 from .neuron_bins import fires_key, neuron_bins, no_rest
+from .row_bins import prefix_of, row_bins, row_control_bins
+from .row_words import RowCycles, RowWords
 from .step_values import StepValues
 
 #: Steps of single neurons that are looked at together: their arrays stay in the processor's cache.
@@ -83,23 +87,18 @@ class Updates(NamedTuple):
     steps: Ints
 
 
-class CoreCounter:
-    """Counts the bins of core ``k`` of a chain; ``before``: the core before it;
-    ``last``: its output is that of the chain."""
+class UpdateCounter:
+    """Counts the bins of the steps and the spikes of a core."""
 
     def __init__(
-        self, counts: BinCounts, core: CoreParams, k: int, prefix: str, before: Source | None,
-        *, last: bool,
+        self, counts: BinCounts, core: AnyCore, k: int, prefix: str,
+        events: Iterable[EventBin] = (),
     ) -> None:  # fmt: skip
         self._core, self._counts, self._k = core, counts, k
         self._steps = StepCounter(counts, core.neuron, core.n_neurons, prefix)
-        self._events = counts.declare(event_bins(core, prefix, before))
+        self._events = counts.declare(events)
         self._spikes = counts.declare(spike_bins(core, prefix))
-        self._cycles = counts.declare(control_bins(core, k, prefix, before, last=last))
-        self._collector = EventCollector(core)
         none = np.zeros(0, dtype=np.int64)
-        #: Updates of the core before whose spikes have not come in.
-        self._sent: Spikes = none, np.zeros((0, core.n_inputs), dtype=np.int64)
         #: The update under way, if any.
         self._open = Updates(
             none, none, np.zeros((0, len(self._events)), dtype=np.bool_),
@@ -107,12 +106,8 @@ class CoreCounter:
         )  # fmt: skip
         self._resets = 0
 
-    def take(self, cycles: Cycles, trace: CoreTrace, sent: Spikes | None) -> Spikes:
-        """Count a block; returns the spikes of its updates.
-
-        ``sent``: those of the core before; None: the events are those of the chain's input.
-        """
-        self._counts.count(self._cycles, cycles)
+    def _started(self, cycles: Cycles, trace: CoreTrace) -> Updates:
+        """The updates that start in a block, without their events."""
         starts = np.flatnonzero(cycles.flags(self._k, "starting") & ~cycles.rst)
         of, n = trace.steps, self._core.n_neurons
         if len(of.fire) != len(starts) * n:
@@ -121,27 +116,7 @@ class CoreCounter:
         steps = steps.reshape(len(starts), n, 8)
         resets = self._resets + np.cumsum(cycles.rst)[starts]
         self._resets += int(np.count_nonzero(cycles.rst))
-        if sent is None:
-            events = self._collector.take(cycles, starts)
-        else:
-            events = from_spikes(self._received(sent, resets))
-        found = event_hits(self._counts, self._events, self._core, events)
-        self._count_completed(trace, Updates(starts, resets, found, steps))
-        return resets, steps[:, :, 7]
-
-    def _received(self, sent: Spikes, resets: Ints) -> Ints:
-        """The spikes that updates after so many ``resets`` receive: those of the updates of the
-        core before, one by one, from each reset on."""
-        made, fire = _joined(self._sent, sent)
-        turn = np.arange(len(resets)) - np.searchsorted(resets, resets)
-        at = np.searchsorted(made, resets) + turn
-        if not np.array_equal(made[at], resets):
-            raise ValueError("steps: an update without one of the core before")
-        left = made == self._resets
-        left[: at[-1] + 1 if len(at) else 0] = False
-        self._sent = made[left], fire[left]
-        received: Ints = fire[at]
-        return received
+        return Updates(starts, resets, np.zeros((len(starts), 0), dtype=np.bool_), steps)
 
     def _count_completed(self, trace: CoreTrace, started: Updates) -> None:
         """Only what was written back was compared: an update that a reset ends is not counted."""
@@ -160,6 +135,74 @@ class CoreCounter:
         for rule, count in zip(self._events, updates.events[done].sum(axis=0), strict=True):
             self._counts.add(rule, count)
         self._counts.count(self._spikes, fire.reshape(-1, self._core.n_neurons) != 0)
+
+
+class CoreCounter(UpdateCounter):
+    """Counts the bins of core ``k`` of a chain; ``before``: the core before it;
+    ``last``: its output is that of the chain."""
+
+    def __init__(
+        self, counts: BinCounts, core: CoreParams, k: int, prefix: str, before: Source | None,
+        *, last: bool,
+    ) -> None:  # fmt: skip
+        super().__init__(counts, core, k, prefix, event_bins(core, prefix, before))
+        self._params = core
+        self._cycles = counts.declare(control_bins(core, k, prefix, before, last=last))
+        self._collector = EventCollector(core)
+        #: Updates of the core before whose spikes have not come in.
+        self._sent: Spikes = (
+            np.zeros(0, dtype=np.int64), np.zeros((0, core.n_inputs), dtype=np.int64)
+        )  # fmt: skip
+
+    def take(self, cycles: Cycles, trace: CoreTrace, sent: Spikes | None) -> Spikes:
+        """Count a block; returns the spikes of its updates.
+
+        ``sent``: those of the core before; None: the events are those of the chain's input.
+        """
+        self._counts.count(self._cycles, cycles)
+        started = self._started(cycles, trace)
+        if sent is None:
+            events = self._collector.take(cycles, started.cycle)
+        else:
+            events = from_spikes(self._received(sent, started.resets))
+        found = event_hits(self._counts, self._events, self._params, events)
+        self._count_completed(trace, started._replace(events=found))
+        return started.resets, started.steps[:, :, 7]
+
+    def _received(self, sent: Spikes, resets: Ints) -> Ints:
+        """The spikes that updates after so many ``resets`` receive: those of the updates of the
+        core before, one by one, from each reset on."""
+        made, fire = _joined(self._sent, sent)
+        turn = np.arange(len(resets)) - np.searchsorted(resets, resets)
+        at = np.searchsorted(made, resets) + turn
+        if not np.array_equal(made[at], resets):
+            raise ValueError("steps: an update without one of the core before")
+        left = made == self._resets
+        left[: at[-1] + 1 if len(at) else 0] = False
+        self._sent = made[left], fire[left]
+        received: Ints = fire[at]
+        return received
+
+
+class RowCounter(UpdateCounter):
+    """Counts the bins of core ``k`` of a network of cores that read rows, whose memories begin at
+    ``places`` (:func:`~fxlif.cycles.row_model.first_weights`)."""
+
+    def __init__(
+        self, counts: BinCounts, network: HardwareNetwork, k: int, places: dict[int, int]
+    ) -> None:
+        super().__init__(counts, network.cores[k], k, prefix_of(k))
+        self._words = RowWords(network.cores[k], places)
+        self._rows = counts.declare(row_bins(network, k, self._words))
+        self._cycles = counts.declare(row_control_bins(network, k))
+        self._last: RowCycles | None = None
+
+    def take(self, cycles: Cycles, trace: CoreTrace) -> None:
+        """Count a block."""
+        self._counts.count(self._cycles, cycles)
+        self._last = RowCycles(self._words, trace, cycles.rst, self._last)
+        self._counts.count(self._rows, self._last)
+        self._count_completed(trace, self._started(cycles, trace))
 
 
 @dataclass(frozen=True, kw_only=True)

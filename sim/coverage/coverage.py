@@ -6,14 +6,18 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ...cycles.latency import AnyCore
 from ...cycles.model import CycleInputs, CycleOutputs, Steps
+from ...cycles.row_model import first_weights
 from ...errors import FxlifError
-from ...hdl.limits import baked_in, chained, sums_its_events
+from ...hdl.limits import baked_in, sums_its_events, supported
+from ...layout import HardwareNetwork
 from ...params.protocol import AnyParams
 from ..report.findings import Bin
 from .bins import BinCounts, Bools, Key
-from .counters import CoreCounter, NeuronCounter
+from .counters import CoreCounter, NeuronCounter, RowCounter
 from .cycle_bins import Cycles, Source, stream_bins
+from .row_bins import output_bins
 
 NOT_SHOWN = "not hit, and not shown to be unreachable"
 
@@ -36,7 +40,7 @@ class Coverage:
         *,
         counts: bool = True,
     ) -> None:
-        made = chained(params, "coverage")
+        made = supported(params)
         baked_in(made, "coverage")
         sums_its_events(made, "coverage")
         self.params = params
@@ -45,17 +49,27 @@ class Coverage:
         self.answers: dict[Key, tuple[bool | None, str]] = {}
         #: Bins that need not be hit, and the reasons that a person gave.
         self.waivers: Mapping[Key, str] = {}
-        #: The cores of the chain; none for a lone neuron.
-        self.cores = made.cores
+        #: What the hardware is made from.
+        self.design = made
+        #: Its cores; none for a lone neuron.
+        self.cores: tuple[AnyCore, ...] = made.cores
         self._neuron: NeuronCounter | None = None
         self._counters: list[CoreCounter] = []
-        if not made.cores:
+        self._rows: list[RowCounter] = []
+        if made.kind == "neuron":
             self._neuron = NeuronCounter(self._counts, made.neurons[0])
             return
         #: What stands before the groups of each core.
         self.prefixes = tuple(
             "" if signals.index is None else f"core[{k}]." for k, signals in enumerate(made.signals)
         )
+        self._last: Cycles | None = None
+        if isinstance(made, HardwareNetwork):
+            for k, places in enumerate(first_weights(made.cores)):
+                self._rows.append(RowCounter(self._counts, made, k, places))
+            ends = (*stream_bins(made, self.prefixes[made.outputs[-1]]), *output_bins(made))
+            self._streams = self._counts.declare(ends)
+            return
         for k, core in enumerate(made.cores):
             before = (
                 Source(self.prefixes[k - 1], made.cores[k - 1].neuron.max_spikes_per_step)
@@ -66,15 +80,16 @@ class Coverage:
             self._counters.append(
                 CoreCounter(self._counts, core, k, self.prefixes[k], before, last=last)
             )
-        self._streams = self._counts.declare(stream_bins(made.cores[0], self.prefixes[-1]))
-        self._last: Cycles | None = None
+        self._streams = self._counts.declare(stream_bins(made, self.prefixes[-1]))
 
     def take(self, inputs: CycleInputs, outputs: CycleOutputs) -> None:
         """Count a block of cycles of a chain of cores, with the steps that start in it."""
         cycles = self._last = Cycles(inputs, outputs, self._last)
         self._counts.count(self._streams, cycles)
+        for rows, trace in zip(self._rows, outputs.cores, strict=bool(self._rows)):
+            rows.take(cycles, trace)
         sent = None
-        for core, trace in zip(self._counters, outputs.cores, strict=True):
+        for core, trace in zip(self._counters, outputs.cores, strict=not self._rows):
             sent = core.take(cycles, trace, sent)
 
     def take_neuron(self, rst: Bools, enable: Bools, steps: Steps) -> None:

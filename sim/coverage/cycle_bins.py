@@ -12,15 +12,18 @@ import numpy as np
 from ...cycles.latency import event_cycles
 from ...cycles.model import CONTROL_FLAGS, CycleInputs, CycleOutputs
 from ...cycles.pipeline import write_distance
+from ...cycles.rows import ROW_FLAGS
+from ...layout import HardwareNetwork
 from ...params.core import CoreParams
+from ...params.network import NetworkParams
 from .bins import BinRule, Bools, Ints
 from .neuron_bins import fires_key
 
 #: Lengths are told apart as finely as this: the first of each class.
 LENGTHS = (0, 1, 2, 4, 8, 32)
 LENGTH_NAMES = ("0", "1", "2..3", "4..7", "8..31", "32 or more")
-#: A bit of the control word per name.
-FLAG = {name: 1 << k for k, name in enumerate(CONTROL_FLAGS)}
+#: A bit of the control word per name; a core of a chain has the first ones alone.
+FLAG = {name: 1 << k for k, name in enumerate(ROW_FLAGS)}
 EMITTING = FLAG["emitting_spike"] | FLAG["emitting_tick"]
 #: The places behind the write-back, before the output: the queue, and two stages.
 PLACES = 3
@@ -93,6 +96,7 @@ class Cycles:
         self.tick = np.asarray(inputs.in_tick) != 0
         self.address = np.asarray(inputs.in_address)
         self.out_valid = outputs.out_valid
+        self.out_tick, self.out_address = outputs.out_tick, outputs.out_address
         self.out_ready = np.asarray(inputs.out_ready) != 0
         self.control = [trace.control for trace in outputs.cores]
         carried = before._last if before else [0] * len(self.control)
@@ -150,27 +154,40 @@ class Source:
     spikes: int
 
 
-def _lengths(group: str, verb: str, found: Callable[[Cycles], Ints]) -> Iterator[CycleBin]:
+def _lengths(
+    group: str, verb: str, found: Callable[[Cycles], Ints], least: int = 0
+) -> Iterator[CycleBin]:
+    """A bin for each class of lengths, which are no less than ``least``."""
+
     def of_class(k: int) -> Callable[[Cycles], Bools]:
         return lambda c: found(c) == k
 
+    first = int(classes(np.array([least]))[0])
     for k, name in enumerate(LENGTH_NAMES):
-        yield CycleBin(group, f"{verb} for {name} cycles", of_class(k))
+        why = "" if k >= first else f"it is looked up in {least + 1} memories"
+        yield CycleBin(group, f"{verb} for {name} cycles", of_class(k), why)
 
 
-def stream_bins(core: CoreParams, last: str) -> Iterator[CycleBin]:
-    """The bins of the two streams and the reset of a chain that begins with ``core``; ``last`` is
-    the prefix of the core that it ends with."""
-    bits, n_inputs, fires = core.in_address_bits, core.n_inputs, fires_key(last)
+def stream_bins(
+    design: CoreParams | NetworkParams | HardwareNetwork, last: str
+) -> Iterator[CycleBin]:
+    """The bins of the two streams and the reset of a design; ``last`` is the prefix of the core
+    that it ends with."""
+    bits, n_inputs, fires = design.in_address_bits, design.n_inputs, fires_key(last)
     every = f"every address of {bits} bits names an input" if n_inputs == 1 << bits else ""
+    # Only what is dropped takes no more than a cycle in a chain.
+    slow, waits = every, 0
+    if isinstance(design, HardwareNetwork):
+        readers = (design.cores[k].inputs[i] for k, i in design.consumers(0))
+        waits = max((len(each.memories) for each in readers), default=1) - 1
+        slow = f"an event is looked up in {waits + 1} memories" if waits > 0 else ""
 
     def unknown(c: Cycles) -> Any:
         return c.events_in.passes & ~c.tick & (c.address >= n_inputs)
 
-    yield from _lengths("events_in", "stalled", lambda c: c.events_in.stalls)
+    yield from _lengths("events_in", "stalled", lambda c: c.events_in.stalls, max(0, waits))
     yield from _lengths("events_in", "idle", lambda c: c.events_in.gaps)
-    # Only what is dropped takes no more than a cycle.
-    yield CycleBin("events_in", "back to back", lambda c: c.events_in.back_to_back, every)
+    yield CycleBin("events_in", "back to back", lambda c: c.events_in.back_to_back, slow)
     yield CycleBin("events_in", "dropped: unknown address", unknown, every)
     yield from _lengths("events_out", "stalled", lambda c: c.events_out.stalls)
     sent = "events_out"
@@ -266,7 +283,7 @@ def control_bins(
     yield reset("while nothing is to do", lambda c: c.rst & (c.control[k] == 0))
     never = {"full": short, "repeating": once}
     needs = {"adding": comes, "emitting_spike": fires, "repeating": fires}
-    for name in FLAG:
+    for name in CONTROL_FLAGS:
         yield reset(
             f"while {name.replace('_', ' ')}", reset_in(name),
             never.get(name, ""), needs.get(name),

@@ -7,12 +7,15 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from ...layout import HardwareNetwork
+from ...params.core import CoreParams
 from ...progress import SILENT, Progress
 from .bins import Key
 from .counters import again_key
 from .coverage import Coverage
 from .invariant import Bounds, Neurons, SymbolicStep, invariant
 from .neuron_bins import NeuronBin, fires_key, neuron_bins
+from .synapses import most_spikes
 
 Answer = tuple[bool | None, str]
 
@@ -34,10 +37,14 @@ def prove_unreachable(
         (neuron,) = coverage.params.neurons
         _ask(coverage, Neurons.of_neuron(neuron), neuron_bins(neuron), again_key(), deadline)
         return
-    spikes: int | None = None
+    design, spikes = coverage.design, None
+    nodes = list(most_spikes(design)) if isinstance(design, HardwareNetwork) else []
     for k, (prefix, core) in enumerate(zip(coverage.prefixes, coverage.cores, strict=True)):
         progress("reachability", k, len(coverage.cores))
-        neurons = Neurons.of_core(core, spikes=spikes)
+        if isinstance(core, CoreParams):
+            neurons = Neurons.of_core(core, spikes=spikes)
+        else:
+            neurons = Neurons.of_rows(core, nodes)
         bins = neuron_bins(core.neuron, prefix)
         _ask(coverage, neurons, bins, again_key(prefix), deadline)
         fires = next(each for each in bins if each.key == fires_key(prefix))
@@ -47,6 +54,8 @@ def prove_unreachable(
             _ask(coverage, alone, [of_one], None, deadline)
         silent = coverage.reachable(fires.key)[0] is False
         spikes = 0 if silent else core.neuron.max_spikes_per_step
+        if isinstance(design, HardwareNetwork):
+            nodes[design.node_of(k)] = spikes
     progress("reachability", len(coverage.cores), len(coverage.cores))
 
 
