@@ -494,13 +494,6 @@ def test_too_much_memory_is_refused_before_it_is_filled(monkeypatch):
         supported(rows())
 
 
-@pytest.mark.parametrize("call", [mutate, Coverage])
-def test_what_takes_chains_alone(call):
-    with pytest.raises(FxlifError, match="network: must be a chain of cores for") as caught:
-        call(rows(), **({"name": "rows"} if call is not Coverage else {}))
-    assert caught.value.key == "network"
-
-
 def test_packing_is_said(run, tmp_path):
     """One line for each projection, with the figures that decided."""
     save(rows(), tmp_path / "rows.toml")
