@@ -238,7 +238,7 @@ TOP = "core, input, name, outputs, population, projection, source"
 ROUNDINGS = "'floor', 'ceiling', 'toward_zero', 'away_from_zero', 'nearest_even' or 'stochastic'"
 CORE_KEYS = (
     "clip_weights, input_address_bits, lanes, max_delay, max_events_per_input, n_inputs, "
-    "n_neurons, neuron, v_thresholds, weight_shift, weights"
+    "n_neurons, neuron, v_thresholds, weight_shift, weights, writable"
 )
 REQUIRED = "missing, there is no default"
 FIRST = BASE["core"][0]

@@ -40,6 +40,9 @@ from fxlif.rule import arithmetic as golden
 
 #: What roundings that are not stochastic draw.
 NO_DRAW = Made("random", 0, [Const(0)])
+#: A step that is not cut into parts, and what acted before where nothing did.
+WHOLE = operations.Turn(Made("begins", 0, [Const(1)]), Made("ends", 0, [Const(1)]))
+NOTHING = Made("acted", 0, [Const(0)])
 OVERFLOWS = ("saturate", "saturate_symmetric", "wrap")
 SHIFTS = range(9)  # beyond the width of every operand here
 
@@ -301,7 +304,8 @@ def synapse_cases(neurons: Sequence[NeuronParams], bits: int, part: int) -> list
     """One part of what the synapse answers; the current comes without its bias."""
 
     def build(neuron: NeuronParams, pipe: Pipeline, i_syn: Made, current: Made) -> Made:
-        return operations.synapse(pipe, neuron, i_syn, current, NO_DRAW)[part]
+        found = operations.synapse(pipe, neuron, i_syn, current, NO_DRAW, WHOLE, NOTHING)
+        return (found.acts, found.i_syn)[part]
 
     def want(neuron: NeuronParams, i_syn: Any, current: Any) -> Any:
         found = golden.synapse(neuron, i_syn, current + neuron.bias)
