@@ -4,7 +4,7 @@ a graph, whose cores read the streams of several nodes."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from amaranth.hdl import Module
 from amaranth.lib import wiring
@@ -44,25 +44,30 @@ def _show(
         connect(m, core.trace, flipped(getattr(top, signals.trace)))
 
 
-class LIFNetwork(wiring.Component):
+P = TypeVar("P", NetworkParams, HardwareNetwork)
+
+
+class _Top(wiring.Component, Generic[P]):
+    """The ports of a network: its two streams, and what each core shows besides its own."""
+
+    def __init__(self, params: P, *, trace: bool = False, counters: bool = True) -> None:
+        self.params: P = params
+        self._options = {"trace": trace, "counters": counters}
+        super().__init__(
+            {
+                "events_in": In(event_stream(params.in_address_bits)),
+                "events_out": Out(event_stream(params.out_address_bits)),
+                **_own_members(params, **self._options),
+            }
+        )
+
+
+class LIFNetwork(_Top[NetworkParams]):
     """``events_in`` of the first core, ``events_out`` of the last one.
 
     The other ports are those of :class:`LIFCore`, under the names that
     :class:`fxlif.params.protocol.CoreSignals` gives to those of core k: ``dropped_0``, ...
     """
-
-    def __init__(
-        self, params: NetworkParams, *, trace: bool = False, counters: bool = True
-    ) -> None:
-        self.params = params
-        self._options = {"trace": trace, "counters": counters}
-        super().__init__(
-            {
-                "events_in": In(event_stream(params.cores[0].in_address_bits)),
-                "events_out": Out(event_stream(params.cores[-1].out_address_bits)),
-                **_own_members(params, **self._options),
-            }
-        )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -79,22 +84,9 @@ class LIFNetwork(wiring.Component):
         return m
 
 
-class LIFGraph(wiring.Component):
+class LIFGraph(_Top[HardwareNetwork]):
     """Cores, regular sources and the input as nodes, each of whose streams all its readers take in
     lockstep. Ports are those of :class:`LIFNetwork`; of several outputs the streams are merged."""
-
-    def __init__(
-        self, params: HardwareNetwork, *, trace: bool = False, counters: bool = True
-    ) -> None:
-        self.params = params
-        self._options = {"trace": trace, "counters": counters}
-        super().__init__(
-            {
-                "events_in": In(event_stream(params.in_address_bits)),
-                "events_out": Out(event_stream(params.out_address_bits)),
-                **_own_members(params, **self._options),
-            }
-        )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

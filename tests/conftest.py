@@ -7,6 +7,7 @@ in each run; a failing one says how to repeat it. Its simulators are compiled as
 of the default run are not optimised, since most run for a second and take some to compile.
 """
 
+import functools
 import os
 import sys
 
@@ -52,6 +53,21 @@ def run(monkeypatch, capsys, tmp_path):
         return Ran(code, *capsys.readouterr())
 
     return run
+
+
+@functools.cache
+def _generate(design):
+    from fxlif.hdl.verilog import generate
+
+    return generate(design)
+
+
+@pytest.fixture
+def generated_once(monkeypatch):
+    """The hardware that is proved, before any fault is planted, is made once for each design."""
+    from fxlif.sim.prove import run
+
+    monkeypatch.setattr(run, "generate", _generate)
 
 
 @pytest.fixture

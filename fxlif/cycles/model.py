@@ -25,6 +25,7 @@ What the control of one core does (the hardware must do the same):
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
@@ -153,7 +154,7 @@ class CycleOutputs:
     rejected: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
 
-class DesignModel:
+class DesignModel(ABC):
     """The cycle-accurate model of a design, from power-up on: what all such have in common.
 
     :meth:`run` takes any number of cycles and goes on from where the last call ended. ``engine``
@@ -210,18 +211,18 @@ class DesignModel:
                 self.cores, self._thresholds, tables.currents
             )
 
+    @abstractmethod
     def _taken(self, k: int) -> Ints:
         """The currents of the update that core ``k`` has just started, without bias; the sums that
         it takes are 0 again."""
-        raise NotImplementedError
 
     def _arrivals(self, k: int) -> Arrivals:
         """The events of that update, where they act one by one."""
         return ()
 
+    @abstractmethod
     def _advance(self, block: Block, cycle: int, driven: Driven | None) -> int:
         """Run from ``cycle`` on until a core needs the values of an update; the next cycle."""
-        raise NotImplementedError
 
     def _update(self, k: int, history: Ints) -> None:
         """Make the values of the update that core ``k`` has just started."""
