@@ -14,6 +14,7 @@ from typing import get_type_hints
 
 import pdoc
 
+from fxlif.layout import HardwareNetwork
 from fxlif.params import CoreParams, NetworkParams, NeuronParams
 from fxlif.params.base import Params
 
@@ -43,10 +44,12 @@ def loaded(names: tuple[str, ...]) -> list[ModuleType]:
 
 def prepare(module: ModuleType) -> None:
     """Put types in the place of texts that pdoc does not find: it looks for a named tuple's in no
-    module, and for those of ``AnyParams`` in the one that imports it. Fields of parameters stand in
+    module, and for those of ``AnyParams`` in the one where a function stands. Fields of parameters stand in
     their class's docstring, and need no entry beside it."""
-    if hasattr(module, "AnyParams"):
-        module.AnyParams = NeuronParams | CoreParams | NetworkParams
+    names = {getattr(each, "__module__", None) for each in vars(module).values()}
+    for home in [module, *(sys.modules[name] for name in names if name in sys.modules)]:
+        if hasattr(home, "AnyParams"):
+            home.AnyParams = NeuronParams | CoreParams | NetworkParams | HardwareNetwork
     for each in vars(module).values():
         if isinstance(each, type) and issubclass(each, Params):
             for field in each.model_fields.values():
