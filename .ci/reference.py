@@ -44,8 +44,8 @@ def loaded(names: tuple[str, ...]) -> list[ModuleType]:
 
 def prepare(module: ModuleType) -> None:
     """Put types in the place of texts that pdoc does not find: it looks for a named tuple's in no
-    module, and for those of ``AnyParams`` in the one where a function stands. Fields of parameters stand in
-    their class's docstring, and need no entry beside it."""
+    module, and for those of ``AnyParams`` in the one where a function stands. Fields of parameters
+    stand in their class's docstring, and need no entry beside it."""
     names = {getattr(each, "__module__", None) for each in vars(module).values()}
     for home in [module, *(sys.modules[name] for name in names if name in sys.modules)]:
         if hasattr(home, "AnyParams"):
