@@ -216,6 +216,9 @@ def _obstacles(network: NetworkParams) -> Iterator[FxlifError]:
             allowed = "'events' or 'regular' in hardware"
             yield FxlifError.must_be(f"source[{k}].kind", allowed, source.kind)
     for k, population in enumerate(network.population):
+        if population.writable:
+            allowed, found = "empty in hardware of populations", population.writable
+            yield FxlifError.must_be(f"population[{k}].writable", allowed, found)
         if population.noise:
             yield FxlifError.must_be(
                 f"population[{k}].noise", "none in hardware", population.noise,

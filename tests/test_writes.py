@@ -15,6 +15,7 @@ from source_mutants import applied
 from fxlif import (
     AllToAll,
     CoreParams,
+    Dense,
     EventSource,
     FxlifError,
     Network,
@@ -22,6 +23,7 @@ from fxlif import (
     NeuronParams,
     Population,
     Projection,
+    Sparse,
 )
 from fxlif.cycles.access import NONE, AddressMap
 from fxlif.cycles.model import CycleInputs, CycleModel
@@ -270,6 +272,49 @@ def test_a_weight_is_written(engine: str) -> None:
     network.write("core_0", "weights", 127, (1, 1))
     assert network.stream([0, 1, TICK]).tolist() == [1, TICK]
     assert item.stream([0, TICK]).tolist() == [TICK]
+
+
+def two_ways(**more) -> NetworkParams:
+    """Two neurons that a source reaches at once and a step later, and that reach each other."""
+    quiet = NeuronParams(v_threshold=50, leak={"kind": "none"})
+    mutual = {"shape": [2, 2], "indptr": [0, 1, 2], "indices": [1, 0], "data": [0, 50]}
+    return NetworkParams(
+        source=[EventSource("touch", 2)],
+        population=[Population("skin", 2, quiet, writable=("weights",), **more)],
+        projection=[Projection("touch", "skin", AllToAll(10), delay=0),
+                    Projection("touch", "skin", Dense([[9, 0], [0, 9]]), delay=1),
+                    Projection("skin", "skin", Sparse(mutual), delay=1)],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("engine", ["numpy", "compiled"])
+def test_a_weight_of_a_projection_is_written(engine: str) -> None:
+    """What is under way arrives with the weight with which it left."""
+    network = Network(two_ways(), engine=engine)
+    assert network.stream([0, TICK]).tolist() == [TICK]
+    network.write(1, "weights", 100, (0, 0))
+    assert network.stream([TICK]).tolist() == [TICK]
+    assert network.states["skin"].v.tolist() == [19, 10]
+    network.write(0, "weights", -10, (0, 0))
+    network.write(2, "weights", 127, (0, 1))  # one that was 0
+    assert network.stream([0, TICK, TICK, TICK]).tolist() == [TICK, 0, TICK, 1, TICK]
+
+
+@pytest.mark.parametrize(
+    ("where", "at", "key"),
+    [("skin", (0, 0), "population"), (3, (0, 0), "projection"), (1, (0, 1), "at"),
+     (2, (0, 0), "at"), (0, (2, 0), "at[0]"), (0, (0, 2), "at[1]")],
+)  # fmt: skip
+def test_a_synapse_that_is_not_there_is_refused(where, at, key: str) -> None:
+    with pytest.raises(FxlifError) as caught:
+        Network(two_ways()).write(where, "weights", 1, at)
+    assert caught.value.key == key
+
+
+def test_a_sum_has_room_for_any_weights() -> None:
+    placed = Network(two_ways()).projections
+    assert [each.ends for each in placed] == [(-256, 254), (-128, 127), (-128, 127)]
+    assert [each.bits for each in placed] == [9, 8, None]
 
 
 @pytest.mark.parametrize(

@@ -160,8 +160,7 @@ class Network:
         """The synapses of a projection, by its index; FxlifError where there is none."""
         last = len(self.projections) - 1
         if last < 0:
-            allowed = "of a network that has projections"
-            raise FxlifError.must_be("projection", allowed, projection)
+            raise FxlifError.must_be("projection", "of a network that has projections", projection)
         at = integer("projection", projection, 0, last, what="the index of a projection, ")
         return self.projections[at].synapses
 
@@ -184,12 +183,13 @@ class Network:
         made._plan = made._batch_plan = None
         return made
 
-    def write(self, population: str, parameter: str, value: int, at: Any = None) -> None:
+    def write(self, population: str | int, parameter: str, value: int, at: Any = None) -> None:
         """Write a parameter before the next step; it stays over a reset (docs/rule.md#written).
 
         Args:
-            parameter: ``thresholds``, or ``weights`` of a core where these are writable.
-            at: the neuron, where each has its own threshold; of a weight (input, neuron).
+            population: its name; of a weight the index of a projection, or the target's name.
+            parameter: ``thresholds``, or ``weights`` where these are ``writable``.
+            at: the neuron, where each has its own threshold; of a weight (pre, post).
 
         Raises:
             FxlifError: a name, a value or a neuron that is not there; the block of a stepper.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from .. import memory
 from ..arrays import count_of, integer
 from ..errors import FxlifError
@@ -14,7 +16,6 @@ from ..params.neuron import MAX_CURRENT_BITS
 from ..params.quantise import accumulator_bits, signed_range
 from ..params.sources import EventSource
 from ..rule.step import STATE_BYTES
-from .matrices import from_dense
 from .sources import noise_table
 from .synapses import Synapses, pair
 from .topology import synapses_of, table_bytes
@@ -93,8 +94,8 @@ def _place(graph: Graph, projection: Projection) -> PlacedProjection:
     if target.neuron.accumulate == "per_event":
         return PlacedProjection(projection, synapses, None, per_event=True)
     ends = None
-    if "weights" in graph.writable.get(target.name, ()):
-        ends = any_weights(source.n, target.neuron.weight_bits)
+    if "weights" in target.writable:
+        ends = any_weights(synapses.most_into_one(), target.neuron.weight_bits)
     if not isinstance(source, EventSource):
         most = source.neuron.max_spikes_per_step if isinstance(source, Population) else 1
         return PlacedProjection(projection, synapses, None, per_event=False, most=most, ends=ends)
@@ -106,26 +107,43 @@ def _place(graph: Graph, projection: Projection) -> PlacedProjection:
 
 
 def reweighted(
-    graph: Graph, projections: list[PlacedProjection], population: str, value: int, at: Any
+    graph: Graph, projections: list[PlacedProjection], where: str | int, value: int, at: Any
 ) -> list[PlacedProjection]:
-    """The projections where ``value`` is written to the weight ``at`` (input, neuron) of a core.
+    """The projections where ``value`` is written to the weight of the synapse ``at`` (pre, post)
+    of a projection: ``where`` is its number, or the population that it alone goes to.
 
     Raises:
-        FxlifError: no core whose weights can be written, a weight that is not there or not stored.
+        FxlifError: weights that cannot be written, a synapse that is not there, a weight that is
+            not stored.
     """
-    if "weights" not in graph.writable.get(population, ()):
-        raise FxlifError.must_be("population", "a core whose weights are writable", population)
-    (k,) = (k for k, each in enumerate(projections) if each.projection.target == population)
-    matrix = projections[k].synapses.dense()
-    pre, post = pair("at", at, "(input, neuron)")
-    entry = (
-        integer("at[0]", pre, 0, len(matrix) - 1, what="an input, "),
-        integer("at[1]", post, 0, matrix.shape[1] - 1, what="a neuron, "),
-    )
-    (neuron,) = (p.neuron for p in graph.populations if p.name == population)
-    low, high = signed_range(neuron.weight_bits)
-    matrix[entry] = integer("value", value, low, high, what=f"{neuron.weight_bits} bits, ")
-    made = replace(projections[k], synapses=from_dense(matrix, delay=0))
+    into = {k: each.projection.target for k, each in enumerate(projections)}
+    writable = {p.name: p for p in graph.populations if "weights" in p.writable}
+    if isinstance(where, str):
+        if where not in writable:
+            allowed = "one whose weights are writable"
+            raise FxlifError.must_be("population", allowed, where)
+        found = [k for k, target in into.items() if target == where]
+        if len(found) != 1:
+            allowed = f"the number of a projection ({len(found)} go to {where})"
+            raise FxlifError.must_be("population", allowed, where)
+        (k,) = found
+    else:
+        k = integer("projection", where, 0, len(into) - 1, what="the index of a projection, ")
+        if into[k] not in writable:
+            allowed = "one to a population whose weights are writable"
+            raise FxlifError.must_be("projection", allowed, k)
+    synapses = projections[k].synapses
+    pre, post = pair("at", at, "(pre, post)")
+    pre = integer("at[0]", pre, 0, synapses.n_pre - 1, what="a source neuron, ")
+    post = integer("at[1]", post, 0, synapses.n_post - 1, what="a neuron, ")
+    bits = writable[into[k]].neuron.weight_bits
+    given = integer("value", value, *signed_range(bits), what=f"{bits} bits, ")
+    place = synapses.place(pre, post)
+    if place is None:
+        raise FxlifError.must_be("at", f"a synapse of projection[{k}]", (pre, post))
+    weights = np.array(np.broadcast_to(synapses.weights, synapses.count), dtype=np.int32)
+    weights[place] = given
+    made = replace(projections[k], synapses=replace(synapses, weights=weights))
     return [*projections[:k], made, *projections[k + 1 :]]
 
 

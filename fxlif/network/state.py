@@ -99,33 +99,35 @@ def first_thresholds(population: Population) -> Ints:
     return np.full(population.n, population.neuron.v_threshold, np.int64)
 
 
-def rewrite(network: Network, population: str, parameter: str, value: int, at: Any) -> None:
+def rewrite(network: Network, population: str | int, parameter: str, value: int, at: Any) -> None:
     """Write ``value`` to the threshold of the neuron ``at`` of a population, or of all of them
-    where they share one; or to a weight. Other networks keep the parts that they share with it.
+    where they share one; or to a weight: see :func:`~fxlif.network.projections.reweighted`. Other
+    networks keep the parts that they share with it.
 
     Raises:
         FxlifError: a name, a value or a neuron that is not there.
     """
     graph, thresholds = network.graph, network.thresholds
     known = {p.name: p for p in graph.populations}
-    for key, given, names in (
-        ("population", population, known), ("parameter", parameter, WRITABLE),
-    ):  # fmt: skip
-        if given not in names:
-            raise FxlifError.must_be(key, ", ".join(names), given)
+    if parameter not in WRITABLE:
+        raise FxlifError.must_be("parameter", ", ".join(WRITABLE), parameter)
+    by_number = parameter == "weights" and not isinstance(population, str)
+    if not by_number and population not in known:
+        raise FxlifError.must_be("population", ", ".join(known), population)
     if parameter == "weights":
         network.projections = reweighted(graph, network.projections, population, value, at)
         return
-    written_to = known[population]
+    name = str(population)
+    written_to = known[name]
     written_to.neuron.check_threshold(integer("value", value, *signed_range(64)), "value")
-    made = thresholds[population].copy()
+    made = thresholds[name].copy()
     if written_to.v_thresholds is not None:
         made[integer("at", at, 0, written_to.n - 1, what="a neuron, ")] = value
     elif at is None:
         made[:] = value
     else:
         raise FxlifError.must_be("at", f"None ({population} has one threshold)", at)
-    network.thresholds = {**thresholds, population: made}
+    network.thresholds = {**thresholds, name: made}
 
 
 def written(graph: Graph, thresholds: Mapping[str, Ints]) -> dict[str, Ints]:

@@ -116,6 +116,17 @@ class Synapses:
                 total += np.bincount(targets, addends, self.n_post).astype(np.int64)
         return int(sums[0].min()), int(sums[1].max())
 
+    def most_into_one(self) -> int:
+        """How many synapses the neuron has that has the most."""
+        return int(np.bincount(self.targets, minlength=1).max())
+
+    def place(self, pre: int, post: int) -> int | None:
+        """The entry of the synapse from ``pre`` to ``post``; None where there is none."""
+        row = self.targets[self.indptr[pre] : self.indptr[pre + 1]]
+        at = int(np.searchsorted(row, post))
+        found = at < len(row) and row[at] == post
+        return int(self.indptr[pre]) + at if found else None
+
     def dense(self) -> Ints:
         """The weights as a matrix (n_pre, n_post) int64, 0 where there is no synapse."""
         shape = (self.n_pre, self.n_post)

@@ -44,6 +44,14 @@ Lanes = Annotated[
 #: What can be written while a core runs.
 Writable = Literal["weights", "thresholds"]
 WRITABLE: tuple[Writable, ...] = get_args(Writable)
+WritableNames = Annotated[
+    tuple[Writable, ...],
+    BeforeValidator(plain_tuple),
+    Field(
+        description="What can be written between two steps while the hardware runs "
+        "(docs/rule.md#written)."
+    ),
+]
 _NO_DELAY = no_more_than(0, "delays are part of the integer rule")
 
 
@@ -65,6 +73,29 @@ def check_lanes(lanes: int, n: int, counted_by: str) -> None:
     """Raise unless each of ``lanes`` has one of ``n`` neurons at least."""
     if lanes > n:
         raise FxlifError.must_be("lanes", f"1..{n} ({counted_by})", lanes)
+
+
+def checked_writable(neuron: NeuronParams, given: tuple[Writable, ...]) -> tuple[Writable, ...]:
+    """What can be written, in one order; raise where it cannot be."""
+    names = tuple(name for name in WRITABLE if name in given)
+    if len(names) < len(given):
+        raise FxlifError.must_be("writable", "each name once", given)
+    if names and neuron.per_event:
+        allowed = "empty where events act one by one (accumulate, fire_on)"
+        raise FxlifError.must_be("writable", allowed, names)
+    if "thresholds" in names and neuron.max_spikes_per_step > 1:
+        # Several spikes of a step are a division, which needs a threshold above 0.
+        raise FxlifError.must_be(
+            "writable", "without thresholds where max_spikes_per_step is above 1", names
+        )
+    return names
+
+
+def without_writable(described: dict[str, Any]) -> dict[str, Any]:
+    """What is ``described``: where nothing can be written, described and digested as ever."""
+    if not described.get("writable"):
+        described.pop("writable", None)
+    return described
 
 
 def any_weights(n_inputs: int, weight_bits: int) -> tuple[int, int]:
@@ -118,22 +149,11 @@ class CoreParams(Params):
         ),
     ] = None
 
-    writable: Annotated[
-        tuple[Writable, ...],
-        BeforeValidator(plain_tuple),
-        Field(
-            description="What can be written between two steps while the core runs "
-            "(docs/rule.md#written)."
-        ),
-    ] = ()
+    writable: WritableNames = ()
 
     @model_serializer(mode="wrap")
     def _without_default(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # A core of which nothing can be written is described, and digested, as ever.
-        described: dict[str, Any] = handler(self)
-        if not self.writable:
-            described.pop("writable", None)
-        return described
+        return without_writable(handler(self))
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -146,7 +166,7 @@ class CoreParams(Params):
         object.__setattr__(self, "weights", frozen(weights))
         check_lanes(self.lanes, self.n_neurons, "n_neurons")
         check_thresholds(self.neuron, self.v_thresholds, self.n_neurons, "n_neurons")
-        self._check_writable()
+        object.__setattr__(self, "writable", checked_writable(self.neuron, self.writable))
         needed = address_bits(self.n_inputs)
         if self.input_address_bits is not None and self.input_address_bits < needed:
             allowed = f"{needed} or more (n_inputs = {self.n_inputs})"
@@ -158,21 +178,6 @@ class CoreParams(Params):
             )
             raise FxlifError.must_be("weight_shift", allowed, self.weight_shift)
         return self
-
-    def _check_writable(self) -> None:
-        """Raise where something cannot be written; bring the names into one order."""
-        names = tuple(name for name in WRITABLE if name in self.writable)
-        if len(names) < len(self.writable):
-            raise FxlifError.must_be("writable", "each name once", self.writable)
-        object.__setattr__(self, "writable", names)
-        if names and self.neuron.per_event:
-            allowed = "empty where events act one by one (accumulate, fire_on)"
-            raise FxlifError.must_be("writable", allowed, names)
-        if "thresholds" in names and self.neuron.max_spikes_per_step > 1:
-            # Several spikes of a step are a division, which needs a threshold above 0.
-            raise FxlifError.must_be(
-                "writable", "without thresholds where max_spikes_per_step is above 1", names
-            )
 
     @property
     def cores(self) -> tuple[CoreParams, ...]:

@@ -10,6 +10,8 @@ import numpy as np
 from pydantic import (
     BeforeValidator,
     Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
     model_validator,
 )
 
@@ -21,10 +23,12 @@ from .core import (
     Lanes,
     OwnThresholds,
     WeightShift,
-    Writable,
+    WritableNames,
     address_bits,
     check_lanes,
     check_thresholds,
+    checked_writable,
+    without_writable,
 )
 from .inputs import EventInput as EventInput
 from .inputs import ImageInput as ImageInput
@@ -47,6 +51,7 @@ from .topology import (
     Sparse,
     bounds,
     forward_order,
+    of_matrix,
 )
 
 # --- parts --------------------------------------------------------------------------------------
@@ -66,6 +71,7 @@ class Population(Params):
     ] = Field(default=NeuronParams(), kw_only=False)
     v_thresholds: OwnThresholds = None
     lanes: Lanes = 1
+    writable: WritableNames = ()
     noise: Annotated[
         tuple[Noise, ...],
         BeforeValidator(plain_tuple),
@@ -74,10 +80,15 @@ class Population(Params):
         ),
     ] = ()
 
+    @model_serializer(mode="wrap")
+    def _without_default(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return without_writable(handler(self))
+
     @model_validator(mode="after")
     def _one_threshold_each(self) -> Self:
         check_thresholds(self.neuron, self.v_thresholds, self.n, "n")
         check_lanes(self.lanes, self.n, "n")
+        object.__setattr__(self, "writable", checked_writable(self.neuron, self.writable))
         return self
 
 
@@ -124,8 +135,7 @@ class Graph:
     """Sources, populations and projections, whichever way the network was described.
 
     ``order`` names the populations so that every projection without delay goes forward;
-    ``promised``, by population that fires on events, how many a neuron takes in a step at most;
-    ``writable``, by population that is a core, what hardware can write while it runs.
+    ``promised``, by population that fires on events, how many a neuron takes in a step at most.
     """
 
     sources: tuple[Source, ...]
@@ -133,7 +143,6 @@ class Graph:
     projections: tuple[Projection, ...]
     order: tuple[str, ...]
     promised: dict[str, int] = field(default_factory=dict)
-    writable: dict[str, tuple[Writable, ...]] = field(default_factory=dict)
 
     @cached_property
     def most_spikes(self) -> dict[str, int]:
@@ -345,13 +354,14 @@ def _graph_of_cores(cores: tuple[CoreParams, ...]) -> Graph:
         sources=(_input_of(cores[0]),),
         populations=tuple(
             Population(
-                name=name, n=core.n_neurons, neuron=core.neuron, v_thresholds=core.v_thresholds
+                name=name, n=core.n_neurons, neuron=core.neuron, v_thresholds=core.v_thresholds,
+                writable=core.writable,
             )
             for name, core in zip(names[1:], cores, strict=True)
         ),
         projections=tuple(
             Projection(
-                source=source, target=target, synapses=Dense(weights=core.weights),
+                source=source, target=target, synapses=of_matrix(core.weights, zeros="weights" in core.writable),
                 weight_shift=core.weight_shift, delay=0,
             )
             for source, target, core in zip(names, names[1:], cores, strict=False)
@@ -361,7 +371,6 @@ def _graph_of_cores(cores: tuple[CoreParams, ...]) -> Graph:
             name: core.promised_events
             for name, core in zip(names[1:], cores, strict=True) if core.neuron.fire_on == "event"
         },
-        writable={name: core.writable for name, core in zip(names[1:], cores, strict=True)},
     )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from ..arrays import integers, within
+from ..arrays import Ints, integers, within
 from ..errors import FxlifError, short
 from ..files import read_arrays
 from ..network.matrices import from_csr, load_npz
@@ -207,6 +207,17 @@ class Sparse(Params):
     def own_delays(self) -> bool:
         """Whether the delays came with the synapses; else those of the projection hold."""
         return not isinstance(self.matrix, _Undelayed)
+
+
+def of_matrix(weights: Ints, *, zeros: bool) -> Dense | Sparse:
+    """The synapses of a matrix (n_pre, n_post): with ``zeros`` each entry is one."""
+    if not zeros:
+        return Dense(weights=weights)
+    n_pre, n_post = weights.shape
+    return Sparse(matrix={
+        "shape": [n_pre, n_post], "indptr": np.arange(n_pre + 1) * n_post,
+        "indices": np.tile(np.arange(n_post), n_pre), "data": weights.ravel(),
+    })  # fmt: skip
 
 
 class _Generated(Params):
