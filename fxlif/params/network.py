@@ -361,8 +361,8 @@ def _graph_of_cores(cores: tuple[CoreParams, ...]) -> Graph:
         ),
         projections=tuple(
             Projection(
-                source=source, target=target, synapses=of_matrix(core.weights, zeros="weights" in core.writable),
-                weight_shift=core.weight_shift, delay=0,
+                source=source, target=target, weight_shift=core.weight_shift, delay=0,
+                synapses=of_matrix(core.weights, zeros="weights" in core.writable),
             )
             for source, target, core in zip(names, names[1:], cores, strict=False)
         ),
