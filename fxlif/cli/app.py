@@ -12,6 +12,7 @@ import typer
 from .. import __version__
 from ..errors import FxlifError, FxlifWarning
 from .doctor import doctor
+from .fpga import fpga
 from .make import init, run, verilog
 from .nir import export, import_
 from .plot import plot
@@ -40,6 +41,10 @@ COMMANDS: dict[Callable[..., None], tuple[str, str]] = {
         "fxlif replay fxlif-failure-digits-1 --waves",
     ),
     verilog: ("fxlif verilog design.toml -o build", "fxlif verilog design.toml -o build --trace"),
+    fpga: (
+        "fxlif fpga digits --target ecp5-25k -o build",
+        "fxlif fpga design.toml --target ice40-up5k --freq 40",
+    ),
     import_: (
         "fxlif import net.nir --convention norse --dt 1e-3 -o net",
         "fxlif import net.nir --convention exact --dt 1e-4 -o net",

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import FxlifError
-from .options import Design, Seed, need, output_file, output_folder, refuse_beside
+from .options import (
+    Design,
+    Seed,
+    must_not_be_design,
+    need,
+    output_file,
+    output_folder,
+    refuse_beside,
+)
 from .plot import Trace, picture, to_record, traces_of
 from .screen import showing_progress
 
@@ -71,11 +79,7 @@ def verilog(
                 bench = bench_of(hardware, made, cycles=bench_cycles, seed=seed)
                 files = with_bench(made, bench)
         for name, content in files.items():
-            if (out / name).resolve() == design.resolve():
-                raise FxlifError(
-                    f"{out / name}: is the design itself; -o must be another folder",
-                    key=str(out / name), allowed="another -o",
-                )  # fmt: skip
+            must_not_be_design(out / name, design)
             (folder / name).write_bytes(content)
     for name in files:
         print(out / name)

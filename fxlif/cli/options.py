@@ -102,6 +102,15 @@ def failure_folder(path: Path | None) -> Path | None:
     return output_folder(path)
 
 
+def must_not_be_design(file: Path, design: Path) -> None:
+    """Raise where what is to be written is the design itself."""
+    if file.resolve() == design.resolve():
+        raise FxlifError(
+            f"{file}: is the design itself; -o must be another folder",
+            key=str(file), allowed="another -o",
+        )  # fmt: skip
+
+
 def output_file(path: Path | None) -> Path | None:
     """The same of a file."""
     if path is not None:

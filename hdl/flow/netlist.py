@@ -107,15 +107,3 @@ def needed(netlist: Netlist) -> Counter[str]:
     for cell in netlist.cells.values():
         found.update(taken_by(cell["type"]))
     return found
-
-
-def by_part(netlist: Netlist) -> dict[str, Counter[str]]:
-    """What the cells of each submodule take, by the first part of their flattened names.
-
-    Optimisation moves logic over borders and names it by what it drives: an estimate.
-    """
-    found: dict[str, Counter[str]] = defaultdict(Counter)
-    for name, cell in netlist.cells.items():
-        part, dot, _ = name.partition(".")
-        found[part if dot else "(top)"].update(taken_by(cell["type"]))
-    return dict(found)

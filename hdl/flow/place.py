@@ -1,10 +1,13 @@
-"""Synthesis, and place and route with several seeds: what a design takes, and how fast it is."""
+"""Synthesis, place and route with several seeds, bitstreams: what a design takes on a device, and
+how fast it is there."""
 
 from __future__ import annotations
 
+import gzip
 import json
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from inspect import getsource
 from pathlib import Path
@@ -15,15 +18,31 @@ from ...builds import Recipe, entry
 from ...errors import FxlifError
 from ...progress import SILENT, Progress
 from ..interface import Hardware
-from . import harness, netlist, output_registers, tools
+from . import harness, names, netlist, output_registers, tools
 from .harness import PREFIX, add_harness
-from .netlist import Netlist, by_part, needed
+from .names import aliases_of, by_part, signal_of
+from .netlist import Netlist, needed
 from .output_registers import merge_output_registers
 from .targets import Target
 
 NETLIST, REPORT, FIGURES = "netlist.json", "report.json", "figures.json"
+#: What stands for a cell of the harness.
+HARNESS = "(harness)"
+#: What nextpnr writes for the tool that makes the bitstream of it, and what that makes.
+CONFIG, BITSTREAM = "config.gz", "bitstream"
 #: What is made depends on these files too.
-_CODE = {module.__name__: getsource(module) for module in (harness, netlist, output_registers)}
+_CODE = {m.__name__: getsource(m) for m in (harness, names, netlist, output_registers)}
+#: Family → the option under which nextpnr writes a configuration, the suffix of constraints; the
+#: tool that makes a bitstream, and its words before and behind the configuration.
+_CONFIGURATION = {"ecp5": ("--textcfg", "lpf"), "ice40": ("--asc", "pcf")}
+_PACKERS = {
+    "ecp5": ("ecppack", ("--compress", "--input"), ("--bit",)),
+    "ice40": ("icepack", (), ()),
+}
+#: What nextpnr says where a design fits by the numbers of its cells and yet has no place.
+_NO_ROOM = re.compile(
+    r"[Nn]o (?:more )?[Bb]els|[Uu]nable to (?:find|place)|[Ff]ailed to (?:expand|place)"
+)
 #: Kind of resource → nextpnr's names of it, the first that the device has.
 _REPORTED = {
     "LUT": ("TRELLIS_COMB", "ICESTORM_LC"),
@@ -33,23 +52,37 @@ _REPORTED = {
 }
 
 
+class DoesNotFitError(FxlifError):
+    """The design takes more than the device has."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """A piece of a path: ``ns`` of logic or wire, up to ``to``, a cell's port."""
+    """A piece of a path: ``ns`` of logic or wire, up to ``to``, a cell's port, which belongs to
+    ``signal`` of the design."""
 
     ns: float
     what: str
     to: str
+    signal: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Placed:
-    """One run of place and route: the clock's limit, and the longest path, from its first cell."""
+    """One run of place and route: the clock's limit; the longest path, from its first cell, that of
+    the signal ``source``."""
 
     seed: int
     mhz: float
     start: str
+    source: str
     path: tuple[Step, ...]
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """The signals on the path, from register to register."""
+        on_it = [self.source, *(step.signal for step in self.path)]
+        return tuple(name for k, name in enumerate(on_it) if k == 0 or on_it[k - 1] != name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +91,9 @@ class Figures:
 
     ``used``: resource → count: of ECP5 ``LUT`` are nextpnr's TRELLIS_COMB, of iCE40 the logic cells
     (a LUT with a flip-flop), of which ``FF`` says how many have a flip-flop in use. ``merged``:
-    flip-flops that became output registers of memories. ``parts``: part of the design → what its
-    cells take after synthesis.
+    flip-flops that became output registers of memories. ``parts``: component of the design → what
+    its cells take after synthesis. ``reused``: how many of the runs of tools, one of synthesis and
+    one for each seed, were taken from the cache.
     """
 
     target: str
@@ -69,6 +103,7 @@ class Figures:
     merged: int
     parts: Mapping[str, Mapping[str, int]]
     runs: tuple[Placed, ...]
+    reused: int = 0
 
     @property
     def mhz(self) -> float:
@@ -90,100 +125,176 @@ class Figures:
         return {**asdict(self), "mhz": self.mhz, "best_mhz": self.best.mhz}
 
 
-def synthesise(
-    hardware: Hardware, target: Target, *, merge: bool = True, progress: Progress = SILENT
-) -> Path:
-    """The folder with the netlist, in its harness, and a file of what was done to it.
+def _kept(recipe: Recipe, make: Callable[[Path], None]) -> tuple[Path, bool]:
+    """The folder of an entry of the cache, and whether it was there already."""
+    made = []
 
-    ``merge``: whether registers behind the block memories of ECP5 become part of them.
+    def making(folder: Path) -> None:
+        made.append(folder)
+        make(folder)
+
+    return entry(recipe, making), not made
+
+
+def _run(tool: str, arguments: Sequence[str], folder: Path, what: str) -> None:
+    """Run a tool, which must not fail to do ``what``."""
+    done = tools.run_tool(tool, arguments, folder)
+    if done.returncode:
+        reason = tools.error_of(done.stderr)
+        kind = DoesNotFitError if _NO_ROOM.search(reason) else FxlifError
+        raise kind(f"{tool}: cannot {what} ({reason})", key=tool, value=reason)
+
+
+def synthesise(
+    top: Hardware, target: Target, *, merge: bool = True, bare: bool = False,
+    progress: Progress = SILENT,
+) -> tuple[Path, bool]:  # fmt: skip
+    """The folder with the netlist and a file of what was done to it; whether it was in the cache.
+
+    ``merge``: whether registers behind the block memories of ECP5 become part of them. ``bare``:
+    whether the ports are those of a board; else they stand behind the registers of the harness.
 
     Raises:
         FxlifError: a tool is missing, or Yosys cannot read the design.
     """
     # The sidecar names versions and times; a netlist depends on what Yosys reads alone.
-    sources = {name: content for name, content in hardware.files().items()
+    sources = {name: content for name, content in top.files().items()
                if not name.endswith((".json", ".npy", ".npz"))}  # fmt: skip
     texts = {name: content.decode() for name, content in sources.items()}
-    options = json.dumps([target.family, hardware.top, merge])
+    options = json.dumps([target.family, target.options, top.top, merge, bare])
     recipe = Recipe(
         kind="synthesis", tools={"yosys": tools.version_of("yosys")},
-        inputs={"options": options, **_CODE, **texts}, used=(NETLIST,),
+        inputs={"options": options, **_CODE, **texts}, used=(NETLIST, FIGURES),
     )  # fmt: skip
 
     def make(folder: Path) -> None:
-        progress(f"{hardware.name}: synthesis for {target.family}")
+        progress(f"{top.name}: synthesis for {target.family}")
         for name, content in sources.items():
             (folder / name).write_bytes(content)
         verilog = " ".join(name for name in sources if name.endswith((".v", ".sv")))
-        command = f"synth_{target.family} -top {hardware.top} -json mapped.json"
-        script = f"read_verilog -sv {verilog}; {command}"
-        done = tools.run_tool("yosys", ["-q", "-p", script], folder)
-        if done.returncode:
-            reason = tools.error_of(done.stderr)
-            raise FxlifError(f"yosys: cannot map the design ({reason})", key="yosys", value=reason)
-        mapped = Netlist.read((folder / "mapped.json").read_text(), hardware.top)
+        command = f"synth_{target.family} {target.options} -top {top.top}"
+        # Nothing writes the netlist of a device that nothing places: Yosys' own names are enough.
+        script = f"read_verilog -sv {verilog}; {command}; write_json mapped.json"
+        _run("yosys", ["-q", "-p", script], folder, "map the design")
+        mapped = Netlist.read((folder / "mapped.json").read_text(), top.top)
         merged = merge_output_registers(mapped) if merge and target.family == "ecp5" else 0
-        parts, takes = by_part(mapped), needed(mapped)
-        around = add_harness(mapped, target.family)
+        aliases, takes = aliases_of(mapped), needed(mapped)
+        parts = by_part(mapped, aliases)
+        around = {} if bare or not target.placed else add_harness(mapped, target.family)
         mapped.write(folder / NETLIST)
         (folder / FIGURES).write_text(
-            json.dumps({"merged": merged, "parts": parts, "needed": takes, "harness": around})
-        )
+            json.dumps({"merged": merged, "parts": parts, "needed": takes, "harness": around,
+                        "aliases": aliases})
+        )  # fmt: skip
         for name in ("mapped.json", *sources):
             (folder / name).unlink()
 
-    return entry(recipe, make)
+    return _kept(recipe, make)
 
 
 def place(
-    hardware: Hardware, target: Target, *, seeds: Sequence[int] = (1, 2, 3),
-    package: str | None = None, merge: bool = True, progress: Progress = SILENT,
+    top: Hardware, target: Target, *, seeds: Sequence[int] = (1, 2, 3), mhz: float | None = None,
+    package: str | None = None, merge: bool = True, constraints: str = "",
+    progress: Progress = SILENT,
 ) -> Figures:  # fmt: skip
     """Synthesis, then place and route once for each of ``seeds``.
 
+    ``top`` is any design with one clock, ``clk``. ``constraints``: where its ports are, in the
+    device's own form (:func:`constraints_of` makes that of a clock); without them the ports stand
+    behind the registers of the harness. ``mhz``: what is asked for; None: more than can be reached.
     What was made before, from the same sources by the same tools, is taken from the cache.
 
     Raises:
-        FxlifError: a tool is missing or fails, or the design does not fit: which resource, by how
-            much.
+        DoesNotFitError: which resource, by how much.
+        FxlifError: a tool is missing or fails.
     """
     package = target.package(package)
-    tool = f"nextpnr-{target.family}"
-    versions = {tool: tools.version_of(tool)}
-    folder = synthesise(hardware, target, merge=merge, progress=progress)
+    tools.versions(target.tools)
+    folder, cached = synthesise(top, target, merge=merge, bare=bool(constraints), progress=progress)
     made = json.loads((folder / FIGURES).read_text())
     check_fits(made["needed"], target)
     text = (folder / NETLIST).read_text()
-    reports = []
-    for number, seed in enumerate(seeds):
-        arguments = [
-            f"--{target.device}", "--package", package, "--freq", str(target.target_mhz),
-            "--timing-allow-fail", "--seed", str(seed), "--report", REPORT, "-q",
-        ]  # fmt: skip
-        recipe = Recipe(
-            kind="place", tools=versions,
-            inputs={"arguments": " ".join(arguments), "netlist": text}, used=(REPORT,),
-        )  # fmt: skip
+    reports, reused = {}, int(cached)
+    for number, seed in enumerate(seeds, start=1):
 
-        def make(work: Path, given: Sequence[str] = arguments, number: int = number) -> None:
-            progress(f"{hardware.name}: place and route", number, len(seeds))
-            (work / NETLIST).write_text(text)
-            done = tools.run_tool(tool, ["--json", NETLIST, *given], work)
-            if done.returncode or not (work / REPORT).exists():
-                reason = tools.error_of(done.stderr)
-                message = f"{tool}: cannot place the design ({reason})"
-                raise FxlifError(message, key=tool, value=reason)
-            (work / NETLIST).unlink()
+        def say(number: int = number) -> None:
+            progress(f"{top.name}: place and route, {number} of {len(seeds)}")
 
-        reports.append(json.loads((entry(recipe, make) / REPORT).read_text()))
-    return figures_of(target, package, made, dict(zip(seeds, reports, strict=True)))
+        work, cached = _placed_by(target, text, seed, mhz, package, constraints, say)
+        reports[seed] = json.loads((work / REPORT).read_text())
+        reused += cached
+    return figures_of(target, package, made, reports, reused)
+
+
+def _placed_by(
+    target: Target, text: str, seed: int, mhz: float | None, package: str, constraints: str,
+    say: Callable[[], None],
+) -> tuple[Path, bool]:  # fmt: skip
+    """The folder with the report and the configuration of one run; whether it was in the cache."""
+    tool = f"nextpnr-{target.family}"
+    option, suffix = _CONFIGURATION[target.family]
+    arguments = [
+        f"--{target.device}", "--package", package, "--freq", f"{mhz or target.target_mhz:g}",
+        "--timing-allow-fail", "--seed", str(seed), "--report", REPORT, option, "config", "-q",
+    ]  # fmt: skip
+    if constraints:
+        arguments += [f"--{suffix}", f"top.{suffix}", f"--{suffix}-allow-unconstrained"]
+    recipe = Recipe(
+        kind="place", tools={tool: tools.version_of(tool)}, used=(REPORT, CONFIG),
+        inputs={"arguments": " ".join(arguments), "netlist": text, "constraints": constraints},
+    )  # fmt: skip
+
+    def make(work: Path) -> None:
+        say()
+        (work / NETLIST).write_text(text)
+        (work / f"top.{suffix}").write_text(constraints)
+        _run(tool, ["--json", NETLIST, *arguments], work, "place the design")
+        (work / CONFIG).write_bytes(gzip.compress((work / "config").read_bytes(), mtime=0))
+        for name in (NETLIST, "config", f"top.{suffix}"):
+            (work / name).unlink()
+
+    return _kept(recipe, make)
+
+
+def packed(
+    top: Hardware, target: Target, seed: int, *, mhz: float | None = None,
+    package: str | None = None, merge: bool = True, constraints: str = "",
+    progress: Progress = SILENT,
+) -> bytes:  # fmt: skip
+    """What configures the device, of the run of this ``seed``, as :func:`place` makes it.
+
+    Raises:
+        FxlifError: as :func:`place`.
+    """
+    package = target.package(package)
+    folder, _ = synthesise(top, target, merge=merge, bare=bool(constraints), progress=progress)
+    text = (folder / NETLIST).read_text()
+
+    def say() -> None:
+        progress(f"{top.name}: place and route")
+
+    work, _ = _placed_by(target, text, seed, mhz, package, constraints, say)
+    tool, before, after = _PACKERS[target.family]
+    content = (work / CONFIG).read_bytes()
+    recipe = Recipe(
+        kind="bitstream", tools={tool: tools.version_of(tool)}, used=(BITSTREAM,),
+        inputs={"config": content.hex()},
+    )  # fmt: skip
+
+    def make(work: Path) -> None:
+        progress(f"{top.name}: bitstream")
+        (work / "config").write_bytes(gzip.decompress(content))
+        _run(tool, [*before, "config", *after, BITSTREAM], work, "make the bitstream")
+        (work / "config").unlink()
+
+    return (entry(recipe, make) / BITSTREAM).read_bytes()
 
 
 def check_fits(takes: Mapping[str, int], target: Target) -> None:
     """Raise unless the device has what the netlist takes.
 
     Raises:
-        FxlifError: the first resource of which there is too little, and by how much.
+        DoesNotFitError: the first resource of which there is too little, and by how much.
     """
     names = {"LUT": "LUTs", "FF": "flip-flops", "RAM": "block memories", "DSP": "multipliers"}
     for kind, name in names.items():
@@ -191,44 +302,59 @@ def check_fits(takes: Mapping[str, int], target: Target) -> None:
         if wanted > there:
             allowed = f"a device with {wanted:,} {name} or more, for this design"
             found = f"{target.name}, which has {there:,} ({wanted - there:,} too few)"
-            raise FxlifError.must_be("target", allowed, target.name, found=found)
+            raise DoesNotFitError.must_be("target", allowed, target.name, found=found)
 
 
 def figures_of(
-    target: Target, package: str, made: Mapping[str, Any], reports: Mapping[int, Mapping[str, Any]]
-) -> Figures:
+    target: Target, package: str, made: Mapping[str, Any],
+    reports: Mapping[int, Mapping[str, Any]], reused: int = 0,
+) -> Figures:  # fmt: skip
     """The figures from nextpnr's ``reports``, by seed, and from what synthesis said."""
     first = next(iter(reports.values()))["utilization"]
     used: Counter[str] = Counter()
     available = {}
-    for kind, names in _REPORTED.items():
-        row = next((first[name] for name in names if name in first), None)
+    for kind, theirs in _REPORTED.items():
+        row = next((first[name] for name in theirs if name in first), None)
         if row is not None:
             used[kind], available[kind] = row["used"], row["available"]
     if target.family == "ice40":
         # Every cell of the harness that has a LUT has its flip-flop in it.
-        used["LUT"] -= made["harness"]["FF"]
+        used["LUT"] -= made["harness"].get("FF", 0)
         used["FF"] = made["needed"].get("FF", 0)
     else:
         used.subtract(made["harness"])
     return Figures(
         target=target.name, package=package, used=dict(used), available=available,
-        merged=made["merged"], parts=made["parts"],
-        runs=tuple(_placed(seed, report) for seed, report in reports.items()),
+        merged=made["merged"], parts=made["parts"], reused=reused,
+        runs=tuple(_placed(seed, report, made["aliases"]) for seed, report in reports.items()),
     )  # fmt: skip
 
 
-def _placed(seed: int, report: Mapping[str, Any]) -> Placed:
+def _placed(seed: int, report: Mapping[str, Any], aliases: Mapping[str, str]) -> Placed:
     """The slowest clock, of one; its longest path."""
     clocks = report["fmax"]
     clock = min(clocks, key=lambda name: clocks[name]["achieved"])
     paths = (p for p in report["critical_paths"] if clock in p["from"] and clock in p["to"])
     path: list[dict[str, Any]] = next(paths, {"path": []})["path"]
-    steps = tuple(Step(ns=round(s["delay"], 3), what=s["type"], to=_pin(s["to"])) for s in path)
-    start = _pin(path[0]["from"]) if path else ""
-    return Placed(seed=seed, mhz=round(clocks[clock]["achieved"], 2), start=start, path=steps)
+    steps = tuple(
+        Step(
+            ns=round(s["delay"], 3), what=s["type"], to=_pin(s["to"]), signal=_of(s["to"], aliases)
+        )
+        for s in path
+    )
+    start, source = (_pin(path[0]["from"]), _of(path[0]["from"], aliases)) if path else ("", "")
+    mhz = round(clocks[clock]["achieved"], 2)
+    return Placed(seed=seed, mhz=mhz, start=start, source=source, path=steps)
+
+
+def _cell(end: Mapping[str, Any]) -> str:
+    cell = str(end["cell"])
+    return HARNESS if cell.startswith(PREFIX) else cell
 
 
 def _pin(end: Mapping[str, Any]) -> str:
-    cell = str(end["cell"])
-    return f"{'(harness)' if cell.startswith(PREFIX) else cell}.{end['port']}"
+    return f"{_cell(end)}.{end['port']}"
+
+
+def _of(end: Mapping[str, Any], aliases: Mapping[str, str]) -> str:
+    return signal_of(_cell(end), aliases)

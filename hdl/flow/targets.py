@@ -20,6 +20,9 @@ class Target:
         resources: what there is of each of the kinds of cells that a core may need, as
             :func:`fxlif.hdl.flow.netlist.needed` counts them.
         target_mhz: what place and route is asked for: more than it can reach, so that it tries.
+        memory_port: bits that a block memory reads in a clock cycle.
+        options: of Yosys' command for the family.
+        part: the whole name of the device, as its maker sells it.
     """
 
     name: str
@@ -28,6 +31,36 @@ class Target:
     packages: tuple[str, ...]
     resources: Mapping[str, int]
     target_mhz: int
+    memory_port: int
+    part: str
+    options: str = ""
+
+    @property
+    def tools(self) -> tuple[str, ...]:
+        """The tools that it needs."""
+        return ("yosys", f"nextpnr-{self.family}") if self.placed else ("yosys",)
+
+    @property
+    def called(self) -> Mapping[str, str]:
+        """Kind of resource → what the device calls it."""
+        return _CALLED[self.family]
+
+    @property
+    def bitstream(self) -> str:
+        """The suffix of its bitstreams."""
+        return ".bit" if self.family == "ecp5" else ".bin"
+
+    def constraints(self, name: str, mhz: float | None, clock: str = "clk") -> dict[str, str]:
+        """File name → text: the clock of the design ``name`` for the device's tools."""
+        mhz = mhz or self.target_mhz
+        if self.family == "ecp5":
+            return {f"{name}.lpf": f'FREQUENCY PORT "{clock}" {mhz:g} MHZ;\n'}
+        return {f"{name}.pcf": f"set_frequency {clock} {mhz:g}\n"}
+
+    @property
+    def placed(self) -> bool:
+        """Whether the open tools place it."""
+        return self.family in ("ecp5", "ice40")
 
     def package(self, name: str | None = None) -> str:
         """The package of this name; None: the default one.
@@ -44,7 +77,7 @@ def _ecp5(size: str, packages: tuple[str, ...], logic: int, memories: int, dsp: 
     resources = {"LUT": logic, "FF": logic, "RAM": memories, "DSP": dsp}
     return Target(
         name=f"ecp5-{size}", family="ecp5", device=size, packages=packages, resources=resources,
-        target_mhz=250,
+        target_mhz=250, memory_port=36, part=f"LFE5U-{'25' if size == '25k' else '85'}F",
     )  # fmt: skip
 
 
@@ -53,10 +86,16 @@ def _ice40(name: str, package: str, logic: int, memories: int, dsp: int, mhz: in
     resources = {"LUT": logic, "FF": logic, "RAM": memories, "DSP": dsp}
     return Target(
         name=f"ice40-{name}", family="ice40", device=name, packages=(package,),
-        resources=resources, target_mhz=mhz,
+        resources=resources, target_mhz=mhz, memory_port=16, part=f"iCE40{name.upper()}",
     )  # fmt: skip
 
 
+#: A LUT of an iCE40 is a logic cell with or without its flip-flop.
+_CALLED = {
+    "ecp5": {"LUT": "LUT (COMB)", "FF": "FF", "RAM": "RAM (DP16KD)", "DSP": "DSP (MULT18X18D)"},
+    "ice40": {"LUT": "LUT (logic cells)", "FF": "FF, within them", "RAM": "RAM (4 kbit)",
+              "DSP": "DSP (SB_MAC16)"},
+}  # fmt: skip
 #: Name → device. Sources: Lattice's family data sheets (ECP5 FPGA-DS-02012, iCE40 LP/HX
 #: FPGA-DS-02029, iCE40 UltraPlus FPGA-DS-02008); nextpnr's own counts are the same.
 TARGETS = {

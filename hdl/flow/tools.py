@@ -1,11 +1,11 @@
-"""Runs the tools that the yowasp wheels bring: Yosys and nextpnr."""
+"""Runs the tools that the yowasp wheels bring: Yosys, nextpnr and those that write bitstreams."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,9 +17,13 @@ from ...errors import FxlifError
 _PROGRAM = "import sys; from {0} import run_{1}; sys.exit(run_{1}(sys.argv[1:]))"
 
 
+#: What another tool's package brings too.
+_BROUGHT_BY = {"ecppack": "nextpnr-ecp5", "icepack": "nextpnr-ice40"}
+
+
 def wheel_of(tool: str) -> str:
-    """The package that brings ``tool``: ``yosys``, ``nextpnr-ecp5``, ``nextpnr-ice40``."""
-    return f"yowasp-{tool}"
+    """The package that brings ``tool``: ``yosys``, ``nextpnr-ecp5``, ``icepack``, ..."""
+    return f"yowasp-{_BROUGHT_BY.get(tool, tool)}"
 
 
 def version_of(tool: str, extra: str = "fpga") -> str:
@@ -32,6 +36,15 @@ def version_of(tool: str, extra: str = "fpga") -> str:
     if find_spec(package.replace("-", "_")) is None:
         raise FxlifError.not_installed(package, f"'fxlif[{extra}]'")
     return version(package)
+
+
+def versions(names: Iterable[str]) -> dict[str, str]:
+    """Tool → version, of those named.
+
+    Raises:
+        FxlifError: the first that is not installed.
+    """
+    return {tool: version_of(tool) for tool in names}
 
 
 def run_tool(

@@ -3,18 +3,15 @@
     python tests/benchmarks/fpga.py --out FOLDER
     python tests/benchmarks/fpga.py --only "8 lanes" --seeds 1
 
-Needs `pip install '.[fpga]'`. Each design is synthesised by Yosys and placed and routed by nextpnr,
-once for each seed; registers behind ECP5's block memories become part of them. The parameters are
-baked in, with counters, without bus and trace. Every port but the clock stands behind a register
-(``fxlif.hdl.flow.harness``), which is taken off the figures; what is left is that of the bare core.
-COMB are nextpnr's TRELLIS_COMB, on iCE40 its logic cells; MHz the median of the seeds, for the
-slowest paths between registers, those at the ports included.
+Needs `pip install '.[fpga]'`. Figures of one design are what `fxlif fpga DESIGN` prints; this has
+those of many, beside aims and beside what was measured elsewhere, and what only a simulation says.
+COMB are nextpnr's TRELLIS_COMB, on iCE40 its logic cells; MHz the median of the seeds; synaptic
+operations per second those of all cores busy.
 
-Synaptic operations per second are lanes times MHz where a spike has 4 words or more, since one word
-is added in each cycle. Digits: each of the 360 test images through the cycle model, from reset to
-the last TICK at the output, and its class compared with the label and with the golden network.
-Balanced: 500 steps of random input events through the cycle model; an operation is one synapse that
-a spike reaches, counted by the golden network, and a step is 1 ms of real time.
+Digits: each of the 360 test images through the cycle model, from reset to the last TICK at the
+output, and its class compared with the label and with the golden network. Balanced: 500 steps of
+random input events through the cycle model; an operation is one synapse that a spike reaches,
+counted by the golden network, and a step is 1 ms of real time.
 
 What was made before is taken from the cache. Exit code 1: an image is classified otherwise than by
 the golden network; a target that was missed is no error, but it is said.
@@ -54,9 +51,8 @@ from fxlif.cycles.driver import Driver
 from fxlif.cycles.latency import event_cycles
 from fxlif.cycles.model import CycleInputs, CycleModel
 from fxlif.digits import DESIGN, test_set
-from fxlif.hdl.flow.place import Figures, place
+from fxlif.hdl.flow.measure import Measured, measure, with_lanes
 from fxlif.hdl.flow.targets import target_of
-from fxlif.hdl.verilog import generate
 from fxlif.layout import hardware_network
 from fxlif.network.projections import placed
 from fxlif.params.protocol import AnyParams
@@ -126,11 +122,7 @@ def digits(*lanes: int) -> NetworkParams:
     """The shipped digits with these lanes."""
     network = load(DESIGN)
     assert isinstance(network, NetworkParams)
-    # Not by a copy: what depends on the lanes is validated.
-    described = network.model_dump()
-    for core, count in zip(described["core"], lanes, strict=True):
-        core["lanes"] = count
-    return NetworkParams.model_validate(described)
+    return with_lanes(network, *lanes)
 
 
 def tinyodin(lanes: int) -> CoreParams:
@@ -281,17 +273,16 @@ def line(name: str, *cells: object) -> str:
     return f"{name:34}" + "".join(f"{c!s:>{w}}" for c, w in zip(cells, widths, strict=False))
 
 
-def shown(design: Design, figures: Figures, params: AnyParams) -> str:
-    used, cores = figures.used, params.cores
-    one = len(cores) == 1 and event_cycles(cores[0]) == cores[0].words
-    operations = f"{cores[0].lanes * figures.mhz:,.0f}" if one else ""
+def shown(design: Design, found: Measured) -> str:
+    figures, used = found.figures, found.figures.used
     aims = [f"COMB {used['LUT']:,} > {design.comb:,}"
             if design.comb and used["LUT"] > design.comb else "",
             f"MHz < {design.mhz}" if design.mhz and figures.mhz < design.mhz else ""]  # fmt: skip
     missed = ", ".join(filter(None, aims))
     text = line(
         design.name, f"{used['LUT']:,}", f"{used['FF']:,}", used["RAM"], used.get("DSP", 0),
-        f"{figures.mhz:.1f}", f"{figures.best.mhz:.1f}", operations,
+        f"{figures.mhz:.1f}", f"{figures.best.mhz:.1f}",
+        f"{found.rates.operations * figures.mhz:,.0f}",
     )  # fmt: skip
     return text + (f"  MISSED: {missed}" if missed else "")
 
@@ -301,7 +292,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", help="designs whose name has this text")
     parser.add_argument("--seeds", type=int, default=3, help="how many runs of place and route")
     parser.add_argument("--no-merge", action="store_true", help="without merged output registers")
-    parser.add_argument("--paths", action="store_true", help="show critical path and parts")
     parser.add_argument("--out", type=Path, help="folder for fpga.json")
     given = parser.parse_args(arguments)
     chosen = [d for d in DESIGNS if given.only is None or given.only in d.name]
@@ -316,16 +306,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for design in chosen:
         params = design.make()
         try:
-            figures = place(
-                generate(params), target_of(design.target), seeds=range(1, given.seeds + 1),
+            found = measure(
+                params, target_of(design.target), seeds=range(1, given.seeds + 1),
                 merge=not given.no_merge, progress=Lines(),
             )  # fmt: skip
         except FxlifError as error:
             print(f"{design.name:34}{error}", flush=True)
             results[design.name] = {"error": str(error)}
             continue
-        print(shown(design, figures, params), flush=True)
-        results[design.name] = {"target": design.target, **figures.described()}
+        print(shown(design, found), flush=True)
+        figures = found.figures
+        results[design.name] = found.described()
         if design.images:
             assert isinstance(params, NetworkParams)
             images = images_of(params)
@@ -347,13 +338,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
                   f"{mean.operations:,.0f} operations: {per_second / 1e3:,.0f} times real time, "
                   f"{per_second * mean.operations / 1e6:,.0f} M operations/s")  # fmt: skip
             results[design.name] |= {**asdict(mean), "steps_per_second": per_second}
-        if given.paths:
-            run = figures.typical
-            print(f"    from {run.start}")
-            for step in run.path:
-                print(f"    {step.ns:6.2f} {step.what:8} {step.to}")
-            for part, takes in sorted(figures.parts.items()):
-                print(f"    {part}: " + ", ".join(f"{n} {kind}" for kind, n in takes.items()))
     if given.out:
         given.out.mkdir(parents=True, exist_ok=True)
         (given.out / "fpga.json").write_text(json.dumps(results, indent=1) + "\n")

@@ -1,0 +1,204 @@
+"""A design on a device: what it takes, how fast it is, and what that makes of the network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ...errors import FxlifError
+from ...params.network import NetworkParams
+from ...params.protocol import AnyParams
+from ...progress import SILENT, Progress
+from ..interface import Hardware
+from ..limits import supported
+from ..verilog import generate
+from . import tools
+from .place import Figures, Placed, packed, place
+from .rates import Rates, rates_of
+from .targets import Target
+
+NOT_PLACED = (
+    "nothing is placed: resources are those of the cells that Yosys maps to, before packing; the "
+    "clock is Vivado's to say"
+)
+HARNESS = (
+    "no board: every port but clk stands behind a shift register, which is taken off the figures; "
+    "a bitstream shows that the design fits and how fast it is, and runs no network"
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A title, the names of the columns, rows of texts."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def markdown(self) -> str:
+        """As GitHub shows it."""
+        ends = ["--", *["--:"] * (len(self.columns) - 1)]
+        lines = [self.columns, ends, *self.rows]
+        return f"## {self.title}\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """One design on one device.
+
+    ``versions``: tool → version. ``mhz``: the clock that was asked for; None: the highest.
+    """
+
+    name: str
+    digest: str
+    lanes: tuple[int, ...]
+    target: Target
+    hardware: Hardware
+    figures: Figures
+    rates: Rates
+    versions: dict[str, str]
+    mhz: float | None = None
+
+    @property
+    def met(self) -> bool:
+        """Whether the best of the seeds reaches the clock that was asked for."""
+        return self.mhz is None or (self.target.placed and self.figures.best.mhz >= self.mhz)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What has to be said beside the figures."""
+        runs, reused = len(self.figures.runs) + 1, self.figures.reused
+        cached = f"{reused} of {runs} runs of the tools were taken from the cache"
+        return (HARNESS if self.target.placed else NOT_PLACED, cached)
+
+    @property
+    def speed(self) -> dict[str, float]:
+        """Name → what the design reaches at the median of the seeds; empty if nothing is placed."""
+        if not self.target.placed:
+            return {}
+        mhz, blocks = self.figures.mhz, self.target.resources["RAM"]
+        return {
+            "MHz, median of the seeds": mhz,
+            "MHz, best of the seeds": self.figures.best.mhz,
+            "neuron updates, M/s": self.rates.updates * mhz,
+            "synaptic operations, M/s": self.rates.operations * mhz,
+            "synapses read, Gbit/s": self.rates.bits * mhz / 1000,
+            "% of the device's memory bandwidth": 100
+            * self.rates.share(blocks, self.target.memory_port),
+        }
+
+    def tables(self) -> Iterator[Table]:
+        """Resources, in all and by component, and the critical path."""
+        used, there = self.figures.used, self.figures.available
+        names = self.target.called
+        rows = tuple(
+            (names[kind], f"{count:,}", f"{there[kind]:,}" if kind in there else "",
+             f"{count / there[kind]:.1%}" if there.get(kind) else "")
+            for kind, count in used.items()
+        )  # fmt: skip
+        where = f"{self.target.part} {self.figures.package}".rstrip()
+        yield Table(f"{self.name} on {where}", ("resource", "used", "of", "share"), rows)
+        parts = tuple(
+            (part, *(f"{takes.get(kind, 0) or ''}" for kind in names))
+            for part, takes in self.figures.parts.items()
+        )
+        yield Table("by component, after synthesis", ("component", *names), parts)
+        if self.target.placed:
+            run = self.figures.typical
+            title = f"critical path, {1000 / run.mhz:.2f} ns, seed {run.seed}"
+            yield Table(title, ("signal", "ns logic", "ns wire"), tuple(_along(run)))
+
+    def described(self) -> dict[str, Any]:
+        """As JSON values."""
+        figures = self.figures
+        return {
+            "design": self.name, "digest": self.digest, "lanes": list(self.lanes),
+            "target": self.target.name, "part": self.target.part, "package": figures.package,
+            "tools": self.versions, "notes": list(self.notes),
+            "used": dict(figures.used), "available": dict(figures.available),
+            "merged": figures.merged,
+            "components": {part: dict(takes) for part, takes in figures.parts.items()},
+            "runs": [{**asdict(run), "signals": run.signals} for run in figures.runs],
+            "asked_mhz": self.mhz, "met": self.met,
+            "per_cycle": asdict(self.rates), "speed": self.speed,
+        }  # fmt: skip
+
+    def markdown(self) -> str:
+        """The same for people."""
+        rows = tuple((name, f"{value:,.2f}") for name, value in self.speed.items())
+        tables = [*self.tables(), *([Table("speed", ("", "reached"), rows)] if rows else [])]
+        notes = "\n".join(f"- {note}" for note in self.notes)
+        versions = ", ".join(f"{tool} {version}" for tool, version in self.versions.items())
+        head = f"# {self.name} on {self.target.name}\n\n{notes}\n- {versions}\n\n"
+        return head + "\n".join(table.markdown() for table in tables)
+
+    def files(self, progress: Progress = SILENT, *, bitstream: bool = True) -> dict[str, bytes]:
+        """File name → content: Verilog and what it reads, constraints, the report as JSON and
+        Markdown, and, if asked for, the ``bitstream`` of the best of the seeds."""
+        target, name = self.target, self.name
+        texts = target.constraints(name, self.mhz)
+        texts[f"{name}_fpga.json"] = json.dumps(self.described(), indent=1) + "\n"
+        texts[f"{name}_fpga.md"] = self.markdown()
+        made = {**self.hardware.files(), **{file: text.encode() for file, text in texts.items()}}
+        if bitstream and target.placed:
+            seed = self.figures.best.seed
+            made[f"{name}{target.bitstream}"] = packed(
+                self.hardware, target, seed, mhz=self.mhz, progress=progress
+            )
+        return made
+
+
+def measure(
+    params: AnyParams, target: Target, *, seeds: Sequence[int] = (1, 2, 3),
+    mhz: float | None = None, merge: bool = True, progress: Progress = SILENT,
+) -> Measured:  # fmt: skip
+    """What a design takes and how fast it is on a device, with counters, without trace; see
+    :func:`~fxlif.hdl.flow.place.place`.
+
+    Raises:
+        DoesNotFitError: which resource, by how much.
+        FxlifError: what the hardware cannot do; a tool is missing or fails.
+    """
+    versions = tools.versions(target.tools)  # refused before anything is made
+    design = supported(params)
+    hardware = generate(design)
+    figures = place(hardware, target, seeds=seeds, mhz=mhz, merge=merge, progress=progress)
+    return Measured(
+        name=hardware.name, digest=params.digest(), target=target, hardware=hardware,
+        lanes=tuple(core.lanes for core in design.cores), figures=figures, rates=rates_of(design),
+        versions=versions, mhz=mhz,
+    )  # fmt: skip
+
+
+def with_lanes(network: NetworkParams, *lanes: int) -> NetworkParams:
+    """The network with these lanes of each core or population, or with one number for all, but no
+    more than there are neurons.
+
+    Raises:
+        FxlifError: another count of numbers.
+    """
+    # Not by a copy: what depends on the lanes is validated.
+    described = network.model_dump()
+    tables = [*described["core"], *described["population"]]
+    if len(lanes) == 1:
+        lanes *= len(tables)
+    if len(lanes) != len(tables):
+        raise FxlifError.must_be("lanes", f"1 number or {len(tables)}", lanes)
+    for table, count in zip(tables, lanes, strict=True):
+        table["lanes"] = min(count, table["n_neurons"] if "n_neurons" in table else table["n"])
+    return NetworkParams.model_validate(described)
+
+
+def _along(run: Placed) -> Iterator[tuple[str, str, str]]:
+    """The signals on the path, each with what it adds: ns in cells and ns on wires."""
+    spent: list[tuple[str, list[float]]] = []
+    for step in run.path:
+        if not spent or spent[-1][0] != step.signal:
+            spent.append((step.signal, [0.0, 0.0]))
+        spent[-1][1][step.what == "routing"] += step.ns
+    if spent and spent[0][0] != run.source:
+        spent.insert(0, (run.source, [0.0, 0.0]))
+    for name, (logic, wire) in spent:
+        yield name, f"{logic:.2f}", f"{wire:.2f}"
