@@ -174,6 +174,22 @@ def component_of(
     return Accessible(made) if any(core.writable for core in made.params.cores) else made
 
 
+def converted(component: wiring.Component, name: str) -> tuple[str, dict[str, Image]]:
+    """The Verilog of a component whose module is called ``name``, with plain names, and the images
+    that it reads, by their files."""
+    images = Images(name)
+    with _own_yosys():
+        # No source locations in the text: they would name folders of the machine that made it.
+        text = verilog.convert(
+            component, name=name, platform=images, emit_src=False, strip_internal_attrs=True
+        )
+    raw = [_joined(path) for path, *_ in component.signature.flatten(component)]
+    text = _WAKE.sub(r"  reg \1;\n  initial \1 = 0;", without_zeros(text))
+    text = plain_names(text, name, raw)
+    text += "".join(module for its, module in MEMORIES.items() if f"\n  {its} #(" in text)
+    return text, images.files
+
+
 def generate(
     params: AnyParams,
     *,
@@ -196,16 +212,7 @@ def generate(
     if isinstance(params, NetworkParams | HardwareNetwork):
         name = name or params.name
     name = name or f"lif_{params.kind}"
-    images = Images(name)
-    with _own_yosys():
-        # No source locations in the text: they would name folders of the machine that made it.
-        text = verilog.convert(
-            component, name=name, platform=images, emit_src=False, strip_internal_attrs=True
-        )
-    raw = [_joined(path) for path, *_ in component.signature.flatten(component)]
-    text = _WAKE.sub(r"  reg \1;\n  initial \1 = 0;", without_zeros(text))
-    text = plain_names(text, name, raw)
-    text += "".join(module for its, module in MEMORIES.items() if f"\n  {its} #(" in text)
+    text, images = converted(component, name)
     ports = ports_of(component)
     large = Beside(f"{name}.json")
     described, arrays = _apart(params, name, large)
@@ -213,8 +220,8 @@ def generate(
         name=name,
         verilog=text,
         ports=ports,
-        sidecar=_sidecar(name, ports, params, described, trace, counters, images.files),
+        sidecar=_sidecar(name, ports, params, described, trace, counters, images),
         arrays=arrays,
-        images=images.files,
+        images=images,
         large=large.files,
     )

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+import typer
 
 from fxlif import (
     CoreParams,
@@ -342,3 +343,12 @@ def looped() -> NetworkParams:
         ],
         outputs=["early", "late"],
     )  # fmt: skip
+
+
+def commands_of(app) -> dict:
+    """Every command of the command line by its words; those of groups have two."""
+    found = {}
+    for name, command in typer.main.get_command(app).commands.items():
+        inside = getattr(command, "commands", {"": command})
+        found |= {f"{name} {word}".strip(): each for word, each in inside.items()}
+    return found

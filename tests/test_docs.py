@@ -15,7 +15,7 @@ from textwrap import dedent
 from typing import get_args
 
 import pytest
-import typer
+from designs import commands_of
 
 import fxlif
 from fxlif.cli import app
@@ -205,7 +205,7 @@ def commands(page: Path) -> list[list[str]]:
     return [words for words in found if words]
 
 
-COMMANDS = typer.main.get_command(app).commands
+COMMANDS = commands_of(app)
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 
 
@@ -214,9 +214,10 @@ def mistakes(words: list[str]) -> list[str]:
     program = words[0].removeprefix("../").removeprefix(".venv/bin/")
     options = {word.split("=")[0] for word in words[1:] if re.match(r"--?[a-z]", word)}
     if program == "fxlif" and len(words) > 1:
-        if words[1] not in COMMANDS:
+        command = next((c for c in (words[1], " ".join(words[1:3])) if c in COMMANDS), None)
+        if command is None:
             return [words[1]]
-        known = {name for parameter in COMMANDS[words[1]].params for name in parameter.opts}
+        known = {name for parameter in COMMANDS[command].params for name in parameter.opts}
         return sorted(options - known)
     if program == "python":
         module = words[words.index("-m") + 1] if "-m" in words else ""
@@ -238,10 +239,10 @@ def test_commands_and_options_exist(name):
 
 
 def test_every_command_is_in_the_readme():
-    named = {
-        words[1] for words in commands(PAGES["README.md"]) if words[0] == "fxlif" and words[1:]
-    }
-    assert named == set(COMMANDS)
+    named = [" ".join(words[1:3]) for words in commands(PAGES["README.md"])
+             if words[0] == "fxlif" and words[1:]]  # fmt: skip
+    missing = {c for c in COMMANDS if not any(f"{n} ".startswith(f"{c} ") for n in named)}
+    assert missing == set()
 
 
 def test_a_wrong_command_is_seen(tmp_path):

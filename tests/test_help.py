@@ -6,20 +6,20 @@ import sys
 
 import pytest
 import typer
+from designs import commands_of
 
 from fxlif.cli import app
 from fxlif.cli.screen import conclude
 from fxlif.sim.report.findings import Bin, Check, Findings
 
-GROUP = typer.main.get_command(app)
-COMMANDS = sorted(GROUP.commands)
+COMMANDS = commands_of(app)
 #: Those that take a moment alone are run as well.
 QUICK = ("doctor", "init", "run")
 
 
 def examples(command: str) -> list[list[str]]:
     """The words of each example, without the environment that it sets."""
-    lines = GROUP.commands[command].epilog.splitlines()
+    lines = COMMANDS[command].epilog.splitlines()
     assert lines[:2] == ["\b", "Examples:"]
     words = [shlex.split(line) for line in lines[2:]]
     return [line[1:] if "=" in line[0] else line for line in words]
@@ -41,9 +41,10 @@ def test_help_fits_into_a_terminal(command, width, run, monkeypatch):
 def test_examples_are_understood(command):
     """No option, argument or value of them is wrong; nothing is run."""
     assert len(examples(command)) == 2
-    for program, name, *rest in examples(command):
-        assert (program, name) == ("fxlif", command)
-        GROUP.commands[command].make_context(command, rest)
+    for program, *words in examples(command):
+        name, rest = words[: len(command.split())], words[len(command.split()) :]
+        assert (program, *name) == ("fxlif", *command.split())
+        COMMANDS[command].make_context(command, rest)
 
 
 @pytest.mark.parametrize("command", QUICK)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TextIO
 
 import typer
 
 from .. import __version__
 from ..errors import FxlifError, FxlifWarning
+from .board import board_run
 from .doctor import doctor
 from .fpga import fpga
 from .make import init, run, verilog
@@ -65,9 +66,36 @@ COMMANDS: dict[Callable[..., None], tuple[str, str]] = {
     init: ("fxlif init mine", "fxlif init mine --profile loihi"),
     doctor: ("fxlif doctor", "FXLIF_CACHE=/scratch/fxlif fxlif doctor"),
 }
-for command, examples in COMMANDS.items():
+#: Groups of commands: the help of each, and its commands by their second word.
+GROUPS: dict[str, tuple[str, dict[str, tuple[Callable[..., None], tuple[str, str]]]]] = {
+    "board": (
+        "A design on a board, or on a simulated one.",
+        {
+            "run": (
+                board_run,
+                (
+                    "fxlif board run --simulated --steps 20",
+                    "fxlif board run design.toml --port /dev/ttyUSB0",
+                ),
+            )
+        },
+    )
+}
+
+
+def _add(to: typer.Typer, name: str, command: Callable[..., None], examples: Sequence[str]) -> None:
     epilog = "\n".join(["\b", "Examples:", *(f"  {each}" for each in examples)])
-    app.command(command.__name__.strip("_"), epilog=epilog)(command)
+    to.command(name, epilog=epilog)(command)
+
+
+for command, examples in COMMANDS.items():
+    _add(app, command.__name__.strip("_"), command, examples)
+for group, (about, members) in GROUPS.items():
+    inside = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=about)
+    inside.callback()(lambda: None)  # or else its only command would be the group
+    app.add_typer(inside, name=group, help=about)
+    for name, (command, examples) in members.items():
+        _add(inside, name, command, examples)
 
 
 def _show_version(asked: bool) -> None:

@@ -1,0 +1,86 @@
+"""The commands for a design on a board, or on a simulated one: board run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import FxlifError
+from .options import DesignOrDigits, Report, Seed, load_or_digits, need, output_file
+from .screen import conclude, showing_progress
+
+
+def board_run(
+    design: DesignOrDigits = None,
+    simulated: Annotated[
+        bool, typer.Option("--simulated", help="A simulated board, with the same frames.")
+    ] = False,
+    port: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The serial port of a board.")
+    ] = None,
+    baud: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Bits a second at it; 115200.")
+    ] = None,
+    input: Annotated[
+        Path | None,
+        typer.Option("--input", metavar="FILE", help="Events in: .txt, .npz or .bin."),
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="So many steps of random events.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", metavar="FILE", help="Write the events that came out.",
+                     callback=output_file),
+    ] = None,
+    seed: Seed = 1,
+    report: Report = None,
+) -> None:  # fmt: skip
+    """Stream events through a board, and compare what comes out with the golden model.
+
+    The events are those of a file, of the design, or random ones. The counters of the board, which
+    `fxlif verilog --bus serial` describes, are shown.
+    """
+    if simulated == (port is not None):
+        allowed = "given with --simulated left out, or --simulated alone"
+        raise FxlifError(f"--port: must be {allowed}", key="--port", value=port, allowed=allowed)
+    if baud is not None and port is None:
+        raise FxlifError("--baud: must be left out without --port", key="--baud", value=baud,
+                         allowed="nothing without --port")  # fmt: skip
+    if steps is not None and input is not None:
+        raise FxlifError("--steps: must be left out beside --input", key="--steps", value=steps,
+                         allowed="nothing beside --input")  # fmt: skip
+    params, name = load_or_digits(design)
+    need("fxlif.sim.board.link" if simulated else "fxlif.sim.board.session", "sim")
+    from ..digits import DESIGN
+    from ..hdl.limits import supported
+    from ..network import events
+    from ..sim.board.session import run_board, runnable, segments_of
+
+    hardware = runnable(supported(params))
+    given = None if input is None else events.read(input)
+    segments, labelled = segments_of(
+        hardware, (design or DESIGN).parent, given=given, steps=steps, seed=seed
+    )
+    with showing_progress() as progress:
+        if simulated:
+            from ..sim.board.link import SimulatedLink, board_hardware
+
+            progress("building the board with Verilator", 0, None)
+            with SimulatedLink(board_hardware(hardware)) as link:
+                found, came = run_board(
+                    hardware, link, segments, name=name, labelled=labelled, progress=progress
+                )
+        else:
+            from ..host.serial import SerialLink
+
+            assert port is not None
+            with SerialLink(port, baud or 115200) as line:
+                found, came = run_board(
+                    hardware, line, segments, name=name, labelled=labelled, progress=progress
+                )
+    if out is not None:
+        events.write(out, came)
+    conclude(found, "the board and the golden model agree in every event", report=report)

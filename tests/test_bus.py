@@ -1,0 +1,377 @@
+"""A design on a bus: the events are those of the golden network, registers say what they should,
+and nothing that a host or a line does wrong has an effect."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+from designs import SIMPLE, make
+from pysim import clocked, interface_of, simulate
+
+from fxlif import FxlifError, NetworkParams
+from fxlif.cycles.access import AddressMap
+from fxlif.hdl.bus.tops import AxiTop, WishboneTop
+from fxlif.hdl.bus.uart import Receiver, Transmitter
+from fxlif.host.device import Device
+from fxlif.host.frames import END, ESC, MOST_BYTES, Decoder, Frame, Status
+from fxlif.host.registers import MAGIC, STEP, register_map
+from fxlif.network.events import TICK
+from fxlif.sim.bench.golden import GoldenStream
+from fxlif.sim.board.agents import Access, BusDriver, LiteHost, Pins, StreamAgent, WishboneHost
+from fxlif.sim.board.link import LineReader, SimulatedLink, board_hardware, levels
+from fxlif.sim.board.session import blocks, run_board
+
+BOTH = ("weights", "thresholds")
+#: 5 inputs in 4 address bits, so that there are unknown addresses; two cores.
+DESIGN = NetworkParams.chain(
+    make(5, 6, 2, SIMPLE, input_address_bits=4, writable=BOTH),
+    make(6, 7, 4, SIMPLE, writable=("weights",)),
+)
+WHERE = AddressMap(DESIGN.cores)
+MAP = register_map(DESIGN, "small", stream=True)
+WINDOW = MAP.window or 0
+
+
+def random_stream(rng: random.Random, steps: int, n: int = 5) -> list[int]:
+    found = []
+    for _ in range(steps):
+        inputs = [i for i in range(n) if rng.random() < 0.5]
+        found += [*rng.sample(inputs, len(inputs)), TICK]
+    return found
+
+
+class Scenario(BusDriver):
+    """Goes from phase to phase: each, a generator, does something and waits while it yields."""
+
+    def __init__(self, dut, host, phases: Callable[[Scenario], Iterator[None]], seed: int = 1):
+        rng = random.Random(seed)
+        pins = Pins(interface_of(dut))
+        super().__init__(pins, StreamAgent(pins, (), rng), host(pins, (), rng))
+        self.rng, self._phases = rng, phases(self)
+
+    def clock(self, response: int) -> int:
+        shown = super().clock(response)
+        if next(self._phases, self) is self:
+            self.done = True
+        return shown
+
+    def do(self, *accesses: Access) -> Iterator[None]:
+        self.host.more(accesses)
+        while not self.host.done:
+            yield
+
+    def read(self, name: str) -> Iterator[int | None]:
+        access = Access(MAP[name].address)
+        yield from self.do(access)
+        assert access.good
+        self.found = access.found
+
+    def send(self, events: list[int]) -> Iterator[None]:
+        """Sends events, and waits until the last of their TICKs has come out."""
+        self.stream = StreamAgent(self.pins, events, self.rng)
+        while self.stream.came.count(TICK) < events.count(TICK):
+            yield
+
+
+def value(name: str) -> int:
+    return MAP[name].address
+
+
+WRONG = {
+    "a constant is written": Access(value("magic"), 1),
+    "a counter is written": Access(value("steps_in"), 1),
+    "half a word": Access(value("control"), 1, strobe=0b0011),
+    "no register": Access(0x7C),
+    "no word": Access(value("control") + 2, 1),
+    "behind the last register": Access(WINDOW - STEP),
+    "half a word of the window": Access(WINDOW, 1, strobe=0b0111),
+    "no word of the window": Access(WINDOW + 1, 1),
+    "nothing there": Access(WINDOW + STEP * WHERE.address(0, "weights", row=4, neuron=5) + 8, 1),
+    "the last address": Access((1 << MAP.address_bits) - STEP, 1),
+}
+
+
+@pytest.mark.parametrize(("top", "host"), [(AxiTop, LiteHost), (WishboneTop, WishboneHost)])
+def test_events_registers_and_window_of_a_top_on_a_bus(top, host) -> None:
+    golden = GoldenStream(DESIGN)
+    first, second = random_stream(random.Random(1), 12), random_stream(random.Random(2), 12)
+    rng = np.random.default_rng(3)
+    writes = [(core, int(row), int(neuron), int(weight))
+              for core, rows, n in ((0, 5, 6), (1, 6, 7))
+              for row, neuron, weight in zip(rng.permutation(rows), rng.permutation(n)[:rows],
+                                             rng.integers(-8, 8, rows), strict=True)]  # fmt: skip
+    came, stalled = [], []
+
+    def phases(it: Scenario) -> Iterator[None]:
+        for register in MAP.registers:
+            if register.value is not None:
+                yield from it.read(register.name)
+                assert it.found == register.value, register.name
+        # Not running: nothing goes in.
+        it.stream = StreamAgent(it.pins, [0, TICK], it.rng)
+        for _ in range(40):
+            yield
+        assert not it.stream.sent
+        yield from it.do(Access(value("control"), 0b10))  # a reset alone
+        yield from it.do(Access(value("control"), 1))
+        while it.stream.came.count(TICK) < 1:
+            yield
+        yield from it.do(Access(value("control"), 0b11))  # all of it is forgotten
+        yield from it.send(first)
+        came.append(it.stream.came)
+        stalled.extend(it.stream.wrong)
+        busy = Access(WINDOW, 1)  # while it runs
+        yield from it.do(busy, *WRONG.values(), Access(value("control"), 0))
+        assert not busy.good
+        yield from it.read("status")
+        assert it.found == 0b10
+        wrong = list(WRONG.values())
+        yield from it.do(*wrong)
+        for name, access in WRONG.items():
+            assert not access.good, name
+        accesses = [
+            Access(WINDOW + STEP * WHERE.address(core, "weights", neuron, row),
+                   WHERE.data(core, "weights", weight))
+            for core, row, neuron, weight in writes
+        ]  # fmt: skip
+        yield from it.do(*accesses, Access(value("control"), 1))
+        assert all(access.good for access in accesses)
+        yield from it.send(second)
+        came.append(it.stream.came)
+        stalled.extend(it.stream.wrong)
+        # Beats with an address that does not fit are swallowed, an unknown one is dropped.
+        it.stream = StreamAgent(it.pins, [7, TICK], it.rng, beats=[(0x10, 0), (0xF0, 0)])
+        while not it.stream.came:
+            yield
+        counted = {"steps_in": 25, "steps_out": 25, "malformed": 2, "dropped_0": 1,
+                   "refused": 1 + 2 * len(WRONG), "rejected": 2,
+                   "events_in": len(first) + len(second) - 24 + 1}  # fmt: skip
+        for name, expected in counted.items():
+            yield from it.read(name)
+            assert it.found == expected, name
+        yield from it.read("cycles")
+        low = it.found
+        yield from it.read("cycles")
+        assert it.found > low
+
+    dut = top(DESIGN, "small")
+    scenario = Scenario(dut, host, phases)
+    simulate(dut, scenario, 20_000)
+    assert scenario.done
+    assert stalled == []
+
+    assert came[0] == golden.stream(np.array(first)).tolist()
+    names = [population.name for population in golden.network.graph.populations]
+    for core, row, neuron, weight in writes:
+        golden.network.write(names[core], "weights", weight, (row, neuron))
+    assert came[1] == golden.stream(np.array(second)).tolist()
+
+
+# --- the serial line ----------------------------------------------------------------------------
+
+
+class Messy:
+    """A line that loses, doubles, garbles and invents bytes, each at a rate."""
+
+    def __init__(self, link, rate: float, seed: int) -> None:
+        self._link, self._rate, self._rng = link, rate, random.Random(seed)
+
+    def _messed(self, data: bytes) -> bytes:
+        out = bytearray()
+        for byte in data:
+            drawn = int(self._rng.random() / self._rate) if self._rate else 4
+            other = self._rng.randrange(256)
+            out += bytes({0: [], 1: [byte, byte], 2: [other], 3: [byte, other]}.get(drawn, [byte]))
+        return bytes(out)
+
+    def write(self, data: bytes) -> None:
+        self._link.write(self._messed(data))
+
+    def read(self, seconds: float) -> bytes:
+        data = b""
+        while not data:
+            came = self._link.read(seconds)
+            if not came:
+                break
+            data = self._messed(came)
+        return data
+
+
+@pytest.fixture(scope="module")
+def board():
+    return board_hardware(DESIGN)
+
+
+def test_a_board_equals_the_golden_network_over_a_line_that_loses_bytes(board) -> None:
+    with SimulatedLink(board) as link:
+        for rate, seed in ((0.0, 1), (0.0005, 2), (0.002, 3)):
+            segments = [np.array(random_stream(random.Random(seed), 110)) for _ in range(2)]
+            messy = Messy(link, rate, seed)
+            found, out = run_board(DESIGN, messy, segments, name="small")
+            assert found.passed, found.reasons
+            assert out.tolist().count(TICK) == 220
+            assert (found.figures["requests sent again"] > 0) == (rate > 0)
+
+
+def test_any_bytes_do_no_harm_and_the_next_frame_is_answered(board) -> None:
+    rng = random.Random(4)
+    with SimulatedLink(board) as link:
+        device = Device(link, DESIGN)
+        device.start()
+        sent = 0
+        while sent < 20_000:
+            some = bytes(rng.choice((END, ESC, 0xDC, 0xDD, rng.randrange(256)))
+                         for _ in range(rng.randrange(1, 700)))  # fmt: skip
+            link.write(some)
+            sent += len(some)
+        link.write(Frame(9, 1, bytes(MOST_BYTES)).encoded())  # too long
+        assert list(Decoder().feed(link.read(1))) == []
+        malformed = {"no such request": Frame(9, 77, b""), "half a write": Frame(10, 2, bytes(7)),
+                     "no event of this design": Frame(11, 3, bytes([0x77]))}  # fmt: skip
+        for name, frame in malformed.items():
+            link.write(frame.encoded())
+            (answer,) = Decoder().feed(link.read(1))
+            assert (answer.number, answer.kind) == (frame.number, Status.MALFORMED), name
+        device = Device(link, DESIGN)
+        counted = device.counters()
+        assert counted["events_in"] == counted["steps_in"] == counted["refused"] == 0
+        assert counted["bad_frames"] > 100
+        assert not device.idle  # it still runs
+        out = np.concatenate(list(device.stream([0, 1, TICK])))
+        assert out.tolist()[-1] == TICK
+
+
+def test_a_board_writes_weights_only_while_it_is_idle_and_names_what_it_refuses(board) -> None:
+    golden = GoldenStream(DESIGN)
+    events = np.array(random_stream(random.Random(6), 20))
+    with SimulatedLink(board) as link:
+        device = Device(link, DESIGN)
+        writes = [(WHERE.address(0, "weights", neuron, row), WHERE.data(0, "weights", 7))
+                  for row in range(5) for neuron in range(6)]  # fmt: skip
+        device.start()
+        with pytest.raises(FxlifError, match="cannot be written now"):
+            device.write_port(writes)
+        device.stop()
+        device.write_port(writes)
+        with pytest.raises(FxlifError) as refused:
+            device.write_port([writes[0], (WHERE.address(0, "weights", 5, 4) + 2, 1)])
+        assert refused.value.key.startswith("0x")
+        device.start()
+        found = np.concatenate(list(device.stream(events)))
+    for row in range(5):
+        for neuron in range(6):
+            golden.network.write(golden.network.graph.populations[0].name, "weights", 7,
+                                 (row, neuron))  # fmt: skip
+    assert found.tolist() == golden.stream(events).tolist()
+
+
+def test_another_design_on_the_board_is_named(board) -> None:
+    other = DESIGN.model_copy(update={"name": "other", "core": DESIGN.core[:1]})
+    with SimulatedLink(board) as link, pytest.raises(FxlifError) as wrong:
+        Device(link, other)
+    assert wrong.value.key == "hash_0"
+
+    class Dead:
+        def write(self, data: bytes) -> None: ...
+
+        def read(self, seconds: float) -> bytes:
+            return b""
+
+    with pytest.raises(FxlifError, match="no answer"):
+        Device(Dead(), DESIGN)
+
+
+def test_a_wrong_event_of_a_board_is_found(board) -> None:
+    events = [np.array(random_stream(random.Random(7), 130))]
+    with SimulatedLink(board) as link:
+        real = Device.stream
+
+        def lies(self, block):
+            for some in real(self, block):
+                yield np.where(some == 3, 4, some)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Device, "stream", lies)
+            found, _ = run_board(DESIGN, link, events, name="small")
+    assert not found.passed
+    assert "a spike of 3 expected, a spike of 4 came" in found.reasons[0]
+
+
+@pytest.mark.parametrize("cycles", [4, 5, 16])
+def test_bytes_on_the_line_are_those_that_were_sent_at_a_slightly_wrong_rate(cycles: int) -> None:
+    rng = random.Random(cycles)
+    data = bytes(rng.randrange(256) for _ in range(20))
+    line = np.concatenate([np.ones(3, dtype=np.uint8), levels(data, cycles),
+                           np.ones(3 * cycles, dtype=np.uint8)])  # fmt: skip
+    # 2 % too slow, as a board's oscillator may be; a short fall of the line is no byte.
+    line = line[(np.arange(int(len(line) * 1.02)) / 1.02).astype(int)]
+    line = np.concatenate([np.ones(9, dtype=np.uint8), [0], np.ones(20 * cycles, dtype=np.uint8),
+                           line])  # fmt: skip
+    receiver = Receiver(cycles)
+    shown = clocked(receiver, [receiver.rx], [receiver.valid, receiver.byte],
+                    [(0, int(level)) for level in line])  # fmt: skip
+    assert bytes(byte for valid, byte in shown if valid) == data
+
+    sender = Transmitter(cycles)
+    left, rows = list(data), []
+    given = [sender.bytes.valid, sender.bytes.payload]
+    for byte in left:
+        rows += [(0, 1, byte)] * (10 * cycles + 1)
+    shown = clocked(sender, given, [sender.tx], rows)
+    found = LineReader(cycles).feed(np.array([row[0] for row in shown], dtype=np.uint8))
+    assert found.startswith(data[:10])
+
+
+def test_frames_are_found_between_any_bytes() -> None:
+    rng = random.Random(8)
+    decoder, stream, sent = Decoder(), b"", []
+    for number in range(50):
+        payload = bytes(rng.choice((END, ESC, 0xDC, 0xDD, 1)) for _ in range(rng.randrange(20)))
+        frame = Frame(number, rng.randrange(4), payload)
+        sent.append(frame)
+        stream += frame.encoded()
+        stream += bytes(rng.randrange(256) for _ in range(rng.choice((0, 0, 3)))) + bytes([END])
+    found = [
+        frame for at in range(0, len(stream), 7) for frame in decoder.feed(stream[at : at + 7])
+    ]
+    assert found == sent
+    assert decoder.bad > 5
+
+
+# --- the map ------------------------------------------------------------------------------------
+
+
+def test_the_map_says_the_same_as_a_table_a_header_and_a_class(tmp_path) -> None:
+    addresses = {register.name: register.address for register in MAP.registers}
+    assert len(set(addresses.values())) == len(addresses)
+    assert all(address % STEP == 0 and address < WINDOW for address in addresses.values())
+    table = MAP.markdown()
+    assert all(f"| 0x{at:03X} | `{name}` |" in table for name, at in addresses.items())
+    scope: dict = {}
+    exec(MAP.python_class(), scope)
+    registers = scope["SmallRegisters"]
+    assert {name: getattr(registers, name.upper()) for name in addresses} == addresses
+    assert registers.WINDOW == WINDOW
+    program = '#include <stdio.h>\n#include "small.h"\nint main(void) {\n'
+    for name in addresses:
+        program += f'  printf("{name} %u\\n", SMALL_{name.upper()});\n'
+    program += '  printf("magic_value %u\\n", SMALL_MAGIC_VALUE);\n}\n'
+    (tmp_path / "small.h").write_text(MAP.c_header())
+    (tmp_path / "main.c").write_text(program)
+    subprocess.run(["g++", "-Wall", "-Werror", "-x", "c++", "main.c", "-o", "main"], cwd=tmp_path,
+                   check=True)  # fmt: skip
+    said = subprocess.run(["./main"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    found = dict(line.split() for line in said.stdout.splitlines())
+    assert found == {**{name: str(at) for name, at in addresses.items()}, "magic_value": str(MAGIC)}
+
+
+def test_blocks_are_whole_steps_and_all_of_them() -> None:
+    events = np.array([*random_stream(random.Random(9), 250), 3, 3])
+    parts = blocks(events)
+    assert all(part[-1] == TICK for part in parts)
+    assert np.concatenate(parts).tolist() == events[:-2].tolist()
+    assert blocks(np.array([1, 2])) == []
