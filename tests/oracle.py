@@ -1,17 +1,15 @@
 """An independent oracle for the integer leaky integrate-and-fire neuron.
 
-Written straight from the normative page, docs/rule.md, in plain unbounded Python ints and exact
-fractions: no numpy, no shift tricks and no code shared with the package. It reads
-the plain fields of the parameter objects, never their computed properties, and derives every
-range and width itself. It is meant to be read against the page and to be slow.
+Written straight from the normative page, docs/rule.md, in plain unbounded Python ints: no numpy,
+no shift tricks and no code shared with the package. It reads the plain fields of the parameter
+objects, never their computed properties, and derives every range and width itself. It is meant to
+be read against the page and to be slow.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -60,23 +58,22 @@ class Lfsr:
 
 def round_quotient(numerator: int, denominator: int, mode: str, random: int = 0) -> int:
     """The exact quotient, rounded to an integer by the named mode."""
-    exact = Fraction(numerator, denominator)
+    below, rest = divmod(numerator, denominator)  # exact = below + rest / denominator
+    above = below + (rest > 0)
     if mode == "floor":
-        return math.floor(exact)
+        return below
     if mode == "ceiling":
-        return math.ceil(exact)
+        return above
     if mode == "toward_zero":
-        return math.floor(exact) if exact >= 0 else math.ceil(exact)
+        return below if numerator >= 0 else above
     if mode == "away_from_zero":
-        return math.ceil(exact) if exact >= 0 else math.floor(exact)
+        return above if numerator >= 0 else below
     if mode == "nearest_even":
-        below = math.floor(exact)
-        rest = exact - below
-        if rest == Fraction(1, 2):
-            return below if below % 2 == 0 else below + 1
-        return below if rest < Fraction(1, 2) else below + 1
+        if 2 * rest == denominator:
+            return below if below % 2 == 0 else above
+        return below if 2 * rest < denominator else above
     if mode == "stochastic":  # a random number below the denominator, then the floor
-        return math.floor(exact + Fraction(random % denominator, denominator))
+        return (numerator + random % denominator) // denominator
     raise ValueError(f"rounding: {mode!r}")
 
 

@@ -845,7 +845,9 @@ def every_step(neuron: NeuronParams, threshold: int, currents: np.ndarray):
         current = np.tile(currents, fresh.shape[1])
         after, _ = step(neuron, before, current, threshold)
         yield StepValues(neuron, before, current, np.full(len(current), threshold))
-        made = np.unique(np.array(after), axis=1)
+        table = np.array(after)
+        packed = sum(part << 16 * k for k, part in enumerate(table))  # one number a state
+        made = table[:, np.unique(packed, return_index=True)[1]]
         fresh = made[:, [tuple(state) not in seen for state in made.T.tolist()]]
 
 
@@ -861,7 +863,9 @@ def any_sums(weights: np.ndarray, low: int, high: int) -> np.ndarray:
 def test_what_is_proved_holds_in_every_step(z3) -> None:
     """Where all steps can be walked through, that is the truth; a proof must not differ."""
     proved = unproved = 0
-    drawn = (random_design(random.Random(seed)) for seed in count(1))
+    # Four whose proofs take less than two seconds: a linear, a decaying, a scaled leak and none.
+    seeds = count(1) if LONG else (11, 25, 29, 31)
+    drawn = (random_design(random.Random(seed)) for seed in seeds)
     # All states of more bits than these would take minutes to walk through.
     few = (core for core in drawn if sum(core.neuron.state_widths.values()) <= 10)
     for core in islice(few, 4):
@@ -886,6 +890,16 @@ def test_what_is_proved_holds_in_every_step(z3) -> None:
         unproved += len(bins.keys() - hit - proofs)
     assert proved > 10
     assert unproved < proved / 3, "intervals are coarse, but not that coarse"
+
+
+def test_draws_wider_than_the_step(z3) -> None:
+    """A step takes the lowest bits of its draw; no condition on the whole may rule all out."""
+    neuron = NeuronParams(state_bits=6, threshold_bits=6, v_threshold=20, current_bits=6,
+                          leak={"kind": "shift", "shift": 2, "rounding": "stochastic"},
+                          lfsr={"bits": 29, "taps": (29, 27)})  # fmt: skip
+    coverage = Coverage(neuron)
+    prove_unreachable(coverage)
+    assert coverage.reachable(fires_key())[0] is not False
 
 
 def test_a_silent_core_reaches_no_spike(z3) -> None:

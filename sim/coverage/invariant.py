@@ -113,6 +113,8 @@ class SymbolicStep:
         neuron = neurons.neuron
         bits = max(signed_bits(end, end) for end in neurons.currents)
         width = golden.golden_width(neuron, bits, threshold_port=True, run=_all_conditions)
+        if neuron.random_bits:  # of a draw a step takes the lowest bits: the others need room too
+            width = max(width, neuron.lfsr.bits + 1)
         self.neurons, self.width, self._z3 = neurons, width, z3
         self.solver, self._deadline = choose("auto"), deadline
         names = neuron.state_widths
@@ -136,7 +138,7 @@ class SymbolicStep:
         )
         neuron = self.neurons.neuron
         if neuron.random_bits:
-            drawn = z3.And(self.random > 0, self.random < 1 << neuron.lfsr.bits)
+            drawn = z3.And(self.random > 0, self.random <= (1 << neuron.lfsr.bits) - 1)
             inputs = z3.And(inputs, drawn)
         return inputs
 
