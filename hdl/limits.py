@@ -81,12 +81,12 @@ def memory_bits(core: CoreParams | RowCore) -> int:
         summed = core.spike_bits if neuron.per_event else core.accumulator_bits
         return bits + (weights + summed) * core.words * core.lanes
     for memory in core.memories:
-        beside = 0 if memory.dense else core.word_bits + memory.delay_bits
+        beside = memory.word_bits + memory.delay_bits
         bits += memory.depth * core.lanes * (memory.weight_bits + beside)
     rings = sum(each.bits * each.slots for each in core.accumulators)
     deepest = max((memory.depth for memory in core.memories), default=1)
     longest = max((memory.longest for memory in core.memories), default=0)
-    row = address_bits(deepest) + longest.bit_length()
+    row = address_bits(deepest) + longest.bit_length() + core.offset_bits
     return bits + core.rows * row + (rings << core.word_bits) * core.lanes
 
 

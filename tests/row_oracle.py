@@ -348,6 +348,8 @@ class Core:
             delay = memory.delay
             if memory.delays is not None:
                 delay += int(memory.delays[at][lane])
+            if memory.offsets is not None:
+                word = (word + int(memory.offsets[self.look.row])) % self.passes
             places[memory.accumulator, lane] = (self.base + delay) % count, word
             weights.append(int(memory.weights[at][lane]) * 2**memory.weight_shift)
         return Slot("add", NOWHERE, False, places, weights)

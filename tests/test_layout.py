@@ -12,7 +12,7 @@ import pytest
 
 from fxlif import Network, NetworkParams, NeuronParams, Recording
 from fxlif.layout import golden_of, hardware_network
-from fxlif.layout.rows import cheaper, dense_shape, fill, shapes, sparse_shape
+from fxlif.layout.rows import dense_shape, fill, shapes, sparse_shape
 from fxlif.network.events import TICK, split_steps
 from fxlif.network.topology import synapses_of
 from fxlif.params.core import CoreParams, address_bits
@@ -97,8 +97,12 @@ def random_synapses(rng, n_pre, n_post):
     if n_pre == n_post:
         choices += [
             OneToOne(weight=weight, seed=seed),
-            Grid(shape=(1, n_pre), kernel=[[3, 0, -2]], edges="open"),
+            OneToOne(weight=3),
+            Grid(shape=(1, n_pre), kernel=[[3, 0, -2]]),
+            Grid(shape=(n_pre, 1), kernel=[[1], [2], [0]], edges="open"),
         ]
+    if n_pre == n_post > 2:
+        choices += [Grid(shape=(1, n_pre), kernel=[[3, 0, -2]], edges="periodic")]
     return rng.choice(choices)
 
 
@@ -179,6 +183,8 @@ class Replay:
             for lane in range(core.lanes):
                 at = start + place, lane
                 word = place if memory.dense else int(memory.words[at])
+                if memory.offsets is not None:
+                    word = (word + int(memory.offsets[row])) % (1 << core.word_bits)
                 delay = memory.delay + (0 if memory.delays is None else int(memory.delays[at]))
                 key = memory.accumulator, (t + delay) % into.slots, word, lane
                 total = self.totals[k][key] + (int(memory.weights[at]) << memory.weight_shift)
@@ -235,8 +241,10 @@ def test_rows_are_the_golden_network():
                 kinds["dense" if memory.dense else "sparse"] += 1
                 kinds["drawn delays"] += memory.delays is not None
                 kinds["shifted"] += memory.weight_shift > 0
+                kinds["shared"] += memory.offsets is not None
+                kinds["equal rows"] += memory.depth < memory.lengths.sum()
     few = {kind: count for kind, count in kinds.items() if count < 5}
-    assert (len(kinds), few) == (9, {}), kinds
+    assert (len(kinds), few) == (11, {}), kinds
 
 
 # --- planted mistakes ---------------------------------------------------------------------------
@@ -275,6 +283,15 @@ def next_row(hardware):
     return with_memories(hardware, lambda _, m, __: replace(m, starts=np.roll(m.starts, 1)))
 
 
+def no_offsets(hardware):
+    return with_memories(hardware, lambda _, m, __: replace(m, offsets=None))
+
+
+def other_offsets(hardware):
+    return with_memories(hardware, lambda _, m, __: replace(
+        m, offsets=None if m.offsets is None else np.roll(m.offsets, 1)))  # fmt: skip
+
+
 def short_row(hardware):
     return with_memories(hardware, lambda _, m, __: replace(m, lengths=np.minimum(m.lengths, 1)))
 
@@ -306,8 +323,8 @@ def all_forward(hardware):
         replace(each, backward=False) for each in core.inputs)))  # fmt: skip
 
 
-MISTAKES = [late_loop, early_feed, other_lane, next_row, short_row, no_delays, unshifted,
-            first_address, short_ring, narrow, all_forward]  # fmt: skip
+MISTAKES = [late_loop, early_feed, other_lane, next_row, no_offsets, other_offsets, short_row,
+            no_delays, unshifted, first_address, short_ring, narrow, all_forward]  # fmt: skip
 
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.__name__)
@@ -338,7 +355,7 @@ def test_rows_hold_the_synapses(seed):
     )
     shape = sparse_shape(synapses, lanes)
     starts, packed, words, late = fill(synapses, shape)
-    assert packed.shape == words.shape == (max(1, shape.lengths.sum()), lanes)
+    assert packed.shape == words.shape == (shape.depth, lanes)
     late = np.zeros_like(words) if late is None else late
     for row in range(n_pre):
         own = range(synapses.indptr[row], synapses.indptr[row + 1])
@@ -353,15 +370,39 @@ def test_rows_hold_the_synapses(seed):
             rows = slice(starts[row], starts[row] + shape.lengths[row])
             columns = (each[rows, lane].tolist() for each in (late, words, packed))
             assert list(zip(*columns, strict=True)) == expected
-    _, dense = shapes(synapses, lanes)
+    dense = shapes(synapses, lanes).dense
     assert (dense is None) == (len(set(delays)) > 1)
     if dense is None:
         return
     starts, packed, *rest = fill(synapses, dense)
     assert rest == [None, None]
     width = -(-n_post // lanes)
-    assert packed.reshape(n_pre, width * lanes)[:, :n_post].tolist() == synapses.dense().tolist()
-    assert starts.tolist() == [row * width for row in range(n_pre)]
+    kept = packed.reshape(-1, width * lanes)[:, :n_post]
+    assert kept[starts // width].tolist() == synapses.dense().tolist()
+    assert (starts % width).tolist() == [0] * n_pre
+    if 0 not in weights:  # else rows with other targets have the same words
+        assert len(kept) == len(np.unique(kept, axis=0))
+
+
+def test_rows_that_can_be_written_are_not_shared():
+    synapses = synapses_of(Projection("a", "b", OneToOne(weight=3)), 4, 4)
+    forms = shapes(synapses, 2)
+    assert [forms.shared.depth, forms.sparse.depth, forms.dense.depth] == [2, 4, 8]
+    equal = synapses_of(Projection("a", "b", AllToAll(weight=3)), 4, 4)
+    forms = shapes(equal, 2, writable=True)
+    assert (forms.sparse.depth, forms.dense.depth, forms.shared) == (8, 8, None)
+    assert len(fill(equal, forms.dense)[1]) == 8
+    assert [each.depth for each in (shapes(equal, 2).sparse, shapes(equal, 2).dense)] == [2, 2]
+
+
+def test_rows_without_words_begin_within_the_memory():
+    """Those behind the last word of a memory of a power of two: its depth is no address."""
+    weights = np.zeros((4, 8), int)
+    weights[0, [0, 2, 4]], weights[1, 6] = (3, -2, 5), 7
+    synapses = synapses_of(Projection("a", "b", Dense(weights=weights)), 4, 8)
+    shape = shapes(synapses, 1).sparse
+    assert fill(synapses, shape)[0].tolist() == [0, 3, 0, 0]
+    assert (shape.depth, shape.lengths.tolist()) == (4, [3, 1, 0, 0])
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -372,39 +413,39 @@ def test_the_cheaper_form(seed):
     lanes = rng.randint(1, n_post)
     synapses = drawn(rng, n_pre, n_post)
     costs = {}
-    for shape in shapes(synapses, lanes):
-        if shape is None:
-            continue
+    forms = shapes(synapses, lanes)
+    for name, shape in forms.named.items():
         _, weights, words, delays = fill(synapses, shape)
         lowest, highest = weights.min(), weights.max()
         bits = next(b for b in range(1, 20) if -(1 << b - 1) <= lowest <= highest < 1 << b - 1)
+        entry = address_bits(len(weights)) + int(shape.lengths.max()).bit_length()
         if words is not None:
-            bits += address_bits(-(-n_post // lanes))
+            bits += address_bits(int(words.max()) + 1 if shape.offset_bits else -(-n_post // lanes))
         if delays is not None:
             bits += int(delays.max()).bit_length()
-        table = n_pre * (address_bits(len(weights)) + int(shape.lengths.max()).bit_length())
+        if shape.offsets is not None:
+            entry += address_bits(-(-n_post // lanes))
+        table = n_pre * entry
         cycles = [max(1, length) for length in shape.lengths.tolist()]
-        costs[shape.dense] = (bits * weights.size + table) * sum(cycles) / n_pre
+        costs[name] = (bits * weights.size + table) * sum(cycles) / n_pre
         assert shape.bits == bits * weights.size + table
-    assert cheaper(*shapes(synapses, lanes)).dense == (
-        costs.get(True, float("inf")) <= costs[False]
-    )
+    assert costs[forms.cheapest] == min(costs.values())
 
 
 def test_a_tie_is_dense():
     """One neuron to one neuron: the same word either way, and a word number costs."""
     synapses = synapses_of(Projection("a", "b", AllToAll(weight=1)), 4, 4)
-    assert cheaper(*shapes(synapses, 4)).dense
+    assert shapes(synapses, 4).cheapest == "dense"
     assert dense_shape(synapses, 4).cycles == 1
 
 
 def test_time_counts_as_much_as_memory():
     """Half of all synapses, 2-bit weights: more bits as rows, half the cycles."""
     half = Projection("a", "b", FixedInDegree(indegree=8, weight=1))
-    sparse, dense = shapes(synapses_of(half, 16, 16), 1)
-    assert sparse.bits > dense.bits
-    assert sparse.cycles == 8 == dense.cycles / 2
-    assert cheaper(sparse, dense) is sparse
+    forms = shapes(synapses_of(half, 16, 16), 1)
+    assert forms.sparse.bits > forms.dense.bits
+    assert forms.sparse.cycles == 8 == forms.dense.cycles / 2
+    assert forms.chosen is forms.sparse
 
 
 @pytest.mark.parametrize(("lanes", "share"), [(2, 0.80), (4, 0.60), (8, 0.45), (16, 0.30)])

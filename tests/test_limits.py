@@ -450,7 +450,8 @@ def test_more_memory_than_any_device(monkeypatch):
 
 
 def rows(lanes=4, thresholds=None):
-    """An input of 5 into 10 neurons, dense, and these among themselves with delays 1 to 4."""
+    """An input of 5 into 10 neurons, dense, its rows all equal, and these among themselves with
+    delays 1 to 4."""
     return NetworkParams(
         source=[EventSource("touch", 5)],
         population=[Population("exc", 10, v_thresholds=thresholds, lanes=lanes)],
@@ -468,10 +469,10 @@ def test_memory_of_rows(monkeypatch, thresholds):
     (core,) = hardware.cores
     dense, sparse = core.memories
     words = int(sparse.lengths.sum())
-    assert (dense.depth, sparse.depth) == (15, words)
-    synapses = 15 * 4 * 5 + words * 4 * (6 + 2 + 2)  # 9: 5 bits; -9..20: 6 bits; 4 delays
+    assert (dense.depth, sparse.depth) == (3, words)
+    synapses = 3 * 4 * 5 + words * 4 * (6 + 2 + 2)  # 9: 5 bits; -9..20: 6 bits; 4 delays
     longest = max(3, int(sparse.lengths.max()))
-    table = (5 + 10) * ((max(15, words) - 1).bit_length() + longest.bit_length())
+    table = (5 + 10) * ((words - 1).bit_length() + longest.bit_length())
     first, second = core.accumulators
     rings = (first.bits * 1 + second.bits * 4) * 4 * (1 << 2)
     neurons = 12 * (16 + 1 + (16 if thresholds else 0))
@@ -501,10 +502,10 @@ def test_packing_is_said(run, tmp_path):
     assert ran.code == 0
     dense, sparse = (line for line in ran.out.splitlines() if line.startswith("projection"))
     assert re.fullmatch(
-        r"projection\[0\], touch to exc: dense, 15 words of 4, 83.3% of the slots hold synapses, "
-        r"330 bits: 3 cycles a spike; sparse would be 450 bits, 3 cycles", dense
+        r"projection\[0\], touch to exc: dense, 3 words of 4 \(5 rows stored as 1\), 83.3% of the "
+        r"slots hold synapses, 80 bits: 3 cycles a spike; sparse would be 104 bits, 3 cycles", dense
     )  # fmt: skip
     words = supported(rows()).cores[0].memories[1].depth
     start = f"projection[1], exc to exc: sparse, {words} words of 4, {30 / (4 * words):.1%} of"
     assert sparse.startswith(start)
-    assert sparse.endswith(" bits: its delays differ")
+    assert sparse.endswith(" cycles a spike; its delays differ")

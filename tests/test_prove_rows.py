@@ -17,7 +17,7 @@ from fxlif import NeuronParams
 from fxlif.layout import HardwareNetwork, Input, RowCore, hardware_network
 from fxlif.params.network import NetworkParams, Population, Projection
 from fxlif.params.sources import EventSource, RegularSource
-from fxlif.params.topology import AllToAll, Dense
+from fxlif.params.topology import AllToAll, Dense, FixedProbability, Grid
 from fxlif.sim.prove.row.deadlock import never_stuck
 from fxlif.sim.prove.row.groups import GROUPS
 from fxlif.sim.prove.run import prove
@@ -123,6 +123,27 @@ def test_a_network_of_rows(network: HardwareNetwork) -> None:
     assert {check.name.split(":")[0] for check in findings.checks} >= set(GROUPS)
 
 
+#: Rows that are equal but for a shift by a word, and a memory beside whose rows are not.
+SHARED = hardware_network(NetworkParams(
+    name="small",
+    source=[EventSource(name="x", n=8)],
+    population=[Population("a", 8, lanes=2)],
+    projection=[
+        Projection("x", "a", Grid(shape=(1, 8), kernel=[[3, 0, 3]]), delay=0),
+        Projection("a", "a", FixedProbability(probability=0.2, weight=(-99, 99))),
+    ],
+))  # fmt: skip
+
+
+def test_rows_stored_once() -> None:
+    """What is proved of the pipeline's stages that have an offset, and of the images."""
+    memory, other = SHARED.cores[0].memories
+    assert memory.depth < memory.lengths.sum()
+    assert (other.dense, other.offsets) == (False, None)
+    findings = prove(SHARED, name="small", theorems=["rows", "weights"])
+    assert findings.reasons == []
+
+
 def part(name: str, pattern: str, by: str, count: int = 1) -> Edit:
     """An edit of a part of the first core."""
     return within(f"small_core_0_{name}", pattern, by, count)
@@ -195,6 +216,16 @@ FAULTS: dict[str, tuple[Edit, str, str]] = {
         swap(r"_synapses_2_0\.mem", "_synapses_0_0.mem"),
         "weights", "memory 2"),
 }  # fmt: skip
+#: The same of the network whose rows are stored once.
+SHARED_FAULTS: dict[str, tuple[Edit, str, str]] = {
+    "the offset is left out": (
+        part("synapses", r"(data\[\d\]) \+ offset_2", r"\1 + 2'h0"), "rows", "word of the sum"),
+    "the offset of another slot": (
+        part("synapses", r"offset_2 <= offset_1", "offset_2 <= slot_offset"),
+        "rows", "word of the sum"),
+    "the offset of another row": (
+        part("issue", r"(n\d+) = offset;", r"\1 = lookup_offset;"), "rows", "offset of the row"),
+}  # fmt: skip
 
 
 #: Those that the default run plants.
@@ -203,23 +234,24 @@ FIRST = ("the sum four cycles before is missed", "a reader does not wait for the
 
 @needs_icarus
 @pytest.mark.parametrize("fault", [
-    pytest.param(fault, marks=[pytest.mark.slow] * (fault not in FIRST)) for fault in FAULTS
+    pytest.param(fault, marks=[pytest.mark.slow] * (fault not in FIRST))
+    for fault in (*FAULTS, *SHARED_FAULTS)
 ])  # fmt: skip
 def test_planted_faults(fault: str) -> None:
     """Found by the contract of its part; what a clock edge does wrong is what a simulator does."""
-    edit, group, said = FAULTS[fault]
-    findings = prove(SMALL, name="x", edit=edit, theorems=[group])
+    network = SMALL if fault in FAULTS else SHARED
+    edit, group, said = {**FAULTS, **SHARED_FAULTS}[fault]
+    findings = prove(network, name="x", edit=edit, theorems=[group])
     wrong = [check for check in findings.checks if check.outcome in ("failed", "unknown")]
     assert wrong
     details = "\n".join(check.detail for check in wrong)
     assert said in details, details
 
 
-def with_core(k: int, change: Callable[[RowCore], RowCore]) -> HardwareNetwork:
-    """The small network with another core."""
-    cores = list(SMALL.cores)
-    cores[k] = change(cores[k])
-    return replace(SMALL, cores=tuple(cores))
+def with_core(change: Callable[[RowCore], RowCore], network: HardwareNetwork) -> HardwareNetwork:
+    """The network with another first core."""
+    first, *others = network.cores
+    return replace(network, cores=(change(first), *others))
 
 
 def narrow(core: RowCore) -> RowCore:
@@ -232,10 +264,18 @@ def late(core: RowCore) -> RowCore:
     return replace(core, memories=(*others, replace(last, delay=last.delay + 1)))
 
 
+def shifted(core: RowCore) -> RowCore:
+    memory, *others = core.memories
+    assert memory.offsets is not None
+    return replace(core, memories=(replace(memory, offsets=memory.offsets + 1), *others))
+
+
 @pytest.mark.parametrize(
-    ("change", "group", "said"), [(narrow, "overflow", "accumulator 0"), (late, "weights", "delay")]
-)
-def test_a_layout_that_is_wrong(change, group: str, said: str) -> None:
-    findings = prove(with_core(0, change), name="x", theorems=[group])
+    ("change", "network", "group", "said"),
+    [(narrow, SMALL, "overflow", "accumulator 0"), (late, SMALL, "weights", "delay"),
+     (shifted, SHARED, "weights", "neuron")],
+)  # fmt: skip
+def test_a_layout_that_is_wrong(change, network: HardwareNetwork, group: str, said: str) -> None:
+    findings = prove(with_core(change, network), name="x", theorems=[group])
     (wrong,) = [check for check in findings.checks if check.outcome == "failed"]
     assert said in wrong.detail

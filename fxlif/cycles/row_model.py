@@ -115,7 +115,7 @@ def first_weights(cores: Sequence[RowCore]) -> list[dict[int, int]]:
         for each in core.inputs:
             for number in each.memories:
                 found[-1][number] = place
-                place += core.memories[number].weights.size
+                place += core.memories[number].unrolled.weights.size
     return found
 
 
@@ -147,7 +147,7 @@ class _Tables:
             here = each.node, each.backward, len(each.memories), len(self.memories), parts
             self.inputs.append(here)
             for number in each.memories:
-                self._add_memory(core, core.memories[number], first, places[number])
+                self._add_memory(core, core.memories[number].unrolled, first, places[number])
 
     def _add_memory(
         self, core: RowCore, memory: RowMemory, accumulators_at: int, place: int

@@ -4,58 +4,65 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from ..arrays import count_of
 from ..params.network import Projection
 from .plan import Plan
-from .rows import Shape, cheaper
+from .rows import Forms, Shape
 
 
 @dataclass(frozen=True, eq=False)
 class Packing:
-    """What became of projection ``number``: its two forms, and how many synapses they hold.
-
-    ``dense`` is None where the delays of its synapses differ.
-    """
+    """What became of projection ``number``: its forms, and how many synapses they hold."""
 
     number: int
     projection: Projection
-    synapses: int
-    sparse: Shape
-    dense: Shape | None
+    forms: Forms
+    held: int
 
     @property
     def chosen(self) -> Shape:
         """The form that it has."""
-        return cheaper(self.sparse, self.dense)
+        return self.forms.chosen
 
     @property
     def share(self) -> float:
         """The share of the memory's slots that hold a synapse."""
-        return self.synapses / self.chosen.slots
+        return self.held / self.chosen.slots
 
     @property
     def why(self) -> str:
         """Why it has this form, with the figures of the other one."""
-        if self.dense is None:
-            return "its delays differ"
-        other, name = (self.sparse, "sparse") if self.chosen.dense else (self.dense, "dense")
-        return (
-            f"{self.chosen.cycles:.4g} cycles a spike; {name} would be {other.bits:,} bits, "
-            f"{other.cycles:.4g} cycles"
-        )
+        others = [
+            f"{name} would be {form.bits:,} bits, {form.cycles:.4g} cycles"
+            for name, form in self.forms.named.items()
+            if form is not self.chosen
+        ]
+        if self.forms.dense is None:
+            others.append("its delays differ")
+        return "; ".join([f"{self.chosen.cycles:.4g} cycles a spike", *others])
 
     def __str__(self) -> str:
         shape, ends = self.chosen, self.projection
-        form = "dense" if shape.dense else "sparse"
+        rows = np.flatnonzero(shape.lengths)
+        once = np.count_nonzero(shape.stored[rows])
+        equal = f" ({count_of(len(rows), 'row')} stored as {once:,})" if once < len(rows) else ""
         return (
-            f"projection[{self.number}], {ends.source} to {ends.target}: {form}, "
-            f"{shape.depth:,} words of {shape.lanes}, {self.share:.1%} of the slots hold synapses, "
-            f"{shape.bits:,} bits: {self.why}"
+            f"projection[{self.number}], {ends.source} to {ends.target}: {self.forms.cheapest}, "
+            f"{shape.depth:,} words of {shape.lanes}{equal}, {self.share:.1%} of the slots hold "
+            f"synapses, {shape.bits:,} bits: {self.why}"
         )
 
 
 def packing(plan: Plan) -> tuple[Packing, ...]:
     """What becomes of each projection."""
     return tuple(
-        Packing(k, table.projection, table.synapses.count, *forms)
-        for k, (table, forms) in enumerate(zip(plan.tables, plan.shapes, strict=True))
+        Packing(
+            k,
+            table.projection,
+            forms,
+            int(np.diff(table.synapses.indptr)[forms.chosen.stored].sum()),
+        )
+        for k, (table, forms) in enumerate(zip(plan.tables, plan.forms, strict=True))
     )

@@ -6,12 +6,15 @@ each population, in the order in which they act within a step.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate
 from typing import Any, ClassVar, Literal
 
+import numpy as np
+
 from ..arrays import Ints
+from ..network.synapses import row_starts
 from ..params.core import Writable, address_bits
 from ..params.network import NetworkParams
 from ..params.neuron import NeuronParams
@@ -46,6 +49,10 @@ class RowMemory:
     0. A lane that has no synapse left in a row holds weight 0 at word 0. ``weights``, (depth,
     lanes) int64 of ``weight_bits`` signed bits, are shifted left by ``weight_shift`` before they
     are added.
+
+    Equal rows may have the same words. With ``offsets``, (n_pre,) int64 of ``offset_bits``, word
+    numbers count from that of their row, modulo ``1 << offset_bits``. ``word_bits`` of a word
+    number are stored.
     """
 
     projection: int
@@ -60,8 +67,26 @@ class RowMemory:
     lengths: Ints
     weights: Ints
     words: Ints | None
+    word_bits: int
     delays: Ints | None
     delay_bits: int
+    offsets: Ints | None
+    offset_bits: int
+
+    @cached_property
+    def unrolled(self) -> RowMemory:
+        """The same synapses without offsets, where each row has words of its own."""
+        if self.offsets is None or self.words is None:
+            return self
+        row = np.repeat(np.arange(self.n_pre), self.lengths)
+        starts = row_starts(self.lengths)[:-1]
+        place = self.starts[row] + np.arange(len(row)) - starts[row]
+        words = self.words[place] + self.offsets[row, np.newaxis] & (1 << self.offset_bits) - 1
+        return replace(
+            self, starts=starts, weights=self.weights[place], words=words,
+            word_bits=self.offset_bits, offsets=None, offset_bits=0,
+            delays=None if self.delays is None else self.delays[place],
+        )  # fmt: skip
 
     @property
     def depth(self) -> int:
@@ -149,6 +174,11 @@ class RowCore:
     def row_starts(self) -> tuple[int, ...]:
         """By memory, where its rows begin in the core's table of rows."""
         return tuple(accumulate((memory.n_pre for memory in self.memories), initial=0))[:-1]
+
+    @property
+    def offset_bits(self) -> int:
+        """Width of the offset of a row in the core's table; 0 where no rows have one."""
+        return max((memory.offset_bits for memory in self.memories), default=0)
 
     @property
     def rows(self) -> int:

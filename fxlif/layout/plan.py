@@ -12,7 +12,7 @@ from ..params.network import NetworkParams, Population
 from ..params.quantise import signed_bits
 from ..params.sources import EventSource, RegularSource
 from .parts import Accumulator, HardwareNetwork, Input, RegularNode, RowCore, RowMemory
-from .rows import Shape, cheaper, fill, shapes
+from .rows import Forms, Shape, fill, shapes
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,19 +46,16 @@ LONGEST_ROW = (1 << 16) - 1
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """A network whose synapses are drawn, and for each projection the forms that they may take.
-
-    ``shapes``: by projection the sparse and the dense form, None where its delays differ.
-    """
+    """A network whose synapses are drawn, and for each projection the forms that they may take."""
 
     network: NetworkParams
     tables: tuple[PlacedProjection, ...]
-    shapes: tuple[tuple[Shape, Shape | None], ...]
+    forms: tuple[Forms, ...]
 
     @property
     def chosen(self) -> tuple[Shape, ...]:
         """The form of each projection."""
-        return tuple(cheaper(*each) for each in self.shapes)
+        return tuple(each.chosen for each in self.forms)
 
 
 def planned(network: NetworkParams) -> Plan:
@@ -69,13 +66,17 @@ def planned(network: NetworkParams) -> Plan:
     """
     graph = network.graph
     tables = tuple(placed(graph))
-    lanes = {population.name: population.lanes for population in graph.populations}
+    populations = {population.name: population for population in graph.populations}
+    targets = [populations[each.projection.target] for each in tables]
     for population in graph.populations:
         synaptic_range(population, list(tables))
     return Plan(
         network,
         tables,
-        tuple(shapes(each.synapses, lanes[each.projection.target]) for each in tables),
+        tuple(
+            shapes(each.synapses, target.lanes, writable="weights" in target.writable)
+            for each, target in zip(tables, targets, strict=True)
+        ),
     )
 
 
@@ -189,6 +190,9 @@ def _memory(edge: _Edge, accumulator: int, shift: int) -> RowMemory:
         lengths=shape.lengths,
         weights=weights,
         words=words,
+        word_bits=shape.word_bits,
         delays=delays,
         delay_bits=shape.delay_bits,
+        offsets=shape.offsets,
+        offset_bits=shape.offset_bits,
     )

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from amaranth.hdl import Const, Module, Mux, Shape, Signal, Value
+from amaranth.hdl import Const, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ...layout.parts import Input, RowCore, RowMemory
 from ..memory import Rom
-from .layouts import lockstep_stream, lookup_layout, numbers
+from .layouts import lockstep_stream, lookup_layout, numbers, table_bits
 
 
 def front_inputs(address_bits: Sequence[int]) -> dict[str, wiring.Member]:
@@ -21,11 +21,18 @@ def front_inputs(address_bits: Sequence[int]) -> dict[str, wiring.Member]:
 
 
 def row_table(core: RowCore) -> npt.NDArray[np.int64]:
-    """First word and length of each row of all memories, packed: (rows, 1)."""
-    starts = [memory.starts for memory in core.memories]
-    lengths = [memory.lengths for memory in core.memories]
-    start_bits = Shape.cast(lookup_layout(core)["start"].shape).width
-    packed: npt.NDArray[np.int64] = np.concatenate(starts) | np.concatenate(lengths) << start_bits
+    """First word, length and offset of each row of all memories, packed: (rows, 1)."""
+    no_offsets = [np.zeros(memory.n_pre, np.int64) for memory in core.memories]
+    columns = {
+        "start": [memory.starts for memory in core.memories],
+        "length": [memory.lengths for memory in core.memories],
+        "offset": [none if memory.offsets is None else memory.offsets
+                   for memory, none in zip(core.memories, no_offsets, strict=True)],
+    }  # fmt: skip
+    packed, at = np.zeros(core.rows, np.int64), 0
+    for field, width in table_bits(core).items():
+        packed |= np.concatenate(columns[field]) << at
+        at += width
     return packed.reshape(-1, 1)
 
 
@@ -127,8 +134,7 @@ class Front(wiring.Component):
         ]
         m.d.comb += [self.lookup.update.eq(held_update), self.lookup.memory.eq(held_memory)]
         if core.rows:
-            start_bits = len(self.lookup.start)
-            bits = start_bits + len(self.lookup.length)
+            bits = sum(table_bits(core).values())
             m.submodules.rows = rows = Rom("rows", row_table(core), bits, enabled=True)
             found = rows.data[0]
             m.d.comb += [
@@ -136,9 +142,11 @@ class Front(wiring.Component):
                 # What it reads where nothing is looked up goes nowhere; so the enable is early.
                 rows.fetch.eq(room),
                 rows.move.eq(move),
-                self.lookup.start.eq(found[:start_bits]),
-                self.lookup.length.eq(found[start_bits:]),
             ]
+            at = 0
+            for field, width in table_bits(core).items():
+                m.d.comb += self.lookup[field].eq(found[at : at + width])
+                at += width
         return m
 
     def _is_unknown(self, each: Input, address: Value) -> Value:

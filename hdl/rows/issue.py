@@ -49,6 +49,11 @@ class RowIssue(wiring.Component):
         memory = Signal.like(self.slot.memory, name="memory", reset_less=True)
         pointer = Signal.like(self.slot.pointer, name="pointer", reset_less=True)
         count = Signal.like(self.slot.count, name="count")
+        if core.offset_bits:
+            offset = Signal(core.offset_bits, reset_less=True)
+            with m.If(free):
+                m.d.sync += offset.eq(lookup.offset)
+            m.d.comb += self.slot.offset.eq(offset)
         base = Signal(ring_bits(core))
         slots = Signal.like(left, name="slots", init=0)
         starts = Signal()

@@ -48,22 +48,33 @@ def longest(core: RowCore) -> int:
 
 def lookup_layout(core: RowCore) -> data.StructLayout:
     """What waits before the pipeline: an ``update``, or a row of a ``memory``, its first word and
-    how many there are."""
+    how many there are, and the ``offset`` of its word numbers if rows of the core have one."""
     return data.StructLayout(
         {
             "update": 1,
             "memory": numbers(len(core.memories)),
             "start": numbers(depth(core)),
             "length": numbers(longest(core) + 1),
+            **_offset(core),
         }
     )
+
+
+def table_bits(core: RowCore) -> dict[str, int]:
+    """What an entry of the table of rows holds, the lowest bits first: field and width."""
+    layout = lookup_layout(core)
+    return {name: layout[name].width for name in layout.members if name not in ("update", "memory")}
+
+
+def _offset(core: RowCore) -> dict[str, int]:
+    return {"offset": core.offset_bits} if core.offset_bits else {}
 
 
 def slot_layout(core: RowCore) -> data.StructLayout:
     """What enters the pipeline in a cycle: word ``count`` of a row (``add``), which lies at
     ``pointer`` in a ``memory``; a word of neurons that takes the step (``update``); sums that are
     cleared (``clear``), where ``count`` goes through the words of all slots of the ring; or
-    nothing. ``base`` is the ring's slot of this step."""
+    nothing. ``base`` is the ring's slot of this step, ``offset`` that of the row's word numbers."""
     return data.StructLayout(
         {
             "add": 1,
@@ -73,6 +84,7 @@ def slot_layout(core: RowCore) -> data.StructLayout:
             "pointer": numbers(depth(core)),
             "count": core.word_bits + ring_bits(core),
             "base": ring_bits(core),
+            **_offset(core),
         }
     )
 

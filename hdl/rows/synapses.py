@@ -21,15 +21,15 @@ OPERATION_DISTANCE = ROW_STAGES
 WEIGHTS_DISTANCE = 2
 
 
-def synapse_bits(core: RowCore, memory: RowMemory) -> tuple[int, int, int]:
+def synapse_bits(memory: RowMemory) -> tuple[int, int, int]:
     """Width of a weight, of a word's number and of a delay in a memory."""
-    return memory.weight_bits, 0 if memory.dense else core.word_bits, memory.delay_bits
+    return memory.weight_bits, memory.word_bits, memory.delay_bits
 
 
-def synapse_words(core: RowCore, memory: RowMemory) -> npt.NDArray[np.int64]:
+def synapse_words(memory: RowMemory) -> npt.NDArray[np.int64]:
     """What the memory holds, (depth, lanes): the weight, above it the word's number, then the delay
     where they are stored."""
-    weight_bits, word_bits, _ = synapse_bits(core, memory)
+    weight_bits, word_bits, _ = synapse_bits(memory)
     found = memory.weights & ((1 << weight_bits) - 1)
     if memory.words is not None:
         found = found | memory.words << weight_bits
@@ -82,7 +82,10 @@ class Synapses(wiring.Component):
         chosen = Signal(self.weights.shape())
         for lane in range(core.lanes):
             m.d.comb += [words_here[lane].eq(count[:bits]), slots_here[lane].eq(ring_here)]
-        arrived = [self._arrived(m, number) for number in range(len(core.memories))]
+        offset: Value = Const(0, 0)
+        if core.offset_bits:
+            *_, offset = line(m, slot.offset, arrival - 1, "offset", is_data=True)
+        arrived = [self._arrived(m, number, offset) for number in range(len(core.memories))]
         with m.If(add), m.Switch(memory):
             for number, (each, words) in enumerate(zip(core.memories, arrived, strict=True)):
                 with m.Case(number):
@@ -107,18 +110,31 @@ class Synapses(wiring.Component):
         m.d.comb += self.weights.eq(weights)
         return m
 
-    def _arrived(self, m: Module, number: int) -> Value:
-        """What the memory of this number has at the slot's pointer."""
+    def _arrived(self, m: Module, number: int, offset: Value) -> Value:
+        """What the memory of this number has at the slot's pointer, with the ``offset`` of its row
+        added to the numbers of words."""
         memory, name = self.core.memories[number], f"synapses_{number}"
-        bits = sum(synapse_bits(self.core, memory))
-        m.submodules[name] = rom = Rom(name, synapse_words(self.core, memory), bits)
+        bits = sum(synapse_bits(memory))
+        m.submodules[name] = rom = Rom(name, synapse_words(memory), bits)
         m.d.comb += rom.address.eq(self.slot.pointer)
-        *_, words = line(m, rom.data, 1, f"arrived_{number}", is_data=True)
+        words: Value = rom.data
+        if memory.offset_bits:
+            lanes = [self._moved(memory, synapse, offset) for synapse in rom.data]
+            words = data.ArrayLayout(len(lanes[0]), self.core.lanes)(Cat(lanes))
+        *_, words = line(m, words, 1, f"arrived_{number}", is_data=True)
         return words
+
+    def _moved(self, memory: RowMemory, synapse: Value, offset: Value) -> Value:
+        """A synapse of a shared row, its word's number counted from the first word."""
+        weight_bits, word_bits, _ = synapse_bits(memory)
+        weight, rest = synapse[:weight_bits], synapse[weight_bits:]
+        word = (rest[:word_bits] + offset)[: memory.offset_bits]
+        return Cat(weight, word, rest[word_bits:])
 
     def _parts(self, memory: RowMemory, synapse: Value) -> tuple[Value, Value, Value]:
         """A synapse's weight, shifted, its word's number and its delay, from the memory."""
-        weight_bits, word_bits, _ = synapse_bits(self.core, memory)
+        weight_bits = memory.weight_bits
+        word_bits = 0 if memory.dense else self.core.word_bits
         rest = synapse[weight_bits:]
         weight = Cat(Const(0, memory.weight_shift), synapse[:weight_bits]).as_signed()
         return weight, rest[:word_bits], rest[word_bits:]

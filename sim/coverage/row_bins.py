@@ -196,7 +196,8 @@ def _beyond(words: RowWords, number: int, mask: int, c: RowCycles) -> Bools:
 
 
 def _memory_bins(names: RowNames, m: int, words: RowWords) -> Iterator[RowBin]:
-    """Rows of one word and the longest, and each delay, of a projection."""
+    """Rows of one word and the longest, one that is stored for another, and each delay, of a
+    projection."""
     memory = names.core.memories[m]
     group = f"{names.prefix}projection[{memory.projection}]"
     number = names.input_of(m)
@@ -209,6 +210,10 @@ def _memory_bins(names: RowNames, m: int, words: RowWords) -> Iterator[RowBin]:
         name = f"a row of {length} words" if length > 1 else "a row of one word"
         there = (memory.lengths == length).any()
         yield bin_of(name, row_of(length), "" if there else "no row has one word")
+    if memory.offsets is not None:
+        shifts = memory.offsets
+        yield bin_of("a shared row, shifted", lambda c: (words.memory[c.added] == m)
+                     & (shifts[words.row[c.added] % memory.n_pre] != 0))  # fmt: skip
     backward = names.core.inputs[number].backward
 
     def late(delay: int) -> Callable[[RowCycles], Bools]:

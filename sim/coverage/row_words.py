@@ -35,7 +35,7 @@ class RowWords:
         wide = np.zeros((3, 0, core.lanes), dtype=np.int64)
         narrow, lanes = [none], [wide]
         for number in sorted(places, key=places.__getitem__):
-            memory = core.memories[number]
+            memory = core.memories[number].unrolled
             each = np.full((4, memory.depth), -1)
             each[0], each[3] = number, 0
             rows = np.repeat(np.arange(memory.n_pre), memory.lengths)

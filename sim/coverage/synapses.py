@@ -32,6 +32,7 @@ class Synapses:
 
 def synapses_in(core: RowCore, memory: RowMemory) -> Synapses:
     """What the rows of a memory add: what weighs nothing, and fills a word, is left out."""
+    memory = memory.unrolled
     row = np.repeat(np.arange(memory.n_pre), memory.lengths)
     slot = np.arange(len(row)) - np.repeat(np.cumsum(memory.lengths) - memory.lengths,
                                            memory.lengths)  # fmt: skip

@@ -18,7 +18,7 @@ from dataclasses import replace
 from typing import Any
 
 from ....hdl.core.layouts import entry_layout, operation_layout
-from ....hdl.rows.layouts import longest, lookup_layout, row_operation_layout
+from ....hdl.rows.layouts import longest, row_operation_layout, table_bits
 from ....hdl.rows.synapses import OPERATION_DISTANCE, synapse_bits
 from ....layout import RowCore
 from ...tools.solver import z3
@@ -38,14 +38,13 @@ class RowComposition(Leaving):
     def __init__(self, net: Netlist, core: RowCore, address_bits: Sequence[int]) -> None:
         names = ("front", "issue", "synapses", "neurons", "queue")
         self.core, self.ports = core, {name: Ports(net, name) for name in names}
-        lookup = self.ports["issue"].fields("lookup", lookup_layout(core))
-        row_size = lookup["length"].size() + lookup["start"].size()
+        row_size = sum(table_bits(core).values())
 
         def table(row: Any) -> Any:
             return z3.Function("row", row.sort(), z3.BitVecSort(row_size))(row)
 
         def content(m: int, pointer: Any) -> Any:
-            size = core.lanes * sum(synapse_bits(core, core.memories[m]))
+            size = core.lanes * sum(synapse_bits(core.memories[m]))
             return z3.Function(f"synapses {m}", pointer.sort(), z3.BitVecSort(size))(pointer)
 
         front, self.front = front_contract(core, self.ports["front"], address_bits, table)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ....hdl.events import event_layout
 from ....hdl.memory import BANK_WORDS
-from ....hdl.rows.layouts import lookup_layout
+from ....hdl.rows.layouts import lookup_layout, table_bits
 from ....layout import RowCore
 from ...tools.solver import z3
 from ..alone import rom_word
@@ -139,7 +139,7 @@ def front_contract(
         ),
     }
     if core.rows:
-        found = z3.Concat(g.lookup["length"], g.lookup["start"])
+        found = packed([g.lookup[name] for name in table_bits(core)])
         gives["the row of the event"] = z3.Implies(is_row, found == table(g.row_of(g.oldest)))
     unknown = []
     for i, each in enumerate(core.inputs):

@@ -7,12 +7,13 @@ is in an image is proved to come out by the contracts of ``front`` and ``synapse
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from ....hdl.rows.layouts import longest, lookup_layout
+from ....hdl.rows.layouts import longest, table_bits
 from ....hdl.rows.synapses import synapse_bits
 from ....layout import HardwareNetwork, RowCore
 from ....network.projections import placed
@@ -50,32 +51,39 @@ def delivered(prover: Prover, k: int) -> list[Delivered]:
     backward = [each.backward for m in range(len(core.memories)) for each in core.inputs
                 if m in each.memories]  # fmt: skip
     table = read_rom(prover, prover.part_module(k, "front_rows"), "rows", max(2, core.rows))
-    start_bits = _width(core, "start")
+    fields = table_bits(core)
     found = []
     for m, memory in enumerate(core.memories):
         name = f"synapses_{m}"
         module = prover.part_module(k, f"synapses_{name}")
         words = read_rom(prover, module, name, max(2, memory.depth))
-        entries = table[core.row_starts[m] :][: memory.n_pre]
-        starts = np.array([entry & (1 << start_bits) - 1 for entry in entries])
-        lengths = np.array([entry >> start_bits for entry in entries])
+        rows = [table_entry(entry, fields) for entry in
+                table[core.row_starts[m] :][: memory.n_pre]]  # fmt: skip
+        starts, lengths = (np.array([row[name] for row in rows]) for name in ("start", "length"))
+        offsets = np.array([row.get("offset", 0) for row in rows])
         wrong = np.flatnonzero((starts + lengths > memory.depth) | (lengths > longest(core)))
         if len(wrong):
             row = int(wrong[0])
             raise ValueError(f"row {row} of memory {m}: not within {memory.depth} words")
-        found.append(_synapses(core, m, words, starts, lengths, backward[m]))
+        found.append(_synapses(core, m, words, starts, lengths, offsets, backward[m]))
     return found
 
 
-def _width(core: RowCore, field: str) -> int:
-    return int(lookup_layout(core)[field].width)
+def table_entry(entry: int, fields: Mapping[str, int]) -> dict[str, int]:
+    """An entry of the table of rows, field by field, the lowest bits first."""
+    found = {}
+    for name, width in fields.items():
+        found[name] = entry & (1 << width) - 1
+        entry >>= width
+    return found
 
 
 def _synapses(
-    core: RowCore, m: int, words: list[int], starts: Ints, lengths: Ints, backward: bool
-) -> Delivered:
+    core: RowCore, m: int, words: list[int], starts: Ints, lengths: Ints, offsets: Ints,
+    backward: bool,
+) -> Delivered:  # fmt: skip
     memory = core.memories[m]
-    weight_bits, word_bits, delay_bits = synapse_bits(core, memory)
+    weight_bits, word_bits, delay_bits = synapse_bits(memory)
     lane_bits = weight_bits + word_bits + delay_bits
     rows = np.repeat(np.arange(len(starts)), lengths)
     place = np.arange(len(rows)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
@@ -87,6 +95,8 @@ def _synapses(
     weights -= (weights >> weight_bits - 1) << weight_bits
     numbers = (lanes >> weight_bits & (1 << word_bits) - 1) if word_bits else np.broadcast_to(
         place[:, None], lanes.shape)  # fmt: skip
+    if memory.offset_bits:
+        numbers = numbers + offsets[rows][:, None] & (1 << core.word_bits) - 1
     delays = (lanes >> weight_bits + word_bits) + memory.delay + backward
     here = np.nonzero(weights)
     return Delivered(

@@ -14,8 +14,9 @@ from ..netlist import Netlist
 
 class RowIssueGhosts:
     """A reference: word ``k`` of the ``n`` of what is under way, which adds, steps or clears
-    (``kind``); the row of an addition begins at ``first`` in ``memory``. ``base``: the updates that
-    are through, modulo the ring; ``updating``: one is under way and not done."""
+    (``kind``); the row of an addition begins at ``first`` in ``memory``, and its words at
+    ``offset``. ``base``: the updates that are through, modulo the ring; ``updating``: one is under
+    way and not done."""
 
     def __init__(self, core: RowCore, ports: Ports) -> None:
         self.lookup = lookup = ports.fields("lookup", lookup_layout(core))
@@ -42,6 +43,11 @@ class RowIssueGhosts:
             return z3.If(self.free, started, otherwise)
 
         none = z3.BitVecVal(0, 1)
+        offset = {}
+        if core.offset_bits:
+            self.offset = z3.BitVec("issue:offset", core.offset_bits)
+            taken = following(self.offset, lookup["offset"], self.offset)
+            offset = {self.offset: (None, taken)}
         self.ghosts: dict[Any, tuple[int | None, Any]] = {
             self.adds: (0, following(self.adds, bit(adds), self.adds)),
             self.steps: (0, following(self.steps, bit(self.starts), self.steps)),
@@ -50,6 +56,7 @@ class RowIssueGhosts:
             self.n: (self.clear_slots, following(self.n, words, self.n)),
             self.first: (None, following(self.first, number(lookup["start"], width), self.first)),
             self.memory: (None, following(self.memory, lookup["memory"], self.memory)),
+            **offset,
             self.base: (0, z3.If(
                 z3.And(self.steps == 1, self.last), self.base + (core.slots > 1), self.base)),
             self.updating: (1, z3.If(self.starts, z3.BitVecVal(1, 1), z3.If(
@@ -78,6 +85,11 @@ def issue_contract(core: RowCore, ports: Ports) -> tuple[Contract, RowIssueGhost
         "a clearing": slot["clear"] == g.clears,
         "memory of the row": z3.Implies(adds, slot["memory"] == g.memory),
         "words of the row": z3.Implies(adds, slot["pointer"] == low(g.first + k, slot["pointer"])),
+        **(
+            {"offset of the row": z3.Implies(adds, slot["offset"] == g.offset)}
+            if core.offset_bits
+            else {}
+        ),
         "words in order": z3.Implies(z3.Or(adds, whole), slot["count"] == low(k, slot["count"])),
         "slot of the ring": slot["base"] == g.base,
         "no row beyond its length": z3.Implies(g.busy, z3.ULT(k, g.n)),

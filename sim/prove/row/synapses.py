@@ -50,11 +50,13 @@ class SynapsesGhosts(Delays):
             here = z3.If(slot["clear"] == 1, turn, slot["base"])
             weight = z3.BitVecVal(0, added_shape(core).width)
             for m, memory in enumerate(core.memories):
-                widths = dict(zip(("weight", "word", "delay"), synapse_bits(core, memory),
-                                  strict=True))  # fmt: skip
+                widths = dict(zip(("weight", "word", "delay"), synapse_bits(memory), strict=True))
                 stored = golden.lane(found[m], lane, sum(widths.values()))
                 fields = golden.split(stored, {n: w for n, w in widths.items() if w})
-                at = z3.If(self.here[m], fields.get("word", word), at)
+                there = number(fields["word"], bits) if "word" in fields else word
+                if memory.offset_bits:
+                    there = there + slot["offset"]
+                at = z3.If(self.here[m], there, at)
                 late = slot["base"] + memory.delay
                 if "delay" in fields:
                     delay = fields["delay"]
@@ -76,9 +78,9 @@ def synapses_contract(
     core: RowCore, ports: Ports, content: Callable[[int, Any], Any]
 ) -> tuple[Contract, SynapsesGhosts]:
     """Five cycles after its slot a word of a row is added where its memory says: of each lane the
-    word of neurons, and the slot of the ring that many steps ahead, an address that shows a cycle
-    before; seven cycles after its slot the weights show. An update is of the ring's slot of this
-    step, a clearing goes through all."""
+    word of neurons, from the row's offset on, and the slot of the ring that many steps ahead, an
+    address that shows a cycle before; seven cycles after its slot the weights show. An update is of
+    the ring's slot of this step, a clearing goes through all."""
     g = SynapsesGhosts(core, ports, content)
     op, ends = ports.fields("operation", row_operation_layout(core)), OPERATION_DISTANCE
     before = ends - 1  # the addresses of sums
