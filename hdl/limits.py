@@ -12,7 +12,8 @@ from ..layout.plan import LONGEST_ROW, Plan, filled, planned
 from ..network.topology import expected_count, synapses_of
 from ..params.core import CoreParams, address_bits
 from ..params.network import NetworkParams, Projection
-from ..params.protocol import AnyParams
+from ..params.neuron import NeuronParams
+from ..params.protocol import AnyCores, AnyParams
 from ..params.quantise import signed_bits
 from ..params.sources import EventSource, PoissonSource
 from ..params.topology import Dense, Grid, Sparse, bounds
@@ -244,3 +245,14 @@ def _long_rows(plan: Plan) -> Iterator[FxlifError]:
                 f"{plan.network.projection[k].target})"
             )
             yield FxlifError.must_be(f"projection[{k}]", allowed, longest, found=f"{longest:,}")
+
+
+def with_streams(design: AnyParams) -> AnyCores:
+    """``design``, if it has a stream of events in and one out.
+
+    Raises:
+        FxlifError: it is a neuron alone.
+    """
+    if isinstance(design, NeuronParams):
+        raise FxlifError.must_be("DESIGN", "a network or a core", None, found="a neuron alone")
+    return design

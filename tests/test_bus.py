@@ -3,6 +3,8 @@ and nothing that a host or a line does wrong has an effect."""
 
 from __future__ import annotations
 
+import json
+import os
 import random
 import subprocess
 from collections.abc import Callable, Iterator
@@ -375,3 +377,40 @@ def test_blocks_are_whole_steps_and_all_of_them() -> None:
     assert all(part[-1] == TICK for part in parts)
     assert np.concatenate(parts).tolist() == events[:-2].tolist()
     assert blocks(np.array([1, 2])) == []
+
+
+@pytest.mark.parametrize("bus", ["axi", "wishbone", "serial"])
+def test_verilog_on_a_bus_is_whole_verilog_and_says_what_its_registers_are(bus, run, tmp_path):
+    options = ["--bit-cycles", "8"] if bus == "serial" else []
+    ran = run("verilog", "digits_2bit", "-o", "out", "--bus", bus, *options)
+    assert ran.code == 0, ran.err
+    name = "digits_2bit"
+    files = {path.name for path in (tmp_path / "out").iterdir()}
+    assert {f"{name}.v", f"{name}.core", f"{name}_registers.h", f"{name}_registers.py"} <= files
+    assert (f"{name}_package.tcl" in files) == (bus == "axi")
+    said = json.loads((tmp_path / "out" / f"{name}_registers.json").read_text())
+    assert said["bus"] == bus
+    core = (tmp_path / "out" / f"{name}.core").read_text()
+    assert all(f"- {file} :" in core for file in files if file.endswith(".mem"))
+    subprocess.run(["iverilog", "-g2005", "-s", name, "-o", os.devnull, f"{name}.v"],
+                   cwd=tmp_path / "out", check=True)  # fmt: skip
+
+
+def test_what_is_wrong_with_a_bus_or_a_board_is_named(run, tmp_path) -> None:
+    mistakes = {
+        "--bus: no such bus, 'axy'; did you mean axi?": "verilog digits -o out --bus axy",
+        "--bit-cycles: must be given with --bus serial": "verilog digits -o out --bus serial",
+        "--bit-cycles: must be 4 or more, not 3": "verilog digits -o out --bus serial --bit-cycles 3",
+        "--bit-cycles: must be left out": "verilog digits -o out --bit-cycles 8",
+        "--trace: must be left out with --bus": "verilog digits -o out --bus axi --trace",
+        "a neuron alone": "verilog neuron.toml -o out --bus axi",
+        "--port: must be given with": "board run digits",
+        "--baud: must be left out": "board run digits --simulated --baud 9600",
+        "nowhere: cannot be opened": "board run digits --port nowhere",
+    }
+    (tmp_path / "neuron.toml").write_text("[neuron]\n")
+    for message, words in mistakes.items():
+        ran = run(*words.split())
+        assert ran.code == 2, words
+        assert message in ran.err.splitlines()[-1]
+    assert not (tmp_path / "out").exists()

@@ -55,11 +55,11 @@ def board_run(
     params, name = load_or_digits(design)
     need("fxlif.sim.board.link" if simulated else "fxlif.sim.board.session", "sim")
     from ..digits import DESIGN
-    from ..hdl.limits import supported
+    from ..hdl.limits import supported, with_streams
     from ..network import events
-    from ..sim.board.session import run_board, runnable, segments_of
+    from ..sim.board.session import run_board, segments_of
 
-    hardware = runnable(supported(params))
+    hardware = with_streams(supported(params))
     given = None if input is None else events.read(input)
     segments, labelled = segments_of(
         hardware, (design or DESIGN).parent, given=given, steps=steps, seed=seed

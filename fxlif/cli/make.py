@@ -26,6 +26,7 @@ from .screen import showing_progress
 if TYPE_CHECKING:
     from ..network.events import Events
     from ..params.network import NetworkParams
+    from ..params.protocol import AnyParams
 
 
 def verilog(
@@ -50,11 +51,20 @@ def verilog(
         ),
     ] = None,
     seed: Seed = 1,
+    bus: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="With a top on axi, wishbone or serial, and no bench."),
+    ] = None,
+    bit_cycles: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="With --bus serial: clock cycles of a bit on the line."),
+    ] = None,
 ) -> None:
     """Write the Verilog, and a bench beside it.
 
     The bench checks itself; a description in JSON refers to both. Of a network that is no chain of
-    cores, a line for each projection says how its synapses lie in memory.
+    cores, a line for each projection says how its synapses lie in memory. On a bus, its registers
+    are written as a table, for C, Python and JSON.
     """
     from ..files import whole_folder
     from ..params.design import load_hardware
@@ -69,6 +79,12 @@ def verilog(
     from ..sim.portable.testbench import bench_of, with_bench
 
     hardware = supported(params)  # refused before anything is written
+    if bus is not None:
+        refuse_beside("with --bus", {"--trace": trace, "--no-counters": not counters,
+                                     "--bench-cycles": bench_cycles})  # fmt: skip
+        _on_bus(hardware, bus, bit_cycles, design, out)
+        return
+    refuse_beside("without --bus", {"--bit-cycles": bit_cycles})
     with whole_folder(out) as folder:
         with showing_progress() as progress:
             progress("generating Verilog", 0, None)
@@ -92,6 +108,23 @@ def verilog(
             "--bench-cycles or another --seed may help",
             file=sys.stderr,
         )
+
+
+def _on_bus(hardware: AnyParams, bus: str, bit_cycles: int | None, design: Path, out: Path) -> None:
+    from ..files import whole_folder
+    from ..hdl.bus.files import bus_files
+    from ..hdl.limits import with_streams
+
+    cores = with_streams(hardware)
+    name = getattr(cores, "name", f"lif_{cores.kind}")
+    with whole_folder(out) as folder, showing_progress() as progress:
+        progress("generating Verilog", 0, None)
+        made = bus_files(cores, bus, name, bit_cycles=bit_cycles)
+        for file, content in made.items():
+            must_not_be_design(out / file, design)
+            (folder / file).write_bytes(content)
+    for file in made:
+        print(out / file)
 
 
 def run(

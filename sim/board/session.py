@@ -10,12 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ...batch.labelled import Labelled
-from ...errors import FxlifError
 from ...host.device import Device, Link
 from ...layout import HardwareNetwork
 from ...network import events as event_files
 from ...network.events import TICK
-from ...params.core import CoreParams
 from ...params.network import NetworkParams
 from ...params.protocol import AnyCores
 from ...progress import SILENT, Progress
@@ -168,14 +166,3 @@ def _taken(totals: dict[str, int], segments: list[Ints], *, whole: bool) -> Chec
     wrong = [f"{key}: {totals.get(key, 0):,}, not {value:,}" for key, value in found.items()
              if totals.get(key, 0) != value]  # fmt: skip
     return answer(name, wrong, f"{sent:,} events and {ticks:,} steps in")
-
-
-def runnable(params: object) -> AnyCores:
-    """``params``, if a board can have it.
-
-    Raises:
-        FxlifError: it is a neuron alone.
-    """
-    if isinstance(params, NetworkParams | CoreParams | HardwareNetwork):
-        return params
-    raise FxlifError.must_be("DESIGN", "a network or a core", params, found="a neuron alone")
