@@ -25,6 +25,7 @@ from fxlif.hdl.verilog import generate
 from fxlif.layout import HardwareNetwork, RowCore, RowMemory
 from fxlif.network import events as event_files
 from fxlif.network.events import TICK
+from fxlif.params.core import WRITABLE
 from fxlif.sim.bench.golden import GoldenStream
 from fxlif.sim.bench.outcome import failure_reasons
 from fxlif.sim.failure import difference
@@ -209,6 +210,9 @@ def test_random_hardware_has_cores_and_chains_too() -> None:
     assert {len(design.cores) for design in made if isinstance(design, NetworkParams)} >= {2, 3}
     neurons = [neuron for design in made for neuron in design.neurons]
     assert {neuron.accumulate for neuron in neurons} == {"exact", "per_event"}
+    named = {name for design in drawn if not isinstance(design, HardwareNetwork)
+             for core in design.cores for name in core.writable}  # fmt: skip
+    assert named == set(WRITABLE)
     chains = [random_event_chain(random.Random(seed)) for seed in range(12)]
     assert {neuron.fire_on for chain in chains for neuron in chain.neurons} == {"step", "event"}
 

@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 
 from fxlif import CoreParams, FxlifError, NetworkParams, NeuronParams, cli
 from fxlif.cycles.control import NONE
-from fxlif.cycles.model import CycleModel, CycleOutputs, Driver
+from fxlif.cycles.model import CycleModel, CycleOutputs
 from fxlif.engines import can_compile
 from fxlif.rule.step import step
 from fxlif.sim import verify
@@ -59,6 +59,7 @@ from fxlif.sim.tools.words import as_ints, as_rows
 
 pytestmark = pytest.mark.skipif(not can_compile(), reason="bulk runs need numba")
 CORE = CORES["all options"]
+WRITTEN = CoreParams(**dict(CORE) | {"writable": ("weights", "thresholds")})
 NEURON = NeuronParams(v_threshold=60, refractory=2)
 
 
@@ -124,6 +125,11 @@ def response_of(made: CycleOutputs, interface: Interface, *, chain: bool) -> dic
         "events_out.payload.address": (made.out_address, made.out_valid),
         "events_out.payload.tick": (made.out_tick, made.out_valid),
     }  # fmt: skip
+    if len(made.rejected):
+        shown["write.ready"], shown["rejected"] = (
+            (made.write_ready, always),
+            (made.rejected, always),
+        )
     for k, trace in enumerate(made.cores):
         suffix, valid = f"_{k}" if chain else "", trace.valid
         shown[f"dropped{suffix}"] = trace.dropped, always
@@ -140,7 +146,7 @@ def response_of(made: CycleOutputs, interface: Interface, *, chain: bool) -> dic
     return shown
 
 
-@pytest.mark.parametrize("params", [CORE, network()], ids=["core", "chain"])
+@pytest.mark.parametrize("params", [CORE, network(), WRITTEN], ids=["core", "chain", "written"])
 def test_every_bit_of_every_output_counts_in_its_cycle(params) -> None:
     interface, _ = wrapped(params)
     bulk = StreamBulk(params, interface, seed=2)
@@ -364,21 +370,26 @@ def test_a_fault_in_the_verilog_is_replayed(fault: str, tmp_path) -> None:
     assert folder.replay(tmp_path / "f").reproduced
 
 
-def test_a_stimulus_is_what_its_inputs_were() -> None:
-    interface, _ = wrapped(CORE)
-    bulk = StreamBulk(CORE, interface, seed=3)
+@pytest.mark.parametrize("core", [CORE, WRITTEN], ids=["core", "written"])
+def test_a_stimulus_is_what_its_inputs_were(core: CoreParams) -> None:
+    interface, _ = wrapped(core)
+    bulk = StreamBulk(core, interface, seed=3)
     words = bulk.stimulus()
     assert bulk.block is not None
     inputs = difference_module.inputs_of(interface, as_ints(words))
-    np.testing.assert_array_equal(inputs, bulk.block.inputs)
-    stimulus = as_stimulus(CORE, inputs)
-    driver = Driver(CORE.in_address_bits)
-    driver.refill(stimulus.packed(CORE.in_address_bits))
-    model = CycleModel([CORE], engine="compiled")
-    shown = model.drive(driver, stimulus.flags(BLOCK)).inputs
+    for name in bulk.block.inputs.dtype.names or ():
+        np.testing.assert_array_equal(getattr(inputs, name), bulk.block.inputs[name])
+    stimulus = as_stimulus(core, inputs)
+    model = CycleModel([core], engine="compiled")
+    shown = model.drive(stimulus.driver(core.in_address_bits), stimulus.flags(BLOCK)).inputs
     # With nothing on offer, the address means nothing.
-    np.testing.assert_array_equal(shown, inputs)
-    assert (inputs["out_ready"] == 0).any()
+    np.testing.assert_array_equal(shown, bulk.block.inputs)
+    assert (inputs.out_ready == 0).any()
+    if model.port is not None:
+        written = model.port.inputs
+        assert written["write_valid"].sum() > 500
+        for name in written.dtype.names:
+            np.testing.assert_array_equal(written[name], getattr(inputs, name))
 
 
 # --- segments, processes, state -----------------------------------------------------------------

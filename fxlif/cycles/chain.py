@@ -30,19 +30,39 @@ from .control import (
 #: which ``core`` it was, or NONE; a write to NONE was taken that is not counted yet (``rejects``);
 #: and whether one to a core was taken in this cycle (``written``).
 PORT = record("asked", "core", "rejects", "rejected", "written")
-#: What a cycle offers there, by the core that it names, and what the port shows.
-OFFERED, PORT_SHOWN = record("valid", "core"), record("ready", "rejected")
+#: What a cycle offers there, the number of a write, and what the port shows.
+OFFERED, PORT_SHOWN = record("valid", "write"), record("ready", "rejected")
 
 
 class Access(NamedTuple):
     """The write port of a chain: ``port`` (1,) of :data:`PORT`; for each core whether a step has
     ``begun``, (cores,); what is ``offered`` and ``shown``, (cycles,) of :data:`OFFERED` and
-    :data:`PORT_SHOWN`."""
+    :data:`PORT_SHOWN`; the core that each write ``named``, (writes,). In a driven chain they come
+    from a ``source`` (1,) of :data:`.driver.WRITER` of ``writes``, of :data:`.driver.WRITE`."""
 
     port: Records
     begun: Ints
     offered: Records
     shown: Records
+    named: Ints
+    source: Records
+    writes: Records
+
+
+@inline
+def offer_write(access: Access, taken: int, cycle: int) -> None:
+    """What a source of writes shows in a cycle, so many events after it began."""
+    source, offered = access.source[0], access.offered[cycle]
+    if not source["holds"] and source["next_write"] < len(access.writes):
+        following = access.writes[source["next_write"]]
+        if taken >= following["after"]:
+            if source["waited"] >= following["gap"]:
+                source["holds"], source["waited"] = 1, 0
+                source["next_write"] += 1
+            else:
+                source["waited"] += 1
+    offered["valid"] = source["holds"]
+    offered["write"] = source["next_write"] - 1
 
 
 @inline
@@ -69,7 +89,8 @@ def clock_port(access: Access, cycle: int, counter_mask: int) -> None:
     port["rejects"] = taken and port["core"] == NONE
     port["written"] = taken and port["core"] != NONE
     port["asked"] = offered["valid"] != 0 and not ready
-    port["core"] = offered["core"]
+    if offered["valid"]:
+        port["core"] = access.named[offered["write"]]
 
 
 @njit
@@ -101,7 +122,12 @@ def run_chain(
         for k in range(cores):
             show(config[k], control[k], block.traces[k, cycle])
         if access is not None:
+            if driven is not None:
+                source = driven.state[0]
+                offer_write(access, source["next_event"] - source["holds"], cycle)
             show_port(control, access, cycle)
+            if driven is not None and access.shown[cycle]["ready"]:
+                access.source[0]["holds"] = 0
         stream["in_ready"] = control[0]["ready"]
         stream["out_valid"] = control[cores - 1]["shown"] != NONE
         stream["out_address"] = control[cores - 1]["out_address"]

@@ -92,9 +92,9 @@ class CycleInputs:
     write_data: npt.ArrayLike = 0
 
     @classmethod
-    def of(cls, table: Records) -> Self:
-        """Rows of :data:`fxlif.cycles.control.INPUT`, (cycles,), under their names."""
-        return cls(**{name: table[name] for name in control.INPUT.names or ()})
+    def of(cls, *tables: Records) -> Self:
+        """Rows of :data:`.control.INPUT` and of :data:`.port.WRITE_INPUT`, (cycles,), named."""
+        return cls(**{name: table[name] for table in tables for name in table.dtype.names or ()})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,7 +201,7 @@ class DesignModel(ABC):
             spikes_at += size
             queue_at += core.words
         self._driven: Block | None = None
-        self._port = WritePort(cores) if any(core.writable for core in cores) else None
+        self.port = WritePort(cores) if any(core.writable for core in cores) else None
         self._steps: CompiledSteps | None = None
         self._compared: list[npt.NDArray[Any]] = []  # thresholds of the compiled steps
         if choose_engine(engine) == "compiled":
@@ -285,8 +285,8 @@ class DesignModel(ABC):
         cycle = 0
         while cycle < len(block.inputs):
             cycle = self._advance(block, cycle, driven)
-            if self._port is not None:
-                self._port.store(cycle - 1, now["update"], self._thresholds, self._compared)
+            if self.port is not None:
+                self.port.store(cycle - 1, now["update"], self._thresholds, self._compared)
             for due in np.flatnonzero(now["update_due"]):
                 self._update(int(due), block.history)
         for k in range(len(self.cores)):
@@ -298,9 +298,9 @@ class DesignModel(ABC):
         block = self._room(len(np.asarray(inputs.rst)))
         for name in control.INPUT.names or ():
             block.inputs[name] = getattr(inputs, name)
-        if self._port is not None:
+        if self.port is not None:
             given = inputs.write_valid, inputs.write_address, inputs.write_data
-            self._port.offer(len(block.inputs), *given)
+            self.port.offer(len(block.inputs), *given)
         return self.outputs(self._fill(block))
 
     def drive(self, driver: Driver, flags: Bytes) -> Block:
@@ -310,8 +310,8 @@ class DesignModel(ABC):
         """
         if self._driven is None or len(self._driven.inputs) != len(flags):
             self._driven = self._room(len(flags))
-        if self._port is not None:
-            self._port.offer(len(flags))
+        if self.port is not None:
+            self.port.drive(len(flags), driver.writes)
         return self._fill(self._driven, Driven(driver.state, driver.events, flags))
 
     def outputs(self, block: Block) -> CycleOutputs:
@@ -323,9 +323,9 @@ class DesignModel(ABC):
             out_tick=block.streams["out_tick"] != 0,
             cores=[self._trace(k, block) for k in range(len(self.cores))],
         )
-        if self._port is None:
+        if self.port is None:
             return made
-        return replace(made, write_ready=self._port.ready, rejected=self._port.rejected)
+        return replace(made, write_ready=self.port.ready, rejected=self.port.rejected)
 
     def _trace(self, k: int, block: Block) -> CoreTrace:
         core, trace, rows = self.cores[k], block.traces[k], self._rows(k, block.history)
@@ -362,7 +362,7 @@ class DesignModel(ABC):
             return before.ravel(), real[1:, place].ravel()
 
         variables = [variable(name) for name in NeuronState._fields]
-        kept = [] if self._port is None else self._port.kept[k]
+        kept = [] if self.port is None else self.port.kept[k]
         thresholds = in_updates(kept, len(fresh), self._thresholds[k])[:, : core.n_neurons]
         return Steps(
             before=NeuronState(*(before for before, _ in variables)),
@@ -407,10 +407,10 @@ class CycleModel(DesignModel):
             currents=currents,
         )
         super().__init__(cores, tables, engine=engine)
-        if self._port is not None:
+        if self.port is not None:
             ends = np.cumsum([core.n_inputs * padded(core) for core in cores])
             parts = np.split(self._chain.weights, ends[:-1])
-            self._port.weights = [
+            self.port.weights = [
                 part.reshape(-1, padded(core)) for part, core in zip(parts, cores, strict=True)
             ]
         #: By core, the events of this step that act one by one; those that were taken away.
@@ -446,5 +446,5 @@ class CycleModel(DesignModel):
         return current
 
     def _advance(self, block: Block, cycle: int, driven: Driven | None) -> int:
-        access = None if self._port is None else self._port.access
+        access = None if self.port is None else self.port.access
         return run_chain(block, self._chain, cycle, driven, self._steps, access, self._arrived)

@@ -9,8 +9,12 @@ import numpy.typing as npt
 
 from .access import NUMBERS, AddressMap, is_single
 from .chain import OFFERED, PORT, PORT_SHOWN, Access
-from .control import Bools, Ints
+from .control import Bools, Ints, Records, record
+from .driver import WRITE, WriteSource
 from .latency import AnyCore
+
+#: What stands at the port in a cycle, as in :class:`~fxlif.cycles.model.CycleInputs`.
+WRITE_INPUT = record("write_valid", "write_address", "write_data")
 
 
 class WritePort:
@@ -22,6 +26,7 @@ class WritePort:
 
     def __init__(self, cores: Sequence[AnyCore]) -> None:
         self._map = AddressMap(cores)
+        self._decoded: Records | None = None
         self._port = np.zeros(1, dtype=PORT)
         self._begun = np.zeros(len(cores), dtype=np.int64)
         #: By core, the weights that it reads, (n_inputs, neurons of all lanes).
@@ -33,11 +38,21 @@ class WritePort:
         data: npt.ArrayLike = 0,
     ) -> None:  # fmt: skip
         """What stands at the port in the next ``cycles``: one number each, or (cycles,)."""
-        self._writes = self._map.decode(*np.broadcast_arrays(address, data, np.zeros(cycles))[:2])
-        offered = np.zeros(cycles, dtype=OFFERED)
-        offered["valid"], offered["core"] = valid, self._writes.core
-        shown = np.zeros(cycles, dtype=PORT_SHOWN)
-        self.access = Access(self._port, self._begun, offered, shown)
+        source = WriteSource()
+        source.writes = np.zeros(cycles, dtype=WRITE)
+        source.writes["address"], source.writes["data"] = address, data
+        self.drive(cycles, source)
+        self.access.offered["valid"], self.access.offered["write"] = valid, np.arange(cycles)
+
+    def drive(self, cycles: int, source: WriteSource) -> None:
+        """Let the next ``cycles`` show what ``source`` does."""
+        writes = source.writes
+        if writes is not self._decoded:
+            self._decoded = writes
+            self._writes = self._map.decode(writes["address"], writes["data"])
+        offered, shown = np.zeros(cycles, dtype=OFFERED), np.zeros(cycles, dtype=PORT_SHOWN)
+        named = self._writes.core
+        self.access = Access(self._port, self._begun, offered, shown, named, source.state, writes)
         self.kept: list[list[tuple[int, Ints]]] = [[] for _ in self._begun]
 
     def store(
@@ -48,16 +63,28 @@ class WritePort:
         if not self._port[0]["written"]:
             return
         self._port["written"] = 0
-        k, place = int(self._writes.core[cycle]), int(self._writes.place[cycle])
-        if self._writes.parameter[cycle] == NUMBERS["weights"]:
-            self.weights[k][self._writes.row[cycle], place] = self._writes.value[cycle]
+        at = self.access.offered[cycle]["write"]
+        k, place, value = (int(getattr(self._writes, n)[at]) for n in ("core", "place", "value"))
+        if self._writes.parameter[at] == NUMBERS["weights"]:
+            self.weights[k][self._writes.row[at], place] = value
             return
         core = self._map.cores[k]
         self.kept[k].append((int(updates[k]), copies[0][k].astype(np.int64)))
         here = slice(None) if is_single(core, "thresholds") else slice(place, place + 1)
         for each in copies:
             if each:
-                each[k][here] = self._writes.value[cycle] << core.neuron.threshold_shift
+                each[k][here] = value << core.neuron.threshold_shift
+
+    @property
+    def inputs(self) -> Records:
+        """What stood at the port, (cycles,) of :data:`WRITE_INPUT`."""
+        offered, writes = self.access.offered, self.access.writes
+        valid = offered["valid"] != 0
+        made: Records = np.zeros(len(valid), dtype=WRITE_INPUT)
+        given = writes[offered["write"][valid]]
+        made["write_valid"][valid] = 1
+        made["write_address"][valid], made["write_data"][valid] = given["address"], given["data"]
+        return made
 
     @property
     def ready(self) -> Bools:

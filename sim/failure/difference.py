@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from ...cycles.control import INPUT, NONE, Block, Records
-from ...cycles.model import CycleInputs, Driver
+from ...cycles.control import NONE, Block, Bools, Ints
+from ...cycles.model import CycleInputs
+from ...cycles.port import WritePort
 from ...cycles.row_model import model_of
-from ...cycles.signals import INPUT_PORTS
+from ...cycles.signals import INPUT_PORTS, WRITE_INPUTS
 from ...errors import FxlifError
 from ...network.events import TICK
 from ...params.neuron import NeuronParams
@@ -28,7 +30,7 @@ from ..tools.verilated import VerilatedDesign
 from ..tools.words import as_ints, as_rows
 from .folder import leave
 from .narrow import AFTER, Narrowed, first_difference, narrow
-from .shrink import Stimulus, search, shrink
+from .shrink import Stimulus, Write, search, shrink
 
 #: What shrinking may cost, and the longest stimulus that it begins with.
 MAX_CALLS, SECONDS, LONGEST = 3000, 20.0, 1 << 16
@@ -58,47 +60,74 @@ class Trial:
         self._target = target
         self._comparison = Comparison(params, target.interface)
 
-    def _block(self, stimulus: Stimulus) -> Block:
-        driver = Driver(self.params.in_address_bits)
-        driver.refill(stimulus.packed(self.params.in_address_bits))
+    def _run(self, stimulus: Stimulus) -> tuple[Block, WritePort | None]:
         model = model_of(self.params, engine="compiled")
-        return model.drive(driver, stimulus.flags(stimulus.cycles(self.params)))
+        driver = stimulus.driver(self.params.in_address_bits)
+        return model.drive(driver, stimulus.flags(stimulus.cycles(self.params))), model.port
 
     def words(self, stimulus: Stimulus) -> Packed:
         """What the wrapper is shown, (cycles, words)."""
-        return self._comparison.stimulus(self._block(stimulus))
+        return self._comparison.stimulus(*self._run(stimulus))
 
     def __call__(self, stimulus: Stimulus) -> bool:
-        block = self._block(stimulus)
+        block, port = self._run(stimulus)
         with VerilatedDesign(self._target.library, self._target.interface) as design:
-            response = design.run(self._comparison.stimulus(block))
-        return self._comparison.check(block, response) != NONE
+            response = design.run(self._comparison.stimulus(block, port))
+        return self._comparison.check(block, response, port) != NONE
 
 
-def inputs_of(interface: Interface, words: list[int]) -> Records:
-    """The inputs that packed stimulus words show, (cycles,)."""
+def inputs_of(interface: Interface, words: list[int]) -> CycleInputs:
+    """The inputs that packed stimulus words show, (cycles,) each."""
     shown = Cycles(interface.stimulus, as_rows(words, interface.stimulus_bits))
-    table: Records = np.zeros(len(words), dtype=INPUT)
-    for field, port in INPUT_PORTS.items():
-        table[field] = shown[port]
-    return table
+    ports = INPUT_PORTS | WRITE_INPUTS
+    return CycleInputs(
+        **{name: shown[port] for name, port in ports.items() if port in shown.fields}
+    )
 
 
-def as_stimulus(params: AnyCores, inputs: Records) -> Stimulus:
+def as_stimulus(params: AnyCores, inputs: CycleInputs) -> Stimulus:
     """The stimulus that makes a driver show these inputs (cycles,) again."""
-    made = model_of(params, engine="compiled").run(CycleInputs.of(inputs))
-    valid = inputs["in_valid"] != 0
-    stays = valid & ~made.in_ready
-    offered = inputs[valid & ~np.concatenate([[False], stays[:-1]])]
-    events = np.where(offered["in_tick"] != 0, TICK, offered["in_address"])
+    made = model_of(params, engine="compiled").run(inputs)
+    valid, first = _offered(inputs.in_valid, made.in_ready)
+    tick, address = np.asarray(inputs.in_tick)[first], np.asarray(inputs.in_address)[first]
+    plain: list[int] = np.where(tick != 0, TICK, address).tolist()
+    events: list[int | Write] = [*plain]
+    if len(made.write_ready):
+        taken = np.flatnonzero(valid & made.in_ready)
+        events = _with_writes(plain, taken, inputs, made.write_ready)
 
     def held(where: Any) -> tuple[int, ...]:
         return tuple(np.flatnonzero(where).tolist())
 
     return Stimulus(
-        events=tuple(events.tolist()), idle=held(~valid), stall=held(inputs["out_ready"] == 0),
-        reset=held(inputs["rst"]),
+        events=tuple(events), idle=held(~valid), stall=held(np.asarray(inputs.out_ready) == 0),
+        reset=held(inputs.rst),
     )  # fmt: skip
+
+
+def _offered(shown: npt.ArrayLike, ready: Bools) -> tuple[Bools, Bools]:
+    """Where something is on offer, and where it is for the first time, (cycles,)."""
+    valid = np.asarray(shown) != 0
+    return valid, valid & ~np.concatenate([[False], (valid & ~ready)[:-1]])
+
+
+def _with_writes(
+    events: list[int], taken: Ints, inputs: CycleInputs, ready: Bools
+) -> list[int | Write]:
+    """The events, ``taken`` in these cycles, and the writes between them."""
+    valid, first = _offered(inputs.write_valid, ready)
+    done = np.flatnonzero(valid & ready)
+    mixed: list[int | Write] = []
+    before = 0
+    for cycle in np.flatnonzero(first):
+        after = int(np.searchsorted(taken, cycle))
+        # Since then it could have been offered.
+        last = [*taken[:after][-1:], *done[: np.searchsorted(done, cycle)][-1:], -1]
+        address, data = (np.asarray(x)[cycle] for x in (inputs.write_address, inputs.write_data))
+        mixed += events[before:after]
+        mixed.append(Write(int(address), int(data), int(cycle) - 1 - int(max(last))))
+        before = after
+    return [*mixed, *events[before:]]
 
 
 def shrunk(target: Target, found: Narrowed) -> tuple[Narrowed, str]:
@@ -140,7 +169,7 @@ def _small(trial: Trial, target: Target, found: Narrowed) -> Stimulus | None:
 
 def told_stimulus(stimulus: Stimulus) -> str:
     """A stimulus in one line."""
-    events = ["TICK" if event == TICK else str(event) for event in stimulus.events]
+    events = ["TICK" if event == TICK else _told_event(event) for event in stimulus.events]
     count = f"{len(events)} event{'' if len(events) == 1 else 's'}"
     parts = [f"{count}: {_told(_runs(events))}"]
     for axis in ("idle", "stall", "reset"):
@@ -148,6 +177,14 @@ def told_stimulus(stimulus: Stimulus) -> str:
         if cycles:
             parts.append(f"{axis} in cycle {_told(cycles)}")
     return "; ".join(parts)
+
+
+def _told_event(event: int | Write) -> str:
+    """An address, or a write."""
+    if isinstance(event, int):
+        return str(event)
+    later = f" {event.gap} cycles later" if event.gap else ""
+    return f"write {event.data} to {event.address:#x}{later}"
 
 
 def _runs(events: list[str]) -> list[str]:

@@ -10,16 +10,19 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from itertools import islice
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from ...cycles.control import IDLE, RESET, STALL
+from ...cycles.control import IDLE, RESET, STALL, Records
+from ...cycles.driver import WRITE, Driver
 from ...errors import FxlifError
 from ...network.events import TICK
 from ...params.protocol import AnyCores
 from ..stimulus.durations import durations
+from ..stimulus.writes import random_writes
 
 T = TypeVar("T")
 AXES = ("idle", "stall", "reset")
@@ -27,16 +30,25 @@ AXES = ("idle", "stall", "reset")
 MOST_EVENTS, MOST_HELD, HORIZON = 40, 12, 100
 
 
+class Write(NamedTuple):
+    """A write among the events, on offer from when those before it were taken and ``gap`` cycles
+    later; those behind it do not wait."""
+
+    address: int
+    data: int
+    gap: int = 0
+
+
 @dataclass(frozen=True, kw_only=True)
 class Stimulus:
     """What is done to a core or a network of cores from power-up on.
 
     ``events``: addresses and TICK (:mod:`fxlif.network.events`), offered one after the other, each
-    until it is taken. ``idle``, ``stall``, ``reset``: the cycles, in order, in which no new event
-    is offered, the output is not ready, the reset is held.
+    until it is taken, and writes. ``idle``, ``stall``, ``reset``: the cycles, in order, in which no
+    new event is offered, the output is not ready, the reset is held.
     """
 
-    events: tuple[int, ...] = ()
+    events: tuple[int | Write, ...] = ()
     idle: tuple[int, ...] = ()
     stall: tuple[int, ...] = ()
     reset: tuple[int, ...] = ()
@@ -50,13 +62,35 @@ class Stimulus:
     def size(self) -> tuple[int, ...]:
         """What is smaller is simpler: the number of things, then how late and how large."""
         count, late = len(self.events) + len(self.held), sum(self.held)
-        addresses = [event for event in self.events if event != TICK]
-        return count, len(self.events), late, len(addresses), sum(addresses)
+        writes = [event for event in self.events if isinstance(event, Write)]
+        addresses = [event for event in self.events if event != TICK and isinstance(event, int)]
+        late += sum(write.gap for write in writes)
+        numbers = sum(write.address + write.data for write in writes)
+        return count, len(self.events), late, len(addresses), sum(addresses) + numbers
 
     def packed(self, address_bits: int) -> npt.NDArray[np.int64]:
         """The events as payloads: an address, or the bit above the address."""
-        events = np.array(self.events, dtype=np.int64)
+        plain = [event for event in self.events if isinstance(event, int)]
+        events = np.array(plain, dtype=np.int64)
         return np.where(events == TICK, 1 << address_bits, events)
+
+    @property
+    def writes(self) -> Records:
+        """The writes as rows of :data:`fxlif.cycles.driver.WRITE`."""
+        rows, after = [], 0
+        for event in self.events:
+            if isinstance(event, Write):
+                rows.append((after, event.gap, event.address, event.data))
+            else:
+                after += 1
+        return np.array(rows, dtype=WRITE)
+
+    def driver(self, address_bits: int) -> Driver:
+        """What shows events and writes to a model."""
+        made = Driver(address_bits)
+        made.refill(self.packed(address_bits))
+        made.writes.refill(self.writes)
+        return made
 
     def flags(self, cycles: int) -> npt.NDArray[np.uint8]:
         """IDLE, STALL and RESET of :mod:`fxlif.cycles.control` per cycle: (cycles,)."""
@@ -71,6 +105,7 @@ class Stimulus:
         ticks = sum(event == TICK for event in self.events)
         longest = durations(design)
         last = max(self.held, default=0)
+        last += sum(event.gap for event in self.events if isinstance(event, Write))
         given = len(self.events) * longest.event + (ticks + 1) * longest.step
         return last + len(self.held) + longest.clear * (len(self.reset) + 1) + given
 
@@ -115,16 +150,21 @@ class Question:
 def drawn(design: AnyCores, draw: random.Random, most_events: int = MOST_EVENTS) -> Stimulus:
     """A short random stimulus for ``design``, unknown addresses among it."""
     tick_rate = draw.choice((0.1, 0.3, 0.6))
-    events = tuple(
+    events: list[int | Write] = [
         TICK if draw.random() < tick_rate else draw.randrange(1 << design.in_address_bits)
         for _ in range(draw.randrange(most_events + 1))
-    )
+    ]
+    if any(core.writable for core in design.cores):
+        writes = random_writes(design.cores, draw.getrandbits(32))
+        for _, address, data in islice(writes, draw.choice((0, 1, 3, 10))):
+            write = Write(address, data, draw.choice((0, 0, 1, 2, draw.randrange(HORIZON))))
+            events.insert(draw.randint(0, len(events)), write)
 
     def held() -> tuple[int, ...]:
         most = draw.choice((0, 0, 2, MOST_HELD))
         return tuple(sorted({draw.randrange(HORIZON + 1) for _ in range(most)}))
 
-    return Stimulus(events=events, idle=held(), stall=held(), reset=held())
+    return Stimulus(events=tuple(events), idle=held(), stall=held(), reset=held())
 
 
 def search(
@@ -203,6 +243,10 @@ def _lower(question: Question) -> None:
         k = 0
         while question.best is not None and k < len(values := getattr(question.best, part)):
             best, value = question.best, values[k]
+            if isinstance(value, Write):
+                _lower_write(question, k, value)
+                k += 1
+                continue
             low = 0
             while low < value and value != TICK:
                 tried = (*values[:k], low, *values[k + 1 :])
@@ -212,6 +256,19 @@ def _lower(question: Question) -> None:
                     break
                 low = (low + value + 1) // 2
             k += 1
+
+
+def _lower_write(question: Question, k: int, write: Write) -> None:
+    """Make the numbers of a write, the ``k``-th event, smaller: 0, or by halves."""
+    for part in Write._fields:
+        low, value = 0, getattr(write, part)
+        while low < value:
+            best, tried = question.best, write._replace(**{part: low})
+            assert best is not None
+            if question(replace(best, events=(*best.events[:k], tried, *best.events[k + 1 :]))):
+                write = tried
+                break
+            low = (low + value + 1) // 2
 
 
 def _leave_pairs(question: Question) -> None:
@@ -242,11 +299,11 @@ def _leave_and_move(question: Question) -> None:
                 return
 
 
-def _asks(question: Question, best: Stimulus, part: str) -> Callable[[tuple[int, ...]], bool]:
+def _asks(question: Question, best: Stimulus, part: str) -> Callable[[tuple[Any, ...]], bool]:
     return lambda values: question(replace(best, **{part: values}))
 
 
-def _shortest(best: Stimulus, question: Question) -> tuple[int, ...]:
+def _shortest(best: Stimulus, question: Question) -> tuple[int | Write, ...]:
     """The shortest beginning of the events that fails, if longer ones do."""
     low, high = 0, len(best.events)
     while low < high:

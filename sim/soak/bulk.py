@@ -18,6 +18,7 @@ from ..bench.scoreboard import Counts
 from ..bench.wrapper import Interface
 from ..stimulus.aimed import aimed_events
 from ..stimulus.random import RandomStimulus
+from ..stimulus.writes import RandomWrites, writes_of_all
 from .compare import Comparison, Packed, counts_of
 
 if TYPE_CHECKING:
@@ -55,6 +56,9 @@ class StreamBulk:
         self._params = params
         self._stimulus = RandomStimulus(params, seed)
         self._driver = Driver(params.in_address_bits)
+        self._writes = None
+        if any(core.writable for core in params.cores):
+            self._writes = RandomWrites(params.cores, seed)
         self._comparison = Comparison(params, interface)
         self._cycles = 0
         self._aiming = False
@@ -62,6 +66,9 @@ class StreamBulk:
 
     def aim(self) -> None:
         self._driver.refill(aimed_events(self._params))
+        # What is aimed at is the design as it is, from now on.
+        self._driver.writes.drop()
+        self._driver.writes.refill(writes_of_all(self._params.cores))
         self._aiming = True
 
     def stimulus(self) -> Packed:
@@ -70,8 +77,11 @@ class StreamBulk:
         flags = np.zeros(BLOCK, dtype=np.uint8) if self._aiming else self._stimulus.flags(BLOCK)
         if not self._aiming and self._driver.left < BLOCK:
             self._driver.refill(self._stimulus.events(BLOCK))
+        writes = self._driver.writes
+        if self._writes is not None and not self._aiming and writes.left < BLOCK // 2:
+            writes.refill(self._writes.take(BLOCK // 2))
         self.block = self.model.drive(self._driver, flags)
-        return self._comparison.stimulus(self.block)
+        return self._comparison.stimulus(self.block, self.model.port)
 
     def cover(self, coverage: Coverage) -> None:
         assert self.block is not None
@@ -79,7 +89,7 @@ class StreamBulk:
 
     def check(self, response: Packed) -> int:
         assert self.block is not None
-        wrong = self._comparison.check(self.block, response)
+        wrong = self._comparison.check(self.block, response, self.model.port)
         self._cycles += BLOCK if wrong == NONE else wrong + 1
         return wrong
 

@@ -103,7 +103,7 @@ class NeuronBulk:
         shown = self.model.run(self.inputs)
         self._draws = self.model.draws
         self.shown = np.concatenate([shown, self.model.run(idle)])
-        words = np.empty((BLOCK, self._words), dtype=np.uint64)
+        words = np.zeros((BLOCK, self._words), dtype=np.uint64)
         pack(columns(self.inputs), self._inputs_layout, words)
         return words
 

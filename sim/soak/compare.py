@@ -12,9 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ...compiled.jit import inline, njit
+from ...cycles.chain import Access
 from ...cycles.control import INPUT, NONE, SPIKE, STREAM, Block, Ints, Record, Records, record
 from ...cycles.latency import AnyCore
-from ...cycles.signals import INPUT_PORTS, OUTPUT_PORTS
+from ...cycles.port import WritePort
+from ...cycles.signals import INPUT_PORTS, OUTPUT_PORTS, WRITE_INPUTS, WRITE_OUTPUTS
 from ...hdl.interface import Field
 from ...params.protocol import AnyCores
 from ..bench.scoreboard import Counts
@@ -31,17 +33,17 @@ STREAM_FIELDS = np.dtype([(name, FIELD) for name in STREAM.names or ()])
 CORE_SIGNALS = ("dropped", "saturated", "trace_valid", "trace_index")
 CORE_FIELDS = np.dtype([*((name, FIELD) for name in CORE_SIGNALS), ("lanes_at", np.int64)])
 #: What is counted; ``first``: the first cycle that differs, or NONE.
-COUNTS = record("first", "comparisons", "taken", "steps", "given", "fired", "resets")
+COUNTS = record("first", "comparisons", "taken", "steps", "given", "fired", "resets", "writes")
 
 _64 = np.uint64(64)
 
 
 def counts_of(cycles: int, counted: Records) -> Counts:
     """What :data:`COUNTS` (1,) say of so many cycles."""
-    _, comparisons, taken, steps, given, fired, resets = counted[0].tolist()
+    _, comparisons, taken, steps, given, fired, resets, writes = counted[0].tolist()
     return Counts(
         cycles=cycles, comparisons=comparisons, steps=steps, events_in=taken, events_out=given,
-        spikes=fired, resets=resets,
+        spikes=fired, resets=resets, writes=writes,
     )  # fmt: skip
 
 
@@ -70,11 +72,8 @@ def get(words: Packed, row: int, offset: int, width: int, signed: int) -> Any:
 
 @njit
 def pack(inputs: Ints, layout: Records, words: Packed) -> None:
-    """The inputs of each cycle, (cycles, fields), as packed rows; ``words`` is 0 where it is not
-    overwritten whole."""
+    """Add the inputs of each cycle, (cycles, fields), to packed rows that were 0 there."""
     for cycle in range(len(inputs)):
-        for column in range(words.shape[1]):
-            words[cycle, column] = 0
         for k in range(len(layout)):
             put(words, cycle, layout[k]["offset"], layout[k]["width"], inputs[cycle, k])
 
@@ -90,13 +89,13 @@ def differs(words: Packed, cycle: int, field: Record, value: int) -> bool:
 def compare(
     block: Block, words: Packed, streams: Records, cores: Records, lanes: Records, counts: Records
 ) -> None:
-    """Compare every output with the model's and add to ``counts`` (1,), up to the first cycle that
-    differs.
+    """Compare every output in ``words`` with the model's and add to ``counts`` (1,), up to the
+    first cycle that differs.
 
     ``streams`` (1,) of STREAM_FIELDS, ``cores`` (cores,) of CORE_FIELDS, ``lanes`` of FIELD.
     """
     at, count = streams[0], counts[0]
-    for cycle in range(len(block.inputs)):
+    for cycle in range(len(words)):
         shown, stream = block.inputs[cycle], block.streams[cycle]
         wrong = differs(words, cycle, at["in_ready"], stream["in_ready"])
         wrong |= differs(words, cycle, at["out_valid"], stream["out_valid"])
@@ -138,6 +137,22 @@ def compare(
             return
 
 
+@njit
+def compare_port(access: Access, words: Packed, fields: Records, counts: Records) -> int:
+    """Compare what the write port shows with the model's and add to ``counts`` (1,); the first
+    cycle that differs, or NONE. ``fields`` (2,) of FIELD."""
+    count = counts[0]
+    for cycle in range(len(words)):
+        shown = access.shown[cycle]
+        wrong = differs(words, cycle, fields[0], shown["ready"])
+        wrong |= differs(words, cycle, fields[1], shown["rejected"])
+        count["comparisons"] += 2
+        count["writes"] += access.offered[cycle]["valid"] and shown["ready"]
+        if wrong:
+            return cycle
+    return NONE
+
+
 def columns(table: Records) -> Ints:
     """A table of records (rows,) as its numbers (rows, fields)."""
     return table.view(np.int64).reshape(len(table), -1)
@@ -173,16 +188,27 @@ class Comparison:
         self._cores: Records = np.array(rows, dtype=CORE_FIELDS)
         self._lanes = layout(lanes)
         self._words = row_size(interface.stimulus_bits)
+        self._writes = self._shown = layout(())
+        if any(core.writable for core in cores):
+            self._writes = layout(interface.stimulus[port] for port in WRITE_INPUTS.values())
+            self._shown = layout(response[port] for port in WRITE_OUTPUTS.values())
         self.counts: Records = np.zeros(1, dtype=COUNTS)
 
-    def stimulus(self, block: Block) -> Packed:
-        """What the inputs of a block are for the wrapper, (cycles, words)."""
-        words = np.empty((len(block.inputs), self._words), dtype=np.uint64)
+    def stimulus(self, block: Block, port: WritePort | None = None) -> Packed:
+        """What the inputs of a block and its write port are for the wrapper, (cycles, words)."""
+        words = np.zeros((len(block.inputs), self._words), dtype=np.uint64)
         pack(columns(block.inputs), self._inputs, words)
+        if port is not None:
+            pack(columns(port.inputs), self._writes, words)
         return words
 
-    def check(self, block: Block, response: Packed) -> int:
+    def check(self, block: Block, response: Packed, port: WritePort | None = None) -> int:
         """The first cycle of a block in which the response differs, or NONE."""
-        self.counts[0]["first"] = NONE
-        compare(block, response, self._streams, self._cores, self._lanes, self.counts)
-        return int(self.counts[0]["first"])
+        found, wrong = self.counts, NONE
+        found[0]["first"] = NONE
+        if port is not None:
+            wrong = compare_port(port.access, response, self._shown, found)
+            response = response if wrong == NONE else response[: wrong + 1]
+        compare(block, response, self._streams, self._cores, self._lanes, found)
+        first = int(found[0]["first"])
+        return wrong if first == NONE else first

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Literal
 
 import numpy as np
@@ -13,7 +14,7 @@ from ...hdl.limits import supported
 from ...network.events import from_counts
 from ...network.model import Network
 from ...network.synapses import MAX_DELAY
-from ...params.core import CoreParams
+from ...params.core import WRITABLE, CoreParams
 from ...params.network import NetworkParams, Population, Projection
 from ...params.neuron import NeuronParams
 from ...params.quantise import signed_range
@@ -45,12 +46,34 @@ _EVENT_ORDERS = (("leak", "integrate", "fire"), ("integrate", "fire", "leak"))
 
 def random_hardware(rng: random.Random) -> CoreParams | NetworkParams:
     """A core, a chain of cores or any other network, of whose outputs some neuron fires within 64
-    steps of random input. The same ``rng`` state gives the same design."""
+    steps of random input; of cores and chains, something may be writable. The same ``rng`` state
+    gives the same design."""
     draws = (
         random_design, random_chain, random_event_chain, random_network, random_network,
         random_network,
     )  # fmt: skip
-    return rng.choice(draws)(rng)
+    return written(rng, rng.choice(draws)(rng))
+
+
+def written(rng: random.Random, design: CoreParams | NetworkParams) -> CoreParams | NetworkParams:
+    """The same design, of whose cores something can be written, or nothing where it cannot."""
+    cores = [_with_writes(rng, core) for core in design.cores]
+    if not any(core.writable for core in cores):
+        return design
+    try:
+        made = NetworkParams.chain(*cores) if isinstance(design, NetworkParams) else cores[0]
+        supported(made)
+    except FxlifError:
+        return design
+    return made
+
+
+def _with_writes(rng: random.Random, core: CoreParams) -> CoreParams:
+    for name in WRITABLE:
+        if rng.randrange(3) == 0:
+            with suppress(FxlifError):  # of this neuron it cannot be written
+                core = CoreParams(**dict(core) | {"writable": (*core.writable, name)})
+    return core
 
 
 def random_network(

@@ -2,52 +2,120 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator, Sequence
+from typing import Any
 
-from ...cycles.access import AddressMap, inputs_of, is_single, value_range
+import numpy as np
+import numpy.typing as npt
+
+from ...cycles.access import AddressMap, is_single, value_range
+from ...cycles.control import Ints, Records
+from ...cycles.driver import WRITE
 from ...cycles.latency import AnyCore
+from ...network.sources import GAMMA, mix, mix_all
 from ...params.core import CoreParams, Writable
+from .random import WRITE_AXIS
 
 #: Cycles between two writes: none, a few, or so many that steps pass undisturbed.
-GAPS = (0, 0, 0, 3, 10, 40, 200, 400)
-#: One of so many goes to another address, and one of so many has any value.
-ANYWHERE, ANYTHING = 4, 6
+GAPS = (0, 0, 0, 0, 0, 3, 3, 10, 10, 40, 40, 200, 200, 400, 400, 2000)
+#: No gap is longer than so many cycles for each write before it: a short run sees some.
+SHARE = 8
+#: Of so many writes one goes to any address and one to what is hardly another; of so many one has
+#: the lowest value, one the highest and one any; of so many one goes to the first row or neuron,
+#: and one to the last.
+ANYWHERE, ANYTHING, ENDS = 8, 16, 8
+#: Writes that are drawn at a time, and numbers for each.
+BATCH, NUMBERS = 256, 13
+_WORD = (1 << 64) - 1
+
+
+class RandomWrites:
+    """Writes to some cores, from one seed and without end.
+
+    Values are near those of the design, so that neurons go on firing, or any at all.
+    """
+
+    def __init__(self, cores: Sequence[AnyCore], seed: int) -> None:
+        self._cores, self._where = cores, AddressMap(cores)
+        self._there = [(k, name) for k, core in enumerate(cores) for name in core.writable]
+        self._values = [values_of(cores[k], name) for k, name in self._there]
+        self._key, self._drawn = mix(mix(seed & _WORD) ^ WRITE_AXIS), 0
+
+    def take(self, least: int) -> Records:
+        """At least the next ``least`` writes: rows of :data:`fxlif.cycles.driver.WRITE`.
+
+        How many are taken at a time changes nothing about which they are.
+        """
+        return np.concatenate([self._batch() for _ in range(-(-least // BATCH))])
+
+    def _batch(self) -> Records:
+        counter = np.arange(1, BATCH * NUMBERS + 1, dtype=np.uint64) + np.uint64(self._drawn)
+        words = mix_all(counter * np.uint64(GAMMA) + np.uint64(self._key))
+        self._drawn += len(words)
+        numbers = iter((words >> np.uint64(33)).astype(np.int64).reshape(NUMBERS, BATCH))
+
+        def draw(below: npt.ArrayLike) -> Ints:
+            """Numbers in 0..below - 1 (below 2**31)."""
+            drawn: Ints = next(numbers) * np.asarray(below) >> 31
+            return drawn
+
+        def place(count: Ints) -> Ints:
+            """Numbers in 0..count - 1, the first and the last more often than others."""
+            which = draw(ENDS)
+            return np.where(which == 0, 0, np.where(which == 1, count - 1, draw(count)))
+
+        where, made = self._where, np.zeros(BATCH, dtype=WRITE)
+        address_of: Any = where.address  # of arrays too
+        so_far = self._drawn // NUMBERS - BATCH + np.arange(BATCH)
+        made["gap"] = np.minimum(draw(1 + np.array(GAPS)[draw(len(GAPS))]), SHARE * so_far)
+        chosen = draw(len(self._there))
+        rows, neurons = np.array([values.shape for values in self._values]).T
+        row, neuron = place(rows[chosen]), place(neurons[chosen])
+        how, swing, anything = draw(ANYTHING), next(numbers), next(numbers)
+        for number, (k, name) in enumerate(self._there):
+            here = chosen == number
+            low, high = value_range(self._cores[k], name)
+            now = self._values[number][row[here], neuron[here]]
+            near = np.maximum(1, np.abs(now) // 2)
+            close = np.clip(now + swing[here] % (2 * near + 1) - near, low, high)
+            value = np.choose(np.minimum(how[here], 3), [low, high, anything[here], close])
+            # What lies above the bits of a value means nothing.
+            own = where.data(k, name, -1)
+            made["data"][here] = (value & own) | (anything[here] & ~own)
+            made["address"][here] = address_of(k, name, neuron[here], row[here])
+        made["data"] &= (1 << where.data_bits) - 1
+        strays, bit, other = draw(ANYWHERE), draw(max(1, where.address_bits)), next(numbers)
+        hardly, anywhere = strays == 0, strays == 1
+        made["address"][hardly] ^= 1 << bit[hardly]
+        made["address"][anywhere] = other[anywhere]
+        made["address"] &= (1 << where.address_bits) - 1
+        return made
+
+
+def values_of(core: AnyCore, name: Writable) -> Ints:
+    """What can be written of a parameter, as it is in the design, (rows, places)."""
+    if name == "weights" and isinstance(core, CoreParams):
+        weights: Ints = core.weights.astype(np.int64)
+        return weights
+    thresholds: Ints = np.array([core.thresholds], dtype=np.int64) >> core.neuron.threshold_shift
+    return thresholds[:, :1] if is_single(core, name) else thresholds
+
+
+def writes_of_all(cores: Sequence[AnyCore]) -> Records:
+    """Writes of all values as they are in the design."""
+    where = AddressMap(cores)
+    rows = [
+        (0, 0, where.address(k, name, place, row), where.data(k, name, int(value)))
+        for k, core in enumerate(cores)
+        for name in core.writable
+        for (row, place), value in np.ndenumerate(values_of(core, name))
+    ]
+    return np.array(rows, dtype=WRITE)
 
 
 def random_writes(cores: Sequence[AnyCore], seed: int) -> Iterator[tuple[int, int, int]]:
-    """Cycles to wait, address and data of each write, without end.
-
-    Some go to addresses at which there is nothing. Values are near those of the design, so that
-    neurons go on firing, or any at all.
-    """
-    where, draw = AddressMap(cores), random.Random(f"{seed}:writes")
+    """Cycles to wait, address and data of each write, one by one and without end."""
+    source = RandomWrites(cores, seed)
     while True:
-        gap = draw.randrange(1 + draw.choice(GAPS))
-        k = draw.choice([k for k, core in enumerate(cores) if core.writable])
-        name = draw.choice(cores[k].writable)
-        neuron = 0 if is_single(cores[k], name) else draw.randrange(cores[k].n_neurons)
-        row = draw.randrange(inputs_of(cores[k])) if name == "weights" else 0
-        value = where.data(k, name, _value(draw, cores[k], name, neuron, row))
-        # What lies above the bits of a value means nothing.
-        above = draw.getrandbits(where.data_bits) & ~where.data(k, name, -1)
-        address = where.address(k, name, neuron, row)
-        if draw.randrange(ANYWHERE) == 0:
-            # One that is hardly another, or any.
-            address = draw.choice([
-                address ^ 1 << draw.randrange(where.address_bits),
-                draw.getrandbits(where.address_bits),
-            ])  # fmt: skip
-        yield gap, address, value | above
-
-
-def _value(draw: random.Random, core: AnyCore, name: Writable, neuron: int, row: int) -> int:
-    low, high = value_range(core, name)
-    if draw.randrange(ANYTHING) == 0:
-        return draw.choice([low, high, draw.randint(low, high)])
-    if name == "weights" and isinstance(core, CoreParams):
-        now = int(core.weights[row, neuron])
-    else:
-        now = core.thresholds[neuron] >> core.neuron.threshold_shift
-    near = max(1, abs(now) // 2)
-    return min(max(now + draw.randint(-near, near), low), high)
+        for write in source.take(1):
+            yield int(write["gap"]), int(write["address"]), int(write["data"])
