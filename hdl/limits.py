@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import pairwise, starmap
 
+import numpy as np
+
 from ..arrays import count_of
 from ..errors import FxlifError
 from ..layout import HardwareNetwork, RowCore
-from ..layout.plan import LONGEST_ROW, Plan, filled, planned
+from ..layout.plan import LONGEST_ROW, Edge, Plan, filled, planned
 from ..network.topology import expected_count, synapses_of
 from ..params.core import CoreParams, address_bits
 from ..params.network import NetworkParams, Projection
@@ -72,14 +74,15 @@ def memory_bits(core: CoreParams | RowCore) -> int:
     """Bits of the memories of a core: weights and where they lie, sums, states, thresholds, the
     queue of spikes."""
     neuron = core.neuron
-    spike_bits = core.spike_bits if isinstance(core, CoreParams) else neuron.spike_bits
-    of_neuron = sum(neuron.state_widths.values()) + spike_bits
+    of_neuron = sum(neuron.state_widths.values()) + core.spike_bits
+    if neuron.per_event:  # counts of spikes stand where others have sums
+        of_neuron += core.spike_bits
     if core.v_thresholds is not None:
         of_neuron += neuron.threshold_bits
     bits = core.words * core.lanes * of_neuron
     if isinstance(core, CoreParams):
         weights = core.n_inputs * neuron.weight_bits
-        summed = core.spike_bits if neuron.per_event else core.accumulator_bits
+        summed = 0 if neuron.per_event else core.accumulator_bits
         return bits + (weights + summed) * core.words * core.lanes
     for memory in core.memories:
         beside = memory.word_bits + memory.delay_bits
@@ -106,11 +109,10 @@ def hardware_of(network: NetworkParams) -> NetworkParams | HardwareNetwork:
     _check_memory(sum(_drawn_bits(network, each) for each in network.projection))
     plan = planned(network)
     _check_memory(sum(shape.bits for shape in plan.chosen))
-    if _in_line(network) and (
-        all(shape.dense for shape in plan.chosen) or any(_event_driven(network))
-    ):
+    _refuse(_zeros(plan))
+    if _in_line(network) and all(shape.dense for shape in plan.chosen):
         return chain_of(network)
-    _refuse([*_event_driven(network), *_long_rows(plan)])
+    _refuse([*_out_of_turn(plan), *_long_rows(plan)])
     return filled(plan)
 
 
@@ -227,13 +229,45 @@ def _obstacles(network: NetworkParams) -> Iterator[FxlifError]:
             )  # fmt: skip
 
 
-def _event_driven(network: NetworkParams) -> Iterator[FxlifError]:
-    """The neurons that take their events one by one, a line each: a chain of cores has such, and no
-    other graph."""
-    for k, population in enumerate(network.population):
-        key, found = f"population[{k}].neuron.accumulate", population.neuron.accumulate
-        if population.neuron.per_event:
-            yield FxlifError.must_be(key, "'exact' in hardware that is no chain of cores", found)
+def _zeros(plan: Plan) -> Iterator[FxlifError]:
+    """The synapses with a weight of 0 that are events all the same, a line a projection: a memory
+    of weights has no others than such as are none."""
+    neurons = {population.name: population.neuron for population in plan.network.population}
+    for k, each in enumerate(plan.tables):
+        zeros = each.synapses.count - np.count_nonzero(
+            np.broadcast_to(each.synapses.weights, each.synapses.count)
+        )
+        target = each.projection.target
+        if zeros and neurons[target].sums_on_v:
+            allowed = f"without weights of 0 in hardware ({target} takes its events one by one)"
+            yield FxlifError.must_be(f"projection[{k}]", allowed, zeros, found=f"{zeros:,} of them")
+
+
+def _out_of_turn(plan: Plan) -> Iterator[FxlifError]:
+    """Where events that act one by one would come in another order than the golden network's, a
+    line each: a core reads its inputs one after the other, and keeps no event for later."""
+    before: dict[str, Edge] = {}
+    for edge in plan.edges:
+        if not edge.placed.per_event:
+            continue
+        ends, key = edge.placed.projection, f"projection[{edge.number}]"
+        because = f"in hardware ({ends.target} takes its events one by one"
+        low, high = edge.synapses.min_delay, edge.synapses.max_delay
+        if edge.later(high):
+            where = "not before" if edge.backward else "before"
+            allowed = f"{edge.backward:d} {because}, and {ends.source} acts {where} it)"
+            found = f"{low}" if low == high else f"{low}..{high}"
+            yield FxlifError.must_be(f"{key}.delay", allowed, (low, high), found=found)
+        last = before.get(ends.target, edge)
+        other = f"projection[{last.number}]"
+        if last is not edge and edge.turn == last.turn:
+            source = "event sources" if edge.node == 0 else ends.source
+            allowed = f"the only one from {source} to {ends.target} {because})"
+            yield FxlifError.must_be(key, allowed, edge.number, found=f"one beside {other}")
+        elif edge.turn < last.turn:
+            allowed = f"before {other} {because}, and those of {ends.source} first)"
+            yield FxlifError.must_be(key, allowed, edge.number, found="behind it")
+        before[ends.target] = edge
 
 
 def _long_rows(plan: Plan) -> Iterator[FxlifError]:

@@ -129,8 +129,11 @@ def step_of_word(
             [] if arrived is None else arrived[lane],
         )  # fmt: skip
         if core.neuron.fire_on == "event":  # the count has the bits that the promise asks, or 16
-            promised = core.n_inputs * core.max_events_per_input + 1
-            spikes = min(spikes, 2 ** len(f"{promised:b}") - 1, 65535)
+            most = 2**core.spike_bits - 1
+            if hasattr(core, "n_inputs"):
+                promised = core.n_inputs * core.max_events_per_input + 1
+                most = min(2 ** len(f"{promised:b}") - 1, 65535)
+            spikes = min(spikes, most)
         states.append(state)
         fired.append(spikes if lane < real else 0)
     return states, fired

@@ -21,7 +21,9 @@ from fxlif import (
 from fxlif.cycles.control import IDLE, INPUT, RESET, STALL
 from fxlif.cycles.driver import Driver
 from fxlif.cycles.row_model import model_of
+from fxlif.hdl.limits import supported
 from fxlif.layout import HardwareNetwork, hardware_network
+from fxlif.sim.soak.random_network import random_event_network
 from fxlif.sim.stimulus.flags import HoldBack
 
 NEURONS = (
@@ -70,6 +72,16 @@ def random_network(seed: int) -> HardwareNetwork:
     return hardware_network(NetworkParams(
         source=sources, population=populations, projection=projections, outputs=outputs
     ))  # fmt: skip
+
+
+def random_events(seed: int) -> HardwareNetwork:
+    """A network of one to three populations, some of which take their events one by one."""
+    for place in range(seed, seed + 10_000, 1_000):
+        draw = random.Random(place)
+        made = supported(random_event_network(draw, max_populations=3, max_neurons=9))
+        if isinstance(made, HardwareNetwork):
+            return made
+    raise AssertionError("chains only")
 
 
 def drawn_events(network: HardwareNetwork, count: int, draw: np.random.Generator) -> np.ndarray:

@@ -150,6 +150,7 @@ class Slot:
     clipped: int = 0
     states: list[oracle.State] = field(default_factory=list)
     spikes: list[int] = field(default_factory=list)
+    arrived: list[list[int]] | None = None
 
 
 class Totals:
@@ -208,6 +209,11 @@ class Core:
             self.passes *= 2
         self.totals = Totals(core)
         lanes = range(core.lanes)
+        #: Events act one by one: the next operation comes when the last one has been written back.
+        self.one_by_one = core.neuron.accumulate == "per_event"
+        self.least = depth + 1 if self.one_by_one else 1
+        #: By word and lane, the events that it has taken in this step.
+        self.arrived = [[[99] for _ in lanes] for _ in range(self.words)]
         self.states = [[oracle.State(1, 1, 1, 1) for _ in lanes] for _ in range(self.words)]
         self.front = Front(core)
         self.reset()
@@ -215,7 +221,8 @@ class Core:
     def reset(self) -> None:
         """All registers; no memory."""
         self.front.reset()
-        self.op, self.slot, self.length, self.look = "clear", 0, self.ring * self.passes, None
+        self.op, self.slot, self.look = "clear", 0, None
+        self.length = max(self.ring * self.passes, self.least)
         self.updating, self.base = True, 0
         #: The stages behind issue: element d - 1 is in the stage at distance d.
         self.pipe: list[Slot | None] = [None] * self.depth
@@ -307,6 +314,8 @@ class Core:
 
     def _pipeline(self) -> None:
         stages = [None, *self.pipe]  # by their distance from issue
+        if self.one_by_one:
+            self._take(stages[OPERATION], stages[-1])
         if stages[READ] is not None:
             self.totals.read(stages[READ])
         adding = stages[ADDED]
@@ -319,8 +328,23 @@ class Core:
             self.totals.write(stages[WRITTEN])
         self.pipe = [self._issued() if self.op else None, *self.pipe[:-1]]
 
+    def _take(self, slot: Slot | None, finished: Slot | None) -> None:
+        """Events that act one by one: ``slot`` reads those of its word, ``finished`` is written."""
+        if slot is not None and slot.word != NOWHERE:
+            taken = [[] for _ in range(self.core.lanes)]
+            if slot.op != "clear":
+                taken = [list(events) for events in self.arrived[slot.word]]
+            if slot.op == "add":
+                for events, weight in zip(taken, slot.weights, strict=True):
+                    events += [weight] * (weight != 0)
+            slot.arrived = taken
+        if finished is not None and finished.word != NOWHERE:
+            self.arrived[finished.word] = finished.arrived
+
     def _issued(self) -> Slot | None:
         lanes = range(self.core.lanes)
+        if self.one_by_one and self.slot >= self.words:
+            return None
         if self.op == "add":
             return self._row_word(self.core.memories[self.look.memory], self.slot)
         slots = [each.slots for each in self.core.accumulators]
@@ -341,7 +365,6 @@ class Core:
 
     def _row_word(self, memory: Any, k: int) -> Slot:
         at = int(memory.starts[self.look.row]) + k
-        count = self.core.accumulators[memory.accumulator].slots
         places, weights = {}, []
         for lane in range(self.core.lanes):
             word = k if memory.dense else int(memory.words[at][lane])
@@ -350,9 +373,11 @@ class Core:
                 delay += int(memory.delays[at][lane])
             if memory.offsets is not None:
                 word = (word + int(memory.offsets[self.look.row])) % self.passes
-            places[memory.accumulator, lane] = (self.base + delay) % count, word
             weights.append(int(memory.weights[at][lane]) * 2**memory.weight_shift)
-        return Slot("add", NOWHERE, False, places, weights)
+            if not self.one_by_one:
+                count = self.core.accumulators[memory.accumulator].slots
+                places[memory.accumulator, lane] = (self.base + delay) % count, word
+        return Slot("add", k if self.one_by_one else NOWHERE, False, places, weights)
 
     def _words(self, look: Look) -> int:
         return int(self.core.memories[look.memory].lengths[look.row])
@@ -366,8 +391,9 @@ class Core:
             for lane in range(self.core.lanes)
         ]
         slot.states, slot.spikes = step_of_word(
-            self.core, self.lfsr, slot.word, slot.states, currents
+            self.core, self.lfsr, slot.word, slot.states, currents, slot.arrived
         )
+        slot.arrived = [[] for _ in range(self.core.lanes)]
 
     def _count(self, unknown: bool) -> None:
         """The counters and the registers before them."""
@@ -387,10 +413,10 @@ class Core:
         if look is None:
             return
         if look.memory is None:
-            self.op, self.slot, self.length = UPDATE, 0, self.words
+            self.op, self.slot, self.length = UPDATE, 0, max(self.words, self.least)
             self.updating = True
         elif self._words(look):
-            self.op, self.slot, self.length = "add", 0, self._words(look)
+            self.op, self.slot, self.length = "add", 0, max(self._words(look), self.least)
             self.look = look
 
 

@@ -3,6 +3,7 @@
 import copy
 import json
 import re
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -13,7 +14,7 @@ from strategies import networks
 
 from fxlif import FxlifError, Network, NeuronParams, load, save
 from fxlif.hdl import limits
-from fxlif.hdl.limits import chain_of, hardware_of, supported
+from fxlif.hdl.limits import chain_of, hardware_of, memory_bits, supported
 from fxlif.hdl.verilog import component_of, generate
 from fxlif.layout import HardwareNetwork
 from fxlif.network import events
@@ -63,10 +64,6 @@ delay = 0
 synapses = { kind = "all_to_all", weight = 4 }
 """
 PER_EVENT = {"accumulate": "per_event", "fire_on": "event"}
-NO_CHAIN_OF_EVENTS = (
-    "population[1].neuron.accumulate: must be 'exact' in hardware that is no chain of cores, not "
-    "'per_event'"
-)
 
 
 @pytest.fixture
@@ -289,10 +286,60 @@ def test_graphs(design, change):
     assert hardware.network is network
 
 
-@pytest.mark.parametrize("change", [regular, two_sources, delays, one_output])
-def test_event_driven_neurons_stand_in_a_chain(design, change):
+@pytest.mark.parametrize("change", [regular, two_sources, recurrent, branching, one_output])
+def test_event_driven_neurons_stand_in_a_graph(design, change):
     network = changed(changed(load(design), change), per_event)
-    assert refusal(hardware_of, network) == [NO_CHAIN_OF_EVENTS]
+    made = hardware_of(network)
+    core = made.cores[network.graph.order.index("output")]
+    assert [memory.dense for memory in core.memories] == [True]
+    assert core.accumulators == ()
+    assert core.spike_bits == (7 + 1).bit_length()
+    assert memory_bits(core) > memory_bits(replace(core, spike_bits=1))
+
+
+def first_per_event(content):
+    content["population"][0]["neuron"] |= {"accumulate": "per_event", "refractory": 0}
+    content["projection"][0]["synapses"]["weight"] = [1, 9]
+
+
+def weights_of_0(content):
+    content["projection"][0]["synapses"]["weight"] = [0, 1]
+
+
+ONE_BY_ONE = "in hardware (hidden takes its events one by one"
+OUT_OF_TURN = {
+    recurrent: [
+        f"projection[2]: must be before projection[0] {ONE_BY_ONE}, and those of hidden first), "
+        "not behind it",
+    ],
+    feedback: [
+        f"projection[2].delay: must be 1 {ONE_BY_ONE}, and output acts not before it), not 2",
+        f"projection[2]: must be before projection[0] {ONE_BY_ONE}, and those of output first), "
+        "not behind it",
+    ],
+    delays: [f"projection[0].delay: must be 0 {ONE_BY_ONE}, and input acts before it), not 3"],
+    two_sources: [
+        f"projection[2]: must be the only one from event sources to hidden {ONE_BY_ONE}), not one "
+        "beside projection[0]",
+    ],
+    weights_of_0: [f"projection[0]: must be without weights of 0 {ONE_BY_ONE}), not 14 of them"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", OUT_OF_TURN, ids=lambda change: change.__name__)
+def test_events_in_another_order_than_that_of_the_golden_network(design, change):
+    network = changed(changed(load(design), first_per_event), change)
+    assert refusal(hardware_of, network) == OUT_OF_TURN[change]
+    supported(load(design))
+
+
+def test_events_of_the_step_before_come_first(design):
+    def first(content):
+        recurrent(content)
+        content["projection"].insert(0, content["projection"].pop())
+
+    made = hardware_of(changed(changed(load(design), first_per_event), first))
+    assert [each.backward for each in made.cores[0].inputs] == [True, False]
 
 
 def test_a_line_of_event_driven_neurons_is_a_chain(design):

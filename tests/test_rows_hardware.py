@@ -13,7 +13,7 @@ import pytest
 from amaranth.hdl import Value
 from designs import LONG, SEED
 from pysim import Row, clocked
-from row_designs import random_network, stimulus
+from row_designs import random_events, random_network, stimulus
 
 from fxlif import AllToAll, EventSource, NetworkParams, Population, Projection
 from fxlif.cycles.model import CycleInputs
@@ -79,9 +79,14 @@ def wanted(network: HardwareNetwork, inputs: np.ndarray) -> Iterator[dict[str, i
         yield seen
 
 
-@pytest.mark.parametrize("seed", range(60) if LONG else (1, 7, 16))
-def test_every_cycle_is_the_models(seed: int) -> None:
-    network = random_network(seed)
+SEEDS = {random_network: (1, 7, 16), random_events: (7,)}
+
+
+@pytest.mark.parametrize(
+    ("drawn", "seed"), [(d, k) for d, some in SEEDS.items() for k in (range(60) if LONG else some)]
+)
+def test_every_cycle_is_the_models(drawn, seed: int) -> None:
+    network = drawn(seed)
     inputs = stimulus(network, 900 if LONG else 350, seed)
     pairs = zip(shown(network, inputs), wanted(network, inputs), strict=True)
     for cycle, (seen, expected) in enumerate(pairs):

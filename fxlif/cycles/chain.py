@@ -109,9 +109,10 @@ def run_chain(
     """Run from cycle ``first`` to the end, or until a core needs the values of a new update, or
     something is written.
 
-    ``arrived``: the rows of the events, of cores where they act one by one; None without such. The
-    inputs of the block are read; where the chain is ``driven`` they are filled instead. Fills
-    streams and traces, and with compiled ``steps`` the history. Returns the next cycle.
+    ``arrived``: where the rows of the events begin among the weights, of cores where they act one
+    by one; None without such. The inputs of the block are read; where the chain is ``driven`` they
+    are filled instead. Fills streams and traces, and with compiled ``steps`` the history. Returns
+    the next cycle.
     """
     config, control = block.config, chain.control
     cores = len(config)
@@ -160,7 +161,8 @@ def run_chain(
             if arrived is not None:
                 summed = core["room"] == 0
                 if not summed and now["op"] == ADD and now["slot"] == 0:
-                    arrived[core["arrived_at"] + now["arrived"]] = now["row"]
+                    place = core["weights_at"] + now["row"] * core["words"] * core["lanes"]
+                    arrived[core["arrived_at"] + now["arrived"]] = place
                     now["arrived"] += 1
                     now["update_due"] = 2 * (now["arrived"] == core["room"])
             if now["update_due"]:

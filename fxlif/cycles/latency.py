@@ -49,22 +49,30 @@ def event_cycles(core: AnyCore) -> int:
     :func:`step_cycles`.
     """
     if isinstance(core, CoreParams):
-        return max(core.words, event_distance(core.neuron))
+        return max(core.words, least_slots(core))
     return max(int(row_cycles(core, number).max()) for number in range(len(core.inputs)))
+
+
+def least_slots(core: AnyCore) -> int:
+    """How many slots of the pipeline an operation occupies at least, so that a word that it changes
+    can be read by the next one. Sums of rows are forwarded."""
+    if isinstance(core, CoreParams) or core.neuron.per_event:
+        return event_distance(core.neuron)
+    return 1
 
 
 def row_cycles(core: RowCore, number: int) -> npt.NDArray[np.int64]:
     """Clock cycles for which a SPIKE of each address of input ``number`` occupies the core, when
     such come one after the other: (addresses,), of one address more than has synapses.
 
-    The words of its rows, at least one each; but no less than one for each memory of the input,
-    all of which it is looked up in.
+    The words of its rows, at least :func:`least_slots` each; but no less than one for each memory
+    of the input, all of which it is looked up in.
     """
     read = core.inputs[number]
     memories = [core.memories[each] for each in read.memories]
     cycles = np.zeros(1 + max((each.first + each.n_pre for each in memories), default=0), np.int64)
     for each in memories:
-        cycles[each.first : each.first + each.n_pre] += np.maximum(each.lengths, 1)
+        cycles[each.first : each.first + each.n_pre] += np.maximum(each.lengths, least_slots(core))
     return np.maximum(cycles, max(1, len(memories)))
 
 
@@ -118,7 +126,7 @@ def clear_cycles(core: AnyCore) -> int:
     """
     if isinstance(core, CoreParams):
         return event_cycles(core) - 1
-    return (core.slots << core.word_bits) - 1
+    return max(core.slots << core.word_bits, least_slots(core)) - 1
 
 
 def cleared_cycles(core: AnyCore) -> int:

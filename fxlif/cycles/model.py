@@ -195,11 +195,16 @@ class DesignModel(ABC):
                 "counter_mask": (1 << COUNTER_BITS) - 1,
                 "lfsr_mask": core.neuron.lfsr.mask if core.neuron.random_bits else 0,
                 "spikes_at": spikes_at, "queue_at": queue_at, "variables": variables,
+                "room": ROOM if core.neuron.per_event else 0, "arrived_at": ROOM * k,
             }  # fmt: skip
             fill(self._config, k, facts)
             self._last_rows.append(np.zeros((variables, size), dtype=np.int64))
             spikes_at += size
             queue_at += core.words
+        #: Where the weights begin of the events of this step that act one by one, as many as a core
+        #: has room for; by core, those that were taken away.
+        self._arrived = np.zeros(ROOM * len(self.cores), dtype=np.int64)
+        self._events: list[list[int]] = [[] for _ in self.cores]
         self._driven: Block | None = None
         self.port = WritePort(cores) if any(core.writable for core in cores) else None
         self._steps: CompiledSteps | None = None
@@ -217,16 +222,31 @@ class DesignModel(ABC):
         it takes are 0 again."""
 
     def _arrivals(self, k: int) -> Arrivals:
-        """The events of that update, where they act one by one."""
-        return ()
+        """The events of that update, where they act one by one: there are none left behind it."""
+        now, core = self._chain.control[k], self.cores[k]
+        shift = core.weight_shift if isinstance(core, CoreParams) else 0
+        places = self._events[k][: now["spilled"]]
+        now["spilled"] = 0
+        rows = (self._chain.weights[place : place + padded(core)] for place in places)
+        # A weight of 0 is no synapse.
+        return [(np.flatnonzero(row), row[row != 0] << shift) for row in rows]
 
     @abstractmethod
     def _advance(self, block: Block, cycle: int, driven: Driven | None) -> int:
         """Run from ``cycle`` on until a core needs the values of an update; the next cycle."""
 
     def _update(self, k: int, history: Ints) -> None:
-        """Make the values of the update that core ``k`` has just started."""
+        """Make the values of the update that core ``k`` has just started, or, where it has no room
+        for more of them, take events away."""
         now, config, core = self._chain.control[k], self._config[k], self.cores[k]
+        due, now["update_due"] = now["update_due"], 0
+        if core.neuron.per_event:
+            first, events = config["arrived_at"], self._events[k]
+            del events[now["spilled"] :]  # those of before a reset
+            events += self._arrived[first : first + now["arrived"]].tolist()
+            now["arrived"], now["spilled"] = 0, len(events)
+            if due == 2:
+                return
         size = padded(core)
         here = slice(config["spikes_at"], config["spikes_at"] + size)
         drawn = int(now["lfsr"]) << 1 | int(now["fresh"])
@@ -248,7 +268,6 @@ class DesignModel(ABC):
         spikes = np.minimum(spikes, (1 << core.spike_bits) - 1)
         self._chain.spikes[here] = spikes
         now["update"] += 1
-        now["update_due"] = 0
         row = self._rows(k, history)[now["update"]]
         row[DRAWN], row[CURRENT], row[SPIKE] = drawn, shifted, spikes
         for place, name in enumerate(core.neuron.state_widths, start=FIRST_STATE):
@@ -394,7 +413,6 @@ class CycleModel(DesignModel):
                 "high": high, "write_distance": write_distance(core.neuron),
                 "weight_shift": core.weight_shift, "weights_at": weights_at,
                 "summed": 0 if core.neuron.per_event else core.words,
-                "room": ROOM if core.neuron.per_event else 0, "arrived_at": ROOM * k,
             }  # fmt: skip
             fill(config, k, facts)
             currents.append((low << core.weight_shift, high << core.weight_shift))
@@ -413,30 +431,6 @@ class CycleModel(DesignModel):
             self.port.weights = [
                 part.reshape(-1, padded(core)) for part, core in zip(parts, cores, strict=True)
             ]
-        #: By core, the events of this step that act one by one; those that were taken away.
-        self._arrived: Ints | None = None
-        if any(core.neuron.per_event for core in cores):
-            self._arrived = np.zeros(ROOM * len(cores), dtype=np.int64)
-        self._events: list[list[int]] = [[] for _ in cores]
-
-    def _update(self, k: int, history: Ints) -> None:
-        now = self._chain.control[k]
-        if self._arrived is not None and self._config[k]["room"]:
-            first, events = self._config[k]["arrived_at"], self._events[k]
-            del events[now["spilled"] :]  # those of before a reset
-            events += self._arrived[first : first + now["arrived"]].tolist()
-            now["arrived"], now["spilled"] = 0, len(events)
-        if now["update_due"] == 1:
-            super()._update(k, history)
-        now["update_due"] = 0
-
-    def _arrivals(self, k: int) -> Arrivals:
-        config, now, size = self._config[k], self._chain.control[k], padded(self.cores[k])
-        weights = self._chain.weights[config["weights_at"] :][: config["n_inputs"] * size]
-        rows = weights.reshape(-1, size)[self._events[k][: now["spilled"]]]
-        now["spilled"] = 0
-        # A weight of 0 is no synapse.
-        return [(np.flatnonzero(row), row[row != 0] << config["weight_shift"]) for row in rows]
 
     def _taken(self, k: int) -> Ints:
         config = self._config[k]
@@ -447,4 +441,5 @@ class CycleModel(DesignModel):
 
     def _advance(self, block: Block, cycle: int, driven: Driven | None) -> int:
         access = None if self.port is None else self.port.access
-        return run_chain(block, self._chain, cycle, driven, self._steps, access, self._arrived)
+        arrived = self._arrived if any(self._config["room"]) else None
+        return run_chain(block, self._chain, cycle, driven, self._steps, access, arrived)

@@ -12,7 +12,9 @@ The control is the plain integer code of :mod:`fxlif.cycles.rows`, all else as i
   stands still: the words of a row, those of an update, those of a clear. A row without words takes
   no cycle. An update waits until the one before it, or the clear, is over.
 - **Sums.** Each accumulator is a ring of slots, one for each step to come. An update uses those of
-  its step and sets them to 0; the ring moves on when its last word has been issued.
+  its step and sets them to 0; the ring moves on when its last word has been issued. Where events
+  act one by one there are none: each word of a row changes the state, and an operation takes
+  :func:`~fxlif.cycles.latency.least_slots` at least.
 - Queue and emitter are those of a chain.
 
 An event moves when all consumers of its node are ready for it. Several outputs are sent one after
@@ -30,7 +32,7 @@ from ..params.protocol import Design
 from ..params.quantise import signed_range
 from . import rows
 from .control import NONE, Block, Driven, Ints, Records, Tables, fill
-from .latency import ROW_STAGES, padded
+from .latency import ROW_STAGES, clear_cycles, least_slots, padded
 from .model import CycleModel, DesignModel
 from .pipeline import write_distance
 from .rows import ROW_FLAGS, Graph, run_graph
@@ -69,7 +71,7 @@ class RowModel(DesignModel):
         for k, (core, places) in enumerate(zip(cores, first_weights(cores), strict=True)):
             fill(config, k, {
                 "write_distance": ROW_STAGES + write_distance(core.neuron),
-                "clear_slots": core.slots << core.word_bits,
+                "clear_slots": clear_cycles(core) + 1, "least_slots": least_slots(core),
                 "clear_from": (core.slots - 1) << core.word_bits,
                 "ring_mask": core.slots - 1, "node": 1 + len(network.regular) + k,
                 "n_events": core.n_events, "first_input": core.first_input,
@@ -87,7 +89,7 @@ class RowModel(DesignModel):
             currents=currents,
         )  # fmt: skip
         super().__init__(cores, tables, engine=engine)
-        self._graph = made.graph(network)
+        self._graph = made.graph(network, self._arrived)
 
     def _taken(self, k: int) -> Ints:
         config = self._config[k]
@@ -134,6 +136,7 @@ class _Tables:
 
     def add(self, core: RowCore, places: Mapping[int, int]) -> None:
         size = padded(core)
+        # Where there are none, rows belong to one that nothing is added to.
         first = len(self.accumulators)
         for sums in core.accumulators:
             low, high = signed_range(sums.bits) if sums.saturates else EXACT
@@ -173,7 +176,7 @@ class _Tables:
         """The weights of all memories, shifted, flat."""
         return np.concatenate(self._weights)
 
-    def graph(self, network: HardwareNetwork) -> Graph:
+    def graph(self, network: HardwareNetwork, arrived: Ints) -> Graph:
         """All that is not the cores' own."""
         nodes: Records = np.zeros(1 + len(network.regular) + len(network.cores), dtype=rows.NODE)
         for number in range(len(nodes)):
@@ -205,4 +208,5 @@ class _Tables:
             indices=np.concatenate(indices),
             outputs=table(rows.OUTPUT, outputs),
             turn=np.zeros(1, dtype=np.int64),
+            arrived=arrived,
         )

@@ -46,20 +46,21 @@ UPDATE_ROW = -2
 #: What a core is, as :data:`~fxlif.cycles.control.CORE`; ``write_distance`` is counted from issue.
 #: ``clear_slots``: of a clear, of which the last pass begins with slot ``clear_from``.
 #: ``ring_mask``: of the longest ring. Its ``inputs`` and ``accumulators`` begin in their tables at
-#: ``inputs_at`` and ``accumulators_at``; ``node``: its own.
+#: ``inputs_at`` and ``accumulators_at``; ``node``: its own. An operation takes ``least_slots``.
 ROW_CORE = record(
     "n_neurons", "words", "lanes", "write_distance", "counter_mask", "lfsr_mask",
     "spikes_at", "queue_at", "history_at", "variables",
     "clear_slots", "clear_from", "ring_mask", "node", "n_events", "first_input",
-    "inputs", "inputs_at", "accumulators", "accumulators_at",
+    "inputs", "inputs_at", "accumulators", "accumulators_at", "least_slots", "room", "arrived_at",
 )  # fmt: skip
 
 #: Where a core is, beside what :data:`~fxlif.cycles.control.CONTROL` says; ``row`` is the place of
-#: the next weight. ``length``: the slots of the operation under way, ``accumulator`` what it adds
-#: to. ``base``: the slot of the rings that is this step's, and what it was at the last update,
-#: ``update_base``. Front: the ``input`` that is read, the ``part`` of it; ``looked_up`` and
-#: ``waiting``: the rows in the two stages, UPDATE_ROW or NONE. In this cycle: ``takes`` what waits,
-#: has ``room`` for one more. ``early_clips``: those of the cycles before ``clips``.
+#: the next weight, or the first one of an event that acts by itself. ``length``: the slots of the
+#: operation under way, ``accumulator`` what it adds to. ``base``: the slot of the rings that is
+#: this step's, and what it was at the last update, ``update_base``. Front: the ``input`` that is
+#: read, the ``part`` of it; ``looked_up`` and ``waiting``: the rows in the two stages, UPDATE_ROW
+#: or NONE. In this cycle: ``takes`` what waits, has ``room`` for one more. ``early_clips``: those
+#: of the cycles before ``clips``.
 ROW_CONTROL = record(
     *(CONTROL.names or ()),
     "length", "accumulator", "base", "update_base", "input", "part", "looked_up", "waiting",
@@ -108,6 +109,7 @@ class Graph(NamedTuple):
 
     ``turn`` (1,): which output is being sent. ``targets``: of each weight, the place of its total,
     counted from the base of its ring. ``phases`` and ``indices``: the entries of regular sources.
+    ``arrived``: the rows of events that act one by one, as :func:`fxlif.cycles.chain.run_chain`.
     """
 
     inputs: Records
@@ -121,6 +123,7 @@ class Graph(NamedTuple):
     indices: Ints
     outputs: Records
     turn: Ints
+    arrived: Ints
 
 
 @inline
@@ -185,12 +188,14 @@ def add_row_word(core: Record, now: Record, chain: Chain, graph: Graph, trace: R
 def take(core: Record, now: Record, graph: Graph) -> None:
     """Issue what waits in the front."""
     if now["waiting"] == UPDATE_ROW:
-        now["op"], now["slot"], now["length"] = UPDATE, 0, core["words"]
+        now["op"], now["slot"] = UPDATE, 0
+        now["length"] = max(core["words"], core["least_slots"])
         now["age"], now["updating"] = 0, 1
     else:
         row = graph.rows[now["waiting"]]
         if row["length"]:
-            now["op"], now["slot"], now["length"] = ADD, 0, row["length"]
+            now["op"], now["slot"] = ADD, 0
+            now["length"] = max(row["length"], core["least_slots"])
             now["row"], now["accumulator"] = row["weights_at"], row["accumulator"]
     now["waiting"] = NONE
 
@@ -239,7 +244,12 @@ def clock_row(chain: Chain, graph: Graph, core: Record, now: Record, trace: Reco
         write(core, now, chain.spikes, chain.queue)
     if now["op"]:
         if now["op"] == ADD:
-            now["early_clips"] |= add_row_word(core, now, chain, graph, trace)
+            if core["room"] == 0:
+                now["early_clips"] |= add_row_word(core, now, chain, graph, trace)
+            elif now["slot"] == 0:
+                graph.arrived[core["arrived_at"] + now["arrived"]] = now["row"]
+                now["arrived"] += 1
+                now["update_due"] = 2 * (now["arrived"] == core["room"])
         now["slot"] += 1
         if now["slot"] == now["length"]:
             if now["op"] == UPDATE:
@@ -363,7 +373,7 @@ def run_graph(
             core, now = config[k], control[k]
             clock_row(chain, graph, core, now, block.traces[k, cycle])
             if now["update_due"]:
-                if steps is not None:
+                if steps is not None and core["room"] == 0:
                     at = core["spikes_at"]
                     size = core["words"] * core["lanes"]
                     sum_totals(chain.totals, steps.currents[at : at + size], graph, core, now)

@@ -41,6 +41,8 @@ class Packing:
         ]
         if self.forms.dense is None:
             others.append("its delays differ")
+        if self.forms.sparse is None:
+            others.append("its events act one by one")
         return "; ".join([f"{self.chosen.cycles:.4g} cycles a spike", *others])
 
     def __str__(self) -> str:

@@ -41,14 +41,14 @@ class RowMemory:
     """The synapses of one projection as rows of words, one row for each neuron of its source.
 
     ``projection`` is its number in the network's list, ``accumulator`` that of the sums it adds
-    to. The addresses ``first`` to ``first + n_pre - 1`` of the stream that the core reads are its
-    rows: ``starts`` and ``lengths``, (n_pre,) int64, in words. Each lane of a word holds one
-    synapse. ``dense``: word k of a row acts on word k of the neurons, and a row has as many words
-    as the core. Otherwise ``words`` holds the word number of each synapse, and ``delays`` how many
-    steps later than ``delay`` it acts; both (depth, lanes) int64, ``delays`` is None where all are
-    0. A lane that has no synapse left in a row holds weight 0 at word 0. ``weights``, (depth,
-    lanes) int64 of ``weight_bits`` signed bits, are shifted left by ``weight_shift`` before they
-    are added.
+    to, if there are any. The addresses ``first`` to ``first + n_pre - 1`` of the stream that the
+    core reads are its rows: ``starts`` and ``lengths``, (n_pre,) int64, in words. Each lane of a
+    word holds one synapse. ``dense``: word k of a row acts on word k of the neurons, and a row has
+    as many words as the core. Otherwise ``words`` holds the word number of each synapse, and
+    ``delays`` how many steps later than ``delay`` it acts; both (depth, lanes) int64, ``delays`` is
+    None where all are 0. A lane that has no synapse left in a row holds weight 0 at word 0.
+    ``weights``, (depth, lanes) int64 of ``weight_bits`` signed bits, are shifted left by
+    ``weight_shift`` before they are added.
 
     Equal rows may have the same words. With ``offsets``, (n_pre,) int64 of ``offset_bits``, word
     numbers count from that of their row, modulo ``1 << offset_bits``. ``word_bits`` of a word
@@ -117,7 +117,8 @@ class RowCore:
     """A population as hardware.
 
     ``inputs`` are in the order in which they are read in each step. ``n_events`` counts the
-    addresses of the input node that belong to a source.
+    addresses of the input node that belong to a source; ``spike_bits`` is the width of the number
+    of spikes of a neuron in one step. Where events act one by one there are no ``accumulators``.
     """
 
     name: str
@@ -129,6 +130,7 @@ class RowCore:
     memories: tuple[RowMemory, ...]
     accumulators: tuple[Accumulator, ...]
     n_events: int
+    spike_bits: int
 
     @property
     def writable(self) -> tuple[Writable, ...]:
@@ -149,11 +151,6 @@ class RowCore:
     def out_address_bits(self) -> int:
         """Width of an output event's address."""
         return address_bits(self.n_neurons)
-
-    @property
-    def spike_bits(self) -> int:
-        """Width of the number of spikes of a neuron in one step."""
-        return self.neuron.spike_bits
 
     @property
     def thresholds(self) -> tuple[int, ...]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate
 
 from ..network.projections import PlacedProjection, placed, synaptic_range
 from ..network.sources import phases
 from ..network.synapses import Synapses
-from ..params.network import NetworkParams, Population
+from ..params.network import Graph, NetworkParams, Population
 from ..params.quantise import signed_bits
 from ..params.sources import EventSource, RegularSource
 from .parts import Accumulator, HardwareNetwork, Input, RegularNode, RowCore, RowMemory
@@ -16,9 +17,9 @@ from .rows import Forms, Shape, fill, shapes
 
 
 @dataclass(frozen=True, eq=False)
-class _Edge:
+class Edge:
     """Projection ``number`` on its way from ``node`` to a core; ``first`` is the address of its
-    first row in the node's stream."""
+    first row in the node's stream. ``backward``: its spikes of a step are read in the next one."""
 
     number: int
     placed: PlacedProjection
@@ -29,10 +30,17 @@ class _Edge:
 
     @property
     def synapses(self) -> Synapses:
+        """Its table."""
         return self.placed.synapses
 
     @property
+    def turn(self) -> tuple[bool, int]:
+        """What the order in which a core reads its inputs goes by."""
+        return not self.backward, self.node
+
+    @property
     def shift(self) -> int:
+        """The left shift of its weights."""
         return self.placed.projection.weight_shift
 
     def later(self, delay: int) -> int:
@@ -57,6 +65,30 @@ class Plan:
         """The form of each projection."""
         return tuple(each.chosen for each in self.forms)
 
+    @cached_property
+    def edges(self) -> tuple[Edge, ...]:
+        """The projections between nodes."""
+        graph = self.network.graph
+        events = [source for source in graph.sources if isinstance(source, EventSource)]
+        ends = list(accumulate(source.n for source in events))
+        first = {source.name: end - source.n for source, end in zip(events, ends, strict=True)}
+        nodes = dict.fromkeys(first, 0) | {
+            name: k
+            for k, name in enumerate([*(r.name for r in joined_sources(graph)), *graph.order], 1)
+        }
+        return tuple(
+            Edge(k, table, shape, nodes[p.source], first.get(p.source, 0),
+                 nodes[p.source] >= nodes[p.target])
+            for k, (p, table, shape) in enumerate(
+                zip(graph.projections, self.tables, self.chosen, strict=True))
+        )  # fmt: skip
+
+
+def joined_sources(graph: Graph) -> list[RegularSource]:
+    """The regular sources that have a projection, which are nodes."""
+    joined = {projection.source for projection in graph.projections}
+    return [s for s in graph.sources if isinstance(s, RegularSource) and s.name in joined]
+
 
 def planned(network: NetworkParams) -> Plan:
     """The plan of ``network``, of which no memory is filled yet.
@@ -74,7 +106,12 @@ def planned(network: NetworkParams) -> Plan:
         network,
         tables,
         tuple(
-            shapes(each.synapses, target.lanes, writable="weights" in target.writable)
+            shapes(
+                each.synapses,
+                target.lanes,
+                writable="weights" in target.writable,
+                summed=not each.per_event,
+            )
             for each, target in zip(tables, targets, strict=True)
         ),
     )
@@ -94,45 +131,39 @@ def hardware_network(network: NetworkParams) -> HardwareNetwork:
 def filled(plan: Plan) -> HardwareNetwork:
     """The hardware of a plan: :func:`hardware_network` in its second half."""
     graph = plan.network.graph
-    joined = {projection.source for projection in graph.projections}
     regular = tuple(
         RegularNode(source.name, source.n, source.interval, phases(source))
-        for source in graph.sources
-        if isinstance(source, RegularSource) and source.name in joined
+        for source in joined_sources(graph)
     )
-    events = [source for source in graph.sources if isinstance(source, EventSource)]
-    ends = list(accumulate(source.n for source in events))
-    first = {source.name: end - source.n for source, end in zip(events, ends, strict=True)}
-    nodes = dict.fromkeys(first, 0)
-    nodes |= {name: k for k, name in enumerate([*(r.name for r in regular), *graph.order], 1)}
-    edges = [
-        _Edge(k, table, shape, nodes[p.source], first.get(p.source, 0),
-              nodes[p.source] >= nodes[p.target])
-        for k, (p, table, shape) in enumerate(
-            zip(graph.projections, plan.tables, plan.chosen, strict=True))
-    ]  # fmt: skip
+    n_events = sum(source.n for source in graph.sources if isinstance(source, EventSource))
     cores = tuple(
         _core(
             population,
-            [edge for edge in edges if edge.placed.projection.target == population.name],
-            len(regular),
-            sum(source.n for source in events),
+            [edge for edge in plan.edges if edge.placed.projection.target == population.name],
+            len(regular), n_events, graph.most_spikes[population.name].bit_length(),
         )
-        for population in sorted(graph.populations, key=lambda p: nodes[p.name])
-    )
+        for population in sorted(graph.populations, key=lambda p: graph.order.index(p.name))
+    )  # fmt: skip
     outputs = tuple(map(graph.order.index, plan.network.output_names))
     return HardwareNetwork(plan.network, regular, cores, outputs)
 
 
-def _core(population: Population, edges: list[_Edge], n_regular: int, n_events: int) -> RowCore:
+def _core(
+    population: Population, edges: list[Edge], n_regular: int, n_events: int, spike_bits: int
+) -> RowCore:
     saturating = [edge for edge in edges if edge.placed.bits is not None]
     exact = [edge for edge in edges if edge.placed.bits is None]
     groups = [*([edge] for edge in saturating), *([exact] if exact else [])]
-    accumulators = tuple(map(_accumulator, groups))
-    into = {edge.number: k for k, group in enumerate(groups) for edge in group}
-    memories = tuple(
-        _memory(edge, into[edge.number], accumulators[into[edge.number]].shift) for edge in edges
-    )
+    if population.neuron.per_event:
+        accumulators: tuple[Accumulator, ...] = ()
+        memories = tuple(_memory(edge, 0, 0) for edge in edges)
+    else:
+        accumulators = tuple(map(_accumulator, groups))
+        into = {edge.number: k for k, group in enumerate(groups) for edge in group}
+        memories = tuple(
+            _memory(edge, into[edge.number], accumulators[into[edge.number]].shift)
+            for edge in edges
+        )
     return RowCore(
         name=population.name,
         n_neurons=population.n,
@@ -143,17 +174,18 @@ def _core(population: Population, edges: list[_Edge], n_regular: int, n_events: 
         memories=memories,
         accumulators=accumulators,
         n_events=n_events,
+        spike_bits=spike_bits,
     )
 
 
-def _inputs(edges: list[_Edge], n_regular: int) -> tuple[Input, ...]:
+def _inputs(edges: list[Edge], n_regular: int) -> tuple[Input, ...]:
     """The inputs in reading order: backward ones, then forward ones, each by node number.
 
     A core that neither the input nor a population paces within the step reads the input as well.
     """
     numbers: dict[tuple[bool, int], list[int]] = {}
     for k, edge in enumerate(edges):
-        numbers.setdefault((not edge.backward, edge.node), []).append(k)
+        numbers.setdefault(edge.turn, []).append(k)
     if not any(forward and not 1 <= node <= n_regular for forward, node in numbers):
         numbers[True, 0] = []
     return tuple(
@@ -162,7 +194,7 @@ def _inputs(edges: list[_Edge], n_regular: int) -> tuple[Input, ...]:
     )
 
 
-def _accumulator(edges: list[_Edge]) -> Accumulator:
+def _accumulator(edges: list[Edge]) -> Accumulator:
     """The sums of one projection from an event source, or of all others together."""
     shift = min(edge.shift for edge in edges)
     slots = 1 << max(edge.later(edge.synapses.max_delay) for edge in edges).bit_length()
@@ -174,7 +206,7 @@ def _accumulator(edges: list[_Edge]) -> Accumulator:
     return Accumulator(signed_bits(low, high), slots, shift, saturates=False)
 
 
-def _memory(edge: _Edge, accumulator: int, shift: int) -> RowMemory:
+def _memory(edge: Edge, accumulator: int, shift: int) -> RowMemory:
     shape = edge.shape
     starts, weights, words, delays = fill(edge.synapses, shape)
     return RowMemory(

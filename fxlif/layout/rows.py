@@ -85,9 +85,10 @@ class Shape:
 @dataclass(frozen=True, eq=False)
 class Forms:
     """The forms of one projection: ``dense`` is None where its delays differ, ``shared`` where no
-    two rows are equal but for a shift by whole words."""
+    two rows are equal but for a shift by whole words. Where events act one by one there is the
+    dense form alone: each of them is a step of all lanes of a word."""
 
-    sparse: Shape
+    sparse: Shape | None
     dense: Shape | None
     shared: Shape | None
 
@@ -151,9 +152,11 @@ def shared_shape(synapses: Synapses, sparse: Shape) -> Shape | None:
     return replace(sparse, word_bits=reach, owners=owners, offsets=offsets, offset_bits=bits)
 
 
-def shapes(synapses: Synapses, lanes: int, *, writable: bool = False) -> Forms:
+def shapes(synapses: Synapses, lanes: int, *, writable: bool = False, summed: bool = True) -> Forms:
     """The forms that the memory of ``synapses`` may take; ``writable``: each row has words of its
-    own, since its weights may change."""
+    own, since its weights may change; ``summed``: its events do not act one by one."""
+    if not summed:
+        return Forms(None, dense_shape(synapses, lanes), None)
     one_delay = synapses.min_delay == synapses.max_delay
     sparse = sparse_shape(synapses, lanes)
     dense = dense_shape(synapses, lanes) if one_delay else None

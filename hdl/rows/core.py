@@ -67,7 +67,10 @@ class LIFRowCore(wiring.Component):
                 totals.weights.eq(synapses.weights),
             ]
             sums.append(totals)
-        currents = [self._current(sums, lane) for lane in range(core.lanes)]
+        if core.neuron.per_event:  # events that act one by one are not summed
+            currents: list[Value] = list(synapses.weights)
+        else:
+            currents = [self._current(sums, lane) for lane in range(core.lanes)]
         m.submodules.neurons = neurons = Neurons(core, max(map(len, currents)))
         m.d.comb += [
             neurons.operation.update.eq(operation.update),
@@ -75,6 +78,9 @@ class LIFRowCore(wiring.Component):
             neurons.operation.word.eq(operation.word),
             *(neurons.total[lane].eq(current) for lane, current in enumerate(currents)),
         ]
+        if core.neuron.per_event:
+            m.d.comb += neurons.operation.add.eq(operation.adds)
+            m.d.comb += neurons.operation.begins.eq(operation.begins)
         queue, emitter = add_output(m, core, self.events_out)
         m.d.comb += issue.done.eq(emitter.done | neurons.cleared)
         # One accumulator at most is added to in a cycle.

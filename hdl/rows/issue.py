@@ -6,13 +6,14 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from ...cycles.latency import clear_cycles, least_slots
 from ...layout.parts import RowCore
 from .layouts import longest, lookup_layout, ring_bits, slot_layout
 
 
 def clear_slots(core: RowCore) -> int:
     """Cycles for which the clearing after a reset occupies the pipeline."""
-    return core.slots << core.word_bits
+    return clear_cycles(core) + 1
 
 
 class RowIssue(wiring.Component):
@@ -21,7 +22,8 @@ class RowIssue(wiring.Component):
     The first ``slot`` shows in the cycle after ``take``, the next lookup can be taken in that of
     the last one. A row without words is taken and shows nothing. An update waits until the one
     before it is ``done``. The ring's slot moves on behind an update. After a reset, from the first
-    cycle on, all sums and neurons are cleared, and ``done`` says when they are.
+    cycle on, all sums and neurons are cleared, and ``done`` says when they are. Where events act
+    one by one, the slots that only keep the distance show nothing.
     """
 
     def __init__(self, core: RowCore) -> None:
@@ -44,8 +46,9 @@ class RowIssue(wiring.Component):
         clearing = Signal(init=1)
         updating = Signal(init=1)  # an update or the clearing is under way
         free = Signal()  # nothing is in this stage, or only the last word of it
-        first = clear_slots(core)
-        left = Signal(range(max(first, longest(core), core.words) + 1), init=first)
+        first, least = clear_slots(core), least_slots(core)
+        most = max(first, longest(core), core.words, least)
+        left = Signal(range(most + 1), init=first)
         memory = Signal.like(self.slot.memory, name="memory", reset_less=True)
         pointer = Signal.like(self.slot.pointer, name="pointer", reset_less=True)
         count = Signal.like(self.slot.count, name="count")
@@ -57,16 +60,28 @@ class RowIssue(wiring.Component):
         base = Signal(ring_bits(core))
         slots = Signal.like(left, name="slots", init=0)
         starts = Signal()
+        length = Mux(lookup.update, core.words, lookup.length)
+        adds = self.take & ~lookup.update & lookup.length.any()
+        add, update = adding, stepping
+        if core.neuron.per_event:
+            length = max(core.words, least)
+            add, update = (shown & (count < core.words) for shown in (adding, stepping))
         m.d.comb += [
             self.take.eq(self.held & free & ~(lookup.update & updating)),
-            slots.eq(Mux(lookup.update, core.words, lookup.length)),
+            slots.eq(length),
             starts.eq(self.take & lookup.update),
         ]
+        if core.neuron.per_event:
+            added_to = Signal()  # the step has begun
+            begins = Signal()
+            with m.If(adds | starts):
+                m.d.sync += [added_to.eq(adds), begins.eq(~added_to)]
+            m.d.comb += self.slot.begins.eq(begins)
         with m.If(free):
             m.d.sync += [
                 clearing.eq(0),
                 stepping.eq(starts),
-                adding.eq(self.take & ~lookup.update & lookup.length.any()),
+                adding.eq(adds),
                 free.eq(~self.take | (slots <= 1)),
                 left.eq(slots),
                 memory.eq(lookup.memory),
@@ -88,8 +103,8 @@ class RowIssue(wiring.Component):
             with m.If(stepping & free):
                 m.d.sync += base.eq(base + 1)
         m.d.comb += [
-            self.slot.add.eq(adding),
-            self.slot.update.eq(stepping),
+            self.slot.add.eq(add),
+            self.slot.update.eq(update),
             self.slot.clear.eq(clearing),
             self.slot.memory.eq(memory),
             self.slot.pointer.eq(pointer),

@@ -6,6 +6,7 @@ from amaranth.hdl import Shape, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from ...cycles.latency import clear_cycles
 from ...layout.parts import RowCore
 from ..events import event_layout
 
@@ -74,7 +75,8 @@ def slot_layout(core: RowCore) -> data.StructLayout:
     """What enters the pipeline in a cycle: word ``count`` of a row (``add``), which lies at
     ``pointer`` in a ``memory``; a word of neurons that takes the step (``update``); sums that are
     cleared (``clear``), where ``count`` goes through the words of all slots of the ring; or
-    nothing. ``base`` is the ring's slot of this step, ``offset`` that of the row's word numbers."""
+    nothing. ``base`` is the ring's slot of this step, ``offset`` that of the row's word numbers.
+    Where events act one by one, whether the operation ``begins`` a step."""
     return data.StructLayout(
         {
             "add": 1,
@@ -82,9 +84,10 @@ def slot_layout(core: RowCore) -> data.StructLayout:
             "clear": 1,
             "memory": numbers(len(core.memories)),
             "pointer": numbers(depth(core)),
-            "count": core.word_bits + ring_bits(core),
+            "count": max(core.word_bits + ring_bits(core), clear_cycles(core).bit_length()),
             "base": ring_bits(core),
             **_offset(core),
+            **({"begins": 1} if core.neuron.per_event else {}),
         }
     )
 
@@ -93,7 +96,9 @@ def row_operation_layout(core: RowCore) -> data.StructLayout:
     """What happens to sums and neurons: weights are added to sums of the accumulators in ``adds``;
     a ``word`` of neurons takes the step (``update``) or is brought into its initial state
     (``begin``); in both and where ``clear`` holds sums are put to 0. Each lane has an address of
-    its own among the sums, which comes a cycle before: a word, and the slot of the ring."""
+    its own among the sums, which comes a cycle before: a word, and the slot of the ring. Where
+    events act one by one ``adds`` is one bit: the ``word`` takes the weights, and whether it
+    ``begins`` a step."""
     lanes = core.lanes
     return data.StructLayout(
         {
@@ -104,6 +109,7 @@ def row_operation_layout(core: RowCore) -> data.StructLayout:
             "word": core.word_bits,
             "words": data.ArrayLayout(core.word_bits, lanes),
             "slots": data.ArrayLayout(ring_bits(core), lanes),
+            **({"begins": 1} if core.neuron.per_event else {}),
         }
     )
 

@@ -101,8 +101,10 @@ class Synapses(wiring.Component):
             "adds": adds, "update": update, "clear": clear, "begin": self._begins(clear, count),
             "word": count[:bits], "words": words_here, "slots": slots_here,
         }  # fmt: skip
+        if core.neuron.per_event:
+            here["begins"] = line(m, slot.begins, arrival, "begins", is_data=True)[-1]
         for name, signal in here.items():
-            is_data = name in ("word", "words", "slots")
+            is_data = name in ("word", "words", "slots", "begins")
             cycles = 1 if name in ("words", "slots") else 2
             *_, value = line(m, signal, cycles, f"operation_{name}", is_data=is_data)
             m.d.comb += self.operation[name].eq(value)

@@ -14,6 +14,7 @@ from ...hdl.limits import supported
 from ...network.events import from_counts
 from ...network.model import Network
 from ...network.synapses import MAX_DELAY
+from ...network.topology import synapses_of
 from ...params.core import WRITABLE, CoreParams
 from ...params.network import NetworkParams, Population, Projection
 from ...params.neuron import NeuronParams
@@ -49,7 +50,7 @@ def random_hardware(rng: random.Random) -> CoreParams | NetworkParams:
     steps of random input; of cores and chains, something may be writable. The same ``rng`` state
     gives the same design."""
     draws = (
-        random_design, random_chain, random_event_chain, random_network, random_network,
+        random_design, random_chain, random_event_chain, random_event_network, random_network,
         random_network,
     )  # fmt: skip
     return written(rng, rng.choice(draws)(rng))
@@ -81,6 +82,14 @@ def random_network(
 ) -> NetworkParams:
     """Populations of any kind, in any graph; see :func:`random_hardware`."""
     return _firing(rng, lambda: _populations(rng, max_populations, max_neurons))
+
+
+def random_event_network(
+    rng: random.Random, *, max_populations: int = 4, max_neurons: int = 10
+) -> NetworkParams:
+    """Populations in any graph, some of which take their events one by one; see
+    :func:`random_hardware`."""
+    return _firing(rng, lambda: _one_by_one(rng, _populations(rng, max_populations, max_neurons)))
 
 
 def random_chain(rng: random.Random) -> NetworkParams:
@@ -122,11 +131,56 @@ def _event_chain(rng: random.Random) -> NetworkParams:
         core = any_core(rng, before if cores else 8, 8, min_inputs=before)
         described = core.model_dump()
         described["input_address_bits"] = None
-        described["neuron"] |= {"accumulate": "per_event"}
-        if rng.randrange(2):
-            described["neuron"] |= _FIRES_ON_EVENTS | {"order": rng.choice(_EVENT_ORDERS)}
+        described["neuron"] |= _takes_events(rng)
         cores.append(CoreParams(**described))
     return NetworkParams.chain(*cores)
+
+
+def _takes_events(rng: random.Random) -> dict[str, Any]:
+    """What makes a neuron take its events one by one, and maybe fire on them."""
+    taken = {"accumulate": "per_event"}
+    if rng.randrange(2):
+        return taken
+    return taken | _FIRES_ON_EVENTS | {"order": rng.choice(_EVENT_ORDERS)}
+
+
+def _one_by_one(rng: random.Random, network: NetworkParams) -> NetworkParams:
+    """The network with some populations that take their events one by one, and into these the
+    projections that hardware has: one from each node, without another delay than the step of what
+    is behind, in the order in which they are read."""
+    order, sizes = network.graph.order, network.graph.sizes
+    populations: dict[str, Any] = {each.name: each.model_dump() for each in network.population}
+    turned = {name for name in order if rng.randrange(2)} or {rng.choice(order)}
+    for name in order:
+        if name in turned:
+            populations[name]["neuron"] |= _takes_events(rng)
+    joined: dict[tuple[str, str], Projection] = {}
+    others = []
+    for each in network.projection:
+        if each.target not in turned:
+            others.append(each)
+            continue
+        events = any(isinstance(s, EventSource) and s.name == each.source for s in network.source)
+        behind = each.source in order and order.index(each.source) >= order.index(each.target)
+        table = synapses_of(each, sizes[each.source], sizes[each.target])
+        joined["" if events else each.source, each.target] = Projection(
+            source=each.source,
+            target=each.target,
+            weight_shift=each.weight_shift,
+            delay=int(behind),
+            synapses=Dense(weights=table.dense()),
+        )
+    # Backward ones first, then those of event sources, the others by their node.
+    nodes = ["", *(source.name for source in network.source), *order]
+
+    def turn(ends: tuple[str, str]) -> tuple[bool, int]:
+        return joined[ends].delay == 0, nodes.index(ends[0])
+
+    return NetworkParams(
+        population=tuple(populations.values()), source=network.source,
+        projection=(*others, *(joined[ends] for ends in sorted(joined, key=turn))),
+        outputs=network.outputs,
+    )  # fmt: skip
 
 
 def _populations(rng: random.Random, max_populations: int, max_neurons: int) -> NetworkParams:
