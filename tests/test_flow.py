@@ -475,7 +475,7 @@ def test_yosys_says_what_is_wrong():
     assert len(str(caught.value).splitlines()) == 1
 
 
-# --- the command --------------------------------------------------------------------------------
+# --- the design's own names ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -508,16 +508,3 @@ def test_components_by_the_names_of_their_nets():
     assert by_part(netlist, aliases) == {
         part: {"FF": 1} for part in ("(top)", "core_0.counters", "core_0.emitter", "core_0.weights")
     }
-
-
-def test_unknown_target(run):
-    ran = run("fpga", "digits", "--target", "ecp5-25")
-    assert ran.code == 2
-    assert "did you mean ecp5-25k?" in ran.err
-
-
-def test_command_without_its_tools(run, monkeypatch):
-    monkeypatch.setattr(tools, "find_spec", lambda name: None)
-    ran = run("fpga", "digits", "--target", "ecp5-25k")
-    assert ran.code == 2
-    assert "pip install 'fxlif[fpga]'" in ran.err

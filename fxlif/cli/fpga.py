@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import Design, Report, must_not_be_design, need, output_folder
+from ..errors import FxlifError
+from .options import Design, Report, must_not_be_design, need, output_folder, refuse_beside
 from .screen import conclude, showing_progress
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from ..hdl.flow.measure import Measured, Table
+    from ..hdl.flow.place import DoesNotFitError
+    from ..params.network import NetworkParams
+    from ..progress import Progress
     from ..sim.report.findings import Check
 
 
@@ -20,7 +27,9 @@ def fpga(
     design: Design,
     target: Annotated[
         str,
-        typer.Option(metavar="NAME", help="ecp5-25k, ecp5-85k, ice40-up5k or ice40-hx8k."),
+        typer.Option(
+            metavar="NAME", help="ecp5-25k, ecp5-85k, ice40-up5k, ice40-hx8k or xilinx-xc7."
+        ),
     ],
     freq: Annotated[
         float | None,
@@ -31,6 +40,12 @@ def fpga(
     seeds: Annotated[
         int, typer.Option(min=1, max=99, metavar="N", help="How many runs of place and route.")
     ] = 3,
+    sweep: Annotated[
+        str | None,
+        typer.Option(
+            metavar="lanes=N,N,...", help="A table over lanes, and with --out a plot; no bitstream."
+        ),
+    ] = None,
     keep_slow: Annotated[
         bool, typer.Option("--keep-slow", help="A bitstream even where --freq is not reached.")
     ] = False,
@@ -61,50 +76,66 @@ def fpga(
     from ..hdl.flow.place import DoesNotFitError
     from ..sim.report.findings import Check, Findings
 
-    found = None
+    asked: dict[str, Any] = {"seeds": range(1, seeds + 1), "mhz": freq}
     files: dict[str, bytes] = {}
-    checks: list[Check] = []
+    figure: Figure | None = None
+    found: Measured | None = None
     with showing_progress() as progress:
-        try:
-            found = measure(params, device, seeds=range(1, seeds + 1), mhz=freq, progress=progress)
-            checks = _checks(found)
-            if out is not None:
-                files = found.files(progress, bitstream=found.met or keep_slow)
-                for each in files:
-                    must_not_be_design(out / each, design)
-        except DoesNotFitError as error:
-            checks = [Check(name="it fits", outcome="failed", detail=str(error))]
-    if out is not None and found is not None:
+        if sweep is not None:
+            refuse_beside("with --sweep", {"--keep-slow": keep_slow})
+            if not isinstance(params, NetworkParams):
+                raise FxlifError.must_be("--sweep", "left out of a single neuron", sweep)
+            tables, checks, described, files, figure = _swept(
+                params, device, sweep, asked, progress, out is not None
+            )
+        else:
+            try:
+                found = measure(params, device, **asked, progress=progress)
+            except DoesNotFitError as error:
+                tables, checks = [], [Check(name="it fits", outcome="failed", detail=str(error))]
+                described = {"design": name, "target": device.name}
+            else:
+                tables, checks, described = [*found.tables()], _checks(found), found.described()
+                if out is not None:
+                    files = found.files(progress, bitstream=found.met or keep_slow)
+    if out is not None and files:
         from ..files import whole_folder
 
+        for each in files:
+            must_not_be_design(out / each, design)
         with whole_folder(out) as folder:
             for each, content in files.items():
                 (folder / each).write_bytes(content)
+            if figure is not None:
+                from ..plot.figures import save
+
+                save(figure, folder / f"{name}_lanes.svg")
     findings = Findings(
         command="fpga", design=name, digest=params.digest(), checks=tuple(checks),
         figures={} if found is None else {k: round(v, 2) for k, v in found.speed.items()},
-        versions={} if found is None else found.versions,
     )  # fmt: skip
     if as_json:
-        made = {"checks": [[c.name, c.outcome, c.detail] for c in checks]}
-        print(json.dumps({**(found.described() if found else {"design": name}), **made}, indent=1))
+        described["checks"] = [[each.name, each.outcome, each.detail] for each in checks]
+        print(json.dumps(described, indent=1))
         raise typer.Exit(not findings.passed)
-    if found is not None:
-        for table in found.tables():
-            _show(table)
-        for note in (*found.notes, *(str(out / each) for each in files if out)):
-            print(note)
+    for table in tables:
+        _show(table)
+    for note in found.notes if found else ():
+        print(note)
+    for each in [*files, *([f"{name}_lanes.svg"] if figure is not None else [])] if out else []:
+        print(out / each)
     conclude(findings, "the design fits", report=report)
 
 
 def _checks(found: Measured) -> list[Check]:
+    """What a design had to do, and whether it does."""
     from ..sim.report.findings import Check
 
-    if not found.target.placed:
-        return [Check(name="it can be mapped", outcome="passed")]
     checks = [Check(name="it fits", outcome="passed")]
+    runs = found.figures.runs
+    if not runs:
+        return [Check(name="it can be mapped", outcome="passed")]
     if found.mhz is not None:
-        runs = found.figures.runs
         checks.append(
             Check(
                 name=f"a clock of {found.mhz:g} MHz", outcome="passed" if found.met else "failed",
@@ -112,6 +143,50 @@ def _checks(found: Measured) -> list[Check]:
             )
         )  # fmt: skip
     return checks
+
+
+def _swept(
+    network: NetworkParams, device: Any, text: str, asked: Mapping[str, Any], progress: Progress,
+    plotted: bool,
+) -> tuple[list[Table], list[Check], dict[str, Any], dict[str, bytes], Figure | None]:  # fmt: skip
+    """The table of a sweep, whether each point fits, all as JSON values, the files of it, and the
+    plot."""
+    from ..hdl.flow.measure import HARNESS, Measured, reports
+    from ..hdl.flow.sweep import drawn, lanes_of, sweep, table_of
+    from ..sim.report.findings import Check
+
+    lanes = lanes_of(text)
+    if plotted:
+        need("matplotlib", "plot")
+    points = sweep(network, device, lanes, **asked, progress=progress)
+    table = table_of(f"{network.name} on {device.name}", points)
+    # What is asked is which fit: one that does not is no failure, unless none does.
+    checks = [
+        Check(name=f"lanes = {count}", outcome="passed")
+        if isinstance(point, Measured) and point.met
+        else Check(name=f"lanes = {count}", outcome="not_applicable", detail=_why(point))
+        for count, point in points.items()
+    ]
+    described = {
+        "design": network.name, "target": device.name, "notes": [HARNESS],
+        "lanes": {count: point.described() if isinstance(point, Measured) else str(point)
+                  for count, point in points.items()},
+    }  # fmt: skip
+    texts = reports(network.name, described, f"{table.markdown()}\n{HARNESS}\n")
+    files = {name: content.encode() for name, content in texts.items()}
+    x, values = drawn(points)
+    figure = None
+    if plotted and x:
+        from ..plot.sweep import panels
+
+        figure = panels(x, values, "lanes", f"{network.name} on {device.name}")
+    return [table], checks, described, files, figure
+
+
+def _why(point: Measured | DoesNotFitError) -> str:
+    """Why a point of a sweep is none that can be had."""
+    best = getattr(point, "figures", None)
+    return str(point) if best is None else f"{best.best.mhz:.1f} MHz is the best of its runs"
 
 
 def _show(table: Table) -> None:

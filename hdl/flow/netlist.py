@@ -13,7 +13,8 @@ from typing import Any
 Bit = int | str
 Cell = dict[str, Any]
 
-#: Type of a cell → of which kind it takes how many. A carry cell of ECP5 is two LUTs.
+#: Type of a cell → of which kind it takes how many. A carry cell of ECP5 is two LUTs; memories of
+#: Xilinx' count in halves, of 18 kbit.
 TAKES: dict[str, Mapping[str, int]] = {
     "LUT4": {"LUT": 1},
     "CCU2C": {"LUT": 2},
@@ -25,6 +26,15 @@ TAKES: dict[str, Mapping[str, int]] = {
     "SB_LUT4": {"LUT": 1},
     "SB_RAM40_4K": {"RAM": 1},
     "SB_MAC16": {"DSP": 1},
+    **{f"LUT{inputs}": {"LUT": 1} for inputs in range(1, 7)},
+    "SRL16E": {"LUT": 1},
+    "SRLC32E": {"LUT": 1},
+    **{memory: {"LUT": 2} for memory in ("RAM32X1D", "RAM64X1D")},
+    **{memory: {"LUT": 4} for memory in ("RAM32M", "RAM64M")},
+    **{flip_flop: {"FF": 1} for flip_flop in ("FDRE", "FDSE", "FDCE", "FDPE")},
+    "RAMB18E1": {"RAM": 1},
+    "RAMB36E1": {"RAM": 2},
+    "DSP48E1": {"DSP": 1},
 }
 
 

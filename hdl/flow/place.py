@@ -173,8 +173,9 @@ def synthesise(
             (folder / name).write_bytes(content)
         verilog = " ".join(name for name in sources if name.endswith((".v", ".sv")))
         command = f"synth_{target.family} {target.options} -top {top.top}"
-        # Nothing writes the netlist of a device that nothing places: Yosys' own names are enough.
-        script = f"read_verilog -sv {verilog}; {command}; write_json mapped.json"
+        # Cells are called after nets, as the scripts of the other families do at their end.
+        named = "" if target.placed else "autoname; "
+        script = f"read_verilog -sv {verilog}; {command}; {named}write_json mapped.json"
         _run("yosys", ["-q", "-p", script], folder, "map the design")
         mapped = Netlist.read((folder / "mapped.json").read_text(), top.top)
         merged = merge_output_registers(mapped) if merge and target.family == "ecp5" else 0
@@ -213,6 +214,11 @@ def place(
     folder, cached = synthesise(top, target, merge=merge, bare=bool(constraints), progress=progress)
     made = json.loads((folder / FIGURES).read_text())
     check_fits(made["needed"], target)
+    if not target.placed:
+        return Figures(
+            target=target.name, package=package, used=made["needed"], available={}, merged=0,
+            parts=made["parts"], runs=(), reused=int(cached),
+        )  # fmt: skip
     text = (folder / NETLIST).read_text()
     reports, reused = {}, int(cached)
     for number, seed in enumerate(seeds, start=1):
@@ -298,8 +304,8 @@ def check_fits(takes: Mapping[str, int], target: Target) -> None:
     """
     names = {"LUT": "LUTs", "FF": "flip-flops", "RAM": "block memories", "DSP": "multipliers"}
     for kind, name in names.items():
-        there, wanted = target.resources[kind], takes.get(kind, 0)
-        if wanted > there:
+        there, wanted = target.resources.get(kind), takes.get(kind, 0)
+        if there is not None and wanted > there:
             allowed = f"a device with {wanted:,} {name} or more, for this design"
             found = f"{target.name}, which has {there:,} ({wanted - there:,} too few)"
             raise DoesNotFitError.must_be("target", allowed, target.name, found=found)
@@ -310,11 +316,22 @@ def figures_of(
     reports: Mapping[int, Mapping[str, Any]], reused: int = 0,
 ) -> Figures:  # fmt: skip
     """The figures from nextpnr's ``reports``, by seed, and from what synthesis said."""
-    first = next(iter(reports.values()))["utilization"]
+    used, available = _used(target, made, next(iter(reports.values()))["utilization"])
+    return Figures(
+        target=target.name, package=package, used=used, available=available,
+        merged=made["merged"], parts=made["parts"], reused=reused,
+        runs=tuple(_placed(seed, report, made["aliases"]) for seed, report in reports.items()),
+    )  # fmt: skip
+
+
+def _used(
+    target: Target, made: Mapping[str, Any], utilization: Mapping[str, Any]
+) -> tuple[dict[str, int], dict[str, int]]:
+    """What the design takes without the harness, of how much."""
     used: Counter[str] = Counter()
     available = {}
     for kind, theirs in _REPORTED.items():
-        row = next((first[name] for name in theirs if name in first), None)
+        row = next((utilization[name] for name in theirs if name in utilization), None)
         if row is not None:
             used[kind], available[kind] = row["used"], row["available"]
     if target.family == "ice40":
@@ -323,11 +340,36 @@ def figures_of(
         used["FF"] = made["needed"].get("FF", 0)
     else:
         used.subtract(made["harness"])
-    return Figures(
-        target=target.name, package=package, used=dict(used), available=available,
-        merged=made["merged"], parts=made["parts"], reused=reused,
-        runs=tuple(_placed(seed, report, made["aliases"]) for seed, report in reports.items()),
+    return dict(used), available
+
+
+def taken(top: Hardware, target: Target, progress: Progress = SILENT) -> dict[str, int]:
+    """Resource → count of what a design takes once nextpnr has packed its cells; nothing is placed.
+
+    Raises:
+        DoesNotFitError: which resource, by how much.
+        FxlifError: a tool is missing or fails.
+    """
+    folder, _ = synthesise(top, target, progress=progress)
+    made = json.loads((folder / FIGURES).read_text())
+    check_fits(made["needed"], target)
+    if not target.placed:
+        return dict(made["needed"])
+    tool, text = f"nextpnr-{target.family}", (folder / NETLIST).read_text()
+    arguments = [f"--{target.device}", "--package", target.package(), "--pack-only", "-q",
+                 "--json", NETLIST, "--report", REPORT]  # fmt: skip
+    recipe = Recipe(
+        kind="pack", tools={tool: tools.version_of(tool)}, used=(REPORT,),
+        inputs={"arguments": " ".join(arguments), "netlist": text},
     )  # fmt: skip
+
+    def make(work: Path) -> None:
+        (work / NETLIST).write_text(text)
+        _run(tool, arguments, work, "pack the design")
+        (work / NETLIST).unlink()
+
+    report = json.loads((entry(recipe, make) / REPORT).read_text())
+    return _used(target, made, report["utilization"])[0]
 
 
 def _placed(seed: int, report: Mapping[str, Any], aliases: Mapping[str, str]) -> Placed:

@@ -14,7 +14,7 @@ class Target:
 
     Attributes:
         name: as users write it.
-        family: ``ecp5`` or ``ice40``, as in the tools' names.
+        family: ``ecp5``, ``ice40`` or ``xilinx``, as in the tools' names.
         device: the option of nextpnr.
         packages: those that it comes in, the default first.
         resources: what there is of each of the kinds of cells that a core may need, as
@@ -51,8 +51,12 @@ class Target:
         return ".bit" if self.family == "ecp5" else ".bin"
 
     def constraints(self, name: str, mhz: float | None, clock: str = "clk") -> dict[str, str]:
-        """File name → text: the clock of the design ``name`` for the device's tools."""
+        """File name → text: the clock of the design ``name`` for the device's tools, and a script
+        where these are not run here."""
         mhz = mhz or self.target_mhz
+        if self.family == "xilinx":
+            period = f"create_clock -name {clock} -period {1000 / mhz:.3f} [get_ports {clock}]\n"
+            return {f"{name}.xdc": period, f"{name}.tcl": _VIVADO.format(name=name, part=self.part)}
         if self.family == "ecp5":
             return {f"{name}.lpf": f'FREQUENCY PORT "{clock}" {mhz:g} MHZ;\n'}
         return {f"{name}.pcf": f"set_frequency {clock} {mhz:g}\n"}
@@ -95,7 +99,21 @@ _CALLED = {
     "ecp5": {"LUT": "LUT (COMB)", "FF": "FF", "RAM": "RAM (DP16KD)", "DSP": "DSP (MULT18X18D)"},
     "ice40": {"LUT": "LUT (logic cells)", "FF": "FF, within them", "RAM": "RAM (4 kbit)",
               "DSP": "DSP (SB_MAC16)"},
+    "xilinx": {"LUT": "LUT", "FF": "FF", "RAM": "RAM (18 kbit)", "DSP": "DSP48E1"},
 }  # fmt: skip
+#: Vivado's script: out of context, since a core has more ports than a device has pins.
+_VIVADO = """# vivado -mode batch -source {name}.tcl, in this folder
+set part {part}
+read_verilog -sv {name}.v
+read_xdc {name}.xdc
+synth_design -top {name} -part $part -mode out_of_context
+opt_design
+place_design
+route_design
+report_utilization -hierarchical -file {name}_utilization.txt
+report_timing_summary -file {name}_timing.txt
+write_checkpoint -force {name}.dcp
+"""
 #: Name → device. Sources: Lattice's family data sheets (ECP5 FPGA-DS-02012, iCE40 LP/HX
 #: FPGA-DS-02029, iCE40 UltraPlus FPGA-DS-02008); nextpnr's own counts are the same.
 TARGETS = {
@@ -105,6 +123,18 @@ TARGETS = {
         _ecp5("85k", ("CABGA381",), 83_640, 208, 156),
         _ice40("up5k", "sg48", 5_280, 30, 8, 60),
         _ice40("hx8k", "ct256", 7_680, 32, 0, 200),
+        # The 7 series has one set of cells; the part is the script's alone, to be changed there.
+        Target(
+            name="xilinx-xc7",
+            family="xilinx",
+            device="xc7",
+            packages=("",),
+            resources={},
+            target_mhz=100,
+            memory_port=72,
+            part="xc7a35tcpg236-1",
+            options="-family xc7 -flatten -noiopad",
+        ),
     )
 }
 

@@ -51,7 +51,8 @@ from fxlif.cycles.driver import Driver
 from fxlif.cycles.latency import event_cycles
 from fxlif.cycles.model import CycleInputs, CycleModel
 from fxlif.digits import DESIGN, test_set
-from fxlif.hdl.flow.measure import Measured, measure, with_lanes
+from fxlif.hdl.flow.measure import Measured, measure
+from fxlif.hdl.flow.sweep import with_lanes
 from fxlif.hdl.flow.targets import target_of
 from fxlif.layout import hardware_network
 from fxlif.network.projections import placed

