@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 
@@ -16,6 +17,7 @@ from pysim import clocked, interface_of, simulate
 
 from fxlif import FxlifError, NetworkParams
 from fxlif.cycles.access import AddressMap
+from fxlif.hdl.bus.boards import BAUD, BOARDS
 from fxlif.hdl.bus.tops import AxiTop, WishboneTop
 from fxlif.hdl.bus.uart import Receiver, Transmitter
 from fxlif.host.device import Device
@@ -406,6 +408,8 @@ def test_what_is_wrong_with_a_bus_or_a_board_is_named(run, tmp_path) -> None:
         "a neuron alone": "verilog neuron.toml -o out --bus axi",
         "--port: must be given with": "board run digits",
         "--baud: must be left out": "board run digits --simulated --baud 9600",
+        "--board: no such board, 'ulx3'; did": "board run digits --simulated --board ulx3",
+        "--board: must be left out": "board run digits --port nowhere --board ulx3s",
         "nowhere: cannot be opened": "board run digits --port nowhere",
     }
     (tmp_path / "neuron.toml").write_text("[neuron]\n")
@@ -414,3 +418,47 @@ def test_what_is_wrong_with_a_bus_or_a_board_is_named(run, tmp_path) -> None:
         assert ran.code == 2, words
         assert message in ran.err.splitlines()[-1]
     assert not (tmp_path / "out").exists()
+
+
+# --- boards -------------------------------------------------------------------------------------
+
+
+def test_the_top_of_a_board_equals_the_golden_network_and_its_leds_show_spikes() -> None:
+    hardware = board_hardware(DESIGN, "ulx3s")
+    events = [np.array(random_stream(random.Random(11), 120))]
+    with SimulatedLink(hardware) as link:
+        found, out = run_board(DESIGN, link, events, name="small")
+        assert found.passed, found.reasons
+        addresses = set(out[out != TICK].tolist())
+        assert 1 < len(addresses) < 8  # one of the LEDs at least is dark
+        lit = link.shown("leds")
+        assert {k for k in range(8) if lit >> k & 1} == addresses
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_the_pins_of_a_board_are_its_own_and_its_clock_can_be_made(name: str) -> None:
+    board = BOARDS[name]
+    text = board.constraints()
+    words = {"ecp5": r'LOCATE COMP "(\S+)" SITE "(\w+)"', "ice40": r"set_io (\S+) (\w+)"}
+    pins = dict(re.findall(words[board.target.family], text))
+    assert {"clk", "rx", "tx"} <= set(pins)
+    assert len(set(pins.values())) == len(pins) == 3 + board.leds
+    assert board.package in board.target.packages
+    given = board.pll.parameters
+    if board.target.family == "ecp5":
+        made = board.oscillator * given["p_CLKFB_DIV"]
+        assert 400 <= made * given["p_CLKOP_DIV"] <= 800
+    else:
+        vco = board.oscillator * (given["p_DIVF"] + 1) / (given["p_DIVR"] + 1)
+        assert 533 <= vco <= 1066
+        made = vco / 2 ** given["p_DIVQ"]
+    assert made == board.pll.mhz
+    assert board.pll.mhz * 1e6 / BAUD >= 4  # cycles a bit
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BOARDS)
+def test_each_board_runs_its_design_through_its_pins(name: str, run) -> None:
+    ran = run("board", "run", BOARDS[name].design, "--simulated", "--board", name)
+    assert ran.code == 0, ran.out + ran.err
+    assert "PASSED" in ran.out

@@ -17,6 +17,10 @@ def board_run(
     simulated: Annotated[
         bool, typer.Option("--simulated", help="A simulated board, with the same frames.")
     ] = False,
+    board: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="With --simulated: the top of this board, pin by pin."),
+    ] = None,
     port: Annotated[
         str | None, typer.Option(metavar="NAME", help="The serial port of a board.")
     ] = None,
@@ -52,6 +56,9 @@ def board_run(
     if steps is not None and input is not None:
         raise FxlifError("--steps: must be left out beside --input", key="--steps", value=steps,
                          allowed="nothing beside --input")  # fmt: skip
+    if board is not None and not simulated:
+        raise FxlifError("--board: must be left out without --simulated", key="--board",
+                         value=board, allowed="nothing without --simulated")  # fmt: skip
     params, name = load_or_digits(design)
     need("fxlif.sim.board.link" if simulated else "fxlif.sim.board.session", "sim")
     from ..digits import DESIGN
@@ -69,7 +76,7 @@ def board_run(
             from ..sim.board.link import SimulatedLink, board_hardware
 
             progress("building the board with Verilator", 0, None)
-            with SimulatedLink(board_hardware(hardware)) as link:
+            with SimulatedLink(board_hardware(hardware, board)) as link:
                 found, came = run_board(
                     hardware, link, segments, name=name, labelled=labelled, progress=progress
                 )

@@ -206,12 +206,19 @@ class Executor(wiring.Component):
 
 class SerialTop(wiring.Component):
     """``rx`` and ``tx`` are the serial line, ``bit_cycles`` clock cycles a bit; ``spiked`` shows
-    for a cycle that a SPIKE comes out of the design, ``running`` that it takes events."""
+    for a cycle that a SPIKE comes out of the design, of the address ``spike``."""
 
     def __init__(self, design: AnyCores, name: str, *, bit_cycles: int) -> None:
         self.registers: RegisterMap = register_map(design, name, line=True)
         self._design, self._bit_cycles = design, bit_cycles
-        super().__init__({"rx": In(1, init=1), "tx": Out(1), "spiked": Out(1)})
+        super().__init__(
+            {
+                "rx": In(1, init=1),
+                "tx": Out(1),
+                "spiked": Out(1),
+                "spike": Out(design.out_address_bits),
+            }
+        )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -242,6 +249,7 @@ class SerialTop(wiring.Component):
         self._queue(m, "queue_out", control.events_out, executor.events_out, control.resets)
         leaves = control.events_out.valid & control.events_out.ready
         m.d.comb += self.spiked.eq(leaves & ~control.events_out.p.tick)
+        m.d.comb += self.spike.eq(control.events_out.p.address)
         return m
 
     def _queue(self, m: Module, name: str, source: Any, sink: Any, resets: Value) -> None:

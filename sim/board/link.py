@@ -7,11 +7,12 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from ...hdl.bus.boards import board_of, board_top
 from ...hdl.bus.serial import SerialTop
 from ...hdl.interface import Hardware
 from ...hdl.verilog import converted, ports_of
 from ...params.protocol import AnyCores
-from ..bench.wrapper import Interface, wrap
+from ..bench.wrapper import Cycles, Interface, wrap
 from ..tools.verilated import VerilatedDesign, build
 from ..tools.words import row_size
 
@@ -26,8 +27,14 @@ WAITED = 16 * BLOCK
 Levels = npt.NDArray[np.uint8]
 
 
-def board_hardware(design: AnyCores, *, bit_cycles: int = BIT_CYCLES) -> Hardware:
-    """The top with the serial line, as Verilog."""
+def board_hardware(
+    design: AnyCores, board: str | None = None, *, bit_cycles: int = BIT_CYCLES
+) -> Hardware:
+    """The top with the serial line, or that of a ``board``, its PLL left out, as Verilog."""
+    if board is not None:
+        return board_top(
+            board_of(board), design, "board", simulated=True, bit_cycles=bit_cycles
+        )  # fmt: skip
     top = SerialTop(design, design.kind, bit_cycles=bit_cycles)
     text, images = converted(top, "board")
     return Hardware(
@@ -98,14 +105,17 @@ class SimulatedLink:
         """What ``tx`` shows while ``rx`` is shown."""
         fields = self._interface.stimulus
         rows = np.zeros((len(rx), row_size(self._interface.stimulus_bits)), dtype=np.uint64)
-        rows[:, 0] = (rx.astype(np.uint64) << np.uint64(fields["rx"].offset)) | np.uint64(
-            rst << fields["rst"].offset
-        )
+        rows[:, 0] = rx.astype(np.uint64) << np.uint64(fields["rx"].offset)
+        if "rst" in fields:
+            rows[:, 0] |= np.uint64(rst << fields["rst"].offset)
         response = self._design.run(rows)
         self.cycles += len(rx)
-        column, shift = divmod(self._interface.response["tx"].offset, 64)
-        line: Levels = ((response[:, column] >> np.uint64(shift)) & np.uint64(1)).astype(np.uint8)
-        return line
+        self._last = Cycles(self._interface.response, response)
+        return self._last["tx"].astype(np.uint8)
+
+    def shown(self, name: str) -> int:
+        """What an output of the board showed in the last cycle."""
+        return int(self._last[name][-1])
 
     def write(self, data: bytes) -> None:
         """Send some bytes, once somebody reads."""
