@@ -43,7 +43,7 @@ def fpga(
     sweep: Annotated[
         str | None,
         typer.Option(
-            metavar="lanes=N,N,...", help="A table over lanes, and with --out a plot; no bitstream."
+            metavar="lanes=N,N", help="A table over lanes, and with --out a plot; no bitstream."
         ),
     ] = None,
     keep_slow: Annotated[
@@ -122,8 +122,9 @@ def fpga(
         _show(table)
     for note in found.notes if found else ():
         print(note)
-    for each in [*files, *([f"{name}_lanes.svg"] if figure is not None else [])] if out else []:
-        print(out / each)
+    if out is not None:
+        for each in [*files, *([f"{name}_lanes.svg"] if figure is not None else [])]:
+            print(out / each)
     conclude(findings, "the design fits", report=report)
 
 

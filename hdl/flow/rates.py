@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...cycles.latency import AnyCore, event_cycles, row_cycles
+from ...cycles.latency import AnyCore, event_cycles, least_slots, row_cycles
 from ...params.core import CoreParams
 from ...params.protocol import AnyParams
 
@@ -50,9 +50,10 @@ def _rates(core: AnyCore) -> Rates:
     cycles = sum(int(row_cycles(core, k)[:-1].sum()) for k in range(len(core.inputs))) or 1
     synapses, bits = 0, 0
     for memory in core.memories:
-        beside = 0 if memory.dense else core.word_bits + memory.delay_bits
-        # A place in a word that holds no synapse holds weight 0.
-        synapses += int(np.count_nonzero(memory.weights))
+        # A place in a word that holds no synapse holds weight 0. Rows may have the same words.
+        before = np.append(0, np.count_nonzero(memory.weights, axis=1).cumsum())
+        synapses += int((before[memory.starts + memory.lengths] - before[memory.starts]).sum())
+        beside = 0 if memory.dense else memory.word_bits + memory.delay_bits
         bits += int(memory.lengths.sum()) * core.lanes * (memory.weight_bits + beside)
-    return Rates(updates=core.n_neurons / core.words, operations=synapses / cycles,
-                 bits=bits / cycles)  # fmt: skip
+    updates = core.n_neurons / max(core.words, least_slots(core))
+    return Rates(updates=updates, operations=synapses / cycles, bits=bits / cycles)
