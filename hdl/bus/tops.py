@@ -34,13 +34,14 @@ class _OnBus(wiring.Component):
     ``malformed``); one that fits and names no input is one of the ``dropped`` of its core.
     """
 
-    #: How the ports of the bus begin.
+    #: How the ports of the bus begin, and what turns it into requests.
     prefix: str
+    adapter: type[AxiLite | Wishbone]
 
     def __init__(self, design: AnyCores, name: str) -> None:
         self.registers: RegisterMap = register_map(design, name, stream=True)
         self._design = design
-        self._slave = self._made(self.registers.address_bits)
+        self._slave: Any = self.adapter(self.registers.address_bits)
         super().__init__(
             {
                 "s_axis": In(wiring.Signature(axis_members(design.in_address_bits))),
@@ -48,10 +49,6 @@ class _OnBus(wiring.Component):
                 self.prefix: Out(self._slave.signature.members["bus"].signature),
             }
         )
-
-    def _made(self, address_bits: int) -> Any:
-        """What turns the bus into requests."""
-        raise NotImplementedError
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -83,15 +80,11 @@ class AxiTop(_OnBus):
     """The registers are on AXI4-Lite, ``s_axi``."""
 
     prefix = "s_axi"
-
-    def _made(self, address_bits: int) -> AxiLite:
-        return AxiLite(address_bits)
+    adapter = AxiLite
 
 
 class WishboneTop(_OnBus):
     """The registers are on Wishbone, ``wb``."""
 
     prefix = "wb"
-
-    def _made(self, address_bits: int) -> Wishbone:
-        return Wishbone(address_bits)
+    adapter = Wishbone
