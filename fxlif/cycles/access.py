@@ -110,16 +110,20 @@ class AddressMap:
         """The bits that stand for a value at the port."""
         return value & ((1 << value_bits(self.cores[core], parameter)) - 1)
 
-    def decode(self, address: npt.ArrayLike, data: npt.ArrayLike) -> Writes:
-        """What is written where, (n,) each."""
+    def fields(self, address: npt.ArrayLike) -> tuple[Ints, Ints, Ints, Ints, Ints]:
+        """Lane, word, row, parameter and core that some addresses say, (n,) each."""
         given = np.asarray(address, dtype=np.int64)
-        bits = np.asarray(data, dtype=np.int64)
         lane = given & ((1 << self.lane_bits) - 1)
         word = (given >> self.lane_bits) & ((1 << self.word_bits) - 1)
         row = (given >> self.row_at) & ((1 << self.row_bits) - 1)
         parameter = (given >> self.parameter_at) & ((1 << PARAMETER_BITS) - 1)
-        named = given >> self.core_at
-        found = np.full(given.shape, NONE, dtype=np.int64)
+        return lane, word, row, parameter, given >> self.core_at
+
+    def decode(self, address: npt.ArrayLike, data: npt.ArrayLike) -> Writes:
+        """What is written where, (n,) each."""
+        bits = np.asarray(data, dtype=np.int64)
+        lane, word, row, parameter, named = self.fields(address)
+        found = np.full(named.shape, NONE, dtype=np.int64)
         place, value = np.zeros_like(found), np.zeros_like(found)
         for k, core in enumerate(self.cores):
             neuron = word * core.lanes + lane

@@ -29,6 +29,12 @@ class StepEvents:
         """To which step each event belongs, (events,)."""
         return np.repeat(np.arange(len(self.ends)), np.diff(self.ends, prepend=0))
 
+    def part(self, first: int, end: int) -> StepEvents:
+        """The steps from ``first`` to before ``end``."""
+        before = int(self.ends[first - 1]) if first else 0
+        ends = self.ends[first:end]
+        return StepEvents(self.address[before : ends[-1] if len(ends) else before], ends - before)
+
     def of(self, step: int) -> Ints:
         """The addresses of one step."""
         return self.address[self.ends[step - 1] if step else 0 : self.ends[step]]
@@ -46,8 +52,8 @@ class EventCounts:
     ``step``, ``address``, ``times`` (pairs,): each input of each step once, in order of the step.
     """
 
-    def __init__(self, core: CoreParams, events: StepEvents) -> None:
-        self.core, self.events = core, events
+    def __init__(self, core: CoreParams, events: StepEvents, weights: Ints) -> None:
+        self.core, self.events, self._weights = core, events, weights
         self.steps = len(events.ends)
         pairs, self.times = np.unique(
             events.step * core.n_inputs + events.address, return_counts=True
@@ -69,7 +75,7 @@ class EventCounts:
             return found
         firsts = np.flatnonzero(np.diff(self.step, prepend=-1))
         ends = np.append(firsts[1:], len(self.step))
-        above, below = self.core.weights > 0, self.core.weights < 0
+        above, below = self._weights > 0, self._weights < 0
         # Some steps at a time: what is gathered has one row per pair, one column per neuron.
         some = max(1, (1 << 22) // (self.core.n_neurons * self.core.n_inputs))
         for at in range(0, len(firsts), some):
@@ -88,7 +94,7 @@ class EventCounts:
         promised = self.core.max_events_per_input
         for step in np.flatnonzero(self.any_of(self.times > promised)).tolist():
             # Exact up to the first addition that does not fit, and no further is it looked at.
-            sums = np.cumsum(self.core.weights[self.events.of(step)], axis=0)
+            sums = np.cumsum(self._weights[self.events.of(step)], axis=0)
             outside = (sums < low) | (sums > high)
             first = sums[outside.argmax(axis=0), np.arange(self.core.n_neurons)]
             found[step] = bool(((first > high) if end else (first < low)).any())
@@ -116,11 +122,16 @@ def event_bins(core: CoreParams, prefix: str = "", before: Source | None = None)
         times = "once" if before.spikes == 1 else f"{before.spikes} times"
         once = most.format(times) if before.spikes == 1 else ""
         within = most.format(times) if before.spikes <= core.max_events_per_input else ""
-    both = ((core.weights > 0).any(axis=0) & (core.weights < 0).any(axis=0)).any()
+    above, below = core.weights > 0, core.weights < 0
+    if "weights" in core.writable:  # any of them may be either
+        above = below = np.ones_like(above)
+    both = (above.any(axis=0) & below.any(axis=0)).any()
+    if core.n_inputs == 1:  # which has one sign at a time
+        both = False
     last = core.n_inputs - 1
     promised = core.max_events_per_input
-    up = "" if core.weights.max() > 0 else "no weight is above 0"
-    down = "" if core.weights.min() < 0 else "no weight is below 0"
+    up = "" if above.any() else "no weight is above 0"
+    down = "" if below.any() else "no weight is below 0"
     fires = fires_key(before.prefix) if before is not None else None
     last_fires = (f"{before.prefix}spikes", "of the last neuron") if before is not None else None
     every = EventBin(group, "of every input in a step", lambda e: e.inputs() == core.n_inputs)
@@ -199,13 +210,15 @@ class EventCollector:
 
 
 def event_hits(
-    counts: BinCounts, bins: list[EventBin], core: CoreParams, events: StepEvents
-) -> Bools:
-    """In which steps each bin that has to be looked at is hit, (steps, bins)."""
+    counts: BinCounts, bins: list[EventBin], core: CoreParams, events: StepEvents,
+    weights: Ints | None = None,
+) -> Bools:  # fmt: skip
+    """In which steps each bin that has to be looked at is hit, (steps, bins), with other
+    ``weights`` than the core's where these are written."""
     found = np.zeros((len(events.ends), len(bins)), dtype=np.bool_)
     wanted = [k for k, each in enumerate(bins) if counts.wants(each)]
     if wanted:
-        known = EventCounts(core, events)
+        known = EventCounts(core, events, core.weights if weights is None else weights)
         for k in wanted:
             found[:, k] = bins[k].hit(known)
     return found

@@ -15,12 +15,21 @@ from ...params.core import CoreParams
 from ...params.neuron import NeuronParams
 from ...rule.step import NeuronState
 from .bins import BinCounts, BinRule, Bools, Ints, Key
-from .core_bins import EventBin, EventCollector, event_bins, event_hits, from_spikes, spike_bins
+from .core_bins import (
+    EventBin,
+    EventCollector,
+    StepEvents,
+    event_bins,
+    event_hits,
+    from_spikes,
+    spike_bins,
+)
 from .cycle_bins import LENGTH_NAMES, Cycles, Runs, Source, classes, control_bins
 from .neuron_bins import fires_key, neuron_bins, no_rest
 from .row_bins import prefix_of, row_bins, row_control_bins
 from .row_words import RowCycles, RowWords
 from .step_values import StepValues
+from .write_bins import WriteCycles
 
 #: Steps of single neurons that are looked at together: their arrays stay in the processor's cache.
 CHUNK = 1 << 14
@@ -149,12 +158,15 @@ class CoreCounter(UpdateCounter):
         self._params = core
         self._cycles = counts.declare(control_bins(core, k, prefix, before, last=last))
         self._collector = EventCollector(core)
+        self._weights = core.weights.astype(np.int64)
         #: Updates of the core before whose spikes have not come in.
         self._sent: Spikes = (
             np.zeros(0, dtype=np.int64), np.zeros((0, core.n_inputs), dtype=np.int64)
         )  # fmt: skip
 
-    def take(self, cycles: Cycles, trace: CoreTrace, sent: Spikes | None) -> Spikes:
+    def take(
+        self, cycles: Cycles, trace: CoreTrace, sent: Spikes | None, writes: WriteCycles | None
+    ) -> Spikes:
         """Count a block; returns the spikes of its updates.
 
         ``sent``: those of the core before; None: the events are those of the chain's input.
@@ -165,9 +177,27 @@ class CoreCounter(UpdateCounter):
             events = self._collector.take(cycles, started.cycle)
         else:
             events = from_spikes(self._received(sent, started.resets))
-        found = event_hits(self._counts, self._events, self._params, events)
+        found = self._hits(events, started.cycle, writes)
         self._count_completed(trace, started._replace(events=found))
         return started.resets, started.steps[:, :, 7]
+
+    def _hits(self, events: StepEvents, starts: Ints, writes: WriteCycles | None) -> Bools:
+        """In which of the updates that start in the cycles ``starts`` each bin of the events is
+        hit, with the weights as they are written before each, (updates, bins)."""
+        parts, first = [], 0
+        written = [] if writes is None else np.flatnonzero(writes.of(self._k, "weights")).tolist()
+        for cycle in [*written, None]:
+            end = len(starts) if cycle is None else int(np.searchsorted(starts, cycle))
+            if end > first or cycle is None:
+                part = events.part(first, end)
+                parts.append(
+                    event_hits(self._counts, self._events, self._params, part, self._weights)
+                )
+                first = end
+            if cycle is not None and writes is not None:
+                named = writes.named
+                self._weights[named.row[cycle], named.place[cycle]] = named.value[cycle]
+        return np.concatenate(parts)
 
     def _received(self, sent: Spikes, resets: Ints) -> Ints:
         """The spikes that updates after so many ``resets`` receive: those of the updates of the

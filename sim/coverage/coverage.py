@@ -6,11 +6,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ...cycles.access import AddressMap
 from ...cycles.latency import AnyCore
 from ...cycles.model import CycleInputs, CycleOutputs, Steps
 from ...cycles.row_model import first_weights
 from ...errors import FxlifError
-from ...hdl.limits import baked_in, sums_its_events, supported
+from ...hdl.limits import sums_its_events, supported
 from ...layout import HardwareNetwork
 from ...params.protocol import AnyParams
 from ..report.findings import Bin
@@ -18,6 +19,7 @@ from .bins import BinCounts, Bools, Key
 from .counters import CoreCounter, NeuronCounter, RowCounter
 from .cycle_bins import Cycles, Source, stream_bins
 from .row_bins import output_bins
+from .write_bins import WriteCycles, write_bins
 
 NOT_SHOWN = "not hit, and not shown to be unreachable"
 
@@ -41,7 +43,6 @@ class Coverage:
         counts: bool = True,
     ) -> None:
         made = supported(params)
-        baked_in(made, "coverage")
         sums_its_events(made, "coverage")
         self.params = params
         self._counts = BinCounts(counts=counts)
@@ -64,6 +65,8 @@ class Coverage:
             "" if signals.index is None else f"core[{k}]." for k, signals in enumerate(made.signals)
         )
         self._last: Cycles | None = None
+        self._where: AddressMap | None = None
+        self._writes: WriteCycles | None = None
         if isinstance(made, HardwareNetwork):
             for k, places in enumerate(first_weights(made.cores)):
                 self._rows.append(RowCounter(self._counts, made, k, places))
@@ -81,16 +84,22 @@ class Coverage:
                 CoreCounter(self._counts, core, k, self.prefixes[k], before, last=last)
             )
         self._streams = self._counts.declare(stream_bins(made, self.prefixes[-1]))
+        if any(core.writable for core in made.cores):
+            self._where = AddressMap(made.cores)
+            self._write_bins = self._counts.declare(write_bins(self._where, self.prefixes))
 
     def take(self, inputs: CycleInputs, outputs: CycleOutputs) -> None:
         """Count a block of cycles of a chain of cores, with the steps that start in it."""
         cycles = self._last = Cycles(inputs, outputs, self._last)
         self._counts.count(self._streams, cycles)
+        if self._where is not None:
+            self._writes = WriteCycles(self._where, inputs, outputs, cycles, self._writes)
+            self._counts.count(self._write_bins, self._writes)
         for rows, trace in zip(self._rows, outputs.cores, strict=bool(self._rows)):
             rows.take(cycles, trace)
         sent = None
         for core, trace in zip(self._counters, outputs.cores, strict=not self._rows):
-            sent = core.take(cycles, trace, sent)
+            sent = core.take(cycles, trace, sent, self._writes)
 
     def take_neuron(self, rst: Bools, enable: Bools, steps: Steps) -> None:
         """Count a block of cycles of a lone neuron: ``rst`` and ``enable`` (cycles,), and the steps

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
+from ...cycles.access import threshold_ends
 from ...layout import RowCore
 from ...params.core import CoreParams
 from ...params.neuron import NeuronParams
@@ -25,11 +26,15 @@ QUESTION_S = 2.0
 
 
 class Inputs(NamedTuple):
-    """What one neuron compares with, and the range of the sums of its weights in a step."""
+    """What one neuron compares with, and the range of the sums of its weights in a step.
+
+    ``lowest``: of a threshold that is written any from there to ``threshold`` is compared with.
+    """
 
     threshold: int
     low: int
     high: int
+    lowest: int | None = None
 
 
 @dataclass(frozen=True)
@@ -50,15 +55,19 @@ class Neurons:
         """The neurons of a core. ``spikes``: how often in a step each input spikes at most, since
         it is a neuron of another core; None: any number of times."""
         low, high = signed_range(core.accumulator_bits)
-        inputs = []
+        inputs, most = [], 1 << (core.neuron.weight_bits - 1)
+        lowest, highest = threshold_ends(core) or (None, None)
         for threshold, weights in zip(core.thresholds, core.weights.T, strict=True):
             down, up = int(weights[weights < 0].sum()), int(weights[weights > 0].sum())
+            if "weights" in core.writable:
+                down, up = -core.n_inputs * most, core.n_inputs * most
             if spikes is None:
                 # Any number of events: up to an end of the accumulator that a weight points to.
                 down, up = low if down else 0, high if up else 0
             else:
                 down, up = max(low, spikes * down), min(high, spikes * up)
-            inputs.append(Inputs(threshold, down, up))
+            ends = (threshold, None) if highest is None else (highest, lowest)
+            inputs.append(Inputs(ends[0], down, up, ends[1]))
         return cls(core.neuron, core.weight_shift, tuple(inputs))
 
     @classmethod
@@ -133,14 +142,29 @@ class SymbolicStep:
         """The threshold and the sum belong to one of the neurons; the draw is any but 0."""
         z3 = self._z3
         inputs = _one_of(
-            z3.And(self.threshold == threshold, self.total >= low, self.total <= high)
-            for threshold, low, high in sorted(set(self.neurons.inputs))
+            z3.And(self._compared(each), self.total >= each.low, self.total <= each.high)
+            for each in sorted(set(self.neurons.inputs))
         )
         neuron = self.neurons.neuron
         if neuron.random_bits:
             drawn = z3.And(self.random > 0, self.random <= (1 << neuron.lfsr.bits) - 1)
             inputs = z3.And(inputs, drawn)
         return inputs
+
+    def _compared(self, inputs: Inputs) -> Any:
+        """The threshold is that of ``inputs``, or one that can be written."""
+        if inputs.lowest is None:
+            return self.threshold == inputs.threshold
+        unit = (1 << self.neurons.neuron.threshold_shift) - 1
+        return self._z3.And(
+            self.threshold >= inputs.lowest, self.threshold <= inputs.threshold,
+            self.threshold & unit == 0,
+        )  # fmt: skip
+
+    def stays(self, other: SymbolicStep) -> Any:
+        """The threshold is that of another step, unless it may be written between the two."""
+        written = any(each.lowest is not None for each in self.neurons.inputs)
+        return self._z3.BoolVal(written) if written else self.threshold == other.threshold
 
     def _bounded(self, state: NeuronState) -> dict[str, Any]:
         """What has bounds, by name."""
@@ -161,9 +185,7 @@ class SymbolicStep:
     def follows(self, first: SymbolicStep) -> Any:
         """The step begins in the state after reset, or after a ``first`` step of the neuron."""
         pairs = zip(self.before, first.after, strict=True)
-        after_first = self._z3.And(
-            self.threshold == first.threshold, *(now == then for now, then in pairs)
-        )
+        after_first = self._z3.And(self.stays(first), *(now == then for now, then in pairs))
         return self._z3.Or(self.within(_start(self.neurons.neuron)), after_first)
 
     def outside(self, bounds: Mapping[str, tuple[int, int]]) -> Any:

@@ -110,5 +110,5 @@ def _fires_again(symbolic: SymbolicStep, bounds: Bounds, deadline: float) -> lis
         elif neuron.refractory_mode == "rest":
             held["v"] = neuron.v_leak
     equal = [getattr(second.before, name) == value for name, value in held.items()]
-    equal.append(second.threshold == symbolic.threshold)
+    equal.append(second.stays(symbolic))
     return [symbolic.fire, second.fire, *equal, second.within(bounds), second.inputs()]

@@ -85,7 +85,9 @@ class StreamBulk:
 
     def cover(self, coverage: Coverage) -> None:
         assert self.block is not None
-        coverage.take(CycleInputs.of(self.block.inputs), self.model.outputs(self.block))
+        port = self.model.port
+        tables = [self.block.inputs] if port is None else [self.block.inputs, port.inputs]
+        coverage.take(CycleInputs.of(*tables), self.model.outputs(self.block))
 
     def check(self, response: Packed) -> int:
         assert self.block is not None

@@ -1,0 +1,173 @@
+"""Coverage of what is written at run time: counted again cycle by cycle, and by hand."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import numpy as np
+import pytest
+from designs import SIMPLE, make
+
+from fxlif import CoreParams, NetworkParams
+from fxlif.cycles.access import NONE, AddressMap, is_single, value_range
+from fxlif.cycles.model import CycleInputs, CycleModel, CycleOutputs, Driver
+from fxlif.sim.coverage.coverage import Coverage
+from fxlif.sim.coverage.invariant import Neurons
+from fxlif.sim.stimulus.random import RandomStimulus
+from fxlif.sim.stimulus.writes import RandomWrites
+
+BOTH = ("weights", "thresholds")
+CHAIN = NetworkParams.chain(
+    make(3, 5, 2, SIMPLE, writable=("weights",)),
+    make(5, 7, 3, SIMPLE, writable=BOTH, v_thresholds=(60,) * 7),
+)
+CYCLES = 12_000
+
+
+def driven(design: NetworkParams) -> CycleInputs:
+    """Random inputs, and writes that stay until they are taken."""
+    model, driver = CycleModel(design.cores, engine="compiled"), Driver(design.in_address_bits)
+    stimulus = RandomStimulus(design, 1)
+    driver.refill(stimulus.events(CYCLES))
+    writes = RandomWrites(design.cores, 1).take(CYCLES)
+    writes["gap"] //= 8
+    driver.writes.refill(writes)
+    # Frequent resets, so that a short run has one in many states of the port.
+    resets = np.random.default_rng(1).random(CYCLES) < 0.02
+    block = model.drive(driver, stimulus.flags(CYCLES) | (4 * resets).astype(np.uint8))
+    return CycleInputs.of(block.inputs, model.port.inputs)
+
+
+def counted_again(design, inputs: CycleInputs, outputs: CycleOutputs) -> Counter:
+    """The bins of writes, from the address layout as it is written down and plain comparisons."""
+    where, found = AddressMap(design.cores), Counter()
+    named = where.decode(inputs.write_address, inputs.write_data)
+    waited, takes = 0, {}
+    for cycle in range(CYCLES):
+        rst, valid = bool(inputs.rst[cycle]), bool(inputs.write_valid[cycle])
+        ready = bool(outputs.write_ready[cycle])
+        rest, parts = int(inputs.write_address[cycle]), []
+        for bits in (where.lane_bits, where.word_bits, where.row_bits, 3):
+            parts.append(rest % (1 << bits))
+            rest >>= bits
+        lane, word, row, parameter = parts
+        k = int(named.core[cycle])
+        group = "write" if k == NONE else f"core[{k}].write"
+        if rst and cycle - 1 in takes and takes[cycle - 1] != NONE:
+            found[f"core[{takes[cycle - 1]}].write", "in the cycle before a reset"] += 1
+        if valid and ready and rst:
+            found[group, "to nothing, in the cycle of a reset" if k == NONE
+                  else "in the cycle of a reset"] += 1  # fmt: skip
+        elif valid and ready:
+            takes[cycle] = k
+            found["write", "back to back"] += cycle - 2 in takes
+            if k == NONE:
+                kind = kind_of_nothing(design, rest, parameter, row, word, lane)
+                found[kind] += 1
+            else:
+                found[group, "taken at once" if waited == 1 else "taken after it waited"] += 1
+                found[group, "taken while an event waits"] += (
+                    k == 0 and bool(inputs.in_valid[cycle]) and not outputs.in_ready[cycle]
+                )
+                core, name = design.cores[k], BOTH[parameter]
+                ends = value_range(core, name)
+                here = f"{group} of {name}"
+                value = int(named.value[cycle])
+                found[here, "the lowest value"] += value == ends[0]
+                found[here, "the highest value"] += value == ends[1]
+                counts = {"row": core.n_inputs if name == "weights" else 1,
+                          "word": core.words, "lane": core.lanes}  # fmt: skip
+                for what, number in (("row", row), ("word", word), ("lane", lane)):
+                    if counts[what] > 1:
+                        found[here, f"the first {what}"] += number == 0
+                        found[here, f"the last {what}"] += number == counts[what] - 1
+        elif valid and k != NONE and waited:
+            flags = int(outputs.cores[k].control[cycle])
+            pending, updating = flags >> 3 & 1, flags >> 4 & 1
+            found[group, "waits behind a TICK that waits"] += pending
+            found[group, "waits for an update or a clear"] += updating
+            found[group, "waits while a step has begun"] += not (pending or updating)
+        waited = waited + 1 if valid and not ready else 0
+    return +found
+
+
+def kind_of_nothing(design, k: int, parameter: int, row: int, word: int, lane: int):
+    """Which bin, or bins, a write to nothing is in; the first that does not fit."""
+    if k >= len(design.cores) or not design.cores[k].writable:
+        return "write", "to nothing: another core"
+    core = design.cores[k]
+    if parameter >= 2 or BOTH[parameter] not in core.writable:
+        return f"core[{k}].write", "to another parameter, which is not there"
+    name = BOTH[parameter]
+    group = f"core[{k}].write of {name}"
+    assert not is_single(core, name)
+    if row >= (core.n_inputs if name == "weights" else 1):
+        return group, "to nothing: another row"
+    if word >= core.words:
+        return group, "to nothing: another word"
+    if lane >= core.lanes:
+        return group, "to nothing: another lane"
+    return group, "to nothing: a lane of the last word without a neuron"
+
+
+def bins_of(coverage: Coverage) -> dict:
+    return {(b.group, b.name): b.count for b in coverage.bins if "write" in b.group}
+
+
+def test_writes_are_counted_cycle_by_cycle_however_they_are_cut() -> None:
+    inputs = driven(CHAIN)
+    outputs = CycleModel(CHAIN.cores).run(inputs)
+    coverage = Coverage(CHAIN)
+    coverage.take(inputs, outputs)
+    counts = bins_of(coverage)
+    expected = counted_again(CHAIN, inputs, outputs)
+    # A write to nothing may be wrong in several fields: the plain count knows the first alone.
+    for key in counts.keys() | expected.keys():
+        low = expected[key]
+        several = key[1].startswith("to nothing: ")
+        assert counts[key] >= low if several else counts[key] == low, key
+    assert sum(count > 0 for count in counts.values()) >= 44
+    rng, again, model, at = random.Random(1), Coverage(CHAIN), CycleModel(CHAIN.cores), 0
+    while at < CYCLES:
+        end = at + rng.randint(1, 300)
+        part = CycleInputs(**{name: column[at:end] for name, column in vars(inputs).items()})
+        again.take(part, model.run(part))
+        at = end
+    assert {(b.group, b.name): b.count for b in again.bins} == {
+        (b.group, b.name): b.count for b in coverage.bins
+    }
+    never = [
+        b for b in coverage.bins if b.count and coverage._counts.rules[b.group, b.name].impossible
+    ]
+    assert never == []
+
+
+def test_events_meet_the_weights_that_are_written() -> None:
+    core = CoreParams(n_inputs=2, n_neurons=1, weights=[[10], [10]], writable=("weights",))
+    coverage, model = Coverage(core), CycleModel([core])
+    where = AddressMap([core])
+    cycles = 240
+    inputs = {name: np.zeros(cycles, dtype=np.int64) for name in (
+        "rst", "in_valid", "in_address", "in_tick", "write_valid", "write_address", "write_data",
+    )}  # fmt: skip
+    for start in (40, 160):
+        for k, (address, tick) in enumerate([(0, 0), (1, 0), (0, 1)]):
+            inputs["in_valid"][start + 10 * k] = 1
+            inputs["in_address"][start + 10 * k], inputs["in_tick"][start + 10 * k] = address, tick
+    inputs["write_valid"][120:122] = 1
+    inputs["write_address"][:], inputs["write_data"][:] = where.address(0, "weights", 0, 1), 256 - 9
+    shown = CycleInputs(**inputs, out_ready=np.ones(cycles, dtype=np.int64))
+    coverage.take(shown, model.run(shown))
+    counts = {b.name: b.count for b in coverage.bins if b.group == "events"}
+    assert counts["of every input in a step"] == 2
+    assert counts["a neuron excited and inhibited in a step"] == 1
+
+
+@pytest.mark.parametrize("spikes", [None, 1])
+def test_bounds_hold_for_whatever_is_written(spikes: int | None) -> None:
+    core = CoreParams(n_inputs=2, n_neurons=1, weights=[[3], [0]], writable=BOTH, neuron=SIMPLE)
+    (inputs,) = Neurons.of_core(core, spikes=spikes).inputs
+    assert inputs.low <= -2 * 128
+    assert inputs.high >= 2 * 127
+    assert (inputs.lowest, inputs.threshold) == (-(1 << 15), (1 << 15) - 1)
