@@ -27,7 +27,6 @@ from fxlif.params.sources import EventSource
 from fxlif.params.topology import AllToAll, FixedInDegree
 from fxlif.sim.coverage.coverage import Coverage
 from fxlif.sim.mutate.run import mutate
-from fxlif.sim.prove.run import prove
 from fxlif.sim.tools import simulators
 from fxlif.sim.verify import check, verify
 
@@ -434,7 +433,7 @@ def test_choices_of_a_step(choices):
     assert supported(chain) == chain
 
 
-@pytest.mark.parametrize("call", [Coverage, partial(prove, name="x"), partial(mutate, name="x")])
+@pytest.mark.parametrize("call", [Coverage, partial(mutate, name="x")])
 def test_checks_that_know_no_events_one_by_one_say_so(call):
     """None of them answers as if there were nothing to find."""
     one = core(**PER_EVENT)

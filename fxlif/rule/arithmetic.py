@@ -13,7 +13,6 @@ from functools import singledispatch
 from typing import Any, assert_never
 
 import numpy as np
-import numpy.typing as npt
 
 from ..errors import FxlifError
 from ..params.base import Rounding
@@ -153,8 +152,9 @@ def synaptic_current(total: Number, weight_shift: int, bias: int) -> Number:
     return (total << weight_shift) + bias
 
 
-#: Events at some neurons, in order: (their indices, each once; what is added to each).
-Arrivals = Sequence[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]
+#: Events at some neurons, in order: (their indices, each once, or what else says which of them,
+#: :func:`taken`; what is added to each).
+Arrivals = Sequence[tuple[Any, Any]]
 
 
 def synapse(
@@ -179,7 +179,8 @@ def synapse(
             acting = i_syn
         elif stage == "integrate":
             for targets, added in arrivals:
-                i_syn = changed(i_syn, targets, narrow_i_syn(neuron, i_syn[targets] + added))
+                (before,) = taken(targets, i_syn)
+                i_syn = changed(targets, i_syn, narrow_i_syn(neuron, before + added))
             i_syn = i_syn + (current - neuron.bias_past_synapse)
             note("i_syn after integrate", i_syn)
             i_syn = narrow_i_syn(neuron, i_syn)
@@ -193,10 +194,17 @@ def synapse(
     return acting, i_syn
 
 
-def changed(values: npt.NDArray[np.int64], at: Any, new: Any) -> npt.NDArray[np.int64]:
-    """A copy of ``values`` with ``new`` ones at some indices."""
+@singledispatch
+def taken(targets: Any, values: Any, *others: Number) -> tuple[Any, ...]:
+    """Of ``values``, and of others or of one for all, those of the ``targets`` of an event."""
+    return (values[targets], *(np.broadcast_to(each, values.shape)[targets] for each in others))
+
+
+@singledispatch
+def changed(targets: Any, values: Any, new: Any) -> Any:
+    """A copy of ``values`` with ``new`` ones at the ``targets`` of an event."""
     values = values.copy()
-    values[at] = new
+    values[targets] = new
     return values
 
 

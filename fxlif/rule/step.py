@@ -141,10 +141,10 @@ def _receive(neuron: NeuronParams, v: Number, given: _Input) -> tuple[Number, Nu
     """
     spikes = v - v
     for targets, added in given.arrivals:
-        thresholds = np.broadcast_to(given.threshold, v.shape)[targets]
-        spike, after = arithmetic.event(neuron, v[targets], added, thresholds)
-        spikes = arithmetic.changed(spikes, targets, spikes[targets] + spike)
-        v = arithmetic.changed(v, targets, after)
+        before, fired, threshold = arithmetic.taken(targets, v, spikes, given.threshold)
+        spike, after = arithmetic.event(neuron, before, added, threshold)
+        spikes = arithmetic.changed(targets, spikes, where(spike, fired + 1, fired))
+        v = arithmetic.changed(targets, v, after)
     spike, after = arithmetic.event(neuron, v, given.i, given.threshold)
     if neuron.fire_on == "step":
         return spikes, after

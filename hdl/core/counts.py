@@ -18,8 +18,8 @@ class SpikeCounts(wiring.Component):
     """Adds the lanes that ``fired`` to the counts of their word, or, where it ``begins`` a step,
     counts from 0; a count that is full stays so.
 
-    ``word`` comes 2 cycles before the rest of it, and ``counts`` one cycle behind, when ``written``
-    must say whether there is one, and ``written_word`` which.
+    ``word`` comes 2 cycles before the rest of it, and ``counts`` one cycle behind, when ``stored``
+    must say whether there is one, and ``stored_word`` which.
     """
 
     def __init__(self, core: AnyCore) -> None:
@@ -31,8 +31,8 @@ class SpikeCounts(wiring.Component):
                 "fired": In(core.lanes),
                 "some": Out(core.lanes),
                 "counts": Out(spikes_layout(core)),
-                "written": In(1),
-                "written_word": In(word_range(core)),
+                "stored": In(1),
+                "stored_word": In(word_range(core)),
             }
         )
 
@@ -46,8 +46,8 @@ class SpikeCounts(wiring.Component):
         m.d.sync += before.eq(read.data)
         m.d.comb += [
             read.addr.eq(self.word),
-            write.en.eq(self.written),
-            write.addr.eq(self.written_word),
+            write.en.eq(self.stored),
+            write.addr.eq(self.stored_word),
             write.data.eq(counts),
             self.counts.eq(counts),
         ]

@@ -111,8 +111,8 @@ class Neurons(wiring.Component):
                 counts.word.eq(words[end - 1 - COUNTED_AFTER]),
                 counts.begins.eq(begins[end - 1]),
                 counts.fired.eq(Cat(fired)),
-                counts.written.eq(adding[end]),
-                counts.written_word.eq(words[end]),
+                counts.stored.eq(adding[end]),
+                counts.stored_word.eq(words[end]),
                 spikes.eq(counts.counts),
             ]
             fired = list(counts.some)

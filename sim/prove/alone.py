@@ -12,10 +12,11 @@ from ...errors import FxlifError
 from ...hdl.core.counters import LANES_COUNTED
 from ...hdl.core.layouts import written_layout
 from ...hdl.memory import BANK_WORDS
+from ...hdl.operations import acts_early
 from ...params.core import CoreParams
 from ..tools.solver import z3
 from . import golden
-from .contract import Contract, Delays, Part, Ports, bit, high, number
+from .contract import Contract, Delays, Part, Ports, any_of, bit, high, number
 from .netlist import Netlist, label
 from .parts import (
     REGISTER,
@@ -32,6 +33,7 @@ from .parts import (
     rom_contract,
     totals_contract,
 )
+from .turns.neurons import ActingOfStep, DrawsOfStep, SpikesOfStep, into_the_part, parts_of_step
 
 
 def totals_part(net: Netlist, core: CoreParams) -> Part:
@@ -110,11 +112,17 @@ class StepGhosts(Delays):
         self.inputs = ["state", "current"]
         self.inputs += ["threshold_mantissa"] * (core.v_thresholds is not None)
         self.inputs += ["random"] * bool(neuron.random_bits)
-        self.made: list[list[tuple[Any, Any]]] = [[] for _ in range(self.stages + 1)]
+        self.outputs = ["next_state", "spike"]
+        if neuron.per_event:
+            # Where nothing is done before the first event, there is no port for it.
+            self.inputs += ["begins"] * (step_name(0, "begins") in ports) + ["ends"]
+            self.inputs += ["acted"] * acts_early(neuron)
+            self.outputs += ["acts"] * acts_early(neuron)
+        self.made: list[list[tuple[Any, ...]]] = [[] for _ in range(self.stages + 1)]
         for lane in range(core.lanes):
             taken = [ports[step_name(lane, port)] for port in self.inputs]
             lines = []
-            for output in ("next_state", "spike"):
+            for output in self.outputs:
                 size = ports[step_name(lane, output)].sort()
                 function = z3.Function(f"golden {output}", *(t.sort() for t in taken), size)
                 lines.append(self.line(f"{output} {lane}", function(*taken), self.stages, None))
@@ -125,6 +133,8 @@ class StepGhosts(Delays):
         first = packed([z3.BitVecVal(golden.pack_initial(neuron), self.state.size() // core.lanes)
                         for _ in range(core.lanes)])  # fmt: skip
         stepped, cleared = high(g.updates[g.end]), high(g.clears[g.end])
+        if g.adds:
+            stepped = z3.Or(stepped, high(g.adds[g.end]))
         here = g.words[g.end] == g.word
         result = z3.If(stepped, self.states, z3.If(cleared, first, self.state))
         self.ghosts[self.state] = (None, z3.If(here, result, self.state))
@@ -133,12 +143,12 @@ class StepGhosts(Delays):
     @property
     def states(self) -> Any:
         """What is written back now, if a word took the step."""
-        return packed([state for state, _ in self.made[self.stages]])
+        return packed([state for state, *_ in self.made[self.stages]])
 
     def spikes(self, word: Any) -> Any:
         """What fires now; a lane that only fills up the last word never does."""
         core, found = self.core, []
-        for lane, (_, spike) in enumerate(self.made[self.stages]):
+        for lane, (_, spike, *_) in enumerate(self.made[self.stages]):
             filler = (core.words - 1) * core.lanes + lane >= core.n_neurons
             silent = z3.If(word == core.words - 1, spike & 0, spike)
             found.append(silent if filler else spike)
@@ -146,17 +156,22 @@ class StepGhosts(Delays):
 
 
 def stepped_contract(
-    core: AnyCore, ports: Ports, g: NeuronsGhosts, draws: Any = None, mantissas: Any = None
-) -> tuple[Contract, StepGhosts]:
+    core: AnyCore, ports: Ports, g: NeuronsGhosts, draws: Any = None, mantissas: Any = None,
+    draws_taken: Any = True,
+) -> tuple[Contract, StepGhosts]:  # fmt: skip
     """What goes into the step of ``word`` is its state, the golden current of what ``total`` shows
     in stage ``register``, its thresholds and draws; what comes out is shown at ``written``, and is
     its state from then on.
 
-    ``draws`` and ``mantissas`` are those of the word, of each lane, where the step takes them.
+    ``draws`` and ``mantissas`` are those of the word, of each lane, where the step takes them, the
+    draws where they are ``draws_taken``. Where events act one by one each takes its part of the
+    step, with the weights of its row at ``total``.
     """
     s = StepGhosts(core, ports, g)
     written = ports.fields("written", written_layout(core))
-    enters = z3.And(g.updates[REGISTER] == 1, g.words[REGISTER] == g.word, s.known == 1)
+    ends = g.updates[REGISTER] == 1
+    stepped = z3.Or(ends, g.adds[REGISTER] == 1) if g.adds else ends
+    enters = z3.And(stepped, g.words[REGISTER] == g.word, s.known == 1)
     states, totals = (lanes_of(word, core.lanes) for word in (s.state, ports["total"]))
     # The sums of a core of rows come shifted, since each of its accumulators has its own shift.
     shift = core.weight_shift if isinstance(core, CoreParams) else 0
@@ -167,21 +182,25 @@ def stepped_contract(
             return ports[step_name(lane, name)]
 
         current = golden.golden_current(totals[lane], shift, 0)
+        if g.adds:  # nothing arrives with the end of a step
+            current = z3.If(ends, current & 0, current)
         width = max(current.size(), port("current").size())
         wanted = [port("state") == states[lane],
                   golden.widen(port("current"), width) == golden.widen(current, width)]  # fmt: skip
         if mantissas is not None:
             wanted.append(port("threshold_mantissa") == mantissas[lane])
         if draws is not None:
-            wanted.append(port("random") == draws[lane])
+            wanted.append(z3.Implies(draws_taken, port("random") == draws[lane]))
+        if g.adds:
+            wanted += into_the_part(ports, g, lane)
         gives[f"into the step of lane {lane}"] = z3.Implies(enters, z3.And(*wanted))
         made = s.made[s.stages - 1][lane]
-        steps += [port("next_state") == made[0], port("spike") == made[1]]
+        steps += [port(name) == value for name, value in zip(s.outputs, made, strict=True)]
     valid = written["valid"] == 1
-    gives |= {
-        "write-back of the step": z3.Implies(valid, written["state"] == s.states),
-        "spikes of the step": z3.Implies(valid, written["spikes"] == s.spikes(g.words[g.end])),
-    }
+    gives["write-back of the step"] = z3.Implies(valid, written["state"] == s.states)
+    if core.neuron.fire_on == "step":
+        spikes = written["spikes"] == s.spikes(g.words[g.end])
+        gives["spikes of the step"] = z3.Implies(valid, spikes)
     return Contract(ghosts=s.ghosts, gives=gives, given=steps), s
 
 
@@ -189,8 +208,10 @@ def neurons_part(net: Netlist, core: AnyCore) -> Part:
     """The state of any word is in its memory, but for the step on its way."""
     p = Ports(net, "neurons")
     contract, g = neurons_contract(core, p)
-    neuron, ghosts, extra = core.neuron, {}, {}
+    neuron, extra = core.neuron, dict[str, Any]()
+    ghosts: dict[Any, tuple[int | None, Any]] = {}
     draws = mantissas = None
+    taken: Any = True
     if core.v_thresholds is not None:
         rom = Ports(net, f"{p.instance}.thresholds")
         word = rom_word(net, rom.instance, "thresholds", max(2, core.words), g.word)
@@ -204,33 +225,54 @@ def neurons_part(net: Netlist, core: AnyCore) -> Part:
         count = z3.If(g.words[REGISTER] == core.words - 1, golden.shifted(lfsr, draw, real),
                       golden.shifted(lfsr, draw, core.lanes))  # fmt: skip
         ghosts[draw] = (lfsr.seed, z3.If(g.updates[REGISTER] == 1, count, draw))
+        if g.adds:
+            of_step = DrawsOfStep(core, p, g, draw, count)
+            ghosts, taken = of_step.ghosts, of_step.takes
+            extra |= of_step.invariants
         draws = [golden.shifted(lfsr, draw, lane) for lane in range(core.lanes)]
         shown = lanes_of(Ports(net, f"{p.instance}.draws")["draws"], core.lanes)
         extra |= {f"draw of lane {lane}": shown[lane] == draws[lane] for lane in range(core.lanes)}
-    stepped, s = stepped_contract(core, p, g, draws, mantissas)
+    stepped, s = stepped_contract(core, p, g, draws, mantissas, taken)
+    written = p.fields("written", written_layout(core))
+    gives = {**contract.gives, **stepped.gives}
+    if g.adds:
+        extra |= parts_of_step(core, p, g)
+    if core.neuron.fire_on == "event":
+        spikes = SpikesOfStep(net, core, p, g, s.spikes(g.words[g.end]))
+        ghosts, extra = ghosts | spikes.ghosts, extra | spikes.invariants
+        gives["spikes of the step"] = extra["fired"] = spikes.shown(written["spikes"])
+    else:
+        fired = written["spikes"] == s.spikes(g.words[g.end])
+        extra["fired"] = z3.Implies(g.updates[g.end] == 1, fired)
+    if acts_early(neuron):
+        acting = ActingOfStep(net, core, p, g, packed([made for *_, made in s.made[s.stages]]))
+        ghosts, extra = ghosts | acting.ghosts, extra | acting.invariants
+        enters = z3.And(g.issued(REGISTER), g.clears[REGISTER] == 0)
+        for lane in range(core.lanes):
+            acted = acting.given(p[step_name(lane, "acted")], lane, core.lanes)
+            gives[f"acting in lane {lane}"] = z3.Implies(enters, acted)
     whole = Contract(
         ghosts={**contract.ghosts, **stepped.ghosts, **ghosts}, takes=contract.takes,
-        gives={**contract.gives, **stepped.gives}, given=[*contract.given, *stepped.given],
+        gives=gives, given=[*contract.given, *stepped.given],
     )  # fmt: skip
-    memory, end = p.memory, g.end
+    memory, end = p["states"], g.end
+    takes_step = any_of([line[end] == 1 for line in (g.updates, g.adds) if line])
     known = s.known == 1
     first = packed([z3.BitVecVal(golden.pack_initial(neuron), s.state.size() // core.lanes)
                     for _ in range(core.lanes)])  # fmt: skip
-    written = p.fields("written", written_layout(core))
     answered = net.next[net.register(f"{p.instance}.state")]
     invariants = {
         "in memory": z3.Implies(known, z3.Select(memory, g.word) == s.state),
         "read": z3.Implies(z3.And(known, g.issued(1)), answered == s.state),
         "entered": z3.Implies(z3.And(known, g.issued(2)), p["state"] == s.state),
-        "stepped": z3.Implies(g.updates[end] == 1, written["state"] == s.states),
-        "fired": z3.Implies(g.updates[end] == 1, written["spikes"] == s.spikes(g.words[end])),
+        "stepped": z3.Implies(takes_step, written["state"] == s.states),
         "cleared": z3.Implies(g.clears[end] == 1, written["state"] == first),
         "last": z3.Implies(
-            z3.Or(g.updates[end] == 1, g.clears[end] == 1),
+            g.used(end),
             p["last"] == bit(g.words[end] == core.words - 1),
         ),
         "last a cycle before": z3.Implies(
-            z3.Or(g.updates[end - 1] == 1, g.clears[end - 1] == 1),
+            g.used(end - 1),
             p["is_last"] == bit(g.words[end - 1] == core.words - 1),
         ),
         "told": z3.Implies(g.updates[end] == 1, is_told(core, written)),
@@ -239,10 +281,9 @@ def neurons_part(net: Netlist, core: AnyCore) -> Part:
         **extra,
     }  # fmt: skip
     for before in range(1, end + 1):
-        issued = z3.Or(g.updates[before] == 1, g.clears[before] == 1)
         invariants[f"{before} before"] = z3.And(
             p[f"update_{before}"] == g.updates[before], p[f"clear_{before}"] == g.clears[before],
-            z3.Implies(issued, p[f"word_{before}"] == g.words[before]),
+            z3.Implies(g.used(before), p[f"word_{before}"] == g.words[before]),
             z3.Not(high(g.updates[before], g.clears[before])),
         )  # fmt: skip
 
@@ -291,7 +332,7 @@ def emitter_part(net: Netlist, core: AnyCore) -> Part:
     """The registers are those of the reference."""
     p = Ports(net, "emitter")
     contract, g = emitter_contract(core, p)
-    several = core.neuron.max_spikes_per_step > 1
+    several = core.spike_bits > 1
     tick = z3.And(g.valid == 1, g.left == 0)
     invariants = {
         "valid": p["valid"] == g.valid,
@@ -303,13 +344,16 @@ def emitter_part(net: Netlist, core: AnyCore) -> Part:
         ),
         "again": g.again == (p["repeats"] if several else 0),
     }
+    if core.neuron.fire_on == "event":  # these go down to 1
+        again = g.again + 1 == p["repeats"] if several else g.again == 0
+        invariants["again"] = z3.Implies(g.valid == 1, again)
     if "last" in p:  # of one lane the TICK is what follows
         invariants["last"] = p["last"] == g.last
     # With one word, its lanes may be all that an address is made of.
     if "word" in p:
         word = z3.If(tick, g.word & 0, g.word)
         invariants["word"] = z3.Implies(g.valid == 1, p["word"] == word)
-    if several:
+    if several and "counts" in p:
         invariants["counts"] = z3.Implies(g.valid == 1, p["counts"] == g.counts)
     return Part(net=net, owns=p.owns, contract=contract, invariants=invariants)
 

@@ -30,8 +30,10 @@ from .parts import (
 from .sums import row_address
 
 
-class Composition(Leaving):
-    """The wiring of a core, the contracts of its parts, and the ghosts of its theorems."""
+class Issued(Leaving):
+    """The issue of a core, the contracts of its parts, and the ghosts of the theorems: what all
+    cores of a chain have in common. What the events bring is said by :class:`Composition`, or,
+    where they act one by one, by :class:`fxlif.sim.prove.turns.core.InTurns`."""
 
     def __init__(self, net: Netlist, core: CoreParams) -> None:
         weights, self.last = Ports(net, "weights"), event_cycles(core) - 1
@@ -43,24 +45,29 @@ class Composition(Leaving):
         self.core, self.issue = core, Ports(net, "issue")
         self.rom = z3.Array("weights", address.sort(), row.sort())
         contract, self.fetched = rom_contract(weights, lambda at: z3.Select(self.rom, at))
-        totals, self.totals = totals_contract(core, Ports(net, "totals"), unknown_add)
-        self.parts |= {"weights": contract, "totals": totals}
+        self.parts["weights"] = contract
         self._signals()
         self.follow(opened_first=0)
         self._inside()
-        self._sums()
+        self.bring()
+
+    def bring(self) -> None:
+        """The ghosts of what the events bring."""
+        raise NotImplementedError
+
+    def brought(self) -> dict[str, Any]:
+        """The theorems about what the events bring."""
+        raise NotImplementedError
+
+    def contents(self) -> dict[str, Any]:
+        """The invariants of what the events bring, and of where it is on its way."""
+        raise NotImplementedError
 
     # --- terms --------------------------------------------------------------------------------
 
     def on(self, register: str) -> Any:
         """Whether a register of the issue is high."""
         return self.issue[register] == 1
-
-    def add(self, sums: Any, address: Any) -> Any:
-        """The sums of a word with the weights that lie at an address."""
-        size = self.rom.sort().domain().size()
-        at = z3.Extract(size - 1, 0, address) if address.size() > size else address
-        return unknown_add(sums, z3.Select(self.rom, at))[0]
 
     def address(self, row: Any, word: Any) -> Any:
         """Where the weights of a row and a word lie."""
@@ -102,17 +109,6 @@ class Composition(Leaving):
             self.kind: (0, kinds), self.before: (0, self.at), since: (self.old, later),
         }  # fmt: skip
 
-    def _sums(self) -> None:
-        """The sums of ``word``: of the open step, and of the one that is being updated."""
-        size = self.totals.sum.size()
-        new, old = self.ghost("sum of the open step", size), self.ghost("sum of the update", size)
-        none, begins = z3.BitVecVal(0, size), self.starts["update"]
-        self.open_sum = z3.If(begins, none, new)
-        self.old_sum = z3.If(begins, new, old)
-        here = self.address(self.input, self.word)
-        added = z3.If(self.spike_in, self.add(self.open_sum, here), self.open_sum)
-        self.ghosts |= {new: (0, added), old: (0, self.old_sum)}
-
     # --- what is shown ------------------------------------------------------------------------
 
     def claims(self) -> dict[str, Any]:
@@ -120,9 +116,6 @@ class Composition(Leaving):
         op, at = self.op, self.at
         follows = z3.And(self.kind == self.kinds, at == self.before + 1)
         unfinished = z3.And(self.kind != 0, self.before < self.words - 1)
-        enters = z3.And(self.neurons.updates[REGISTER] == 1,
-                        self.neurons.words[REGISTER] == self.totals.word)  # fmt: skip
-        total = Ports(self.net, "neurons")["total"]
         return {
             "a word after the other": z3.Implies(
                 z3.And(self.kinds != 0, at != 0), z3.And(unfinished, follows)
@@ -145,15 +138,15 @@ class Composition(Leaving):
             "input refused for a reason": z3.Implies(
                 z3.Not(self.ready), z3.Or(self.waiting == 1, self.since < self.last)
             ),
-            "the sum of the step": z3.Implies(enters, total == self.old_sum),
             "a TICK out for a TICK in": z3.Implies(self.tick_out, self.inside >= 1),
             "at most three TICKs inside": z3.And(self.inside >= 0, self.inside <= 3),
+            **self.brought(),
             **self.leaving_claims(),
         }
 
     def invariants(self) -> dict[str, Any]:
         """How the registers of the issue and the ghosts stand to each other."""
-        return {**self._control(), **self._lines(), **self._contents(), **self.on_its_way()}
+        return {**self._control(), **self._lines(), **self.contents(), **self.on_its_way()}
 
     def _control(self) -> dict[str, Any]:
         slot = self.n(self.issue["slot"])
@@ -206,9 +199,7 @@ class Composition(Leaving):
 
     def _lines(self) -> dict[str, Any]:
         """What was issued, by the age of the update and by the slot."""
-        found, g, t = {}, self.neurons, self.totals
-        slot, slots = self.n(self.issue["slot"]), self.last + 1
-        busy = z3.Or(*map(self.on, ("adding", "clearing", "stepping")))
+        found, g = {}, self.neurons
         for before in range(1, self.end + 1):
             here = z3.And(self.age >= before, self.age - before < self.words)
             found[f"update {before} before"] = z3.And(
@@ -216,17 +207,54 @@ class Composition(Leaving):
                 (g.clears[before] == 1) == z3.And(here, z3.Not(self.update)),
                 z3.Implies(here, self.n(g.words[before]) == self.age - before),
             )
-        for before in range(1, len(t.here)):
-            ended = self.word + before >= slots + z3.If(busy, slot, self.n(0))
-            found[f"word {before} before"] = z3.Implies(
-                t.here[before] == 1, z3.Or(z3.And(busy, slot == self.word + before), ended)
-            )
-            found[f"updated {before} before"] = g.issued(before) == z3.And(
-                t.here[before] == 1, t.adds[before] == 0
-            )
         return found
 
-    def _contents(self) -> dict[str, Any]:
+    def part(self) -> Part:
+        """The proof of a core."""
+        return self.proof(self.issue.owns, self.claims(), self.invariants())
+
+    @property
+    def busy(self) -> Any:
+        """Whether an operation is under way."""
+        return z3.Or(*map(self.on, ("adding", "clearing", "stepping")))
+
+    def apart(self, before: int) -> Any:
+        """Where the issue is, if ``word`` was issued so many cycles before."""
+        slot, at = self.n(self.issue["slot"]), self.word + before
+        ended = at >= self.last + 1 + z3.If(self.busy, slot, self.n(0))
+        return z3.Or(z3.And(self.busy, slot == at), ended)
+
+
+class Composition(Issued):
+    """A core that sums its events: the sum of each step is that of its events."""
+
+    def bring(self) -> None:
+        """The sums of ``word``: of the open step, and of the one that is being updated."""
+        totals, self.totals = totals_contract(self.core, Ports(self.net, "totals"), unknown_add)
+        self.parts["totals"] = totals
+        size = self.totals.sum.size()
+        new, old = self.ghost("sum of the open step", size), self.ghost("sum of the update", size)
+        none, begins = z3.BitVecVal(0, size), self.starts["update"]
+        self.open_sum = z3.If(begins, none, new)
+        self.old_sum = z3.If(begins, new, old)
+        here = self.address(self.input, self.word)
+        added = z3.If(self.spike_in, self.add(self.open_sum, here), self.open_sum)
+        self.ghosts |= {new: (0, added), old: (0, self.old_sum)}
+
+    def add(self, sums: Any, address: Any) -> Any:
+        """The sums of a word with the weights that lie at an address."""
+        size = self.rom.sort().domain().size()
+        at = z3.Extract(size - 1, 0, address) if address.size() > size else address
+        return unknown_add(sums, z3.Select(self.rom, at))[0]
+
+    def brought(self) -> dict[str, Any]:
+        """What enters the step of ``word``."""
+        enters = z3.And(self.neurons.updates[REGISTER] == 1,
+                        self.neurons.words[REGISTER] == self.totals.word)  # fmt: skip
+        total = self.neurons_ports["total"]
+        return {"the sum of the step": z3.Implies(enters, total == self.old_sum)}
+
+    def contents(self) -> dict[str, Any]:
         """The sums of ``word``, with what is on its way to them."""
         t, slot = self.totals, self.n(self.issue["slot"])
         adding, clearing, stepping = map(self.on, ("adding", "clearing", "stepping"))
@@ -245,9 +273,16 @@ class Composition(Leaving):
         kept = z3.And(stepping, ahead)
         settled = z3.Not(z3.And(z3.Or(clearing, stepping), ahead))
         g = self.neurons
+        lines = {}
+        for before in range(1, len(t.here)):
+            lines[f"word {before} before"] = z3.Implies(t.here[before] == 1, self.apart(before))
+            lines[f"updated {before} before"] = g.issued(before) == z3.And(
+                t.here[before] == 1, t.adds[before] == 0
+            )
         clear = any_of([z3.And(g.clears[b] == 1, g.words[b] == g.word) for b in (1, 2)])
         asked = self.fetched.asked
         return {
+            **lines,
             "weights asked for": z3.And(
                 *(z3.Implies(t.adds[b] == 1, asked[b] == 1) for b in (1, REGISTER))
             ),
@@ -265,7 +300,3 @@ class Composition(Leaving):
                 z3.Not(z3.And(clearing, ahead)), z3.Or(t.known == 1, clear)
             ),
         }
-
-    def part(self) -> Part:
-        """The proof of a core."""
-        return self.proof(self.issue.owns, self.claims(), self.invariants())

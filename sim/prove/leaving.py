@@ -48,7 +48,7 @@ class Leaving:
         #: From the issue of a word to its write-back.
         self.end = self.neurons.end + lead
         #: The cycles that it can take to send one entry, and to bring it to the emitter.
-        times = (1 << core.neuron.spike_bits) - 1
+        times = (1 << core.spike_bits) - 1
         self.entry_cycles = core.lanes * times + 2
         self.patience = (
             self.words + self.end + 1 + self.words * (self.entry_cycles + QUEUE_CYCLES + 1)

@@ -166,7 +166,8 @@ def is_told(core: AnyCore, word: dict[str, Any]) -> Any:
 
 
 class NeuronsGhosts(Delays):
-    """``updates[i]``, ``clears[i]``, ``words[i]``: what was issued i cycles before."""
+    """``updates[i]``, ``clears[i]``, ``words[i]``: what was issued i cycles before. Where events
+    act one by one, ``adds[i]`` and ``begins[i]`` too."""
 
     def __init__(self, core: AnyCore, ports: Ports) -> None:
         super().__init__("neurons")
@@ -176,11 +177,29 @@ class NeuronsGhosts(Delays):
         self.updates = self.line("update", op["update"], self.end)
         self.clears = self.line("clear", op["clear"], self.end)
         self.words = self.line("word", op["word"], self.end, first=None)
+        self.adds: list[Any] = []
+        if core.neuron.per_event:
+            self.adds = self.line("add", op["add"], self.end)
+            self.begins = self.line("begins", op["begins"], self.end, first=None)
+
+    def used(self, before: int) -> Any:
+        """Some word was issued so many cycles before, to take the step, or a part of it, or to be
+        cleared."""
+        lines = (self.updates, self.clears, *([self.adds] if self.adds else []))
+        return z3.Or(*(line[before] == 1 for line in lines))
 
     def issued(self, before: int) -> Any:
-        """``word`` was issued so many cycles before, to take the step or be cleared."""
-        valid = z3.Or(self.updates[before] == 1, self.clears[before] == 1)
-        return z3.And(valid, self.words[before] == self.word)
+        """``word`` was so."""
+        return z3.And(self.used(before), self.words[before] == self.word)
+
+    def follows(self, before: int) -> Any:
+        """Where events act one by one: a word behind the first one, issued so many cycles before,
+        followed another of the same operation."""
+        lines = (self.adds, self.updates, self.begins)
+        same = [line[before] == line[before + 1] for line in lines]
+        behind = z3.And(*same, self.words[before] == self.words[before + 1] + 1)
+        stepped = z3.Or(self.adds[before] == 1, self.updates[before] == 1)
+        return z3.Implies(z3.And(stepped, self.words[before] != 0), behind)
 
 
 def neurons_contract(core: AnyCore, ports: Ports) -> tuple[Contract, NeuronsGhosts]:
@@ -200,10 +219,10 @@ def neurons_contract(core: AnyCore, ports: Ports) -> tuple[Contract, NeuronsGhos
     takes = {
         "one step at a time": z3.Implies(g.issued(0), z3.Not(meets)),
         "one operation": one_kind(g.operation),
-        "a word": z3.Implies(
-            z3.Or(g.updates[0] == 1, g.clears[0] == 1), z3.ULE(g.words[0], core.words - 1)
-        ),
+        "a word": z3.Implies(g.used(0), z3.ULE(g.words[0], core.words - 1)),
     }
+    if g.adds and core.neuron.random_bits:
+        takes["words in order"] = g.follows(0)
     return Contract(ghosts=g.ghosts, gives=gives, takes=takes, given=[g.is_word]), g
 
 
@@ -266,7 +285,7 @@ class EmitterGhosts:
     ``again``, how often the event that shows is to be sent again. A TICK shows where no lane is."""
 
     def __init__(self, core: AnyCore, ports: Ports) -> None:
-        lanes, bits, self.lanes = core.lanes, core.neuron.spike_bits, core.lanes
+        lanes, bits, self.lanes = core.lanes, core.spike_bits, core.lanes
         self.entry = unpacked(ports["entries_payload"], entry_layout(core))
         spikes, word = self.entry["spikes"], self.entry["word"]
         self.valid, self.last = z3.BitVecs("emitter:valid emitter:last", 1)

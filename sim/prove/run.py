@@ -146,7 +146,8 @@ def prove(
             raise FxlifError.must_be("theorems", f"some of {', '.join(GROUPS)}", group)
     design = supported(params)
     baked_in(design, "a proof")
-    sums_its_events(design, "a proof")
+    if isinstance(design, HardwareNetwork):
+        sums_its_events(design, "a proof")
     if design.kind == "core":
         raise FxlifError.must_be("design", "a network or a neuron", design.kind)
     chosen = choose(solver)

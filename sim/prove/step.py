@@ -13,7 +13,9 @@ from functools import partial
 from typing import Any
 
 from ...cycles.pipeline import neuron_stages
+from ...hdl.operations import acts_early, narrowing_moves
 from ...params.neuron import NeuronParams
+from ...rule import arithmetic
 from ...rule.step import NeuronState, step
 from ..tools.solver import z3
 from . import golden
@@ -22,6 +24,7 @@ from .induction import Run, System
 from .lemmas import with_lemmas
 from .netlist import Netlist, label
 from .prover import Prover, Theorem
+from .turns import step as turns
 
 #: A register that keeps simulators awake has a number of its own in each module.
 _NUMBERED = re.compile(r"_dump_module_\d+")
@@ -38,11 +41,18 @@ def step_claims(
     ``before`` are the terms ``state``, ``current`` and, where they are ports,
     ``threshold_mantissa`` and ``random``.
     """
-    widths = neuron.state_widths
     wanted = golden.golden_step(
-        neuron, golden.split(before["state"], widths), before["current"],
+        neuron, golden.split(before["state"], neuron.state_widths), before["current"],
         before.get("threshold_mantissa"), before.get("random"),
     )  # fmt: skip
+    return claims_of(prover, neuron, wanted, next_state, spike)
+
+
+def claims_of(
+    prover: Prover, neuron: NeuronParams, wanted: golden.Golden, next_state: Any, spike: Any
+) -> tuple[dict[str, Any], int]:
+    """The claims that a packed next state and a spike are what is ``wanted``, and how many lemmas
+    stand between."""
     numbers, lemmas = with_lemmas(
         [*wanted.state.values(), wanted.spikes], [next_state, spike],
         solver=prover.solver, timeout_s=prover.timeout_s / 2,
@@ -50,7 +60,7 @@ def step_claims(
     spikes = numbers.pop()
     number = spike == 1 if z3.is_bool(spikes) else golden.widen(spike, wanted.width, signed=False)
     claims = {"spike": spikes == number}
-    after = golden.split(next_state, widths)
+    after = golden.split(next_state, neuron.state_widths)
     for name, number in zip(wanted.state, numbers, strict=True):
         # The golden number may need more bits than the register, and must not.
         held = golden.widen(after[name], wanted.width, signed=golden.is_signed(name))
@@ -60,9 +70,10 @@ def step_claims(
 
 def step_theorem(
     prover: Prover, module: str, neuron: NeuronParams, threshold_port: bool = False,
-    cycles: int = 0,
+    cycles: int = 0, in_turns: bool = False,
 ) -> Theorem:  # fmt: skip
-    """The module is the golden step of ``neuron``, ``cycles`` clock edges later.
+    """The module is the golden step of ``neuron``, ``cycles`` clock edges later; ``in_turns`` a
+    part of one at a time.
 
     Of a step in stages each cycle has inputs of its own, and any registers at first: those of the
     first cycle alone decide what comes out, since the golden step knows no others.
@@ -70,21 +81,67 @@ def step_theorem(
     net = prover.netlist(module)
     names = ["state", "current"]
     names += ["threshold_mantissa"] * threshold_port + ["random"] * bool(neuron.random_bits)
+    names += ["ends"] * in_turns + ["acted"] * (in_turns and acts_early(neuron))
     run = Run(system=System(next=_out_of_reset(net), inputs=net.inputs, base=[]))
     ports = {name: run.at(net.input(name), 0) for name in names}
-    later = {name: run.at(net[name], cycles) for name in ("next_state", "spike")}
+    shown = ["next_state", "spike"] + ["acts"] * ("acted" in ports)
+    later = {name: run.at(net[name], cycles) for name in shown}
     given = [run.at(net["rst"], at) == 0 for at in range(cycles + 1)] if "rst" in net else []
-    current = golden.golden_current(ports["current"], 0, neuron.bias)
-    width = golden.golden_width(neuron, current.size(), threshold_port=threshold_port)
-    claims, lemmas = step_claims(prover, neuron, {**ports, "current": current}, *later.values())
+    values = dict(ports)
+    if in_turns:
+        # Where nothing is done before the first event, there is no such port.
+        port = run.at(net.input("begins"), 0) if "begins" in net else z3.BitVec("begins", 1)
+        values["begins"] = port
+        values["first"] = z3.BitVec("first", neuron.state_widths[turns.summed(neuron)])
+        claims, width, lemmas, agreed = _turn_claims(prover, neuron, values, later)
+        given += agreed
+    else:
+        current = golden.golden_current(ports["current"], 0, neuron.bias)
+        width = golden.golden_width(neuron, current.size(), threshold_port=threshold_port)
+        before = {**ports, "current": current}
+        claims, lemmas = step_claims(prover, neuron, before, later["next_state"], later["spike"])
     mode = f"{cycles} clock edges from every state" if cycles else EVERY_STATE
     return Theorem(
         mode=f"{mode}, golden step on {width} bits, {lemmas} lemmas", claims=claims, given=given,
         # Of a port that is partly constant the Verilog has the other bits, under another name.
-        values={**{port: run.at(net[port], 0) for port in net.input_ports}, **ports,
+        values={**{port: run.at(net[port], 0) for port in net.input_ports}, **values,
                 **{f"later {name}": term for name, term in later.items()}},
         explain=partial(explain_step, net, neuron, cycles=cycles),
     )  # fmt: skip
+
+
+def _turn_claims(
+    prover: Prover, neuron: NeuronParams, before: Mapping[str, Any], later: Mapping[str, Any]
+) -> tuple[dict[str, Any], int, int, list[Any]]:
+    """The claims that a part of a step is the golden one; on how many bits that is, with how many
+    lemmas; and what the parts agree on: nothing arrives with the end of a step, and what is given
+    as acting is what the part that began the step showed."""
+    state = golden.split(before["state"], neuron.state_widths)
+    wanted, acts = turns.golden_turn(neuron, before, state, before["first"])
+    claims, lemmas = claims_of(prover, neuron, wanted, later["next_state"], later["spike"])
+    ends, given = before["ends"] == 1, []
+    given.append(z3.Implies(ends, before["current"] == 0))
+    if neuron.fire_on == "step":  # what an event shows there is not looked at
+        claims["spike"] = z3.Implies(ends, claims["spike"])
+    if "acted" in before:
+        acted, shown = (golden.widen(each, wanted.width)
+                        for each in (before["acted"], later["acts"]))  # fmt: skip
+        given.append(z3.Implies(before["begins"] == 0, acted == acts))
+        claims["acts"] = shown == acts
+    if not (neuron.sums_on_v and narrowing_moves(neuron)):
+        # No step leaves what the addition of 0 would move: so an event of 0 adds it like any other.
+        name = turns.summed(neuron)
+        rule = arithmetic.narrow if neuron.sums_on_v else arithmetic.narrow_i_syn
+        after = golden.split(later["next_state"], neuron.state_widths)
+        found, left = (golden.widen(each[name], wanted.width) for each in (state, after))
+        first = golden.split(
+            z3.BitVecVal(golden.pack_initial(neuron), before["state"].size()), neuron.state_widths
+        )[name]  # fmt: skip
+        first = golden.widen(first, wanted.width)
+        given.append(rule(neuron, found) == found)
+        claims[f"next {name} is a sum"] = rule(neuron, left) == left
+        claims[f"first {name} is a sum"] = rule(neuron, first) == first
+    return claims, wanted.width, lemmas, given
 
 
 def _out_of_reset(net: Netlist) -> Mapping[Any, Any]:
@@ -158,10 +215,18 @@ def explain_step(
     elif model.get("enable", 1):
         before = NeuronState(0, 0, 0, 0)._replace(**state)
         draw = model.get("random", 0)
-        after, fired = step(neuron, before, current + neuron.bias, threshold, draw)
+        if "begins" in model:
+            first = golden.as_number(model["first"], widths[turns.summed(neuron)])
+            now = turns.Turn(
+                begins=bool(model["begins"]), ends=bool(model["ends"]), first=first,
+                added=current, threshold=threshold, random=draw,
+            )  # fmt: skip
+            after, fired, _ = turns.turn(neuron, before, now)
+        else:
+            after, fired = step(neuron, before, current + neuron.bias, threshold, draw)
         expected, spikes = {name: int(getattr(after, name)) for name in state}, int(fired)
     later = {name.removeprefix("later "): v for name, v in model.items() if "later " in name}
-    next_state, spike = later.values()
+    next_state, spike, *_ = later.values()
     observed = golden.unpack(next_state, widths)
     yield f"state: {state}" + (f", spike {model['spike']}" if registered else "")
     yield "input: " + ", ".join(f"{name} {value}" for name, value in numbers.items())
@@ -194,6 +259,7 @@ def prove_steps(prover: Prover) -> None:
             prover.attempt(
                 f"{name}, core {k}, {what}", step_theorem, prover, f"{first}{lanes[0]}",
                 core.neuron, core.v_thresholds is not None, len(neuron_stages(core.neuron)) - 1,
+                core.neuron.per_event,
             )  # fmt: skip
 
 
