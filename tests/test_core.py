@@ -96,8 +96,12 @@ def test_amaranth_simulator(name: str) -> None:
     assert report.events_out > 0
 
 
-@pytest.mark.parametrize("axes", range(8))
+@pytest.mark.parametrize(
+    "axes",
+    [pytest.param(n, marks=[] if n in (0, 3, 5, 6, 7) else pytest.mark.slow) for n in range(8)],
+)
 def test_idle_stall_and_reset_crossed(axes: int) -> None:
+    # By default all three, none, and any two: each two axes meet in all four ways.
     choice = {"idle": bool(axes & 1), "stall": bool(axes & 2), "reset": bool(axes & 4)}
     report = compare(CORES["a lane to spare"], seed=axes, cycles=CYCLES, **choice)
     assert report.mismatches == 0, report.first
@@ -105,7 +109,7 @@ def test_idle_stall_and_reset_crossed(axes: int) -> None:
     assert (report.resets > 0) == choice["reset"]
 
 
-@settings(max_examples=examples(12))
+@settings(max_examples=examples(7))
 @given(network=strategies.networks(max_cores=2), seed=st.integers(0, 2**32))
 def test_any_network_in_amaranth(network: NetworkParams, seed: int) -> None:
     """Options, widths, lanes and shapes drawn at random, with random stimulus."""
@@ -120,14 +124,14 @@ def test_any_network_in_amaranth(network: NetworkParams, seed: int) -> None:
 # --- the same cores as Verilog -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "cycles"), [("all options", 4000), ("one neuron", 5000)])
+@pytest.mark.parametrize(("name", "cycles"), [("all options", 1500), ("one neuron", 1500)])
 def test_verilog(name: str, cycles: int, tmp_path) -> None:
     """Through the whole way, cocotb and a simulator; every core on each in the long form below."""
     results, report = check(CORES[name], folder=tmp_path, simulator=QUICK, cycles=cycles, seed=7)
     assert report is not None
     assert failure_reasons(results, report) == []
     assert report.cycles == cycles
-    assert report.spikes > 100
+    assert report.spikes > 30
     assert report.resets > 1
 
 

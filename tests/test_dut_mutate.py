@@ -55,7 +55,7 @@ def judged_by(made: Mutants, target: DutTarget, cycles: int) -> Findings:
 @pytest.fixture(scope="module")
 def neuron(folder: Path) -> tuple[Mutants, DutTarget]:
     """Mutants of the neuron, built once for all tests that run them."""
-    made, job = drawn(folder, "neuron", count=14)
+    made, job = drawn(folder, "neuron", count=10)
     return made, target_of(made, job)
 
 
@@ -67,8 +67,8 @@ def outcomes(findings: Findings) -> list[str]:
 def test_the_verification_of_the_neuron_kills_its_mutants(neuron) -> None:
     found = judged_by(*neuron, 3000)
     assert outcomes(found) == ["passed", "passed"]
-    assert found.figures["killed"] >= 10
-    assert found.figures["killed"] + found.figures["survivors"] <= 13
+    assert found.figures["killed"] >= 6
+    assert found.figures["killed"] + found.figures["survivors"] <= 9
     assert found.figures["equivalent, proved"] > 0
 
 
@@ -86,12 +86,12 @@ def test_a_verification_that_is_too_short_is_failed(neuron) -> None:
 @needs_compiler
 def test_a_core_that_is_wrong_itself_is_failed(neuron) -> None:
     """Held against a rule with another threshold."""
-    made, target = neuron
+    _, target = neuron
     rule = target.job.params
     other = rule.model_copy(update={"v_threshold": rule.v_threshold + 1})
     wrong = replace(target, job=replace(target.job, params=other))
-    found = judged_by(made, wrong, 2000)
-    assert outcomes(found)[0] == "failed"
+    assert target.run(0, 2000, longer=False).reasons == ()
+    assert wrong.run(0, 2000, longer=False).reasons[0].startswith("differs in ")
 
 
 @pytest.mark.slow

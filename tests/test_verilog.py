@@ -76,12 +76,6 @@ def module(verilog, name):
 # --- the same every time --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("params", DESIGNS.values(), ids=DESIGNS.keys())
-def test_same_bytes_twice(params):
-    again = type(params).model_validate(params.model_dump(mode="json"))
-    assert generate(again, trace=True).files() == made(params, trace=True).files()
-
-
 SCRIPT = """
 import hashlib, json, sys
 from fxlif.hdl.verilog import generate
@@ -91,19 +85,19 @@ print(json.dumps({name: hashlib.sha256(content).hexdigest() for name, content in
 """
 
 
-def test_same_bytes_in_other_processes(tmp_path):
+def test_same_bytes_in_another_process():
+    """From another folder, and by another hash seed than here."""
     network = DESIGNS["network"]
     expected = {
         name: hashlib.sha256(content).hexdigest()
         for name, content in made(network, trace=True).files().items()
     }
-    for seed, folder in (("1", tmp_path), ("2", Path("/"))):
-        done = subprocess.run(
-            [sys.executable, "-c", SCRIPT], input=json.dumps(network.model_dump(mode="json")),
-            env={**os.environ, "PYTHONHASHSEED": seed}, cwd=folder,
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        assert json.loads(done.stdout) == expected
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT], input=json.dumps(network.model_dump(mode="json")),
+        env={**os.environ, "PYTHONHASHSEED": "2"}, cwd="/", capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    assert json.loads(done.stdout) == expected
 
 
 def test_input_of_the_design_is_no_part_of_the_hardware():
@@ -334,7 +328,7 @@ def test_memories(params, trace):
 
 
 @given(network=strategies.networks(max_cores=2))
-@settings(max_examples=4, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@settings(max_examples=2, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 def test_memories_of_any_network(network):
     check_memories(generate(network), cores_of(network))
 
