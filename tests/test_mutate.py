@@ -54,14 +54,15 @@ def forked(monkeypatch) -> None:
 
 def judge_fake(target: Fake, **more) -> tuple[Run, list[Mutant]]:
     options = {"cycles": 45, "processes": 2, **more}
-    return judge(target, "abcdef", proved=lambda: lambda number: number == 3, **options)
+    proofs = {3: True, 6: None}
+    return judge(target, "abcdef", proved=lambda: lambda n: proofs.get(n, False), **options)
 
 
 def test_each_mutant_is_killed_equivalent_or_survives(forked) -> None:
     design, mutants = judge_fake(Fake())
     assert design.reasons == ()
     assert [m.outcome for m in mutants] == [
-        "killed", "killed", "equivalent", "killed", "survived", "survived",
+        "killed", "killed", "equivalent", "killed", "survived", "undecided",
     ]  # fmt: skip
     assert [m.cycle for m in mutants[:4:3]] == [10, 40]
     assert [m.text for m in mutants] == list("abcdef")
@@ -91,8 +92,10 @@ def test_the_score_is_of_those_that_count(forked) -> None:
     assert [check.outcome for check in checks] == ["passed", "passed"]
     assert checks[1].detail.splitlines() == ["3 of 4 killed", "mutant 5: e"]
     assert (figures["killed"], figures["survivors"], figures["equivalent, proved"]) == (3, 1, 1)
-    checks, _ = scored(Run(reasons=("differs",), cycle=3), mutants, count=5, score=0.75)
+    checks, figures = scored(Run(reasons=("differs",), cycle=3), mutants, count=5, score=0.75)
     assert [check.outcome for check in checks] == ["failed", "failed"]
+    assert checks[1].detail.splitlines()[-1].startswith("mutant 6: f (not decided")
+    assert figures["survivors, equivalent or not undecided"] == 1
     checks, _ = scored(design, [], count=5, score=0.0)
     assert checks[1].outcome == "failed"
 

@@ -52,12 +52,12 @@ class Target(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Mutant:
-    """What became of a mutant: ``killed`` in a cycle, ``equivalent`` to the design by a proof, or
-    ``survived``."""
+    """What became of a mutant: ``killed`` in a cycle, ``equivalent`` to the design by a proof,
+    ``survived``, or ``undecided``: it survived, and the time of the proof was over."""
 
     number: int
     text: str
-    outcome: Literal["killed", "equivalent", "survived"]
+    outcome: Literal["killed", "equivalent", "survived", "undecided"]
     cycle: int
 
 
@@ -96,7 +96,7 @@ def judge(
     count = processes or os.cpu_count() or 1
     everyone = range(1, len(texts) + 1)
     runs: dict[int, Run] = {}
-    equivalent: set[int] = set()
+    asked: dict[int, bool | None] = {}
 
     def run(what: str, numbers: Sequence[int], cycles: int, *, longer: bool) -> list[int]:
         """Run these mutants and the design; the mutants that are not noticed."""
@@ -112,19 +112,22 @@ def judge(
         progress(what, 0, len(alive))
         ask = proved()
         for done, number in enumerate(alive):
-            if ask(number):
-                equivalent.add(number)
+            asked[number] = ask(number)
             progress(what, done + 1, len(alive))
-    alive = [number for number in alive if number not in equivalent]
+    alive = [number for number in alive if not asked[number]]
     alive = run("running the survivors for longer", alive, cycles, longer=True)
+
+    def outcome(number: int) -> Literal["killed", "equivalent", "survived", "undecided"]:
+        if number in alive:
+            return "undecided" if asked[number] is None else "survived"
+        return "equivalent" if asked.get(number) else "killed"
+
     return runs[0], [
         Mutant(
-            number=number, text=texts[number - 1], cycle=runs[number].cycle,
-            outcome="equivalent" if number in equivalent
-            else "survived" if number in alive else "killed",
+            number=number, text=texts[number - 1], cycle=runs[number].cycle, outcome=outcome(number)
         )
         for number in everyone
-    ]  # fmt: skip
+    ]
 
 
 def scored(
@@ -134,10 +137,15 @@ def scored(
     share ``score`` must be killed."""
     counted = [mutant for mutant in mutants if mutant.outcome != "equivalent"][:count]
     killed = [mutant for mutant in counted if mutant.outcome == "killed"]
-    survivors = [mutant for mutant in counted if mutant.outcome == "survived"]
+    survivors = [mutant for mutant in counted if mutant.outcome != "killed"]
+    undecided = sum(mutant.outcome == "undecided" for mutant in survivors)
     reached = len(killed) / len(counted) if counted else 0.0
     lines = [f"{len(killed)} of {len(counted)} killed"]
-    lines += [f"mutant {mutant.number}: {mutant.text}" for mutant in survivors]
+    lines += [
+        f"mutant {mutant.number}: {mutant.text}"
+        + (" (not decided whether it is equivalent)" if mutant.outcome == "undecided" else "")
+        for mutant in survivors
+    ]
     checks = (
         Check(
             name="the netlist without a mutant agrees with the model",
@@ -154,7 +162,8 @@ def scored(
         "mutants drawn": len(mutants),
         "equivalent, proved": sum(mutant.outcome == "equivalent" for mutant in mutants),
         "not equivalent, counted": len(counted), "killed": len(killed),
-        "survivors": len(survivors), "score, per cent": round(100 * reached, 2),
+        "survivors": len(survivors), "survivors, equivalent or not undecided": undecided,
+        "score, per cent": round(100 * reached, 2),
         "cycles until killed, median": float(median(cycles)),
         "cycles until killed, most": max(cycles),
     }  # fmt: skip

@@ -24,7 +24,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from itertools import product
 from pathlib import Path
@@ -37,11 +37,14 @@ from fxlif import (
     EventSource,
     FixedProbability,
     FxlifError,
+    Grid,
     Network,
     NetworkParams,
     NeuronParams,
+    OneToOne,
     Population,
     Projection,
+    Sparse,
     load,
     profiles,
 )
@@ -54,7 +57,7 @@ from fxlif.digits import DESIGN, test_set
 from fxlif.hdl.flow.measure import Measured, measure
 from fxlif.hdl.flow.sweep import with_lanes
 from fxlif.hdl.flow.targets import target_of
-from fxlif.layout import hardware_network
+from fxlif.layout import HardwareNetwork, hardware_network
 from fxlif.network.projections import placed
 from fxlif.params.protocol import AnyParams
 from fxlif.progress import Progress
@@ -161,6 +164,53 @@ def balanced(lanes: int = 8) -> NetworkParams:
     )  # fmt: skip
 
 
+def convolution(channels: int) -> NetworkParams:
+    """32 x 32 inputs to ``channels`` maps of as many neurons, by kernels of 5 x 5."""
+    draw, targets, weights = np.random.default_rng(1), [], []
+    kernels = draw.integers(1, 8, (channels, 5, 5)) * draw.choice((-1, 1), (channels, 5, 5))
+    for y, x in product(range(32), repeat=2):
+        near = [(i, j) for i in range(y - 2, y + 3) for j in range(x - 2, x + 3)
+                if 0 <= i < 32 and 0 <= j < 32]  # fmt: skip
+        targets.append([m * 1024 + i * 32 + j for m in range(channels) for i, j in near])
+        weights.append([k[i - y + 2, j - x + 2] for k in kernels for i, j in near])
+    matrix = {
+        "shape": [1024, channels * 1024],
+        "indptr": [0, *np.cumsum([len(row) for row in targets]).tolist()],
+        "indices": np.concatenate(targets).tolist(),
+        "data": np.concatenate(weights).tolist(),
+    }
+    neuron = NeuronParams(v_threshold=30, state_bits=12, weight_bits=4)
+    return NetworkParams(
+        name="convolution",
+        source=[EventSource("image", 1024)],
+        population=[Population("maps", channels * 1024, neuron, lanes=8)],
+        projection=[Projection("image", "maps", Sparse(matrix=matrix))],
+    )
+
+
+def sheet() -> NetworkParams:
+    """A sheet of 32 x 32 neurons, one for each input, that excite each other within 5 x 5."""
+    kernel = np.random.default_rng(2).integers(1, 8, (5, 5))
+    neuron = NeuronParams(v_threshold=100, state_bits=12, weight_bits=4)
+    return NetworkParams(
+        name="sheet",
+        source=[EventSource("image", 1024)],
+        population=[Population("sheet", 1024, neuron, lanes=8)],
+        projection=[
+            Projection("image", "sheet", OneToOne(7)),
+            Projection("sheet", "sheet", Grid(shape=(32, 32), kernel=kernel, edges="periodic")),
+        ],
+    )
+
+
+def unshared(network: NetworkParams) -> HardwareNetwork:
+    """The same, where each row of synapses has words of its own."""
+    made = hardware_network(network)
+    cores = [replace(core, memories=tuple(each.unrolled for each in core.memories))
+             for core in made.cores]  # fmt: skip
+    return replace(made, cores=tuple(cores))
+
+
 DESIGNS = (
     *(Design(f"{lanes} lane{'s' * (lanes > 1)}", "ecp5-25k", lambda lanes=lanes: random_core(lanes),
              comb, mhz)
@@ -173,6 +223,11 @@ DESIGNS = (
     Design("digits, 8 and 2 lanes", "ecp5-25k", lambda: digits(8, 2), 2200, 130, images=True),
     Design("digits, 16 and 2 lanes", "ecp5-25k", lambda: digits(16, 2), images=True),
     Design("balanced 800 + 200, 8 lanes", "ecp5-85k", balanced, mhz=110, steps=500),
+    *(Design(f"{name}{', rows unshared' * (not shared)}", "ecp5-85k",
+             lambda make=make, shared=shared: make() if shared else unshared(make()))
+      for name, make in (("convolution, 2 maps", lambda: convolution(2)),
+                         ("convolution, 8 maps", lambda: convolution(8)), ("sheet", sheet))
+      for shared in (True, False)),
     Design("up5k 256 x 32, 8/16 bits, 1 lane", "ice40-up5k",
            lambda: random_core(1, 32, 8, 16), mhz=50),
     Design("hx8k 256 x 64, 4 bits, 4 lanes", "ice40-hx8k", lambda: random_core(4, 64), mhz=110),
