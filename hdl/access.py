@@ -1,20 +1,29 @@
-"""The write port of a design of which something can be written while it runs."""
+"""The ports of a design of which something can be written or read while it runs."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from ..cycles.access import NUMBERS, PARAMETER_BITS, AddressMap, inputs_of, is_single
-from ..cycles.latency import COUNTER_BITS
-from ..params.core import CoreParams
+from ..cycles.access import (
+    NUMBERS,
+    READ_NUMBERS,
+    AddressMap,
+    access_outputs,
+    inputs_of,
+    is_accessible,
+    is_single,
+)
+from ..cycles.latency import COUNTER_BITS, READ_CYCLES, AnyCore
 from .core.core import LIFCore
+from .core.layouts import line
 from .network import LIFNetwork
 
-#: How the ports begin that join a core to the write port.
+#: How the ports begin that join a core to those of its design.
 ACCESS = "access"
 
 
@@ -23,26 +32,46 @@ def write_payload(addresses: AddressMap) -> data.StructLayout:
     return data.StructLayout({"address": addresses.address_bits, "data": addresses.data_bits})
 
 
-class Accessible(wiring.Component):
-    """The ``inner`` core or chain with its ports, and beside them a stream ``write``.
+def read_payload(addresses: AddressMap) -> data.StructLayout:
+    """Where a read goes."""
+    return data.StructLayout({"address": addresses.address_bits})
 
-    A write on offer stays until it is taken, a cycle after it is first offered or later: as soon as
-    its core is between two steps, where it keeps the core until it is taken. A write to an address
-    at which there is nothing is taken at once, and counted in ``rejected``, 2 cycles later. What is
-    written stays over a reset.
+
+def answer_signature(addresses: AddressMap) -> wiring.Signature:
+    """What a read is answered, in the cycle in which it is ``valid``."""
+    return wiring.Signature({"valid": Out(1), "data": Out(addresses.answer_bits), "error": Out(1)})
+
+
+class Accessible(wiring.Component):
+    """The ``inner`` core or chain with its ports, and beside them the streams ``write`` and
+    ``read``, each where there is something for it.
+
+    An access on offer stays until it is taken, a cycle after it is first offered or later: as soon
+    as its core is between two steps, where it keeps the core until it is taken. One to an address
+    at which there is nothing is taken at once, and counted in ``rejected`` or ``read_errors``, 2
+    cycles later. What is written stays over a reset. ``answer`` shows what was read
+    :data:`~fxlif.cycles.latency.READ_CYCLES` later, unless there is a reset before, and says if it
+    was an ``error``.
     """
 
-    def __init__(self, inner: LIFCore | LIFNetwork) -> None:
+    def __init__(self, inner: LIFCore | LIFNetwork, *, counters: bool = True) -> None:
         self._inner = inner
         self.params = inner.params
-        self._map = AddressMap(self.params.cores)
+        self._cores: Sequence[AnyCore] = inner.params.cores
+        self._map = where = AddressMap(inner.params.cores, counters=counters)
         members: dict[str, Any] = {
             name: member
             for name, member in inner.signature.members.items()
             if not name.startswith(ACCESS)
         }
-        members["write"] = In(stream.Signature(write_payload(self._map)))
-        members["rejected"] = Out(COUNTER_BITS)
+        outputs = access_outputs(self._cores)
+        if "rejected" in outputs:
+            members["write"] = In(stream.Signature(write_payload(where)))
+            members["rejected"] = Out(COUNTER_BITS)
+        if "read_errors" in outputs:
+            members["read"] = In(stream.Signature(read_payload(where)))
+            members["answer"] = Out(answer_signature(where))
+            members["read_errors"] = Out(COUNTER_BITS)
         super().__init__(members)
 
     def elaborate(self, platform: object) -> Module:
@@ -59,76 +88,186 @@ class Accessible(wiring.Component):
             else:
                 connect(m, its, flipped(own))
 
-        payload, where = self.write.payload, self._map
-        asked = Signal()
-        taken = Signal()
-        rejects = Signal()
-        m.d.comb += taken.eq(self.write.valid & self.write.ready)
-        m.d.sync += asked.eq(self.write.valid & ~self.write.ready)
-        row = Signal(where.row_bits, reset_less=True)
-        word = Signal(where.word_bits, reset_less=True)
-        lane = Signal(where.lane_bits, reset_less=True)
-        parameter = Signal(PARAMETER_BITS, reset_less=True)
-        value = Signal(where.data_bits, reset_less=True)
-        fields = payload.address
-        m.d.sync += [
-            lane.eq(fields[: where.lane_bits]),
-            word.eq(fields[where.lane_bits : where.row_at]),
-            row.eq(fields[where.row_at : where.parameter_at]),
-            parameter.eq(fields[where.parameter_at : where.core_at]),
-            value.eq(payload.data),
-        ]
-        betweens: list[Value] = []
-        named: list[Value] = []
-        for k, (core, signals) in enumerate(
-            zip(self.params.cores, self.params.signals, strict=True)
-        ):
-            if not core.writable:
-                continue
-            access = getattr(inner, signals.access)
-            exists = Signal(name=f"exists_{k}")
-            m.d.sync += exists.eq(self._exists(k, core))
+        accesses = {
+            k: getattr(inner, signals.access)
+            for k, (core, signals) in enumerate(zip(self._cores, self.params.signals, strict=True))
+            if is_accessible(core)
+        }
+        ports = []
+        if "write" in self.signature.members:
+            ports.append(self._writes(m, accesses))
+        if "read" in self.signature.members:
+            ports.append(self._reads(m, accesses))
+        for k, access in accesses.items():
+            holds = [port.asked & port.found[k] for port in ports if k in port.found]
+            m.d.comb += access.hold.eq(_any(holds))
+        return m
+
+    def _writes(self, m: Module, accesses: Mapping[int, Any]) -> _Port:
+        """Takes writes."""
+        cores = {k: core for k, core in enumerate(self._cores) if core.writable}
+        port = _Port(m, "write", self.write, self._map)
+        port.find({k: self._written(k, core, port.named) for k, core in cores.items()}, accesses)
+        value = Signal.like(self.write.payload.data, name="write_value", reset_less=True)
+        m.d.sync += value.eq(self.write.payload.data)
+        m.d.sync += self.rejected.eq(self.rejected + port.missed)
+        for k, core in cores.items():
+            write = accesses[k].write
             m.d.comb += [
-                access.hold.eq(asked & exists),
-                access.write.row.eq(row),
-                access.write.word.eq(word),
-                access.write.lane.eq(lane),
-                access.write.value.eq(value),
+                write.row.eq(port.row),
+                write.word.eq(port.word),
+                write.lane.eq(port.lane),
+                write.value.eq(value),
             ]
             for name in core.writable:
                 writes = Signal(name=f"writes_{name}_{k}")
-                m.d.sync += writes.eq(taken & exists & (parameter == NUMBERS[name]))
-                m.d.comb += getattr(access.write, name).eq(writes)
-            named.append(exists)
-            betweens.append(exists & access.between)
-        nothing = ~_any(named)
-        m.d.comb += self.write.ready.eq(asked & (nothing | _any(betweens)))
-        m.d.sync += rejects.eq(taken & nothing)
-        m.d.sync += self.rejected.eq(self.rejected + rejects)
-        return m
+                m.d.sync += writes.eq(port.taken & port.found[k] & (port.item == NUMBERS[name]))
+                m.d.comb += getattr(write, name).eq(writes)
+        return port
 
-    def _exists(self, k: int, core: CoreParams) -> Value:
-        """Whether there is something of core ``k`` at the address on offer."""
-        where, address = self._map, self.write.payload.address
-        lane = address[: where.lane_bits]
-        word = address[where.lane_bits : where.row_at]
-        row = address[where.row_at : where.parameter_at]
-        parameter = address[where.parameter_at : where.core_at]
-        last = core.n_neurons - (core.words - 1) * core.lanes  # lanes of the last word
-        is_neuron = (word < core.words) & (lane < Mux(word == core.words - 1, last, core.lanes))
-        is_first = (word == 0) & (lane == 0)
+    def _reads(self, m: Module, accesses: Mapping[int, Any]) -> _Port:
+        """Takes reads, and answers them."""
+        cores = {k: core for k, core in enumerate(self._cores) if core.readable}
+        port = _Port(m, "read", self.read, self._map)
+        counts = self._map.port_counts
+        named = port.named
+        is_count = named.is_first_neuron & (named.row == 0) & (named.core == 0)
+        port.find(
+            {k: self._read(k, core, named) for k, core in cores.items()}, accesses,
+            is_count & _any([named.item == READ_NUMBERS[name] for name in counts]),
+        )  # fmt: skip
+        m.d.sync += self.read_errors.eq(self.read_errors + port.missed)
+
+        # From the cycle behind the taking to that before the answer.
+        cycles = READ_CYCLES - 2
+        answers: list[Value] = []
+        for k in cores:
+            reads = Signal(name=f"reads_{k}")
+            m.d.sync += reads.eq(port.taken & port.found[k])
+            read = accesses[k].read
+            m.d.comb += [
+                read.valid.eq(reads),
+                read.item.eq(port.item),
+                read.word.eq(port.word),
+                read.lane.eq(port.lane),
+            ]
+            shows = line(m, reads, cycles, f"reads_{k}", is_data=True)[-1]
+            answers.append(Mux(shows, accesses[k].answer, 0))
+        reads = Signal(name="reads_count")
+        m.d.sync += reads.eq(port.taken & port.besides)
+        count = Signal(COUNTER_BITS, reset_less=True)
+        with m.If(reads):
+            m.d.sync += count.eq(self.read_errors)
+            if "rejected" in counts:
+                is_rejected = port.item == READ_NUMBERS["rejected"]
+                m.d.sync += count.eq(Mux(is_rejected, self.rejected, self.read_errors))
+        counted = Signal(COUNTER_BITS, reset_less=True)  # the next read may have been taken
+        m.d.sync += counted.eq(count)
+        answers.append(Mux(line(m, reads, cycles, "reads_count", is_data=True)[-1], counted, 0))
+        was_taken = Signal(name="read_was_taken")
+        valid = Signal(name="answer_valid")
+        m.d.sync += [
+            was_taken.eq(port.taken),
+            valid.eq(line(m, was_taken, cycles, "read_was_taken")[-1]),
+        ]
+        shown = Signal(self._map.answer_bits, name="answer_data", reset_less=True)
+        error = Signal(name="answer_error", reset_less=True)
+        m.d.sync += [
+            shown.eq(_any(answers)),
+            error.eq(line(m, port.missed, cycles, "read_missed", is_data=True)[-1]),
+        ]
+        m.d.comb += [
+            self.answer.valid.eq(valid),
+            self.answer.data.eq(shown),
+            self.answer.error.eq(error),
+        ]
+        return port
+
+    def _written(self, k: int, core: AnyCore, named: _Fields) -> Value:
+        """Whether something of core ``k`` is written at an address."""
         found = _any([
-            (parameter == NUMBERS[name])
-            & (is_first if is_single(core, name) else is_neuron)
-            & (row < (inputs_of(core) if name == "weights" else 1))
+            (named.item == NUMBERS[name])
+            & (named.is_first_neuron if is_single(core, name) else named.is_neuron(core))
+            & (named.row < (inputs_of(core) if name == "weights" else 1))
             for name in core.writable
         ])  # fmt: skip
-        return found & (address[where.core_at :] == k)
+        return found & (named.core == k)
+
+    def _read(self, k: int, core: AnyCore, named: _Fields) -> Value:
+        """Whether something of core ``k`` is read at an address."""
+        found = _any([
+            (named.item == READ_NUMBERS[name])
+            & (named.is_neuron(core) if name in core.neuron.state_widths else named.is_first_neuron)
+            for name in self._map.items(core)
+        ])  # fmt: skip
+        return found & (named.row == 0) & (named.core == k)
 
 
-def _any(bits: list[Value]) -> Value:
-    """Whether one of some bits is set."""
-    found = bits[0]
-    for bit in bits[1:]:
-        found = found | bit
+class _Fields:
+    """The fields of an address."""
+
+    def __init__(self, address: Value, where: AddressMap) -> None:
+        self.lane = address[: where.lane_bits]
+        self.word = address[where.lane_bits : where.row_at]
+        self.row = address[where.row_at : where.item_at]
+        self.item = address[where.item_at : where.core_at]
+        self.core = address[where.core_at :]
+        self.is_first_neuron = (self.word == 0) & (self.lane == 0)
+
+    def is_neuron(self, core: AnyCore) -> Value:
+        """Whether word and lane are those of a neuron."""
+        last = core.n_neurons - (core.words - 1) * core.lanes  # lanes of the last word
+        lanes = Mux(self.word == core.words - 1, last, core.lanes)
+        return (self.word < core.words) & (self.lane < lanes)
+
+
+class _Port:
+    """The write or the read port: takes what is on offer, a cycle later at the earliest.
+
+    ``named`` are the fields of the address on offer; ``lane``, ``word``, ``row``, ``item`` what
+    they were a cycle before.
+    """
+
+    def __init__(self, m: Module, name: str, port: Any, where: AddressMap) -> None:
+        self._m, self._name, self._port = m, name, port
+        self.named = _Fields(port.payload.address, where)
+        self.lane = self._later("lane", self.named.lane)
+        self.word = self._later("word", self.named.word)
+        self.row = self._later("row", self.named.row)
+        self.item = self._later("item", self.named.item)
+        #: Whether an access waits, is taken in this cycle, was a miss in the one before.
+        self.asked = Signal(name=f"{name}_asked")
+        self.taken = Signal(name=f"{name}_taken")
+        self.missed = Signal(name=f"{name}_missed")
+
+    def _later(self, name: str, value: Value) -> Signal:
+        register = Signal(value.shape(), name=f"{self._name}_{name}", reset_less=True)
+        self._m.d.sync += register.eq(value)
+        return register
+
+    def find(
+        self, there: Mapping[int, Value], accesses: Mapping[int, Any], *besides: Value
+    ) -> None:
+        """What is on offer is of a core where it is ``there``, or ``besides`` of the design: in a
+        cycle later, by core, ``found``, or ``besides``. It waits for its core."""
+        port, m = self._port, self._m
+        self.found = {k: self._later(f"found_{k}", value) for k, value in there.items()}
+        self.besides = self._later("besides", _any([Const(0), *besides]))
+        of_core = _any([*self.found.values()])
+        now = _any([found & accesses[k].between for k, found in self.found.items()])
+        m.d.comb += [
+            port.ready.eq(self.asked & (~of_core | now)),
+            self.taken.eq(port.valid & port.ready),
+        ]
+        m.d.sync += [
+            self.asked.eq(port.valid & ~port.ready),
+            self.missed.eq(self.taken & ~of_core & ~self.besides),
+        ]
+
+
+def _any(values: list[Value]) -> Value:
+    """Some values, bit by bit: whether one of them is set."""
+    found = values[0]
+    for value in values[1:]:
+        found = found | value
     return found

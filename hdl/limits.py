@@ -47,16 +47,30 @@ def _check_memory(bits: int) -> None:
 
 
 def baked_in(design: AnyParams, check: str) -> None:
-    """Refuse what a ``check`` does not know yet: parameters that are written at run time.
+    """Refuse what a ``check`` does not know yet: what is written or read at run time.
 
     Raises:
-        FxlifError: the first core of which something can be written.
+        FxlifError: the first core of which something can be written or read.
     """
     cores: tuple[CoreParams | RowCore, ...] = design.cores
     for k, core in enumerate(cores):
         if isinstance(core, CoreParams) and core.writable:
             key = f"core[{k}].writable" if design.kind == "network" else "writable"
             raise FxlifError.must_be(key, f"empty in {check}", core.writable)
+    never_read(design, check)
+
+
+def never_read(design: AnyParams, check: str) -> None:
+    """Refuse what a ``check`` does not know yet: state that is read at run time.
+
+    Raises:
+        FxlifError: the first core of which something can be read.
+    """
+    cores: tuple[CoreParams | RowCore, ...] = design.cores
+    for k, core in enumerate(cores):
+        if core.readable:
+            key = f"core[{k}].readable" if design.kind == "network" else "readable"
+            raise FxlifError.must_be(key, f"false in {check}", core.readable)
 
 
 def sums_its_events(design: AnyParams, check: str) -> None:

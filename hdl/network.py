@@ -10,12 +10,13 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
+from ..cycles.access import COUNTS, is_accessible
 from ..cycles.latency import AnyCore
 from ..layout.parts import HardwareNetwork
 from ..params.core import address_bits
 from ..params.network import NetworkParams
 from ..params.protocol import CoreSignals
-from .core.core import COUNTERS, LIFCore, core_members
+from .core.core import LIFCore, core_members
 from .events import event_stream
 from .memory import within
 from .rows.core import LIFRowCore
@@ -38,7 +39,7 @@ def _show(
     m: Module, top: Any, core: Any, signals: CoreSignals, *, trace: bool, counters: bool
 ) -> None:
     """Brings the ports of a core besides its streams to the top."""
-    for name in COUNTERS if counters else ():
+    for name in COUNTS if counters else ():
         m.d.comb += getattr(top, getattr(signals, name)).eq(getattr(core, name))
     if trace:
         connect(m, core.trace, flipped(getattr(top, signals.trace)))
@@ -78,7 +79,7 @@ class LIFNetwork(_Top[NetworkParams]):
             connect(m, source, core.events_in)
             source = core.events_out
             _show(m, self, core, signals, **self._options)
-            if params.writable:
+            if is_accessible(params):
                 connect(m, flipped(getattr(self, signals.access)), core.access)
         connect(m, source, flipped(self.events_out))
         return m

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
@@ -18,7 +18,7 @@ from amaranth.hdl import Shape, Value, ValueCastable
 from amaranth.lib import data, wiring
 
 from ..caches import tool_caches
-from ..cycles.access import AddressMap
+from ..cycles.access import AddressMap, is_accessible
 from ..cycles.latency import AnyCore, clear_cycles, event_cycles, update_cycles
 from ..layout import HardwareNetwork
 from ..params.arrays import Beside
@@ -125,7 +125,8 @@ def _sidecar(
     name: str, ports: tuple[Port, ...], params: Design | HardwareNetwork,
     described: dict[str, Any], trace: bool, counters: bool, images: Mapping[str, Image],
 ) -> dict[str, Any]:  # fmt: skip
-    writes = AddressMap(params.cores) if any(core.writable for core in params.cores) else None
+    cores: Sequence[AnyCore] = params.cores
+    where = AddressMap(cores, counters=counters) if cores else None
     return {
         "format": SIDECAR_FORMAT,
         "name": name,
@@ -139,7 +140,7 @@ def _sidecar(
             {"file": file, "depth": image.depth, "width": image.width}
             for file, image in images.items()
         ],
-        **({"writes": writes.described()} if writes else {}),
+        **(where.described() if where else {}),
         "latencies": [_timing(core) for core in params.cores] or [{"step": 1}],
         "kind": params.kind,
         "parameters": described,
@@ -171,7 +172,8 @@ def component_of(
             return LIFNeuron(neuron, input_bits=input_bits)
         case other:
             assert_never(other)
-    return Accessible(made) if any(core.writable for core in made.params.cores) else made
+    accessible = any(map(is_accessible, made.params.cores))
+    return Accessible(made, counters=counters) if accessible else made
 
 
 def converted(component: wiring.Component, name: str) -> tuple[str, dict[str, Image]]:

@@ -30,12 +30,12 @@ from fxlif.cycles.model import CycleInputs, CycleModel
 from fxlif.hdl.verilog import generate
 from fxlif.network.events import TICK
 from fxlif.params.quantise import signed_range
-from fxlif.sim.bench.agents import WriteDriver
+from fxlif.sim.bench.agents import AccessDriver
 from fxlif.sim.bench.models import StreamModel
 from fxlif.sim.bench.outcome import failure_reasons
 from fxlif.sim.bench.scoreboard import Report, Scoreboard
 from fxlif.sim.portable.testbench import bench_of
-from fxlif.sim.stimulus.writes import random_writes
+from fxlif.sim.stimulus.accesses import random_reads, random_writes
 from fxlif.sim.verify import check
 
 THRESHOLDS, BOTH = ("thresholds",), ("weights", "thresholds")
@@ -62,9 +62,12 @@ DESIGNS = {
 
 
 def every_address(params, seed: int) -> Iterator[tuple[int, int, int]]:
-    """A write to each address, in any order, and then random ones."""
+    """Writes to addresses at which there is something, and to any others, in any order, and then
+    random ones."""
     where, draw = AddressMap(params.cores), random.Random(seed)
-    addresses = list(range(1 << where.address_bits))
+    every = list(range(1 << where.address_bits))
+    there = [a for a in every if where.decode([a], [0]).core[0] != NONE]
+    addresses = draw.sample(there, min(24, len(there))) + draw.sample(every, 24)
     draw.shuffle(addresses)
     for address in addresses:
         yield draw.choice((0, 0, 20)), address, draw.randrange(60, 140)
@@ -76,7 +79,10 @@ def run(params, cycles: int, seed: int = 1) -> Report:
     dut = component(params)
     interface = interface_of(dut)
     driver = random_driver(params.cores[0], interface, seed)
-    driver = WriteDriver(driver, interface, every_address(params, seed))
+    if any(core.writable for core in params.cores):
+        driver = AccessDriver(driver, interface, "write", every_address(params, seed))
+    if any(core.readable for core in params.cores):
+        driver = AccessDriver(driver, interface, "read", random_reads(params.cores, seed))
     report = Report()
     board = Scoreboard(interface, StreamModel(params, report), report)
     simulate(dut, driver, cycles, board.take)
@@ -130,14 +136,15 @@ FAULTS = [
                  "Const(1) << (self.write.lane ^ 1)", "the neuron beside it is written"),
     SourceMutant("all lanes", "hdl.core.neurons", "Const(1) << self.write.lane", "Const(-1)",
                  "the neurons beside it are written too"),
-    SourceMutant("lost", "hdl.access", "writes.eq(taken & exists & ",
-                 "writes.eq(taken & exists & ~inner.events_in.valid & ",
+    SourceMutant("lost", "hdl.access", "writes.eq(port.taken & ",
+                 "writes.eq(port.taken & ~self._inner.events_in.valid & ",
                  "a write is lost where an event is on offer in the same cycle"),
-    SourceMutant("not counted", "hdl.access", "rejects.eq(taken & nothing)", "rejects.eq(0)",
+    SourceMutant("not counted", "hdl.access", "self.taken & ~of_core & ~self.besides", "0",
                  "a write to an address where nothing is is not counted"),
-    SourceMutant("filler written", "hdl.access", "Mux(word == core.words - 1, last, core.lanes)",
+    SourceMutant("filler written", "hdl.access",
+                 "Mux(self.word == core.words - 1, last, core.lanes)",
                  "core.lanes", "a lane without a neuron is an address"),
-    SourceMutant("other core", "hdl.access", "found & (address[where.core_at :] == k)", "found",
+    SourceMutant("other core", "hdl.access", "found & (named.core == k)", "found",
                  "a core takes what is written to another one"),
     SourceMutant("weight of another word", "hdl.core.weights", "row + word * core.n_inputs",
                  "row + word", "a weight is written into another row or word"),

@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from .latency import step_cycles as step_cycles
     from .latency import update_cycles as update_cycles
     from .latency import write_cycles as write_cycles
-    from .model import CycleInputs as CycleInputs
     from .model import CycleModel as CycleModel
-    from .model import CycleOutputs as CycleOutputs
     from .model import DesignModel as DesignModel
     from .row_model import model_of as model_of
+    from .shown import CycleInputs as CycleInputs
+    from .shown import CycleOutputs as CycleOutputs
 
 HOMES = {
-    "CycleInputs": "model",
+    "CycleInputs": "shown",
     "CycleModel": "model",
-    "CycleOutputs": "model",
+    "CycleOutputs": "shown",
     "DesignModel": "model",
     "clear_cycles": "latency",
     "cleared_cycles": "latency",

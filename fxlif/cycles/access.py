@@ -1,36 +1,67 @@
-"""Where a design's write port finds what can be written while it runs: addresses and widths.
+"""Where a design's ports find what can be written and read while it runs: addresses and widths.
 
-An address consists of fields, lowest first: lane, word, row, parameter, core. Neuron i is lane
+An address consists of fields, lowest first: lane, word, row, item, core. Neuron i is lane
 ``i % lanes`` of word ``i // lanes`` of its core, so that where the lanes are a power of two the two
 fields are i. The fields are as wide as the largest core needs, those of rows (the inputs of a
-core) where weights can be written.
+core) where weights can be written. The item is a parameter that is written, or a state variable
+or a counter that is read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from ..params.core import CoreParams, Writable
 from ..params.quantise import signed_range
-from .latency import AnyCore
+from .latency import COUNTER_BITS, READ_CYCLES, AnyCore
+from .signals import READ_INPUTS, READ_OUTPUTS, WRITE_INPUTS, WRITE_OUTPUTS
 
 Ints = npt.NDArray[np.int64]
-#: Parameter → its number in an address.
+#: What is read besides state variables: counters of a core, and those of the ports of the design.
+Count = Literal["dropped", "saturated"]
+COUNTS: tuple[Count, ...] = ("dropped", "saturated")
+PORT_COUNTS = ("rejected", "read_errors")
+#: Parameter → its number in an address that is written.
 NUMBERS: dict[Writable, int] = {"weights": 0, "thresholds": 1}
-#: Bits of that number.
-PARAMETER_BITS = 3
-#: Stands for no core.
-NONE = -1
+#: State variable or counter → its number in an address that is read.
+READ_NUMBERS: dict[str, int] = {
+    "v": 8, "i_syn": 9, "theta": 10, "refractory": 11,
+    "dropped": 12, "saturated": 13, "rejected": 14, "read_errors": 15,
+}  # fmt: skip
+#: State variables below 0 too.
+SIGNED = ("v", "i_syn")
+#: Bits of these numbers.
+ITEM_BITS = 4
+#: Stand for no core: where there is nothing, and for the design itself.
+NONE, DESIGN = -1, -2
 
 
 def _bits(count: int) -> int:
     """The fewest bits that number ``count`` things from 0; none for a single one."""
     return (count - 1).bit_length()
+
+
+def is_accessible(core: AnyCore) -> bool:
+    """Whether anything of a core can be written or read while it runs."""
+    return bool(core.writable) or core.readable
+
+
+def access_inputs(cores: Sequence[AnyCore]) -> dict[str, str]:
+    """Field of :class:`~fxlif.cycles.shown.CycleInputs` → the port, of the ports for access that a
+    design of these cores has."""
+    written = WRITE_INPUTS if any(core.writable for core in cores) else {}
+    return written | (READ_INPUTS if any(core.readable for core in cores) else {})
+
+
+def access_outputs(cores: Sequence[AnyCore]) -> dict[str, str]:
+    """Field of :class:`~fxlif.cycles.shown.CycleOutputs` → the port, likewise."""
+    written = WRITE_OUTPUTS if any(core.writable for core in cores) else {}
+    return written | (READ_OUTPUTS if any(core.readable for core in cores) else {})
 
 
 def value_bits(core: AnyCore, parameter: Writable) -> int:
@@ -78,46 +109,77 @@ class Writes:
     value: Ints
 
 
-class AddressMap:
-    """The addresses of what can be written in some ``cores``."""
+@dataclass(frozen=True)
+class Reads:
+    """What some addresses name that is read, one entry each: arrays (n,).
 
-    def __init__(self, cores: Sequence[AnyCore]) -> None:
+    ``core`` is NONE where there is nothing at an address, DESIGN of a counter of the ports;
+    ``item`` its number, ``place`` that of the neuron.
+    """
+
+    core: Ints
+    item: Ints
+    place: Ints
+
+
+class AddressMap:
+    """The addresses of what can be written and read in some ``cores``; ``counters``: the cores
+    count what they drop and saturate."""
+
+    def __init__(self, cores: Sequence[AnyCore], *, counters: bool = True) -> None:
         self.cores = tuple(cores)
+        self._counts = COUNTS if counters else ()
         self.lane_bits = max(_bits(core.lanes) for core in cores)
         self.word_bits = max(_bits(core.words) for core in cores)
         self.row_at = self.lane_bits + self.word_bits
         self.row_bits = max(_bits(max(1, inputs_of(core))) for core in cores)
-        self.parameter_at = self.row_at + self.row_bits
-        self.core_at = self.parameter_at + PARAMETER_BITS
-        #: Width of an address, and of a value: that of the widest.
+        self.item_at = self.row_at + self.row_bits
+        self.core_at = self.item_at + ITEM_BITS
+        #: Width of an address, of a value that is written, and of an answer: that of the widest.
         self.address_bits = self.core_at + _bits(len(self.cores))
         self.data_bits = max(
             (value_bits(core, name) for core in cores for name in core.writable), default=1
         )
+        widest = [bits for core in cores for bits in self.items(core).values()]
+        self.answer_bits = max([COUNTER_BITS, *widest])
+
+    def items(self, core: AnyCore) -> dict[str, int]:
+        """What can be read of a core: state variable or counter → its bits."""
+        if not core.readable:
+            return {}
+        return core.neuron.state_widths | dict.fromkeys(self._counts, COUNTER_BITS)
+
+    @property
+    def port_counts(self) -> tuple[str, ...]:
+        """The counters of the ports that can be read, at core 0."""
+        if not any(core.readable for core in self.cores):
+            return ()
+        return PORT_COUNTS[0 if any(core.writable for core in self.cores) else 1 :]
 
     def address(self, core: int, parameter: Writable, neuron: int = 0, row: int = 0) -> int:
         """Where a value is written; single values have neuron 0, all but weights row 0."""
+        return self._address(core, NUMBERS[parameter], neuron) | row << self.row_at
+
+    def read_address(self, core: int, item: str, neuron: int = 0) -> int:
+        """Where a value is read; counters have neuron 0, those of the ports core 0."""
+        return self._address(core, READ_NUMBERS[item], neuron)
+
+    def _address(self, core: int, number: int, neuron: int) -> int:
         word, lane = divmod(neuron, self.cores[core].lanes)
-        return (
-            core << self.core_at
-            | NUMBERS[parameter] << self.parameter_at
-            | row << self.row_at
-            | word << self.lane_bits
-            | lane
-        )
+        return core << self.core_at | number << self.item_at | word << self.lane_bits | lane
 
     def data(self, core: int, parameter: Writable, value: int) -> int:
         """The bits that stand for a value at the port."""
         return value & ((1 << value_bits(self.cores[core], parameter)) - 1)
 
     def fields(self, address: npt.ArrayLike) -> tuple[Ints, Ints, Ints, Ints, Ints]:
-        """Lane, word, row, parameter and core that some addresses say, (n,) each."""
+        """Lane, word, row, item and core that some addresses say, (n,) each."""
         given = np.asarray(address, dtype=np.int64)
         lane = given & ((1 << self.lane_bits) - 1)
         word = (given >> self.lane_bits) & ((1 << self.word_bits) - 1)
         row = (given >> self.row_at) & ((1 << self.row_bits) - 1)
-        parameter = (given >> self.parameter_at) & ((1 << PARAMETER_BITS) - 1)
-        return lane, word, row, parameter, given >> self.core_at
+        item = (given >> self.item_at) & ((1 << ITEM_BITS) - 1)
+        return lane, word, row, item, given >> self.core_at
 
     def decode(self, address: npt.ArrayLike, data: npt.ArrayLike) -> Writes:
         """What is written where, (n,) each."""
@@ -136,9 +198,30 @@ class AddressMap:
                 value[there] = ((bits[there] - low) & (high - low)) + low
         return Writes(found, parameter, row, place, value)
 
+    def decode_reads(self, address: npt.ArrayLike) -> Reads:
+        """What is read where, (n,)."""
+        lane, word, row, item, named = self.fields(address)
+        found = np.full(named.shape, NONE, dtype=np.int64)
+        first = (row == 0) & (word == 0) & (lane == 0)
+        for name in self.port_counts:
+            found[first & (named == 0) & (item == READ_NUMBERS[name])] = DESIGN
+        place = np.zeros_like(found)
+        for k, core in enumerate(self.cores):
+            neuron = word * core.lanes + lane
+            is_neuron = (row == 0) & (lane < core.lanes) & (neuron < core.n_neurons)
+            for name in self.items(core):
+                there = (named == k) & (item == READ_NUMBERS[name])
+                there &= is_neuron if name in core.neuron.state_widths else first
+                found[there], place[there] = k, neuron[there]
+        return Reads(found, item, place)
+
     def described(self) -> dict[str, Any]:
-        """The map as JSON values: what of a core is written where."""
-        ranges = [
+        """The map as JSON values: what is written and read where, of the ports that there are."""
+        layout = {
+            "address_bits": self.address_bits, "lane_bits": self.lane_bits,
+            "word_bits": self.word_bits, "row_bits": self.row_bits, "item_bits": ITEM_BITS,
+        }  # fmt: skip
+        writes = [
             {
                 "core": k, "parameter": name, "address": self.address(k, name),
                 "values": 1 if is_single(core, name) else core.n_neurons,
@@ -149,8 +232,26 @@ class AddressMap:
             for k, core in enumerate(self.cores)
             for name in core.writable
         ]  # fmt: skip
-        return {
-            "address_bits": self.address_bits, "data_bits": self.data_bits,
-            "lane_bits": self.lane_bits, "word_bits": self.word_bits, "row_bits": self.row_bits,
-            "ranges": ranges,
-        }  # fmt: skip
+        reads: list[dict[str, Any]] = [
+            {
+                "core": k, "item": name, "address": self.read_address(k, name),
+                "values": core.n_neurons if name in core.neuron.state_widths else 1,
+                "bits": bits, "signed": name in SIGNED,
+            }
+            for k, core in enumerate(self.cores)
+            for name, bits in self.items(core).items()
+        ]  # fmt: skip
+        reads += [
+            {
+                "core": None, "item": name, "address": self.read_address(0, name), "values": 1,
+                "bits": COUNTER_BITS, "signed": False,
+            }
+            for name in self.port_counts
+        ]  # fmt: skip
+        made = {}
+        if writes:
+            made["writes"] = {**layout, "data_bits": self.data_bits, "ranges": writes}
+        if reads:
+            timing = {"data_bits": self.answer_bits, "cycles_to_answer": READ_CYCLES}
+            made["reads"] = {**layout, **timing, "ranges": reads}
+        return made

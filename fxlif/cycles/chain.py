@@ -1,4 +1,4 @@
-"""The clock edges of a chain of cores, one after the other, and its write port.
+"""The clock edges of a chain of cores, one after the other, and its write and read ports.
 
 Plain integer code on the records of :mod:`fxlif.cycles.control`, compiled where numba is installed.
 """
@@ -26,25 +26,30 @@ from .control import (
     take_sums,
 )
 
-#: The write port: whether a write was on offer in the last cycle and not taken (``asked``), and to
-#: which ``core`` it was, or NONE; a write to NONE was taken that is not counted yet (``rejects``);
-#: and whether one to a core was taken in this cycle (``written``).
-PORT = record("asked", "core", "rejects", "rejected", "written")
-#: What a cycle offers there, the number of a write, and what the port shows.
-OFFERED, PORT_SHOWN = record("valid", "write"), record("ready", "rejected")
+#: The write port or the read port: whether an access was on offer in the last cycle and not taken
+#: (``asked``), and of which ``core`` it was, NONE where nothing is, or another number below 0 of
+#: what belongs to no core; one of NONE was taken that is not counted yet (``misses``); how many
+#: these were (``missed``); and whether any was taken in this cycle.
+PORT = record("asked", "core", "misses", "missed", "taken")
+#: What a cycle offers there, the number of an access, and what the port shows.
+OFFERED, PORT_SHOWN = record("valid", "number"), record("ready", "missed")
+#: The rows of the two ports.
+WRITE, READ = 0, 1
 
 
 class Access(NamedTuple):
-    """The write port of a chain: ``port`` (1,) of :data:`PORT`; for each core whether a step has
-    ``begun``, (cores,); what is ``offered`` and ``shown``, (cycles,) of :data:`OFFERED` and
-    :data:`PORT_SHOWN`; the core that each write ``named``, (writes,). In a driven chain they come
-    from a ``source`` (1,) of :data:`.driver.WRITER` of ``writes``, of :data:`.driver.WRITE`."""
+    """The write and the read port of a chain: ``ports`` (2,) of :data:`PORT`; for each core whether
+    a step has ``begun``, (cores,); what is ``offered`` and ``shown``, (2, cycles) of
+    :data:`OFFERED` and :data:`PORT_SHOWN`; the core of each write and of each read, (writes,) and
+    (reads,). In a driven chain writes come from a ``source`` (1,) of :data:`.driver.WRITER` of
+    ``writes``, of :data:`.driver.WRITE`. A port that is not there is never offered anything."""
 
-    port: Records
+    ports: Records
     begun: Ints
     offered: Records
     shown: Records
-    named: Ints
+    written: Ints
+    read: Ints
     source: Records
     writes: Records
 
@@ -52,7 +57,7 @@ class Access(NamedTuple):
 @inline
 def offer_write(access: Access, taken: int, cycle: int) -> None:
     """What a source of writes shows in a cycle, so many events after it began."""
-    source, offered = access.source[0], access.offered[cycle]
+    source, offered = access.source[0], access.offered[WRITE, cycle]
     if not source["holds"] and source["next_write"] < len(access.writes):
         following = access.writes[source["next_write"]]
         if taken >= following["after"]:
@@ -62,42 +67,48 @@ def offer_write(access: Access, taken: int, cycle: int) -> None:
             else:
                 source["waited"] += 1
     offered["valid"] = source["holds"]
-    offered["write"] = source["next_write"] - 1
+    offered["number"] = source["next_write"] - 1
 
 
 @inline
-def show_port(control: Records, access: Access, cycle: int) -> None:
-    """What the write port shows; the core that it holds between two steps takes no event."""
-    port = access.port[0]
-    ready, k = port["asked"] != 0, port["core"]
-    if ready and k != NONE:
-        now = control[k]
-        ready = not (access.begun[k] or now["pending"] or now["updating"])
-        if not access.begun[k]:
-            now["ready"] = 0
-    access.shown[cycle]["ready"] = ready
-    access.shown[cycle]["rejected"] = port["rejected"]
+def show_ports(control: Records, access: Access, cycle: int) -> None:
+    """What the ports show; a core that one of them holds between two steps takes no event."""
+    for each in range(len(access.ports)):
+        port, shown = access.ports[each], access.shown[each, cycle]
+        ready, k = port["asked"] != 0, port["core"]
+        if ready and k >= 0:
+            now = control[k]
+            ready = not (access.begun[k] or now["pending"] or now["updating"])
+            if not access.begun[k]:
+                now["ready"] = 0
+        shown["ready"] = ready
+        shown["missed"] = port["missed"]
 
 
 @inline
-def clock_port(access: Access, cycle: int, counter_mask: int) -> None:
-    """One clock edge of the write port out of reset."""
-    port, offered = access.port[0], access.offered[cycle]
-    ready = access.shown[cycle]["ready"] != 0
-    port["rejected"] = (port["rejected"] + port["rejects"]) & counter_mask
-    taken = offered["valid"] != 0 and ready
-    port["rejects"] = taken and port["core"] == NONE
-    port["written"] = taken and port["core"] != NONE
-    port["asked"] = offered["valid"] != 0 and not ready
-    if offered["valid"]:
-        port["core"] = access.named[offered["write"]]
+def clock_ports(access: Access, cycle: int, counter_mask: int) -> int:
+    """One clock edge of the ports out of reset; how many accesses were taken."""
+    accesses = 0
+    for each in range(len(access.ports)):
+        port, offered = access.ports[each], access.offered[each, cycle]
+        ready = access.shown[each, cycle]["ready"] != 0
+        port["missed"] = (port["missed"] + port["misses"]) & counter_mask
+        port["taken"] = offered["valid"] != 0 and ready
+        port["misses"] = port["taken"] and port["core"] == NONE
+        port["asked"] = offered["valid"] != 0 and not ready
+        if offered["valid"]:
+            cores = access.written if each == WRITE else access.read
+            port["core"] = cores[offered["number"]]
+        accesses += port["taken"]
+    return accesses
 
 
 @njit
-def reset_port(access: Access) -> None:
-    """Bring the write port into its state after a reset."""
-    port = access.port[0]
-    port["asked"] = port["rejects"] = port["rejected"] = 0
+def reset_ports(access: Access) -> None:
+    """Bring the ports into their state after a reset."""
+    for each in range(len(access.ports)):
+        port = access.ports[each]
+        port["asked"] = port["misses"] = port["missed"] = 0
     access.begun[:] = 0
 
 
@@ -107,7 +118,7 @@ def run_chain(
     access: Access | None, arrived: Ints | None,
 ) -> int:  # fmt: skip
     """Run from cycle ``first`` to the end, or until a core needs the values of a new update, or
-    something is written.
+    something is written or read.
 
     ``arrived``: where the rows of the events begin among the weights, of cores where they act one
     by one; None without such. The inputs of the block are read; where the chain is ``driven`` they
@@ -126,8 +137,8 @@ def run_chain(
             if driven is not None:
                 source = driven.state[0]
                 offer_write(access, source["next_event"] - source["holds"], cycle)
-            show_port(control, access, cycle)
-            if driven is not None and access.shown[cycle]["ready"]:
+            show_ports(control, access, cycle)
+            if driven is not None and access.shown[WRITE, cycle]["ready"]:
                 access.source[0]["holds"] = 0
         stream["in_ready"] = control[0]["ready"]
         stream["out_valid"] = control[cores - 1]["shown"] != NONE
@@ -139,7 +150,7 @@ def run_chain(
             for k in range(cores):
                 reset_core(chain, config[k], k)
             if access is not None:
-                reset_port(access)
+                reset_ports(access)
             continue
         due = 0
         # The last core first: what the one before it shows is still as it was.
@@ -171,8 +182,7 @@ def run_chain(
                     compiled_update(block, chain, steps, core, now, k)
                 due += now["update_due"]
         if access is not None:
-            clock_port(access, cycle, config[0]["counter_mask"])
-            due += access.port[0]["written"]
+            due += clock_ports(access, cycle, config[0]["counter_mask"])
         if due:
             return cycle + 1
     return len(block.inputs)

@@ -24,6 +24,9 @@ AnyCore: TypeAlias = "CoreParams | RowCore"
 
 #: Counters of dropped events and saturated additions have this width and wrap around.
 COUNTER_BITS = 32
+#: From the taking of a read to its answer: the address stands at the memory of states, that
+#: answers, its output register, the choice of the lane and the variable, the choice of the core.
+READ_CYCLES = 5
 #: From the taking of a TICK to the first issue of its update.
 TAKING = 1
 #: The stages between issue and the totals and neurons of a core that adds rows of synapses: the

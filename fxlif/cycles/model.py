@@ -27,8 +27,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Self
+from dataclasses import replace
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +40,7 @@ from ..rule.arithmetic import Arrivals, Number
 from ..rule.lfsr import draws, jump
 from ..rule.step import NeuronState, initial_state, step
 from . import control
+from .access import COUNTS, is_accessible
 from .chain import run_chain
 from .control import (
     CURRENT,
@@ -68,90 +69,15 @@ from .latency import (
     padded_weights,
 )
 from .pipeline import write_distance
-from .port import WritePort, in_updates
+from .port import AccessPorts, in_updates
+from .shown import CoreTrace as CoreTrace
+from .shown import CycleInputs as CycleInputs
+from .shown import CycleOutputs as CycleOutputs
+from .shown import Steps as Steps
 
 CONTROL_FLAGS = control.CONTROL_FLAGS
 #: For so many events that act one by one a core has room before they are taken away.
 ROOM = 256
-
-
-@dataclass(frozen=True, kw_only=True)
-class CycleInputs:
-    """What the inputs show, cycle by cycle: arrays (cycles,).
-
-    The write port: only where something can be written, and even there nothing by default.
-    """
-
-    rst: npt.ArrayLike
-    in_valid: npt.ArrayLike
-    in_address: npt.ArrayLike
-    in_tick: npt.ArrayLike
-    out_ready: npt.ArrayLike
-    write_valid: npt.ArrayLike = 0
-    write_address: npt.ArrayLike = 0
-    write_data: npt.ArrayLike = 0
-
-    @classmethod
-    def of(cls, *tables: Records) -> Self:
-        """Rows of :data:`.control.INPUT` and of :data:`.port.WRITE_INPUT`, (cycles,), named."""
-        return cls(**{name: table[name] for table in tables for name in table.dtype.names or ()})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Steps:
-    """Steps of single neurons, update after update: arrays (n,).
-
-    ``current`` is exact, with weight_shift and bias; ``threshold`` the stored one, without theta;
-    ``fire`` a truth value, or a number where the neuron ``counts_spikes``; ``random`` the draws,
-    0 where nothing reads them.
-    """
-
-    before: NeuronState
-    current: Ints
-    threshold: Ints
-    after: NeuronState
-    fire: Bools | Ints
-    random: Number = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class CoreTrace:
-    """What one core's trace port and counters show. A value counts where its valid does.
-
-    ``valid`` and ``index`` (cycles,): a word was written back, and which. ``state`` names each
-    state variable's (written, lanes) values and ``spike`` the (written, lanes) spikes, as
-    ``fire`` of :class:`Steps`, of the cycles in which ``valid`` holds, in order. ``dropped``,
-    ``saturated`` (cycles,): the counters. ``control`` (cycles,): bits of ``control_flags``.
-    ``word``, ``ends``: see :data:`.control.TRACE`. ``steps``: of updates that started here.
-    """
-
-    valid: Bools
-    index: Ints
-    state: dict[str, Ints]
-    spike: Bools | Ints
-    dropped: Ints
-    saturated: Ints
-    control: Ints
-    word: Ints
-    ends: Ints
-    steps: Steps
-
-
-@dataclass(frozen=True, kw_only=True)
-class CycleOutputs:
-    """What the outputs show, cycle by cycle: arrays (cycles,), and one trace per core.
-
-    ``out_address`` and ``out_tick`` mean something where ``out_valid`` holds. ``write_ready`` and
-    ``rejected`` are empty where nothing can be written.
-    """
-
-    in_ready: Bools
-    out_valid: Bools
-    out_address: Ints
-    out_tick: Bools
-    cores: list[CoreTrace]
-    write_ready: Bools = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
-    rejected: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
 
 class DesignModel(ABC):
@@ -206,7 +132,7 @@ class DesignModel(ABC):
         self._arrived = np.zeros(ROOM * len(self.cores), dtype=np.int64)
         self._events: list[list[int]] = [[] for _ in self.cores]
         self._driven: Block | None = None
-        self.port = WritePort(cores) if any(core.writable for core in cores) else None
+        self.port = AccessPorts(cores) if any(map(is_accessible, cores)) else None
         self._steps: CompiledSteps | None = None
         self._compared: list[npt.NDArray[Any]] = []  # thresholds of the compiled steps
         if choose_engine(engine) == "compiled":
@@ -273,6 +199,16 @@ class DesignModel(ABC):
         for place, name in enumerate(core.neuron.state_widths, start=FIRST_STATE):
             row[place] = getattr(self._states[k], name)
 
+    def _value(self, k: int, item: str, place: int, block: Block) -> int:
+        """What a counter of core ``k`` shows, or a state variable of a neuron between two steps."""
+        now, core = self._chain.control[k], self.cores[k]
+        if item in COUNTS:
+            return int(now[item])
+        if now["fresh"]:
+            return int(getattr(initial_state(core.neuron, 1), item)[0])
+        variable = FIRST_STATE + list(core.neuron.state_widths).index(item)
+        return int(self._rows(k, block.history)[now["update"], variable, place])
+
     def _rows(self, k: int, history: Ints) -> Ints:
         """The history of core ``k``, (rows, variables, neurons of all lanes)."""
         shape = (-1, *self._last_rows[k].shape)
@@ -306,10 +242,13 @@ class DesignModel(ABC):
             cycle = self._advance(block, cycle, driven)
             if self.port is not None:
                 self.port.store(cycle - 1, now["update"], self._thresholds, self._compared)
+                self.port.read(cycle - 1, lambda k, name, at: self._value(k, name, at, block))
             for due in np.flatnonzero(now["update_due"]):
                 self._update(int(due), block.history)
         for k in range(len(self.cores)):
             self._last_rows[k] = self._rows(k, block.history)[now[k]["update"]].copy()
+        if self.port is not None:
+            self.port.finish(block.inputs["rst"] != 0)
         return block
 
     def run(self, inputs: CycleInputs) -> CycleOutputs:
@@ -318,8 +257,7 @@ class DesignModel(ABC):
         for name in control.INPUT.names or ():
             block.inputs[name] = getattr(inputs, name)
         if self.port is not None:
-            given = inputs.write_valid, inputs.write_address, inputs.write_data
-            self.port.offer(len(block.inputs), *given)
+            self.port.offer(len(block.inputs), inputs)
         return self.outputs(self._fill(block))
 
     def drive(self, driver: Driver, flags: Bytes) -> Block:
@@ -344,7 +282,7 @@ class DesignModel(ABC):
         )
         if self.port is None:
             return made
-        return replace(made, write_ready=self.port.ready, rejected=self.port.rejected)
+        return replace(made, **self.port.shown())
 
     def _trace(self, k: int, block: Block) -> CoreTrace:
         core, trace, rows = self.cores[k], block.traces[k], self._rows(k, block.history)

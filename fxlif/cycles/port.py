@@ -1,24 +1,28 @@
-"""The write port of a cycle model: what is offered to it, and what was written when."""
+"""The write and the read port of a cycle model: what is offered, written and answered when."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .access import NUMBERS, AddressMap, is_single
-from .chain import OFFERED, PORT, PORT_SHOWN, Access
+from .access import DESIGN, NONE, NUMBERS, READ_NUMBERS, AddressMap, access_outputs, is_single
+from .chain import OFFERED, PORT, PORT_SHOWN, READ, WRITE, Access
 from .control import Bools, Ints, Records, record
-from .driver import WRITE, WriteSource
-from .latency import AnyCore
+from .driver import WRITE as WRITE_ROW
+from .driver import WriteSource
+from .latency import READ_CYCLES, AnyCore
+from .shown import CycleInputs
 
-#: What stands at the port in a cycle, as in :class:`~fxlif.cycles.model.CycleInputs`.
+#: What stands at the write port in a cycle, as in :class:`~fxlif.cycles.shown.CycleInputs`.
 WRITE_INPUT = record("write_valid", "write_address", "write_data")
+_ITEMS = {number: name for name, number in READ_NUMBERS.items()}
 
 
-class WritePort:
-    """The write port of some ``cores``, from power-up on.
+class AccessPorts:
+    """The write and the read port of some ``cores``, from power-up on.
 
     ``kept``: by core, the updates of the block before which something was written, and what the
     thresholds had been until then.
@@ -26,44 +30,61 @@ class WritePort:
 
     def __init__(self, cores: Sequence[AnyCore]) -> None:
         self._map = AddressMap(cores)
+        self._outputs = access_outputs(cores)
+        self._answer_mask = (1 << self._map.answer_bits) - 1
         self._decoded: Records | None = None
-        self._port = np.zeros(1, dtype=PORT)
+        self._ports = np.zeros(2, dtype=PORT)
         self._begun = np.zeros(len(cores), dtype=np.int64)
         #: By core, the weights that it reads, (n_inputs, neurons of all lanes).
         self.weights: list[Ints] = []
-        self.offer(0)
+        #: Reads on their way: the cycle in which each was taken, its answer, whether an error.
+        self._reads: list[tuple[int, int, bool]] = []
+        self._answers = np.zeros((3, 0), dtype=np.int64)
+        self.drive(0, WriteSource())
 
-    def offer(
-        self, cycles: int, valid: npt.ArrayLike = 0, address: npt.ArrayLike = 0,
-        data: npt.ArrayLike = 0,
-    ) -> None:  # fmt: skip
-        """What stands at the port in the next ``cycles``: one number each, or (cycles,)."""
+    def offer(self, cycles: int, inputs: CycleInputs) -> None:
+        """Let the next ``cycles`` show the ``inputs`` of the ports."""
         source = WriteSource()
-        source.writes = np.zeros(cycles, dtype=WRITE)
-        source.writes["address"], source.writes["data"] = address, data
-        self.drive(cycles, source)
-        self.access.offered["valid"], self.access.offered["write"] = valid, np.arange(cycles)
+        source.writes = np.zeros(cycles, dtype=WRITE_ROW)
+        source.writes["address"], source.writes["data"] = inputs.write_address, inputs.write_data
+        self.drive(cycles, source, inputs.read_address)
+        offered = self.access.offered
+        offered["number"] = np.arange(cycles)
+        offered[WRITE]["valid"], offered[READ]["valid"] = inputs.write_valid, inputs.read_valid
 
-    def drive(self, cycles: int, source: WriteSource) -> None:
-        """Let the next ``cycles`` show what ``source`` does."""
+    def drive(self, cycles: int, source: WriteSource, reads: npt.ArrayLike = ()) -> None:
+        """Let the next ``cycles`` write what ``source`` does; ``reads``: addresses that are read,
+        (reads,), or one."""
         writes = source.writes
         if writes is not self._decoded:
             self._decoded = writes
             self._writes = self._map.decode(writes["address"], writes["data"])
-        offered, shown = np.zeros(cycles, dtype=OFFERED), np.zeros(cycles, dtype=PORT_SHOWN)
-        named = self._writes.core
-        self.access = Access(self._port, self._begun, offered, shown, named, source.state, writes)
+        if np.ndim(reads) == 0:
+            reads = np.full(cycles, reads)
+        self._named = self._map.decode_reads(reads)
+        self.access = Access(
+            self._ports, self._begun, np.zeros((2, cycles), dtype=OFFERED),
+            np.zeros((2, cycles), dtype=PORT_SHOWN), self._writes.core, self._named.core,
+            source.state, writes,
+        )  # fmt: skip
         self.kept: list[list[tuple[int, Ints]]] = [[] for _ in self._begun]
+
+    def _taken(self, port: int, cycle: int) -> int | None:
+        """The number of the access that was taken at a port in ``cycle``, if any was. To be asked
+        once."""
+        if not self._ports[port]["taken"]:
+            return None
+        self._ports[port]["taken"] = 0
+        return int(self.access.offered[port, cycle]["number"])
 
     def store(
         self, cycle: int, updates: Ints, *copies: Sequence[npt.NDArray[np.signedinteger]]
     ) -> None:
         """Store what is written in ``cycle``, if anything is: a weight, or in all ``copies`` of the
         thresholds, by core; each core is behind so many ``updates``. To be asked once."""
-        if not self._port[0]["written"]:
+        at = self._taken(WRITE, cycle)
+        if at is None or self._writes.core[at] == NONE:
             return
-        self._port["written"] = 0
-        at = self.access.offered[cycle]["write"]
         k, place, value = (int(getattr(self._writes, n)[at]) for n in ("core", "place", "value"))
         if self._writes.parameter[at] == NUMBERS["weights"]:
             self.weights[k][self._writes.row[at], place] = value
@@ -75,32 +96,61 @@ class WritePort:
             if each:
                 each[k][here] = value << core.neuron.threshold_shift
 
+    def read(self, cycle: int, value: Callable[[int, str, int], int]) -> None:
+        """Note what is read in ``cycle``, if anything is: the ``value`` of a core, by its number,
+        the item and the neuron. To be asked once."""
+        at = self._taken(READ, cycle)
+        if at is None:
+            return
+        k, data = int(self._named.core[at]), 0
+        if k != NONE:
+            item = _ITEMS[int(self._named.item[at])]
+            if k == DESIGN:
+                data = int(self._ports[WRITE if item == "rejected" else READ]["missed"])
+            else:
+                data = value(k, item, int(self._named.place[at]))
+        self._reads.append((cycle, data & self._answer_mask, k == NONE))
+
+    def finish(self, rst: Bools) -> None:
+        """Answer what was read before the end of some cycles with these resets, (cycles,)."""
+        self._answers = np.zeros((3, len(rst)), dtype=np.int64)
+        left = []
+        for taken, data, error in self._reads:
+            due = taken + READ_CYCLES
+            if rst[max(taken + 1, 0) : max(due, 0)].any():  # it is lost
+                continue
+            if due < len(rst):
+                self._answers[:, due] = 1, data, error
+            else:
+                left.append((taken - len(rst), data, error))
+        self._reads = left
+
     @property
     def inputs(self) -> Records:
-        """What stood at the port, (cycles,) of :data:`WRITE_INPUT`."""
-        offered, writes = self.access.offered, self.access.writes
+        """What stood at the write port, (cycles,) of :data:`WRITE_INPUT`."""
+        offered, writes = self.access.offered[WRITE], self.access.writes
         valid = offered["valid"] != 0
         made: Records = np.zeros(len(valid), dtype=WRITE_INPUT)
-        given = writes[offered["write"][valid]]
+        given = writes[offered["number"][valid]]
         made["write_valid"][valid] = 1
         made["write_address"][valid], made["write_data"][valid] = given["address"], given["data"]
         return made
 
-    @property
-    def ready(self) -> Bools:
-        """Whether the port was ready, (cycles,)."""
-        shown: Bools = self.access.shown["ready"] != 0
-        return shown
-
-    @property
-    def rejected(self) -> Ints:
-        """The counter of writes to nothing, (cycles,)."""
-        return self.access.shown["rejected"]
+    def shown(self) -> dict[str, Any]:
+        """What the ports show, (cycles,) each, by the fields of :class:`.shown.CycleOutputs`."""
+        valid, data, error = self._answers
+        shown = self.access.shown
+        found = {
+            "write_ready": shown[WRITE]["ready"] != 0, "rejected": shown[WRITE]["missed"],
+            "read_ready": shown[READ]["ready"] != 0, "read_errors": shown[READ]["missed"],
+            "answer_valid": valid != 0, "answer_data": data, "answer_error": error != 0,
+        }  # fmt: skip
+        return {field: found[field] for field in self._outputs}
 
 
 def in_updates(kept: list[tuple[int, Ints]], updates: int, now: Ints) -> Ints:
     """The thresholds of each of so many updates, (updates, n): what they had been until some of
-    these is in :attr:`WritePort.kept`, and what they are ``now``."""
+    these is in :attr:`AccessPorts.kept`, and what they are ``now``."""
     rows = np.empty((updates, len(now)), dtype=np.int64)
     done = 0
     for update, thresholds in [*kept, (updates, now)]:

@@ -29,6 +29,17 @@ WRITE_INPUTS = {
     "write_data": "write.payload.data",
 }
 WRITE_OUTPUTS = {"write_ready": "write.ready", "rejected": "rejected"}
+#: The same of a design of which something can be read.
+READ_INPUTS = {"read_valid": "read.valid", "read_address": "read.payload.address"}
+READ_OUTPUTS = {
+    "read_ready": "read.ready",
+    "read_errors": "read_errors",
+    "answer_valid": "answer.valid",
+    "answer_data": "answer.data",
+    "answer_error": "answer.error",
+}
+#: Of these, what counts where the answer is valid.
+ANSWERED = ("answer_data", "answer_error")
 
 
 class Port(StrEnum):

@@ -138,6 +138,11 @@ class RowCore:
         return ()
 
     @property
+    def readable(self) -> bool:
+        """Whether its state and counters can be read: not yet."""
+        return False
+
+    @property
     def words(self) -> int:
         """Memory words that hold one value per neuron, ``lanes`` values to the word."""
         return -(-self.n_neurons // self.lanes)

@@ -52,6 +52,13 @@ WritableNames = Annotated[
         "(docs/rule.md#written)."
     ),
 ]
+Readable = Annotated[
+    bool,
+    Field(
+        description="Whether its state and its counters can be read between two steps while the "
+        "hardware runs (docs/hardware.md#read)."
+    ),
+]
 _NO_DELAY = no_more_than(0, "delays are part of the integer rule")
 
 
@@ -91,10 +98,11 @@ def checked_writable(neuron: NeuronParams, given: tuple[Writable, ...]) -> tuple
     return names
 
 
-def without_writable(described: dict[str, Any]) -> dict[str, Any]:
-    """What is ``described``: where nothing can be written, described and digested as ever."""
-    if not described.get("writable"):
-        described.pop("writable", None)
+def without_access(described: dict[str, Any]) -> dict[str, Any]:
+    """What is ``described``: where nothing can be written or read, described and digested as ever."""
+    for name in ("writable", "readable"):
+        if not described.get(name):
+            described.pop(name, None)
     return described
 
 
@@ -150,10 +158,11 @@ class CoreParams(Params):
     ] = None
 
     writable: WritableNames = ()
+    readable: Readable = False
 
     @model_serializer(mode="wrap")
     def _without_default(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return without_writable(handler(self))
+        return without_access(handler(self))
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -28,7 +28,7 @@ from .core import (
     check_lanes,
     check_thresholds,
     checked_writable,
-    without_writable,
+    without_access,
 )
 from .inputs import EventInput as EventInput
 from .inputs import ImageInput as ImageInput
@@ -82,7 +82,7 @@ class Population(Params):
 
     @model_serializer(mode="wrap")
     def _without_default(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return without_writable(handler(self))
+        return without_access(handler(self))
 
     @model_validator(mode="after")
     def _one_threshold_each(self) -> Self:

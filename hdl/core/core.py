@@ -8,22 +8,21 @@ from amaranth.hdl import Const, Module, Mux, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
+from ...cycles.access import COUNTS, is_accessible
 from ...cycles.latency import COUNTER_BITS, AnyCore
 from ...params.core import CoreParams
 from ..events import event_stream
 from ..memory import Rom
 from ..neuron import state_layout
+from .answer import Answer
 from .counters import Counters
 from .emitter import Emitter
 from .issue import Issue
-from .layouts import spikes_layout, word_range, write_layout
+from .layouts import answer_shape, read_layout, spikes_layout, word_range, write_layout
 from .neurons import Neurons
 from .queue import SpikeQueue
 from .totals import Totals
 from .weights import weight_place, weight_words
-
-#: The ports that a core without counters does not have.
-COUNTERS = ("dropped", "saturated")
 
 
 def trace_signature(core: AnyCore) -> wiring.Signature:
@@ -39,19 +38,23 @@ def trace_signature(core: AnyCore) -> wiring.Signature:
 
 
 def access_signature(core: AnyCore) -> wiring.Signature:
-    """How the write port reaches a core: ``write`` says what is written at the clock edge, ``hold``
-    that something is to be, which is done only ``between`` two steps."""
-    return wiring.Signature(
-        {"hold": Out(1), "between": In(1), "write": Out(write_layout(core))},
-    )
+    """How the ports for access reach a core: ``write`` says what is written at the clock edge,
+    ``read`` what is read, ``answer`` shows it 3 cycles later; ``hold`` says that something is to be
+    written or read, which is done only ``between`` two steps."""
+    members: dict[str, Any] = {"hold": Out(1), "between": In(1)}
+    if core.writable:
+        members["write"] = Out(write_layout(core))
+    if core.readable:
+        members |= {"read": Out(read_layout(core)), "answer": In(answer_shape(core))}
+    return wiring.Signature(members)
 
 
 def core_members(core: AnyCore, *, trace: bool, counters: bool = True) -> dict[str, Any]:
     """The ports that belong to one core besides its two streams."""
-    members: dict[str, Any] = {name: Out(COUNTER_BITS) for name in COUNTERS if counters}
+    members: dict[str, Any] = {name: Out(COUNTER_BITS) for name in COUNTS if counters}
     if trace:
         members["trace"] = Out(trace_signature(core))
-    if core.writable:
+    if is_accessible(core):
         members["access"] = In(access_signature(core))
     return members
 
@@ -97,13 +100,27 @@ def show_written(
         ]
 
 
+def show_read(m: Module, neurons: Neurons, ports: Any, *, counters: bool) -> None:
+    """Answers what is read of a core at the ``access`` of its ``ports``."""
+    read = ports.access.read
+    m.submodules.answer = answer = Answer(neurons.core, counters=counters)
+    m.d.comb += [
+        neurons.read.eq(read),
+        answer.read.eq(read),
+        answer.state.eq(neurons.state),
+        ports.access.answer.eq(answer.answer),
+    ]
+    for name in COUNTS if counters else ():
+        m.d.comb += getattr(answer, name).eq(getattr(ports, name))
+
+
 class LIFCore(wiring.Component):
     """``lanes`` neurons and synapses per clock; events in, events out.
 
     ``events_in`` and ``events_out`` are streams of events; ``dropped`` counts events with an
     unknown address, ``saturated`` the additions to an accumulator that did not fit, unless
     ``counters`` are left out. ``trace``, if asked for, shows each write-back. No output depends on
-    an input within a cycle. Where something can be written, ``access`` is for
+    an input within a cycle. Where something can be written or read, ``access`` is for
     :class:`fxlif.hdl.access.Accessible`, and the one input that ``events_in.ready`` depends on.
     """
 
@@ -138,12 +155,15 @@ class LIFCore(wiring.Component):
             issue.done.eq(emitter.done | neurons.cleared),
             weights.address.eq(issue.weight_address),
         ]
-        if core.writable:
+        if is_accessible(core):
             m.d.comb += [
                 issue.hold.eq(self.access.hold),
                 self.access.between.eq(issue.between),
-                neurons.write.eq(self.access.write),
             ]
+        if core.writable:
+            m.d.comb += neurons.write.eq(self.access.write)
+        if core.readable:
+            show_read(m, neurons, self, counters=self._options["counters"])
         if "weights" in core.writable:
             given = self.access.write
             m.d.comb += [

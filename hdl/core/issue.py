@@ -8,6 +8,7 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from ...cycles.access import is_accessible
 from ...cycles.latency import event_cycles
 from ...params.core import CoreParams
 from ..events import event_stream
@@ -25,9 +26,9 @@ class Issue(wiring.Component):
     address beyond the inputs is taken. After a reset, from the first cycle on, all words are
     cleared, and ``done`` says when they are.
 
-    Where something of the core can be written, ``between`` says that it is between two steps: no
-    event of the next one is taken, and nothing of the last one is under way. ``hold`` then keeps it
-    there: no event is taken.
+    Where something of the core can be written or read, ``between`` says that it is between two
+    steps: no event of the next one is taken, and nothing of the last one is under way. ``hold``
+    then keeps it there: no event is taken.
     """
 
     def __init__(self, core: CoreParams) -> None:
@@ -39,7 +40,7 @@ class Issue(wiring.Component):
             "weight_address": Out(range(max(2, weight_depth(core)))),
             "unknown": Out(1),
         }
-        if core.writable:
+        if is_accessible(core):
             members |= {"hold": In(1), "between": Out(1)}
         super().__init__(members)
 
@@ -58,7 +59,7 @@ class Issue(wiring.Component):
         adds = Signal()
         start = Signal()
         ready = free & ~pending
-        if core.writable:
+        if is_accessible(core):
             begun = Signal()  # an event of the step was taken
             m.d.sync += begun.eq(Mux(taken, ~event.tick, begun))
             m.d.comb += self.between.eq(~begun & ~pending & ~updating)

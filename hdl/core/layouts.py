@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Const, Module, Signal, Value
+from amaranth.hdl import Const, Module, Shape, Signal, Value, signed
 from amaranth.lib import data
 
-from ...cycles.access import inputs_of, value_bits
-from ...cycles.latency import AnyCore, event_cycles
+from ...cycles.access import ITEM_BITS, SIGNED, inputs_of, value_bits
+from ...cycles.latency import COUNTER_BITS, AnyCore, event_cycles
 from ...params.core import CoreParams
 from ..neuron import state_layout
 
@@ -82,6 +82,21 @@ def write_layout(core: AnyCore) -> data.StructLayout:
     return data.StructLayout(
         {**strobes, "row": rows, "word": word_range(core), "lane": lanes, "value": widest}
     )
+
+
+def read_layout(core: AnyCore) -> data.StructLayout:
+    """What is to be read of a core, if anything is: the number of the item, which word and lane."""
+    lanes = range(max(2, core.lanes))
+    return data.StructLayout(
+        {"valid": 1, "item": ITEM_BITS, "word": word_range(core), "lane": lanes}
+    )
+
+
+def answer_shape(core: AnyCore) -> Shape:
+    """What holds all that can be read of a core."""
+    states = core.neuron.state_widths.items()
+    bits = [width + (name not in SIGNED) for name, width in states]
+    return signed(max(COUNTER_BITS + 1, *bits))
 
 
 #: Nodes of a tree over so many bits are signals: an expression is written out at each of its uses.

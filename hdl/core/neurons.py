@@ -17,7 +17,7 @@ from ..memory import Rom, ram
 from ..neuron import LIFStep, initial_state, state_layout
 from ..operations import acts_early
 from .counts import COUNTED_AFTER, SpikeCounts
-from .layouts import at_least, line, operation_layout, write_layout, written_layout
+from .layouts import at_least, line, operation_layout, read_layout, write_layout, written_layout
 from .weights import threshold_words
 
 
@@ -29,12 +29,14 @@ class Neurons(wiring.Component):
     by one, each takes its part of the step, and the weights of its row stand there. In stage
     ``write`` of :func:`~fxlif.cycles.pipeline.update_stages` a word that took the step shows at
     ``written``; ``cleared`` says that the last one of a clearing is there. Of what is on its way at
-    a reset nothing shows, and the draws begin anew.
+    a reset nothing shows, and the draws begin anew. The ``state`` of a word that is ``read`` shows
+    2 cycles later.
     """
 
     def __init__(self, core: AnyCore, total_bits: int, shift: int = 0) -> None:
         self.core = core
         self._shift = shift
+        self._state_word = data.ArrayLayout(state_layout(core.neuron), core.lanes)
         members: dict[str, Any] = {
             "operation": In(operation_layout(core)),
             "total": In(data.ArrayLayout(signed(total_bits), core.lanes)),
@@ -43,6 +45,8 @@ class Neurons(wiring.Component):
         }
         if core.writable:
             members["write"] = In(write_layout(core))
+        if core.readable:
+            members |= {"read": In(read_layout(core)), "state": Out(self._state_word)}
         super().__init__(members)
 
     def elaborate(self, platform: object) -> Module:
@@ -59,11 +63,15 @@ class Neurons(wiring.Component):
         writes = stepping[end] | clearing[end]
         m.d.sync += [is_last.eq(words[end - 2] == core.words - 1), last.eq(is_last)]
 
-        state_word = data.ArrayLayout(state_layout(neuron), core.lanes)
+        state_word = self._state_word
         memory = ram(m, "states", state_word, core.words)
         read, write = memory.read_port(), memory.write_port()
         state = Signal(state_word, reset_less=True)
-        m.d.comb += read.addr.eq(here.word)
+        word: Value = here.word
+        if core.readable:  # between two steps, when no word is issued
+            word = Mux(self.read.valid, self.read.word, word)
+            m.d.comb += self.state.eq(state)
+        m.d.comb += read.addr.eq(word)
         m.d.sync += state.eq(read.data)
 
         draws = stepping[answer]

@@ -103,28 +103,31 @@ class StreamDriver:
         return stimulus | self._offer
 
 
-class WriteDriver:
-    """A ``driver``, and beside it something that writes at the write port of the design.
+class AccessDriver:
+    """A ``driver``, and beside it something that writes at the write port of the design, or reads
+    at its read port: ``side``.
 
-    ``writes``: how many cycles to wait, then the address and the data of each. A write on offer
-    stays until it is taken.
+    ``accesses``: how many cycles to wait, then the address, and of a write the data, of each. One
+    on offer stays until it is taken.
     """
 
     def __init__(
-        self, driver: Driver, interface: Interface, writes: Iterable[tuple[int, int, int]]
+        self, driver: Driver, interface: Interface, side: str, accesses: Iterable[tuple[int, ...]]
     ) -> None:
         at = {name: field.offset for name, field in interface.response.items()}
-        self._driver, self._writes = driver, iter(writes)
-        self._valid = 1 << at["write.valid"]
-        self._taken = self._valid | 1 << at["write.ready"]
-        self._address, self._data = at["write.payload.address"], at["write.payload.data"]
+        self._driver, self._accesses = driver, iter(accesses)
+        self._valid = 1 << at[f"{side}.valid"]
+        self._taken = self._valid | 1 << at[f"{side}.ready"]
+        names = f"{side}.payload.address", f"{side}.payload.data"
+        self._places = [at[name] for name in names if name in at]
         self._wait, self._next = self._drawn()
         self._offer = 0
 
     def _drawn(self) -> tuple[int, int]:
-        """Cycles to wait, and the stimulus bits of the next write; none are no more of them."""
-        wait, address, data = next(self._writes, (1 << 62, 0, 0))
-        return wait, self._valid | address << self._address | data << self._data
+        """Cycles to wait, and the stimulus bits of the next access; none are no more of them."""
+        wait, *numbers = next(self._accesses, (1 << 62,))
+        shown = zip(self._places, numbers, strict=False)
+        return wait, self._valid | sum(number << place for place, number in shown)
 
     @property
     def done(self) -> bool:

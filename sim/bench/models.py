@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from ...cycles.access import access_inputs, access_outputs
 from ...cycles.latency import AnyCore
 from ...cycles.model import CycleInputs, CycleOutputs
 from ...cycles.row_model import model_of as cycle_model_of
-from ...cycles.signals import INPUT_PORTS, OUTPUT_PORTS, WRITE_INPUTS, WRITE_OUTPUTS
+from ...cycles.signals import ANSWERED, INPUT_PORTS, OUTPUT_PORTS
 from ...network.events import TICK
 from ...params.neuron import NeuronParams
 from ...params.protocol import AnyCores, AnyParams
@@ -82,9 +83,10 @@ def expected_of_cores(params: AnyCores, made: CycleOutputs) -> Iterator[Expected
         where = valid if port.startswith("events_out.payload") else None
         yield Expected(port, values if where is None else values[where], where)
     cores: Sequence[AnyCore] = params.cores
-    if any(core.writable for core in params.cores):
-        for field, port in WRITE_OUTPUTS.items():
-            yield Expected(port, getattr(made, field))
+    for field, port in access_outputs(cores).items():
+        where = made.answer_valid if field in ANSWERED else None
+        values = getattr(made, field)
+        yield Expected(port, values if where is None else values[where], where)
     for signals, trace, core in zip(params.signals, made.cores, cores, strict=True):
         yield Expected(signals.dropped, trace.dropped)
         yield Expected(signals.saturated, trace.saturated)
@@ -108,6 +110,7 @@ class StreamModel:
         self._params = params
         self._model = cycle_model_of(params)
         self._writable = any(core.writable for core in params.cores)
+        self._access = access_inputs(params.cores)
         # To write changes what is compiled: numpy is faster.
         self._golden = GoldenStream(params, engine="numpy" if self._writable else "auto")
         self._writes = GoldenWrites(params, self._golden.network)
@@ -120,10 +123,10 @@ class StreamModel:
 
     def expect(self, cycles: Cycles) -> Iterable[Expected]:
         shown = {field: cycles[port] for field, port in INPUT_PORTS.items()}
-        if self._writable:
-            shown |= {field: cycles[port] for field, port in WRITE_INPUTS.items()}
+        shown |= {field: cycles[port] for field, port in self._access.items()}
         made = self._model.run(CycleInputs(**shown))
         self._report.spikes += sum(int(trace.spike.sum()) for trace in made.cores)
+        self._report.reads += int(made.answer_valid.sum())
         yield from expected_of_cores(self._params, made)
         yield from self._events(cycles)
 

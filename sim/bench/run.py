@@ -13,13 +13,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ...cycles.access import access_inputs
 from ...files import cannot, make_folder, whole_file
 from ...params.protocol import AnyCores, AnyParams
-from ..stimulus.random import IDLE_AXIS, STALL_AXIS, held_back, random_events, resets, spacing_of
+from ..stimulus.reads import random_reads
 from ..stimulus.writes import random_writes
+from ..stimulus.random import IDLE_AXIS, STALL_AXIS, held_back, random_events, resets, spacing_of
 from ..tools.simulators import PID, RESULTS
 from ..tools.words import to_bytes
-from .agents import Driver, StreamDriver, WordDriver, WriteDriver, clocked
+from .agents import AccessDriver, Driver, StreamDriver, WordDriver, clocked
 from .models import model_of
 from .scoreboard import Report, Scoreboard
 from .trace import Trace
@@ -170,6 +172,15 @@ def stream_driver(job: Job, params: AnyCores) -> Driver:
         reset = resets(job.seed, spacing_of(params))
     idle, stall = held_back(job.seed, IDLE_AXIS), held_back(job.seed, STALL_AXIS)
     driver = StreamDriver(job.interface, events, idle=idle, stall=stall, reset=reset)
-    if job.events is None and any(core.writable for core in params.cores):
-        return WriteDriver(driver, job.interface, random_writes(params.cores, job.seed))
+    return driver if job.events is not None else with_accesses(driver, job, params)
+
+
+def with_accesses(driver: Driver, job: Job, params: AnyCores) -> Driver:
+    """A driver, and random writes and reads beside it, where the design has ports for such."""
+    inputs = access_inputs(params.cores)
+    if "write_valid" in inputs:
+        writes = random_writes(params.cores, job.seed)
+        driver = AccessDriver(driver, job.interface, "write", writes)
+    if "read_valid" in inputs:
+        driver = AccessDriver(driver, job.interface, "read", random_reads(params.cores, job.seed))
     return driver

@@ -49,6 +49,7 @@ class Counts:
     spikes: int = 0
     resets: int = 0
     writes: int = 0
+    reads: int = 0
 
     def add(self, other: Counts) -> None:
         """Add what another part of the run counted."""
@@ -62,6 +63,7 @@ class Counts:
             "steps": self.steps, "events in": self.events_in, "events out": self.events_out,
             "spikes": self.spikes, "resets": self.resets,
             **({"writes": self.writes} if self.writes else {}),
+            **({"reads": self.reads} if self.reads else {}),
             "comparisons": self.comparisons,
         }  # fmt: skip
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ...cycles.control import NONE, Block, Bools, Ints
 from ...cycles.model import CycleInputs
-from ...cycles.port import WritePort
+from ...cycles.port import AccessPorts
 from ...cycles.row_model import model_of
 from ...cycles.signals import INPUT_PORTS, WRITE_INPUTS
 from ...errors import FxlifError
@@ -60,7 +60,7 @@ class Trial:
         self._target = target
         self._comparison = Comparison(params, target.interface)
 
-    def _run(self, stimulus: Stimulus) -> tuple[Block, WritePort | None]:
+    def _run(self, stimulus: Stimulus) -> tuple[Block, AccessPorts | None]:
         model = model_of(self.params, engine="compiled")
         driver = stimulus.driver(self.params.in_address_bits)
         return model.drive(driver, stimulus.flags(stimulus.cycles(self.params))), model.port

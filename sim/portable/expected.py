@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ...cycles.access import access_inputs
 from ...cycles.control import IDLE, RESET, STALL, Bytes, Ints
 from ...cycles.model import Driver
 from ...cycles.row_model import model_of
-from ...cycles.signals import INPUT_PORTS, WRITE_INPUTS
+from ...cycles.signals import INPUT_PORTS
 from ...network.sources import mix
 from ...params.neuron import NeuronParams
 from ...params.protocol import AnyCores, AnyParams
@@ -111,8 +112,9 @@ def stream_parts(params: AnyCores, cycles: int, seed: int) -> Iterator[Part]:
         made = model.outputs(block)
         given = made.out_valid & (block.inputs["out_ready"] != 0) & ~made.out_tick
         inputs = {port: block.inputs[field] for field, port in INPUT_PORTS.items()}
-        if any(core.writable for core in params.cores):  # nothing is
-            inputs |= dict.fromkeys(WRITE_INPUTS.values(), np.zeros(len(block.inputs), np.int64))
+        # Nothing is written, and nothing read.
+        unused = access_inputs(params.cores).values()
+        inputs |= dict.fromkeys(unused, np.zeros(len(block.inputs), np.int64))
         yield Part(
             inputs=inputs,
             outputs=_shown(expected_of_cores(params, made), len(made.in_ready)),

@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ...compiled.jit import inline, njit
-from ...cycles.chain import Access
+from ...cycles.chain import WRITE, Access
 from ...cycles.control import INPUT, NONE, SPIKE, STREAM, Block, Ints, Record, Records, record
 from ...cycles.latency import AnyCore
-from ...cycles.port import WritePort
+from ...cycles.port import AccessPorts
 from ...cycles.signals import INPUT_PORTS, OUTPUT_PORTS, WRITE_INPUTS, WRITE_OUTPUTS
 from ...hdl.interface import Field
 from ...params.protocol import AnyCores
@@ -143,11 +143,11 @@ def compare_port(access: Access, words: Packed, fields: Records, counts: Records
     cycle that differs, or NONE. ``fields`` (2,) of FIELD."""
     count = counts[0]
     for cycle in range(len(words)):
-        shown = access.shown[cycle]
+        shown = access.shown[WRITE, cycle]
         wrong = differs(words, cycle, fields[0], shown["ready"])
-        wrong |= differs(words, cycle, fields[1], shown["rejected"])
+        wrong |= differs(words, cycle, fields[1], shown["missed"])
         count["comparisons"] += 2
-        count["writes"] += access.offered[cycle]["valid"] and shown["ready"]
+        count["writes"] += access.offered[WRITE, cycle]["valid"] and shown["ready"]
         if wrong:
             return cycle
     return NONE
@@ -194,7 +194,7 @@ class Comparison:
             self._shown = layout(response[port] for port in WRITE_OUTPUTS.values())
         self.counts: Records = np.zeros(1, dtype=COUNTS)
 
-    def stimulus(self, block: Block, port: WritePort | None = None) -> Packed:
+    def stimulus(self, block: Block, port: AccessPorts | None = None) -> Packed:
         """What the inputs of a block and its write port are for the wrapper, (cycles, words)."""
         words = np.zeros((len(block.inputs), self._words), dtype=np.uint64)
         pack(columns(block.inputs), self._inputs, words)
@@ -202,7 +202,7 @@ class Comparison:
             pack(columns(port.inputs), self._writes, words)
         return words
 
-    def check(self, block: Block, response: Packed, port: WritePort | None = None) -> int:
+    def check(self, block: Block, response: Packed, port: AccessPorts | None = None) -> int:
         """The first cycle of a block in which the response differs, or NONE."""
         found, wrong = self.counts, NONE
         found[0]["first"] = NONE
