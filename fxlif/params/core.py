@@ -99,7 +99,7 @@ def checked_writable(neuron: NeuronParams, given: tuple[Writable, ...]) -> tuple
 
 
 def without_access(described: dict[str, Any]) -> dict[str, Any]:
-    """What is ``described``: where nothing can be written or read, described and digested as ever."""
+    """What is ``described``: as ever, and digested so, where nothing can be written or read."""
     for name in ("writable", "readable"):
         if not described.get(name):
             described.pop(name, None)
