@@ -410,6 +410,9 @@ def test_what_is_wrong_with_a_bus_or_a_board_is_named(run, tmp_path) -> None:
         "--baud: must be left out": "board run digits --simulated --baud 9600",
         "--board: no such board, 'ulx3'; did": "board run digits --simulated --board ulx3",
         "--board: must be left out": "board run digits --port nowhere --board ulx3s",
+        "--board: no such board, 'hx8k'; did": "fpga digits --board hx8k",
+        "--freq: must be left out with --board": "fpga digits --board ulx3s --freq 90",
+        "--target: must be given": "fpga digits",
         "nowhere: cannot be opened": "board run digits --port nowhere",
     }
     (tmp_path / "neuron.toml").write_text("[neuron]\n")
@@ -462,3 +465,13 @@ def test_each_board_runs_its_design_through_its_pins(name: str, run) -> None:
     ran = run("board", "run", BOARDS[name].design, "--simulated", "--board", name)
     assert ran.code == 0, ran.out + ran.err
     assert "PASSED" in ran.out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BOARDS)
+def test_each_board_has_a_bitstream_of_its_design(name: str, run, tmp_path) -> None:
+    ran = run("fpga", BOARDS[name].design, "--board", name, "--seeds", "1", "-o", "out")
+    assert ran.code == 0, ran.out + ran.err
+    files = {path.suffix: path.stat().st_size for path in (tmp_path / "out").iterdir()}
+    assert files[BOARDS[name].target.bitstream] > 10_000
+    assert {f".{BOARDS[name].suffix}", ".h", ".md", ".py"} <= set(files)

@@ -26,11 +26,19 @@ if TYPE_CHECKING:
 def fpga(
     design: Design,
     target: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="NAME", help="ecp5-25k, ecp5-85k, ice40-up5k, ice40-hx8k or xilinx-xc7."
         ),
-    ],
+    ] = None,
+    board: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The top for a board, with a UART: ulx3s, ulx3s-25f, colorlight-5a-75b, "
+            "icebreaker or hx8k-evn.",
+        ),
+    ] = None,
     freq: Annotated[
         float | None,
         typer.Option(
@@ -68,7 +76,20 @@ def fpga(
     from ..params.design import load_hardware
     from ..params.network import NetworkParams
 
-    device = target_of(target)
+    if (target is None) == (board is None):
+        allowed = "given with --board left out, or --board alone"
+        raise FxlifError(f"--target: must be {allowed}", key="--target", value=target,
+                         allowed=allowed)  # fmt: skip
+    if board is not None:
+        refuse_beside("with --board", {"--sweep": sweep, "--freq": freq})
+        need("fxlif.hdl.bus.boards", "fpga")
+        from ..hdl.bus.boards import board_of
+
+        on = board_of(board)
+        device = on.target
+    else:
+        assert target is not None
+        on, device = None, target_of(target)
     params = load_hardware(design)
     name = params.name if isinstance(params, NetworkParams) else design.stem
     need("fxlif.hdl.verilog", "fpga")
@@ -90,7 +111,7 @@ def fpga(
             )
         else:
             try:
-                found = measure(params, device, **asked, progress=progress)
+                found = measure(params, device, **asked, board=on, progress=progress)
             except DoesNotFitError as error:
                 tables, checks = [], [Check(name="it fits", outcome="failed", detail=str(error))]
                 described = {"design": name, "target": device.name}

@@ -30,8 +30,12 @@ Pin = tuple[str, str, str]
 
 @dataclass(frozen=True, kw_only=True)
 class Pll:
-    """How an oscillator's clock becomes ``mhz``, by the device's own parameters."""
+    """How an oscillator's clock becomes ``mhz``: by a cell of the device, its input and output for
+    the clock, and its parameters."""
 
+    cell: str
+    clock_in: str
+    clock_out: str
     mhz: int
     parameters: dict[str, Any]
 
@@ -84,6 +88,11 @@ class Board:
         """Whether an LED shines while its pin is low."""
         return bool(self.leds) and bool(self._resources[("led", 0)].ios[0].invert)
 
+    @property
+    def suffix(self) -> str:
+        """That of the file of its constraints."""
+        return "lpf" if self.target.family == "ecp5" else "pcf"
+
     def constraints(self) -> str:
         """Where the ports are, and the oscillator's clock, in the form of the device's tools."""
         lines = []
@@ -101,15 +110,17 @@ class Board:
 
 def _ecp5_pll(divider: int, mhz: int, feedback: int) -> Pll:
     """VCO = oscillator x ``feedback`` x ``divider``, 400 to 800 MHz (Lattice FPGA-TN-02200)."""
-    return Pll(mhz=mhz, parameters={
+    return Pll(cell="EHXPLLL", clock_in="CLKI", clock_out="CLKOP", mhz=mhz, parameters={
         "p_CLKI_DIV": 1, "p_CLKFB_DIV": feedback, "p_CLKOP_DIV": divider,
         "p_CLKOP_ENABLE": "ENABLED", "p_CLKOP_CPHASE": divider // 2, "p_FEEDBK_PATH": "CLKOP",
     })  # fmt: skip
 
 
-def _ice40_pll(divq: int, mhz: int) -> Pll:
-    """12 MHz x 64 / 2^``divq``; the VCO runs at 768 MHz (Lattice FPGA-TN-02052)."""
-    return Pll(mhz=mhz, parameters={
+def _ice40_pll(divq: int, mhz: int, *, pad: bool) -> Pll:
+    """12 MHz x 64 / 2^``divq``; the VCO runs at 768 MHz (Lattice FPGA-TN-02052). ``pad``: whether
+    the oscillator is at the PLL's own pin."""
+    cell, clock = ("SB_PLL40_PAD", "PACKAGEPIN") if pad else ("SB_PLL40_CORE", "REFERENCECLK")
+    return Pll(cell=cell, clock_in=clock, clock_out="PLLOUTCORE", mhz=mhz, parameters={
         "p_FEEDBACK_PATH": "SIMPLE", "p_DIVR": 0, "p_DIVF": 63, "p_DIVQ": divq,
         "p_FILTER_RANGE": 1,
     })  # fmt: skip
@@ -130,11 +141,11 @@ BOARDS = {
               package="CABGA256", oscillator=25, pll=_ecp5_pll(12, 50, 2), leds=0,
               design="digits"),
         Board(name="icebreaker", module="icebreaker", platform="ICEBreakerPlatform",
-              target_name="ice40-up5k", package="sg48", oscillator=12, pll=_ice40_pll(6, 12),
-              leds=2, design="digits_2bit"),
+              target_name="ice40-up5k", package="sg48", oscillator=12,
+              pll=_ice40_pll(6, 12, pad=True), leds=2, design="digits_2bit"),
         Board(name="hx8k-evn", module="ice40_hx8k_b_evn", platform="ICE40HX8KBEVNPlatform",
-              target_name="ice40-hx8k", package="ct256", oscillator=12, pll=_ice40_pll(4, 48),
-              leds=8, design="digits_4bit"),
+              target_name="ice40-hx8k", package="ct256", oscillator=12,
+              pll=_ice40_pll(4, 48, pad=False), leds=8, design="digits_4bit"),
     )
 }  # fmt: skip
 
@@ -190,14 +201,13 @@ class BoardTop(wiring.Component):
         return m
 
     def _pll(self, clock: Signal, locked: Signal) -> Instance:
-        parameters = self.board.pll.parameters
+        pll = self.board.pll
         if self.board.target.family == "ecp5":
-            return Instance("EHXPLLL", i_CLKI=self.clk, i_CLKFB=clock, o_CLKOP=clock,
-                            i_RST=Const(0), i_STDBY=Const(0), o_LOCK=locked,
-                            **parameters)  # fmt: skip
-        return Instance("SB_PLL40_PAD", i_PACKAGEPIN=self.clk, o_PLLOUTCORE=clock,
-                        o_LOCK=locked, i_RESETB=Const(1), i_BYPASS=Const(0),
-                        **parameters)  # fmt: skip
+            more = {"i_CLKFB": clock, "i_RST": Const(0), "i_STDBY": Const(0)}
+        else:
+            more = {"i_RESETB": Const(1), "i_BYPASS": Const(0)}
+        ends = {f"i_{pll.clock_in}": self.clk, f"o_{pll.clock_out}": clock, "o_LOCK": locked}
+        return Instance(pll.cell, **ends, **more, **pll.parameters)
 
     def _leds(self, m: Module) -> None:
         slow = Signal(range(LED_CYCLES))

@@ -39,23 +39,32 @@ def bus_files(
     more = {} if bit_cycles is None else {"bit_cycles": bit_cycles}
     top = TOPS[bus](design, name, **more)
     text, images = converted(top, name)
-    registers: RegisterMap = top.registers
     texts = {
         f"{name}.v": text,
         **{file: image.text for file, image in images.items()},
-        f"{name}_registers.md": registers.markdown(),
-        f"{name}_registers.h": registers.c_header(),
-        f"{name}_registers.py": registers.python_class(),
-        f"{name}_registers.json": json.dumps(
-            {"design": name, "parameters_sha256": registers.digest, "bus": bus, **more,
-             "address_bits": registers.address_bits, "window": registers.window,
-             "registers": registers.described()}, indent=1
-        ) + "\n",
+        **register_files(top.registers, {"bus": bus, **more}),
         f"{name}.core": fusesoc_core(name, list(images)),
-    }  # fmt: skip
+    }
     if bus == "axi":
         texts[f"{name}_package.tcl"] = vivado_package(name, list(images))
     return {file: content.encode() for file, content in texts.items()}
+
+
+def register_files(registers: RegisterMap, more: dict[str, Any]) -> dict[str, str]:
+    """File name → text of the registers of a design, as a table, for C, Python and JSON; ``more``:
+    what the last one says beside them."""
+    name = registers.design
+    described = {
+        "design": name, "parameters_sha256": registers.digest, **more,
+        "address_bits": registers.address_bits, "window": registers.window,
+        "registers": registers.described(),
+    }  # fmt: skip
+    return {
+        f"{name}_registers.md": registers.markdown(),
+        f"{name}_registers.h": registers.c_header(),
+        f"{name}_registers.py": registers.python_class(),
+        f"{name}_registers.json": json.dumps(described, indent=1) + "\n",
+    }
 
 
 def fusesoc_core(name: str, images: list[str]) -> str:

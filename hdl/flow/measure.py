@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ...host.registers import register_map
 from ...params.protocol import AnyParams
 from ...progress import SILENT, Progress
+from ..bus.boards import BAUD, Board, board_top
+from ..bus.files import register_files
 from ..interface import Hardware
-from ..limits import supported
+from ..limits import supported, with_streams
 from ..verilog import generate
 from . import tools
 from .place import Figures, Placed, packed, place
@@ -53,6 +56,8 @@ class Measured:
     """One design on one device.
 
     ``versions``: tool → version. ``mhz``: the clock that was asked for; None: the highest.
+    ``board``: the one whose top it is; None: the ports are behind the harness. ``beside``: file
+    name → text of what belongs to the top, its registers.
     """
 
     name: str
@@ -64,6 +69,8 @@ class Measured:
     rates: Rates
     versions: dict[str, str]
     mhz: float | None = None
+    board: Board | None = None
+    beside: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def met(self) -> bool:
@@ -76,6 +83,8 @@ class Measured:
         """What has to be said beside the figures."""
         runs, reused = len(self.figures.runs) + 1, self.figures.reused
         cached = f"{reused} of {runs} runs of the tools were taken from the cache"
+        if self.board is not None:
+            return (on_board(self.board), cached)
         return (HARNESS if self.target.placed else NOT_PLACED, cached)
 
     @property
@@ -83,9 +92,11 @@ class Measured:
         """Name → what the design reaches at the median of the seeds; empty if nothing is placed."""
         if not self.target.placed:
             return {}
-        mhz, blocks = self.figures.mhz, self.target.resources["RAM"]
+        # A board's clock is that of its PLL, however fast the design could be.
+        mhz = self.figures.mhz if self.board is None else self.board.pll.mhz
+        blocks = self.target.resources["RAM"]
         return {
-            MEDIAN: mhz,
+            MEDIAN: self.figures.mhz,
             BEST: self.figures.best.mhz,
             UPDATES: self.rates.updates * mhz,
             OPERATIONS: self.rates.operations * mhz,
@@ -143,13 +154,18 @@ class Measured:
         Markdown, and, if asked for, the ``bitstream`` of the best of the seeds."""
         target, name = self.target, self.name
         texts = target.constraints(name, self.mhz)
+        if self.board is not None:
+            texts = {f"{name}.{self.board.suffix}": self.board.constraints()}
         texts |= reports(name, self.described(), self.markdown())
-        made = {**self.hardware.files(), **{file: text.encode() for file, text in texts.items()}}
+        made = self.hardware.files(self.beside)
+        made |= {file: text.encode() for file, text in texts.items()}
         if bitstream and target.placed:
             seed = self.figures.best.seed
+            package, constraints = pins_of(self.board)
             made[f"{name}{target.bitstream}"] = packed(
-                self.hardware, target, seed, mhz=self.mhz, progress=progress
-            )
+                self.hardware, target, seed, mhz=self.mhz, progress=progress,
+                package=package, constraints=constraints,
+            )  # fmt: skip
         return made
 
 
@@ -161,12 +177,26 @@ def reports(name: str, described: dict[str, Any], markdown: str) -> dict[str, st
     }
 
 
+def on_board(board: Board) -> str:
+    """What has to be said of a design on a board."""
+    return (
+        f"the top for the board {board.name}: a UART at {BAUD:,} bits a second, the clock of its "
+        f"PLL at {board.pll.mhz} MHz, which must be reached"
+    )
+
+
+def pins_of(board: Board | None) -> tuple[str | None, str]:
+    """Package and constraints, as :func:`~fxlif.hdl.flow.place.place` takes them."""
+    return (None, "") if board is None else (board.package, board.constraints())
+
+
 def measure(
     params: AnyParams, target: Target, *, seeds: Sequence[int] = (1, 2, 3),
-    mhz: float | None = None, merge: bool = True, progress: Progress = SILENT,
+    mhz: float | None = None, board: Board | None = None, merge: bool = True,
+    progress: Progress = SILENT,
 ) -> Measured:  # fmt: skip
     """What a design takes and how fast it is on a device, with counters, without trace; see
-    :func:`~fxlif.hdl.flow.place.place`.
+    :func:`~fxlif.hdl.flow.place.place`. ``board``: with the top of that one, and its clock.
 
     Raises:
         DoesNotFitError: which resource, by how much.
@@ -174,12 +204,23 @@ def measure(
     """
     versions = tools.versions(target.tools)  # refused before anything is made
     design = supported(params)
-    hardware = generate(design)
-    figures = place(hardware, target, seeds=seeds, mhz=mhz, merge=merge, progress=progress)
+    beside: dict[str, str] = {}
+    if board is None:
+        hardware = generate(design)
+    else:
+        cores = with_streams(design)
+        name = getattr(cores, "name", f"lif_{cores.kind}")
+        hardware, mhz = board_top(board, cores, name), board.pll.mhz
+        beside = register_files(register_map(cores, name, line=True), {"board": board.name})
+    package, constraints = pins_of(board)
+    figures = place(
+        hardware, target, seeds=seeds, mhz=mhz, package=package, merge=merge,
+        constraints=constraints, progress=progress,
+    )  # fmt: skip
     return Measured(
         name=hardware.name, digest=params.digest(), target=target, hardware=hardware,
         lanes=tuple(core.lanes for core in design.cores), figures=figures, rates=rates_of(design),
-        versions=versions, mhz=mhz,
+        versions=versions, mhz=mhz, board=board, beside=beside,
     )  # fmt: skip
 
 

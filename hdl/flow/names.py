@@ -15,7 +15,8 @@ _MADE = re.compile(
     r"_(?:TRELLIS_\w+?|LUT\d|PFUMX|L6MUX21|CCU2C|MULT18X18D|SB_[A-Z0-9]+|FD[A-Z]E|CARRY4|MUXF\d)"
     r"_.*|_(?:LC|DFFLC)$|\$.*"
 )
-_CORE = re.compile(r"core(_\d+)?")
+#: What holds components: a core, and what a board puts around a design.
+_CORE = re.compile(r"core(_\d+)?|serial|control|design")
 #: A component beside a signal of its name has a number in the Verilog.
 _NUMBER_OF_TOOL = re.compile(r"\b(weights)_\d+\b")
 _NUMBERED = re.compile(r"n\d+(_\d+)?")
