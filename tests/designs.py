@@ -352,3 +352,27 @@ def commands_of(app) -> dict:
         inside = getattr(command, "commands", {"": command})
         found |= {f"{name} {word}".strip(): each for word, each in inside.items()}
     return found
+
+
+def event_loop(neuron: NeuronParams, weight_shift: int = 0) -> NetworkParams:
+    """Two populations of a neuron that takes its events one by one: recurrence, feedback, two
+    populations and sources into one, two outputs, lanes to spare."""
+    draw = np.random.default_rng(4)
+
+    def joined(source: str, target: str, n_pre: int, n_post: int, delay: int = 0) -> Projection:
+        weights = Dense(draw.integers(-4, 8, (n_pre, n_post)))
+        return Projection(source, target, weights, delay=delay, weight_shift=weight_shift)
+
+    return NetworkParams(
+        name="event_loop",
+        source=[EventSource("input", 6, max_events_per_input=4),
+                RegularSource("clock", 3, interval=2, phases=(0, 1, 1))],
+        population=[Population("cells", 9, neuron, lanes=2),
+                    Population("after", 4, neuron, lanes=3)],
+        projection=[
+            joined("cells", "cells", 9, 9, 1), joined("after", "cells", 4, 9, 1),
+            joined("input", "cells", 6, 9), joined("clock", "cells", 3, 9),
+            joined("input", "after", 6, 4), joined("cells", "after", 9, 4),
+        ],
+        outputs=["cells", "after"],
+    )  # fmt: skip

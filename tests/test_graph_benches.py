@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from designs import QUICK, SIMULATORS, looped, needs_icarus, swap
+from designs import QUICK, SIMULATORS, event_loop, looped, needs_icarus, swap
 
-from fxlif import EventSource, Network, NetworkParams, RegularSource, load, recurrent
+from fxlif import EventSource, Network, NetworkParams, RegularSource, load, profiles, recurrent
 from fxlif.cli.options import shipped_or_file
 from fxlif.cycles.control import NONE
 from fxlif.cycles.driver import Driver
@@ -36,6 +36,7 @@ from fxlif.sim.portable.testbench import bench_of, commands, with_bench
 from fxlif.sim.soak.bulk import BLOCK
 from fxlif.sim.soak.random_network import (
     random_event_chain,
+    random_event_network,
     random_hardware,
     random_network,
 )
@@ -215,6 +216,9 @@ def test_random_hardware_has_cores_and_chains_too() -> None:
     assert named == set(WRITABLE)
     chains = [random_event_chain(random.Random(seed)) for seed in range(12)]
     assert {neuron.fire_on for chain in chains for neuron in chain.neurons} == {"step", "event"}
+    graphs = [hardware(random_event_network(random.Random(seed))) for seed in range(4)]
+    kinds = {(n.accumulate, n.fire_on) for graph in graphs for n in graph.neurons}
+    assert kinds == {("exact", "step"), ("per_event", "step"), ("per_event", "event")}
 
 
 # --- the whole way, and what is wrong -----------------------------------------------------------
@@ -306,6 +310,15 @@ EDITS = {
         r"\1\2",
     ),
 }
+#: And of neurons that take their events one by one.
+EVENT_LOOP = event_loop(profiles.odin(param_leak_str=2, param_thr=30).neuron)
+EVENT_EDITS = {
+    "every event begins the step": swap(r"assign (\w+) = ~ added_to;", r"assign \1 = 1'h1;"),
+    "no event begins the step": swap(r"assign (\w+) = ~ added_to;", r"assign \1 = 1'h0;"),
+    "an event comes before the state is back": swap(
+        r"assign (\w+) = left == \d'h2;", r"assign \1 = left == 4'h5;"
+    ),
+}
 
 
 def test_verify_in_icarus(tmp_path) -> None:
@@ -316,11 +329,10 @@ def test_verify_in_icarus(tmp_path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fault", EDITS)
+@pytest.mark.parametrize("fault", [*EDITS, *EVENT_EDITS])
 def test_faults_in_verilog_are_found(fault: str, tmp_path) -> None:
-    _, report = check(
-        LOOPED, folder=tmp_path, simulator=QUICK, cycles=4000, seed=3, edit=EDITS[fault]
-    )
+    network, edit = (LOOPED, EDITS[fault]) if fault in EDITS else (EVENT_LOOP, EVENT_EDITS[fault])
+    _, report = check(network, folder=tmp_path, simulator=QUICK, cycles=4000, seed=3, edit=edit)
     assert report is not None
     assert report.mismatches
 
@@ -339,19 +351,21 @@ def test_a_failure_is_replayed(tmp_path, monkeypatch) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("simulator", SIMULATORS)
 @pytest.mark.parametrize("seed", range(4))
-def test_random_networks_in_both_simulators(seed: int, simulator: str, tmp_path) -> None:
-    network = random_network(random.Random(seed), max_populations=3)
+@pytest.mark.parametrize("drawn", [random_network, random_event_network])
+def test_random_networks_in_both_simulators(drawn, seed: int, simulator: str, tmp_path) -> None:
+    network = drawn(random.Random(seed), max_populations=3)
     results, report = check(network, folder=tmp_path, simulator=simulator, cycles=6000, seed=seed)
     assert failure_reasons(results, report) == []
 
 
 @pytest.mark.slow
 @needs_icarus
-def test_the_portable_bench(tmp_path) -> None:
-    made = generate(LOOPED)
-    for name, content in with_bench(made, bench_of(LOOPED, made, cycles=6000)).items():
+@pytest.mark.parametrize("network", [LOOPED, EVENT_LOOP], ids=lambda each: each.name)
+def test_the_portable_bench(network: NetworkParams, tmp_path) -> None:
+    made = generate(network)
+    for name, content in with_bench(made, bench_of(network, made, cycles=6000)).items():
         (tmp_path / name).write_bytes(content)
-    build, run = (line.split() for line in commands("looped")["icarus"])
+    build, run = (line.split() for line in commands(network.name)["icarus"])
     subprocess.run(build, cwd=tmp_path, check=True, capture_output=True)
     done = subprocess.run(run, cwd=tmp_path, check=True, capture_output=True, text=True)
     assert done.stdout.startswith("PASSED: 6000 cycles")

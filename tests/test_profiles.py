@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import xylo_peer
-from designs import needs_icarus
+from designs import SIMULATORS, event_loop, needs_icarus
 
 from fxlif import (
     AllToAll,
@@ -652,5 +652,16 @@ def test_a_core_that_takes_events_one_by_one(tmp_path, name):
         max_events_per_input=4, weight_shift=4 if name == "xylo" else 0,
     )  # fmt: skip
     results, report = check(core, folder=tmp_path, simulator=simulator, cycles=cycles, seed=7)
+    assert failure_reasons(results, report) == []
+    assert report.spikes > 20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("simulator", SIMULATORS)
+@pytest.mark.parametrize("name", ONE_BY_ONE)
+def test_a_recurrent_network_that_takes_events_one_by_one(tmp_path, name, simulator):
+    network = event_loop(ONE_BY_ONE[name].neuron, 4 if name == "xylo" else 0)
+    cycles = 6000 if simulator == "icarus" else 100_000
+    results, report = check(network, folder=tmp_path, simulator=simulator, cycles=cycles, seed=7)
     assert failure_reasons(results, report) == []
     assert report.spikes > 20
