@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from designs import QUICK, contents, make
+from designs import QUICK, contents, event_loop, make
 from hypothesis import given, settings
 from strategies import networks
 
@@ -27,6 +27,7 @@ from fxlif.params.sources import EventSource
 from fxlif.params.topology import AllToAll, FixedInDegree
 from fxlif.sim.coverage.coverage import Coverage
 from fxlif.sim.mutate.run import mutate
+from fxlif.sim.prove.run import prove
 from fxlif.sim.tools import simulators
 from fxlif.sim.verify import check, verify
 
@@ -440,6 +441,12 @@ def test_checks_that_know_no_events_one_by_one_say_so(call):
     for params in (one.neuron, NetworkParams.chain(core(), one)):
         (line,) = refusal(call, params)
         assert line.startswith("accumulate: must be 'exact' in ")
+
+
+@pytest.mark.parametrize("call", [Coverage, partial(prove, name="x"), partial(mutate, name="x")])
+def test_checks_of_networks_that_know_no_events_one_by_one_say_so(call):
+    (line,) = refusal(call, event_loop(NeuronParams(**PER_EVENT)))
+    assert line.startswith("accumulate: must be 'exact' in ")
 
 
 @pytest.mark.parametrize("command", ["verilog", "verify"])
