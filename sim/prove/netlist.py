@@ -161,6 +161,7 @@ class Netlist:
         }
         every = constants([step, self.init, *self._terms.values()])
         self.inputs = [leaf for leaf in every if leaf not in self.next]
+        self._drivers: dict[str, list[Any]] = {}
 
     def __contains__(self, signal: str) -> bool:
         return signal in self._terms
@@ -184,7 +185,9 @@ class Netlist:
 
     def drivers(self, port: str) -> list[Any]:
         """The constants that make up an input port."""
-        return constants([self[port]])
+        if port not in self._drivers:
+            self._drivers[port] = constants([self[port]])
+        return self._drivers[port]
 
     def input(self, port: str) -> Any:
         """An input port; in a design with a fault it may be something else."""
