@@ -442,8 +442,8 @@ _OUT = (*_of(
      "the update is over before its TICK comes"),
     ("one-event-too-many", "else count - 1", "else count",
      "a neuron that fires several times is sent once more"),
-    ("repeats-while-stalled", "with m.Elif(self.events_out.ready & (repeats != self._no_more)):",
-     "with m.Elif(repeats != self._no_more):", "repeated events that were not taken are gone"),
+    ("repeats-while-stalled", "self.events_out.ready & (repeats != self._no_more)",
+     "(repeats != self._no_more)", "repeated events that were not taken are gone"),
     ("repeats-of-another-lane", "repeats.eq(of_lowest(rest, counts))",
      "repeats.eq(of_lowest(fired, counts))", "each neuron is sent as often as the one before"),
 ))  # fmt: skip

@@ -118,6 +118,6 @@ class Emitter(wiring.Component):
             m.d.sync += repeats.eq(of_lowest(fired, spikes.as_value()))
         with m.Elif(sends):
             m.d.sync += repeats.eq(of_lowest(rest, counts))
-        with m.Elif(self.events_out.ready & (repeats != self._no_more)):
+        with m.Elif(self.events_out.valid & self.events_out.ready & (repeats != self._no_more)):
             m.d.sync += repeats.eq(repeats - 1)
         return repeats
