@@ -434,11 +434,15 @@ def test_choices_of_a_step(choices):
     assert supported(chain) == chain
 
 
-@pytest.mark.parametrize("call", [Coverage, partial(mutate, name="x")])
-def test_checks_that_know_no_events_one_by_one_say_so(call):
+def test_checks_that_know_no_events_one_by_one_say_so(design):
     """None of them answers as if there were nothing to find."""
     one = core(**PER_EVENT)
-    for params in (one.neuron, NetworkParams.chain(core(), one)):
+    graph = changed(changed(load(design), recurrent), per_event)
+    chain = NetworkParams.chain(core(), one)
+    for call, params in (
+        (Coverage, one.neuron), (Coverage, chain), (Coverage, graph),
+        (partial(prove, name="x"), graph), (partial(mutate, name="x"), graph),
+    ):  # fmt: skip
         (line,) = refusal(call, params)
         assert line.startswith("accumulate: must be 'exact' in ")
 

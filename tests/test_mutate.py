@@ -12,7 +12,15 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from fxlif import Dense, EventSource, NetworkParams, NeuronParams, Population, Projection
+from fxlif import (
+    CoreParams,
+    Dense,
+    EventSource,
+    NetworkParams,
+    NeuronParams,
+    Population,
+    Projection,
+)
 from fxlif.cycles.control import NONE
 from fxlif.cycles.pipeline import write_distance
 from fxlif.hdl.limits import supported
@@ -179,3 +187,22 @@ def test_mutants_of_a_network_of_rows() -> None:
     assert target.run(0, 1 << 15, longer=False).reasons == ()
     for planted in (1, 2):
         assert target.run(planted, 1 << 15, longer=True).reasons, drawn.texts[planted - 1]
+
+
+def test_bounds_of_a_lane_whose_events_act_one_by_one() -> None:
+    """What any number of events leaves, each with one of the lane's weights, before and behind what
+    else a step does: below the threshold where each event is compared."""
+    neuron = NeuronParams(
+        v_threshold=12, state_bits=6, accumulate="per_event", fire_on="event",
+        order=("integrate", "fire", "leak"), leak={"kind": "linear", "step": 1},
+    )  # fmt: skip
+    core = CoreParams(
+        n_inputs=3, n_neurons=3, lanes=2, neuron=neuron,
+        weights=np.array([[7, 5, -8], [7, 0, 7], [-3, 2, 4]]),
+    )  # fmt: skip
+    found = bounds_of(NetworkParams.chain(core, name="small"))
+    assert [(bound.low, bound.high) for bound in found] == [(-32, 11), (0, 11)]
+    # Compared once a step, v may be anything that the weights lead to until then.
+    late = core.model_copy(update={"neuron": neuron.model_copy(update={"fire_on": "step"})})
+    found = bounds_of(NetworkParams.chain(late, name="small"))
+    assert [(bound.low, bound.high) for bound in found] == [(-32, 31), (0, 31)]

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
+import numpy as np
+
 from ...cycles.access import threshold_ends
 from ...layout import RowCore
 from ...params.core import CoreParams
@@ -68,6 +70,23 @@ class Neurons:
                 down, up = max(low, spikes * down), min(high, spikes * up)
             ends = (threshold, None) if highest is None else (highest, lowest)
             inputs.append(Inputs(ends[0], down, up, ends[1]))
+        return cls(core.neuron, core.weight_shift, tuple(inputs))
+
+    @classmethod
+    def of_events(cls, core: CoreParams) -> Self:
+        """The neurons of a core whose events act one by one; the inputs are those of one event."""
+        low, high = np.minimum(core.weights.min(axis=0), 0), np.maximum(core.weights.max(axis=0), 0)
+        if "weights" in core.writable:
+            ends = signed_range(core.neuron.weight_bits)
+            low, high = np.full_like(low, ends[0]), np.full_like(high, ends[1])
+        thresholds: list[tuple[int, int | None]] = [(each, None) for each in core.thresholds]
+        if written := threshold_ends(core):
+            thresholds = [(written[1], written[0])] * core.n_neurons
+        inputs = (
+            Inputs(threshold, down, up, lowest)
+            for (threshold, lowest), down, up in zip(thresholds, low.tolist(), high.tolist(),
+                                                     strict=True)
+        )  # fmt: skip
         return cls(core.neuron, core.weight_shift, tuple(inputs))
 
     @classmethod
@@ -210,6 +229,42 @@ class SymbolicStep:
         answer = decide(conditions, solver=self.solver, timeout_s=seconds, values=values)
         half = 1 << (self.width - 1)
         return answer.result, {n: (v + half) % (2 * half) - half for n, v in answer.model.items()}
+
+
+class SymbolicTurn(SymbolicStep):
+    """One part of a step of any of some neurons whose events act one by one: what is done before
+    its events, one of them, or what is done behind them. What holds of all parts does so of steps.
+    """
+
+    def __init__(self, neurons: Neurons, deadline: float) -> None:
+        import z3  # after the solver's own words about a package that is missing
+
+        from ..prove.turns.step import Turn, summed, turn, turn_width
+        from ..tools.solver import choose
+
+        neuron = neurons.neuron
+        ends = (end << neurons.weight_shift for each in neurons.inputs for end in each[1:3])
+        width = turn_width(neuron, max(signed_bits(end, end) for end in ends), threshold_port=True)
+        self.neurons, self.width, self._z3 = neurons, width, z3
+        self.solver, self._deadline = choose("auto"), deadline
+        names = neuron.state_widths
+        self.before = NeuronState(
+            *(z3.BitVec(n, width) if n in names else z3.BitVecVal(0, width)
+              for n in NeuronState._fields)
+        )  # fmt: skip
+        self.total, self.threshold = z3.BitVecs("weight threshold", width)
+        self.current = self.total << neurons.weight_shift
+        self.random = z3.BitVec("random", width) if neuron.random_bits else 0
+        self._first, self._summed = z3.BitVec("first", width), summed(neuron)
+        now = Turn(
+            begins=z3.Bool("begins"), ends=z3.Bool("ends"), first=self._first, added=self.current,
+            threshold=self.threshold, random=self.random,
+        )  # fmt: skip
+        self.after, _, _ = turn(neuron, self.before, now)
+
+    def within(self, bounds: Mapping[str, tuple[int, int]]) -> Any:
+        low, high = bounds[self._summed]
+        return self._z3.And(super().within(bounds), self._first >= low, self._first <= high)
 
 
 def _start(neuron: NeuronParams) -> Bounds:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -16,7 +16,7 @@ from ...layout import HardwareNetwork
 from ...params.core import CoreParams
 from ...params.protocol import AnyParams
 from ...params.quantise import signed_range
-from ..coverage.invariant import Neurons, SymbolicStep, invariant
+from ..coverage.invariant import Neurons, SymbolicStep, SymbolicTurn, invariant
 from ..coverage.synapses import most_spikes
 from ..prove.golden import is_signed
 from ..prove.netlist import Netlist, constants
@@ -177,6 +177,8 @@ def facts_of(params: AnyParams) -> Facts:
                         low, high = signed_range(core.accumulator_bits)
                         yield z3.And(net[name] >= low, net[name] <= high)
             spikes = core.neuron.max_spikes_per_step
+            if core.neuron.fire_on == "event":
+                spikes = (1 << core.spike_bits) - 1
 
     return facts
 
@@ -210,7 +212,8 @@ def _operations(of: _Part, core: AnyCore) -> Iterator[Any]:
                   for flag in of.get(f"issue.{name}") or ()]  # fmt: skip
     yield from _at_most_one(operations)
     for stage in range(1, write_distance(core.neuron) + 1):
-        if found := of.get(f"neurons.update_{stage}", f"neurons.clear_{stage}"):
+        lines = ("update", "clear", "add") if core.neuron.per_event else ("update", "clear")
+        if found := of.get(*(f"neurons.{line}_{stage}" for line in lines)):
             yield from _at_most_one(found)
 
 
@@ -262,8 +265,13 @@ def _neurons(params: AnyParams) -> Iterator[Neurons]:
         return
     spikes: int | None = None
     for core in params.cores:
-        yield Neurons.of_core(core, spikes=spikes)
+        if core.neuron.per_event:
+            yield Neurons.of_events(core)
+        else:
+            yield Neurons.of_core(core, spikes=spikes)
         spikes = core.neuron.max_spikes_per_step
+        if core.neuron.fire_on == "event":
+            spikes = (1 << core.spike_bits) - 1
 
 
 def bounds_of(params: AnyParams) -> list[Bound]:
@@ -274,9 +282,14 @@ def bounds_of(params: AnyParams) -> list[Bound]:
     known = zip(_neurons(params), cores, params.signals, strict=True)
     for neurons, core, signals in known:
         prefix = f"{signals.instance}." if signals.instance else ""
-        proved = invariant(SymbolicStep(neurons, time.monotonic() + BOUNDS_S))
+        in_turns = core.neuron.per_event and isinstance(core, CoreParams)
+        made, deadline = SymbolicTurn if in_turns else SymbolicStep, time.monotonic() + BOUNDS_S
+        proved = {} if in_turns else invariant(made(neurons, deadline))
         for lane in range(core.lanes):
             offset = 0
+            if in_turns:  # each lane by itself: what an event adds is one weight, and of few signs
+                alone = replace(neurons, inputs=neurons.inputs[lane :: core.lanes])
+                proved = invariant(made(alone, deadline))
             for name, width in core.neuron.state_widths.items():
                 low, high = proved[name]
                 found.append(

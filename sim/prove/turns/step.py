@@ -92,6 +92,20 @@ def turn(neuron: NeuronParams, state: NeuronState, now: Turn) -> tuple[NeuronSta
     return after, spikes, told["i"]
 
 
+def turn_width(neuron: NeuronParams, added_bits: int, *, threshold_port: bool) -> int:
+    """The width at which no value of a part of a step can overflow, where an event adds a number of
+    so many bits (:func:`fxlif.sim.prove.golden.golden_width`)."""
+
+    def on_intervals(
+        neuron: NeuronParams, state: NeuronState, added: Any, threshold: Any, random: Any = 0
+    ) -> None:
+        either = added == 0  # nothing is known of it
+        turn(neuron, state, Turn(begins=either, ends=either, first=getattr(state, summed(neuron)),
+                                 added=added, threshold=threshold, random=random))  # fmt: skip
+
+    return golden_width(neuron, added_bits, threshold_port=threshold_port, run=on_intervals)
+
+
 def golden_turn(
     neuron: NeuronParams, ports: Mapping[str, Any], state: Mapping[str, Any], first: Any
 ) -> tuple[Golden, Any]:
@@ -101,16 +115,7 @@ def golden_turn(
         ports.get("threshold_mantissa"), ports.get("random"), ports["current"]
     )  # fmt: skip
 
-    def on_intervals(
-        neuron: NeuronParams, state: NeuronState, added: Any, threshold: Any, random: Any = 0
-    ) -> None:
-        either = added == 0  # nothing is known of it
-        turn(neuron, state, Turn(begins=either, ends=either, first=getattr(state, summed(neuron)),
-                                 added=added, threshold=threshold, random=random))  # fmt: skip
-
-    width = golden_width(
-        neuron, added.size(), threshold_port=mantissa is not None, run=on_intervals
-    )
+    width = turn_width(neuron, added.size(), threshold_port=mantissa is not None)
     threshold: Any = neuron.v_threshold
     if mantissa is not None:
         threshold = widen(mantissa, width) << neuron.threshold_shift
