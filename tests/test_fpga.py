@@ -11,8 +11,9 @@ import pytest
 from designs import make
 
 from fxlif import FxlifError, NetworkParams, NeuronParams
+from fxlif.hdl.flow import advice, tools
 from fxlif.hdl.flow import measure as measuring
-from fxlif.hdl.flow import tools
+from fxlif.hdl.flow.estimate import Model, blocks_of, weighted
 from fxlif.hdl.flow.measure import OPERATIONS, SHARE, UPDATES
 from fxlif.hdl.flow.place import DoesNotFitError, Figures, Placed, Step
 from fxlif.hdl.flow.rates import rates_of
@@ -40,6 +41,8 @@ def figures(mhz: float, target: str = "ecp5-25k") -> Figures:
     )  # fmt: skip
 
 
+#: What Yosys and nextpnr make of this on ECP5.
+PACKED = {"LUT": 219, "FF": 250, "RAM": 4}
 NETWORK = NetworkParams(
     name="small", core=(make(4, 4, 2, NeuronParams(v_threshold=60, state_bits=8)),)
 )
@@ -198,3 +201,70 @@ def test_rates_of_a_network_of_rows():
     words = sum(int(memory.lengths.sum()) for memory in core.memories)
     assert words == 2 + 6
     assert rates.operations == (3 + 6) / words
+
+
+# --- the estimate -------------------------------------------------------------------------------
+
+
+def test_estimate_of_a_design(run, design):
+    """In the shape of what place and route says, with its error, and without any of the tools."""
+    ran = run("fpga", design, "--target", "ecp5-25k", "--estimate", "--json")
+    assert ran.code == 0, ran.err
+    shown = json.loads(ran.out)
+    # What synthesis and packing find: tests/test_flow.py has the tools.
+    assert shown["estimate"]["LUT"] == pytest.approx(PACKED["LUT"], rel=0.15)
+    assert shown["estimate"]["FF"] == pytest.approx(PACKED["FF"], rel=0.25)
+    assert shown["estimate"]["RAM"] == PACKED["RAM"]
+    assert shown["too_few"] == {}
+    assert "random designs" in shown["note"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--target", "ice40-up5k"], "of a family whose estimate was fitted (ecp5), not"),
+        (["--target", "ecp5-25k", "--freq", 20], "--freq: must be left out with --estimate"),
+    ],
+)
+def test_estimates_that_there_are_not(run, design, words, said):
+    assert said in run("fpga", design, "--estimate", *words).mistake
+
+
+def test_blocks_of_memories():
+    """The shape that takes the fewest."""
+    assert blocks_of([(512, 36), (16384, 1), (8, 37), (513, 36)], "ecp5") == 1 + 1 + 2 + 2
+    assert blocks_of([(256, 17), (2048, 2), (4096, 1)], "ice40") == 2 + 1 + 1
+
+
+def test_what_an_estimate_says_of_itself():
+    model = Model(factors={}, fitted=7, errors=(-0.3, -0.01, 0.02, 0.15))
+    assert "7 random designs; the LUTs of 4 others were off by 15% in the median, 30% at most" in (
+        model.said
+    )
+    assert model.said.endswith("3 of them within 15%")
+    assert weighted({"add": 10, "one": 2}, {"add": 1.5, "one": 3.0, "mux": 9.0}) == 21
+
+
+def test_what_would_fit(run, design, placed, monkeypatch):
+    """Fewer lanes, fewer bits, and a larger device, by the estimate; exit code 1."""
+    placed[2] = "too many"
+
+    def estimated(network, target):
+        (core,) = network.cores
+        return {"LUT": 1000, "RAM": 28 * core.lanes + 2 * core.neuron.weight_bits}
+
+    monkeypatch.setattr(advice, "estimate", estimated)
+    ran = run("fpga", design, "--target", "ecp5-25k")
+    assert ran.code == 1
+    assert "it fits: too many" in ran.out
+    assert "lanes = 1 (about 1,000 LUTs, 44 block memories); target ecp5-85k" in ran.out
+    monkeypatch.setattr(advice, "estimate", lambda network, target: {"RAM": 1000})
+    assert "neither fewer lanes nor fewer bits" in run("fpga", design, "--target", "ecp5-25k").out
+    placed[2] = "too many"
+    monkeypatch.setattr(
+        advice, "estimate", lambda network, target: {"RAM": 8 * network.cores[0].neuron.weight_bits}
+    )
+    assert (
+        "weight_bits = 7 (about 56 block memories)"
+        in run("fpga", design, "--target", "ecp5-25k").out
+    )

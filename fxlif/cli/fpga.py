@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..hdl.flow.measure import Measured, Table
     from ..hdl.flow.place import DoesNotFitError
     from ..params.network import NetworkParams
+    from ..params.neuron import NeuronParams
     from ..progress import Progress
     from ..sim.report.findings import Check
 
@@ -54,6 +55,9 @@ def fpga(
             metavar="lanes=N,N", help="A table over lanes, and with --out a plot; no bitstream."
         ),
     ] = None,
+    estimated: Annotated[
+        bool, typer.Option("--estimate", help="What it takes, in about a second, without a tool.")
+    ] = False,
     keep_slow: Annotated[
         bool, typer.Option("--keep-slow", help="A bitstream even where --freq is not reached.")
     ] = False,
@@ -97,6 +101,10 @@ def fpga(
     from ..hdl.flow.place import DoesNotFitError
     from ..sim.report.findings import Check, Findings
 
+    if estimated:
+        others = {"--freq": freq, "--sweep": sweep, "--keep-slow": keep_slow, "--out": out}
+        refuse_beside("with --estimate", {**others, "--report": report})
+        _estimate(params, name, device, as_json)
     asked: dict[str, Any] = {"seeds": range(1, seeds + 1), "mhz": freq}
     files: dict[str, bytes] = {}
     figure: Figure | None = None
@@ -113,7 +121,8 @@ def fpga(
             try:
                 found = measure(params, device, **asked, board=on, progress=progress)
             except DoesNotFitError as error:
-                tables, checks = [], [Check(name="it fits", outcome="failed", detail=str(error))]
+                detail = "\n".join([str(error), *_advice(params, device, progress)])
+                tables, checks = [], [Check(name="it fits", outcome="failed", detail=detail)]
                 described = {"design": name, "target": device.name}
             else:
                 tables, checks, described = [*found.tables()], _checks(found), found.described()
@@ -147,6 +156,40 @@ def fpga(
         for each in [*files, *([f"{name}_lanes.svg"] if figure is not None else [])]:
             print(out / each)
     conclude(findings, "the design fits", report=report)
+
+
+def _estimate(params: NetworkParams | NeuronParams, name: str, device: Any, as_json: bool) -> None:
+    """Shows what a design takes by the estimate, and ends the command: with code 1 if it does not
+    fit."""
+    from ..hdl.flow.estimate import estimate, model_of
+    from ..hdl.flow.measure import resources
+    from ..hdl.flow.place import too_much
+    from ..hdl.limits import supported
+
+    model = model_of(device)
+    with showing_progress() as progress:
+        progress(f"{name}: estimate")
+        found = estimate(supported(params), device)
+    missing = too_much(found, device)
+    if as_json:
+        described = {"design": name, "target": device.name, "estimate": found, "too_few": missing}
+        print(json.dumps({**described, "note": model.said}, indent=1))
+    else:
+        _show(resources(f"{name} on {device.part}, estimated", found, device))
+        print(model.said)
+    raise typer.Exit(bool(missing))
+
+
+def _advice(params: NetworkParams | NeuronParams, device: Any, progress: Progress) -> list[str]:
+    """A line of what would fit; none of a single neuron."""
+    from ..hdl.flow.advice import what_would_fit
+    from ..params.network import NetworkParams
+
+    if not isinstance(params, NetworkParams):
+        return []
+    found = list(what_would_fit(params, device, progress))
+    return [f"by the estimate these would fit: {'; '.join(found)}" if found else "by the estimate "
+            "neither fewer lanes nor fewer bits of a weight would make it fit"]  # fmt: skip
 
 
 def _checks(found: Measured) -> list[Check]:

@@ -106,18 +106,12 @@ class Measured:
 
     def tables(self) -> Iterator[Table]:
         """Resources, in all and by component, and the critical path."""
-        used, there = self.figures.used, self.figures.available
-        names = self.target.called
-        rows = tuple(
-            (names[kind], f"{count:,}", f"{there[kind]:,}" if kind in there else "",
-             f"{count / there[kind]:.1%}" if there.get(kind) else "")
-            for kind, count in used.items()
-        )  # fmt: skip
-        where = f"{self.target.part} {self.figures.package}".rstrip()
-        yield Table(f"{self.name} on {where}", ("resource", "used", "of", "share"), rows)
+        figures, names = self.figures, self.target.called
+        where = f"{self.target.part} {figures.package}".rstrip()
+        yield resources(f"{self.name} on {where}", figures.used, self.target)
         parts = tuple(
             (part, *(f"{takes.get(kind, 0) or ''}" for kind in names))
-            for part, takes in self.figures.parts.items()
+            for part, takes in figures.parts.items()
         )
         yield Table("by component, after synthesis", ("component", *names), parts)
         if self.target.placed:
@@ -167,6 +161,17 @@ class Measured:
                 package=package, constraints=constraints,
             )  # fmt: skip
         return made
+
+
+def resources(title: str, used: Mapping[str, int], target: Target) -> Table:
+    """A row for each resource of a device."""
+    there = target.resources
+    rows = tuple(
+        (target.called[kind], f"{count:,}", f"{there[kind]:,}" if kind in there else "",
+         f"{count / there[kind]:.1%}" if there.get(kind) else "")
+        for kind, count in used.items()
+    )  # fmt: skip
+    return Table(title, ("resource", "used", "of", "share"), rows)
 
 
 def reports(name: str, described: dict[str, Any], markdown: str) -> dict[str, str]:

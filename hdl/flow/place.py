@@ -43,6 +43,8 @@ _PACKERS = {
 _NO_ROOM = re.compile(
     r"[Nn]o (?:more )?[Bb]els|[Uu]nable to (?:find|place)|[Ff]ailed to (?:expand|place)"
 )
+#: Kind of resource → what people call it.
+CALLED = {"LUT": "LUTs", "FF": "flip-flops", "RAM": "block memories", "DSP": "multipliers"}
 #: Kind of resource → nextpnr's names of it, the first that the device has.
 _REPORTED = {
     "LUT": ("TRELLIS_COMB", "ICESTORM_LC"),
@@ -296,19 +298,23 @@ def packed(
     return (entry(recipe, make) / BITSTREAM).read_bytes()
 
 
+def too_much(takes: Mapping[str, int], target: Target) -> dict[str, int]:
+    """Kind of resource → how many the device has too few for what a design takes."""
+    there = target.resources
+    return {kind: takes[kind] - there[kind] for kind in CALLED
+            if kind in there and takes.get(kind, 0) > there[kind]}  # fmt: skip
+
+
 def check_fits(takes: Mapping[str, int], target: Target) -> None:
     """Raise unless the device has what the netlist takes.
 
     Raises:
         DoesNotFitError: the first resource of which there is too little, and by how much.
     """
-    names = {"LUT": "LUTs", "FF": "flip-flops", "RAM": "block memories", "DSP": "multipliers"}
-    for kind, name in names.items():
-        there, wanted = target.resources.get(kind), takes.get(kind, 0)
-        if there is not None and wanted > there:
-            allowed = f"a device with {wanted:,} {name} or more, for this design"
-            found = f"{target.name}, which has {there:,} ({wanted - there:,} too few)"
-            raise DoesNotFitError.must_be("target", allowed, target.name, found=found)
+    for kind, missing in too_much(takes, target).items():
+        allowed = f"a device with {takes[kind]:,} {CALLED[kind]} or more, for this design"
+        found = f"{target.name}, which has {target.resources[kind]:,} ({missing:,} too few)"
+        raise DoesNotFitError.must_be("target", allowed, target.name, found=found)
 
 
 def figures_of(

