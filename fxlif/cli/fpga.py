@@ -56,7 +56,7 @@ def fpga(
         ),
     ] = None,
     estimated: Annotated[
-        bool, typer.Option("--estimate", help="What it takes, in about a second, without a tool.")
+        bool, typer.Option("--estimate", help="What it takes, in seconds, without these tools.")
     ] = False,
     keep_slow: Annotated[
         bool, typer.Option("--keep-slow", help="A bitstream even where --freq is not reached.")
@@ -102,7 +102,13 @@ def fpga(
     from ..sim.report.findings import Check, Findings
 
     if estimated:
-        others = {"--freq": freq, "--sweep": sweep, "--keep-slow": keep_slow, "--out": out}
+        others = {
+            "--board": board,
+            "--freq": freq,
+            "--sweep": sweep,
+            "--keep-slow": keep_slow,
+            "--out": out,
+        }
         refuse_beside("with --estimate", {**others, "--report": report})
         _estimate(params, name, device, as_json)
     asked: dict[str, Any] = {"seeds": range(1, seeds + 1), "mhz": freq}

@@ -20,7 +20,7 @@ def what_would_fit(
     """Texts: the most lanes and the most bits of a weight that fit by the estimate, if any do, and
     the smallest device of the family."""
     progress(f"{network.name}: what would fit")
-    most = max(core.lanes for core in (*network.core, *network.population))
+    most = max([each.lanes for each in network.core] + [each.lanes for each in network.population])
     lanes = (most >> shift for shift in range(1, most.bit_length()))
     yield from _first(((f"lanes = {count}", with_lanes(network, count)) for count in lanes), target)
     yield from _first(_narrower(network), target)

@@ -1,4 +1,4 @@
-"""What a design takes on a device, estimated in about a second, without a tool.
+"""What a design takes on a device, estimated in seconds, without the tools of the device.
 
 The block memories follow from their depths and widths. LUTs and flip-flops are sums of what the
 netlist is made of (:mod:`fxlif.hdl.flow.features`), each with a factor that was fitted to designs
@@ -70,7 +70,7 @@ def blocks_of(memories: Sequence[tuple[int, int]], family: str) -> int:
 
 def weighted(bits: Mapping[str, int], factors: Mapping[str, float]) -> int:
     """The sum of all features, each with its factor; ``one`` is 1 of each core."""
-    return max(0, round(sum(factor * bits[name] for name, factor in factors.items())))
+    return max(0, round(sum(factor * bits.get(name, 0) for name, factor in factors.items())))
 
 
 def model_of(target: Target) -> Model:

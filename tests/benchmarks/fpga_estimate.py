@@ -39,7 +39,7 @@ from fxlif.sim.soak.random_design import random_design
 from fxlif.sim.soak.random_network import random_event_chain, random_network
 
 #: Numbers of the designs that the model is fitted to, and of those that judge it.
-FITTED, JUDGED = range(100, 160), range(1, 21)
+FITTED, JUDGED = (*range(100, 107), *range(108, 160, 2)), range(1, 21)
 LANES = (1, 1, 2, 4, 8)
 #: The features that flip-flops are fitted by.
 OF_REGISTERS = ("one", "register", "unread")
