@@ -26,6 +26,7 @@ from amaranth.back import verilog
 from amaranth.hdl import Cat, Const, Elaboratable, Module, Signal
 from amaranth.sim import Simulator
 
+from fxlif import builds
 from fxlif.cycles.pipeline import neuron_stages
 from fxlif.hdl.neuron import LIFStep
 from fxlif.params.base import FIXED_ROUNDINGS
@@ -333,13 +334,13 @@ int main() {
 
 
 class Compiled:
-    """A bank as Verilog, built by Verilator.
+    """A bank as Verilog, built by Verilator; the cache of builds keeps it.
 
     Not by :func:`fxlif.sim.tools.simulators.build`: what cocotb needs (every signal visible from
     outside) makes a build of so many modules about ten times slower. No bench.
     """
 
-    def __init__(self, designs: Sequence[Design], folder: Path) -> None:
+    def __init__(self, designs: Sequence[Design]) -> None:
         bank = Bank(designs, staged=True)
         self._bank = bank
         text = verilog.convert(
@@ -350,12 +351,6 @@ class Compiled:
         assert found.path is not None
         environment = {**os.environ, "PATH": f"{found.path}{os.pathsep}{os.environ['PATH']}"}
         environment.pop("MAKEFLAGS", None)
-        (folder / "top.v").write_text(text)
-        (folder / "main.cpp").write_text(MAIN)
-        build = folder / "build"
-        build.mkdir()
-        simulators.give_runtime(found, build, ("", "_threads"))
-
         # A few designs are soon simulated, and compile fastest in one file as they are.
         few = len(designs) < 100
         split, optimised = (("--output-split", "0"), "-O0") if few else ((), "-O1")
@@ -366,16 +361,29 @@ class Compiled:
             )
             assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
 
-        call(
-            str(shutil.which("verilator", path=environment["PATH"])), "--cc", "-O3",
-            "-Wno-lint", "--x-assign", "unique", *split, "--top-module", "top",
-            "--Mdir", str(build), "--exe", str(folder / "main.cpp"), str(folder / "top.v"),
+        def make(folder: Path) -> None:
+            (folder / "top.v").write_text(text)
+            (folder / "main.cpp").write_text(MAIN)
+            build = folder / "build"
+            build.mkdir()
+            simulators.give_runtime(found, build, ("", "_threads"))
+            call(
+                str(shutil.which("verilator", path=environment["PATH"])), "--cc", "-O3",
+                "-Wno-lint", "--x-assign", "unique", *split, "--top-module", "top",
+                "--Mdir", str(build), "--exe", str(folder / "main.cpp"), str(folder / "top.v"),
+            )  # fmt: skip
+            call(
+                "make", "-C", str(build), "-f", "Vtop.mk", "CFG_CXXFLAGS_PCH_I=-include",
+                f"OPT_FAST={optimised}", "OPT_GLOBAL=-O0", "OPT_SLOW=-O0",
+            )  # fmt: skip
+            (build / "Vtop").rename(folder / "Vtop")
+            shutil.rmtree(build)
+
+        recipe = builds.Recipe(
+            kind="steps", tools={"verilator": found.version}, used=("Vtop",),
+            inputs={"top.v": text, "recipe": Path(__file__).read_text()},
         )  # fmt: skip
-        call(
-            "make", "-C", str(build), "-f", "Vtop.mk", "CFG_CXXFLAGS_PCH_I=-include",
-            f"OPT_FAST={optimised}", "OPT_GLOBAL=-O0", "OPT_SLOW=-O0",
-        )  # fmt: skip
-        self._program = str(build / "Vtop")
+        self._program = str(builds.entry(recipe, make) / "Vtop")
 
     def answer(self, words: Ints) -> npt.NDArray[np.uint32]:
         """(points, lanes) answers."""
@@ -385,11 +393,11 @@ class Compiled:
 
 
 def check_compiled(
-    designs: Sequence[Design], folder: Path, *, most: int, sample: int, seed: int,
+    designs: Sequence[Design], *, most: int, sample: int, seed: int,
     block: int = 1 << 15,
 ) -> Tally:  # fmt: skip
     """All designs in their own whole space, or ``sample`` points where it exceeds ``most``."""
-    compiled = Compiled(designs, folder)
+    compiled = Compiled(designs)
     tally = Tally(designs=len(designs))
     rng = np.random.default_rng(seed)
     due = 0

@@ -32,7 +32,6 @@ import random
 from collections import deque
 from collections.abc import Callable
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import choices
@@ -115,11 +114,11 @@ def test_every_choice_in_every_state(overflow: str, part: int) -> None:
     assert tally.compared >= sum(space_size(each.variables) // part for each in designs)
 
 
-def test_sample_of_all_other_choices(tmp_path: Path) -> None:
+def test_sample_of_all_other_choices() -> None:
     designs = sample_of_extras(1, SEED)
     print(f"FXLIF_SEED={SEED}")
     assert len(designs) == 31
-    tally = check_compiled(designs, tmp_path, most=1 << 16, sample=1 << 15, seed=SEED)
+    tally = check_compiled(designs, most=1 << 16, sample=1 << 15, seed=SEED)
     due = sum(size if (size := space_size(d.variables)) <= 1 << 16 else 1 << 15 for d in designs)
     assert tally.compared == due
     assert tally.spikes > len(designs)
@@ -127,10 +126,10 @@ def test_sample_of_all_other_choices(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("extra", list(product(*EXTRA_AXES))[1:], ids=str)
-def test_every_other_choice(extra: tuple[Any, ...], tmp_path: Path) -> None:
+def test_every_other_choice(extra: tuple[Any, ...]) -> None:
     designs = [design(core, extra) for core in product(*CORE_AXES)]
     assert len({each.neuron.canonical() for each in designs}) == 624
-    tally = check_compiled(designs, tmp_path, most=1 << 20, sample=1 << 19, seed=SEED)
+    tally = check_compiled(designs, most=1 << 20, sample=1 << 19, seed=SEED)
     due = sum(size if (size := space_size(d.variables)) <= 1 << 20 else 1 << 19 for d in designs)
     assert tally.compared == due
     assert tally.spikes > 0
@@ -200,10 +199,10 @@ def test_nothing_is_used_before_it_is_made() -> None:
 
 
 @pytest.mark.slow
-def test_every_pair_of_choices_in_every_state(tmp_path: Path) -> None:
+def test_every_pair_of_choices_in_every_state() -> None:
     designs = chosen(random.Random(SEED))
     print(f"FXLIF_SEED={SEED}")
-    tally = check_compiled(designs, tmp_path, most=1 << 20, sample=1 << 19, seed=SEED)
+    tally = check_compiled(designs, most=1 << 20, sample=1 << 19, seed=SEED)
     assert tally.designs > 80
     assert tally.spikes > tally.compared // 10
 
