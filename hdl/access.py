@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from amaranth.hdl import Const, Module, Mux, Signal, Value
+import numpy as np
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -17,11 +18,15 @@ from ..cycles.access import (
     inputs_of,
     is_accessible,
     is_single,
+    weight_words,
 )
 from ..cycles.latency import COUNTER_BITS, READ_CYCLES, AnyCore
+from ..layout.parts import RowCore
+from ..params.core import Writable
 from .core.core import LIFCore
 from .core.layouts import line
-from .network import LIFNetwork
+from .memory import Rom
+from .network import LIFGraph, LIFNetwork
 
 #: How the ports begin that join a core to those of its design.
 ACCESS = "access"
@@ -54,7 +59,7 @@ class Accessible(wiring.Component):
     was an ``error``.
     """
 
-    def __init__(self, inner: LIFCore | LIFNetwork, *, counters: bool = True) -> None:
+    def __init__(self, inner: LIFCore | LIFNetwork | LIFGraph, *, counters: bool = True) -> None:
         self._inner = inner
         self.params = inner.params
         self._cores: Sequence[AnyCore] = inner.params.cores
@@ -110,11 +115,11 @@ class Accessible(wiring.Component):
         port.find({k: self._written(k, core, port.named) for k, core in cores.items()}, accesses)
         value = Signal.like(self.write.payload.data, name="write_value", reset_less=True)
         m.d.sync += value.eq(self.write.payload.data)
-        m.d.sync += self.rejected.eq(self.rejected + port.missed)
+        misses: list[Value] = [port.missed]
         for k, core in cores.items():
             write = accesses[k].write
             m.d.comb += [
-                write.row.eq(port.row),
+                write.row.eq(Cat(port.word, port.row) if weight_words(core) else port.row),
                 write.word.eq(port.word),
                 write.lane.eq(port.lane),
                 write.value.eq(value),
@@ -122,8 +127,25 @@ class Accessible(wiring.Component):
             for name in core.writable:
                 writes = Signal(name=f"writes_{name}_{k}")
                 m.d.sync += writes.eq(port.taken & port.found[k] & (port.item == NUMBERS[name]))
-                m.d.comb += getattr(write, name).eq(writes)
+                there: Value = Const(1)
+                if name == "weights" and weight_words(core):
+                    there = self._holds(m, k, core, port.named)
+                    misses.append(writes & ~there)
+                m.d.comb += getattr(write, name).eq(writes & there)
+        m.d.sync += self.rejected.eq(self.rejected + _any(misses))
         return port
+
+    def _holds(self, m: Module, k: int, core: AnyCore, named: _Fields) -> Value:
+        """Whether there was a synapse of a core that reads rows at the address of 2 cycles ago."""
+        assert isinstance(core, RowCore)
+        words, lanes = _depth(weight_words(core)), _depth(core.lanes)
+        there = np.zeros((words, lanes), dtype=np.int64)
+        there[: weight_words(core), : core.lanes] = core.weight_slots >= 0
+        name = f"holds_{k}"
+        m.submodules[name] = holds = Rom(name, there.reshape(-1, 1), 1)
+        lane = named.lane[: (lanes - 1).bit_length()]
+        m.d.comb += holds.address.eq(Cat(lane, named.word, named.row))
+        return holds.data.as_value()[0]
 
     def _reads(self, m: Module, accesses: Mapping[int, Any]) -> _Port:
         """Takes reads, and answers them."""
@@ -186,12 +208,18 @@ class Accessible(wiring.Component):
     def _written(self, k: int, core: AnyCore, named: _Fields) -> Value:
         """Whether something of core ``k`` is written at an address."""
         found = _any([
-            (named.item == NUMBERS[name])
-            & (named.is_first_neuron if is_single(core, name) else named.is_neuron(core))
-            & (named.row < (inputs_of(core) if name == "weights" else 1))
+            (named.item == NUMBERS[name]) & self._place(core, name, named)
             for name in core.writable
         ])  # fmt: skip
         return found & (named.core == k)
+
+    def _place(self, core: AnyCore, name: Writable, named: _Fields) -> Value:
+        """Whether a parameter may have a value at a lane, word and row."""
+        if name == "weights" and weight_words(core):
+            above = Cat(named.word, named.row)[(weight_words(core) - 1).bit_length() :]
+            return (above == 0) & (named.lane[(core.lanes - 1).bit_length() :] == 0)
+        is_neuron = named.is_first_neuron if is_single(core, name) else named.is_neuron(core)
+        return is_neuron & (named.row < (inputs_of(core) if name == "weights" else 1))
 
     def _read(self, k: int, core: AnyCore, named: _Fields) -> Value:
         """Whether something of core ``k`` is read at an address."""
@@ -263,6 +291,11 @@ class _Port:
             self.asked.eq(port.valid & ~port.ready),
             self.missed.eq(self.taken & ~of_core & ~self.besides),
         ]
+
+
+def _depth(count: int) -> int:
+    """How many things the bits number that so many need."""
+    return 1 << (count - 1).bit_length()
 
 
 def _any(values: list[Value]) -> Value:

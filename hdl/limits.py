@@ -11,6 +11,7 @@ from ..arrays import count_of
 from ..errors import FxlifError
 from ..layout import HardwareNetwork, RowCore
 from ..layout.plan import LONGEST_ROW, Edge, Plan, filled, planned
+from ..network.projections import PlacedProjection
 from ..network.topology import expected_count, synapses_of
 from ..params.core import CoreParams, address_bits
 from ..params.network import NetworkParams, Projection
@@ -54,20 +55,24 @@ def baked_in(design: AnyParams, check: str) -> None:
     """
     cores: tuple[CoreParams | RowCore, ...] = design.cores
     for k, core in enumerate(cores):
-        if isinstance(core, CoreParams) and core.writable:
+        if core.writable:
             key = f"core[{k}].writable" if design.kind == "network" else "writable"
             raise FxlifError.must_be(key, f"empty in {check}", core.writable)
     never_read(design, check)
 
 
 def never_read(design: AnyParams, check: str) -> None:
-    """Refuse what a ``check`` does not know yet: state that is read at run time.
+    """Refuse what a ``check`` does not know yet: state that is read at run time, and cores of rows
+    that are written.
 
     Raises:
-        FxlifError: the first core of which something can be read.
+        FxlifError: the first core of which something can be read, or such a core.
     """
     cores: tuple[CoreParams | RowCore, ...] = design.cores
     for k, core in enumerate(cores):
+        if isinstance(core, RowCore) and core.writable:
+            key, allowed = f"core[{k}].writable", f"empty in {check} of a network of populations"
+            raise FxlifError.must_be(key, allowed, core.writable)
         if core.readable:
             key = f"core[{k}].readable" if design.kind == "network" else "readable"
             raise FxlifError.must_be(key, f"false in {check}", core.readable)
@@ -99,8 +104,9 @@ def memory_bits(core: CoreParams | RowCore) -> int:
         summed = 0 if neuron.per_event else core.accumulator_bits
         return bits + (weights + summed) * core.words * core.lanes
     for memory in core.memories:
-        beside = memory.word_bits + memory.delay_bits
-        bits += memory.depth * core.lanes * (memory.weight_bits + beside)
+        slots = memory.depth * core.lanes
+        beside = memory.word_bits + memory.delay_bits + (memory.holds is not None)
+        bits += slots * (memory.weight_bits + beside)
     rings = sum(each.bits * each.slots for each in core.accumulators)
     deepest = max((memory.depth for memory in core.memories), default=1)
     longest = max((memory.longest for memory in core.memories), default=0)
@@ -124,10 +130,17 @@ def hardware_of(network: NetworkParams) -> NetworkParams | HardwareNetwork:
     plan = planned(network)
     _check_memory(sum(shape.bits for shape in plan.chosen))
     _refuse(_zeros(plan))
-    if _in_line(network) and all(shape.dense for shape in plan.chosen):
+    dense = all(shape.dense for shape in plan.chosen) and all(map(_is_matrix, plan.tables))
+    if _in_line(network) and dense:
         return chain_of(network)
     _refuse([*_out_of_turn(plan), *_long_rows(plan)])
     return filled(plan)
+
+
+def _is_matrix(placed: PlacedProjection) -> bool:
+    """Whether a core can hold the synapses: where weights can be written, each is one there."""
+    synapses = placed.synapses
+    return placed.ends is None or synapses.count == synapses.n_pre * synapses.n_post
 
 
 def _in_line(network: NetworkParams) -> bool:
@@ -183,6 +196,7 @@ def chain_of(network: NetworkParams) -> NetworkParams:
                 v_thresholds=population.v_thresholds,
                 max_events_per_input=events,
                 lanes=population.lanes,
+                writable=population.writable,
             )
         except FxlifError as error:
             raise error.inside(f"projection[{index}]: as a core") from None
@@ -233,9 +247,6 @@ def _obstacles(network: NetworkParams) -> Iterator[FxlifError]:
             allowed = "'events' or 'regular' in hardware"
             yield FxlifError.must_be(f"source[{k}].kind", allowed, source.kind)
     for k, population in enumerate(network.population):
-        if population.writable:
-            allowed, found = "empty in hardware of populations", population.writable
-            yield FxlifError.must_be(f"population[{k}].writable", allowed, found)
         if population.noise:
             yield FxlifError.must_be(
                 f"population[{k}].noise", "none in hardware", population.noise,

@@ -106,6 +106,8 @@ class LIFGraph(_Top[HardwareNetwork]):
             core = LIFRowCore(each, bits, **self._options)
             m.submodules[signals.instance] = within(core, signals.instance)
             _show(m, self, core, signals, **self._options)
+            if is_accessible(each):
+                connect(m, flipped(getattr(self, signals.access)), core.access)
             streams.append(core.events_out)
             cores.append(core)
         m.submodules.merge = merge = Merge([params.cores[k].n_neurons for k in params.outputs])

@@ -160,10 +160,10 @@ def component_of(
     input_bits: int | None = None,
 ) -> wiring.Component:
     """The Amaranth component of a neuron, a core or a network; see :func:`generate`."""
-    made: LIFNetwork | LIFCore
+    made: LIFNetwork | LIFGraph | LIFCore
     match design if isinstance(design, HardwareNetwork) else supported(design):
         case HardwareNetwork() as network:
-            return LIFGraph(network, trace=trace, counters=counters)
+            made = LIFGraph(network, trace=trace, counters=counters)
         case NetworkParams() as network:
             made = LIFNetwork(network, trace=trace, counters=counters)
         case CoreParams() as core:

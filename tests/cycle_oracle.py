@@ -334,6 +334,8 @@ def assert_every_cycle(made: CycleOutputs, oracle: Any, inputs: Any, flags: Sequ
         out = (int(made.out_address[cycle]), bool(made.out_tick[cycle]))
         assert seen["in_ready"] == made.in_ready[cycle], cycle
         assert seen["out"] == (out if made.out_valid[cycle] else None), cycle
+        if seen.get("write") is not None:
+            assert seen["write"] == (made.write_ready[cycle], made.rejected[cycle]), cycle
         for k, (trace, (doing, dropped, saturated, written)) in enumerate(
             zip(made.cores, seen["cores"], strict=True)
         ):

@@ -311,6 +311,15 @@ UNEVEN = CoreParams(
 )
 
 
+def writable(network: NetworkParams) -> NetworkParams:
+    """The same network, of which all can be written that can be."""
+    populations = []
+    for each in network.population:
+        names = ("weights", "thresholds")[: 1 if each.neuron.max_spikes_per_step > 1 else 2]
+        populations.append(each.model_copy(update={"writable": names}))
+    return network.model_copy(update={"population": tuple(populations)})
+
+
 def looped() -> NetworkParams:
     """A small network with all that a chain does not have: two event sources and a regular one,
     delays forward and backward, recurrence, parallel projections, two outputs, lanes to spare."""

@@ -8,7 +8,8 @@ of :mod:`oracle`. It reads the plain fields of the layout, and is slow.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import oracle
@@ -83,11 +84,13 @@ class Front:
 
     def __init__(self, core: RowCore) -> None:
         self.core = core
+        self.stopped = False  # something is to be written between two steps
         self.reset()
 
     def reset(self) -> None:
         forward = [k for k, each in enumerate(self.core.inputs) if not each.backward]
         self.select, self.part = forward[0], 0
+        self.begun = False
         self.fetched: Look | None = None
         self.held: Look | None = None
 
@@ -99,7 +102,15 @@ class Front:
     def parts(self) -> int:
         return max(1, len(self.core.inputs[self.select].memories))
 
+    @property
+    def stands(self) -> bool:
+        """Whether what is read next is the first event of a forward input in this step."""
+        first = next(k for k, each in enumerate(self.core.inputs) if not each.backward)
+        return self.select == first and not self.begun
+
     def room(self, take: bool) -> bool:
+        if self.stopped and self.stands:
+            return False
         return self.fetched is None or self.held is None or take
 
     def ready(self, take: bool) -> bool:
@@ -116,6 +127,7 @@ class Front:
                 unknown = last and self.reads == 0 and address >= self.core.n_events
             elif last and self.select == len(self.core.inputs) - 1:
                 pushed = Look(None)
+            self.begun = not (tick and last)
             if tick and last:
                 self.select = (self.select + 1) % len(self.core.inputs)
             self.part = 0 if last else self.part + 1
@@ -208,6 +220,8 @@ class Core:
         while self.passes < self.words or self.passes < 2:
             self.passes *= 2
         self.totals = Totals(core)
+        self.weights = [memory.weights.tolist() for memory in core.memories]
+        self.stepping = core  # as it is with the thresholds that were written
         lanes = range(core.lanes)
         #: Events act one by one: the next operation comes when the last one has been written back.
         self.one_by_one = core.neuron.accumulate == "per_event"
@@ -247,6 +261,13 @@ class Core:
         if held is None or not self.free:
             return False
         return not (held.memory is None and self.updating)
+
+    @property
+    def between(self) -> bool:
+        """Whether it is between two steps."""
+        front = self.front
+        waits = front.fetched is not None or front.held is not None
+        return front.stands and not waits and self.op == "" and not self.updating
 
     @property
     def reads(self) -> int:
@@ -373,7 +394,8 @@ class Core:
                 delay += int(memory.delays[at][lane])
             if memory.offsets is not None:
                 word = (word + int(memory.offsets[self.look.row])) % self.passes
-            weights.append(int(memory.weights[at][lane]) * 2**memory.weight_shift)
+            weight = self.weights[self.look.memory][at][lane]
+            weights.append(weight * 2**memory.weight_shift)
             if not self.one_by_one:
                 count = self.core.accumulators[memory.accumulator].slots
                 places[memory.accumulator, lane] = (self.base + delay) % count, word
@@ -391,7 +413,7 @@ class Core:
             for lane in range(self.core.lanes)
         ]
         slot.states, slot.spikes = step_of_word(
-            self.core, self.lfsr, slot.word, slot.states, currents, slot.arrived
+            self.stepping, self.lfsr, slot.word, slot.states, currents, slot.arrived
         )
         slot.arrived = [[] for _ in range(self.core.lanes)]
 
@@ -459,6 +481,115 @@ class Merge:
             self.turn = (self.turn + 1) % len(self.nodes)
 
 
+def bits(count: int) -> int:
+    """The fewest bits that number so many things from 0."""
+    return len(f"{count - 1:b}") if count > 1 else 0
+
+
+class WritePort:
+    """The write port: looks at what is on offer for a cycle, then waits for its core."""
+
+    def __init__(self, cores: list[Core]) -> None:
+        self.cores = cores
+        self.lane = bits(max(core.core.lanes for core in cores))
+        self.word = bits(max(core.words for core in cores))
+        #: By core, where its memories begin among its words of weights, and how many these are.
+        self.first: list[dict[int, int]] = []
+        self.count: list[int] = []
+        for core in cores:
+            sizes = [2 ** bits(len(memory.weights)) for memory in core.core.memories]
+            starts, at = {}, 0
+            for number in sorted(range(len(sizes)), key=lambda k: (-sizes[k], k)):
+                starts[number], at = at, at + sizes[number]
+            self.first.append(starts)
+            self.count.append(at if "weights" in core.core.writable else 0)
+        self.row = max(0, bits(max(self.count)) - self.word)
+        self.due: Any = None
+        self.reset()
+
+    def reset(self) -> None:
+        self.asked, self.rejects, self.rejected = False, False, 0
+        self.waits: Core | None = None
+        self.names: Any = None
+
+    def find(self, address: int, data: int) -> tuple[Core | None, Any]:
+        """The core that a write waits for, and what it does there, if anything."""
+        parts = []
+        for width in (self.lane, self.word, self.row, 4):
+            parts.append(address % 2**width)
+            address //= 2**width
+        lane, word, row, item = parts
+        if address >= len(self.cores):
+            return None, None
+        core = self.cores[address]
+        if item == 1 and "thresholds" in core.core.writable and row == 0:
+            return self._threshold(core, word * core.core.lanes + lane, lane, data)
+        if item == 0 and self.count[address]:
+            return self._weight(core, address, row * 2**self.word + word, lane, data)
+        return None, None
+
+    def _threshold(self, core: Core, neuron: int, lane: int, data: int) -> tuple[Core | None, Any]:
+        single = core.core.v_thresholds is None
+        if lane >= core.core.lanes or neuron >= (1 if single else core.core.n_neurons):
+            return None, None
+        value = signed(data, core.core.neuron.threshold_bits) << core.core.neuron.threshold_shift
+
+        def write() -> None:
+            own, neuron_of = core.stepping.v_thresholds, core.stepping.neuron
+            if single:
+                neuron_of = neuron_of.model_copy(update={"v_threshold": value})
+            else:
+                own = (*own[:neuron], value, *own[neuron + 1 :])
+            core.stepping = replace(core.stepping, v_thresholds=own, neuron=neuron_of)
+
+        return core, write
+
+    def _weight(
+        self, core: Core, k: int, number: int, lane: int, data: int
+    ) -> tuple[Core | None, Any]:
+        if number >= 2 ** bits(self.count[k]) or lane >= 2 ** bits(core.core.lanes):
+            return None, None
+        for m, first in self.first[k].items():
+            word = number - first
+            inside = 0 <= word < len(core.weights[m]) and lane < core.core.lanes
+            if inside and core.core.memories[m].holds[word][lane]:
+                return core, partial(self._store, core.weights[m][word], lane, core, data)
+        return core, None
+
+    @staticmethod
+    def _store(weights: list[int], lane: int, core: Core, data: int) -> None:
+        weights[lane] = signed(data, core.core.neuron.weight_bits)
+
+    @property
+    def ready(self) -> bool:
+        return self.asked and (self.waits is None or self.waits.between)
+
+    def stop(self) -> None:
+        """Keep the core that is waited for between two steps."""
+        for core in self.cores:
+            core.front.stopped = self.asked and self.waits is core
+
+    def clock(self, shown: Any) -> None:
+        if self.due is not None:
+            self.due()
+        self.due = None
+        if shown["rst"]:
+            self.reset()
+            return
+        self.rejected = (self.rejected + self.rejects) % 2**32
+        taken = shown["write_valid"] and self.ready
+        self.rejects = bool(taken and self.names is None)
+        self.due = self.names if taken else None
+        self.asked = bool(shown["write_valid"]) and not self.ready
+        self.waits, self.names = self.find(int(shown["write_address"]), int(shown["write_data"]))
+
+
+def signed(data: int, width: int) -> int:
+    """The value of so many lowest bits."""
+    value = data % 2**width
+    return value - 2**width if value >= 2 ** (width - 1) else value
+
+
 class Network:
     """Nodes, and who reads them."""
 
@@ -470,6 +601,7 @@ class Network:
             self.given, *(Regular(source) for source in network.regular), *self.cores
         ]  # fmt: skip
         outputs = [first + k for k in network.outputs]
+        self.port = WritePort(self.cores) if any(c.writable for c in network.cores) else None
         self.merge = Merge(outputs, [network.cores[k].n_neurons for k in network.outputs])
 
     def readers(self, node: int) -> list[Core]:
@@ -493,13 +625,19 @@ class Network:
         if shown["in_valid"]:
             self.given.event = int(shown["in_address"]), bool(shown["in_tick"])
         self.merge.out_ready = bool(shown["out_ready"])
+        port = self.port
+        written = None if port is None else (port.ready, port.rejected)
+        if port is not None:
+            port.stop()
         self.moving = [self.all_ready(node) for node in range(len(self.sources))]
         seen: dict[str, Any] = {
             "in_ready": self.moving[0], "out": self.merge.shows(self), "cores": [
                 (core.doing(self), core.dropped, core.saturated, None if core.written is None else (
                     core.written.word, list(core.written.spikes), list(core.written.states)
                 )) for core in self.cores
-            ]}  # fmt: skip
+            ], "write": written}  # fmt: skip
+        if port is not None:
+            port.clock(shown)
         if shown["rst"]:
             for part in (*self.sources, self.merge):
                 part.reset()

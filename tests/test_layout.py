@@ -389,7 +389,8 @@ def test_rows_that_can_be_written_are_not_shared():
     forms = shapes(synapses, 2)
     assert [forms.shared.depth, forms.sparse.depth, forms.dense.depth] == [2, 4, 8]
     equal = synapses_of(Projection("a", "b", AllToAll(weight=3)), 4, 4)
-    forms = shapes(equal, 2, writable=True)
+    forms = shapes(equal, 2, weight_bits=6)
+    assert (forms.sparse.weight_bits, forms.dense.weight_bits) == (6, 6)
     assert (forms.sparse.depth, forms.dense.depth, forms.shared) == (8, 8, None)
     assert len(fill(equal, forms.dense)[1]) == 8
     assert [each.depth for each in (shapes(equal, 2).sparse, shapes(equal, 2).dense)] == [2, 2]

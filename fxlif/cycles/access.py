@@ -3,8 +3,9 @@
 An address consists of fields, lowest first: lane, word, row, item, core. Neuron i is lane
 ``i % lanes`` of word ``i // lanes`` of its core, so that where the lanes are a power of two the two
 fields are i. The fields are as wide as the largest core needs, those of rows (the inputs of a
-core) where weights can be written. The item is a parameter that is written, or a state variable
-or a counter that is read.
+core) where weights can be written. Of the weights of a core that reads rows of synapses, word and
+row together are the number of a word (:attr:`~fxlif.layout.parts.RowCore.first_words`). The item
+is a parameter that is written, or a state variable or a counter that is read.
 """
 
 from __future__ import annotations
@@ -94,15 +95,25 @@ def inputs_of(core: AnyCore) -> int:
     return core.n_inputs if isinstance(core, CoreParams) and "weights" in core.writable else 0
 
 
+def weight_words(core: AnyCore) -> int:
+    """The words of weights that can be written in a core that reads rows, by their numbers."""
+    if isinstance(core, CoreParams) or "weights" not in core.writable:
+        return 0
+    return len(core.weight_slots)
+
+
 @dataclass(frozen=True)
 class Writes:
     """What some addresses name, and what is written there, one entry each: arrays (n,).
 
-    ``core`` is NONE where there is nothing at an address; ``parameter`` its number; ``row`` the
-    input of a weight, ``place`` the number of the neuron.
+    ``core`` is NONE where there is nothing at an address; ``waits`` the core that a write waits
+    for, also where rows of synapses could hold one and do not. ``parameter``: its number; ``row``
+    the input of a weight, ``place`` the number of the neuron; of a weight in rows the number of
+    its word, and the lane.
     """
 
     core: Ints
+    waits: Ints
     parameter: Ints
     row: Ints
     place: Ints
@@ -132,7 +143,9 @@ class AddressMap:
         self.lane_bits = max(_bits(core.lanes) for core in cores)
         self.word_bits = max(_bits(core.words) for core in cores)
         self.row_at = self.lane_bits + self.word_bits
-        self.row_bits = max(_bits(max(1, inputs_of(core))) for core in cores)
+        rows = (_bits(max(1, inputs_of(core))) for core in cores)
+        words = (_bits(max(1, weight_words(core))) - self.word_bits for core in cores)
+        self.row_bits = max(0, *rows, *words)
         self.item_at = self.row_at + self.row_bits
         self.core_at = self.item_at + ITEM_BITS
         #: Width of an address, of a value that is written, and of an answer: that of the widest.
@@ -157,8 +170,11 @@ class AddressMap:
         return PORT_COUNTS[0 if any(core.writable for core in self.cores) else 1 :]
 
     def address(self, core: int, parameter: Writable, neuron: int = 0, row: int = 0) -> int:
-        """Where a value is written; single values have neuron 0, all but weights row 0."""
-        return self._address(core, NUMBERS[parameter], neuron) | row << self.row_at
+        """Where a value is written; single values have neuron 0, all but weights row 0. A weight in
+        rows has a lane in place of a neuron, and the number of a word."""
+        is_slot = parameter == "weights" and weight_words(self.cores[core])
+        row_at = self.lane_bits if is_slot else self.row_at
+        return self._address(core, NUMBERS[parameter], neuron) | row << row_at
 
     def read_address(self, core: int, item: str, neuron: int = 0) -> int:
         """Where a value is read; counters have neuron 0, those of the ports core 0."""
@@ -167,6 +183,20 @@ class AddressMap:
     def _address(self, core: int, number: int, neuron: int) -> int:
         word, lane = divmod(neuron, self.cores[core].lanes)
         return core << self.core_at | number << self.item_at | word << self.lane_bits | lane
+
+    def synapses(self, projection: int) -> tuple[Ints, Ints, Ints]:
+        """Source, target and address of the weight of each synapse of a projection whose weights
+        can be written, in cores that read rows: (synapses,) each; none of other projections."""
+        for k, core in enumerate(self.cores):
+            if isinstance(core, CoreParams) or "weights" not in core.writable:
+                continue
+            for memory, first in zip(core.memories, core.first_words, strict=True):
+                if memory.projection == projection:
+                    pre, post, word, lane = memory.synapses
+                    start = self.address(k, "weights", 0, first)
+                    return pre, post, start + (word << self.lane_bits) + lane
+        nothing = np.zeros(0, dtype=np.int64)
+        return nothing, nothing, nothing
 
     def data(self, core: int, parameter: Writable, value: int) -> int:
         """The bits that stand for a value at the port."""
@@ -187,16 +217,25 @@ class AddressMap:
         lane, word, row, parameter, named = self.fields(address)
         found = np.full(named.shape, NONE, dtype=np.int64)
         place, value = np.zeros_like(found), np.zeros_like(found)
+        waits, rows = found.copy(), row.copy()
         for k, core in enumerate(self.cores):
             neuron = word * core.lanes + lane
             for name in core.writable:
                 low, high = value_range(core, name)
-                there = (named == k) & (parameter == NUMBERS[name]) & (lane < core.lanes)
-                there &= row < (inputs_of(core) if name == "weights" else 1)
-                there &= neuron < (1 if is_single(core, name) else core.n_neurons)
-                found[there], place[there] = k, neuron[there]
-                value[there] = ((bits[there] - low) & (high - low)) + low
-        return Writes(found, parameter, row, place, value)
+                here = (named == k) & (parameter == NUMBERS[name])
+                value[here] = ((bits[here] - low) & (high - low)) + low
+                if name == "weights" and not isinstance(core, CoreParams):
+                    number, words = row << self.word_bits | word, weight_words(core)
+                    here &= (number < 1 << _bits(words)) & (lane < 1 << _bits(core.lanes))
+                    waits[here & (words > 0)] = k
+                    here &= (number < words) & (lane < core.lanes)
+                    here[here] = core.weight_slots[number[here], lane[here]] >= 0
+                    found[here], rows[here], place[here] = k, number[here], lane[here]
+                    continue
+                here &= (lane < core.lanes) & (row < (inputs_of(core) if name == "weights" else 1))
+                here &= neuron < (1 if is_single(core, name) else core.n_neurons)
+                found[here], waits[here], place[here] = k, k, neuron[here]
+        return Writes(found, waits, parameter, rows, place, value)
 
     def decode_reads(self, address: npt.ArrayLike) -> Reads:
         """What is read where, (n,)."""
@@ -231,6 +270,17 @@ class AddressMap:
             }
             for k, core in enumerate(self.cores)
             for name in core.writable
+            if name != "weights" or isinstance(core, CoreParams)
+        ]  # fmt: skip
+        writes += [
+            {
+                "core": k, "parameter": "weights", "projection": memory.projection,
+                "address": self.address(k, "weights", 0, first), "words": memory.depth,
+                "lanes": core.lanes, "bits": memory.weight_bits, "signed": True,
+            }
+            for k, core in enumerate(self.cores)
+            if not isinstance(core, CoreParams) and "weights" in core.writable
+            for memory, first in zip(core.memories, core.first_words, strict=True)
         ]  # fmt: skip
         reads: list[dict[str, Any]] = [
             {

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+
 from ..compiled.jit import inline, njit
 from .control import (
     ADD,
@@ -25,12 +27,14 @@ from .control import (
     show,
     take_sums,
 )
+from .driver import WriteSource
 
 #: The write port or the read port: whether an access was on offer in the last cycle and not taken
 #: (``asked``), and of which ``core`` it was, NONE where nothing is, or another number below 0 of
-#: what belongs to no core; one of NONE was taken that is not counted yet (``misses``); how many
-#: these were (``missed``); and whether any was taken in this cycle.
-PORT = record("asked", "core", "misses", "missed", "taken")
+#: what belongs to no core; the core that it ``waits`` for, or such a number; one of NONE was taken
+#: that is not counted yet (``misses``); how many these were (``missed``); and whether any was taken
+#: in this cycle.
+PORT = record("asked", "core", "waits", "misses", "missed", "taken")
 #: What a cycle offers there, the number of an access, and what the port shows.
 OFFERED, PORT_SHOWN = record("valid", "number"), record("ready", "missed")
 #: The rows of the two ports.
@@ -41,8 +45,9 @@ class Access(NamedTuple):
     """The write and the read port of a chain: ``ports`` (2,) of :data:`PORT`; for each core whether
     a step has ``begun``, (cores,); what is ``offered`` and ``shown``, (2, cycles) of
     :data:`OFFERED` and :data:`PORT_SHOWN`; the core of each write and of each read, (writes,) and
-    (reads,). In a driven chain writes come from a ``source`` (1,) of :data:`.driver.WRITER` of
-    ``writes``, of :data:`.driver.WRITE`. A port that is not there is never offered anything."""
+    (reads,), and the core that each write ``waits`` for, (writes,). In a driven chain writes come
+    from a ``source`` (1,) of :data:`.driver.WRITER` of ``writes``, of :data:`.driver.WRITE`. A port
+    that is not there is never offered anything."""
 
     ports: Records
     begun: Ints
@@ -50,6 +55,7 @@ class Access(NamedTuple):
     shown: Records
     written: Ints
     read: Ints
+    waits: Ints
     source: Records
     writes: Records
 
@@ -70,12 +76,21 @@ def offer_write(access: Access, taken: int, cycle: int) -> None:
     offered["number"] = source["next_write"] - 1
 
 
+def no_access() -> Access:
+    """Neither of the two ports."""
+    cores, source = np.zeros(0, dtype=np.int64), WriteSource()
+    return Access(
+        np.zeros(0, dtype=PORT), cores, np.zeros((2, 0), dtype=OFFERED),
+        np.zeros((2, 0), dtype=PORT_SHOWN), cores, cores, cores, source.state, source.writes,
+    )  # fmt: skip
+
+
 @inline
 def show_ports(control: Records, access: Access, cycle: int) -> None:
     """What the ports show; a core that one of them holds between two steps takes no event."""
     for each in range(len(access.ports)):
         port, shown = access.ports[each], access.shown[each, cycle]
-        ready, k = port["asked"] != 0, port["core"]
+        ready, k = port["asked"] != 0, port["waits"]
         if ready and k >= 0:
             now = control[k]
             ready = not (access.begun[k] or now["pending"] or now["updating"])
@@ -98,7 +113,9 @@ def clock_ports(access: Access, cycle: int, counter_mask: int) -> int:
         port["asked"] = offered["valid"] != 0 and not ready
         if offered["valid"]:
             cores = access.written if each == WRITE else access.read
+            waits = access.waits if each == WRITE else access.read
             port["core"] = cores[offered["number"]]
+            port["waits"] = waits[offered["number"]]
         accesses += port["taken"]
     return accesses
 

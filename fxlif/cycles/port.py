@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..params.core import CoreParams
 from .access import DESIGN, NONE, NUMBERS, READ_NUMBERS, AddressMap, access_outputs, is_single
 from .chain import OFFERED, PORT, PORT_SHOWN, READ, WRITE, Access
 from .control import Bools, Ints, Records, record
@@ -35,8 +36,9 @@ class AccessPorts:
         self._decoded: Records | None = None
         self._ports = np.zeros(2, dtype=PORT)
         self._begun = np.zeros(len(cores), dtype=np.int64)
-        #: By core, the weights that it reads, (n_inputs, neurons of all lanes).
-        self.weights: list[Ints] = []
+        #: By core, the weights that it reads, (n_inputs, neurons of all lanes); of one that reads
+        #: rows those of each memory, (words * lanes,), shifted.
+        self.weights: list[Ints | Sequence[Ints]] = []
         #: Reads on their way: the cycle in which each was taken, its answer, whether an error.
         self._reads: list[tuple[int, int, bool]] = []
         self._answers = np.zeros((3, 0), dtype=np.int64)
@@ -65,7 +67,7 @@ class AccessPorts:
         self.access = Access(
             self._ports, self._begun, np.zeros((2, cycles), dtype=OFFERED),
             np.zeros((2, cycles), dtype=PORT_SHOWN), self._writes.core, self._named.core,
-            source.state, writes,
+            self._writes.waits, source.state, writes,
         )  # fmt: skip
         self.kept: list[list[tuple[int, Ints]]] = [[] for _ in self._begun]
 
@@ -87,7 +89,13 @@ class AccessPorts:
             return
         k, place, value = (int(getattr(self._writes, n)[at]) for n in ("core", "place", "value"))
         if self._writes.parameter[at] == NUMBERS["weights"]:
-            self.weights[k][self._writes.row[at], place] = value
+            row, core = int(self._writes.row[at]), self._map.cores[k]
+            if isinstance(core, CoreParams):
+                self.weights[k][row][place] = value
+                return
+            m = core.weight_slots[row, place]
+            slot = (row - core.first_words[m]) * core.lanes + place
+            self.weights[k][m][slot] = value << core.memories[m].weight_shift
             return
         core = self._map.cores[k]
         self.kept[k].append((int(updates[k]), copies[0][k].astype(np.int64)))

@@ -31,6 +31,7 @@ from ..layout import HardwareNetwork, RowCore, RowMemory
 from ..params.protocol import Design
 from ..params.quantise import signed_range
 from . import rows
+from .chain import no_access
 from .control import NONE, Block, Driven, Ints, Records, Tables, fill
 from .latency import ROW_STAGES, clear_cycles, least_slots, padded
 from .model import CycleModel, DesignModel
@@ -90,6 +91,15 @@ class RowModel(DesignModel):
         )  # fmt: skip
         super().__init__(cores, tables, engine=engine)
         self._graph = made.graph(network, self._arrived)
+        self._no_access = no_access()
+        if self.port is not None:
+            self.port.weights = [
+                [
+                    self._chain.weights[places[m] : places[m] + memory.weights.size]
+                    for m, memory in enumerate(core.memories)
+                ]
+                for core, places in zip(cores, first_weights(cores), strict=True)
+            ]
 
     def _taken(self, k: int) -> Ints:
         config = self._config[k]
@@ -99,7 +109,8 @@ class RowModel(DesignModel):
         return currents
 
     def _advance(self, block: Block, cycle: int, driven: Driven | None) -> int:
-        return run_graph(block, self._chain, self._graph, cycle, driven, self._steps)
+        access = self._no_access if self.port is None else self.port.access
+        return run_graph(block, self._chain, self._graph, cycle, driven, self._steps, access)
 
 
 def current_range(core: RowCore) -> tuple[int, int]:

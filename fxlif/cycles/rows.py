@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..compiled.jit import inline, njit
+from .chain import WRITE, Access, clock_ports, offer_write, reset_ports
 from .control import (
     ADD,
     CLEAR,
@@ -59,12 +60,13 @@ ROW_CORE = record(
 #: operation under way, ``accumulator`` what it adds to. ``base``: the slot of the rings that is
 #: this step's, and what it was at the last update, ``update_base``. Front: the ``input`` that is
 #: read, the ``part`` of it; ``looked_up`` and ``waiting``: the rows in the two stages, UPDATE_ROW
-#: or NONE. In this cycle: ``takes`` what waits, has ``room`` for one more. ``early_clips``: those
-#: of the cycles before ``clips``.
+#: or NONE. In this cycle: ``takes`` what waits, has ``room`` for one more. ``begun``: of the input
+#: that is read something was looked up, and its TICK did not move yet. ``early_clips``: those of
+#: the cycles before ``clips``.
 ROW_CONTROL = record(
     *(CONTROL.names or ()),
     "length", "accumulator", "base", "update_base", "input", "part", "looked_up", "waiting",
-    "takes", "room", "early_clips",
+    "takes", "room", "begun", "early_clips",
 )  # fmt: skip
 
 EARLY_OLDEST = (ROW_STAGES - 1) * CLIPS_BITS
@@ -140,6 +142,24 @@ def show_front(core: Record, now: Record, graph: Graph) -> None:
 
 
 @inline
+def show_row_ports(config: Records, control: Records, access: Access, cycle: int) -> None:
+    """What the ports show; a core that one of them holds between two steps, where it has read all
+    of the step before, looks nothing up."""
+    for each in range(len(access.ports)):
+        port, shown = access.ports[each], access.shown[each, cycle]
+        ready, k = port["asked"] != 0, port["waits"]
+        if ready and k >= 0:
+            now = control[k]
+            stands = now["input"] == config[k]["first_input"] and now["begun"] == 0
+            empty = now["looked_up"] == NONE and now["waiting"] == NONE
+            ready = stands and empty and now["op"] == IDLE_ISSUE and now["updating"] == 0
+            if stands:
+                now["ready"] = now["room"] = 0
+        shown["ready"] = ready
+        shown["missed"] = port["missed"]
+
+
+@inline
 def row_flags(core: Record, now: Record, graph: Graph) -> int:
     """What the control is doing, as bits in the order of ROW_FLAGS."""
     read = graph.inputs[core["inputs_at"] + now["input"]]
@@ -208,6 +228,7 @@ def look_up(core: Record, now: Record, graph: Graph) -> None:
     last = now["part"] == read["parts"] - 1
     if last and source["unready"]:
         return
+    now["begun"] = not (last and source["tick"])
     if not source["tick"]:
         address = source["address"]
         if now["part"] < read["memories"]:
@@ -330,10 +351,11 @@ def merge(graph: Graph, stream: Record, ready: int) -> None:
 @njit
 def run_graph(
     block: Block, chain: Chain, graph: Graph, first: int, driven: Driven | None,
-    steps: CompiledSteps | None,
+    steps: CompiledSteps | None, access: Access,
 ) -> int:  # fmt: skip
-    """Run from cycle ``first`` to the end, or until a core needs the values of a new update; as
-    :func:`fxlif.cycles.chain.run_chain`."""
+    """Run from cycle ``first`` to the end, or until a core needs the values of a new update, or
+    something is written or read; as :func:`fxlif.cycles.chain.run_chain`. Where nothing can be,
+    ``access`` has no ports."""
     config, control, nodes = block.config, chain.control, graph.nodes
     cores = len(config)
     for cycle in range(first, len(block.inputs)):
@@ -345,8 +367,15 @@ def run_graph(
         nodes[0]["valid"], nodes[0]["address"] = shown["in_valid"], shown["in_address"]
         nodes[0]["tick"] = shown["in_tick"]
         for k in range(cores):
+            show_front(config[k], control[k], graph)
+        if driven is not None and len(access.ports):
+            source = driven.state[0]
+            offer_write(access, source["next_event"] - source["holds"], cycle)
+        show_row_ports(config, control, access, cycle)
+        if driven is not None and len(access.ports) and access.shown[WRITE, cycle]["ready"]:
+            access.source[0]["holds"] = 0
+        for k in range(cores):
             core, now = config[k], control[k]
-            show_front(core, now, graph)
             own = nodes[core["node"]]
             own["valid"] = now["shown"] != NONE
             own["address"], own["tick"] = now["out_address"], now["out_tick"]
@@ -367,8 +396,9 @@ def run_graph(
                 source["place"] = source["count"] = source["fresh"] = 0
                 nodes[source["node"]]["valid"] = 0
             graph.turn[0] = 0
+            reset_ports(access)
             continue
-        due = 0
+        due = clock_ports(access, cycle, config[0]["counter_mask"])
         for k in range(cores):
             core, now = config[k], control[k]
             clock_row(chain, graph, core, now, block.traces[k, cycle])

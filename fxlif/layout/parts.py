@@ -12,6 +12,7 @@ from itertools import accumulate
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from ..arrays import Ints
 from ..network.synapses import row_starts
@@ -48,7 +49,8 @@ class RowMemory:
     ``delays`` how many steps later than ``delay`` it acts; both (depth, lanes) int64, ``delays`` is
     None where all are 0. A lane that has no synapse left in a row holds weight 0 at word 0.
     ``weights``, (depth, lanes) int64 of ``weight_bits`` signed bits, are shifted left by
-    ``weight_shift`` before they are added.
+    ``weight_shift`` before they are added. Where they can be written ``holds``, (depth, lanes),
+    says which are those of a synapse; else it is None.
 
     Equal rows may have the same words. With ``offsets``, (n_pre,) int64 of ``offset_bits``, word
     numbers count from that of their row, modulo ``1 << offset_bits``. ``word_bits`` of a word
@@ -72,6 +74,7 @@ class RowMemory:
     delay_bits: int
     offsets: Ints | None
     offset_bits: int
+    holds: npt.NDArray[np.bool_] | None = None
 
     @cached_property
     def unrolled(self) -> RowMemory:
@@ -92,6 +95,20 @@ class RowMemory:
     def depth(self) -> int:
         """Words of the memory."""
         return len(self.weights)
+
+    @property
+    def reach(self) -> int:
+        """The least power of two that holds its words."""
+        return 1 << (self.depth - 1).bit_length()
+
+    @cached_property
+    def synapses(self) -> tuple[Ints, Ints, Ints, Ints]:
+        """Source, target, word and lane of each synapse, where weights can be written; (count,)."""
+        assert self.holds is not None
+        word, lane = np.nonzero(self.holds)
+        pre = np.repeat(np.arange(self.n_pre), self.lengths)[word]
+        of = word - self.starts[pre] if self.words is None else self.words[word, lane]
+        return pre, of * self.holds.shape[1] + lane, word, lane
 
     @property
     def longest(self) -> int:
@@ -131,16 +148,8 @@ class RowCore:
     accumulators: tuple[Accumulator, ...]
     n_events: int
     spike_bits: int
-
-    @property
-    def writable(self) -> tuple[Writable, ...]:
-        """What can be written while it runs: nothing yet."""
-        return ()
-
-    @property
-    def readable(self) -> bool:
-        """Whether its state and counters can be read: not yet."""
-        return False
+    writable: tuple[Writable, ...] = ()
+    readable: bool = False
 
     @property
     def words(self) -> int:
@@ -176,6 +185,30 @@ class RowCore:
     def row_starts(self) -> tuple[int, ...]:
         """By memory, where its rows begin in the core's table of rows."""
         return tuple(accumulate((memory.n_pre for memory in self.memories), initial=0))[:-1]
+
+    @cached_property
+    def first_words(self) -> tuple[int, ...]:
+        """By memory, the number that its first word has where weights are written.
+
+        Each begins at a multiple of the power of two that holds its words, the longest first: its
+        number and the place of a word in it are bits of the word's number.
+        """
+        found = [0] * len(self.memories)
+        first = 0
+        for number in sorted(range(len(found)), key=lambda k: -self.memories[k].reach):
+            found[number] = first
+            first += self.memories[number].reach
+        return tuple(found)
+
+    @cached_property
+    def weight_slots(self) -> Ints:
+        """By these numbers and lane, which memory holds a synapse there; -1 where none does. Shape
+        (numbers, lanes)."""
+        found = np.full((sum(memory.reach for memory in self.memories), self.lanes), -1)
+        for number, (memory, first) in enumerate(zip(self.memories, self.first_words, strict=True)):
+            assert memory.holds is not None
+            found[first : first + memory.depth][memory.holds] = number
+        return found
 
     @property
     def offset_bits(self) -> int:

@@ -13,7 +13,7 @@ from ..params.network import Graph, NetworkParams, Population
 from ..params.quantise import signed_bits
 from ..params.sources import EventSource, RegularSource
 from .parts import Accumulator, HardwareNetwork, Input, RegularNode, RowCore, RowMemory
-from .rows import Forms, Shape, fill, shapes
+from .rows import Forms, Shape, fill, held, shapes
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,15 +106,15 @@ def planned(network: NetworkParams) -> Plan:
         network,
         tables,
         tuple(
-            shapes(
-                each.synapses,
-                target.lanes,
-                writable="weights" in target.writable,
-                summed=not each.per_event,
-            )
+            shapes(each.synapses, target.lanes, _written_bits(target), summed=not each.per_event)
             for each, target in zip(tables, targets, strict=True)
         ),
     )
+
+
+def _written_bits(target: Population) -> int | None:
+    """The bits of a weight into a population where it can be written; None where it cannot."""
+    return target.neuron.weight_bits if "weights" in target.writable else None
 
 
 def hardware_network(network: NetworkParams) -> HardwareNetwork:
@@ -154,14 +154,15 @@ def _core(
     saturating = [edge for edge in edges if edge.placed.bits is not None]
     exact = [edge for edge in edges if edge.placed.bits is None]
     groups = [*([edge] for edge in saturating), *([exact] if exact else [])]
+    writes = "weights" in population.writable
     if population.neuron.per_event:
         accumulators: tuple[Accumulator, ...] = ()
-        memories = tuple(_memory(edge, 0, 0) for edge in edges)
+        memories = tuple(_memory(edge, 0, 0, writes) for edge in edges)
     else:
         accumulators = tuple(map(_accumulator, groups))
         into = {edge.number: k for k, group in enumerate(groups) for edge in group}
         memories = tuple(
-            _memory(edge, into[edge.number], accumulators[into[edge.number]].shift)
+            _memory(edge, into[edge.number], accumulators[into[edge.number]].shift, writes)
             for edge in edges
         )
     return RowCore(
@@ -170,23 +171,27 @@ def _core(
         neuron=population.neuron,
         lanes=population.lanes,
         v_thresholds=population.v_thresholds,
-        inputs=_inputs(edges, n_regular),
+        inputs=_inputs(edges, n_regular, waits=bool(population.writable)),
         memories=memories,
         accumulators=accumulators,
         n_events=n_events,
         spike_bits=spike_bits,
+        writable=population.writable,
     )
 
 
-def _inputs(edges: list[Edge], n_regular: int) -> tuple[Input, ...]:
+def _inputs(edges: list[Edge], n_regular: int, *, waits: bool) -> tuple[Input, ...]:
     """The inputs in reading order: backward ones, then forward ones, each by node number.
 
-    A core that neither the input nor a population paces within the step reads the input as well.
+    A core that neither the input nor a population paces within the step reads the input as well. So
+    does one that ``waits`` between two steps, if it would begin with a regular source: that goes on
+    by itself.
     """
     numbers: dict[tuple[bool, int], list[int]] = {}
     for k, edge in enumerate(edges):
         numbers.setdefault(edge.turn, []).append(k)
-    if not any(forward and not 1 <= node <= n_regular for forward, node in numbers):
+    paced = [not 1 <= node <= n_regular for forward, node in sorted(numbers) if forward]
+    if not any(paced) or (waits and not paced[0]):
         numbers[True, 0] = []
     return tuple(
         Input(node, not forward, tuple(memories))
@@ -206,7 +211,7 @@ def _accumulator(edges: list[Edge]) -> Accumulator:
     return Accumulator(signed_bits(low, high), slots, shift, saturates=False)
 
 
-def _memory(edge: Edge, accumulator: int, shift: int) -> RowMemory:
+def _memory(edge: Edge, accumulator: int, shift: int, writes: bool) -> RowMemory:
     shape = edge.shape
     starts, weights, words, delays = fill(edge.synapses, shape)
     return RowMemory(
@@ -227,4 +232,5 @@ def _memory(edge: Edge, accumulator: int, shift: int) -> RowMemory:
         delay_bits=shape.delay_bits,
         offsets=shape.offsets,
         offset_bits=shape.offset_bits,
+        holds=held(edge.synapses, shape, starts) if writes else None,
     )

@@ -127,9 +127,7 @@ def dense_shape(synapses: Synapses, lanes: int) -> Shape:
 def sparse_shape(synapses: Synapses, lanes: int) -> Shape:
     """The memory of ``synapses`` in the sparse form."""
     must_fit("lanes", 8 * synapses.n_pre * lanes, f"{synapses.n_pre:,} rows of {lanes} lanes")
-    group = _rows(synapses) * lanes + synapses.targets % lanes
-    counts = np.bincount(group, minlength=synapses.n_pre * lanes)
-    lengths = counts.reshape(synapses.n_pre, lanes).max(axis=1).astype(np.int64)
+    lengths = _counts(synapses, lanes).max(axis=1)
     words = -(-synapses.n_post // lanes)
     spread = synapses.max_delay - synapses.min_delay
     weight_bits = weight_bits_of(synapses)
@@ -152,18 +150,22 @@ def shared_shape(synapses: Synapses, sparse: Shape) -> Shape | None:
     return replace(sparse, word_bits=reach, owners=owners, offsets=offsets, offset_bits=bits)
 
 
-def shapes(synapses: Synapses, lanes: int, *, writable: bool = False, summed: bool = True) -> Forms:
-    """The forms that the memory of ``synapses`` may take; ``writable``: each row has words of its
-    own, since its weights may change; ``summed``: its events do not act one by one."""
+def shapes(
+    synapses: Synapses, lanes: int, weight_bits: int | None = None, *, summed: bool = True
+) -> Forms:
+    """The forms that the memory of ``synapses`` may take. With ``weight_bits`` they can be written
+    and become any of so many bits: each row has words of its own. ``summed``: its events do not act
+    one by one."""
     if not summed:
         return Forms(None, dense_shape(synapses, lanes), None)
     one_delay = synapses.min_delay == synapses.max_delay
     sparse = sparse_shape(synapses, lanes)
     dense = dense_shape(synapses, lanes) if one_delay else None
-    if writable:
-        own = np.arange(synapses.n_pre)
-        return Forms(replace(sparse, owners=own), dense and replace(dense, owners=own), None)
-    return Forms(sparse, dense, shared_shape(synapses, sparse))
+    if weight_bits is None:
+        return Forms(sparse, dense, shared_shape(synapses, sparse))
+    own, bits = np.arange(synapses.n_pre), weight_bits
+    sparse = replace(sparse, owners=own, weight_bits=bits)
+    return Forms(sparse, dense and replace(dense, owners=own, weight_bits=bits), None)
 
 
 def fill(synapses: Synapses, shape: Shape) -> tuple[Ints, Ints, Ints | None, Ints | None]:
@@ -201,6 +203,27 @@ def fill(synapses: Synapses, shape: Shape) -> tuple[Ints, Ints, Ints | None, Int
     weights[at] = given[order]
     words[at], delays[at] = word[order], late[order]
     return starts, weights, words, delays if shape.delay_bits else None
+
+
+def held(synapses: Synapses, shape: Shape, starts: Ints) -> npt.NDArray[np.bool_]:
+    """Which slots of the rows that begin at ``starts`` hold a synapse, (depth, lanes)."""
+    found = np.zeros((shape.depth, shape.lanes), np.bool_)
+    rows = _rows(synapses)
+    if shape.dense:
+        found[starts[rows] + synapses.targets // shape.lanes, synapses.targets % shape.lanes] = True
+        return found
+    # The synapses of a lane stand at its beginning in each row.
+    count = np.repeat(_counts(synapses, shape.lanes), shape.lengths, axis=0)
+    place = np.arange(len(count)) - np.repeat(starts, shape.lengths)
+    found[: len(count)] = place[:, np.newaxis] < count
+    return found
+
+
+def _counts(synapses: Synapses, lanes: int) -> Ints:
+    """How many synapses of each row are in each lane, (n_pre, lanes)."""
+    group = _rows(synapses) * lanes + synapses.targets % lanes
+    counts = np.bincount(group, minlength=synapses.n_pre * lanes)
+    return counts.reshape(synapses.n_pre, lanes).astype(np.int64)
 
 
 def _rows(synapses: Synapses) -> Ints:

@@ -7,7 +7,7 @@ from typing import Any
 from amaranth.hdl import Const, Module, Shape, Signal, Value, signed
 from amaranth.lib import data
 
-from ...cycles.access import ITEM_BITS, SIGNED, inputs_of, value_bits
+from ...cycles.access import ITEM_BITS, SIGNED, inputs_of, value_bits, weight_words
 from ...cycles.latency import COUNTER_BITS, AnyCore, event_cycles
 from ...params.core import CoreParams
 from ..neuron import state_layout
@@ -75,10 +75,12 @@ def entry_layout(core: AnyCore) -> data.StructLayout:
 
 def write_layout(core: AnyCore) -> data.StructLayout:
     """What is to be written to a core at this clock edge: a bit for each parameter that can be, and
-    for which row, word and lane which ``value``, of which a parameter takes the lowest bits."""
+    for which row, word and lane which ``value``, of which a parameter takes the lowest bits. Of a
+    core that reads rows of synapses, ``row`` is the number of a word of weights."""
     widest = max(value_bits(core, name) for name in core.writable)
     strobes: dict[str, Any] = dict.fromkeys(core.writable, 1)
-    lanes, rows = range(max(2, core.lanes)), range(max(2, inputs_of(core)))
+    lanes = range(max(2, core.lanes))
+    rows = range(max(2, inputs_of(core), weight_words(core)))
     return data.StructLayout(
         {**strobes, "row": rows, "word": word_range(core), "lane": lanes, "value": widest}
     )

@@ -6,9 +6,10 @@ from amaranth.hdl import Const, Module, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out, connect, flipped
 
+from ...cycles.access import is_accessible
 from ...layout.parts import RowCore
 from .. import arithmetic
-from ..core.core import add_output, core_members, show_written
+from ..core.core import add_output, core_members, show_read, show_written
 from ..core.neurons import Neurons
 from ..events import event_stream
 from .front import Front, front_inputs
@@ -46,6 +47,11 @@ class LIFRowCore(wiring.Component):
         m.submodules.issue = issue = RowIssue(core)
         m.submodules.synapses = synapses = Synapses(core)
         operation = synapses.operation
+        if is_accessible(core):
+            m.d.comb += [
+                front.hold.eq(self.access.hold),
+                self.access.between.eq(front.rests & issue.rests),
+            ]
         for name in front_inputs(self._address_bits):
             connect(m, flipped(getattr(self, name)), getattr(front, name))
         m.d.comb += [
@@ -81,6 +87,12 @@ class LIFRowCore(wiring.Component):
         if core.neuron.per_event:
             m.d.comb += neurons.operation.add.eq(operation.adds)
             m.d.comb += neurons.operation.begins.eq(operation.begins)
+        if core.writable:
+            m.d.comb += neurons.write.eq(self.access.write)
+        if "weights" in core.writable:
+            m.d.comb += synapses.write.eq(self.access.write)
+        if core.readable:
+            show_read(m, neurons, self, counters=self._options["counters"])
         queue, emitter = add_output(m, core, self.events_out)
         m.d.comb += issue.done.eq(emitter.done | neurons.cleared)
         # One accumulator at most is added to in a cycle.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,7 @@ from amaranth.hdl import Const, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from ...cycles.access import is_accessible
 from ...layout.parts import Input, RowCore, RowMemory
 from ..memory import Rom
 from .layouts import lockstep_stream, lookup_layout, numbers, table_bits
@@ -44,20 +46,25 @@ class Front(wiring.Component):
     ``held`` says that a ``lookup`` waits: 2 cycles after the cycle of its memory at the earliest,
     until ``take``. The TICK of the last input becomes an update. ``unknown`` says that a SPIKE
     moves whose address belongs to no source. What is ready depends on registers and ``take`` alone.
+
+    Where something of the core can be written or read, ``rests`` says that all of the step before
+    was read and nothing waits, and no event of a forward input was looked at. There ``hold`` keeps
+    it.
     """
 
     def __init__(self, core: RowCore, address_bits: tuple[int, ...]) -> None:
         self.core = core
         self._address_bits = address_bits
-        super().__init__(
-            {
-                **front_inputs(address_bits),
-                "take": In(1),
-                "held": Out(1),
-                "lookup": Out(lookup_layout(core)),
-                "unknown": Out(1),
-            }
-        )
+        members: dict[str, Any] = {
+            **front_inputs(address_bits),
+            "take": In(1),
+            "held": Out(1),
+            "lookup": Out(lookup_layout(core)),
+            "unknown": Out(1),
+        }
+        if is_accessible(core):
+            members |= {"hold": In(1), "rests": Out(1)}
+        super().__init__(members)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -69,6 +76,15 @@ class Front(wiring.Component):
         fetched = Signal()
         room = Signal()
         m.d.comb += room.eq(~fetched | ~self.held | self.take)
+        goes: Value = room
+        if is_accessible(core):
+            begun = Signal()  # something of the input was looked up, its TICK did not move
+            stands = Signal()
+            m.d.comb += [
+                stands.eq((select == core.first_input) & ~begun),
+                self.rests.eq(stands & ~fetched & ~self.held),
+            ]
+            goes = room & ~(self.hold & stands)
 
         # The input that is read, and the memory of it that is looked into.
         shown = Signal()
@@ -88,7 +104,7 @@ class Front(wiring.Component):
                         tick.eq(stream.payload.tick),
                         last_part.eq(part == parts[number] - 1),
                         last_input.eq(number == len(inputs) - 1),
-                        stream.ready.eq(room & last_part),
+                        stream.ready.eq(goes & last_part),
                         moves.eq(stream.valid & stream.ready),
                         beyond.eq(self._is_unknown(each, stream.payload.address)),
                     ]
@@ -107,7 +123,7 @@ class Front(wiring.Component):
         fetch_update = Signal()
         move = Signal()
         m.d.comb += [
-            passes.eq(shown & room & ~last_part),
+            passes.eq(shown & goes & ~last_part),
             fetch_update.eq(moves & tick & last_input),
             fetch.eq(fetch_update | ((moves | passes) & ~tick & hit)),
             move.eq(fetched & (~self.held | self.take)),
@@ -119,6 +135,8 @@ class Front(wiring.Component):
                 m.d.sync += select.eq(Mux(last_input, 0, select + 1))
         with m.Elif(passes):
             m.d.sync += part.eq(part + 1)
+        if is_accessible(core):
+            m.d.sync += begun.eq(Mux(moves, ~tick, begun | passes))
 
         update = Signal(name="fetched_update")
         fetched_memory = Signal.like(memory, name="fetched_memory", reset_less=True)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from ...cycles.access import is_accessible
 from ...cycles.latency import clear_cycles, least_slots
 from ...layout.parts import RowCore
 from .layouts import longest, lookup_layout, ring_bits, slot_layout
@@ -23,20 +26,22 @@ class RowIssue(wiring.Component):
     the last one. A row without words is taken and shows nothing. An update waits until the one
     before it is ``done``. The ring's slot moves on behind an update. After a reset, from the first
     cycle on, all sums and neurons are cleared, and ``done`` says when they are. Where events act
-    one by one, the slots that only keep the distance show nothing.
+    one by one, the slots that only keep the distance show nothing. Where something of the core can
+    be written or read, ``rests`` says that nothing is under way here, and no update.
     """
 
     def __init__(self, core: RowCore) -> None:
         self.core = core
-        super().__init__(
-            {
-                "held": In(1),
-                "lookup": In(lookup_layout(core)),
-                "take": Out(1),
-                "done": In(1),
-                "slot": Out(slot_layout(core)),
-            }
-        )
+        members: dict[str, Any] = {
+            "held": In(1),
+            "lookup": In(lookup_layout(core)),
+            "take": Out(1),
+            "done": In(1),
+            "slot": Out(slot_layout(core)),
+        }
+        if is_accessible(core):
+            members["rests"] = Out(1)
+        super().__init__(members)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -99,6 +104,8 @@ class RowIssue(wiring.Component):
             m.d.sync += updating.eq(1)
         with m.Elif(self.done):
             m.d.sync += updating.eq(0)
+        if is_accessible(core):
+            m.d.comb += self.rests.eq(~adding & ~updating)
         if core.slots > 1:
             with m.If(stepping & free):
                 m.d.sync += base.eq(base + 1)

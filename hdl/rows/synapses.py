@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
@@ -10,7 +12,7 @@ from amaranth.lib.wiring import In, Out
 
 from ...cycles.latency import ROW_STAGES
 from ...layout.parts import RowCore, RowMemory
-from ..core.layouts import line
+from ..core.layouts import line, write_layout
 from ..memory import Rom
 from .layouts import added_shape, ring_bits, row_operation_layout, slot_layout
 
@@ -41,17 +43,19 @@ def synapse_words(memory: RowMemory) -> npt.NDArray[np.int64]:
 class Synapses(wiring.Component):
     """``operation`` is what a ``slot`` does to sums and neurons, 5 cycles later, the addresses
     of sums a cycle before; ``weights`` what it adds, 7 cycles later. Of what is on its way at a
-    reset no operation shows."""
+    reset no operation shows. Where they can be written, ``write`` says which of them is."""
 
     def __init__(self, core: RowCore) -> None:
         self.core = core
-        super().__init__(
-            {
-                "slot": In(slot_layout(core)),
-                "operation": Out(row_operation_layout(core)),
-                "weights": Out(data.ArrayLayout(added_shape(core), core.lanes)),
-            }
-        )
+        self._writable = "weights" in core.writable
+        members: dict[str, Any] = {
+            "slot": In(slot_layout(core)),
+            "operation": Out(row_operation_layout(core)),
+            "weights": Out(data.ArrayLayout(added_shape(core), core.lanes)),
+        }
+        if self._writable:
+            members["write"] = In(write_layout(core))
+        super().__init__(members)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -116,15 +120,49 @@ class Synapses(wiring.Component):
         """What the memory of this number has at the slot's pointer, with the ``offset`` of its row
         added to the numbers of words."""
         memory, name = self.core.memories[number], f"synapses_{number}"
-        bits = sum(synapse_bits(memory))
-        m.submodules[name] = rom = Rom(name, synapse_words(memory), bits)
-        m.d.comb += rom.address.eq(self.slot.pointer)
-        words: Value = rom.data
-        if memory.offset_bits:
-            lanes = [self._moved(memory, synapse, offset) for synapse in rom.data]
-            words = data.ArrayLayout(len(lanes[0]), self.core.lanes)(Cat(lanes))
+        words: Value
+        if self._writable:
+            words = self._written(m, number)
+        else:
+            bits = sum(synapse_bits(memory))
+            m.submodules[name] = rom = Rom(name, synapse_words(memory), bits)
+            m.d.comb += rom.address.eq(self.slot.pointer)
+            words = rom.data
+            if memory.offset_bits:
+                lanes = [self._moved(memory, synapse, offset) for synapse in rom.data]
+                words = data.ArrayLayout(len(lanes[0]), self.core.lanes)(Cat(lanes))
         *_, words = line(m, words, 1, f"arrived_{number}", is_data=True)
         return words
+
+    def _written(self, m: Module, number: int) -> Value:
+        """What the memory of this number has at the slot's pointer, where its weights can be
+        written: they lie in one of their own."""
+        memory, write = self.core.memories[number], self.write
+        weight_bits, *others = synapse_bits(memory)
+        words, name = synapse_words(memory), f"weights_{number}"
+        m.submodules[name] = weights = Rom(
+            name, words & ((1 << weight_bits) - 1), weight_bits, writable=True
+        )
+        first = self.core.first_words[number]
+        bits = memory.reach.bit_length() - 1
+        here = write.row[bits:] == first // memory.reach
+        m.d.comb += [
+            weights.address.eq(self.slot.pointer),
+            weights.write.eq(Mux(write.weights & here, Const(1) << write.lane, 0)),
+            weights.place.eq(write.row[:bits] if bits else 0),
+            weights.value.eq(write.value),
+        ]
+        found = Signal(data.ArrayLayout(weight_bits + sum(others), self.core.lanes),
+                       name=f"synapses_{number}")  # fmt: skip
+        parts = [weights.data]
+        if sum(others):
+            name = f"targets_{number}"
+            m.submodules[name] = targets = Rom(name, words >> weight_bits, sum(others))
+            m.d.comb += targets.address.eq(self.slot.pointer)
+            parts.append(targets.data)
+        lanes = range(self.core.lanes)
+        m.d.comb += found.eq(Cat(*(Cat(*(part[lane] for part in parts)) for lane in lanes)))
+        return found
 
     def _moved(self, memory: RowMemory, synapse: Value, offset: Value) -> Value:
         """A synapse of a shared row, its word's number counted from the first word."""

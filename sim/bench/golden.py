@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import numpy.typing as npt
 
@@ -28,6 +30,13 @@ class GoldenStream:
         graph = self.network.graph
         self._first = first_addresses(graph)
         self._outputs = {name: graph.sizes[name] for name in network.output_names}
+
+    def copy(self) -> GoldenStream:
+        """One that goes on from here, and leaves this one as it is."""
+        made = copy.copy(self)
+        made.network = copy.copy(self.network)
+        made.network.state = copy.deepcopy(self.network.state)
+        return made
 
     def reset(self) -> None:
         """Back to step 0."""

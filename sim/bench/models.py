@@ -113,7 +113,7 @@ class StreamModel:
         self._access = access_inputs(params.cores)
         # To write changes what is compiled: numpy is faster.
         self._golden = GoldenStream(params, engine="numpy" if self._writable else "auto")
-        self._writes = GoldenWrites(params, self._golden.network)
+        self._writes = GoldenWrites(params, self._golden)
         self._report = report
         self._pending: list[Ints] = []  # events of the step that has not ended
         self._due = np.zeros(0, dtype=np.int64)  # golden events that have not come out
@@ -151,7 +151,6 @@ class StreamModel:
             self._segment(events[window][taken[window]], np.flatnonzero(given[window]) + start,
                           outs, expected)  # fmt: skip
             if stop < len(rst):
-                self._writes.reset()
                 self._reset(begins=bool(begins[stop]))
             start = stop + 1
         address = np.where(expected == TICK, 0, expected)
@@ -159,37 +158,24 @@ class StreamModel:
         yield Expected("events_out.payload.tick", expected[given] == TICK, given, golden=True)
 
     def _segment(self, events: Ints, given: Ints, outs: Ints, expected: Ints) -> None:
-        waiting = np.concatenate([*self._pending, events])
-        ends = np.flatnonzero(waiting == TICK)
-        done = int(ends[-1]) + 1 if len(ends) else 0
         if self._writable:
-            done = self._steps(waiting, ends, len(given))
+            self._writes.feed(events)
+            now = self._writes.give(len(given))
         else:
+            waiting = np.concatenate([*self._pending, events])
+            ends = np.flatnonzero(waiting == TICK)
+            done = int(ends[-1]) + 1 if len(ends) else 0
             self._due = np.concatenate([self._due, self._golden.stream(waiting[:done])])
-        self._pending = [waiting[done:]]
-        now = self._due[: len(given)]
+            self._pending = [waiting[done:]]
+            now, self._due = self._due[: len(given)], self._due[len(given) :]
         expected[given[: len(now)]] = now
-        self._due = self._due[len(given) :]
         counts = self._report.counts[-1]
         for neuron in outs[given]:
             if 0 <= neuron < len(counts):
                 counts[neuron] += 1
 
-    def _steps(self, waiting: Ints, ends: Ints, wanted: int) -> int:
-        """Run the golden network until so many events are due; how many of those ``waiting`` it
-        took. No step is run before one of its events came out: what was written before it is known
-        by then."""
-        done = 0
-        for end in ends:
-            if len(self._due) >= wanted:
-                break
-            self._writes.before_step()
-            events = self._golden.stream(waiting[done : end + 1])
-            self._due = np.concatenate([self._due, events])
-            done = int(end) + 1
-        return done
-
     def _reset(self, *, begins: bool) -> None:
+        self._writes.reset()
         self._golden.reset()
         self._pending, self._due = [], self._due[:0]
         if begins:

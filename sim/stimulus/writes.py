@@ -93,10 +93,16 @@ class RandomWrites:
 
 
 def values_of(core: AnyCore, name: Writable) -> Ints:
-    """What can be written of a parameter, as it is in the design, (rows, places)."""
-    if name == "weights" and isinstance(core, CoreParams):
-        weights: Ints = core.weights.astype(np.int64)
-        return weights
+    """What can be written of a parameter, as it is in the design, (rows, places); of rows of
+    synapses by the numbers of words and by lane, 0 where there is none."""
+    if name == "weights":
+        if isinstance(core, CoreParams):
+            weights: Ints = core.weights.astype(np.int64)
+            return weights
+        found = np.zeros(core.weight_slots.shape, dtype=np.int64)
+        for memory, first in zip(core.memories, core.first_words, strict=True):
+            found[first : first + memory.depth] = memory.weights
+        return found
     thresholds: Ints = np.array([core.thresholds], dtype=np.int64) >> core.neuron.threshold_shift
     return thresholds[:, :1] if is_single(core, name) else thresholds
 
