@@ -158,7 +158,7 @@ def test_aimed_events_push_what_they_aim_at() -> None:
     aimed = aimed_events(NET)
     model, driver = model_of(NET, engine="auto"), Driver(NET.in_address_bits)
     driver.refill(aimed)
-    made = model.outputs(model.drive(driver, np.zeros(20 * len(aimed), dtype=np.uint8)))
+    made = model.outputs(model.drive(driver, np.zeros(6 * len(aimed), dtype=np.uint8)))
     assert made.cores[0].state["v"].min() == NET.cores[0].neuron.state_range[0]
 
 
