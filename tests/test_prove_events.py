@@ -54,13 +54,16 @@ def test_every_kind(name: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_chain_and_one_that_sums() -> None:
-    """The counts of the first are the events of the second."""
-    summing = make(3, 2, 2, NeuronParams(v_threshold=20, state_bits=8), max_events_per_input=9)
-    last = make(2, 3, 1, ONE_BY_ONE["fires on events"])
-    outcomes = held(NetworkParams.chain(SMALL, summing, last, name="x"))
-    assert list(outcomes.values()).count("not_applicable") == 5
+def test_a_chain_behind_one_that_sums() -> None:
+    """The counts of the second are the events of the third."""
+    summing = make(3, 2, 2, NeuronParams(v_threshold=20, state_bits=8))
+    counting = make(2, 3, 2, RICH)
+    last = make(3, 2, 1, ONE_BY_ONE["fires on events"])
+    outcomes = held(NetworkParams.chain(summing, counting, last, name="x"))
     assert sum("events: none lost" in what for what in outcomes) == 3
+    of_sums = [what for what in outcomes if "accumulate" in what]
+    assert len(of_sums) == 2
+    assert all("core 0" in what for what in of_sums)
 
 
 def test_a_lone_neuron() -> None:

@@ -290,6 +290,7 @@ def bounds_of(params: AnyParams) -> list[Bound]:
             if in_turns:  # each lane by itself: what an event adds is one weight, and of few signs
                 alone = replace(neurons, inputs=neurons.inputs[lane :: core.lanes])
                 proved = invariant(made(alone, deadline))
+                found.append(_weights_of_lane(f"{prefix}neurons.{step_name(lane)}.current", alone))
             for name, width in core.neuron.state_widths.items():
                 low, high = proved[name]
                 found.append(
@@ -302,3 +303,14 @@ def bounds_of(params: AnyParams) -> list[Bound]:
                 )  # fmt: skip
                 offset += width
     return found
+
+
+def _weights_of_lane(signal: str, neurons: Neurons) -> Bound:
+    """What an event adds in a lane: its memory answers with one of its weights, or is 0 at first.
+
+    It is shifted left as an event is, and needs as many bits as that leaves.
+    """
+    low = min(0, *(each.low for each in neurons.inputs)) << neurons.weight_shift
+    high = max(0, *(each.high for each in neurons.inputs)) << neurons.weight_shift
+    width = neurons.neuron.weight_bits + neurons.weight_shift
+    return Bound(signal=signal, offset=0, width=width, signed=True, low=low, high=high)
