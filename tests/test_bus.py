@@ -33,7 +33,7 @@ BOTH = ("weights", "thresholds")
 #: 5 inputs in 4 address bits, so that there are unknown addresses; two cores.
 DESIGN = NetworkParams.chain(
     make(5, 6, 2, SIMPLE, input_address_bits=4, writable=BOTH),
-    make(6, 7, 4, SIMPLE, writable=("weights",)),
+    make(6, 7, 4, SIMPLE, writable=("weights",), readable=True),
 )
 WHERE = AddressMap(DESIGN.cores)
 MAP = register_map(DESIGN, "small", stream=True)
@@ -108,7 +108,7 @@ def test_events_registers_and_window_of_a_top_on_a_bus(top, host) -> None:
               for core, rows, n in ((0, 5, 6), (1, 6, 7))
               for row, neuron, weight in zip(rng.permutation(rows), rng.permutation(n)[:rows],
                                              rng.integers(-8, 8, rows), strict=True)]  # fmt: skip
-    came, stalled = [], []
+    came, stalled, read = [], [], []
 
     def phases(it: Scenario) -> Iterator[None]:
         for register in MAP.registers:
@@ -137,6 +137,12 @@ def test_events_registers_and_window_of_a_top_on_a_bus(top, host) -> None:
         yield from it.do(*wrong)
         for name, access in WRONG.items():
             assert not access.good, name
+        states = [Access(WINDOW + STEP * WHERE.read_address(1, "v", neuron)) for neuron in range(7)]
+        unreadable = Access(WINDOW + STEP * WHERE.read_address(0, "v"))
+        yield from it.do(*states, unreadable)
+        assert all(access.good for access in states)
+        read.extend((access.found ^ 1 << 31) - (1 << 31) for access in states)
+        assert not unreadable.good
         accesses = [
             Access(WINDOW + STEP * WHERE.address(core, "weights", neuron, row),
                    WHERE.data(core, "weights", weight))
@@ -147,13 +153,26 @@ def test_events_registers_and_window_of_a_top_on_a_bus(top, host) -> None:
         yield from it.send(second)
         came.append(it.stream.came)
         stalled.extend(it.stream.wrong)
+        # Stopped within a step: its end is still taken, and the window waits for it.
+        it.stream = StreamAgent(it.pins, [0, 1], it.rng)
+        while not it.stream.sent:
+            yield
+        inside = [Access(WINDOW, 1), Access(WINDOW + STEP * WHERE.read_address(1, "v"))]
+        yield from it.do(Access(value("control"), 0), *inside)
+        assert not any(access.good for access in inside)
+        yield from it.read("status")
+        assert it.found == 0
+        yield from it.send([2, TICK])
+        while it.found != 0b10:
+            yield from it.read("status")
+        yield from it.do(Access(value("control"), 1))
         # Beats with an address that does not fit are swallowed, an unknown one is dropped.
         it.stream = StreamAgent(it.pins, [7, TICK], it.rng, beats=[(0x10, 0), (0xF0, 0)])
         while not it.stream.came:
             yield
-        counted = {"steps_in": 25, "steps_out": 25, "malformed": 2, "dropped_0": 1,
-                   "refused": 1 + 2 * len(WRONG), "rejected": 2,
-                   "events_in": len(first) + len(second) - 24 + 1}  # fmt: skip
+        counted = {"steps_in": 26, "steps_out": 26, "malformed": 2, "dropped_0": 1,
+                   "refused": 4 + 2 * len(WRONG), "rejected": 2, "read_errors": 1,
+                   "events_in": len(first) + len(second) - 24 + 4}  # fmt: skip
         for name, expected in counted.items():
             yield from it.read(name)
             assert it.found == expected, name
@@ -168,8 +187,10 @@ def test_events_registers_and_window_of_a_top_on_a_bus(top, host) -> None:
     assert scenario.done
     assert stalled == []
 
-    assert came[0] == golden.stream(np.array(first)).tolist()
     names = [population.name for population in golden.network.graph.populations]
+    assert came[0] == golden.stream(np.array(first)).tolist()
+    assert read == golden.network.states[names[1]].v.tolist()
+    assert any(read)
     for core, row, neuron, weight in writes:
         golden.network.write(names[core], "weights", weight, (row, neuron))
     assert came[1] == golden.stream(np.array(second)).tolist()

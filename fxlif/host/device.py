@@ -150,6 +150,15 @@ class Device:
         window = self.registers.window
         self.write_all((window + STEP * address, value) for address, value in writes)
 
+    def read_port(self, addresses: Iterable[int]) -> list[int]:
+        """What the design's read port says at some addresses, while it is idle: 32 bits each,
+        which below 0 are two's complement."""
+        if self.registers.window is None:
+            raise FxlifError("the design: nothing of it can be read", key="readable",
+                             allowed="a design with readable")  # fmt: skip
+        window = self.registers.window
+        return [self.read_address(window + STEP * address) for address in addresses]
+
     def counters(self) -> dict[str, int]:
         """All that the design counts, by name."""
         names = [register.name for register in self.registers.registers if register.value is None]

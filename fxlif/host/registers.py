@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ..cycles.access import AddressMap
+from ..cycles.access import AddressMap, access_outputs, is_accessible
 from ..params.protocol import AnyCores
 
 #: Bits of a register, and bytes from one to the next.
@@ -121,13 +121,18 @@ LINE = {
     "frames": "frames answered",
     "bad_frames": "frames that were broken: wrong CRC, too long, or while another one was answered",
 }
+#: Those of the ports behind the window.
+PORT_COUNTED = {
+    "rejected": "writes to an address where there is nothing",
+    "read_errors": "reads of an address where there is nothing",
+}
 #: Where groups of registers begin.
 CONTROL_AT, COUNTERS_AT, CORES_AT = 0x40, 0x80, 0x100
 
 
 def window_bits(design: AnyCores) -> int | None:
     """The address bits of the write and the read port; None of a design that has neither."""
-    if not any(core.writable for core in design.cores):
+    if not any(is_accessible(core) for core in design.cores):
         return None
     return AddressMap(design.cores).address_bits
 
@@ -164,8 +169,8 @@ def register_map(
     at = add(at, [("cycles", "clock cycles, low word: reading it holds the high one", None),
                   ("cycles_high", "clock cycles, high word", None)])  # fmt: skip
     port = window_bits(design)
-    if port is not None:
-        add(at, [("rejected", "writes to an address where there is nothing", None)])
+    add(at, [(name, text, None) for name, text in PORT_COUNTED.items()
+             if name in access_outputs(design.cores)])  # fmt: skip
     at = CORES_AT
     for k in range(len(design.cores)):
         at = add(at, [(f"dropped_{k}", f"core {k}: spikes with an unknown address", None),

@@ -9,7 +9,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ...cycles.latency import COUNTER_BITS
-from ...host.registers import CONTROL, REGISTER_BITS, RegisterMap
+from ...host.registers import CONTROL, PORT_COUNTED, REGISTER_BITS, RegisterMap
 from ...params.protocol import AnyCores
 from ..events import event_stream
 from .requests import request_signature
@@ -112,8 +112,9 @@ class Controlled(wiring.Component):
         for k, signals in enumerate(self._design.signals):
             for name in ("dropped", "saturated"):
                 shown[f"{name}_{k}"] = getattr(self._inner, getattr(signals, name))
-        if self.registers.window is not None:
-            shown["rejected"] = self._inner.rejected
+        for name in PORT_COUNTED:
+            if name in self._inner.signature.members:
+                shown[name] = getattr(self._inner, name)
         return shown
 
     def _answer(self, m: Module, shown: dict[str, Any], running: Signal, idle: Signal) -> None:
@@ -164,21 +165,44 @@ class Controlled(wiring.Component):
                 self._window(m, answers, value, wrong)
 
     def _enter_window(self, m: Module, answers: Signal, idle: Signal) -> None:
-        """Passes an access to the window on to the port, if there is one and the design is idle."""
-        request, write = self.asked.request, self._inner.write
+        """Passes an access to the window on to its port, if there is one and the design is idle."""
+        request, inner = self.asked.request, self._inner
         offset = request.p.address[:-1]
         named = offset[2:]
-        exists = named[len(write.p.address) :] == 0
-        m.d.sync += [write.p.address.eq(named), write.p.data.eq(request.p.data)]
-        with m.If(request.p.write & request.p.whole & idle & (offset[:2] == 0) & exists):
-            m.d.sync += write.valid.eq(1)
+        ports = {name: getattr(inner, name) for name in ("write", "read")
+                 if name in inner.signature.members}  # fmt: skip
+        bits = len(next(iter(ports.values())).p.address)
+        fits = idle & (offset[:2] == 0) & (named[bits:] == 0)
+        for port in ports.values():
+            m.d.sync += port.p.address.eq(named)
+        if "write" in ports:
+            m.d.sync += inner.write.p.data.eq(request.p.data)
+        with m.If(fits & request.p.write & request.p.whole & int("write" in ports)):
+            if "write" in ports:
+                m.d.sync += inner.write.valid.eq(1)
             m.next = "writes"
+        with m.Elif(fits & ~request.p.write & int("read" in ports)):
+            if "read" in ports:
+                m.d.sync += inner.read.valid.eq(1)
+            m.next = "reads"
         with m.Else():
             m.d.comb += answers.eq(1)
 
     def _window(self, m: Module, answers: Signal, value: Signal, wrong: Signal) -> None:
-        """Waits for the port, and then for its counter of what it rejects."""
-        write = self._inner.write
+        """Waits for the port, and then for the answer to a read, or for the counter of what the
+        port rejects."""
+        inner = self._inner
+        with m.State("reads"):
+            if "read" in inner.signature.members:
+                with m.If(inner.read.ready):
+                    m.d.sync += inner.read.valid.eq(0)
+                with m.If(inner.answer.valid):
+                    m.d.comb += [answers.eq(1), value.eq(inner.answer.data)]
+                    m.d.comb += wrong.eq(inner.answer.error)
+                    m.next = "waits"
+        if "write" not in inner.signature.members:
+            return
+        write = inner.write
         before = Signal(COUNTER_BITS)
         with m.State("writes"), m.If(write.ready):
             m.d.sync += [write.valid.eq(0), before.eq(self._inner.rejected)]
