@@ -133,7 +133,7 @@ def hardware_of(network: NetworkParams) -> NetworkParams | HardwareNetwork:
     dense = all(shape.dense for shape in plan.chosen) and all(map(_is_matrix, plan.tables))
     if _in_line(network) and dense:
         return chain_of(network)
-    _refuse([*_out_of_turn(plan), *_long_rows(plan)])
+    _refuse([*_out_of_turn(plan), *_long_rows(plan), *_never_at_rest(network)])
     return filled(plan)
 
 
@@ -197,6 +197,7 @@ def chain_of(network: NetworkParams) -> NetworkParams:
                 max_events_per_input=events,
                 lanes=population.lanes,
                 writable=population.writable,
+                readable=population.readable,
             )
         except FxlifError as error:
             raise error.inside(f"projection[{index}]: as a core") from None
@@ -293,6 +294,15 @@ def _out_of_turn(plan: Plan) -> Iterator[FxlifError]:
             allowed = f"before {other} {because}, and those of {ends.source} first)"
             yield FxlifError.must_be(key, allowed, edge.number, found="behind it")
         before[ends.target] = edge
+
+
+def _never_at_rest(network: NetworkParams) -> Iterator[FxlifError]:
+    """The populations whose state cannot be read between two steps, a line each: events of the step
+    before that come from behind have changed it already."""
+    for k, population in enumerate(network.population):
+        if population.readable and population.neuron.per_event:
+            allowed = "false in hardware that is no chain of cores, where events act one by one"
+            yield FxlifError.must_be(f"population[{k}].readable", allowed, population.readable)
 
 
 def _long_rows(plan: Plan) -> Iterator[FxlifError]:

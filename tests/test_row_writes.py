@@ -19,6 +19,7 @@ from fxlif import (
     AllToAll,
     Dense,
     EventSource,
+    FxlifError,
     Network,
     NetworkParams,
     NeuronParams,
@@ -112,9 +113,14 @@ def run(design: HardwareNetwork, cycles: int, seed: int) -> Report:
 
 
 def test_hardware_is_the_models_and_the_golden_network_while_it_is_written() -> None:
-    report = run(supported(tiny()), 1200, 1)
+    """And read: one of its cores."""
+    near, far = tiny().population
+    readable = near.model_copy(update={"readable": True})
+    design = tiny().model_copy(update={"population": (readable, far)})
+    report = run(supported(design), 1200, 1)
     assert report.first is None
     assert report.writes > 5
+    assert report.reads > 5
     assert report.resets
     assert report.spikes
 
@@ -229,3 +235,16 @@ def test_the_sidecar_says_where_rows_begin() -> None:
     assert sorted(rows) == [0, 1, 2, 3, 4]
     assert rows[4]["words"] == 1
     assert rows[0]["bits"] == 8
+
+
+def test_what_never_rests_is_not_read() -> None:
+    """Events that act one by one, of which some come from the step before, change the state."""
+    each = NeuronParams(accumulate="per_event")
+    loop = NetworkParams(
+        source=[EventSource("touch", 2)], population=[Population("p", 2, each, readable=True)],
+        projection=[Projection("touch", "p", AllToAll(9), delay=0),
+                    Projection("p", "p", AllToAll(9))],
+    )  # fmt: skip
+    with pytest.raises(FxlifError) as caught:
+        supported(loop)
+    assert caught.value.key == "population[0].readable"

@@ -171,12 +171,13 @@ def _core(
         neuron=population.neuron,
         lanes=population.lanes,
         v_thresholds=population.v_thresholds,
-        inputs=_inputs(edges, n_regular, waits=bool(population.writable)),
+        inputs=_inputs(edges, n_regular, waits=bool(population.writable) or population.readable),
         memories=memories,
         accumulators=accumulators,
         n_events=n_events,
         spike_bits=spike_bits,
         writable=population.writable,
+        readable=population.readable,
     )
 
 

@@ -35,6 +35,7 @@ from .projections import placed, synaptic_range, table_rows
 from .recording import Recording
 from .state import (
     NetworkState,
+    acting,
     first_state,
     first_thresholds,
     read_state,
@@ -386,8 +387,7 @@ class Network:
     def digest(self) -> str:
         """BLAKE2b, hexadecimal, of all that decides what this network does, drawn synapses too."""
         digest = hashlib.blake2b(digest_size=32)
-        one_lane = (p.model_copy(update={"lanes": 1}) for p in self.graph.populations)
-        for part in (*self.graph.sources, *one_lane):  # lanes shape the hardware only
+        for part in acting(self.graph):
             digest.update(part.canonical().encode())
         for name, values in written(self.graph, self.thresholds).items():
             digest.update(name.encode() + values.tobytes())

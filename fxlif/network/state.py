@@ -17,7 +17,7 @@ from ..files import as_path, read_arrays, whole_file
 from ..params.core import WRITABLE
 from ..params.network import Graph, Population
 from ..params.quantise import signed_range
-from ..params.sources import EventSource
+from ..params.sources import EventSource, Source
 from ..rule.step import NeuronState, initial_state
 from .events import TICK, split_steps
 from .projections import PlacedProjection, reweighted
@@ -128,6 +128,12 @@ def rewrite(network: Network, population: str | int, parameter: str, value: int,
     else:
         raise FxlifError.must_be("at", f"None ({population} has one threshold)", at)
     network.thresholds = {**thresholds, name: made}
+
+
+def acting(graph: Graph) -> tuple[Source | Population, ...]:
+    """Sources and populations, without what shapes the hardware only."""
+    plain = {"lanes": 1, "readable": False}
+    return (*graph.sources, *(p.model_copy(update=plain) for p in graph.populations))
 
 
 def written(graph: Graph, thresholds: Mapping[str, Ints]) -> dict[str, Ints]:

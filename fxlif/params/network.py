@@ -22,6 +22,7 @@ from .core import (
     CoreParams,
     Lanes,
     OwnThresholds,
+    Readable,
     WeightShift,
     WritableNames,
     address_bits,
@@ -72,6 +73,7 @@ class Population(Params):
     v_thresholds: OwnThresholds = None
     lanes: Lanes = 1
     writable: WritableNames = ()
+    readable: Readable = False
     noise: Annotated[
         tuple[Noise, ...],
         BeforeValidator(plain_tuple),
