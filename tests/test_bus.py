@@ -9,12 +9,14 @@ import random
 import re
 import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 from designs import SIMPLE, make
 from pysim import clocked, interface_of, simulate
 
+import fxlif
 from fxlif import FxlifError, NetworkParams
 from fxlif.cycles.access import AddressMap
 from fxlif.hdl.bus.boards import BAUD, BOARDS
@@ -496,3 +498,33 @@ def test_each_board_has_a_bitstream_of_its_design(name: str, run, tmp_path) -> N
     files = {path.suffix: path.stat().st_size for path in (tmp_path / "out").iterdir()}
     assert files[BOARDS[name].target.bitstream] > 10_000
     assert {f".{BOARDS[name].suffix}", ".h", ".md", ".py"} <= set(files)
+
+
+#: Those of the page's commands that build with Verilator, prove, or place and route.
+LONG_ONES = ("verify", "prove", "soak", "--board", "board run")
+
+
+def commands_of_the_page() -> list[str]:
+    page = (Path(fxlif.__file__).parent / "docs" / "boards.md").read_text()
+    section = page.split("## From a network to a board")[1].split("\n## ")[0]
+    return re.findall(r"^    (.+)$", section, flags=re.M)
+
+
+def test_the_page_goes_from_a_network_to_a_board_in_ten_commands(run) -> None:
+    commands = commands_of_the_page()
+    assert len(commands) == 10
+    for command in commands[1:-1]:
+        if not any(word in command for word in LONG_ONES):
+            assert run(*command.split()[1:]).code == 0, command
+    assert run("board", "run", "mine/design.toml", "--simulated", "--steps", "20").code == 0
+    ran = run(*commands[-1].split()[1:])
+    assert ran.code == 2
+    assert "/dev/ttyUSB0: cannot be opened" in ran.err
+
+
+@pytest.mark.slow
+def test_every_command_of_that_page_runs(run, tmp_path) -> None:
+    for command in commands_of_the_page()[1:-1]:
+        ran = run(*command.split()[1:])
+        assert ran.code == 0, (command, ran.out, ran.err)
+    assert (tmp_path / "board" / "network.bit").exists()
