@@ -45,9 +45,9 @@ class Model:
         half = sorted(map(abs, self.errors))
         within = sum(error <= 0.15 for error in half)
         return (
-            f"an estimate, fitted to {self.fitted} random designs; the LUTs of {len(half)} others "
-            f"were off by {half[len(half) // 2]:.0%} in the median, {half[-1]:.0%} at most, and "
-            f"{within} of them within 15%"
+            f"an estimate, fitted to {self.fitted} designs; the LUTs of {len(half)} other, random "
+            f"ones were off by {half[len(half) // 2]:.0%} in the median, {half[-1]:.0%} at most, "
+            f"and {within} of them within 15%"
         )
 
 

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from fpga import digits, random_core, tinyodin
 from scipy.optimize import nnls
 
 from fxlif.hdl.flow import estimate
@@ -61,17 +62,23 @@ def drawn(number: int) -> AnyParams:
     return supported(CoreParams(**core))
 
 
+def plain() -> list[AnyParams]:
+    """Designs as people have them, which the model is fitted to beside the random ones: those of
+    ``fpga.py``."""
+    cores = [random_core(lanes) for lanes in (1, 4, 8, 16)]
+    return [supported(each) for each in (*cores, tinyodin(1), tinyodin(4), digits(8, 2))]
+
+
 class Sample:
     """A design: what it is made of, and what it really takes."""
 
-    def __init__(self, number: int, target: Target) -> None:
-        design = drawn(number)
+    def __init__(self, name: str, design: AnyParams, target: Target) -> None:
         started = time.process_time()
         self.bits, memories = features_of(design)
         self.seconds = time.process_time() - started
         self.blocks = estimate.blocks_of(memories, target.family)
         self.real = taken(generate(design), target)
-        self.name = f"{number}: {', '.join(f'{c.n_neurons} / {c.lanes}' for c in design.cores)}"
+        self.name = f"{name}: {', '.join(f'{c.n_neurons} / {c.lanes}' for c in design.cores)}"
 
 
 def fitted(samples: Sequence[Sample], kind: str) -> dict[str, float]:
@@ -110,12 +117,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     others: dict[str, Any] = {}
     factors: Mapping[str, Mapping[str, float]]
     if given.fit:
-        learned = [Sample(number, target) for number in FITTED[: given.most]]
+        learned = [Sample(str(n), drawn(n), target) for n in FITTED[: given.most]]
+        learned += [Sample("fpga.py", design, target) for design in plain()]
         factors = {kind: fitted(learned, kind) for kind in estimate.KINDS}
         judged(learned, factors)
     else:
         factors = estimate.model_of(target).factors
-    errors = judged([Sample(number, target) for number in JUDGED], factors)
+    errors = judged([Sample(str(n), drawn(n), target) for n in JUDGED], factors)
     if given.fit:
         path = Path(estimate.__file__).with_name(estimate.FILE)
         if path.exists():
