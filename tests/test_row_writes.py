@@ -242,8 +242,8 @@ def test_what_never_rests_is_not_read() -> None:
     each = NeuronParams(accumulate="per_event")
     loop = NetworkParams(
         source=[EventSource("touch", 2)], population=[Population("p", 2, each, readable=True)],
-        projection=[Projection("touch", "p", AllToAll(9), delay=0),
-                    Projection("p", "p", AllToAll(9))],
+        projection=[Projection("p", "p", AllToAll(9)),
+                    Projection("touch", "p", AllToAll(9), delay=0)],
     )  # fmt: skip
     with pytest.raises(FxlifError) as caught:
         supported(loop)
