@@ -50,7 +50,14 @@ def test_cores() -> None:
 def test_every_kind(name: str) -> None:
     outcomes = held(NetworkParams.chain(EVENT_CORES[name], name="x"))
     asked = {what.split(":")[0] for what, found in outcomes.items() if found == "passed"}
-    assert set(GROUPS) - asked == {"registers", "overflow", "accumulate", "rows", "deadlock"}
+    assert set(GROUPS) - asked == {
+        "registers",
+        "overflow",
+        "accumulate",
+        "rows",
+        "deadlock",
+        "writes",
+    }
 
 
 @pytest.mark.slow

@@ -36,6 +36,8 @@ from fxlif.sim.bench.models import StreamModel
 from fxlif.sim.bench.outcome import failure_reasons
 from fxlif.sim.bench.scoreboard import Report, Scoreboard
 from fxlif.sim.portable.testbench import bench_of
+from fxlif.sim.prove.run import prove
+from fxlif.sim.report.findings import Findings
 from fxlif.sim.stimulus.random import random_events
 from fxlif.sim.stimulus.reads import random_reads
 from fxlif.sim.stimulus.writes import random_writes
@@ -151,7 +153,7 @@ def test_portable_bench_writes_nothing() -> None:
     assert ".write_valid(STIMULUS[" in bench.files["lif_core_tb.v"]
 
 
-FAULTS = [
+WRITE_FAULTS = [
     SourceMutant("in mid-step", "hdl.core.issue", "~begun & ~pending & ~updating",
                  "~pending & ~updating", "taken after the first events of a step"),
     SourceMutant("during an update", "hdl.core.issue", "~begun & ~pending & ~updating",
@@ -179,6 +181,9 @@ FAULTS = [
     SourceMutant("an input too many", "hdl.access",
                  '(inputs_of(core) if name == "weights" else 1)',
                  '(inputs_of(core) + 1 if name == "weights" else 1)', "a row that is not there"),
+]  # fmt: skip
+FAULTS = [
+    *WRITE_FAULTS,
     SourceMutant("another lane read", "hdl.core.answer", "self.state[lane]",
                  "self.state[self.read.lane]", "the neuron of the read behind it answers"),
     SourceMutant("another word read", "hdl.core.neurons",
@@ -454,3 +459,61 @@ def test_compiled_cycles_are_those_of_numpy(name: str) -> None:
         for field in access_outputs(cores):
             assert np.array_equal(getattr(part, field), getattr(whole, field)[at:end])
         at = end
+
+
+# --- proofs --------------------------------------------------------------------------------------
+
+
+def proved(name: str, *theorems: str) -> Findings:
+    cores = [CoreParams(**dict(core) | {"readable": False}) for core in DESIGNS[name].cores]
+    return prove(NetworkParams.chain(*cores), name="x", timeout_s=60, theorems=theorems or None)
+
+
+def failed(found: Findings) -> set[str]:
+    """The groups of the checks that did not pass."""
+    return {check.name.partition(":")[0] for check in found.checks
+            if check.outcome not in ("passed", "not_applicable")}  # fmt: skip
+
+
+def test_writes_are_proved() -> None:
+    found = proved("weights, powers of two", "writes")
+    assert failed(found) == set()
+    assert len(found.checks) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", DESIGNS)
+def test_all_is_proved_for_whatever_is_written(name: str) -> None:
+    assert failed(proved(name)) == set()
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [f if f.name == "lost" else pytest.param(f, marks=pytest.mark.slow) for f in WRITE_FAULTS],
+    ids=lambda fault: fault.name,
+)
+def test_no_proof_of_a_fault(fault: SourceMutant) -> None:
+    group = "events" if fault.module == "hdl.core.issue" else "writes"
+    with applied(fault):
+        found = proved(SEEN.get(fault.name, "own thresholds"), group)
+    assert failed(found) == {group}
+
+
+MORE_FAULTS = [
+    SourceMutant("at once", "hdl.access", "port.ready.eq(self.asked &", "port.ready.eq(1 &",
+                 "taken in the cycle in which it is first offered"),
+    SourceMutant("another's value", "hdl.access", "value.eq(self.write.payload.data)",
+                 "value.eq(value + self.write.payload.data)", "written is not what was said"),
+    SourceMutant("held no longer", "hdl.access", "access.hold.eq(_any(holds))",
+                 "access.hold.eq(_any(holds) & ~access.between)",
+                 "a step begins in the cycle in which a write is taken"),
+    SourceMutant("taken twice", "hdl.access", "self.asked.eq(port.valid & ~port.ready)",
+                 "self.asked.eq(port.valid)", "what is on offer next is taken unseen"),
+]  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", MORE_FAULTS, ids=lambda fault: fault.name)
+def test_no_proof_of_more_faults(fault: SourceMutant) -> None:
+    with applied(fault):
+        assert "writes" in failed(proved("own thresholds", "writes"))

@@ -30,6 +30,7 @@ from .parts import (
     ones,
     packed,
     queue_contract,
+    reads_thresholds,
     rom_contract,
     totals_contract,
 )
@@ -110,7 +111,7 @@ class StepGhosts(Delays):
         neuron, self.core = core.neuron, core
         self.stages = len(neuron_stages(neuron))
         self.inputs = ["state", "current"]
-        self.inputs += ["threshold_mantissa"] * (core.v_thresholds is not None)
+        self.inputs += ["threshold_mantissa"] * reads_thresholds(core)
         self.inputs += ["random"] * bool(neuron.random_bits)
         self.outputs = ["next_state", "spike"]
         if neuron.per_event:
@@ -219,6 +220,8 @@ def neurons_part(net: Netlist, core: AnyCore) -> Part:
         answer = net.next[net.register(f"{rom.instance}.data")]
         extra["thresholds read"] = z3.Implies(g.issued(1), answer == word)
         extra["thresholds shown"] = z3.Implies(g.issued(2), rom["data"] == word)
+    elif reads_thresholds(core):
+        mantissas = [p["threshold"]] * core.lanes
     if neuron.random_bits:
         lfsr, real = neuron.lfsr, (core.n_neurons - 1) % core.lanes + 1
         draw = z3.BitVec("neurons: draw", lfsr.bits)

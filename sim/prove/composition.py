@@ -18,14 +18,18 @@ from ...hdl.core.layouts import operation_layout
 from ...hdl.events import event_layout
 from ...params.core import CoreParams
 from ..tools.solver import z3
-from .contract import Part, Ports, any_of, bit, unpacked
+from . import golden
+from .contract import Part, Ports, any_of, bit, high, unpacked
 from .leaving import Leaving
 from .netlist import Netlist
 from .parts import (
     REGISTER,
+    lanes_of,
+    packed,
     rom_contract,
     totals_contract,
     unknown_add,
+    written_now,
 )
 from .sums import row_address
 
@@ -46,10 +50,64 @@ class Issued(Leaving):
         self.rom = z3.Array("weights", address.sort(), row.sort())
         contract, self.fetched = rom_contract(weights, lambda at: z3.Select(self.rom, at))
         self.parts["weights"] = contract
+        #: The weights one cycle later.
+        self.rom_after = self.rom
+        #: What is known of the inputs that say what is written.
+        self.assumed: list[Any] = []
+        self.held: Any = False
         self._signals()
         self.follow(opened_first=0)
         self._inside()
+        if core.writable:
+            self._written()
         self.bring()
+
+    def _written(self) -> None:
+        """What is written, and when it may be: in the cycle behind one in which the core was held
+        between two steps (:mod:`fxlif.sim.prove.access.writes` proves that it is so)."""
+        taken = z3.And(self.issue["events_in_valid"] == 1, self.ready)
+        event = unpacked(self.issue["events_in_payload"], event_layout(self.core.in_address_bits))
+        hold, self.between = self.issue["hold"], self.issue["between"]
+        self.begun, self.may = self.ghost("begun", 1), self.ghost("may be written", 1)
+        self.held = high(hold, ~self.begun)
+        self.ghosts |= {
+            self.begun: (0, z3.If(taken, ~event["tick"], self.begun)),
+            self.may: (0, hold & self.between),
+        }
+        self.assumed.append(z3.Implies(written_now(self.net, self.core), self.may == 1))
+        if "weights" in self.core.writable:
+            p = Ports(self.net, "weights")
+            lanes, row = self.core.lanes, z3.Select(self.rom, p["place"])
+            word = packed([
+                z3.If(golden.lane(p["write"], lane, 1) == 1, p["value"], old)
+                for lane, old in enumerate(lanes_of(row, lanes))
+            ])  # fmt: skip
+            self.rom_after = z3.Store(self.rom, p["place"], word)
+            self.ghosts[self.rom] = (None, self.rom_after)
+
+    def written_claims(self) -> dict[str, Any]:
+        """When something may be written, and what that keeps waiting."""
+        if not self.core.writable:
+            return {}
+        idle = z3.And(self.begun == 0, self.waiting == 0, z3.Not(self.opened))
+        return {
+            "between two steps": (self.between == 1) == idle,
+            "no event while it is held": z3.Implies(self.held, z3.Not(self.ready)),
+        }
+
+    def written_invariants(self) -> dict[str, Any]:
+        """What may be written is read by nothing that is under way."""
+        if not self.core.writable:
+            return {}
+        still = z3.And(
+            self.begun == 0, self.waiting == 0, z3.Not(self.opened), self.took == 0,
+            *(z3.Not(self.on(flag)) for flag in ("adding", "stepping", "clearing", "pending")),
+        )  # fmt: skip
+        return {
+            "begun": self.issue["begun"] == self.begun,
+            "begun by what is added": z3.Implies(self.on("adding"), self.begun == 1),
+            "still while it may be written": z3.Implies(self.may == 1, still),
+        }
 
     def bring(self) -> None:
         """The ghosts of what the events bring."""
@@ -136,8 +194,9 @@ class Issued(Leaving):
                 self.waiting == 1, z3.Not(self.ready)
             ),
             "input refused for a reason": z3.Implies(
-                z3.Not(self.ready), z3.Or(self.waiting == 1, self.since < self.last)
+                z3.Not(self.ready), z3.Or(self.waiting == 1, self.since < self.last, self.held)
             ),
+            **self.written_claims(),
             "a TICK out for a TICK in": z3.Implies(self.tick_out, self.inside >= 1),
             "at most three TICKs inside": z3.And(self.inside >= 0, self.inside <= 3),
             **self.brought(),
@@ -146,7 +205,13 @@ class Issued(Leaving):
 
     def invariants(self) -> dict[str, Any]:
         """How the registers of the issue and the ghosts stand to each other."""
-        return {**self._control(), **self._lines(), **self.contents(), **self.on_its_way()}
+        return {
+            **self._control(),
+            **self._lines(),
+            **self.contents(),
+            **self.on_its_way(),
+            **self.written_invariants(),
+        }
 
     def _control(self) -> dict[str, Any]:
         slot = self.n(self.issue["slot"])
@@ -211,7 +276,7 @@ class Issued(Leaving):
 
     def part(self) -> Part:
         """The proof of a core."""
-        return self.proof(self.issue.owns, self.claims(), self.invariants())
+        return self.proof(self.issue.owns, self.claims(), self.invariants(), self.assumed)
 
     @property
     def busy(self) -> Any:
@@ -238,14 +303,16 @@ class Composition(Issued):
         self.open_sum = z3.If(begins, none, new)
         self.old_sum = z3.If(begins, new, old)
         here = self.address(self.input, self.word)
-        added = z3.If(self.spike_in, self.add(self.open_sum, here), self.open_sum)
+        sum_after = self.add(self.open_sum, here, self.rom_after)
+        added = z3.If(self.spike_in, sum_after, self.open_sum)
         self.ghosts |= {new: (0, added), old: (0, self.old_sum)}
 
-    def add(self, sums: Any, address: Any) -> Any:
+    def add(self, sums: Any, address: Any, rom: Any = None) -> Any:
         """The sums of a word with the weights that lie at an address."""
+        rom = self.rom if rom is None else rom
         size = self.rom.sort().domain().size()
         at = z3.Extract(size - 1, 0, address) if address.size() > size else address
-        return unknown_add(sums, z3.Select(self.rom, at))[0]
+        return unknown_add(sums, z3.Select(rom, at))[0]
 
     def brought(self) -> dict[str, Any]:
         """What enters the step of ``word``."""
@@ -281,10 +348,18 @@ class Composition(Issued):
             )
         clear = any_of([z3.And(g.clears[b] == 1, g.words[b] == g.word) for b in (1, 2)])
         asked = self.fetched.asked
+        if self.core.writable:
+            for before in range(1, len(t.adds)):
+                behind = z3.And(self.opened, self.update, self.age < before)
+                under_way = z3.Or(self.begun == 1, self.on("pending"), behind)
+                lines[f"added {before} before"] = z3.Implies(t.adds[before] == 1, under_way)
+                lines[f"not added {before} before a write"] = z3.Implies(
+                    self.may == 1, t.adds[before] == 0
+                )
         return {
             **lines,
             "weights asked for": z3.And(
-                *(z3.Implies(t.adds[b] == 1, asked[b] == 1) for b in (1, REGISTER))
+                *(z3.Implies(t.adds[b] == 1, high(*asked[1 : b + 1])) for b in (1, REGISTER))
             ),
             "sum of the open step": z3.Implies(settled, expected == self.open_sum),
             "sum to be read": z3.Implies(kept, flows == self.old_sum),

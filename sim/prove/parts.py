@@ -12,12 +12,13 @@ from typing import Any
 
 from ...cycles.latency import COUNTER_BITS, AnyCore
 from ...cycles.pipeline import INTEGRATION_STAGES, write_distance
-from ...hdl.core.layouts import entry_layout, operation_layout, written_layout
+from ...hdl.core.layouts import entry_layout, operation_layout, write_layout, written_layout
 from ...hdl.events import event_layout
 from ...params.core import address_bits
 from ..tools.solver import conjunction, z3
 from . import golden
 from .contract import Contract, Delays, Ports, any_of, bit, high, number, unpacked
+from .netlist import Netlist
 
 #: How many cycles after a word is issued its sums meet its weights.
 REGISTER = INTEGRATION_STAGES.index("register")
@@ -34,6 +35,18 @@ def lanes_of(word: Any, count: int) -> list[Any]:
     """The lanes of a word."""
     bits = word.size() // count
     return [golden.lane(word, lane, bits) for lane in range(count)]
+
+
+def written_now(net: Netlist, core: AnyCore) -> Any:
+    """Whether something of the core is written at the next clock edge."""
+    write = unpacked(net["access_write"], write_layout(core))
+    return any_of([write[name] == 1 for name in core.writable])
+
+
+def reads_thresholds(core: AnyCore) -> bool:
+    """Whether the step has its threshold at a port: where neurons have their own, or it can be
+    written."""
+    return core.v_thresholds is not None or "thresholds" in core.writable
 
 
 def any_word(core: AnyCore) -> tuple[Any, Any]:
@@ -69,19 +82,21 @@ def unknown_add(totals: Any, weights: Any) -> tuple[Any, Any]:
 
 
 class RomGhosts(Delays):
-    """``addresses[i]``: what was asked for i cycles before; ``asked[i]``: out of a reset."""
+    """``addresses[i]``: what was asked for i cycles before; ``asked[i]``: out of a reset, and
+    nothing was written."""
 
     def __init__(self, ports: Ports) -> None:
         super().__init__(ports.name)
         self.addresses = self.line("address", ports["address"], REGISTER, first=None)
-        self.asked = self.line("out of reset", z3.BitVecVal(1, 1), REGISTER)
+        still = bit(ports["write"] == 0) if "write" in ports else z3.BitVecVal(1, 1)
+        self.asked = self.line("out of reset", still, REGISTER)
 
 
 def rom_contract(ports: Ports, content: Callable[[Any], Any]) -> tuple[Contract, RomGhosts]:
     """``data`` is what lies at the ``address`` of two cycles before."""
     g = RomGhosts(ports)
     data = ports["data"] == content(g.addresses[REGISTER])
-    return Contract(ghosts=g.ghosts, gives={"data": z3.Implies(g.asked[REGISTER] == 1, data)}), g
+    return Contract(ghosts=g.ghosts, gives={"data": z3.Implies(high(*g.asked[1:]), data)}), g
 
 
 # --- totals -------------------------------------------------------------------------------------
@@ -221,6 +236,10 @@ def neurons_contract(core: AnyCore, ports: Ports) -> tuple[Contract, NeuronsGhos
         "one operation": one_kind(g.operation),
         "a word": z3.Implies(g.used(0), z3.ULE(g.words[0], core.words - 1)),
     }
+    if core.writable:
+        strobe = written_now(ports.net, core)
+        still = z3.Not(any_of([g.used(before) for before in range(REGISTER + 1)]))
+        takes["written between two steps"] = z3.Implies(strobe, still)
     if g.adds and core.neuron.random_bits:
         takes["words in order"] = g.follows(0)
     return Contract(ghosts=g.ghosts, gives=gives, takes=takes, given=[g.is_word]), g

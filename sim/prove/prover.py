@@ -72,7 +72,13 @@ class Prover:
 
     def core_module(self, k: int) -> str:
         """The Verilog module of core ``k``."""
-        return plain(f"{self.hardware.top}.{self.params.signals[k].instance}")
+        inner = "design." if any(core.writable for core in self.cores_of_all) else ""
+        return plain(f"{self.hardware.top}.{inner}{self.params.signals[k].instance}")
+
+    def instance(self, net: Netlist, k: int) -> str:
+        """The instance of core ``k`` in the top, behind a write port or not."""
+        wanted = re.compile(rf"((?:design(?:_\d+)?\.)?{self.params.signals[k].instance})\.")
+        return next((found[1] for name in net.signals if (found := wanted.match(name))), "core")
 
     def part_module(self, k: int, part: str) -> str:
         """The Verilog module of a part of core ``k``."""

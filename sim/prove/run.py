@@ -15,6 +15,9 @@ What is proved, and how far (each group is a name for ``theorems``):
   step that of its events, words and TICKs in order, and a TICK out within a bound of ready cycles
   (:mod:`fxlif.sim.prove.composition`). It counts only together with the contracts.
 - ``streams``: the handshake contract of every stream (:mod:`fxlif.sim.prove.streams`).
+- ``writes``: the write port, and that a write changes what it names and nothing else
+  (:mod:`fxlif.sim.prove.access.writes`). The other groups hold for whatever is written: weights and
+  thresholds are those that are in the memories.
 
 Of a network of cores with rows of synapses (:mod:`fxlif.sim.prove.row`) the same groups, and two:
 
@@ -71,7 +74,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from ...errors import FxlifError
-from ...hdl.limits import baked_in, sums_its_events, supported
+from ...hdl.limits import never_read, sums_its_events, supported
 from ...hdl.verilog import generate
 from ...layout import HardwareNetwork
 from ...params.design import outline
@@ -80,6 +83,7 @@ from ...params.neuron import NeuronParams
 from ...progress import SILENT, Progress
 from ..report.findings import Findings
 from ..tools.solver import choose
+from .access.writes import prove_writes
 from .core import prove_events, prove_part
 from .prover import Prover, each_core
 from .row.groups import GROUPS as of_rows
@@ -107,6 +111,7 @@ GROUPS: dict[str, Callable[[Prover], None]] = {
     "emitter": prove_part("emitter"),
     "counters": prove_part("counters"),
     "streams": prove_streams,
+    "writes": prove_writes,
     "events": prove_events,
     "rows": lambda prover: None,
     "deadlock": lambda prover: None,
@@ -116,6 +121,7 @@ NOT_ASKED = dict.fromkeys(GROUPS, "a single neuron has no core") | {
     "registers": "a core has no registers of a single neuron; see events and datapath",
     "rows": "a chain has no rows of synapses; see weights",
     "deadlock": "a chain has no loop",
+    "writes": "nothing can be written",
 }
 #: Longest time for one theorem.
 TIMEOUT_S = 120.0
@@ -145,7 +151,7 @@ def prove(
         if group not in GROUPS:
             raise FxlifError.must_be("theorems", f"some of {', '.join(GROUPS)}", group)
     design = supported(params)
-    baked_in(design, "a proof")
+    never_read(design, "a proof")
     if isinstance(design, HardwareNetwork):
         sums_its_events(design, "a proof")
     if design.kind == "core":

@@ -23,6 +23,7 @@ from .counterexample import confirmation, simulate
 from .induction import Run, System
 from .lemmas import with_lemmas
 from .netlist import Netlist, label
+from .parts import reads_thresholds
 from .prover import Prover, Theorem
 from .turns import step as turns
 
@@ -258,7 +259,7 @@ def prove_steps(prover: Prover) -> None:
             what = "all lanes" if len(by_text) == 1 else f"lanes {', '.join(map(str, lanes))}"
             prover.attempt(
                 f"{name}, core {k}, {what}", step_theorem, prover, f"{first}{lanes[0]}",
-                core.neuron, core.v_thresholds is not None, len(neuron_stages(core.neuron)) - 1,
+                core.neuron, reads_thresholds(core), len(neuron_stages(core.neuron)) - 1,
                 core.neuron.per_event,
             )  # fmt: skip
 

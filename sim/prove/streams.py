@@ -49,7 +49,8 @@ def free_theorem(
     """The ``inputs``, or all, have no influence: on the outputs of the same cycle; or, with
     ``while_low``, on what the registers and memories become while that signal is low."""
     net = prover.core(k)
-    changed = inputs or net.input_ports
+    # What holds the input for a write is meant to do so at once.
+    changed = inputs or [port for port in net.input_ports if port != "hold"]
     # A second copy of the core, from the same state, has others there.
     leaves = [leaf for port in changed for leaf in constants([net.input(port)])]
     others = [(leaf, z3.Const(f"{leaf} of the copy", leaf.sort())) for leaf in leaves]
@@ -73,12 +74,12 @@ def wiring_theorem(prover: Prover) -> Theorem:
     claims = {}
     cores = prover.params.signals
     for k, signals in enumerate(cores):
-        claims[f"reset of core {k}"] = net[f"{signals.instance}.rst"] == net["rst"]
+        claims[f"reset of core {k}"] = net[f"{prover.instance(net, k)}.rst"] == net["rst"]
         counters = {"dropped": signals.dropped, "saturated": signals.saturated}
         for inside, shown in counters.items():
-            claims[shown] = net[shown] == net[f"{signals.instance}.{inside}"]
+            claims[shown] = net[shown] == net[f"{prover.instance(net, k)}.{inside}"]
     events_in, events_out = streams = "events_in_", "events_out_"
-    inner = (f"{core.instance}.{stream}" for core in cores for stream in streams)
+    inner = (f"{prover.instance(net, k)}.{stream}" for k in range(len(cores)) for stream in streams)
     ends = [events_in, *inner, events_out]
     for source, sink in zip(ends[::2], ends[1::2], strict=True):
         for part in ("valid", "payload", "ready"):

@@ -22,7 +22,7 @@ from ...cycles.latency import clear_cycles, event_cycles
 from ...cycles.signals import Port
 from ...errors import FxlifError
 from ...hdl.core.weights import rows_together
-from ...hdl.memory import BANK_WORDS, ENABLED_ROM, MEMORIES, ROM
+from ...hdl.memory import BANK_WORDS, ENABLED_ROM, MEMORIES, RAM, ROM
 from ...params.core import CoreParams
 from ...params.quantise import signed_range
 from ...rule import arithmetic
@@ -37,7 +37,7 @@ Ints = npt.NDArray[np.int64]
 #: A counterexample of more events is not simulated.
 MAX_SIMULATED = 2000
 #: A memory of constants in the Verilog: its parameters, and what it is called.
-_ROM = re.compile(rf"(?:{ROM}|{ENABLED_ROM}) #\((.*?)\) (\w+) \(", re.DOTALL)
+_ROM = re.compile(rf"(?:{ROM}|{ENABLED_ROM}|{RAM}) #\((.*?)\) (\w+) \(", re.DOTALL)
 
 
 def read_rom(prover: Prover, module: str, name: str, depth: int) -> list[int]:
@@ -46,7 +46,7 @@ def read_rom(prover: Prover, module: str, name: str, depth: int) -> list[int]:
     Raises:
         FxlifError: an image is missing or too short, or the module that reads it is another.
     """
-    for rom in (ROM, ENABLED_ROM):
+    for rom in (ROM, ENABLED_ROM, RAM):
         if rom in prover.modules and prover.modules[rom] != modules(MEMORIES[rom])[rom]:
             raise FxlifError(f"{rom}: must be the module that reads an image", key=rom)
     images = {}
@@ -121,11 +121,16 @@ def weights_equal(prover: Prover, k: int) -> Result:
 
 
 def never_overflows(prover: Prover, k: int) -> Result:
-    """For each neuron of core ``k``, over all numbers of events of each input."""
+    """For each neuron of core ``k``, over all numbers of events of each input, and for any weights
+    where they can be written."""
     core = prover.cores[k]
     if core.neuron.per_event:
         return "not_applicable", "its events act one by one: nothing is summed"
-    weights = delivered_weights(prover, k)
+    weights, what = delivered_weights(prover, k)[:, : core.n_neurons], f"{core.n_neurons} neurons"
+    if "weights" in core.writable:  # no sum goes further than those of the ends
+        ends = signed_range(core.neuron.weight_bits)
+        weights, what = np.tile(ends, (core.n_inputs, 1)), "any weights"
+    columns = weights.T.tolist()
     bits = accumulator_bits(prover.core(k), core)
     low, high = signed_range(bits)
     counts = [z3.Int(f"events of input {i}") for i in range(core.n_inputs)]
@@ -134,11 +139,10 @@ def never_overflows(prover: Prover, k: int) -> Result:
     solver.add(*(z3.And(count >= 0, count <= most) for count in counts))
     if solver.check() != z3.sat:
         return "failed", "vacuous: no step is within the promise"
-    by = f"z3, integers, {core.n_neurons} neurons, {bits} bits, at most {most} events an input"
+    by = f"z3, integers, {what}, {bits} bits, at most {most} events an input"
     deadline = time.perf_counter() + prover.timeout_s
-    for neuron in range(core.n_neurons):
-        prover.progress(f"overflow of core {k}", neuron, core.n_neurons)
-        column = weights[:, neuron].tolist()
+    for neuron, column in enumerate(columns):
+        prover.progress(f"overflow of core {k}", neuron, len(columns))
         total = z3.Sum([w * n for w, n in zip(column, counts, strict=True) if w] or [z3.IntVal(0)])
         solver.set("timeout", max(1, int((deadline - time.perf_counter()) * 1000)))
         solver.push()

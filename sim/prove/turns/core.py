@@ -7,6 +7,7 @@ from typing import Any
 from ....params.core import CoreParams
 from ...tools.solver import z3
 from ..composition import Composition, Issued
+from ..contract import high
 from ..netlist import Netlist
 from ..parts import REGISTER
 
@@ -76,7 +77,7 @@ class InTurns(Issued):
         for before in range(1, REGISTER + 1):
             asked = self.n(fetched.addresses[before]) == self.lie[before]
             found[f"weights asked for {before} before"] = z3.Implies(
-                g.adds[before] == 1, z3.And(fetched.asked[before] == 1, asked)
+                g.adds[before] == 1, z3.And(high(*fetched.asked[1 : before + 1]), asked)
             )
         return found
 
