@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,6 +33,8 @@ from .interface import Image
 SHAPES = {512: 36, 1024: 18, 2048: 9, 4096: 4, 8192: 2, 16384: 1}
 #: The deepest of them; a longer memory consists of banks.
 BANK_WORDS = max(SHAPES)
+#: A memory that is not longer is not cut in two for fewer block memories.
+LEAST_SPLIT = 4096
 #: Shortest memory: an address of no bits is no good Verilog.
 MIN_WORDS = 2
 #: Most words that a line of Verilog each puts at 0: Yosys takes the square of their number, half a
@@ -174,14 +177,40 @@ def slice_width(depth: int) -> int:
     return next(width for words, width in SHAPES.items() if depth <= words)
 
 
+def block_memories(banks: Iterable[range], width: int) -> int:
+    """How many block memories banks of words of ``width`` bits take."""
+    return sum(-(-width // slice_width(len(bank))) for bank in banks)
+
+
+def banks_of(depth: int, width: int = 0) -> list[range]:
+    """The words of each bank of a memory: of the longest, then those of what is left.
+
+    That is one more, or two if a memory of words of ``width`` bits takes fewer block memories so:
+    4,900 words as 4,096 and 804 instead of one of 8,192 that is hardly more than half full. A bank
+    is a power of two long, or the last, and begins at a multiple of the length of a later one.
+    """
+    full = depth // BANK_WORDS * BANK_WORDS
+    found = [range(start, start + BANK_WORDS) for start in range(0, full, BANK_WORDS)]
+    left = range(full, depth)
+    if not left:
+        return found
+    half = 1 << (len(left) - 1).bit_length() >> 1
+    parts = [range(full, full + half), range(full + half, depth)]
+    shared = half >= LEAST_SPLIT and block_memories(parts, width) < block_memories([left], width)
+    return [*found, *(parts if shared else [left])]
+
+
 class Rom(wiring.Component):
     """``rows`` of constants, (depth, lanes) int64 of ``bits`` bits each: ``data`` is row
     ``address`` two clock cycles later, one for the memory's own read register and one for the
     output register that block memories have.
 
     Each word is cut into slices as wide as a block memory of this depth, so that nothing stands
-    behind it; over :data:`BANK_WORDS` words it has banks with output registers of their own, of
-    which one is chosen behind them. ``name`` is what its images are called.
+    behind it; one of several banks (:func:`banks_of`) has output registers of its own, and one of
+    them is chosen behind these. ``name`` is what its images are called.
+
+    ``fewest``: also where a choice of two banks, for which there is time before the next register,
+    saves block memories.
 
     ``enabled``: the memory reads in cycles with ``fetch`` only, and its output register takes what
     was read in those with ``move``.
@@ -192,9 +221,10 @@ class Rom(wiring.Component):
 
     def __init__(
         self, name: str, rows: npt.NDArray[np.int64], bits: int, *, enabled: bool = False,
-        writable: bool = False,
+        writable: bool = False, fewest: bool = False,
     ) -> None:  # fmt: skip
         self._name, self._bits, self._enabled, self._writable = name, bits, enabled, writable
+        self._fewest = fewest and not writable
         short = max(0, MIN_WORDS - len(rows))
         self._rows = np.pad(np.asarray(rows, dtype=np.int64), ((0, short), (0, 0)))
         depth, lanes = self._rows.shape
@@ -215,11 +245,11 @@ class Rom(wiring.Component):
             return m.If(getattr(self, enable)) if self._enabled else nullcontext()
 
         contents = as_bits(self._rows, self._bits)
-        starts = range(0, len(contents), BANK_WORDS)
+        places = banks_of(len(contents), contents.shape[1] if self._fewest else 0)
         banks = []
-        for number, start in enumerate(starts):
-            bank = contents[start : start + BANK_WORDS]
-            name = self._name if len(starts) == 1 else f"{self._name}_{number}"
+        for number, place in enumerate(places):
+            bank = contents[place.start : place.stop]
+            name = self._name if len(places) == 1 else f"{self._name}_{number}"
             # A register that a reset does not clear can be the memory's own.
             answer = Signal(bank.shape[1], name=f"bank_{number}", reset_less=True)
             read = self._bank(m, platform, name, bank, number)
@@ -229,7 +259,9 @@ class Rom(wiring.Component):
         if len(banks) == 1:
             m.d.comb += self.data.eq(banks[0])
             return m
-        selected = self.address >> (BANK_WORDS.bit_length() - 1)
+        selected: Value = self.address >> (BANK_WORDS.bit_length() - 1)
+        if len(places) > -(-len(contents) // BANK_WORDS):
+            selected = selected + (self.address >= places[-1].start)
         reading = Signal(len(selected), reset_less=True)
         chosen = Signal(len(selected), reset_less=True)
         with when("fetch"):

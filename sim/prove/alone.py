@@ -11,7 +11,6 @@ from ...cycles.signals import step_name
 from ...errors import FxlifError
 from ...hdl.core.counters import LANES_COUNTED
 from ...hdl.core.layouts import written_layout
-from ...hdl.memory import BANK_WORDS
 from ...hdl.operations import acts_early
 from ...params.core import CoreParams
 from ..tools.solver import z3
@@ -63,12 +62,10 @@ def totals_part(net: Netlist, core: CoreParams) -> Part:
     return Part(net=net, owns=p.owns, contract=contract, invariants=invariants)
 
 
-def rom_word(net: Netlist, instance: str, name: str, depth: int, address: Any) -> Any:
+def rom_word(net: Netlist, instance: str, name: str, address: Any) -> Any:
     """What the slices of a memory of constants hold at an address, whatever that is."""
-    banks = -(-depth // BANK_WORDS)
-    found = None
-    for bank in reversed(range(banks)):
-        prefix = f"{instance}.{name}" if banks == 1 else f"{instance}.{name}_{bank}"
+    found, start = None, 0
+    for prefix in banks_in(net, instance, name):
         slices: list[Any] = []
         while f"{prefix}_{len(slices)}.words" in net:
             memory = net[f"{prefix}_{len(slices)}.words"]
@@ -77,18 +74,26 @@ def rom_word(net: Netlist, instance: str, name: str, depth: int, address: Any) -
         if not slices:
             raise FxlifError(f"{instance}: no memory {prefix}_0 in the Verilog", key=instance)
         word = packed(slices)
-        here = z3.LShR(address, (BANK_WORDS - 1).bit_length()) == bank
-        found = word if found is None else z3.If(here, word, found)
+        found = word if found is None else z3.If(z3.UGE(address, start), word, found)
+        # All banks but the last are a power of two long.
+        start += 1 << size
     return found
+
+
+def banks_in(net: Netlist, instance: str, name: str) -> list[str]:
+    """What the names of the slices of each bank of a memory of constants begin with."""
+    banks: list[str] = []
+    while f"{instance}.{name}_{len(banks)}_0.words" in net:
+        banks.append(f"{instance}.{name}_{len(banks)}")
+    return banks or [f"{instance}.{name}"]
 
 
 def weights_part(net: Netlist, core: CoreParams) -> Part:
     """The memory of the weights, whatever it holds."""
     p = Ports(net, "weights")
-    depth = max(2, core.n_inputs * core.words)
 
     def content(address: Any) -> Any:
-        return rom_word(net, p.instance, "weights", depth, address)
+        return rom_word(net, p.instance, "weights", address)
 
     contract, g = rom_contract(p, content)
     data = p["data"]
@@ -215,7 +220,7 @@ def neurons_part(net: Netlist, core: AnyCore) -> Part:
     taken: Any = True
     if core.v_thresholds is not None:
         rom = Ports(net, f"{p.instance}.thresholds")
-        word = rom_word(net, rom.instance, "thresholds", max(2, core.words), g.word)
+        word = rom_word(net, rom.instance, "thresholds", g.word)
         mantissas = lanes_of(word, core.lanes)
         answer = net.next[net.register(f"{rom.instance}.data")]
         extra["thresholds read"] = z3.Implies(g.issued(1), answer == word)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from itertools import count, takewhile
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from ...cycles.latency import clear_cycles, event_cycles
 from ...cycles.signals import Port
 from ...errors import FxlifError
 from ...hdl.core.weights import rows_together
-from ...hdl.memory import BANK_WORDS, ENABLED_ROM, MEMORIES, RAM, ROM
+from ...hdl.memory import ENABLED_ROM, MEMORIES, RAM, ROM
 from ...params.core import CoreParams
 from ...params.quantise import signed_range
 from ...rule import arithmetic
@@ -58,20 +59,19 @@ def read_rom(prover: Prover, module: str, name: str, depth: int) -> list[int]:
             raise FxlifError.must_be(file, "an image of the design", None, found="missing")
         words = [int(line, 16) for line in text.split()]
         images[instance] = (int(given["WIDTH"]), words)
-    banks = -(-depth // BANK_WORDS)
-    found = []
-    for bank in range(banks):
-        prefix = name if banks == 1 else f"{name}_{bank}"
-        here = [0] * min(BANK_WORDS, depth - bank * BANK_WORDS)
-        at = part = 0
-        while f"{prefix}_{part}" in images:
-            width, words = images[f"{prefix}_{part}"]
-            if len(words) < len(here):
-                raise FxlifError.must_be(f"{prefix}_{part}", f"of {len(here)} words", len(words))
+    banks = takewhile(lambda bank: f"{bank}_0" in images, (f"{name}_{k}" for k in count()))
+    found: list[int] = []
+    for bank in [*banks] or [name]:
+        names = takewhile(images.__contains__, (f"{bank}_{k}" for k in count()))
+        slices = [images[each] for each in names]
+        here, at = [0] * min((len(words) for _, words in slices), default=0), 0
+        for width, words in slices:
             here = [word | more << at for word, more in zip(here, words, strict=False)]
-            at, part = at + width, part + 1
+            at += width
         found += here
-    return found
+    if len(found) < depth:
+        raise FxlifError.must_be(name, f"of {depth} words", len(found))
+    return found[:depth]
 
 
 def delivered_weights(prover: Prover, k: int) -> Ints:

@@ -58,6 +58,8 @@ from fxlif.hdl.flow.measure import Measured, measure
 from fxlif.hdl.flow.sweep import with_lanes
 from fxlif.hdl.flow.targets import target_of
 from fxlif.layout import HardwareNetwork, hardware_network
+from fxlif.layout.packing import packing
+from fxlif.layout.plan import planned
 from fxlif.network.projections import placed
 from fxlif.params.protocol import AnyParams
 from fxlif.progress import Progress
@@ -371,6 +373,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             results[design.name] = {"error": str(error)}
             continue
         print(shown(design, found), flush=True)
+        if isinstance(params, NetworkParams) and params.population:
+            print(*packing(planned(params)), sep="\n", flush=True)
         figures = found.figures
         results[design.name] = found.described()
         if design.images:

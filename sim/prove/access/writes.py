@@ -200,8 +200,7 @@ def memory_theorem(prover: Prover, k: int, name: Writable) -> Theorem:
         rows, part, address = core.n_inputs, "weights", row_address(core, row, word)
     else:
         rows, part, address = 1, f"{Ports(net, 'neurons').instance}.thresholds", word
-    depth = max(2, rows * core.words)
-    here = rom_word(net, Ports(net, part).instance, name, depth, address)
+    here = rom_word(net, Ports(net, part).instance, name, address)
     later = net.after(here)
     at = {n: number(write[n], _BITS) for n in ("row", "word", "lane")}
     hit = z3.And(strobe, at["word"] == word, z3.Or(at["row"] == row, rows == 1))

@@ -6,11 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ....hdl.events import event_layout
-from ....hdl.memory import BANK_WORDS
 from ....hdl.rows.layouts import lookup_layout, table_bits
 from ....layout import RowCore
 from ...tools.solver import z3
-from ..alone import rom_word
+from ..alone import banks_in, rom_word
 from ..contract import Contract, Delays, Part, Ports, any_of, bit, number, unpacked
 from ..netlist import Netlist
 from ..parts import packed
@@ -166,13 +165,11 @@ def front_contract(
     return Contract(ghosts=g.ghosts, gives=gives, takes=takes), g
 
 
-def rom_answer(net: Netlist, instance: str, name: str, depth: int) -> Any:
+def rom_answer(net: Netlist, instance: str, name: str) -> Any:
     """What the read registers of a memory of constants hold: of each bank, and that of the bank
     which was read."""
-    banks = -(-depth // BANK_WORDS)
     found = None
-    for bank in reversed(range(banks)):
-        prefix = f"{instance}.{name}" if banks == 1 else f"{instance}.{name}_{bank}"
+    for bank, prefix in enumerate(banks_in(net, instance, name)):
         slices: list[Any] = []
         while f"{prefix}_{len(slices)}.data" in net:
             slices.append(net[f"{prefix}_{len(slices)}.data"])
@@ -188,7 +185,7 @@ def front_part(net: Netlist, core: RowCore, address_bits: Sequence[int]) -> Part
 
     def table(row: Any) -> Any:
         at = z3.Extract((depth - 1).bit_length() - 1, 0, row)
-        return rom_word(net, f"{p.instance}.rows", "rows", depth, at)
+        return rom_word(net, f"{p.instance}.rows", "rows", at)
 
     contract, g = front_contract(core, p, address_bits, table)
     fetched, held = p["fetched"], p["held"]
@@ -204,7 +201,7 @@ def front_part(net: Netlist, core: RowCore, address_bits: Sequence[int]) -> Part
     }  # fmt: skip
     if core.rows:
         row = z3.And(fetched == 1, z3.Not(g.is_update(second)))
-        answer = rom_answer(net, f"{p.instance}.rows", "rows", depth)
+        answer = rom_answer(net, f"{p.instance}.rows", "rows")
         invariants |= {
             "fetched memory": z3.Implies(
                 row, number(p["fetched_memory"], g.width) == g.memory_of(second)

@@ -61,7 +61,7 @@ def regular_part(net: Netlist, source: RegularNode) -> Part:
 
     def table(place: Any) -> Any:
         at = z3.Extract((depth - 1).bit_length() - 1, 0, place)
-        return rom_word(net, "entries", "entries", depth, at)
+        return rom_word(net, "entries", "entries", at)
 
     g = RegularGhosts(source, net, table)
     gives = {
@@ -86,7 +86,7 @@ def regular_part(net: Netlist, source: RegularNode) -> Part:
           for at in (g.sent, g.sent + 1)),
     ]  # fmt: skip
     sent = z3.If(g.shown, g.next_sent, g.sent)
-    fresh, answer = net["fresh"] == 1, rom_answer(net, "entries", "entries", depth)
+    fresh, answer = net["fresh"] == 1, rom_answer(net, "entries", "entries")
     held = net["entries.data"]
     here = z3.ULT(sent, source.n)
     following = number(net["following"], g.width)

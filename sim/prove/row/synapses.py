@@ -120,7 +120,7 @@ def synapses_part(net: Netlist, core: RowCore) -> Part:
     def content(m: int, pointer: Any) -> Any:
         depth = max(2, core.memories[m].depth)
         at = z3.Extract(min(pointer.size(), (depth - 1).bit_length()) - 1, 0, pointer)
-        return rom_word(net, f"{p.instance}.synapses_{m}", f"synapses_{m}", depth, at)
+        return rom_word(net, f"{p.instance}.synapses_{m}", f"synapses_{m}", at)
 
     contract, _ = synapses_contract(core, p, content)
     return Part(net=net, owns=p.owns, contract=contract, depth=WEIGHTS + 1)
