@@ -209,8 +209,9 @@ class Rom(wiring.Component):
     behind it; one of several banks (:func:`banks_of`) has output registers of its own, and one of
     them is chosen behind these. ``name`` is what its images are called.
 
-    ``fewest``: also where a choice of two banks, for which there is time before the next register,
-    saves block memories.
+    ``fewest``: also where a choice of two banks saves block memories. No core asks for it: of 1,000
+    neurons with rows of 4,908 words, 8 lanes, on ECP5, it was 91 instead of 120 of them, but 109
+    instead of 141 MHz (one seed each).
 
     ``enabled``: the memory reads in cycles with ``fetch`` only, and its output register takes what
     was read in those with ``move``.

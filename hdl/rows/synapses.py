@@ -125,7 +125,7 @@ class Synapses(wiring.Component):
             words = self._written(m, number)
         else:
             bits = sum(synapse_bits(memory))
-            m.submodules[name] = rom = Rom(name, synapse_words(memory), bits, fewest=True)
+            m.submodules[name] = rom = Rom(name, synapse_words(memory), bits)
             m.d.comb += rom.address.eq(self.slot.pointer)
             words = rom.data
             if memory.offset_bits:
