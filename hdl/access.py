@@ -15,9 +15,13 @@ from ..cycles.access import (
     READ_NUMBERS,
     AddressMap,
     access_outputs,
+    bits_range,
     inputs_of,
     is_accessible,
+    is_signed,
     is_single,
+    value_bits,
+    value_range,
     weight_words,
 )
 from ..cycles.latency import COUNTER_BITS, READ_CYCLES, AnyCore
@@ -208,7 +212,9 @@ class Accessible(wiring.Component):
     def _written(self, k: int, core: AnyCore, named: _Fields) -> Value:
         """Whether something of core ``k`` is written at an address."""
         found = _any([
-            (named.item == NUMBERS[name]) & self._place(core, name, named)
+            (named.item == NUMBERS[name])
+            & self._place(core, name, named)
+            & self._can_be(core, name)
             for name in core.writable
         ])  # fmt: skip
         return found & (named.core == k)
@@ -220,6 +226,15 @@ class Accessible(wiring.Component):
             return (above == 0) & (named.lane[(core.lanes - 1).bit_length() :] == 0)
         is_neuron = named.is_first_neuron if is_single(core, name) else named.is_neuron(core)
         return is_neuron & (named.row < (inputs_of(core) if name == "weights" else 1))
+
+    def _can_be(self, core: AnyCore, name: Writable) -> Value:
+        """Whether a parameter can be what is on offer."""
+        (least, most), (low, high) = bits_range(core, name), value_range(core, name)
+        value = self.write.payload.data[: value_bits(core, name)]
+        value = value.as_signed() if is_signed(name) else value
+        above = [value >= low] if low > least else []
+        below = [value <= high] if high < most else []
+        return Cat(Const(1), *above, *below).all()
 
     def _read(self, k: int, core: AnyCore, named: _Fields) -> Value:
         """Whether something of core ``k`` is read at an address."""

@@ -53,6 +53,31 @@ def round_shift(x: Value, shift: int, rounding: Rounding, random: ValueLike = 0)
     assert_never(rounding)
 
 
+def round_shift_by(x: Value, shift: Value, rounding: Rounding, random: ValueLike = 0) -> Value:
+    """As :func:`round_shift`, by a ``shift`` that is not known beforehand."""
+    reach = 1 << len(shift)  # bring in sign bits, so that a remainder can be cut out
+    x = as_signed(x)
+    x = Cat(x, x[-1].replicate(max(0, reach - len(x)))).as_signed()
+    ones = ~(Const(-1, signed(reach)) << shift)[:reach]
+    if rounding == "stochastic":
+        return (x + (Value.cast(random) & ones)) >> shift
+    quotient, remainder = x >> shift, x[:reach] & ones
+    negative, inexact = x[-1], remainder.any()
+    if rounding == "floor":
+        return quotient
+    if rounding == "ceiling":
+        return quotient + inexact
+    if rounding == "toward_zero":
+        return quotient + (negative & inexact)
+    if rounding == "away_from_zero":
+        return quotient + (~negative & inexact)
+    if rounding == "nearest_even":
+        beyond_half = (remainder & (ones >> 1)).any()
+        half = (remainder & ~(ones >> 1)).any()
+        return quotient + (half & (beyond_half | quotient[0]))
+    assert_never(rounding)
+
+
 def clamp(x: Value, low: int, high: int) -> Value:
     """The value nearest to ``x`` in ``low``..``high``, as wide as the range needs."""
     if low == 0 and high & high + 1 == 0:  # no carry chain
@@ -114,10 +139,13 @@ def reaches(neuron: NeuronParams, u: Value, threshold: Value) -> Value:
     return u >= threshold if neuron.compare == "ge" else u > threshold
 
 
-def reset_exact(neuron: NeuronParams, u: Value, threshold: Value) -> Value:
-    """The exact membrane potential after a spike at the effective ``threshold``."""
+def reset_exact(
+    neuron: NeuronParams, u: Value, threshold: Value, v_reset: Value | None = None
+) -> Value:
+    """The exact membrane potential after a spike at the effective ``threshold``; ``v_reset`` where
+    that can be written."""
     if neuron.reset == "to_value":
-        return Const(neuron.v_reset, signed(neuron.state_bits))
+        return Const(neuron.v_reset, signed(neuron.state_bits)) if v_reset is None else v_reset
     return u - threshold
 
 
@@ -128,14 +156,17 @@ def reset(neuron: NeuronParams, exact: Value) -> Value:
     return exact  # also where v_reset is the value that saturate_symmetric excludes
 
 
-def negative(neuron: NeuronParams, u: Value) -> Value:
-    """What the reset below ``negative_threshold`` makes of ``u``."""
+def negative(neuron: NeuronParams, u: Value, v_reset: Value | None = None) -> Value:
+    """What the reset below ``negative_threshold`` makes of ``u``; ``v_reset`` where that can be
+    written."""
     limit, bits = neuron.negative_threshold, neuron.state_bits
     if limit is None:
         return u
     if neuron.negative_reset == "floor":
         return Const(limit, signed(bits))
     if neuron.negative_reset == "mirror":
+        if v_reset is not None:
+            return wrap(-v_reset, bits)  # never the lowest value
         return Const(-neuron.v_reset, signed(bits))
     if neuron.negative_reset == "subtract":
         return wrap(u - limit, bits)  # both below 0, so nothing is lost

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from amaranth.hdl import Const, Module, Mux, Value, signed, unsigned
+from amaranth.hdl import Const, Module, Mux, Shape, Value, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..cycles.access import SHIFT_BITS
 from ..cycles.pipeline import schedule
+from ..params.core import Register
 from ..params.neuron import NeuronParams
 from . import arithmetic, operations
 from .lfsr import Draws
-from .operations import Acting, Turn
+from .operations import Acting, Registers, Turn
 from .pipeline import Made, Pipeline, Stage
 
 
@@ -30,6 +33,12 @@ def initial_state(neuron: NeuronParams) -> dict[str, int]:
     return {name: neuron.v_reset if name == "v" else 0 for name in neuron.state_widths}
 
 
+def register_shape(neuron: NeuronParams, name: Register) -> Shape:
+    """What holds a register of a neuron that can be written."""
+    bits = {"leak_shift": SHIFT_BITS, "refractory": neuron.refractory_bits}
+    return signed(neuron.state_bits) if name == "v_reset" else unsigned(bits[name])
+
+
 class LIFStep(wiring.Component):
     """One time step of the rule (docs/rule.md#step).
 
@@ -43,12 +52,14 @@ class LIFStep(wiring.Component):
     ``threshold_mantissa`` in place of the constant; where a rounding is stochastic, ``random``,
     the draw of this neuron and step. ``in_turns``: ``begins`` and ``ends``; where
     :func:`~fxlif.hdl.operations.acts_early`, ``acted`` in and ``acts`` out, which is to be given
-    there until the step ends; ``current`` is then that of one event, and 0 where it ends.
+    there until the step ends; ``current`` is then that of one event, and 0 where it ends. Each of
+    the ``registers`` that can be written is a port in place of a constant; of ``refractory`` the
+    steps of rest.
     """
 
     def __init__(
         self, neuron: NeuronParams, *, input_bits: int, threshold_port: bool = False,
-        staged: bool = False, in_turns: bool = False,
+        staged: bool = False, in_turns: bool = False, registers: Sequence[Register] = (),
     ) -> None:  # fmt: skip
         self.neuron = neuron
         layout = state_layout(neuron)
@@ -67,6 +78,8 @@ class LIFStep(wiring.Component):
             if operations.acts_early(neuron):
                 bits = signed(neuron.current_bits)
                 members |= {"acted": In(bits), "acts": Out(bits)}
+        members |= {name: In(register_shape(neuron, name)) for name in registers}
+        self._registers = registers
         self._threshold_port = threshold_port
         self._staged, self._in_turns = staged, in_turns
         super().__init__(members)
@@ -80,7 +93,9 @@ class LIFStep(wiring.Component):
         mantissa = self.threshold_mantissa if self._threshold_port else None
         part = self._in_turns
         turn = Turn(*(pipe.given(n, getattr(self, n) if part else 1) for n in ("begins", "ends")))
-        flow = _Flow(neuron, pipe, now, random, mantissa, turn)
+        registers: Registers = {name: getattr(self, name) for name in self._registers}
+        flow = _Flow(neuron, pipe, now, random, mantissa, turn, registers)
+        v_reset = registers.get("v_reset")
 
         current, v = pipe.given("current", self.current), now["v"]
         i_syn = now.get("i_syn", current)
@@ -89,7 +104,9 @@ class LIFStep(wiring.Component):
         flow.take(operations.synapse(pipe, neuron, i_syn, current, random, turn, acted))
         late = None
         if neuron.resets_late:
-            reached, left = operations.compare(pipe.at("compare_late"), neuron, v, flow.threshold)
+            reached, left = operations.compare(
+                pipe.at("compare_late"), neuron, v, flow.threshold, v_reset
+            )
             if neuron.reset_at == "next_step":
                 at = pipe.at("reset_late")
                 v = at.make("v", Mux(at(reached), arithmetic.reset(neuron, at(left)), at(v)))
@@ -128,10 +145,11 @@ class _Flow:
 
     def __init__(
         self, neuron: NeuronParams, pipe: Pipeline, now: dict[str, Made], random: Made,
-        mantissa: Value | None, turn: Turn,
+        mantissa: Value | None, turn: Turn, registers: Registers,
     ) -> None:  # fmt: skip
         self.neuron, self.pipe, self._now, self._random = neuron, pipe, now, random
-        self._turn = turn
+        self._turn, self._written = turn, registers
+        self._v_reset = registers.get("v_reset")
         #: v after an event that is not the last one of its step, and whether there is one.
         self.received, self._arrives = now["v"], pipe.given("arrives", 1)
         threshold: Value = Const(neuron.v_threshold)
@@ -179,12 +197,12 @@ class _Flow:
                     exact = operations.receive(pipe, neuron, before, exact, self._arrives)
                     self.received = exact
                 continue
-            exact = operations.leak_v(pipe, "leak", neuron, exact, self._random)
+            exact = operations.leak_v(pipe, "leak", neuron, exact, self._random, self._written)
             if neuron.order[0] == "leak":
                 self._leaked = exact
             if spiked is not None:
                 at = pipe.at("reset_leaked")
-                reset = arithmetic.reset_exact(neuron, at(exact), at(self.threshold))
+                reset = arithmetic.reset_exact(neuron, at(exact), at(self.threshold), self._v_reset)
                 exact = at.make("leaked_and_reset", Mux(at(spiked), reset, at(exact)))
             if neuron.sums_on_v:
                 exact = operations.narrow(pipe, "_leaked", neuron, exact)
@@ -202,7 +220,7 @@ class _Flow:
         held = self._held(at, u)
         if neuron.max_spikes_per_step > 1:
             return operations.fire_several(self.pipe, neuron, held, self.threshold, self.resting)
-        reached, left = operations.compare(at, neuron, u, self.threshold)
+        reached, left = operations.compare(at, neuron, u, self.threshold, self._v_reset)
         at = self.pipe.at("reset")
         if neuron.fire_on == "event":
             spike = at.make("spikes", at(reached) & at(self._arrives))
@@ -224,12 +242,12 @@ class _Flow:
         if neuron.negative_threshold is not None:
             before = pipe.at("negative")
             below = before.once("below", before(u) < neuron.negative_threshold)
-            after = before.once("negative", arithmetic.negative(neuron, before(u)))
+            after = before.once("negative", arithmetic.negative(neuron, before(u), self._v_reset))
             below_here = at(below) & ~at(self.resting)
             held = at.make("held", Mux(below_here, at(after), at(u)))
         if neuron.rest_steps and neuron.refractory_mode != "mask":
             v, leaked = self._now["v"], self._leaked
-            self.rest = operations.at_rest(pipe, neuron, v, leaked, self._random)
+            self.rest = operations.at_rest(pipe, neuron, v, leaked, self._random, self._written)
             if neuron.order[-1] == "fire":
                 held = at.make("held_or_rest", Mux(at(self.resting), at(self.rest), at(held)))
         return held
@@ -238,6 +256,9 @@ class _Flow:
         """The new steps of rest."""
         at = self.pipe.at("reset")
         counted = Mux(at(self.resting), at(self._counted), 0)
+        if "refractory" in self._written:
+            written = self._written["refractory"]
+            return at.once("rest_left", Mux(at(spike).any(), written, counted))
         return at.once("rest_left", Mux(at(spike).any(), self.neuron.rest_steps, counted))
 
 

@@ -6,7 +6,7 @@ operations of :func:`fxlif.cycles.pipeline.schedule`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import assert_never
@@ -31,11 +31,21 @@ from . import arithmetic
 from .arithmetic import as_signed
 from .pipeline import Made, Pipeline, Stage
 
+#: What can be written of a neuron while it runs, by name: values that stay as they are in a step.
+Registers = Mapping[str, Value]
+
 
 def _quotient(
-    pipe: Pipeline, name: str, rule: RoundedLeak, x: Made, shift: int, random: Made
-) -> Callable[[Stage], Value]:
-    """x / 2**shift, rounded, in the stage in which it is asked for."""
+    pipe: Pipeline, name: str, rule: RoundedLeak, x: Made, shift: int, random: Made,
+    written: Value | None = None,
+) -> Callable[[Stage], Value]:  # fmt: skip
+    """x / 2**shift, rounded, in the stage in which it is asked for; where the shift can be
+    ``written``, by that."""
+    if written is not None:
+        at = pipe.at(name if rule.rounding == "floor" else f"{name}_round")
+        by = arithmetic.round_shift_by(at(x), written, rule.rounding, at(random))
+        quotient = at.once(f"{name}_quotient", by)
+        return lambda at: at(quotient)
     if rule.rounding == "floor":
         return lambda at: arithmetic.round_shift(at(x), shift, "floor")
     at = pipe.at(f"{name}_round")
@@ -55,8 +65,11 @@ def _cut(value: Value, x: Value) -> Value:
     return kept.as_signed() if x.shape().signed else kept
 
 
-def leak(pipe: Pipeline, name: str, rule: Leak, x: Made, random: Made) -> Made:
-    """What is left of ``x``, the distance from rest, after one step of the leak ``rule``."""
+def leak(
+    pipe: Pipeline, name: str, rule: Leak, x: Made, random: Made, shift: Value | None = None
+) -> Made:
+    """What is left of ``x``, the distance from rest, after one step of the leak ``rule``; ``shift``
+    where that can be written."""
     if isinstance(rule, NoLeak):
         return x
     if isinstance(rule, ConstantLeak):
@@ -72,7 +85,7 @@ def leak(pipe: Pipeline, name: str, rule: Leak, x: Made, random: Made) -> Made:
             exact = at(left) - term(at) if sign > 0 else at(left) + term(at)
             left = at.make(f"{name}_left_{number}", exact)
     else:
-        left = _shrunk(pipe, name, rule, x, random)
+        left = _shrunk(pipe, name, rule, x, random, shift)
     if not rule.minimum_step:
         return left
     at = pipe.at(f"{name}_unmoved")
@@ -85,14 +98,15 @@ def leak(pipe: Pipeline, name: str, rule: Leak, x: Made, random: Made) -> Made:
 
 
 def _shrunk(
-    pipe: Pipeline, name: str, rule: ShiftLeak | ScaleLeak | DecayLeak, x: Made, random: Made
-) -> Made:
+    pipe: Pipeline, name: str, rule: ShiftLeak | ScaleLeak | DecayLeak, x: Made, random: Made,
+    shift: Value | None,
+) -> Made:  # fmt: skip
     """What a leak of one quotient leaves."""
     divided = x
     if isinstance(rule, ScaleLeak | DecayLeak):
         at = pipe.at(f"{name}_multiply")
         divided = at.make(f"{name}_product", at(x) * rule.factor)
-    quotient = _quotient(pipe, name, rule, divided, rule.shift, random)
+    quotient = _quotient(pipe, name, rule, divided, rule.shift, random, shift)
     if isinstance(rule, ScaleLeak):
         at = pipe.at(f"{name}_multiply" if rule.rounding == "floor" else f"{name}_round")
         return at.once(f"{name}_left", _cut(quotient(at), at(x)))
@@ -113,14 +127,16 @@ def _linear(pipe: Pipeline, name: str, rule: LinearLeak, x: Made) -> Made:
     return at.once(f"{name}_left", _cut(Mux(at(beyond), 0, at(moved)), at(x)))
 
 
-def leak_v(pipe: Pipeline, name: str, neuron: NeuronParams, v: Made, random: Made) -> Made:
+def leak_v(
+    pipe: Pipeline, name: str, neuron: NeuronParams, v: Made, random: Made, registers: Registers
+) -> Made:
     """The exact membrane potential after its leak towards ``v_leak``."""
-    rest, rule = neuron.v_leak, neuron.leak
+    rest, rule, shift = neuron.v_leak, neuron.leak, registers.get("leak_shift")
     if not rest or isinstance(rule, NoLeak | ConstantLeak):
-        return leak(pipe, name, rule, v, random)
+        return leak(pipe, name, rule, v, random, shift)
     at = pipe.at(f"{name}_from_rest")
     distance = at.make(f"{name}_distance", at(v) - rest)
-    left = leak(pipe, name, rule, distance, random)
+    left = leak(pipe, name, rule, distance, random, shift)
     at = pipe.at(f"{name}_to_rest")
     exact = at(left) + rest
     if never_outward(rule):  # between v and v_leak
@@ -253,8 +269,9 @@ def narrowing_moves(neuron: NeuronParams) -> bool:
 
 
 def at_rest(
-    pipe: Pipeline, neuron: NeuronParams, v: Made, leaked: Made | None, random: Made
-) -> Made:
+    pipe: Pipeline, neuron: NeuronParams, v: Made, leaked: Made | None, random: Made,
+    registers: Registers,
+) -> Made:  # fmt: skip
     """The potential after a step of rest that began with ``v``; ``mask`` has none of its own.
 
     ``leaked`` is what the leak leaves of v, where the step has it anyway.
@@ -262,15 +279,17 @@ def at_rest(
     if neuron.refractory_mode == "rest":
         return Made("v_leak", 0, [Const(neuron.v_leak, signed(neuron.state_bits))])
     if neuron.refractory_mode == "leak":
-        left = leak_v(pipe, "rest_leak", neuron, v, random) if leaked is None else leaked
+        left = leaked or leak_v(pipe, "rest_leak", neuron, v, random, registers)
         return narrow(pipe, "_rest", neuron, left)
     return v
 
 
-def compare(at: Stage, neuron: NeuronParams, v: Made, threshold: Made) -> tuple[Made, Made]:
+def compare(
+    at: Stage, neuron: NeuronParams, v: Made, threshold: Made, v_reset: Value | None = None
+) -> tuple[Made, Made]:
     """(Whether v fires; what a reset leaves of it, exact): one subtraction."""
     reached = at.once("reached", arithmetic.reaches(neuron, at(v), at(threshold)))
-    return reached, at.make("left", arithmetic.reset_exact(neuron, at(v), at(threshold)))
+    return reached, at.make("left", arithmetic.reset_exact(neuron, at(v), at(threshold), v_reset))
 
 
 def fire_several(

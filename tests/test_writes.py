@@ -30,6 +30,7 @@ from fxlif.cycles.access import NONE, AddressMap, access_outputs
 from fxlif.cycles.model import CycleInputs, CycleModel
 from fxlif.hdl.verilog import generate
 from fxlif.network.events import TICK
+from fxlif.params.core import REGISTERS
 from fxlif.params.quantise import signed_range
 from fxlif.sim.bench.agents import AccessDriver, StreamDriver
 from fxlif.sim.bench.models import StreamModel
@@ -43,6 +44,13 @@ from fxlif.sim.stimulus.reads import random_reads
 from fxlif.sim.stimulus.writes import random_writes
 from fxlif.sim.verify import check
 
+#: With the least range of each register.
+MIRRORED = NeuronParams(
+    v_threshold=60, state_bits=9, refractory=2, refractory_count="before", refractory_mode="leak",
+    v_leak=5, v_reset=3, negative_threshold=-20, negative_reset="mirror",
+    leak={"kind": "shift", "shift": 3, "rounding": "stochastic"},
+    lfsr={"bits": 9, "taps": (9, 5)},
+)  # fmt: skip
 THRESHOLDS, BOTH = ("thresholds",), ("weights", "thresholds")
 OWN = make(11, 10, 4, SIMPLE, v_thresholds=tuple(range(90, 140, 5)), writable=THRESHOLDS,
            readable=True)  # fmt: skip
@@ -52,6 +60,8 @@ DESIGNS = {
     "one neuron": make(1, 1, 1, NeuronParams(v_threshold=60), writable=THRESHOLDS),
     "all options": make(6, 7, 3, RICH, v_thresholds=(90, 40, 60, 80, 100, 20, 70), weight_shift=1,
                         max_events_per_input=2, writable=THRESHOLDS, readable=True),
+    "registers": make(5, 7, 3, RICH, writable=("thresholds", *REGISTERS), readable=True),
+    "registers with an end": make(6, 7, 3, MIRRORED, writable=REGISTERS),
     "read only": NetworkParams.chain(
         make(4, 5, 2, SIMPLE), make(5, 6, 4, ONE_BY_ONE["events on i_syn"], readable=True)
     ),
@@ -80,7 +90,11 @@ def every_address(params, seed: int) -> Iterator[tuple[int, int, int]]:
     addresses = draw.sample(there, min(24, len(there))) + draw.sample(every, 24)
     draw.shuffle(addresses)
     for address in addresses:
-        yield draw.choice((0, 0, 20)), address, draw.randrange(60, 140)
+        core = where.decode([address], [0]).core[0]
+        value = draw.randrange(60, 140)
+        if core == NONE or set(params.cores[core].writable) & set(REGISTERS):
+            value = draw.getrandbits(where.data_bits)
+        yield draw.choice((0, 0, 20)), address, value
     yield from random_writes(params.cores, seed)
 
 
@@ -114,7 +128,13 @@ def run(params, cycles: int, seed: int = 1) -> Report:
 
 @pytest.mark.parametrize(
     ("name", "seed"),
-    [("own thresholds", 1), ("own thresholds", 2), ("weights, word after word", 1)],
+    [
+        ("own thresholds", 1),
+        ("own thresholds", 2),
+        ("weights, word after word", 1),
+        ("registers", 1),
+        ("registers with an end", 2),
+    ],
 )
 def test_hardware_is_the_models_while_it_is_written(name: str, seed: int) -> None:
     report = run(DESIGNS[name], 1000, seed)
@@ -184,6 +204,16 @@ WRITE_FAULTS = [
 ]  # fmt: skip
 FAULTS = [
     *WRITE_FAULTS,
+    SourceMutant("any v_reset", "hdl.access", "above = [value >= low] if low > least else []",
+                 "above = []", "a value is written that the neuron cannot have"),
+    SourceMutant("any shift", "hdl.access", "below = [value <= high] if high < most else []",
+                 "below = []", "a shift by more bits than are drawn is written"),
+    SourceMutant("reset to the old value", "hdl.core.neurons", 'if "v_reset" in registers:',
+                 "if False:", "a reset does not bring v to what was written"),
+    SourceMutant("quotient towards minus", "hdl.arithmetic", "x[:reach] & ones", "x[:reach] & 0",
+                 "a written shift rounds down"),
+    SourceMutant("rests as described", "hdl.neuron", 'if "refractory" in self._written:',
+                 "if False:", "the steps of rest stay as they were"),
     SourceMutant("another lane read", "hdl.core.answer", "self.state[lane]",
                  "self.state[self.read.lane]", "the neuron of the read behind it answers"),
     SourceMutant("another word read", "hdl.core.neurons",
@@ -199,7 +229,14 @@ FAULTS = [
                  "nothing at an address answers as a 0 does"),
 ]  # fmt: skip
 #: Where a fault is seen, if not by the thresholds of neurons.
-SEEN = {"other core": "two cores"} | dict.fromkeys(
+SEEN = {
+    "other core": "two cores",
+    "any v_reset": "registers with an end",
+    "any shift": "registers with an end",
+    "reset to the old value": "registers",
+    "quotient towards minus": "registers",
+    "rests as described": "registers",
+} | dict.fromkeys(
     ("weight of another word", "weights of all lanes", "an input too many"),
     "weights, word after word",
 )
@@ -253,6 +290,9 @@ def test_what_cannot_be_written_is_described_as_ever() -> None:
     [
         ({"writable": ["bias"]}, "writable[0]", "thresholds"),
         ({"writable": ["thresholds"] * 2}, "writable", "each name once"),
+        ({"writable": ["leak_shift"], "neuron": NeuronParams(leak={"kind": "none"})},
+         "writable", "a leak of kind shift"),
+        ({"writable": ["refractory"]}, "writable", "it rests for a step"),
         ({"writable": THRESHOLDS, "neuron": NeuronParams(reset="subtract", max_spikes_per_step=3)},
          "writable", "max_spikes_per_step"),
     ],
@@ -430,7 +470,9 @@ def test_an_item_is_written_alone() -> None:
 # --- the cycle model -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["own thresholds", "all options", "two cores with weights"])
+@pytest.mark.parametrize(
+    "name", ["own thresholds", "all options", "two cores with weights", "registers"]
+)
 def test_compiled_cycles_are_those_of_numpy(name: str) -> None:
     """However they are cut, under inputs that keep no protocol; the steps with the thresholds that
     they had."""

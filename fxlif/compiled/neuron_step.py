@@ -333,7 +333,7 @@ def step(
         return {"v": advance(neuron, before, now["v"], given, None)}
     spikes, u, v = until_compare(neuron, before, now["v"], given)
     resting = None
-    if neuron.rest_steps:
+    if neuron.refractory_bits:
         count = now["refractory"]
         resting = count > 0
         spikes = spikes & ~resting if isinstance(spikes, Bit) else select(resting, zero, spikes)

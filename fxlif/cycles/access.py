@@ -17,8 +17,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ..params.core import CoreParams, Writable
+from ..params.core import REGISTERS, WRITABLE, CoreParams, Register, Writable
 from ..params.quantise import signed_range
+from ..rule.written import register_range
 from .latency import COUNTER_BITS, READ_CYCLES, AnyCore
 from .signals import READ_INPUTS, READ_OUTPUTS, WRITE_INPUTS, WRITE_OUTPUTS
 
@@ -28,12 +29,14 @@ Count = Literal["dropped", "saturated"]
 COUNTS: tuple[Count, ...] = ("dropped", "saturated")
 PORT_COUNTS = ("rejected", "read_errors")
 #: Parameter → its number in an address that is written.
-NUMBERS: dict[Writable, int] = {"weights": 0, "thresholds": 1}
+NUMBERS: dict[Writable, int] = {name: number for number, name in enumerate(WRITABLE)}
 #: State variable or counter → its number in an address that is read.
 READ_NUMBERS: dict[str, int] = {
     "v": 8, "i_syn": 9, "theta": 10, "refractory": 11,
     "dropped": 12, "saturated": 13, "rejected": 14, "read_errors": 15,
 }  # fmt: skip
+#: Bits of a shift.
+SHIFT_BITS = 5
 #: State variables below 0 too.
 SIGNED = ("v", "i_syn")
 #: Bits of these numbers.
@@ -65,16 +68,38 @@ def access_outputs(cores: Sequence[AnyCore]) -> dict[str, str]:
     return written | (READ_OUTPUTS if any(core.readable for core in cores) else {})
 
 
+def as_register(parameter: str) -> Register | None:
+    """The register that a parameter is, if it is one."""
+    return next((name for name in REGISTERS if name == parameter), None)
+
+
 def value_bits(core: AnyCore, parameter: Writable) -> int:
-    """The bits of a value of a parameter, as it is written; all are signed."""
+    """The bits of a value of a parameter, as it is written."""
+    neuron = core.neuron
     return {
-        "weights": core.neuron.weight_bits, "thresholds": core.neuron.threshold_bits,
+        "weights": neuron.weight_bits, "thresholds": neuron.threshold_bits,
+        "leak_shift": SHIFT_BITS, "v_reset": neuron.state_bits,
+        "refractory": neuron.refractory_bits,
     }[parameter]  # fmt: skip
 
 
+def is_signed(parameter: Writable) -> bool:
+    """Whether a value may be below 0."""
+    return parameter not in ("leak_shift", "refractory")
+
+
+def bits_range(core: AnyCore, parameter: Writable) -> tuple[int, int]:
+    """Lowest and highest value of the bits that are written."""
+    bits = value_bits(core, parameter)
+    return signed_range(bits) if is_signed(parameter) else (0, (1 << bits) - 1)
+
+
 def value_range(core: AnyCore, parameter: Writable) -> tuple[int, int]:
-    """Lowest and highest value that can be written."""
-    return signed_range(value_bits(core, parameter))
+    """Lowest and highest value that can be written; others are written to nothing."""
+    register = as_register(parameter)
+    if register is not None:
+        return register_range(core.neuron, register)
+    return bits_range(core, parameter)
 
 
 def threshold_ends(core: AnyCore) -> tuple[int, int] | None:
@@ -87,6 +112,8 @@ def threshold_ends(core: AnyCore) -> tuple[int, int] | None:
 
 def is_single(core: AnyCore, parameter: Writable) -> bool:
     """Whether there is one value of a parameter for the whole core."""
+    if as_register(parameter) is not None:
+        return True
     return parameter == "thresholds" and core.v_thresholds is None
 
 
@@ -221,9 +248,12 @@ class AddressMap:
         for k, core in enumerate(self.cores):
             neuron = word * core.lanes + lane
             for name in core.writable:
+                least, most = bits_range(core, name)
+                stored = ((bits - least) & (most - least)) + least
                 low, high = value_range(core, name)
                 here = (named == k) & (parameter == NUMBERS[name])
-                value[here] = ((bits[here] - low) & (high - low)) + low
+                here &= (low <= stored) & (stored <= high)
+                value[here] = stored[here]
                 if name == "weights" and not isinstance(core, CoreParams):
                     number, words = row << self.word_bits | word, weight_words(core)
                     here &= (number < 1 << _bits(words)) & (lane < 1 << _bits(core.lanes))
@@ -264,7 +294,7 @@ class AddressMap:
             {
                 "core": k, "parameter": name, "address": self.address(k, name),
                 "values": 1 if is_single(core, name) else core.n_neurons,
-                "bits": value_bits(core, name), "signed": True,
+                "bits": value_bits(core, name), "signed": is_signed(name),
                 "rows": inputs_of(core) if name == "weights" else 1,
                 "shift": core.neuron.threshold_shift if name == "thresholds" else 0,
             }

@@ -194,7 +194,7 @@ def run_chain(
                     now["arrived"] += 1
                     now["update_due"] = 2 * (now["arrived"] == core["room"])
             if now["update_due"]:
-                if steps is not None and summed:
+                if steps is not None and summed and not core["by_rule"]:
                     take_sums(chain.totals, steps.currents, core)
                     compiled_update(block, chain, steps, core, now, k)
                 due += now["update_due"]

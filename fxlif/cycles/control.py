@@ -49,10 +49,11 @@ NONE = -1
 #: begin in the arrays of all cores. The pipeline is data and no constant of the compiled code:
 #: numba's cache looks at the file of a function, not at the constants that it takes from others.
 #: ``lfsr_mask``: 0 where nothing is random. ``summed``: the words of a row that are summed, 0 where
-#: events act one by one: there is ``room`` for so many of them, 0 elsewhere.
+#: events act one by one: there is ``room`` for so many of them, 0 elsewhere. ``by_rule``: registers
+#: of the neurons can be written, so that each update takes the golden step and no compiled one.
 CORE = record(
     "n_inputs", "n_neurons", "words", "lanes", "event_cycles", "low", "high", "weight_shift",
-    "write_distance", "counter_mask", "lfsr_mask", "summed", "room",
+    "write_distance", "counter_mask", "lfsr_mask", "summed", "room", "by_rule",
     "weights_at", "spikes_at", "queue_at", "history_at", "arrived_at", "variables",
 )  # fmt: skip
 
@@ -64,13 +65,13 @@ CORE = record(
 #: this update. ``fetched``, ``held``, ``shown``: the words behind it, the last one at the output,
 #: or NONE. ``again``: how often the event at the output is repeated. ``update``: the row of the
 #: history, ``update_due``: whether the values of a new one are to be made (1), or events be taken
-#: away (2); ``fresh``: no update since the reset. ``arrived``: events of this step that act one by
-#: one, and have not been ``spilled``.
+#: away (2); ``fresh``: no update since the reset, at which v was ``start``. ``arrived``: events of
+#: this step that act one by one, and have not been ``spilled``.
 CONTROL = record(
     "op", "slot", "row", "pending", "updating", "age",
     "unknown", "clips", "dropped", "saturated",
     "pushed", "read", "fetched", "held", "shown", "out_address", "out_tick", "again", "ready",
-    "lfsr", "update", "update_due", "fresh", "arrived", "spilled",
+    "lfsr", "update", "update_due", "fresh", "start", "arrived", "spilled",
 )  # fmt: skip
 
 #: What issue does: nothing, or one of these; the numbers are bits of the flags of a trace.
@@ -106,7 +107,7 @@ LOWEST, HIGHEST = 1, 2
 
 # A row of the history holds for every neuron what these variables were in one update, then the
 # state variables as they are stored. DRAWN, for the first neuron only: twice the first draw of the
-# update, and 1 more where it is the first one after a reset.
+# update; of the first one after a reset, twice the v that it begins with and 1 more.
 DRAWN, CURRENT, SPIKE, FIRST_STATE = 0, 1, 2, 3
 
 #: A state variable of a compiled step: its address, the bytes of an element, the value after reset.
@@ -345,7 +346,7 @@ def compiled_update(
     now["update"] += 1
     row = core["history_at"] + now["update"] * core["variables"] * size
     variables = core["variables"] - FIRST_STATE
-    history[row + DRAWN * size] = now["lfsr"] << 1 | now["fresh"]
+    history[row + DRAWN * size] = now["start"] << 1 | 1 if now["fresh"] else now["lfsr"] << 1
     at = core["spikes_at"]
     for i in range(size):
         history[row + CURRENT * size + i] = steps.currents[at + i]

@@ -34,13 +34,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ..engines import choose_engine
-from ..params.core import CoreParams
+from ..params.core import CoreParams, Register
 from ..params.quantise import signed_range
 from ..rule.arithmetic import Arrivals, Number
 from ..rule.lfsr import draws, jump
 from ..rule.step import NeuronState, initial_state, step
+from ..rule.written import with_register
 from . import control
-from .access import COUNTS, is_accessible
+from .access import COUNTS, as_register, is_accessible
 from .chain import run_chain
 from .control import (
     CURRENT,
@@ -108,6 +109,9 @@ class DesignModel(ABC):
         first["fetched"] = first["held"] = first["shown"] = NONE
         first["updating"] = first["fresh"] = 1
         first["lfsr"] = [core.neuron.lfsr.seed for core in self.cores]
+        first["start"] = [core.neuron.v_reset for core in self.cores]
+        #: Each core's, with the registers that were written.
+        self._neurons = [core.neuron for core in self.cores]
         self._chain.control[:] = first
         self._thresholds = [padded_thresholds(core) for core in self.cores]
         self._states = [initial_state(c.neuron, n) for c, n in zip(self.cores, sizes, strict=True)]
@@ -121,6 +125,7 @@ class DesignModel(ABC):
                 "counter_mask": (1 << COUNTER_BITS) - 1,
                 "lfsr_mask": core.neuron.lfsr.mask if core.neuron.random_bits else 0,
                 "spikes_at": spikes_at, "queue_at": queue_at, "variables": variables,
+                "by_rule": any(map(as_register, core.writable)),
                 "room": ROOM if core.neuron.per_event else 0, "arrived_at": ROOM * k,
             }  # fmt: skip
             fill(self._config, k, facts)
@@ -175,9 +180,11 @@ class DesignModel(ABC):
                 return
         size = padded(core)
         here = slice(config["spikes_at"], config["spikes_at"] + size)
-        drawn = int(now["lfsr"]) << 1 | int(now["fresh"])
+        drawn = int(now["lfsr"]) << 1
         if now["fresh"]:
-            self._states[k] = initial_state(core.neuron, size)
+            drawn = int(now["start"]) << 1 | 1
+            start = initial_state(core.neuron, size)
+            self._states[k] = start._replace(v=np.full(size, now["start"]))
             now["fresh"] = 0
         shifted = self._taken(k)
         current = shifted + core.neuron.bias
@@ -187,7 +194,12 @@ class DesignModel(ABC):
             random, _ = draws(core.neuron.lfsr, int(now["lfsr"]), size)
             now["lfsr"] = jump(core.neuron.lfsr, int(now["lfsr"]), core.n_neurons)
         self._states[k], fire = step(
-            core.neuron, self._states[k], current, self._thresholds[k], random, self._arrivals(k)
+            self._neurons[k],
+            self._states[k],
+            current,
+            self._thresholds[k],
+            random,
+            self._arrivals(k),
         )
         spikes = np.where(np.arange(size) < core.n_neurons, fire, 0)
         # The count of those that fire on events saturates.
@@ -199,13 +211,18 @@ class DesignModel(ABC):
         for place, name in enumerate(core.neuron.state_widths, start=FIRST_STATE):
             row[place] = getattr(self._states[k], name)
 
+    def _set_register(self, k: int, name: Register, value: int) -> None:
+        """Give a register of core ``k`` another value."""
+        self._neurons[k] = with_register(self._neurons[k], name, value)
+        self._chain.after_reset[k]["start"] = self._neurons[k].v_reset
+
     def _value(self, k: int, item: str, place: int, block: Block) -> int:
         """What a counter of core ``k`` shows, or a state variable of a neuron between two steps."""
         now, core = self._chain.control[k], self.cores[k]
         if item in COUNTS:
             return int(now[item])
         if now["fresh"]:
-            return int(getattr(initial_state(core.neuron, 1), item)[0])
+            return int(now["start"]) if item == "v" else 0
         variable = FIRST_STATE + list(core.neuron.state_widths).index(item)
         return int(self._rows(k, block.history)[now["update"], variable, place])
 
@@ -241,7 +258,10 @@ class DesignModel(ABC):
         while cycle < len(block.inputs):
             cycle = self._advance(block, cycle, driven)
             if self.port is not None:
-                self.port.store(cycle - 1, now["update"], self._thresholds, self._compared)
+                for k, name, value in self.port.store(
+                    cycle - 1, now["update"], self._thresholds, self._compared
+                ):
+                    self._set_register(k, name, value)
                 self.port.read(cycle - 1, lambda k, name, at: self._value(k, name, at, block))
             for due in np.flatnonzero(now["update_due"]):
                 self._update(int(due), block.history)
@@ -303,19 +323,21 @@ class DesignModel(ABC):
         real = rows[:, :, : core.n_neurons]
         drawn = real[1:, DRAWN, 0]
         fresh = (drawn & 1 != 0)[:, np.newaxis]
+        began = (drawn >> 1)[:, np.newaxis]
+        first_draws = np.where(drawn & 1, core.neuron.lfsr.seed, drawn >> 1)
         random = np.zeros(len(drawn) * core.n_neurons, dtype=np.int64)
         if core.neuron.random_bits and len(drawn):
             random = np.concatenate(
-                [draws(core.neuron.lfsr, int(first >> 1), core.n_neurons)[0] for first in drawn]
+                [draws(core.neuron.lfsr, int(first), core.n_neurons)[0] for first in first_draws]
             )
-        start = initial_state(core.neuron, core.n_neurons)
 
         def variable(name: str) -> tuple[Ints, Ints]:
             if name not in core.neuron.state_widths:
                 nothing = np.zeros(fresh.size * core.n_neurons, dtype=np.int64)
                 return nothing, nothing
             place = FIRST_STATE + list(core.neuron.state_widths).index(name)
-            before = np.where(fresh, getattr(start, name), real[:-1, place])
+            first = began if name == "v" else 0
+            before = np.where(fresh, first, real[:-1, place])
             return before.ravel(), real[1:, place].ravel()
 
         variables = [variable(name) for name in NeuronState._fields]

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..params.core import CoreParams
-from .access import DESIGN, NONE, NUMBERS, READ_NUMBERS, AddressMap, access_outputs, is_single
+from ..params.core import WRITABLE, CoreParams, Register
+from .access import (
+    DESIGN,
+    NONE,
+    NUMBERS,
+    READ_NUMBERS,
+    AddressMap,
+    access_outputs,
+    as_register,
+    is_single,
+)
 from .chain import OFFERED, PORT, PORT_SHOWN, READ, WRITE, Access
 from .control import Bools, Ints, Records, record
 from .driver import WRITE as WRITE_ROW
@@ -81,9 +90,10 @@ class AccessPorts:
 
     def store(
         self, cycle: int, updates: Ints, *copies: Sequence[npt.NDArray[np.signedinteger]]
-    ) -> None:
+    ) -> Iterator[tuple[int, Register, int]]:
         """Store what is written in ``cycle``, if anything is: a weight, or in all ``copies`` of the
-        thresholds, by core; each core is behind so many ``updates``. To be asked once."""
+        thresholds, by core; each core is behind so many ``updates``. The core, name and value of a
+        register, which is not stored here. To be asked once."""
         at = self._taken(WRITE, cycle)
         if at is None or self._writes.core[at] == NONE:
             return
@@ -96,6 +106,10 @@ class AccessPorts:
             m = core.weight_slots[row, place]
             slot = (row - core.first_words[m]) * core.lanes + place
             self.weights[k][m][slot] = value << core.memories[m].weight_shift
+            return
+        register = as_register(WRITABLE[self._writes.parameter[at]])
+        if register is not None:
+            yield k, register, value
             return
         core = self._map.cores[k]
         self.kept[k].append((int(updates[k]), copies[0][k].astype(np.int64)))

@@ -40,6 +40,7 @@ from .state import (
     first_thresholds,
     read_state,
     rewrite,
+    with_registers_of,
     write_state,
     written,
 )
@@ -178,7 +179,7 @@ class Network:
 
         made = copy.copy(self)
         made.params = of_item(self.params, item)
-        made.graph = made.params.graph
+        made.graph = with_registers_of(self.graph, made.params.graph)
         made.state = copy.deepcopy(self.state)
         made.state.lfsr |= item_registers_of(self.graph, self.state.lfsr, item)
         made._plan = made._batch_plan = None
@@ -189,7 +190,8 @@ class Network:
 
         Args:
             population: its name; of a weight the index of a projection, or the target's name.
-            parameter: ``thresholds``, or ``weights`` where these are ``writable``.
+            parameter: ``thresholds``, ``leak_shift``, ``v_reset``, ``refractory``, or ``weights``
+                where these are ``writable``.
             at: the neuron, where each has its own threshold; of a weight (pre, post).
 
         Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +14,12 @@ import numpy as np
 from ..arrays import Ints, integer
 from ..errors import FxlifError
 from ..files import as_path, read_arrays, whole_file
-from ..params.core import WRITABLE
+from ..params.core import REGISTERS, WRITABLE, check_register
 from ..params.network import Graph, Population
 from ..params.quantise import signed_range
 from ..params.sources import EventSource, Source
 from ..rule.step import NeuronState, initial_state
+from ..rule.written import WrittenNeuron, with_register
 from .events import TICK, split_steps
 from .projections import PlacedProjection, reweighted
 
@@ -101,8 +102,9 @@ def first_thresholds(population: Population) -> Ints:
 
 def rewrite(network: Network, population: str | int, parameter: str, value: int, at: Any) -> None:
     """Write ``value`` to the threshold of the neuron ``at`` of a population, or of all of them
-    where they share one; or to a weight: see :func:`~fxlif.network.projections.reweighted`. Other
-    networks keep the parts that they share with it.
+    where they share one; to a register of its neurons; or to a weight: see
+    :func:`~fxlif.network.projections.reweighted`. Other networks keep the parts that they share
+    with it.
 
     Raises:
         FxlifError: a name, a value or a neuron that is not there.
@@ -119,6 +121,20 @@ def rewrite(network: Network, population: str | int, parameter: str, value: int,
         return
     name = str(population)
     written_to = known[name]
+    register = next((each for each in REGISTERS if each == parameter), None)
+    if register is not None:
+        if at is not None:
+            raise FxlifError.must_be("at", f"None ({population} has one {register})", at)
+        neuron = written_to.neuron
+        check_register(neuron, register, "parameter")
+        held = integer("value", value, *signed_range(64))
+        if register == "refractory" and held and neuron.refractory_count == "before":
+            held -= 1
+        made_of = with_register(neuron, register, held)
+        changed = {name: written_to.model_copy(update={"neuron": made_of})}
+        populations = tuple(changed.get(p.name, p) for p in graph.populations)
+        network.graph = replace(graph, populations=populations)
+        return
     written_to.neuron.check_threshold(integer("value", value, *signed_range(64)), "value")
     made = thresholds[name].copy()
     if written_to.v_thresholds is not None:
@@ -134,6 +150,17 @@ def acting(graph: Graph) -> tuple[Source | Population, ...]:
     """Sources and populations, without what shapes the hardware only."""
     plain = {"lanes": 1, "readable": False}
     return (*graph.sources, *(p.model_copy(update=plain) for p in graph.populations))
+
+
+def with_registers_of(written_to: Graph, graph: Graph) -> Graph:
+    """``graph``, of equal populations, with the registers that another one has been given."""
+    populations = []
+    for one, other in zip(graph.populations, written_to.populations, strict=True):
+        if isinstance(other.neuron, WrittenNeuron):
+            neuron = other.neuron.of_seed(one.neuron.lfsr)
+            one = one.model_copy(update={"neuron": neuron})
+        populations.append(one)
+    return replace(graph, populations=tuple(populations))
 
 
 def written(graph: Graph, thresholds: Mapping[str, Ints]) -> dict[str, Ints]:

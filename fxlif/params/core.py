@@ -17,6 +17,7 @@ from pydantic import (
 from ..errors import FxlifError
 from .arrays import Thresholds, Weights, frozen
 from .base import Int, MaxEvents, Params, no_more_than, plain_tuple
+from .leaks import ShiftLeak
 from .neuron import MAX_CURRENT_BITS, NeuronParams
 from .protocol import CoreSignals
 from .quantise import accumulator_bits, count_bits, fit_weights, signed_range
@@ -42,7 +43,9 @@ Lanes = Annotated[
     ),
 ]
 #: What can be written while a core runs.
-Writable = Literal["weights", "thresholds"]
+Register = Literal["leak_shift", "v_reset", "refractory"]
+Writable = Literal["weights", "thresholds", "leak_shift", "v_reset", "refractory"]
+REGISTERS: tuple[Register, ...] = get_args(Register)
 WRITABLE: tuple[Writable, ...] = get_args(Writable)
 WritableNames = Annotated[
     tuple[Writable, ...],
@@ -82,6 +85,16 @@ def check_lanes(lanes: int, n: int, counted_by: str) -> None:
         raise FxlifError.must_be("lanes", f"1..{n} ({counted_by})", lanes)
 
 
+def check_register(neuron: NeuronParams, name: Register, key: str) -> None:
+    """Raise unless a neuron has a register that can be written."""
+    if name == "leak_shift" and not isinstance(neuron.leak, ShiftLeak):
+        allowed = "without leak_shift, but with a leak of kind shift"
+        raise FxlifError.must_be(key, allowed, name, found=f"{name} of leak {neuron.leak.kind}")
+    if name == "refractory" and not neuron.refractory_bits:
+        allowed = "without refractory, but where it rests for a step at least (refractory)"
+        raise FxlifError.must_be(key, allowed, name, found=f"{name} of a neuron without a counter")
+
+
 def checked_writable(neuron: NeuronParams, given: tuple[Writable, ...]) -> tuple[Writable, ...]:
     """What can be written, in one order; raise where it cannot be."""
     names = tuple(name for name in WRITABLE if name in given)
@@ -90,6 +103,9 @@ def checked_writable(neuron: NeuronParams, given: tuple[Writable, ...]) -> tuple
     if names and neuron.per_event:
         allowed = "empty where events act one by one (accumulate, fire_on)"
         raise FxlifError.must_be("writable", allowed, names)
+    for name in REGISTERS:
+        if name in names:
+            check_register(neuron, name, "writable")
     if "thresholds" in names and neuron.max_spikes_per_step > 1:
         # Several spikes of a step are a division, which needs a threshold above 0.
         raise FxlifError.must_be(

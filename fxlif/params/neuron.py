@@ -444,6 +444,6 @@ class NeuronParams(Params):
             widths["i_syn"] = self.current_bits
         if self.adaptation is not None:
             widths["theta"] = self.theta_bits
-        if self.rest_steps:
+        if self.refractory_bits:
             widths["refractory"] = self.refractory_bits
         return widths

@@ -73,7 +73,7 @@ def step(
     note("due", spikes)
     refractory = state.refractory
     resting = None
-    if neuron.rest_steps:
+    if neuron.refractory_bits:
         resting = refractory > 0
         spikes = where(resting, spikes - spikes if neuron.counts_spikes else False, spikes)
         v = where(resting, u, v)

@@ -11,10 +11,12 @@ from amaranth.lib.wiring import In, Out
 from ...cycles.latency import AnyCore
 from ...cycles.pipeline import update_stages, write_distance
 from ...cycles.signals import step_name
+from ...params.core import REGISTERS, Register
+from ...rule.written import register_value
 from .. import arithmetic
 from ..lfsr import Draws
 from ..memory import Rom, ram
-from ..neuron import LIFStep, initial_state, state_layout
+from ..neuron import LIFStep, initial_state, register_shape, state_layout
 from ..operations import acts_early
 from .counts import COUNTED_AFTER, SpikeCounts
 from .layouts import at_least, line, operation_layout, read_layout, write_layout, written_layout
@@ -80,6 +82,7 @@ class Neurons(wiring.Component):
             begins = line(m, here.begins, end - 1, "begins", is_data=True)
             draws = draws | (adding[answer] & begins[answer])
             writes = writes | adding[end]
+        registers = self._registers(m)
         given = self._given(m, words, draws, ~stepping[answer])
         if neuron.per_event:
             given |= {"begins": [begins[answer]] * core.lanes}
@@ -99,11 +102,12 @@ class Neurons(wiring.Component):
             current = arithmetic.synaptic_current(total, self._shift)
             step = LIFStep(
                 neuron, input_bits=len(current), threshold_port="threshold_mantissa" in given,
-                staged=True, in_turns=neuron.per_event,
+                staged=True, in_turns=neuron.per_event, registers=[*registers],
             )  # fmt: skip
             m.submodules[step_name(lane)] = step
             m.d.comb += [step.state.eq(state[lane]), step.current.eq(current)]
             m.d.comb += [getattr(step, port).eq(values[lane]) for port, values in given.items()]
+            m.d.comb += [getattr(step, name).eq(value) for name, value in registers.items()]
             # A lane that only fills up the last word never fires.
             fills_up = (core.words - 1) * core.lanes + lane >= core.n_neurons
             spike = Mux(is_last, 0, step.spike) if fills_up else step.spike
@@ -126,6 +130,8 @@ class Neurons(wiring.Component):
             fired = list(counts.some)
         with m.If(clearing[end - 1]):
             m.d.sync += after.eq(state_word.const([initial_state(neuron)] * core.lanes))
+            if "v_reset" in registers:
+                m.d.sync += [after[lane].v.eq(registers["v_reset"]) for lane in range(core.lanes)]
 
         # Known with the spikes, so that nothing stands between them and the queue.
         one, two, three = at_least(m, 3, [*fired, is_last])
@@ -146,6 +152,20 @@ class Neurons(wiring.Component):
             self.cleared.eq(clearing[end] & last),
         ]
         return m
+
+    def _registers(self, m: Module) -> dict[Register, Value]:
+        """The registers that can be written, by name."""
+        found: dict[Register, Value] = {}
+        for name in REGISTERS:
+            if name in self.core.writable:
+                shape = register_shape(self.core.neuron, name)
+                init = register_value(self.core.neuron, name)
+                register = Signal(shape, name=name, init=init, reset_less=True)
+                # No If, as for a threshold (below).
+                written = Mux(getattr(self.write, name), self.write.value, register)
+                m.d.sync += register.eq(written)
+                found[name] = register
+        return found
 
     def _acted(self, m: Module, words: list[Value], writes: Value) -> tuple[Value, Signal]:
         """What acts at the end of a step as its first event left it, and that of a word in the last

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...cycles.access import NONE, NUMBERS, AddressMap, is_single
+from ...cycles.access import NONE, NUMBERS, AddressMap, as_register, is_single
 from ...cycles.latency import AnyCore
 from ...layout import RowCore
 from ...network.events import TICK
@@ -137,4 +137,8 @@ class GoldenWrites:
         if name == "thresholds":
             at = None if is_single(core, name) else place
             value <<= core.neuron.threshold_shift
+        elif as_register(name) is not None:
+            at = None
+            if name == "refractory" and core.neuron.refractory_count == "before":
+                value += 1
         self._golden.network.write(population, name, value, at)

@@ -11,7 +11,7 @@ from ...cycles.latency import AnyCore
 from ...cycles.model import CycleInputs, CycleOutputs, Steps
 from ...cycles.row_model import first_weights
 from ...errors import FxlifError
-from ...hdl.limits import never_read, sums_its_events, supported
+from ...hdl.limits import never_read, no_registers, sums_its_events, supported
 from ...layout import HardwareNetwork
 from ...params.protocol import AnyParams
 from ..report.findings import Bin
@@ -45,6 +45,7 @@ class Coverage:
         made = supported(params)
         never_read(made, "coverage")
         sums_its_events(made, "coverage")
+        no_registers(made, "coverage")
         self.params = params
         self._counts = BinCounts(counts=counts)
         #: Of bins that a solver was asked about: whether it can be reached (False or None), why.

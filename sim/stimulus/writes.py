@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...cycles.access import AddressMap, is_single, value_range
+from ...cycles.access import AddressMap, as_register, is_single, value_range
 from ...cycles.control import Ints, Records
 from ...cycles.driver import WRITE
 from ...cycles.latency import AnyCore
 from ...network.sources import GAMMA, mix, mix_all
 from ...params.core import CoreParams, Writable
+from ...rule.written import register_value
 from .random import WRITE_AXIS
 
 #: Cycles between two writes: none, a few, or so many that steps pass undisturbed.
@@ -103,6 +104,9 @@ def values_of(core: AnyCore, name: Writable) -> Ints:
         for memory, first in zip(core.memories, core.first_words, strict=True):
             found[first : first + memory.depth] = memory.weights
         return found
+    register = as_register(name)
+    if register is not None:
+        return np.array([[register_value(core.neuron, register)]])
     thresholds: Ints = np.array([core.thresholds], dtype=np.int64) >> core.neuron.threshold_shift
     return thresholds[:, :1] if is_single(core, name) else thresholds
 
