@@ -44,6 +44,10 @@ from fxlif.sim.stimulus.reads import random_reads
 from fxlif.sim.stimulus.writes import random_writes
 from fxlif.sim.verify import check
 
+RESTING = NeuronParams(
+    v_threshold=40, state_bits=9, v_reset=-5, refractory=3,
+    leak={"kind": "shift", "shift": 3, "rounding": "nearest_even"},
+)  # fmt: skip
 #: With the least range of each register.
 MIRRORED = NeuronParams(
     v_threshold=60, state_bits=9, refractory=2, refractory_count="before", refractory_mode="leak",
@@ -60,7 +64,7 @@ DESIGNS = {
     "one neuron": make(1, 1, 1, NeuronParams(v_threshold=60), writable=THRESHOLDS),
     "all options": make(6, 7, 3, RICH, v_thresholds=(90, 40, 60, 80, 100, 20, 70), weight_shift=1,
                         max_events_per_input=2, writable=THRESHOLDS, readable=True),
-    "registers": make(5, 7, 3, RICH, writable=("thresholds", *REGISTERS), readable=True),
+    "registers": make(5, 7, 3, RESTING, writable=("thresholds", *REGISTERS), readable=True),
     "registers with an end": make(6, 7, 3, MIRRORED, writable=REGISTERS),
     "read only": NetworkParams.chain(
         make(4, 5, 2, SIMPLE), make(5, 6, 4, ONE_BY_ONE["events on i_syn"], readable=True)
@@ -87,13 +91,13 @@ def every_address(params, seed: int) -> Iterator[tuple[int, int, int]]:
     where, draw = AddressMap(params.cores), random.Random(seed)
     every = list(range(1 << where.address_bits))
     there = [a for a in every if where.decode([a], [0]).core[0] != NONE]
-    addresses = draw.sample(there, min(24, len(there))) + draw.sample(every, 24)
+    addresses = draw.sample(there * (1 + 23 // len(there)), 24) + draw.sample(every, 24)
     draw.shuffle(addresses)
     for address in addresses:
         core = where.decode([address], [0]).core[0]
         value = draw.randrange(60, 140)
         if core == NONE or set(params.cores[core].writable) & set(REGISTERS):
-            value = draw.getrandbits(where.data_bits)
+            value = draw.choice([draw.getrandbits(where.data_bits), 1 << (where.data_bits - 1)])
         yield draw.choice((0, 0, 20)), address, value
     yield from random_writes(params.cores, seed)
 
