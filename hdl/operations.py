@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
+from types import MappingProxyType
 from typing import assert_never
 
 from amaranth.hdl import Const, Mux, Value, signed
@@ -33,6 +34,7 @@ from .pipeline import Made, Pipeline, Stage
 
 #: What can be written of a neuron while it runs, by name: values that stay as they are in a step.
 Registers = Mapping[str, Value]
+NO_REGISTERS: Registers = MappingProxyType({})
 
 
 def _quotient(
@@ -128,7 +130,12 @@ def _linear(pipe: Pipeline, name: str, rule: LinearLeak, x: Made) -> Made:
 
 
 def leak_v(
-    pipe: Pipeline, name: str, neuron: NeuronParams, v: Made, random: Made, registers: Registers
+    pipe: Pipeline,
+    name: str,
+    neuron: NeuronParams,
+    v: Made,
+    random: Made,
+    registers: Registers = NO_REGISTERS,
 ) -> Made:
     """The exact membrane potential after its leak towards ``v_leak``."""
     rest, rule, shift = neuron.v_leak, neuron.leak, registers.get("leak_shift")
@@ -270,7 +277,7 @@ def narrowing_moves(neuron: NeuronParams) -> bool:
 
 def at_rest(
     pipe: Pipeline, neuron: NeuronParams, v: Made, leaked: Made | None, random: Made,
-    registers: Registers,
+    registers: Registers = NO_REGISTERS,
 ) -> Made:  # fmt: skip
     """The potential after a step of rest that began with ``v``; ``mask`` has none of its own.
 

@@ -190,8 +190,7 @@ class Network:
 
         Args:
             population: its name; of a weight the index of a projection, or the target's name.
-            parameter: ``thresholds``, ``leak_shift``, ``v_reset``, ``refractory``, or ``weights``
-                where these are ``writable``.
+            parameter: of those that can be ``writable``; ``weights`` where they are.
             at: the neuron, where each has its own threshold; of a weight (pre, post).
 
         Raises:
