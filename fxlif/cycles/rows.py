@@ -403,7 +403,7 @@ def run_graph(
             core, now = config[k], control[k]
             clock_row(chain, graph, core, now, block.traces[k, cycle])
             if now["update_due"]:
-                if steps is not None and core["room"] == 0:
+                if steps is not None and core["room"] == 0 and not core["by_rule"]:
                     at = core["spikes_at"]
                     size = core["words"] * core["lanes"]
                     sum_totals(chain.totals, steps.currents[at : at + size], graph, core, now)

@@ -125,7 +125,6 @@ class Network:
             raise FxlifError("network: a stepper is open: end its block first", key="network")
 
     # --- what a user looks at -------------------------------------------------------------------
-
     def __repr__(self) -> str:
         parts = (
             count_of(sum(p.n for p in self.graph.populations), "neuron"),
@@ -190,7 +189,7 @@ class Network:
 
         Args:
             population: its name; of a weight the index of a projection, or the target's name.
-            parameter: of those that can be ``writable``; ``weights`` where they are.
+            parameter: of those that can be ``writable``; ``weights`` only where they are.
             at: the neuron, where each has its own threshold; of a weight (pre, post).
 
         Raises:
