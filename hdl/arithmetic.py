@@ -62,20 +62,13 @@ def round_shift_by(x: Value, shift: Value, rounding: Rounding, random: ValueLike
     if rounding == "stochastic":
         return (x + (Value.cast(random) & ones)) >> shift
     quotient, remainder = x >> shift, x[:reach] & ones
-    negative, inexact = x[-1], remainder.any()
-    if rounding == "floor":
-        return quotient
-    if rounding == "ceiling":
-        return quotient + inexact
-    if rounding == "toward_zero":
-        return quotient + (negative & inexact)
-    if rounding == "away_from_zero":
-        return quotient + (~negative & inexact)
-    if rounding == "nearest_even":
-        beyond_half = (remainder & (ones >> 1)).any()
-        half = (remainder & ~(ones >> 1)).any()
-        return quotient + (half & (beyond_half | quotient[0]))
-    assert_never(rounding)
+    above_half, half = (remainder & (ones >> 1)).any(), (remainder & ~(ones >> 1)).any()
+    one = {
+        "floor": Const(0), "ceiling": remainder.any(), "toward_zero": x[-1] & remainder.any(),
+        "away_from_zero": ~x[-1] & remainder.any(),
+        "nearest_even": half & (above_half | quotient[0]),
+    }  # fmt: skip
+    return quotient + one[rounding]
 
 
 def clamp(x: Value, low: int, high: int) -> Value:

@@ -53,6 +53,7 @@ ROW_CORE = record(
     "spikes_at", "queue_at", "history_at", "variables",
     "clear_slots", "clear_from", "ring_mask", "node", "n_events", "first_input",
     "inputs", "inputs_at", "accumulators", "accumulators_at", "least_slots", "room", "arrived_at",
+    "by_rule",
 )  # fmt: skip
 
 #: Where a core is, beside what :data:`~fxlif.cycles.control.CONTROL` says; ``row`` is the place of

@@ -74,7 +74,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from ...errors import FxlifError
-from ...hdl.limits import never_read, sums_its_events, supported
+from ...hdl.limits import never_read, no_registers, sums_its_events, supported
 from ...hdl.verilog import generate
 from ...layout import HardwareNetwork
 from ...params.design import outline
@@ -152,6 +152,7 @@ def prove(
             raise FxlifError.must_be("theorems", f"some of {', '.join(GROUPS)}", group)
     design = supported(params)
     never_read(design, "a proof")
+    no_registers(design, "a proof")
     if isinstance(design, HardwareNetwork):
         sums_its_events(design, "a proof")
     if design.kind == "core":
