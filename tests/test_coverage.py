@@ -649,7 +649,7 @@ def test_events_by_hand() -> None:
         address=np.array([a for each in steps for a in each]),
         ends=np.cumsum([len(each) for each in steps]),
     )
-    counts = EventCounts(core, events)
+    counts = EventCounts(core, events, core.weights)
     assert core.accumulator_bits == 8
     assert counts.mixed().tolist() == [0, 1, 0, 0, 0, 1, 0, 0]
     assert counts.saturates(1).tolist() == [0, 0, 0, 0, 0, 0, 1, 0]
@@ -666,8 +666,8 @@ def test_sums_that_just_fit_and_just_do_not() -> None:
         ends=np.cumsum([len(each) for each in steps]),
     )
     assert core.accumulator_bits == 8
-    assert EventCounts(core, events).saturates(0).tolist() == [0, 1, 0, 0, 0]
-    assert EventCounts(core, events).saturates(1).tolist() == [0, 0, 0, 1, 0]
+    assert EventCounts(core, events, core.weights).saturates(0).tolist() == [0, 1, 0, 0, 0]
+    assert EventCounts(core, events, core.weights).saturates(1).tolist() == [0, 0, 0, 1, 0]
 
 
 def test_a_lone_neuron() -> None:

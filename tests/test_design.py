@@ -238,7 +238,7 @@ TOP = "core, input, name, outputs, population, projection, source"
 ROUNDINGS = "'floor', 'ceiling', 'toward_zero', 'away_from_zero', 'nearest_even' or 'stochastic'"
 CORE_KEYS = (
     "clip_weights, input_address_bits, lanes, max_delay, max_events_per_input, n_inputs, "
-    "n_neurons, neuron, v_thresholds, weight_shift, weights, writable"
+    "n_neurons, neuron, readable, v_thresholds, weight_shift, weights, writable"
 )
 REQUIRED = "missing, there is no default"
 FIRST = BASE["core"][0]
@@ -499,7 +499,7 @@ POPULATION_MISTAKES = [
      "population[0].n: missing, there is no default"),
     ((*POPULATION, "nam"), 1,
      "population[0].nam: no such parameter; did you mean name? There are lanes, n, name, "
-     "neuron, noise, v_thresholds"),
+     "neuron, noise, readable, v_thresholds, writable"),
     ((*POPULATION, "lanes"), 3, "population[0].lanes: must be 1..2 (n), not 3"),
     ((*POPULATION, "lanes"), 257, "population[0].lanes: must be 256 or less, not 257"),
     (("outputs",), ["nobody"], "outputs[0]: must be exc, not 'nobody'"),
