@@ -22,6 +22,7 @@ from ..params.protocol import AnyParams
 from ..params.sources import EventSource
 from ..progress import SILENT, Progress
 from .bench.agents import RESET_MARK
+from .bench.netlist import after_synthesis
 from .bench.outcome import answer, checks_of, figures
 from .bench.run import Job, clear, working_folder
 from .bench.scoreboard import Report
@@ -105,6 +106,7 @@ def verify(
     out: Path | None = None,
     until_covered: bool = False,
     waivers: Path | None = None,
+    netlist: str | None = None,
     progress: Progress = SILENT,
 ) -> Findings:
     """Check the hardware of what the file ``design`` describes against the golden models.
@@ -115,6 +117,7 @@ def verify(
     ``fxlif-failure-<design>-<seed>`` in the current folder. ``until_covered``: where all went well,
     go on with random stimulus until every reachable bin was hit, but for those that the file
     ``waivers`` names (:mod:`fxlif.sim.coverage.until_covered`, :mod:`fxlif.sim.coverage.waivers`).
+    ``netlist``: after synthesis for the device of this name (:mod:`fxlif.sim.bench.netlist`).
     """
     name = design.stem if isinstance(network, NeuronParams) else network.name
     # Refused before anything is simulated.
@@ -127,6 +130,7 @@ def verify(
         if not until_covered:
             raise FxlifError.must_be("waivers", "given with until_covered alone", str(waivers))
         waived = read_waivers(waivers, [(b.group, b.name) for b in Coverage(network).bins])
+    edit = after_synthesis(params, netlist, progress) if netlist else lambda verilog: verilog
     payloads, labelled = None, None
     if isinstance(params, NetworkParams | HardwareNetwork):
         payloads, labelled = read_input(params, design.parent)
@@ -139,7 +143,7 @@ def verify(
     try:
         results, report = check(
             params, folder=folder, simulator=simulator, cycles=limit, seed=seed,
-            events=payloads, waves=waves, progress=progress,
+            events=payloads, waves=waves, edit=edit, progress=progress,
         )  # fmt: skip
     except BaseException:
         if out is None:
@@ -150,6 +154,8 @@ def verify(
     if labelled is not None and seen.resets >= len(labelled.labels):
         hardware = _per_cent(labelled, np.array(seen.counts[: len(labelled.labels)]))
     counted = figures(seen, simulator)
+    if netlist:
+        counted = {"netlist": netlist, **counted}
     for model, accuracy in (("golden model", golden), ("hardware", hardware)):
         if accuracy is not None:
             counted[f"accuracy, {model}"] = f"{accuracy:.2f} %"
@@ -162,6 +168,7 @@ def verify(
     )  # fmt: skip
     command = ["fxlif", "verify", *([named] if named else []), "--simulator", simulator]
     command += ["--seed", str(seed), *([] if cycles is None else ["--cycles", str(cycles)])]
+    command += ["--netlist", netlist] if netlist else []
     if seen.first is not None:
         try:
             failure = leave_run(

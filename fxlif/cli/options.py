@@ -136,6 +136,13 @@ Report = Annotated[
         help="Add the findings to report.html and junit.xml in this folder.",
     ),
 ]  # fmt: skip
+Netlist = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TARGET",
+        help="After synthesis: the cells of ecp5-25k, ecp5-85k, ice40-up5k or ice40-hx8k.",
+    ),
+]
 DutSources = Annotated[
     list[Path] | None,
     typer.Option(

