@@ -56,7 +56,7 @@ def baked_in(design: AnyParams, check: str) -> None:
     cores: tuple[CoreParams | RowCore, ...] = design.cores
     for k, core in enumerate(cores):
         if core.writable:
-            key = f"core[{k}].writable" if design.kind == "network" else "writable"
+            key = _key(design, k, "writable")
             raise FxlifError.must_be(key, f"empty in {check}", core.writable)
     never_read(design, check)
 
@@ -71,7 +71,7 @@ def no_registers(design: AnyParams, check: str) -> None:
     for k, core in enumerate(cores):
         found = tuple(name for name in REGISTERS if name in core.writable)
         if found:
-            key = f"core[{k}].writable" if design.kind == "network" else "writable"
+            key = _key(design, k, "writable")
             raise FxlifError.must_be(key, f"without registers in {check}", found)
 
 
@@ -85,11 +85,19 @@ def never_read(design: AnyParams, check: str) -> None:
     cores: tuple[CoreParams | RowCore, ...] = design.cores
     for k, core in enumerate(cores):
         if isinstance(core, RowCore) and core.writable:
-            key, allowed = f"core[{k}].writable", f"empty in {check} of a network of populations"
-            raise FxlifError.must_be(key, allowed, core.writable)
+            allowed = f"empty in {check} of a network of populations"
+            raise FxlifError.must_be(_key(design, k, "writable"), allowed, core.writable)
         if core.readable:
-            key = f"core[{k}].readable" if design.kind == "network" else "readable"
+            key = _key(design, k, "readable")
             raise FxlifError.must_be(key, f"false in {check}", core.readable)
+
+
+def _key(design: AnyParams, k: int, field: str) -> str:
+    """How a user calls a field of core ``k``."""
+    if isinstance(design, HardwareNetwork):
+        names = [population.name for population in design.network.population]
+        return f"population[{names.index(design.cores[k].name)}].{field}"
+    return f"core[{k}].{field}" if design.kind == "network" else field
 
 
 def sums_its_events(design: AnyParams, check: str) -> None:

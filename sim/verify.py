@@ -122,6 +122,10 @@ def verify(
     name = design.stem if isinstance(network, NeuronParams) else network.name
     # Refused before anything is simulated.
     params = supported(network)
+    if until_covered:
+        from .coverage.coverage import Coverage
+
+        Coverage(network, counts=False)
     waived: dict[tuple[str, str], str] = {}
     if waivers is not None:
         from .coverage.coverage import Coverage

@@ -36,6 +36,7 @@ from fxlif.cycles.rows import ROW_FLAGS
 from fxlif.hdl.limits import supported
 from fxlif.hdl.verilog import generate
 from fxlif.layout import HardwareNetwork, hardware_network
+from fxlif.params.core import WRITABLE
 from fxlif.sim.bench.models import StreamModel
 from fxlif.sim.bench.outcome import failure_reasons
 from fxlif.sim.bench.run import Job, stream_driver
@@ -121,6 +122,20 @@ def test_hardware_is_the_models_and_the_golden_network_while_it_is_written() -> 
     assert report.first is None
     assert report.writes > 5
     assert report.reads > 5
+    assert report.resets
+    assert report.spikes
+
+
+def test_registers_of_populations_are_written() -> None:
+    neuron = NeuronParams(v_threshold=40, state_bits=10, v_reset=-3, refractory=2,
+                          leak={"kind": "shift", "shift": 3})  # fmt: skip
+    some = {"neuron": neuron, "writable": WRITABLE}
+    network = tiny()
+    populations = tuple(each.model_copy(update=some) for each in network.population)
+    network = network.model_copy(update={"population": populations})
+    report = run(supported(network), 1200, 1)
+    assert report.first is None
+    assert report.writes > 5
     assert report.resets
     assert report.spikes
 

@@ -563,3 +563,26 @@ MORE_FAULTS = [
 def test_no_proof_of_more_faults(fault: SourceMutant) -> None:
     with applied(fault):
         assert "writes" in failed(proved("own thresholds", "writes"))
+
+
+def test_registers_take_what_the_neuron_takes_as_it_was_described() -> None:
+    def network(**neuron) -> Network:
+        some = NeuronParams(v_threshold=60, **neuron)
+        register = "leak_shift" if "leak" in neuron else "refractory"
+        core = CoreParams(n_inputs=1, n_neurons=1, weights=[[1]], neuron=some, writable=[register])
+        return Network(NetworkParams.chain(core))
+
+    drawn = network(leak={"kind": "shift", "shift": 4, "rounding": "stochastic"},
+                    lfsr={"bits": 8, "taps": [8, 6, 5, 4], "seed": 1})  # fmt: skip
+    (name,) = (population.name for population in drawn.graph.populations)
+    for value in (0, 8):
+        drawn.write(name, "leak_shift", value)
+        with pytest.raises(FxlifError) as caught:
+            drawn.write(name, "leak_shift", 9)
+        assert caught.value.allowed == "leak_shift, 0..8"
+    rests = network(refractory=4, refractory_count="before")
+    rests.write(name, "refractory", 4)
+    for value in (5, -1):
+        with pytest.raises(FxlifError) as caught:
+            rests.write(name, "refractory", value)
+        assert (caught.value.allowed, caught.value.value) == ("refractory, 0..4", value)

@@ -19,7 +19,7 @@ from ..params.network import Graph, Population
 from ..params.quantise import signed_range
 from ..params.sources import EventSource, Source
 from ..rule.step import NeuronState, initial_state
-from ..rule.written import WrittenNeuron, with_register
+from ..rule.written import WrittenNeuron, register_range, with_register
 from .events import TICK, split_steps
 from .projections import PlacedProjection, reweighted
 
@@ -127,9 +127,11 @@ def rewrite(network: Network, population: str | int, parameter: str, value: int,
             raise FxlifError.must_be("at", f"None ({population} has one {register})", at)
         neuron = written_to.neuron
         check_register(neuron, register, "parameter")
-        held = integer("value", value, *signed_range(64))
-        if register == "refractory" and held and neuron.refractory_count == "before":
-            held -= 1
+        low, high = register_range(neuron, register)
+        # Of steps counted before the compare, the last one is no step of rest.
+        beside = register == "refractory" and neuron.refractory_count == "before"
+        held = integer("value", value, low, high + beside, what=f"{register}, ")
+        held -= beside and held > 0
         made_of = with_register(neuron, register, held)
         changed = {name: written_to.model_copy(update={"neuron": made_of})}
         populations = tuple(changed.get(p.name, p) for p in graph.populations)

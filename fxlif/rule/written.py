@@ -55,7 +55,8 @@ def register_range(neuron: NeuronParams, name: Register) -> tuple[int, int]:
         return (-high if mirrored else low), high
     if name == "refractory":
         return 0, (1 << neuron.refractory_bits) - 1
-    drawn = neuron.lfsr.bits if random_bits(neuron.leak) else 31
+    described = neuron.first if isinstance(neuron, WrittenNeuron) else neuron
+    drawn = neuron.lfsr.bits if random_bits(described.leak) else 31
     return 0, min(31, drawn)
 
 
