@@ -12,15 +12,34 @@ import numpy.typing as npt
 from ..errors import FxlifError
 from ..network.events import TICK, Events, check
 from ..params.protocol import AnyCores
-from .frames import HEAD_BYTES, MOST_PAYLOAD, Decoder, Frame, Kind, Status, event_bytes
+from .frames import (
+    CRC_BYTES,
+    HEAD_BYTES,
+    MOST_BYTES,
+    MOST_PAYLOAD,
+    Decoder,
+    Frame,
+    Kind,
+    Status,
+    event_bytes,
+)
 from .registers import CONTROL, REGISTER_BITS, STATUS, STEP, RegisterMap, register_map
 
 #: Seconds that an answer may take before the request is sent again.
 ANSWER_SECONDS = 0.5
+#: Bits of a byte on the line, start and stop bit included.
+LINE_BITS = 10
 #: How often a request is sent: to a board of which nothing was heard yet, and to one that is there.
 FIRST_TRIES, TRIES = 6, 30
 #: Seconds after which a design that moves no event is stuck.
 STUCK_SECONDS = 10.0
+
+
+def seconds_at(baud: int) -> float:
+    """Seconds that an answer may take at so many bits a second: the longest frame twice, with all
+    its bytes escaped, comes on top of what a fast line may take."""
+    bits = 2 * LINE_BITS * (MOST_BYTES + CRC_BYTES + 2)
+    return ANSWER_SECONDS + 2 * bits / baud
 
 
 class Link(Protocol):
@@ -170,7 +189,8 @@ class Device:
         """Offer some events, TICK or an address each, as many as a frame holds: how many of them
         were taken, and events that have come out."""
         most = (MOST_PAYLOAD - HEAD_BYTES) // self._in
-        payload = b"".join([self._sent(event) for event in events[:most]])
+        some: list[int] = check(events[:most], self.design.n_inputs).tolist()
+        payload = b"".join([self._sent(event) for event in some])
         status, answer = self._ask(Kind.EVENTS, payload)
         if status != Status.OK:
             raise FxlifError("events: one of them is no event of this design", key="events")

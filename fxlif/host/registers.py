@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..cycles.access import AddressMap, access_outputs, is_accessible
+from ..errors import FxlifError
 from ..params.protocol import AnyCores
 
 #: Bits of a register, and bytes from one to the next.
@@ -141,7 +142,11 @@ def register_map(
     design: AnyCores, name: str, *, stream: bool = False, line: bool = False
 ) -> RegisterMap:
     """The map of a design called ``name``; of one whose events come from a ``stream``, or all by
-    the frames of a serial ``line``, with the counters of these."""
+    the frames of a serial ``line``, with the counters of these.
+
+    Raises:
+        FxlifError: what can be written and read takes more addresses than a bus has.
+    """
     registers: list[Register] = []
 
     def add(at: int, names: Sequence[tuple[str, str, int | None]], access: Access = "read") -> int:
@@ -179,6 +184,9 @@ def register_map(
     if port is None:
         return RegisterMap(design=name, digest=digest, registers=tuple(registers),
                            address_bits=low, window=None)  # fmt: skip
+    if port > MOST_WINDOW_BITS:
+        allowed = f"of {MOST_WINDOW_BITS} address bits at most on a bus"
+        raise FxlifError.must_be("writable, readable", allowed, port, found=f"{port} bits")
     low = max(low, port + 2)
     return RegisterMap(design=name, digest=digest, registers=tuple(registers),
                        address_bits=low + 1, window=1 << low)  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
 from typing import Any
@@ -31,13 +31,13 @@ Pin = tuple[str, str, str]
 @dataclass(frozen=True, kw_only=True)
 class Pll:
     """How an oscillator's clock becomes ``mhz``: by a cell of the device, its input and output for
-    the clock, and its parameters."""
+    the clock, and its parameters and attributes. Without a cell it is the oscillator's."""
 
-    cell: str
-    clock_in: str
-    clock_out: str
     mhz: int
-    parameters: dict[str, Any]
+    cell: str = ""
+    clock_in: str = ""
+    clock_out: str = ""
+    parameters: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,14 +113,16 @@ def _ecp5_pll(divider: int, mhz: int, feedback: int) -> Pll:
     return Pll(cell="EHXPLLL", clock_in="CLKI", clock_out="CLKOP", mhz=mhz, parameters={
         "p_CLKI_DIV": 1, "p_CLKFB_DIV": feedback, "p_CLKOP_DIV": divider,
         "p_CLKOP_ENABLE": "ENABLED", "p_CLKOP_CPHASE": divider // 2, "p_FEEDBK_PATH": "CLKOP",
+        # Charge pump and loop filter, which are 0 where nothing says so: those of Lattice's tools.
+        "a_ICP_CURRENT": "12", "a_LPF_RESISTOR": "8", "a_MFG_ENABLE_FILTEROPAMP": "1",
+        "a_MFG_GMCREF_SEL": "2",
     })  # fmt: skip
 
 
-def _ice40_pll(divq: int, mhz: int, *, pad: bool) -> Pll:
-    """12 MHz x 64 / 2^``divq``; the VCO runs at 768 MHz (Lattice FPGA-TN-02052). ``pad``: whether
-    the oscillator is at the PLL's own pin."""
-    cell, clock = ("SB_PLL40_PAD", "PACKAGEPIN") if pad else ("SB_PLL40_CORE", "REFERENCECLK")
-    return Pll(cell=cell, clock_in=clock, clock_out="PLLOUTCORE", mhz=mhz, parameters={
+def _ice40_pll(divq: int, mhz: int) -> Pll:
+    """12 MHz x 64 / 2^``divq``, 16 to 275 MHz; the VCO runs at 768 MHz (Lattice FPGA-TN-02052)."""
+    return Pll(cell="SB_PLL40_CORE", clock_in="REFERENCECLK", clock_out="PLLOUTCORE", mhz=mhz,
+               parameters={
         "p_FEEDBACK_PATH": "SIMPLE", "p_DIVR": 0, "p_DIVF": 63, "p_DIVQ": divq,
         "p_FILTER_RANGE": 1,
     })  # fmt: skip
@@ -142,10 +144,10 @@ BOARDS = {
               design="digits"),
         Board(name="icebreaker", module="icebreaker", platform="ICEBreakerPlatform",
               target_name="ice40-up5k", package="sg48", oscillator=12,
-              pll=_ice40_pll(6, 12, pad=True), leds=2, design="digits_2bit"),
+              pll=Pll(mhz=12), leds=2, design="digits_2bit"),
         Board(name="hx8k-evn", module="ice40_hx8k_b_evn", platform="ICE40HX8KBEVNPlatform",
               target_name="ice40-hx8k", package="ct256", oscillator=12,
-              pll=_ice40_pll(4, 48, pad=False), leds=8, design="digits_4bit"),
+              pll=_ice40_pll(4, 48), leds=8, design="digits_4bit"),
     )
 }  # fmt: skip
 
@@ -184,7 +186,7 @@ class BoardTop(wiring.Component):
         m.domains.boot = boot = ClockDomain("boot", reset_less=True)
         locked = Signal()
         m.d.comb += [sync.clk.eq(boot.clk)]
-        if self._simulated:
+        if self._simulated or not self.board.pll.cell:
             m.d.comb += [boot.clk.eq(self.clk), locked.eq(1)]
         else:
             m.submodules.pll = self._pll(boot.clk, locked)

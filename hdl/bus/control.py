@@ -18,7 +18,8 @@ from .requests import request_signature
 class Controlled(wiring.Component):
     """The ``inner`` design, whose registers answer at ``asked``.
 
-    While it does not run, no event is taken, but a step that has begun is taken in to its TICK. An
+    While it does not run, no event is taken, but a step that has begun, or whose first event is on
+    offer already, is taken in to its TICK. An
     access to the window waits for nothing but the ports of an idle design, a few cycles. A soft
     reset lasts one cycle; the event on offer at the output is lost with all others inside.
     ``pulses`` are counted in the registers of their names; ``resets`` tells that all is reset.
@@ -55,10 +56,11 @@ class Controlled(wiring.Component):
         """Lets events in while the design runs, and up to the end of a step that has begun."""
         inside = Signal()  # a step has begun at the input
         opens = Signal()
+        offered = Signal()  # an event on offer to the design, which stays there until it is taken
         under_way = Signal(REGISTER_BITS)  # steps taken and not yet sent
         to, out = self._inner.events_in, self._inner.events_out
         m.d.comb += [
-            opens.eq((running | inside) & ~self.resets),
+            opens.eq((running | inside | offered) & ~self.resets),
             to.valid.eq(self.events_in.valid & opens),
             to.payload.eq(self.events_in.payload),
             self.events_in.ready.eq(to.ready & opens),
@@ -68,6 +70,7 @@ class Controlled(wiring.Component):
         ]
         taken = self.events_in.valid & self.events_in.ready
         sent = self.events_out.valid & self.events_out.ready
+        m.d.sync += offered.eq(to.valid & ~to.ready)
         with m.If(taken):
             m.d.sync += inside.eq(~to.payload.tick)
         m.d.sync += under_way.eq(
@@ -75,7 +78,7 @@ class Controlled(wiring.Component):
         )  # fmt: skip
         with m.If(self.resets):
             m.d.sync += [inside.eq(0), under_way.eq(0)]
-        m.d.comb += idle.eq(~running & ~inside & (under_way == 0))
+        m.d.comb += idle.eq(~running & ~inside & ~offered & (under_way == 0))
 
     def _counters(self, m: Module) -> dict[str, Any]:
         """What each register that can be read shows."""
@@ -201,6 +204,8 @@ class Controlled(wiring.Component):
                     m.d.comb += wrong.eq(inner.answer.error)
                     m.next = "waits"
         if "write" not in inner.signature.members:
+            with m.State("writes"):  # never entered
+                m.next = "waits"
             return
         write = inner.write
         before = Signal(COUNTER_BITS)

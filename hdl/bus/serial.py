@@ -120,7 +120,9 @@ class Executor(wiring.Component):
             collecting("begins")
             with m.State("begins"):
                 asked, its = word[-BYTE:], word[-2 * BYTE : -BYTE]
-                m.d.sync += [kind.eq(asked), number.eq(its), known.eq(1), status.eq(Status.OK)]
+                m.d.sync += [number.eq(its), known.eq(asked != Kind.SYNC), status.eq(Status.OK)]
+                # A kind that is none has neither a count nor events in its answer.
+                m.d.sync += kind.eq(Mux(asked > max(Kind), Kind.SYNC, asked))
                 with m.If((asked != Kind.SYNC) & known & (its == number)):
                     m.next = "answers"  # what the buffer still has
                 with m.Else():

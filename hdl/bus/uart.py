@@ -30,7 +30,7 @@ class Receiver(wiring.Component):
         left = Signal(range(BYTE + 3))  # bits still to come, start and stop bit included
         m.d.sync += self.valid.eq(0)
         with m.If(left == 0), m.If(~line):
-            m.d.sync += [left.eq(BYTE + 2), wait.eq(self._cycles // 2)]
+            m.d.sync += [left.eq(BYTE + 2), wait.eq(self._cycles // 2 - 1)]
         with m.Elif(wait != 0):
             m.d.sync += wait.eq(wait - 1)
         with m.Else():

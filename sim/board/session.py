@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...batch.labelled import Labelled
-from ...host.device import Device, Link
+from ...host.device import ANSWER_SECONDS, Device, Link
 from ...layout import HardwareNetwork
 from ...network import events as event_files
 from ...network.events import TICK
@@ -74,21 +74,20 @@ def blocks(events: Ints) -> list[Ints]:
 
 
 def run_board(
-    design: AnyCores,
-    link: Link,
-    segments: list[Ints],
-    *,
-    name: str,
-    labelled: Labelled | None = None,
+    design: AnyCores, link: Link, segments: list[Ints], *, name: str,
+    labelled: Labelled | None = None, seconds: float = ANSWER_SECONDS,
     progress: Progress = SILENT,
-) -> tuple[Findings, Ints]:
+) -> tuple[Findings, Ints]:  # fmt: skip
     """What a board behind ``link`` makes of ``segments``, a reset before each: findings, some steps
-    compared with the golden network at a time, and all events that came out.
+    compared with the golden network at a time, and all events that came out. ``seconds``: that an
+    answer may take.
 
     Raises:
         FxlifError: nobody answers, it is another design, or the line is gone.
     """
-    device = Device(link, design)
+    # What stands behind the last TICK belongs to no step.
+    segments = [np.concatenate([*blocks(segment), segment[:0]]) for segment in segments]
+    device = Device(link, design, seconds=seconds)
     golden = GoldenStream(design)
     started = time.monotonic()
     wrong: list[str] = []
@@ -119,7 +118,7 @@ def run_board(
             totals[key] = totals.get(key, 0) + value
         if wrong:
             break
-    seconds = time.monotonic() - started
+    took = time.monotonic() - started
     out = np.concatenate([*came, np.empty(0, dtype=np.int64)])
     spikes = int(np.count_nonzero(out != TICK))
     checks = [
@@ -130,7 +129,7 @@ def run_board(
     ]  # fmt: skip
     figures: dict[str, int | float | str] = {"steps": steps, **totals}
     figures["requests sent again"] = device.repeated
-    figures["steps per second"] = round(steps / seconds) if seconds else 0
+    figures["steps per second"] = round(steps / took) if took else 0
     if labelled is not None and not wrong:
         accuracy = 100 * labelled.right(np.array(counts)) / len(labelled.labels)
         figures["accuracy, hardware"] = f"{accuracy:.2f} %"
