@@ -134,7 +134,9 @@ def verify(
         if not until_covered:
             raise FxlifError.must_be("waivers", "given with until_covered alone", str(waivers))
         waived = read_waivers(waivers, [(b.group, b.name) for b in Coverage(network).bins])
-    edit = after_synthesis(params, netlist, progress) if netlist else lambda verilog: verilog
+    edit: dict[str, Callable[[str], str]] = {}
+    if netlist:
+        edit = {"edit": after_synthesis(params, netlist, progress)}
     payloads, labelled = None, None
     if isinstance(params, NetworkParams | HardwareNetwork):
         payloads, labelled = read_input(params, design.parent)
@@ -147,7 +149,7 @@ def verify(
     try:
         results, report = check(
             params, folder=folder, simulator=simulator, cycles=limit, seed=seed,
-            events=payloads, waves=waves, edit=edit, progress=progress,
+            events=payloads, waves=waves, **edit, progress=progress,
         )  # fmt: skip
     except BaseException:
         if out is None:
