@@ -205,6 +205,19 @@ def sheet() -> NetworkParams:
     )
 
 
+def mnist_sized() -> NetworkParams:
+    """784-128-10 with random 4-bit weights: the size that Spiker+ and others publish for MNIST."""
+    rng = np.random.default_rng(1)
+    layers = ((784, 128, 8, 200), (128, 10, 2, 60))
+    cores = [
+        CoreParams(n_inputs=n_inputs, n_neurons=n, lanes=lanes,
+                   weights=rng.integers(-8, 8, (n_inputs, n)),
+                   neuron=NeuronParams(weight_bits=4, v_threshold=threshold, state_bits=12))
+        for n_inputs, n, lanes, threshold in layers
+    ]  # fmt: skip
+    return NetworkParams.chain(*cores, name="mnist")
+
+
 def unshared(network: NetworkParams) -> HardwareNetwork:
     """The same, where each row of synapses has words of its own."""
     made = hardware_network(network)
@@ -224,6 +237,7 @@ DESIGNS = (
            lambda: random_core(8, neuron=RICH, thresholds=True), 3000, 120),
     Design("digits, 8 and 2 lanes", "ecp5-25k", lambda: digits(8, 2), 2200, 130, images=True),
     Design("digits, 16 and 2 lanes", "ecp5-25k", lambda: digits(16, 2), images=True),
+    Design("784-128-10, 8 and 2 lanes", "ecp5-25k", mnist_sized),
     Design("balanced 800 + 200, 8 lanes", "ecp5-85k", balanced, mhz=110, steps=500),
     *(Design(f"{name}{', rows unshared' * (not shared)}", "ecp5-85k",
              lambda make=make, shared=shared: make() if shared else unshared(make()))
