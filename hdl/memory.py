@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,8 +32,6 @@ from .interface import Image
 SHAPES = {512: 36, 1024: 18, 2048: 9, 4096: 4, 8192: 2, 16384: 1}
 #: The deepest of them; a longer memory consists of banks.
 BANK_WORDS = max(SHAPES)
-#: A memory that is not longer is not cut in two for fewer block memories.
-LEAST_SPLIT = 4096
 #: Shortest memory: an address of no bits is no good Verilog.
 MIN_WORDS = 2
 #: Most words that a line of Verilog each puts at 0: Yosys takes the square of their number, half a
@@ -177,41 +174,16 @@ def slice_width(depth: int) -> int:
     return next(width for words, width in SHAPES.items() if depth <= words)
 
 
-def block_memories(banks: Iterable[range], width: int) -> int:
-    """How many block memories banks of words of ``width`` bits take."""
-    return sum(-(-width // slice_width(len(bank))) for bank in banks)
-
-
-def banks_of(depth: int, width: int = 0) -> list[range]:
-    """The words of each bank of a memory: of the longest, then those of what is left.
-
-    That is one more, or two if a memory of words of ``width`` bits takes fewer block memories so:
-    4,900 words as 4,096 and 804 instead of one of 8,192 that is hardly more than half full. A bank
-    is a power of two long, or the last, and begins at a multiple of the length of a later one.
-    """
-    full = depth // BANK_WORDS * BANK_WORDS
-    found = [range(start, start + BANK_WORDS) for start in range(0, full, BANK_WORDS)]
-    left = range(full, depth)
-    if not left:
-        return found
-    half = 1 << (len(left) - 1).bit_length() >> 1
-    parts = [range(full, full + half), range(full + half, depth)]
-    shared = half >= LEAST_SPLIT and block_memories(parts, width) < block_memories([left], width)
-    return [*found, *(parts if shared else [left])]
-
-
 class Rom(wiring.Component):
     """``rows`` of constants, (depth, lanes) int64 of ``bits`` bits each: ``data`` is row
     ``address`` two clock cycles later, one for the memory's own read register and one for the
     output register that block memories have.
 
     Each word is cut into slices as wide as a block memory of this depth, so that nothing stands
-    behind it; one of several banks (:func:`banks_of`) has output registers of its own, and one of
-    them is chosen behind these. ``name`` is what its images are called.
-
-    ``fewest``: also where a choice of two banks saves block memories. No core asks for it: of 1,000
-    neurons with rows of 4,908 words, 8 lanes, on ECP5, it was 91 instead of 120 of them, but 109
-    instead of 141 MHz (one seed each).
+    behind it; over :data:`BANK_WORDS` words it has banks with output registers of their own, of
+    which one is chosen behind them. ``name`` is what its images are called. Two banks where one is
+    hardly more than half full, 4,096 words and the rest of 4,908, were tried: 91 block memories of
+    ECP5 instead of 120, but 109 MHz instead of 141 (1,000 neurons, 8 lanes, one seed each).
 
     ``enabled``: the memory reads in cycles with ``fetch`` only, and its output register takes what
     was read in those with ``move``.
@@ -222,10 +194,9 @@ class Rom(wiring.Component):
 
     def __init__(
         self, name: str, rows: npt.NDArray[np.int64], bits: int, *, enabled: bool = False,
-        writable: bool = False, fewest: bool = False,
+        writable: bool = False,
     ) -> None:  # fmt: skip
         self._name, self._bits, self._enabled, self._writable = name, bits, enabled, writable
-        self._fewest = fewest and not writable
         short = max(0, MIN_WORDS - len(rows))
         self._rows = np.pad(np.asarray(rows, dtype=np.int64), ((0, short), (0, 0)))
         depth, lanes = self._rows.shape
@@ -246,11 +217,11 @@ class Rom(wiring.Component):
             return m.If(getattr(self, enable)) if self._enabled else nullcontext()
 
         contents = as_bits(self._rows, self._bits)
-        places = banks_of(len(contents), contents.shape[1] if self._fewest else 0)
+        starts = range(0, len(contents), BANK_WORDS)
         banks = []
-        for number, place in enumerate(places):
-            bank = contents[place.start : place.stop]
-            name = self._name if len(places) == 1 else f"{self._name}_{number}"
+        for number, start in enumerate(starts):
+            bank = contents[start : start + BANK_WORDS]
+            name = self._name if len(starts) == 1 else f"{self._name}_{number}"
             # A register that a reset does not clear can be the memory's own.
             answer = Signal(bank.shape[1], name=f"bank_{number}", reset_less=True)
             read = self._bank(m, platform, name, bank, number)
@@ -260,9 +231,7 @@ class Rom(wiring.Component):
         if len(banks) == 1:
             m.d.comb += self.data.eq(banks[0])
             return m
-        selected: Value = self.address >> (BANK_WORDS.bit_length() - 1)
-        if len(places) > -(-len(contents) // BANK_WORDS):
-            selected = selected + (self.address >= places[-1].start)
+        selected = self.address >> (BANK_WORDS.bit_length() - 1)
         reading = Signal(len(selected), reset_less=True)
         chosen = Signal(len(selected), reset_less=True)
         with when("fetch"):

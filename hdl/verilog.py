@@ -176,6 +176,13 @@ def component_of(
     return Accessible(made, counters=counters) if accessible else made
 
 
+def name_of(design: AnyParams) -> str:
+    """What the module of a design is called if nobody says another name: as the network is."""
+    if isinstance(design, NetworkParams | HardwareNetwork):
+        return design.name
+    return f"lif_{design.kind}"
+
+
 def converted(component: wiring.Component, name: str) -> tuple[str, dict[str, Image]]:
     """The Verilog of a component whose module is called ``name``, with plain names, and the images
     that it reads, by their files."""
@@ -211,9 +218,7 @@ def generate(
     if not isinstance(params, HardwareNetwork):
         params = supported(params)
     component = component_of(params, trace=trace, counters=counters, input_bits=input_bits)
-    if isinstance(params, NetworkParams | HardwareNetwork):
-        name = name or params.name
-    name = name or f"lif_{params.kind}"
+    name = name or name_of(params)
     text, images = converted(component, name)
     ports = ports_of(component)
     large = Beside(f"{name}.json")

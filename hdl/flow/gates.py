@@ -66,6 +66,8 @@ def models_of(family: str) -> dict[str, str]:
     text = (folder / "cells_sim.v").read_text()
     while (named := _INCLUDE.search(text)) is not None:
         text = text.replace(named[0], f"\n{(folder / named[1]).read_text()}\n")
+    # Icarus 11 has no $error outside of a procedure: what it would tell cannot be in a netlist.
+    text = "\n".join(line for line in text.splitlines() if "$error" not in line)
     found = {match[1]: match[0] for match in _MODULE.finditer(text)}
     if family == "ecp5":
         own = files(__package__).joinpath("dp16kd.v").read_text()

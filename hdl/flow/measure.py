@@ -14,7 +14,7 @@ from ..bus.boards import BAUD, Board, board_top
 from ..bus.files import register_files
 from ..interface import Hardware
 from ..limits import supported, with_streams
-from ..verilog import generate
+from ..verilog import generate, name_of
 from . import tools
 from .place import Figures, Placed, packed, place
 from .rates import Rates, rates_of
@@ -214,7 +214,7 @@ def measure(
         hardware = generate(design)
     else:
         cores = with_streams(design)
-        name = getattr(cores, "name", f"lif_{cores.kind}")
+        name = name_of(cores)
         hardware, mhz = board_top(board, cores, name), board.pll.mhz
         beside = register_files(register_map(cores, name, line=True), {"board": board.name})
     package, constraints = pins_of(board)

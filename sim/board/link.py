@@ -11,6 +11,7 @@ from ...hdl.bus.boards import board_of, board_top
 from ...hdl.bus.serial import SerialTop
 from ...hdl.interface import Hardware
 from ...hdl.verilog import converted, ports_of
+from ...host.device import LINE_BITS
 from ...params.protocol import AnyCores
 from ..bench.wrapper import Cycles, Interface, wrap
 from ..tools.verilated import VerilatedDesign, build
@@ -18,8 +19,6 @@ from ..tools.words import row_size
 
 #: Clock cycles of a bit on the simulated line: as few as the receiver can do with.
 BIT_CYCLES = 4
-#: Bits of a byte on the line, start and stop bit included.
-LINE_BITS = 10
 #: Cycles that are simulated at once.
 BLOCK = 2048
 #: Cycles after which a board that says nothing has nothing to say: three times the longest answer.
