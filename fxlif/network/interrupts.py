@@ -1,4 +1,4 @@
-"""Ctrl-C that waits, so that a network never stands within a step."""
+"""Ctrl-C that comes neither within a step nor not at all."""
 
 from __future__ import annotations
 
@@ -30,3 +30,29 @@ def late_interrupts() -> Iterator[Callable[[], None]]:
     finally:
         signal.signal(signal.SIGINT, before)
     look()
+
+
+@contextmanager
+def lasting_interrupts() -> Iterator[Callable[[], None]]:
+    """Ctrl-C acts at once, and again when the given function is called: where it comes while a
+    library calls back, as a finaliser or for the database, the exception is printed and lost."""
+    mine = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGINT) if mine else None
+    if not callable(before):
+        yield lambda: None
+        return
+    came: list[tuple[int, Any]] = []
+
+    def note(*given: Any) -> None:
+        came.append(given)
+        before(*given)
+
+    def look() -> None:
+        if came:
+            before(*came[-1])
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield look
+    finally:
+        signal.signal(signal.SIGINT, before)

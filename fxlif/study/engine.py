@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import AbstractContextManager, suppress
 
 from ..errors import FxlifError
+from ..network.interrupts import lasting_interrupts
 from ..progress import SILENT, Progress
 from ..workers import WorkerDied, Workers
 from .evaluate import Order, Outcome, evaluate
@@ -36,8 +38,8 @@ def run(
     trials = Trials(plan, url)
     try:
         if trials.ended < plan.trials:
-            with starting as workers:
-                _Loop(trials, workers, progress).run()
+            with lasting_interrupts() as look, starting as workers:
+                _Loop(trials, workers, progress).run(look)
     finally:
         with suppress(FxlifError):  # where the database is gone, others take it over later
             trials.leave()
@@ -54,8 +56,8 @@ class _Loop:
         self.pending: dict[Future[Outcome], list[Job]] = {}
         self.begun, self.before = time.monotonic(), trials.ended
 
-    def run(self) -> None:
-        """Until all have ended."""
+    def run(self, look: Callable[[], None]) -> None:
+        """Until all have ended; ``look`` is called again and again."""
         self._tell()
         try:
             while self._send() or self.trials.ended < self.trials.plan.trials:
@@ -64,6 +66,7 @@ class _Loop:
                     self._take(future)
                 self.trials.beat()
                 self._tell()
+                look()
         except BaseException:
             for future in [future for future in self.pending if future.done()]:
                 with suppress(Exception):
