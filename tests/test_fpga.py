@@ -15,10 +15,11 @@ from fxlif.hdl.flow import advice, tools
 from fxlif.hdl.flow import measure as measuring
 from fxlif.hdl.flow.estimate import Model, blocks_of, weighted
 from fxlif.hdl.flow.measure import OPERATIONS, SHARE, UPDATES
-from fxlif.hdl.flow.place import DoesNotFitError, Figures, Placed, Step, taken
+from fxlif.hdl.flow.place import Figures, Placed, Step, taken
 from fxlif.hdl.flow.rates import rates_of
 from fxlif.hdl.flow.sweep import lanes_of, with_lanes
 from fxlif.hdl.flow.targets import target_of
+from fxlif.hdl.flow.tools import DoesNotFitError
 from fxlif.hdl.limits import supported
 from fxlif.hdl.verilog import generate
 from fxlif.params.design import save

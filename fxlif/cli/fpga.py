@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from ..hdl.flow.measure import Measured, Table
-    from ..hdl.flow.place import DoesNotFitError
+    from ..hdl.flow.tools import DoesNotFitError
     from ..params.network import NetworkParams
     from ..params.neuron import NeuronParams
     from ..progress import Progress
@@ -98,7 +98,7 @@ def fpga(
     name = params.name if isinstance(params, NetworkParams) else design.stem
     need("fxlif.hdl.verilog", "fpga")
     from ..hdl.flow.measure import measure
-    from ..hdl.flow.place import DoesNotFitError
+    from ..hdl.flow.tools import DoesNotFitError
     from ..sim.report.findings import Check, Findings
 
     if estimated:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -15,7 +14,6 @@ from statistics import median
 from typing import Any
 
 from ...builds import Recipe, entry
-from ...errors import FxlifError
 from ...progress import SILENT, Progress
 from ..interface import Hardware
 from . import harness, names, netlist, output_registers, tools
@@ -24,6 +22,7 @@ from .names import aliases_of, by_part, signal_of
 from .netlist import Netlist, needed
 from .output_registers import merge_output_registers
 from .targets import Target
+from .tools import DoesNotFitError, must_run
 
 NETLIST, REPORT, FIGURES = "netlist.json", "report.json", "figures.json"
 #: What stands for a cell of the harness.
@@ -39,10 +38,6 @@ _PACKERS = {
     "ecp5": ("ecppack", ("--compress", "--input"), ("--bit",)),
     "ice40": ("icepack", (), ()),
 }
-#: What nextpnr says where a design fits by the numbers of its cells and yet has no place.
-_NO_ROOM = re.compile(
-    r"[Nn]o (?:more )?[Bb]els|[Uu]nable to (?:find|place)|[Ff]ailed to (?:expand|place)"
-)
 #: Kind of resource → what people call it.
 CALLED = {"LUT": "LUTs", "FF": "flip-flops", "RAM": "block memories", "DSP": "multipliers"}
 #: Kind of resource → nextpnr's names of it, the first that the device has.
@@ -52,10 +47,6 @@ _REPORTED = {
     "RAM": ("DP16KD", "ICESTORM_RAM"),
     "DSP": ("MULT18X18D", "ICESTORM_DSP"),
 }
-
-
-class DoesNotFitError(FxlifError):
-    """The design takes more than the device has."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,15 +129,6 @@ def _kept(recipe: Recipe, make: Callable[[Path], None]) -> tuple[Path, bool]:
     return entry(recipe, making), not made
 
 
-def _run(tool: str, arguments: Sequence[str], folder: Path, what: str) -> None:
-    """Run a tool, which must not fail to do ``what``."""
-    done = tools.run_tool(tool, arguments, folder)
-    if done.returncode:
-        reason = tools.error_of(done.stderr)
-        kind = DoesNotFitError if _NO_ROOM.search(reason) else FxlifError
-        raise kind(f"{tool}: cannot {what} ({reason})", key=tool, value=reason)
-
-
 def synthesise(
     top: Hardware, target: Target, *, merge: bool = True, bare: bool = False,
     progress: Progress = SILENT,
@@ -178,7 +160,7 @@ def synthesise(
         # Cells are called after nets, as the scripts of the other families do at their end.
         named = "" if target.placed else "autoname; "
         script = f"read_verilog -sv {verilog}; {command}; {named}write_json mapped.json"
-        _run("yosys", ["-q", "-p", script], folder, "map the design")
+        must_run("yosys", ["-q", "-p", script], folder, what="map the design")
         mapped = Netlist.read((folder / "mapped.json").read_text(), top.top)
         merged = merge_output_registers(mapped) if merge and target.family == "ecp5" else 0
         aliases, takes = aliases_of(mapped), needed(mapped)
@@ -256,7 +238,7 @@ def _placed_by(
         say()
         (work / NETLIST).write_text(text)
         (work / f"top.{suffix}").write_text(constraints)
-        _run(tool, ["--json", NETLIST, *arguments], work, "place the design")
+        must_run(tool, ["--json", NETLIST, *arguments], work, what="place the design")
         (work / CONFIG).write_bytes(gzip.compress((work / "config").read_bytes(), mtime=0))
         for name in (NETLIST, "config", f"top.{suffix}"):
             (work / name).unlink()
@@ -292,7 +274,7 @@ def packed(
     def make(work: Path) -> None:
         progress(f"{top.name}: bitstream")
         (work / "config").write_bytes(gzip.decompress(content))
-        _run(tool, [*before, "config", *after, BITSTREAM], work, "make the bitstream")
+        must_run(tool, [*before, "config", *after, BITSTREAM], work, what="make the bitstream")
         (work / "config").unlink()
 
     return (entry(recipe, make) / BITSTREAM).read_bytes()
@@ -371,7 +353,7 @@ def taken(top: Hardware, target: Target, progress: Progress = SILENT) -> dict[st
 
     def make(work: Path) -> None:
         (work / NETLIST).write_text(text)
-        _run(tool, arguments, work, "pack the design")
+        must_run(tool, arguments, work, what="pack the design")
         (work / NETLIST).unlink()
 
     report = json.loads((entry(recipe, make) / REPORT).read_text())

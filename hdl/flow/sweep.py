@@ -10,8 +10,8 @@ from ...errors import FxlifError
 from ...params.network import NetworkParams
 from ...progress import SILENT, Progress
 from .measure import MEDIAN, OPERATIONS, SHARE, UPDATES, Measured, Table, measure
-from .place import DoesNotFitError
 from .targets import Target
+from .tools import DoesNotFitError
 
 #: Of the speeds of a design those in its row of the table.
 SPEEDS = (MEDIAN, UPDATES, OPERATIONS, SHARE)

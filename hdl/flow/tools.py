@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
@@ -19,6 +20,14 @@ _PROGRAM = "import sys; from {0} import run_{1}; sys.exit(run_{1}(sys.argv[1:]))
 
 #: What another tool's package brings too.
 _BROUGHT_BY = {"ecppack": "nextpnr-ecp5", "icepack": "nextpnr-ice40"}
+#: What nextpnr says where a design fits by the numbers of its cells and yet has no place.
+_NO_ROOM = re.compile(
+    r"[Nn]o (?:more )?[Bb]els|[Uu]nable to (?:find|place)|[Ff]ailed to (?:expand|place)"
+)
+
+
+class DoesNotFitError(FxlifError):
+    """The design takes more than the device has."""
 
 
 def wheel_of(tool: str) -> str:
@@ -76,12 +85,6 @@ def run_tool(
         raise FxlifError(message, key=tool, value=timeout_s) from None
 
 
-def error_of(said: str) -> str:
-    """The line of what a tool said that tells what is wrong."""
-    lines = [line.strip() for line in said.splitlines() if "ERROR" in line]
-    return (lines or ["failed"])[0]
-
-
 def must_run(
     tool: str, arguments: Sequence[str], folder: Path, *, what: str, extra: str = "fpga",
     timeout_s: float | None = None,
@@ -89,9 +92,13 @@ def must_run(
     """Run ``tool`` in ``folder``; ``what`` it cannot do goes into the error.
 
     Raises:
-        FxlifError: as :func:`run_tool`, or it fails.
+        DoesNotFitError: it finds no place for what it is given.
+        FxlifError: as :func:`run_tool`, or it fails otherwise.
     """
     done = run_tool(tool, arguments, folder, what=what, extra=extra, timeout_s=timeout_s)
     if done.returncode:
-        reason = error_of(done.stderr)
-        raise FxlifError(f"{tool}: cannot {what} ({reason})", key=tool, value=reason)
+        # The line that tells what is wrong.
+        said = (line.strip() for line in done.stderr.splitlines() if "ERROR" in line)
+        reason = next(said, "failed")
+        kind = DoesNotFitError if _NO_ROOM.search(reason) else FxlifError
+        raise kind(f"{tool}: cannot {what} ({reason})", key=tool, value=reason)
