@@ -22,6 +22,7 @@ from fxlif import (
     EventSource,
     FxlifError,
     NetworkParams,
+    NeuronParams,
     Population,
     Projection,
     Sparse,
@@ -37,16 +38,25 @@ from fxlif.host.device import Device
 from fxlif.host.frames import END, ESC, MOST_BYTES, Decoder, Frame, Kind, Status
 from fxlif.host.registers import MAGIC, STEP, register_map
 from fxlif.network.events import TICK
+from fxlif.params.design import save
 from fxlif.sim.bench.golden import GoldenStream
 from fxlif.sim.board.agents import Access, BusDriver, LiteHost, Pins, StreamAgent, WishboneHost
 from fxlif.sim.board.link import LineReader, SimulatedLink, board_hardware, levels
 from fxlif.sim.board.session import blocks, run_board
 
 BOTH = ("weights", "thresholds")
+#: With every variable of a state.
+STATEFUL = NeuronParams(
+    v_threshold=60,
+    state_bits=10,
+    refractory=2,
+    adaptation={"increment": 5},
+    synapse={"kind": "exponential", "leak": {"kind": "shift", "shift": 2}},
+)
 #: 5 inputs in 4 address bits, so that there are unknown addresses; two cores.
 DESIGN = NetworkParams.chain(
     make(5, 6, 2, SIMPLE, input_address_bits=4, writable=BOTH),
-    make(6, 7, 4, SIMPLE, writable=("weights",), readable=True),
+    make(6, 7, 4, STATEFUL, writable=("weights",), readable=True),
 )
 WHERE = AddressMap(DESIGN.cores)
 MAP = register_map(DESIGN, "small", stream=True)
@@ -241,7 +251,8 @@ class Messy:
 
 @pytest.fixture(scope="module")
 def board():
-    return board_hardware(DESIGN)
+    """That of a board: its PLL, its reset and its LEDs are around all that is asked."""
+    return board_hardware(DESIGN, "ulx3s")
 
 
 def test_a_board_equals_the_golden_network_over_a_line_that_loses_bytes(board) -> None:
@@ -251,6 +262,7 @@ def test_a_board_equals_the_golden_network_over_a_line_that_loses_bytes(board) -
             messy = Messy(link, rate, seed)
             found, out = run_board(DESIGN, messy, segments, name="small", seconds=600)
             assert found.passed, found.reasons
+            assert found.checks[-1].detail == f"{4 * 4 * 7} values read between steps"
             assert out.tolist().count(TICK) == 220
             assert (found.figures["requests sent again"] > 0) == (rate > 0)
 
@@ -343,6 +355,27 @@ def test_a_wrong_event_of_a_board_is_found(board) -> None:
             found, _ = run_board(DESIGN, link, events, name="small")
     assert not found.passed
     assert "a spike of 3 expected, a spike of 4 came" in found.reasons[0]
+
+
+def test_a_wrong_state_of_a_board_is_found_and_named(board) -> None:
+    events = [np.array(random_stream(random.Random(7), 30))]
+    where = WHERE.read_address(1, "theta", 3)
+    with SimulatedLink(board) as link:
+        real = Device.read_port
+
+        def lies(self, addresses):
+            wrong = self.counters()["steps_in"] > 15
+            came = zip(addresses, real(self, addresses), strict=True)
+            return [value + (wrong and at == where) for at, value in came]
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Device, "read_port", lies)
+            found, _ = run_board(DESIGN, link, events, name="small", states=10)
+    assert [check.outcome for check in found.checks] == [
+        "passed", "passed", "not_applicable", "failed",
+    ]  # fmt: skip
+    assert re.search(r"after step 19: theta of neuron 3 of core_1: (\d+) expected",
+                     found.reasons[0])  # fmt: skip
 
 
 @pytest.mark.parametrize(("cycles", "rate"), [(4, 1.01), (4, 0.99), (5, 1.02), (16, 0.98)])
@@ -452,6 +485,9 @@ def test_what_is_wrong_with_a_bus_or_a_board_is_named(run, tmp_path) -> None:
         "--baud: must be left out": "board run digits --simulated --baud 9600",
         "--board: no such board, 'ulx3'; did": "board run digits --simulated --board ulx3",
         "--board: must be left out": "board run digits --port nowhere --board ulx3s",
+        "--netlist: must be left out": "board run digits --simulated --netlist",
+        "must be slow enough for": "board run digits --simulated --board ulx3s --baud 20000000",
+        "--states: must be left out": "board run digits --port nowhere --states 9",
         "--board: no such board, 'hx8k'; did": "fpga digits --board hx8k",
         "--freq: must be left out with --board": "fpga digits --board ulx3s --freq 90",
         "--target: must be given": "fpga digits",
@@ -468,16 +504,24 @@ def test_what_is_wrong_with_a_bus_or_a_board_is_named(run, tmp_path) -> None:
 # --- boards -------------------------------------------------------------------------------------
 
 
-def test_the_top_of_a_board_equals_the_golden_network_and_its_leds_show_spikes() -> None:
-    hardware = board_hardware(DESIGN, "ulx3s")
+def test_the_leds_of_a_board_show_spikes(board) -> None:
     events = [np.array(random_stream(random.Random(11), 120))]
-    with SimulatedLink(hardware) as link:
+    with SimulatedLink(board) as link:
         found, out = run_board(DESIGN, link, events, name="small")
         assert found.passed, found.reasons
         addresses = set(out[out != TICK].tolist())
         assert 1 < len(addresses) < 8  # one of the LEDs at least is dark
         lit = link.shown("leds")
         assert {k for k in range(8) if lit >> k & 1} == addresses
+
+
+def test_the_command_runs_a_board(board, run, tmp_path) -> None:
+    save(DESIGN, tmp_path / "network.json")
+    options = ("--steps", 20, "--states", 8, "-o", "out.txt")
+    ran = run("board", "run", "network.json", "--simulated", "--board", "ulx3s", *options)
+    assert ran.code == 0, ran.err
+    assert f"{3 * 4 * 7} values read" in ran.out
+    assert (tmp_path / "out.txt").read_text().count("tick") == 20
 
 
 @pytest.mark.parametrize("name", BOARDS)
@@ -539,7 +583,6 @@ def test_the_page_goes_from_a_network_to_a_board_in_ten_commands(run) -> None:
     for command in commands[1:-1]:
         if not any(word in command for word in LONG_ONES):
             assert run(*command.split()[1:]).code == 0, command
-    assert run("board", "run", "mine/design.toml", "--simulated", "--steps", "20").code == 0
     ran = run(*commands[-1].split()[1:])
     assert ran.code == 2
     assert "/dev/ttyUSB0: cannot be opened" in ran.err

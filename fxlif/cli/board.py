@@ -29,11 +29,18 @@ def board_run(
         str | None,
         typer.Option(metavar="NAME", help="With --simulated: the top of this board, pin by pin."),
     ] = None,
+    netlist: Annotated[
+        bool, typer.Option("--netlist", help="After synthesis: the cells of the board's device.")
+    ] = False,
     port: Annotated[
         str | None, typer.Option(metavar="NAME", help="The serial port of a board.")
     ] = None,
     baud: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Bits a second at it; 115200.")
+        int | None,
+        typer.Option(
+            min=1, metavar="N",
+            help="Bits a second at it; 115200. Of a simulated board, whose line is faster, too.",
+        ),
     ] = None,
     input: Annotated[
         Path | None,
@@ -41,6 +48,12 @@ def board_run(
     ] = None,
     steps: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="So many steps of random events.")
+    ] = None,
+    states: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="N", help="Compare states every N steps; 100 of a readable design."
+        ),
     ] = None,
     out: Annotated[
         Path | None,
@@ -58,10 +71,12 @@ def board_run(
     if simulated == (port is not None):
         allowed = "given with --simulated left out, or --simulated alone"
         raise FxlifError(f"--port: must be {allowed}", key="--port", value=port, allowed=allowed)
-    if simulated:
-        refuse_beside("without --port", {"--baud": baud})
-    else:
+    if not simulated:
         refuse_beside("without --simulated", {"--board": board})
+    if board is None:
+        refuse_beside("without --board", {"--netlist": netlist})
+        if simulated:
+            refuse_beside("without --port or --board", {"--baud": baud})
     if input is not None:
         refuse_beside("beside --input", {"--steps": steps})
     params, name = load_or_digits(design)
@@ -72,20 +87,26 @@ def board_run(
     from ..sim.board.session import run_board, segments_of
 
     hardware = with_streams(supported(params))
+    if states is not None and not any(core.readable for core in hardware.cores):
+        raise FxlifError.must_be("--states", "left out of a design without readable", states)
     given = None if input is None else events.read(input)
     segments, labelled = segments_of(
         hardware, (design or DESIGN).parent, given=given, steps=steps, seed=seed
     )
     with showing_progress() as progress:
         if simulated:
-            from ..sim.board.link import SimulatedLink, board_hardware
+            from ..sim.board.link import SimulatedLink, bit_cycles_of, board_hardware
 
+            cycles = bit_cycles_of(board, baud)
+            made = board_hardware(
+                hardware, board, bit_cycles=cycles, netlist=netlist, progress=progress
+            )
             progress("building the board with Verilator", 0, None)
-            with SimulatedLink(board_hardware(hardware, board)) as link:
+            with SimulatedLink(made, bit_cycles=cycles) as link:
                 # Its time is not that of this machine: what gives up is the simulation.
                 found, came = run_board(
                     hardware, link, segments, name=name, labelled=labelled, seconds=3600,
-                    progress=progress,
+                    states=states, progress=progress,
                 )  # fmt: skip
         else:
             from ..host.device import seconds_at
@@ -96,7 +117,7 @@ def board_run(
             with SerialLink(port, rate) as line:
                 found, came = run_board(
                     hardware, line, segments, name=name, labelled=labelled,
-                    seconds=seconds_at(rate), progress=progress,
+                    seconds=seconds_at(rate), states=states, progress=progress,
                 )  # fmt: skip
     if out is not None:
         events.write(out, came)

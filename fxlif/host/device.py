@@ -103,10 +103,24 @@ class Device:
 
     def read_address(self, address: int) -> int:
         """The 32 bits at a byte address."""
-        status, payload = self._ask(Kind.READ, address.to_bytes(4, "little"))
-        if status != Status.OK:
-            raise FxlifError(f"0x{address:X}: cannot be read now", key=f"0x{address:X}")
-        return int.from_bytes(payload, "little")
+        (value,) = self.read_all([address])
+        return value
+
+    def read_all(self, addresses: Iterable[int]) -> list[int]:
+        """The 32 bits each at some byte addresses."""
+        left, found = list(addresses), b""
+        most = MOST_PAYLOAD // STEP
+        while left:
+            some, left = left[:most], left[most:]
+            status, answer = self._ask(
+                Kind.READ, b"".join(address.to_bytes(STEP, "little") for address in some)
+            )
+            if status != Status.OK:
+                key = f"0x{some[len(answer) // STEP]:X}"
+                raise FxlifError(f"{key}: cannot be read now", key=key)
+            found += answer
+        values: list[int] = np.frombuffer(found, dtype="<u4").tolist()
+        return values
 
     def write_address(self, address: int, value: int) -> None:
         """Write 32 bits at a byte address."""
@@ -176,7 +190,7 @@ class Device:
             raise FxlifError("the design: nothing of it can be read", key="readable",
                              allowed="a design with readable")  # fmt: skip
         window = self.registers.window
-        return [self.read_address(window + STEP * address) for address in addresses]
+        return self.read_all(window + STEP * address for address in addresses)
 
     def counters(self) -> dict[str, int]:
         """All that the design counts, by name."""

@@ -83,6 +83,10 @@ class Board:
             led = self._resources[("led", number)]
             yield f"leds[{number}]" if self.leds > 1 else "leds", led.ios[0], led
 
+    def bit_cycles(self, baud: int = BAUD) -> int:
+        """Clock cycles of a bit on its serial line."""
+        return round(self.pll.mhz * 1e6 / baud)
+
     @property
     def low_leds(self) -> bool:
         """Whether an LED shines while its pin is low."""
@@ -164,19 +168,12 @@ def board_of(name: str) -> Board:
 
 
 class BoardTop(wiring.Component):
-    """``clk`` is the oscillator, ``rx`` and ``tx`` the serial line; LED k shines when a spike comes
-    out whose address is k modulo the LEDs.
+    """``clk`` is the oscillator, ``rx`` and ``tx`` the serial line, which has ``bit_cycles`` clock
+    cycles a bit; LED k shines when a spike comes out whose address is k modulo the LEDs."""
 
-    ``simulated``: without the PLL, whose place a simulator's clock takes, at ``bit_cycles`` a bit.
-    """
-
-    def __init__(
-        self, board: Board, design: AnyCores, name: str, *, simulated: bool = False,
-        bit_cycles: int | None = None,
-    ) -> None:  # fmt: skip
-        self.board, self._simulated = board, simulated
-        cycles = bit_cycles or round(board.pll.mhz * 1e6 / BAUD)
-        self.serial = SerialTop(design, name, bit_cycles=cycles)
+    def __init__(self, board: Board, design: AnyCores, name: str, *, bit_cycles: int) -> None:
+        self.board = board
+        self.serial = SerialTop(design, name, bit_cycles=bit_cycles)
         leds = {"leds": Out(board.leds)} if board.leds else {}
         super().__init__({"clk": In(1), "rx": In(1, init=1), "tx": Out(1), **leds})
 
@@ -186,10 +183,10 @@ class BoardTop(wiring.Component):
         m.domains.boot = boot = ClockDomain("boot", reset_less=True)
         locked = Signal()
         m.d.comb += [sync.clk.eq(boot.clk)]
-        if self._simulated or not self.board.pll.cell:
-            m.d.comb += [boot.clk.eq(self.clk), locked.eq(1)]
-        else:
+        if self.board.pll.cell:
             m.submodules.pll = self._pll(boot.clk, locked)
+        else:
+            m.d.comb += [boot.clk.eq(self.clk), locked.eq(1)]
         booted = Signal(range(RESET_CYCLES + 1))
         with m.If(~locked):
             m.d.boot += booted.eq(0)
@@ -228,11 +225,12 @@ class BoardTop(wiring.Component):
 
 
 def board_top(
-    board: Board, design: AnyCores, name: str, *, simulated: bool = False,
-    bit_cycles: int | None = None,
-) -> Hardware:  # fmt: skip
-    """The top of a design on a board, as Verilog; see :class:`BoardTop`."""
-    top = BoardTop(board, design, name, simulated=simulated, bit_cycles=bit_cycles)
+    board: Board, design: AnyCores, name: str, *, bit_cycles: int | None = None
+) -> Hardware:
+    """The top of a design on a board, as Verilog; see :class:`BoardTop`. A bit takes as many cycles
+    as on the board where nothing else is said."""
+    cycles = bit_cycles or board.bit_cycles()
+    top = BoardTop(board, design, name, bit_cycles=cycles)
     text, images = converted(top, name)
     widths = {"clk": 1, "rx": 1, "tx": 1, **({"leds": board.leds} if board.leds else {})}
     ports = tuple(

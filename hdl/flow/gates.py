@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 
@@ -27,7 +28,7 @@ _MODULE = re.compile(r"^module (\w+)\b.*?\bendmodule\b", re.M | re.S)
 
 def gate_level(hardware: Hardware, target: Target, progress: Progress = SILENT) -> str:
     """The netlist of ``hardware`` on a device, its output registers merged into the memories, and
-    the models of its cells: those of Yosys, and an own one of ECP5's block memory.
+    the models of its cells: those of Yosys, and :func:`own_models`.
 
     The module and its ports are called as those of the hardware.
 
@@ -47,17 +48,24 @@ def gate_level(hardware: Hardware, target: Target, progress: Progress = SILENT) 
         script = f"read_json {NETLIST}; write_verilog -noattr mapped.v"
         tools.must_run("yosys", ["-q", "-p", script], work, what="write the netlist")
         text = (work / "mapped.v").read_text()
-        kinds = set(re.findall(r"^  (?:\\)?([A-Z]\w+) #?\(?", text, re.M))
-        used = {name: model for name, model in models.items() if name in kinds}
-        # A model may consist of others.
-        for model in list(used.values()):
-            used |= {name: models[name] for name in models if re.search(rf"\b{name}\b", model)}
+        used = used_models(text, models)
         parts = ["`timescale 1ns/1ps", text, _MACROS, *used.values(), ""]
         (work / GATES).write_text("\n\n".join(parts))
         for name in (NETLIST, "mapped.v"):
             (work / name).unlink()
 
     return (entry(recipe, make) / GATES).read_text()
+
+
+def used_models(text: str, models: Mapping[str, str]) -> dict[str, str]:
+    """Those of the ``models``, by their cells, that some Verilog needs, each one's own parts
+    included."""
+    used: dict[str, str] = {}
+    words = set(re.findall(r"\w+", text))
+    while more := {name: models[name] for name in models if name in words - used.keys()}:
+        used |= more
+        words |= set(re.findall(r"\w+", " ".join(more.values())))
+    return used
 
 
 def models_of(family: str) -> dict[str, str]:
@@ -69,7 +77,11 @@ def models_of(family: str) -> dict[str, str]:
     # Icarus 11 has no $error outside of a procedure: what it would tell cannot be in a netlist.
     text = "\n".join(line for line in text.splitlines() if "$error" not in line)
     found = {match[1]: match[0] for match in _MODULE.finditer(text)}
-    if family == "ecp5":
-        own = files(__package__).joinpath("dp16kd.v").read_text()
-        found |= {match[1]: match[0] for match in _MODULE.finditer(own)}
-    return found
+    return found | own_models()
+
+
+def own_models() -> dict[str, str]:
+    """Cell → the Verilog of its model, of those that Yosys knows by their ports alone: ECP5's block
+    memory, and the PLLs, which a simulation has no frequencies for."""
+    texts = [files(__package__).joinpath(name).read_text() for name in ("dp16kd.v", "plls.v")]
+    return {match[1]: match[0] for text in texts for match in _MODULE.finditer(text)}

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
+from ...errors import FxlifError
 from ...hdl.bus.boards import board_of, board_top
 from ...hdl.bus.serial import SerialTop
+from ...hdl.bus.uart import LEAST_CYCLES
+from ...hdl.flow.gates import gate_level, own_models, used_models
 from ...hdl.interface import Hardware
-from ...hdl.verilog import converted, ports_of
+from ...hdl.verilog import converted, name_of, ports_of
 from ...host.device import LINE_BITS
 from ...params.protocol import AnyCores
+from ...progress import SILENT, Progress
 from ..bench.wrapper import Cycles, Interface, wrap
 from ..tools.verilated import VerilatedDesign, build
 from ..tools.words import row_size
 
 #: Clock cycles of a bit on the simulated line: as few as the receiver can do with.
-BIT_CYCLES = 4
+BIT_CYCLES = LEAST_CYCLES
+#: Clock cycles after which the reset of a board is over.
+POWER_UP = 64
 #: Cycles that are simulated at once.
 BLOCK = 2048
 #: Cycles after which a board that says nothing has nothing to say: three times the longest answer.
@@ -26,14 +33,38 @@ WAITED = 16 * BLOCK
 Levels = npt.NDArray[np.uint8]
 
 
+def bit_cycles_of(board: str | None, baud: int | None) -> int:
+    """Clock cycles of a bit at so many bits a second of a ``board``; None: as few as can be.
+
+    Raises:
+        FxlifError: there is no such board, or its line cannot be so fast.
+    """
+    if board is None or baud is None:
+        return BIT_CYCLES
+    cycles = board_of(board).bit_cycles(baud)
+    if cycles < LEAST_CYCLES:
+        allowed = f"slow enough for {LEAST_CYCLES} clock cycles a bit or more"
+        raise FxlifError.must_be("--baud", allowed, baud)
+    return cycles
+
+
 def board_hardware(
-    design: AnyCores, board: str | None = None, *, bit_cycles: int = BIT_CYCLES
-) -> Hardware:
-    """The top with the serial line, or that of a ``board``, its PLL left out, as Verilog."""
+    design: AnyCores, board: str | None = None, *, bit_cycles: int = BIT_CYCLES,
+    netlist: bool = False, progress: Progress = SILENT,
+) -> Hardware:  # fmt: skip
+    """The top with the serial line, or that of a ``board``, as Verilog: with ``netlist`` the cells
+    of its device. PLLs are models whose output is their input (``hdl/flow/plls.v``).
+
+    Raises:
+        FxlifError: there is no such board; a tool that makes the netlist is missing or fails.
+    """
     if board is not None:
-        return board_top(
-            board_of(board), design, "board", simulated=True, bit_cycles=bit_cycles
-        )  # fmt: skip
+        on = board_of(board)
+        hardware = board_top(on, design, name_of(design), bit_cycles=bit_cycles)
+        if netlist:
+            return replace(hardware, verilog=gate_level(hardware, on.target, progress))
+        models = used_models(hardware.verilog, own_models())
+        return replace(hardware, verilog="\n\n".join([hardware.verilog, *models.values()]))
     top = SerialTop(design, design.kind, bit_cycles=bit_cycles)
     text, images = converted(top, "board")
     return Hardware(
@@ -96,6 +127,7 @@ class SimulatedLink:
         #: Clock cycles so far.
         self.cycles = 0
         self._idle(1, rst=1)
+        self._idle(POWER_UP)
 
     def _idle(self, cycles: int, rst: int = 0) -> None:
         self._clock(np.ones(cycles, dtype=np.uint8), rst)

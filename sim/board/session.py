@@ -23,6 +23,7 @@ from ..bench.outcome import answer
 from ..report.findings import Check, Findings
 from ..stimulus.random import random_events
 from ..verify import read_input
+from .states import StateReader
 
 Ints = npt.NDArray[np.int64]
 #: Steps of random events where neither the design nor the user brings any.
@@ -65,10 +66,11 @@ def segments_of(
     return [event_files.unpack(part, bits) for part in parts if len(part)], labelled
 
 
-def blocks(events: Ints) -> list[Ints]:
-    """The same events, some whole steps at a time; what stands behind the last TICK is left out."""
+def blocks(events: Ints, steps: int = AT_ONCE) -> list[Ints]:
+    """The same events, so many whole steps at a time; what stands behind the last TICK is left
+    out."""
     ends = np.flatnonzero(events == TICK)
-    cuts = [*(ends[AT_ONCE - 1 :: AT_ONCE] + 1).tolist()]
+    cuts = [*(ends[steps - 1 :: steps] + 1).tolist()]
     parts = np.split(events[: ends[-1] + 1] if len(ends) else events[:0], cuts)
     return [part for part in parts if len(part)]
 
@@ -76,21 +78,25 @@ def blocks(events: Ints) -> list[Ints]:
 def run_board(
     design: AnyCores, link: Link, segments: list[Ints], *, name: str,
     labelled: Labelled | None = None, seconds: float = ANSWER_SECONDS,
-    progress: Progress = SILENT,
+    states: int | None = None, progress: Progress = SILENT,
 ) -> tuple[Findings, Ints]:  # fmt: skip
     """What a board behind ``link`` makes of ``segments``, a reset before each: findings, some steps
     compared with the golden network at a time, and all events that came out. ``seconds``: that an
-    answer may take.
+    answer may take. ``states``: the states of what is readable are compared every so many steps,
+    and at the end of a segment.
 
     Raises:
         FxlifError: nobody answers, it is another design, or the line is gone.
     """
+    reader = StateReader(design)
+    at_once = states or AT_ONCE
     # What stands behind the last TICK belongs to no step.
     segments = [np.concatenate([*blocks(segment), segment[:0]]) for segment in segments]
     device = Device(link, design, seconds=seconds)
     golden = GoldenStream(design)
     started = time.monotonic()
     wrong: list[str] = []
+    wrong_states: list[str] = []
     totals: dict[str, int] = {}
     came: list[Ints] = []
     counts = []
@@ -102,13 +108,17 @@ def run_board(
         golden.reset()
         device.start()
         sent_here: list[Ints] = []
-        for block in blocks(segment):
+        for block in blocks(segment, at_once):
             found = np.concatenate([*device.stream(block), np.empty(0, dtype=np.int64)])
             expected = golden.stream(block)
             if not np.array_equal(found, expected) and not wrong:
                 wrong.append(_first(found, expected, steps))
             sent_here.append(found)
             steps += int(np.count_nonzero(block == TICK))
+            if reader and not wrong_states:
+                device.stop()
+                wrong_states += reader.differences(device, golden, steps)
+                device.start()
             progress("steps", steps, every)
         device.stop()
         here = np.concatenate([*sent_here, np.empty(0, dtype=np.int64)])
@@ -116,7 +126,7 @@ def run_board(
         counts.append(np.bincount(here[here != TICK], minlength=design.n_outputs))
         for key, value in device.counters().items():
             totals[key] = totals.get(key, 0) + value
-        if wrong:
+        if wrong or wrong_states:
             break
     took = time.monotonic() - started
     out = np.concatenate([*came, np.empty(0, dtype=np.int64)])
@@ -125,8 +135,11 @@ def run_board(
         answer("events out equal those of the golden network", wrong,
                f"{spikes:,} events in {steps:,} steps"),
         answer("some event came out", [] if spikes else ["none did"], f"{spikes:,}"),
-        _taken(totals, segments, whole=not wrong),
+        _taken(totals, segments, whole=not (wrong or wrong_states)),
     ]  # fmt: skip
+    if reader:
+        checks.append(answer("states equal those of the golden network", wrong_states,
+                             f"{reader.compared:,} values read between steps"))  # fmt: skip
     figures: dict[str, int | float | str] = {"steps": steps, **totals}
     figures["requests sent again"] = device.repeated
     figures["steps per second"] = round(steps / took) if took else 0
