@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from designs import make
@@ -15,6 +16,7 @@ from fxlif.hdl.flow import advice, tools
 from fxlif.hdl.flow import measure as measuring
 from fxlif.hdl.flow.estimate import Model, blocks_of, weighted
 from fxlif.hdl.flow.measure import OPERATIONS, SHARE, UPDATES
+from fxlif.hdl.flow.objectives import objective
 from fxlif.hdl.flow.place import Figures, Placed, Step, taken
 from fxlif.hdl.flow.rates import rates_of
 from fxlif.hdl.flow.sweep import lanes_of, with_lanes
@@ -237,6 +239,19 @@ def test_what_the_tools_find_is_what_the_estimate_is_held_to():
 )
 def test_estimates_that_there_are_not(run, design, words, said):
     assert said in run("fpga", design, "--estimate", *words).mistake
+
+
+def test_an_estimate_is_an_objective_of_studies():
+    """A number there is too where the device has too few."""
+    luts = objective("luts", "ecp5-25k")
+    assert (luts.name, luts.title) == ("luts_ecp5_25k", "LUTs on ecp5-25k")
+    assert luts.available == 24_288
+    assert luts.measure is not None
+    assert luts.measure(NETWORK) == pytest.approx(PACKED["LUT"], rel=0.15)
+    memories = objective("block_memories", "ecp5-25k")
+    assert memories.measure is not None
+    assert memories.measure(NETWORK) == PACKED["RAM"]
+    assert replace(memories, limit=3).beyond(PACKED["RAM"]) == 1
 
 
 def test_blocks_of_memories():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -60,6 +62,23 @@ def test_the_cheapest_within_a_tolerance() -> None:
     assert found.cheapest("accuracy", 0.01) == found.rows[1]
     assert found.cheapest("accuracy", 0.001) == found.rows[2]
     assert table(FAILED).cheapest("accuracy", 0.01) is None
+
+
+def test_a_row_beyond_a_limit_keeps_its_numbers_and_is_not_chosen() -> None:
+    """A limit itself may be reached. What lies beyond is in neither front nor choice."""
+    objectives = replace(ACCURACY, limit=0.8), replace(MEMORY, limit=12)
+    rows = row(0, 0.9, 12), row(1, 0.95, 13), row(2, 0.8, 10), row(3, 0.79, 2), FAILED
+    found = replace(table(*rows), objectives=objectives)
+    assert [one.trial for one in found.feasible] == [0, 2]
+    assert [one.trial for one in found.front()] == [0, 2]
+    assert found.cheapest("accuracy", 0.0) == rows[0]
+    records = list(found.records())
+    assert [record["memory"] for record in records] == [12, 13, 10, 2, None]
+    assert records[1]["reason"] == "memory: 13 is beyond its limit, 12"
+    assert records[3]["reason"] == "accuracy: 0.79 is beyond its limit, 0.8"
+    assert replace(found, rows=(rows[1],)).cheapest("accuracy", 1.0) is None
+    error = Objective(name="error", title="error", direction="zero", limit=0.1)
+    assert [round(error.beyond(value), 6) for value in (-0.1, -0.3, math.nan)] == [0, 0.2, math.inf]
 
 
 def test_the_table_is_tidy(tmp_path: Path) -> None:

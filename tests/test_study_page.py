@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import itertools
 import math
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -119,6 +120,20 @@ def test_a_page_holds_every_image_and_every_trial():
     assert "fxlif verilog best/design.toml -o best" in read.text
     # 95.8 % at 24 bits is within 5 points of the best; 93.8 % at 16 is not.
     assert "0.96 (0.94 to 0.98)" in Read(page(made, tolerance=0.05)).text.split("18 trials")[0]
+
+
+def test_a_page_says_which_limits_there_are_and_what_is_beyond():
+    made = whole()
+    objectives = (*made.objectives[:1], replace(COST, limit=80), *made.objectives[2:])
+    limited = replace(made, objectives=objectives)
+    beyond = [row for row in limited.complete if row.found["cost"] > 80]
+    assert beyond
+    read = Read(page_of(limited, {}))
+    assert f"1 of which failed and {len(beyond)} of which are beyond a limit" in read.text
+    assert "less is better, limit 80" in read.text
+    assert read.trial(beyond[0].trial)[-1].endswith("is beyond its limit, 80")
+    none = replace(limited, objectives=(*made.objectives[:1], replace(COST, limit=-1)))
+    assert "compare by, within the limits" in Read(page_of(none, {})).text
 
 
 def test_whatever_stands_in_a_table_is_escaped():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import resource
 import signal
@@ -24,6 +25,7 @@ from fxlif.cli.study import command_line
 from fxlif.errors import FxlifError
 from fxlif.study import leases, storage, trials
 from fxlif.study.spec import Plan, StudyParams, load_plan, plan_of
+from fxlif.study.subject import Objective
 from fxlif.study.table import Row, Table
 from fxlif.workers import Workers
 
@@ -173,6 +175,15 @@ def test_a_study_that_is_broken_off_goes_on_and_repeats(folder: Path, spec: dict
     assert {name for name, count in evaluated(folder).items() if count > 1} <= failed
 
 
+def test_limits_that_a_search_keeps_to_are_those_it_was_begun_with(folder: Path) -> None:
+    """A grid has its points whatever they are; its table is seen within the new ones."""
+    limited = plan(folder, SEARCH, limits={"cost": 9})
+    assert limited.identity == {**plan(folder, SEARCH).identity, "limits.cost": 9}
+    (limit,) = (one.limit for one in limited.objectives if one.name == "cost")
+    assert limit == 9
+    assert plan(folder, limits={"cost": 9}).identity == plan(folder).identity
+
+
 def test_a_search_may_be_given_more_trials(folder: Path) -> None:
     first = run_here(plan(folder, SEARCH, trials=5), folder)
     assert timeless(run_here(plan(folder, SEARCH), folder))[:5] == timeless(first)
@@ -218,6 +229,17 @@ def test_another_study_of_the_same_name_is_refused(
         ("subject.kind", {"subject": {"kind": "toy_subject:Nothing"}}),
         ("objectives[0].function", {"objectives": [
             {"name": "luts", "function": "toy_subject:nothing", "direction": "minimize"}]}),
+        ("objectives[0].direction", {"objectives": [{"name": "a", "function": "os:getpid"}]}),
+        ("objectives[0].function", {"objectives": [{"name": "luts"}]}),
+        ("objectives[0].name", {"objectives": [{"name": "lut", "target": "ecp5-25k"}]}),
+        ("objectives[0].target", {"objectives": [{"name": "luts", "target": "ecp5"}]}),
+        ("objectives[0].unit", {"objectives": [
+            {"name": "luts", "target": "ecp5-25k", "unit": "LUT"}]}),
+        ("objectives[0]", {"objectives": ["luts"]}),
+        ("objectives[0]", {"objectives": [3]}),
+        ("limits.costs", {"limits": {"costs": 3}}),
+        ("limits.cost", {"limits": {"cost": "device"}}),
+        ("limits.cost", {"limits": {"cost": True}}),
     ],
 )  # fmt: skip
 def test_what_is_wrong_in_the_file_is_named(
@@ -237,6 +259,24 @@ def test_keys_of_the_file(folder: Path) -> None:
     assert keys == ["name", "parameters", "objectives", "serch"]
     assert "did you mean search?" in str(caught.value)
     assert all(line.startswith(f"{file}: ") for line in str(caught.value).splitlines())
+
+
+def test_a_search_is_told_that_a_trial_is_beyond_limits() -> None:
+    """Worse than any within in every objective, the more the farther; and what it was begun with is
+    kept to."""
+    objectives = (
+        Objective(name="right", title="", direction="maximize", limit=0.8),
+        Objective(name="cost", title="", direction="minimize", limit=200),
+    )
+
+    def found(right: float, cost: float) -> list[float]:
+        numbers = {"right": right, "cost": cost}
+        return trials.told(objectives, Row(trial=0, state="complete", values={}, found=numbers))
+
+    assert found(0.8, 200) == [0.8, 200]
+    assert found(0.9, 300) == [-1.5e12, 1.5e12]
+    assert found(0.3, 500) == [-3e12, 3e12]
+    assert found(math.nan, 10) == [-math.inf, math.inf]
 
 
 def test_an_objective_of_ones_own_needs_a_design(folder: Path) -> None:

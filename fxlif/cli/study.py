@@ -89,11 +89,14 @@ def _show(plan: Plan, table: Table, best: Row | None, out: Path) -> None:
 
     failed = len(table.rows) - len(table.complete)
     front = len(table.front())
+    beyond = len(table.complete) - len(table.feasible)
     print(f"{table.name}: {len(table.complete)} trials complete, {failed} failed, "
-          f"{front} on the Pareto front; {out / PAGE}")  # fmt: skip
+          + f"{beyond} beyond a limit, " * bool(beyond)
+          + f"{front} on the Pareto front; {out / PAGE}")  # fmt: skip
     if best is None:
-        reason = table.rows[0].reason if table.rows else "there are none"
-        print(f"no trial is complete: {reason}")
+        reason = table.reason(table.rows[0]) if table.rows else "there are none"
+        what = "complete and within the limits" if table.complete else "complete"
+        print(f"no trial is {what}: {reason}")
         raise typer.Exit(1)
     values = ", ".join(f"{name} = {value}" for name, value in best.values.items())
     numbers = ", ".join(f"{one.title} {best.found[one.name]:.6g} {one.unit}".rstrip()

@@ -5,34 +5,76 @@ from __future__ import annotations
 import itertools
 import math
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from ..errors import FxlifError, short
 from ..params.base import Int, Params, Seed, plain_tuple
 from ..params.design import read_file, validated
+from ..params.mistakes import explain
 from .subject import Direction, Objective, Parameter, Subject, Value, found, subject_of
 
 #: More points are a mistake in a range, or a case for a search.
 MOST_POINTS = 100_000
 #: Where installed packages say which objectives they bring.
 ENTRY_POINTS = "fxlif.objectives"
+#: What makes the objective of a name and a device: the floor above, looked up where a study asks.
+OF_DEVICE = "fxlif.hdl.flow.objectives:objective"
+#: Name of such an objective → kind of resource.
+RESOURCES = {"luts": "LUT", "flip_flops": "FF", "block_memories": "RAM"}
 
 
 class OwnObjective(Params):
-    """An objective that a Python function measures."""
+    """An objective that a Python function measures, or that is estimated for a device."""
 
-    function: Annotated[str, Field(description="``module:name``, called with the design.")]
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$", description="Its column.")]
-    direction: Annotated[Direction, Field(description="Which way it is better.")]
+    name: Annotated[
+        str,
+        Field(
+            pattern=r"^[a-z][a-z0-9_]{0,47}$",
+            description="Its column, or a device's resource.",
+        ),
+    ]
+    function: Annotated[
+        str | None, Field(description="``module:name``, called with the design.")
+    ] = None
+    direction: Annotated[
+        Direction | None, Field(description="Which way a function's number is better.")
+    ] = None
     title: Annotated[str, Field(description="What stands at an axis; the name where empty.")] = ""
     unit: Annotated[str, Field(description="Stands behind the title.")] = ""
+    target: Annotated[
+        str | None, Field(description="The device on which the design is to take little of it.")
+    ] = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> OwnObjective:
+        if (self.function is None) == (self.target is None):
+            raise FxlifError.must_be("function", "given, or target instead", self.function)
+        if self.function is not None and self.direction is None:
+            allowed = ", ".join(get_args(Direction))
+            raise FxlifError.must_be("direction", allowed, self.direction)
+        for key in ("direction", "title", "unit"):
+            if self.target is not None and getattr(self, key):
+                raise FxlifError.must_be(key, "left out beside target", getattr(self, key))
+        return self
+
+
+def _objective(given: object) -> object:
+    """A table as the objective that it describes, so that its mistakes are those of no union."""
+    if isinstance(given, str | OwnObjective):
+        return given
+    if not isinstance(given, Mapping):
+        raise FxlifError.must_be("", "a name or a table", given)
+    try:
+        return OwnObjective.model_validate(dict(given))
+    except ValidationError as error:
+        raise explain(error, OwnObjective) from None
 
 
 class StudyParams(Params):
@@ -64,9 +106,16 @@ class StudyParams(Params):
         Field(min_length=1, description="By name a list, or a table of low, high and step."),
     ]
     objectives: Annotated[
-        tuple[str | OwnObjective, ...],
+        tuple[Annotated[str | OwnObjective, BeforeValidator(_objective)], ...],
         BeforeValidator(plain_tuple),
         Field(min_length=1, description="Their names; the first one says which design is best."),
+    ]
+    limits: Annotated[
+        dict[str, Any],
+        Field(
+            default_factory=dict,
+            description="By objective the worst that a design may have; ``device``: what there is.",
+        ),
     ]
 
     @model_validator(mode="after")
@@ -126,9 +175,13 @@ class Plan:
         made: dict[str, Any] = {"search": said["search"]}
         if self.spec.search != "grid":
             made |= {"seed": said["seed"], "population": said["population"]}
+            made |= {f"limits.{name}": limit for name, limit in said["limits"].items()}
         for table in ("subject", "parameters"):
             made |= {f"{table}.{key}": value for key, value in said[table].items()}
-        made["objectives"] = said["objectives"]
+        made["objectives"] = [
+            one if isinstance(one, str) else {k: v for k, v in one.items() if v is not None}
+            for one in said["objectives"]
+        ]
         made["the files that it reads"] = self.subject.fingerprint
         return made
 
@@ -194,15 +247,28 @@ def plan_of(spec: StudyParams, folder: Path) -> Plan:
             one = objective_of(subject, f"objectives[{k}]", asked)
             if one.name in objectives or one.name in spec.parameters:
                 raise FxlifError.must_be(f"objectives[{k}]", "of another name", one.name)
-            objectives[one.name] = one
+            objectives[one.name] = replace(one, limit=_limit(one, spec.limits.get(one.name)))
         except FxlifError as error:
             mistakes.append(error)
+    for name in spec.limits:
+        if not mistakes and name not in objectives:
+            mistakes.append(FxlifError.unknown(f"limits.{name}", "objective", name, objectives))
     if mistakes:
         raise FxlifError.several(mistakes)
     plan = Plan(spec, folder, subject, axes, tuple(objectives.values()))
     if plan.trials > MOST_POINTS:
         raise FxlifError.must_be("parameters", f"{MOST_POINTS} points or fewer", plan.trials)
     return plan
+
+
+def _limit(one: Objective, given: object) -> float | None:
+    """The limit of an objective as a number; None: it has none."""
+    if given is None or (given == "device" and one.available is not None):
+        return None if given is None else one.available
+    if isinstance(given, bool) or not isinstance(given, int | float) or math.isnan(given):
+        allowed = "a number" if one.available is None else "a number, or device"
+        raise FxlifError.must_be(f"limits.{one.name}", allowed, given)
+    return float(given)
 
 
 def axis_of(parameter: Parameter, key: str, given: object) -> Axis:
@@ -241,6 +307,14 @@ def axis_of(parameter: Parameter, key: str, given: object) -> Axis:
 def objective_of(subject: Subject, key: str, asked: str | OwnObjective) -> Objective:
     """The objective of a name: the subject's, one that a package brings, or a function."""
     if isinstance(asked, OwnObjective):
+        if asked.target is not None:
+            of_device: Callable[[str, str], Objective] = found(OF_DEVICE, "target")
+            try:
+                return of_device(asked.name, asked.target)
+            except FxlifError as error:
+                raise error.under(key) from None
+        assert asked.function is not None
+        assert asked.direction is not None
         measure = found(asked.function, f"{key}.function")
         if not callable(measure):
             raise FxlifError.must_be(f"{key}.function", "a function", asked.function)
@@ -248,6 +322,9 @@ def objective_of(subject: Subject, key: str, asked: str | OwnObjective) -> Objec
             name=asked.name, title=asked.title or asked.name, direction=asked.direction,
             unit=asked.unit, measure=measure,
         )  # fmt: skip
+    if asked in RESOURCES:
+        allowed = f'a table with a device, as {{ name = "{asked}", target = "ecp5-25k" }}'
+        raise FxlifError.must_be(key, allowed, asked)
     if asked in subject.objectives:
         return subject.objectives[asked]
     brought = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
@@ -257,5 +334,4 @@ def objective_of(subject: Subject, key: str, asked: str | OwnObjective) -> Objec
             raise FxlifError.must_be(key, "an Objective", asked, found=short(one))
         return one
     known = [*subject.objectives, *brought]
-    error = FxlifError.unknown(key, "objective", asked, known)
-    raise error
+    raise FxlifError.unknown(key, "objective", asked, known)

@@ -78,7 +78,8 @@ class Objective:
 
     ``interval``: there are also ``NAME_low`` and ``NAME_high``, the ends of a confidence interval.
     ``measure``: of an objective that comes from elsewhere, a function of the design; it may return
-    the number, or the number and both ends.
+    the number, or the number and both ends. ``limit``: the worst that a design may have that is to
+    be chosen; ``available``: of a device, how many there are.
     """
 
     name: str
@@ -87,6 +88,8 @@ class Objective:
     unit: str = ""
     interval: bool = False
     measure: Callable[[NetworkParams], float | tuple[float, float, float]] | None = None
+    limit: float | None = None
+    available: float | None = None
 
     def score(self, value: float) -> float:
         """How bad ``value`` is, less is better; inf where it is no number."""
@@ -95,6 +98,10 @@ class Objective:
         if self.direction == "zero":
             return abs(value)
         return value if self.direction == "minimize" else -value
+
+    def beyond(self, value: float) -> float:
+        """By how much ``value`` is worse than the limit, 0 where it is not."""
+        return 0.0 if self.limit is None else max(0.0, self.score(value) - self.score(self.limit))
 
     @property
     def columns(self) -> tuple[str, ...]:

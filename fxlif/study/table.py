@@ -53,17 +53,34 @@ class Table:
         """The rows whose trial did not fail."""
         return [row for row in self.rows if row.state == "complete"]
 
+    @property
+    def feasible(self) -> list[Row]:
+        """The complete rows that are within all limits."""
+        return [row for row in self.complete if not self.beyond(row)]
+
+    def beyond(self, row: Row) -> str:
+        """Which limits a complete row is beyond, in words; empty where none."""
+        return "; ".join(
+            f"{one.name}: {row.found[one.name]:.6g} is beyond its limit, {one.limit:g}"
+            for one in self.objectives
+            if one.limit is not None and one.beyond(row.found[one.name])
+        )
+
+    def reason(self, row: Row) -> str:
+        """Why a row cannot be chosen; empty where it can."""
+        return row.reason if row.state == "failed" else self.beyond(row)
+
     def records(self) -> Iterator[dict[str, Any]]:
         """Each row as a mapping of all columns; None where a failed trial has no number."""
         for row in self.rows:
-            first = (row.trial, row.state, row.reason, row.seconds)
+            first = (row.trial, row.state, self.reason(row), row.seconds)
             whole = {**dict(zip(FIRST, first, strict=True)), **row.values, **row.found}
             yield {name: whole.get(name) for name in self.columns}
 
     def front(self) -> list[Row]:
-        """The Pareto front: the complete rows than which no other is better in one objective and as
-        good in the rest."""
-        scored = [(row, self._scores(row)) for row in self.complete]
+        """The Pareto front: of the rows within the limits those than which no other is better in
+        one objective and as good in the rest."""
+        scored = [(row, self._scores(row)) for row in self.feasible]
         return [
             row
             for row, own in scored
@@ -82,9 +99,10 @@ class Table:
         return tuple(one.score(row.found[one.name]) for one in self.objectives)
 
     def cheapest(self, of: str, within: float) -> Row | None:
-        """Of the rows whose first objective ``of`` is at most ``within`` worse than the best, the
-        one that is best in the others, the second objective first; None where all failed."""
-        scored = [(self._scores(row), row) for row in self.complete]
+        """Of the rows within the limits whose first objective ``of`` is at most ``within`` worse
+        than the best, the one that is best in the others, the second objective first; None where
+        there is none."""
+        scored = [(self._scores(row), row) for row in self.feasible]
         if not scored:
             return None
         k = [one.name for one in self.objectives].index(of)

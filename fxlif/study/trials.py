@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,9 @@ from .table import Row, Table
 
 #: Under which name Optuna's study keeps what it is about.
 IDENTITY = "fxlif"
+#: A search takes a trial beyond limits for worse than any within, the worse the farther it is: for
+#: so bad in every objective.
+FAR = 1e12
 
 
 @dataclass(frozen=True)
@@ -32,10 +35,19 @@ def _direction(objective: Objective) -> str:
     return "maximize" if objective.direction == "maximize" else "minimize"
 
 
-def _value(objective: Objective, row: Row) -> float:
-    """An objective of a complete trial as Optuna takes it: something that is no number is worst."""
-    score = objective.score(row.found[objective.name])
-    return -score if objective.direction == "maximize" else score
+def told(objectives: Sequence[Objective], row: Row) -> list[float]:
+    """The objectives of a complete trial as Optuna takes them: something that is no number is
+    worst, but for a trial beyond limits, whatever its numbers are."""
+    far = sum(
+        one.beyond(row.found[one.name]) / max(1.0, abs(one.limit))
+        for one in objectives
+        if one.limit is not None
+    )
+    scores = [FAR * (1 + far) if far else one.score(row.found[one.name]) for one in objectives]
+    return [
+        -score if one.direction == "maximize" else score
+        for one, score in zip(objectives, scores, strict=True)
+    ]
 
 
 class Trials:
@@ -219,7 +231,7 @@ class Trials:
             "trial": row.trial, "found": dict(row.found), "reason": row.reason,
             "seconds": row.seconds,
         }  # fmt: skip
-        values = [_value(one, row) for one in self.plan.objectives] if complete else None
+        values = told(self.plan.objectives, row) if complete else None
         with one_line(self.url):
             self.refresh()
             if row.trial in self._ended:

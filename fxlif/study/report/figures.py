@@ -13,7 +13,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from matplotlib.ticker import NullLocator
@@ -132,11 +132,11 @@ class Points:
 
     @cached_property
     def best(self) -> Row | None:
-        """The complete row whose first objective is best."""
+        """The row within the limits whose first objective is best."""
         first = self.table.objectives[0]
         scored = [
             (first.score(row.found.get(first.name, math.nan)), row.trial, row)
-            for row in self.table.complete
+            for row in self.table.feasible
         ]
         good = [each for each in scored if math.isfinite(each[0])]
         return min(good)[2] if good else None
@@ -270,6 +270,7 @@ def _against(points: Points, objective: Objective, x: Varied) -> Iterator[Figure
         )
         caption, series = "Every trial, whatever its other parameters.", None
     label(ax, titled(x.parameter), titled(objective))
+    show_limit(ax, "y", objective)
     scale_for(
         ax, objective, [row.found.get(objective.name, math.nan) for row in points.table.complete]
     )
@@ -285,6 +286,13 @@ def _against(points: Points, objective: Objective, x: Varied) -> Iterator[Figure
     elif all(isinstance(v, int) for v in x.values):
         integers_only(ax.xaxis)
     yield Figure(f"{objective.title} against {x.parameter.title}", caption.strip(), svg_of(ax))
+
+
+def show_limit(ax: Axes, axis: Literal["x", "y"], objective: Objective) -> None:
+    """A dashed line at the limit of an objective, if it has one."""
+    if objective.limit is not None:
+        line = ax.axvline if axis == "x" else ax.axhline
+        line(objective.limit, color="0.5", linewidth=0.9, linestyle="--", zorder=0)
 
 
 def label(ax: Axes, x: str, y: str) -> None:

@@ -22,6 +22,7 @@ from .figures import (
     drop_legend,
     label,
     mean_of,
+    show_limit,
     shown,
     shown_of,
     svg_of,
@@ -132,6 +133,8 @@ def trade_offs(points: Points) -> Iterator[Figure]:
             groups=[shown(row.values.get(series.name)) for row in rows] if series else None, ax=ax,
         )  # fmt: skip
         label(ax, absolute(other), absolute(first))
+        show_limit(ax, "x", other)
+        show_limit(ax, "y", first)
         drop_legend(ax)
         below(ax, series.parameter.title if series else "")
         for axis, one in (("x", other), ("y", first)):

@@ -33,7 +33,8 @@ def measured(row: Row, objective: Objective) -> str:
 def better(objective: Objective) -> str:
     """In words which way an objective is better."""
     words = {"minimize": "less is better", "maximize": "more is better"}
-    return words.get(objective.direction, "nearer to 0 is better")
+    limit = "" if objective.limit is None else f", limit {shown(objective.limit)}"
+    return words.get(objective.direction, "nearer to 0 is better") + limit
 
 
 def versions() -> dict[str, str]:
@@ -99,7 +100,9 @@ def page(
     points = Points(table)
     first = table.objectives[0]
     best = cheapest_of(points, tolerance)
+    reasons = {row.trial: table.reason(row) for row in table.rows}
     failed = len(table.rows) - len(table.complete)
+    beyond = len(table.complete) - len(table.feasible)
     seconds = sum(row.seconds for row in table.rows)
     told = {"time of all evaluations": f"{seconds:.3g} s"}
     told |= {**(facts or {}), "versions": " · ".join(f"{k} {v}" for k, v in versions().items())}
@@ -111,8 +114,10 @@ def page(
     return template.render(
         table=table, parameters=table.parameters, objectives=table.objectives, best=best,
         verdict=verdict if len(table.objectives) > 1 else f"The best {first.title}",
-        front=table.front() if best else [], failed=failed, facts=told, sections=sections,
-        counted=f"{count_of(len(table.rows), 'trial')}, {failed or 'none'} of which failed.",
+        front=table.front() if best else [], reasons=reasons,
+        any_reason=any(reasons.values()), any_limit=bool(beyond), facts=told, sections=sections,
+        counted=f"{count_of(len(table.rows), 'trial')}, {failed or 'none'} of which failed"
+        f"{f' and {beyond} of which are beyond a limit' if beyond else ''}.",
         verilog=verilog, command=command, shown=shown, measured=measured, titled=titled,
         better=better, is_number=is_number,
         scales={one.name for one in points.varied if one.is_scale},
@@ -124,7 +129,7 @@ def chosen(points: Points, cheapest: Row | None) -> dict[str, Row]:
     near it, and the worst."""
     first = points.table.objectives[0]
     rows = [
-        row for row in points.table.complete if math.isfinite(first.score(row.found[first.name]))
+        row for row in points.table.feasible if math.isfinite(first.score(row.found[first.name]))
     ]
     worst = max(rows, key=lambda row: first.score(row.found[first.name]), default=None)
     named = (("best", points.best), ("cheapest", cheapest), ("worst", worst))
