@@ -436,11 +436,10 @@ def test_choices_of_a_step(choices):
 
 def test_checks_that_know_no_events_one_by_one_say_so(design):
     """None of them answers as if there were nothing to find."""
-    one = core(**PER_EVENT)
+    neuron = core(**PER_EVENT).neuron
     graph = changed(changed(load(design), recurrent), per_event)
-    chain = NetworkParams.chain(core(), one)
     for call, params in (
-        (Coverage, one.neuron), (Coverage, chain), (Coverage, graph),
+        (Coverage, neuron), (Coverage, graph),
         (partial(prove, name="x"), graph), (partial(mutate, name="x"), graph),
     ):  # fmt: skip
         (line,) = refusal(call, params)

@@ -133,9 +133,10 @@ class DesignModel(ABC):
             spikes_at += size
             queue_at += core.words
         #: Where the weights begin of the events of this step that act one by one, as many as a core
-        #: has room for; by core, those that were taken away.
+        #: has room for; by core, those that were taken away, and those of each update of a block.
         self._arrived = np.zeros(ROOM * len(self.cores), dtype=np.int64)
         self._events: list[list[int]] = [[] for _ in self.cores]
+        self._acted: list[list[Ints]] = [[] for _ in self.cores]
         self._driven: Block | None = None
         self.port = AccessPorts(cores) if any(map(is_accessible, cores)) else None
         self._steps: CompiledSteps | None = None
@@ -155,12 +156,16 @@ class DesignModel(ABC):
     def _arrivals(self, k: int) -> Arrivals:
         """The events of that update, where they act one by one: there are none left behind it."""
         now, core = self._chain.control[k], self.cores[k]
+        if not core.neuron.per_event:
+            return ()
         shift = core.weight_shift if isinstance(core, CoreParams) else 0
         places = self._events[k][: now["spilled"]]
         now["spilled"] = 0
-        rows = (self._chain.weights[place : place + padded(core)] for place in places)
+        at = np.array(places, dtype=np.int64)[:, np.newaxis] + np.arange(padded(core))
+        rows: Ints = self._chain.weights[at] << shift
+        self._acted[k].append(rows[:, : core.n_neurons])
         # A weight of 0 is no synapse.
-        return [(np.flatnonzero(row), row[row != 0] << shift) for row in rows]
+        return [(np.flatnonzero(row), row[row != 0]) for row in rows]
 
     @abstractmethod
     def _advance(self, block: Block, cycle: int, driven: Driven | None) -> int:
@@ -254,6 +259,7 @@ class DesignModel(ABC):
         for k, last in enumerate(self._last_rows):
             self._rows(k, block.history)[0] = last
         now["update"] = 0
+        self._acted = [[] for _ in self.cores]
         cycle = 0
         while cycle < len(block.inputs):
             cycle = self._advance(block, cycle, driven)
@@ -350,6 +356,7 @@ class DesignModel(ABC):
             after=NeuronState(*(after for _, after in variables)),
             fire=self._spikes(core, real[1:, SPIKE].ravel()),
             random=random,
+            arrivals=self._acted[k],
         )
 
     def _spikes(self, core: AnyCore, counts: Ints) -> Bools | Ints:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -51,7 +52,8 @@ class Steps:
 
     ``current`` is exact, with weight_shift and bias; ``threshold`` the stored one, without theta;
     ``fire`` a truth value, or a number where the neuron ``counts_spikes``; ``random`` the draws,
-    0 where nothing reads them.
+    0 where nothing reads them. ``arrivals``: of each update the events that act one by one,
+    (events, neurons): what each adds, 0 where it is none; nothing at all where they are summed.
     """
 
     before: NeuronState
@@ -60,6 +62,7 @@ class Steps:
     after: NeuronState
     fire: Bools | Ints
     random: Number = 0
+    arrivals: Sequence[Ints] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

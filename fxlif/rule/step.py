@@ -59,7 +59,8 @@ def step(
     arrivals on arrays only. ``note`` is told the values between: ``i`` of the synapse; v ``before
     leak`` and, exact, ``after leak``; the ``change`` of v that overflows by itself; ``u`` that is
     compared, and before its overflow ``exact u``; the spikes ``due`` where none rests; ``exact v``
-    before the overflow behind the compare; and those of :func:`~fxlif.rule.arithmetic.synapse`.
+    before the overflow behind the compare; of events that act on v the ``exact last event``; and
+    those of :func:`~fxlif.rule.arithmetic.synapse`.
     """
     on_i_syn = () if neuron.sums_on_v else arrivals
     i, i_syn = arithmetic.synapse(neuron, state.i_syn, current, random, on_i_syn, note)
@@ -145,6 +146,7 @@ def _receive(neuron: NeuronParams, v: Number, given: _Input) -> tuple[Number, Nu
         spike, after = arithmetic.event(neuron, before, added, threshold)
         spikes = arithmetic.changed(targets, spikes, where(spike, fired + 1, fired))
         v = arithmetic.changed(targets, v, after)
+    given.note("exact last event", v + given.i)
     spike, after = arithmetic.event(neuron, v, given.i, given.threshold)
     if neuron.fire_on == "step":
         return spikes, after

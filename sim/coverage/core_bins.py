@@ -134,6 +134,12 @@ def event_bins(core: CoreParams, prefix: str = "", before: Source | None = None)
     down = "" if below.any() else "no weight is below 0"
     fires = fires_key(before.prefix) if before is not None else None
     last_fires = (f"{before.prefix}spikes", "of the last neuron") if before is not None else None
+    sums = (
+        EventBin(group, "accumulator saturates up", lambda e: e.saturates(1), within or up, fires),
+        EventBin(
+            group, "accumulator saturates down", lambda e: e.saturates(0), within or down, fires,
+        ),
+    )  # fmt: skip
     every = EventBin(group, "of every input in a step", lambda e: e.inputs() == core.n_inputs)
     return [
         EventBin(group, "none in a step", lambda e: e.inputs() == 0),
@@ -148,10 +154,7 @@ def event_bins(core: CoreParams, prefix: str = "", before: Source | None = None)
             group, "more of an input than max_events_per_input",
             lambda e: e.any_of(e.times > promised), within, fires,
         ),
-        EventBin(group, "accumulator saturates up", lambda e: e.saturates(1), within or up, fires),
-        EventBin(
-            group, "accumulator saturates down", lambda e: e.saturates(0), within or down, fires,
-        ),
+        *(() if core.neuron.per_event else sums),
         EventBin(
             group, "a neuron excited and inhibited in a step", EventCounts.mixed,
             "" if both else "no neuron has weights above and below 0", fires,

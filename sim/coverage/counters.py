@@ -29,6 +29,8 @@ from .neuron_bins import fires_key, neuron_bins, no_rest
 from .row_bins import prefix_of, row_bins, row_control_bins
 from .row_words import RowCycles, RowWords
 from .step_values import StepValues
+from .turns.bins import turn_bins
+from .turns.values import met
 from .write_bins import WriteCycles
 
 #: Steps of single neurons that are looked at together: their arrays stay in the processor's cache.
@@ -55,24 +57,30 @@ class StepCounter:
         self._counts, self._neuron, self._n = counts, neuron, n
         # One that the parameters exclude need not even make sense for them.
         self._bins = [b for b in counts.declare(neuron_bins(neuron, prefix)) if not b.impossible]
+        self._turns = [b for b in counts.declare(turn_bins(neuron, prefix)) if not b.impossible]
         again = SpikesBin(*again_key(prefix), self._fires_again, needs=fires_key(prefix))
         self._again = counts.declare([again])
         self._last: Spikes = np.zeros(0, dtype=np.int64), np.zeros((0, n), dtype=np.int64)
 
     def take(
         self, before: NeuronState, current: Ints, threshold: Ints, fire: Ints | Bools, resets: Ints,
-        random: Ints | None = None,
+        random: Ints | None = None, arrivals: Sequence[Ints] = (),
     ) -> None:  # fmt: skip
         """Count steps of every neuron, arrays (steps * n,); ``resets`` (steps,): how many there
         were before each; ``current``, ``threshold``, ``random`` as in :class:`StepValues`, None
-        where no rounding is stochastic."""
+        where no rounding is stochastic; ``arrivals`` as in :class:`~fxlif.cycles.model.Steps`."""
         wanted = [rule for rule in self._bins if self._counts.wants(rule)]
-        for at in range(0, len(fire), CHUNK) if wanted else ():
-            part = slice(at, at + CHUNK)
+        turns = [rule for rule in self._turns if self._counts.wants(rule)]
+        some = CHUNK if not len(arrivals) else max(1, CHUNK // self._n) * self._n
+        for at in range(0, len(fire), some) if wanted or turns else ():
+            part = slice(at, at + some)
             state = NeuronState(*(values[part] for values in before))
             drawn = 0 if random is None else random[part]
-            values = StepValues(self._neuron, state, current[part], threshold[part], drawn)
+            events = met(arrivals[at // self._n : (at + some) // self._n])
+            values = StepValues(self._neuron, state, current[part], threshold[part], drawn, events)
             self._counts.count(wanted, values)
+            if turns:
+                self._counts.count(turns, values.events)
         spikes = np.asarray(fire, dtype=np.int64).reshape(-1, self._n)
         self._counts.count(self._again, (resets, spikes))
 
@@ -88,12 +96,14 @@ class StepCounter:
 class Updates(NamedTuple):
     """Updates of a core: the ``cycle`` (updates,) in which each starts, how many ``resets`` there
     were before, the event bins that it hits, (updates, bins), and of every neuron v, i_syn, theta,
-    refractory, current, threshold, draw and spikes, (updates, neurons, 8)."""
+    refractory, current, threshold, draw and spikes, (updates, neurons, 8). ``arrivals`` (updates,)
+    are the events that act one by one, as in :class:`~fxlif.cycles.model.Steps`."""
 
     cycle: Ints
     resets: Ints
     events: Bools
     steps: Ints
+    arrivals: Any
 
 
 class UpdateCounter:
@@ -111,7 +121,7 @@ class UpdateCounter:
         #: The update under way, if any.
         self._open = Updates(
             none, none, np.zeros((0, len(self._events)), dtype=np.bool_),
-            np.zeros((0, core.n_neurons, 8), dtype=np.int64),
+            np.zeros((0, core.n_neurons, 8), dtype=np.int64), np.zeros(0, dtype=object),
         )  # fmt: skip
         self._resets = 0
 
@@ -125,7 +135,11 @@ class UpdateCounter:
         steps = steps.reshape(len(starts), n, 8)
         resets = self._resets + np.cumsum(cycles.rst)[starts]
         self._resets += int(np.count_nonzero(cycles.rst))
-        return Updates(starts, resets, np.zeros((len(starts), 0), dtype=np.bool_), steps)
+        arrivals = np.empty(len(starts), dtype=object)
+        for number, each in enumerate(of.arrivals):
+            arrivals[number] = each
+        events = np.zeros((len(starts), 0), dtype=np.bool_)
+        return Updates(starts, resets, events, steps, arrivals)
 
     def _count_completed(self, trace: CoreTrace, started: Updates) -> None:
         """Only what was written back was compared: an update that a reset ends is not counted."""
@@ -135,12 +149,13 @@ class UpdateCounter:
         last = max(len(updates.cycle) - 1, done[-1] + 1 if len(done) else 0)
         self._open = Updates(
             updates.cycle[last:] * 0 - 1, updates.resets[last:], updates.events[last:],
-            updates.steps[last:],
+            updates.steps[last:], updates.arrivals[last:],
         )  # fmt: skip
         columns = updates.steps[done].reshape(-1, 8).T
         current, threshold, random, fire = columns[4:]
         before, resets = NeuronState(*columns[:4]), updates.resets[done]
-        self._steps.take(before, current, threshold, fire, resets, random)
+        arrivals = updates.arrivals[done] if self._core.neuron.per_event else ()
+        self._steps.take(before, current, threshold, fire, resets, random, arrivals)
         for rule, count in zip(self._events, updates.events[done].sum(axis=0), strict=True):
             self._counts.add(rule, count)
         self._counts.count(self._spikes, fire.reshape(-1, self._core.n_neurons) != 0)

@@ -19,6 +19,7 @@ from .bins import BinCounts, Bools, Key
 from .counters import CoreCounter, NeuronCounter, RowCounter
 from .cycle_bins import Cycles, Source, stream_bins
 from .row_bins import output_bins
+from .synapses import most_spikes_of
 from .write_bins import WriteCycles, write_bins
 
 NOT_SHOWN = "not hit, and not shown to be unreachable"
@@ -44,7 +45,8 @@ class Coverage:
     ) -> None:
         made = supported(params)
         never_read(made, "coverage")
-        sums_its_events(made, "coverage")
+        if made.kind == "neuron" or isinstance(made, HardwareNetwork):
+            sums_its_events(made, "coverage")
         no_registers(made, "coverage")
         self.params = params
         self._counts = BinCounts(counts=counts)
@@ -76,11 +78,7 @@ class Coverage:
             self._streams = self._counts.declare(ends)
             return
         for k, core in enumerate(made.cores):
-            before = (
-                Source(self.prefixes[k - 1], made.cores[k - 1].neuron.max_spikes_per_step)
-                if k
-                else None
-            )
+            before = Source(self.prefixes[k - 1], most_spikes_of(made.cores[k - 1])) if k else None
             last = k == len(made.cores) - 1
             self._counters.append(
                 CoreCounter(self._counts, core, k, self.prefixes[k], before, last=last)

@@ -248,7 +248,13 @@ def control_bins(
             lambda c: c.valid & ~c.in_ready & c.flags(k, "pending"),
         )
     waits = "a TICK waits for the update: "
-    yield control(f"{waits}words in its stages", when("pending", "in_stages"))
+    stages = write_distance(core.neuron)
+    over = words - 1 + stages < distance
+    yield control(
+        f"{waits}words in its stages",
+        when("pending", "in_stages"),
+        f"words = {words}: all are written before a TICK is taken" if over else "",
+    )
     yield control(f"{waits}words queued", when("pending", "queued", but=["in_stages"]))
     drained = ["in_stages", "queued", "fetched"]
     yield control(f"{waits}one held", when("pending", "held", but=drained))
@@ -256,7 +262,6 @@ def control_bins(
     yield control("an update of a TICK that waited", behind("starting", "pending"))
     yield control("an update starts behind a TICK at the output", when("starting", "emitting_tick"))
 
-    stages = write_distance(core.neuron)
     short = "" if words > stages else f"words = {words}, stages = {stages + 1}"
     yield control("every stage of the update holds a word", when("full"), short)
     early = "" if words > PLACES else f"words = {words}: none is held before all are written"
@@ -274,7 +279,7 @@ def control_bins(
         "the TICK of the update before waits, with words behind it",
         when("queued", "emitting_tick"),
     )
-    once = "" if core.neuron.max_spikes_per_step > 1 else "max_spikes_per_step = 1"
+    once = "" if core.neuron.counts_spikes else "max_spikes_per_step = 1"
     yield control("an event is repeated", when("repeating"), once, fires)
     repeated = "an event that is repeated waits"
     if last:

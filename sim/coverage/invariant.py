@@ -16,9 +16,10 @@ from ...params.neuron import NeuronParams
 from ...params.quantise import signed_bits, signed_range
 from ...rule import arithmetic
 from ...rule.step import NeuronState, initial_state
-from .neuron_bins import neuron_bins
+from .neuron_bins import NeuronBin, neuron_bins
 from .step_values import StepValues
 from .synapses import current_ranges
+from .turns.bins import turn_bins
 
 #: Lowest and highest value of each state variable, and of v while the neuron rests.
 Bounds = dict[str, tuple[int, int]]
@@ -73,12 +74,15 @@ class Neurons:
         return cls(core.neuron, core.weight_shift, tuple(inputs))
 
     @classmethod
-    def of_events(cls, core: CoreParams) -> Self:
-        """The neurons of a core whose events act one by one; the inputs are those of one event."""
+    def of_events(cls, core: CoreParams, *, spikes: int | None = None) -> Self:
+        """The neurons of a core whose events act one by one; the inputs are those of one event.
+        With 0 ``spikes`` there is none."""
         low, high = np.minimum(core.weights.min(axis=0), 0), np.maximum(core.weights.max(axis=0), 0)
         if "weights" in core.writable:
             ends = signed_range(core.neuron.weight_bits)
             low, high = np.full_like(low, ends[0]), np.full_like(high, ends[1])
+        if spikes == 0:
+            low, high = np.zeros_like(low), np.zeros_like(high)
         thresholds: list[tuple[int, int | None]] = [(each, None) for each in core.thresholds]
         if written := threshold_ends(core):
             thresholds = [(written[1], written[0])] * core.n_neurons
@@ -201,6 +205,10 @@ class SymbolicStep:
             for end in (before[name] >= low, before[name] <= high)
         ))  # fmt: skip
 
+    def whole(self, rule: NeuronBin) -> list[Any]:
+        """What must hold for a bin of steps to be hit, beside its own condition."""
+        return []
+
     def follows(self, first: SymbolicStep) -> Any:
         """The step begins in the state after reset, or after a ``first`` step of the neuron."""
         pairs = zip(self.before, first.after, strict=True)
@@ -231,36 +239,80 @@ class SymbolicStep:
         return answer.result, {n: (v + half) % (2 * half) - half for n, v in answer.model.items()}
 
 
+def _all_turn_conditions(
+    neuron: NeuronParams, state: NeuronState, added: Any, threshold: Any, random: Any = 0
+) -> None:
+    """Works out what a part of a step does, and the condition of every bin of it."""
+    from ..prove.turns.step import Turn, summed, turn
+    from .turns.steps import TurnValues
+
+    either = added == 0  # nothing is known of it
+    now = Turn(begins=either, ends=either, first=getattr(state, summed(neuron)), added=added,
+               threshold=threshold, random=random)  # fmt: skip
+    turn(neuron, state, now)
+    values = TurnValues(neuron, state, now, added)
+    for each in neuron_bins(neuron):
+        if not each.impossible:
+            each.hit(values)
+    for turn_bin in turn_bins(neuron):
+        if not turn_bin.impossible:
+            turn_bin.hit(values.events)
+
+
 class SymbolicTurn(SymbolicStep):
     """One part of a step of any of some neurons whose events act one by one: what is done before
     its events, one of them, or what is done behind them. What holds of all parts does so of steps.
     """
 
-    def __init__(self, neurons: Neurons, deadline: float) -> None:
+    def __init__(self, neurons: Neurons, deadline: float, suffix: str = "") -> None:
         import z3  # after the solver's own words about a package that is missing
 
-        from ..prove.turns.step import Turn, summed, turn, turn_width
+        from ..prove.golden import golden_width
+        from ..prove.turns.step import Turn, summed, turn
         from ..tools.solver import choose
+        from .turns.steps import TurnValues
 
         neuron = neurons.neuron
         ends = (end << neurons.weight_shift for each in neurons.inputs for end in each[1:3])
-        width = turn_width(neuron, max(signed_bits(end, end) for end in ends), threshold_port=True)
+        width = golden_width(neuron, max(signed_bits(end, end) for end in ends),
+                             threshold_port=True, run=_all_turn_conditions)  # fmt: skip
         self.neurons, self.width, self._z3 = neurons, width, z3
         self.solver, self._deadline = choose("auto"), deadline
         names = neuron.state_widths
         self.before = NeuronState(
-            *(z3.BitVec(n, width) if n in names else z3.BitVecVal(0, width)
+            *(z3.BitVec(n + suffix, width) if n in names else z3.BitVecVal(0, width)
               for n in NeuronState._fields)
         )  # fmt: skip
-        self.total, self.threshold = z3.BitVecs("weight threshold", width)
+
+        def term(name: str) -> Any:
+            return z3.BitVec(name + suffix, width)
+
+        self.total, self.threshold = term("weight"), term("threshold")
         self.current = self.total << neurons.weight_shift
-        self.random = z3.BitVec("random", width) if neuron.random_bits else 0
-        self._first, self._summed = z3.BitVec("first", width), summed(neuron)
-        now = Turn(
-            begins=z3.Bool("begins"), ends=z3.Bool("ends"), first=self._first, added=self.current,
-            threshold=self.threshold, random=self.random,
+        self.random = term("random") if neuron.random_bits else 0
+        self._first, self._summed = term("first"), summed(neuron)
+        self.turn: Turn = Turn(
+            begins=z3.Bool(f"begins{suffix}"), ends=z3.Bool(f"ends{suffix}"), first=self._first,
+            added=self.current, threshold=self.threshold, random=self.random,
         )  # fmt: skip
-        self.after, _, _ = turn(neuron, self.before, now)
+        self.after, _, _ = turn(neuron, self.before, self.turn)
+        self.values = TurnValues(neuron, self.before, self.turn, term("spikes"))
+
+    def whole(self, rule: NeuronBin) -> list[Any]:
+        # Parts that are alike make steps that are; all else is told by the last one.
+        return [] if rule.group.endswith("choice") else [self.turn.ends]
+
+    def follows(self, first: SymbolicStep) -> Any:
+        if not isinstance(first, SymbolicTurn):
+            raise TypeError("first: must be a part of a step")
+        z3, now, then = self._z3, self.turn, first.turn
+        began = z3.If(then.begins, getattr(first.before, self._summed), then.first)
+        same = z3.And(now.first == began, self.random == then.random)
+        state = z3.And(*(a == b for a, b in zip(self.before, first.after, strict=True)))
+        goes_on = z3.And(self.stays(first), state, now.begins == then.ends,
+                         z3.Or(now.begins, same))  # fmt: skip
+        starts = super().within(_start(self.neurons.neuron))
+        return z3.Or(z3.And(starts, now.begins), goes_on)
 
     def within(self, bounds: Mapping[str, tuple[int, int]]) -> Any:
         low, high = bounds[self._summed]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import assert_never
 
 from ...params.leaks import (
@@ -25,14 +26,13 @@ from ...params.neuron import (
     DeltaSynapse,
     ExponentialSynapse,
     NeuronParams,
-    Overflow,
 )
-from ...params.quantise import signed_range
 from ...rule import arithmetic
 from ...rule.arithmetic import Number
 from .bins import BinRule, Key
 from .other_choices import other_choices
 from .step_values import Condition, StepValues
+from .turns.narrowing import narrowed, overflows
 
 #: A condition on the distance of a state variable from rest.
 Test = Callable[[Number], Condition]
@@ -68,57 +68,32 @@ def neuron_bins(neuron: NeuronParams, prefix: str = "") -> tuple[NeuronBin, ...]
 # --- the membrane potential and the synaptic current --------------------------------------------
 
 
-def _overflow(
-    group: str, mode: Overflow, field: str, bits: int, exact: Callable[[StepValues], Number],
-    written: Callable[[StepValues, Condition], Condition] = lambda s, condition: condition,
-    never: str = "",
-) -> Iterator[NeuronBin]:  # fmt: skip
-    """What happens to ``exact``, where it is ``written``, at the ends of its range."""
-    low, high = signed_range(bits)
-    symmetric = mode == "saturate_symmetric"
-    lowest = -high if symmetric else low
-    for wraps, verb in ((False, "saturates"), (True, "wraps")):
-        why = never or ("" if wraps == (mode == "wrap") else f"{field} = {mode}")
-        yield NeuronBin(group, f"{verb} up", lambda s: written(s, exact(s) > high), why)
-        yield NeuronBin(group, f"{verb} down", lambda s: written(s, exact(s) < lowest), why)
-    if symmetric:
-        yield NeuronBin(
-            group, "saturates from the lowest value", lambda s: written(s, exact(s) == low), never
-        )
-
-
-def _narrowed(
-    group: str, neuron: NeuronParams, exact: Callable[[StepValues], Number],
-    written: Callable[[StepValues, Condition], Condition], never: str = "",
-) -> Iterator[NeuronBin]:  # fmt: skip
-    """A place where v is brought into its range, and up to the floor."""
-    bits, mode = neuron.state_bits, neuron.overflow
-    yield from _overflow(group, mode, "overflow", bits, exact, written, never)
-    floor, why = (0, "no v_floor") if neuron.v_floor is None else (neuron.v_floor, "")
-
-    def raised(s: StepValues) -> Condition:
-        return written(s, arithmetic.overflow(exact(s), bits, mode) < floor)
-
-    yield NeuronBin(group, "raised to v_floor", raised, never or why)
-
-
 def _potential(neuron: NeuronParams) -> Iterator[NeuronBin]:
     held = StepValues.unless_held
     before, after = neuron.stages
+    if neuron.sums_on_v:  # brought into its range by each event, and when it has leaked
+        yield from narrowed("v after leak", neuron, _left)
+        return
     never = "" if before else "order: nothing acts on v before fire"
-    yield from _narrowed("v", neuron, lambda s: s.told["exact u"], held, never)
+    yield from narrowed("v", neuron, lambda s: s.told["exact u"], held, never)
     if after:
-        yield from _narrowed("v after fire", neuron, lambda s: s.told["exact v"], held)
+        yield from narrowed("v after fire", neuron, lambda s: s.told["exact v"], held)
     if neuron.refractory_mode == "leak" and neuron.rest_steps:
-        yield from _narrowed(
+        yield from narrowed(
             "v at rest", neuron, lambda s: arithmetic.leak_v(neuron, s.before.v, s.random),
             lambda s, condition: condition & s.resting,
         )  # fmt: skip
     if neuron.overflow_change:
-        yield from _overflow(
+        yield from overflows(
             "change of v", neuron.overflow, "overflow", neuron.state_bits,
             lambda s: s.told["change"], held,
         )  # fmt: skip
+
+
+def _left(s: StepValues) -> Number:
+    """What a leak that stands alone leaves of v, and the reset in it."""
+    left = s.told["after leak"]
+    return arithmetic.where(s.fire, s.after_reset, left) if s.neuron.reset_at == "leak" else left
 
 
 def _synapse(neuron: NeuronParams) -> Iterator[NeuronBin]:
@@ -132,16 +107,19 @@ def _synapse(neuron: NeuronParams) -> Iterator[NeuronBin]:
     order, bits = neuron.synapse.order, neuron.current_bits
     own = neuron.overflow_i_syn
     mode, field = (own, "overflow_i_syn") if own else (neuron.overflow, "overflow")
-    yield from _overflow("i_syn", mode, field, bits, lambda s: s.told["i_syn after integrate"])
-    if order[order.index("leak") + 1 :][:1] != ("integrate",):
-        yield from _overflow(
+    if not neuron.per_event:
+        yield from overflows("i_syn", mode, field, bits, lambda s: s.told["i_syn after integrate"])
+    if neuron.per_event or order[order.index("leak") + 1 :][:1] != ("integrate",):
+        yield from overflows(
             "i_syn after leak", mode, field, bits, lambda s: s.told["i_syn after leak"]
         )
     yield NeuronBin("i_syn", "above 0", lambda s: s.told["i"] > 0)
     yield NeuronBin("i_syn", "below 0", lambda s: s.told["i"] < 0)
     past = neuron.bias_past_synapse
     yield NeuronBin(
-        "i_syn", "acts without input", lambda s: (s.current == past) & (s.told["i"] != 0)
+        "i_syn",
+        "acts without input",
+        lambda s: s.unless_received(s.current == past) & (s.told["i"] != 0),
     )
     if order[-1] != "act":
         yield NeuronBin(
@@ -282,6 +260,9 @@ def _rounding(title: str, factor: int, shift: int, rounding: str) -> Iterator[Le
 
 def _spike(neuron: NeuronParams) -> Iterator[NeuronBin]:
     """Threshold and reset."""
+    if neuron.fire_on == "event":
+        yield from _spikes_of_events()
+        return
 
     def at(away: int) -> Callable[[StepValues], Condition]:
         return lambda s: s.unless_resting(s.u == s.threshold + away)
@@ -310,6 +291,14 @@ def _reset(neuron: NeuronParams) -> Iterator[NeuronBin]:
     if neuron.resets_late:
         yield NeuronBin("reset", "of the step before", lambda s: s.resets)
         yield NeuronBin("reset", "of the step before, and a spike", lambda s: s.resets & s.fire)
+
+
+def _spikes_of_events() -> Iterator[NeuronBin]:
+    """How many events of a step were spikes."""
+    one = partial(NeuronBin, "spikes in a step")
+    yield one("none", lambda s: s.told["spikes"] == 0)
+    yield one("one", lambda s: s.told["spikes"] == 1, needs=fires_key())
+    yield one("several", lambda s: s.told["spikes"] > 1, needs=fires_key())
 
 
 def _spike_count(neuron: NeuronParams) -> Iterator[NeuronBin]:
@@ -371,7 +360,7 @@ def _refractory(neuron: NeuronParams) -> Iterator[NeuronBin]:
         "first step": lambda s: s.before.refractory == period,
         "a step between": lambda s: (s.before.refractory > 1) & (s.before.refractory < period),
         "last step": lambda s: s.before.refractory == 1,
-        "input meanwhile": lambda s: s.resting & (s.current != 0),
+        "input meanwhile": lambda s: s.resting & ~s.unless_received(s.current == 0),
         "a spike is held back": lambda s: s.resting & s.reached,
     }
     for name, hit in tests.items():
@@ -406,6 +395,10 @@ def _theta(neuron: NeuronParams) -> Iterator[NeuronBin]:
 
 
 def _current(neuron: NeuronParams) -> Iterator[NeuronBin]:
+    if neuron.per_event:
+        yield NeuronBin("event", "none in a step", lambda s: ~s.receives)
+        yield NeuronBin("event", "several in a step", lambda s: s.receives_more)
+        return
     yield NeuronBin("current", "zero", lambda s: s.current == 0)
     yield NeuronBin("current", "above 0", lambda s: s.current > 0)
     yield NeuronBin("current", "below 0", lambda s: s.current < 0)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import permutations
 from typing import get_args
 
 from ...params.combinations import RULE_ORDER, combinations
 from ...params.neuron import SYNAPSE_ORDER, ExponentialSynapse, NeuronParams
-from ...rule.step import step
 from .step_values import Condition, StepValues
 
 
@@ -20,7 +20,11 @@ def other_choices(
     for key, value, other in _others(neuron):
         if not any(combinations(other)):
             told = ", ".join(value) if isinstance(value, tuple) else str(value)
-            yield f"{key}: not as with {told}", _differs(other)
+            yield f"{key}: not as with {told}", partial(_differs, other)
+
+
+def _differs(other: NeuronParams, s: StepValues) -> Condition:
+    return s.differs(other)
 
 
 def _others(neuron: NeuronParams) -> Iterator[tuple[str, object, NeuronParams]]:
@@ -46,16 +50,3 @@ def _others(neuron: NeuronParams) -> Iterator[tuple[str, object, NeuronParams]]:
         for value in values.get(key) or get_args(fields[key].annotation):
             if value != getattr(neuron, key):
                 yield key, value, neuron.model_copy(update={key: value})
-
-
-def _differs(other: NeuronParams) -> Callable[[StepValues], Condition]:
-    """Where the step of ``other`` gives another state or other spikes."""
-
-    def differs(s: StepValues) -> Condition:
-        after, found = step(other, s.before, s.current, s.stored_threshold, s.random)
-        result = found != s.told["spikes"]
-        for its, own in zip(after, s.after, strict=True):
-            result = result | (its != own)
-        return result
-
-    return differs

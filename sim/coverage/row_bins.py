@@ -303,7 +303,7 @@ def row_control_bins(network: HardwareNetwork, k: int) -> Iterator[CycleBin]:
     no_clear = early if any_loop and first_update >= cleared else ""
     no_wait = early if any_loop and max(clear - 1, first_update) >= cleared else ""
     no_row = "the cores before it take longer to be cleared" if first_row > clear else silent
-    once = "" if core.neuron.max_spikes_per_step > 1 else "max_spikes_per_step = 1"
+    once = "" if core.neuron.counts_spikes else "max_spikes_per_step = 1"
     node = network.node_of(k)
     heard = bool(network.consumers(node)) or node in _sent(network)
     #: Why a flag is never seen.

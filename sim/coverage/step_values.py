@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
+
+import numpy as np
 
 from ...params.neuron import NeuronParams
 from ...rule import arithmetic
 from ...rule.arithmetic import Number
 from ...rule.step import NeuronState, step
+from .turns.values import EventValues, Met, unlike
 
 #: An array of bool, or a solver's condition.
 Condition = Any
@@ -19,28 +23,84 @@ class StepValues:
 
     ``before`` is a :class:`NeuronState` of (n,) int64 arrays or of bit-vectors; ``current`` the
     exact input with the bias; ``threshold`` the stored threshold, without theta; ``random`` the
-    draws, where a rounding is stochastic.
+    draws, where a rounding is stochastic. ``arrivals``: the events that act one by one, at neurons
+    that are :class:`Met`.
     """
 
     def __init__(
         self, neuron: NeuronParams, before: NeuronState, current: Number, threshold: Number,
-        random: Number = 0,
+        random: Number = 0, arrivals: Sequence[tuple[Met, Any]] = (),
     ) -> None:  # fmt: skip
         self.neuron = neuron
         self.before = before
         self.current = current
         self.stored_threshold = threshold
-        self.random = random
+        self.random, self.arrivals = random, arrivals
 
     @cached_property
     def told(self) -> dict[str, Any]:
-        """What the golden step notes, its new state ``after`` and its ``spikes``."""
+        """What the golden step notes, its new state ``after``, its ``spikes``, and of its events,
+        where they act one by one, the values that they ``met``."""
         told: dict[str, Any] = {}
         told["after"], told["spikes"] = step(
             self.neuron, self.before, self.current, self.stored_threshold, self.random,
-            note=told.__setitem__,
+            self.arrivals, told.__setitem__,
         )  # fmt: skip
+        told["met"] = [each.values for each, _ in self.arrivals]
         return told
+
+    def differs(self, other: NeuronParams) -> Condition:
+        """Where the step of an ``other`` neuron gives another state or other spikes."""
+        after, found = step(
+            other, self.before, self.current, self.stored_threshold, self.random, self.arrivals
+        )
+        return unlike((found, *after), (self.told["spikes"], *self.after))
+
+    @property
+    def events(self) -> EventValues:
+        """The events of the steps, where they act one by one, and the last one of each, which is
+        the bias."""
+        told, neuron = self.told, self.neuron
+        name = "exact last event" if neuron.sums_on_v else "i_syn after integrate"
+        last = told[name]
+        thresholds = np.broadcast_to(self.stored_threshold, last.shape)
+        return EventValues(
+            neuron,
+            exact=np.concatenate([
+                *(met + added for met, (_, added) in zip(told["met"], self.arrivals, strict=True)),
+                last,
+            ]),
+            added=np.concatenate([
+                *(added for _, added in self.arrivals), np.full(last.shape, neuron.bias),
+            ]),
+            threshold=np.concatenate([
+                *(thresholds[each.neurons] for each, _ in self.arrivals), thresholds,
+            ]),
+            last=np.arange(sum(len(added) for _, added in self.arrivals) + len(last))
+            >= sum(len(added) for _, added in self.arrivals),
+        )  # fmt: skip
+
+    @cached_property
+    def _received(self) -> Number:
+        """How many events came to each neuron one by one, without the last one."""
+        return np.bincount(
+            np.concatenate([np.zeros(0, dtype=np.int64), *(m.neurons for m, _ in self.arrivals)]),
+            minlength=len(self.before.v),
+        )
+
+    @property
+    def receives(self) -> Condition:
+        """Whether events came one by one."""
+        return self._received > 0
+
+    def unless_received(self, condition: Condition) -> Condition:
+        """``condition``, in the steps in which no event came by itself."""
+        return ~self.receives & condition if self.neuron.per_event else condition
+
+    @property
+    def receives_more(self) -> Condition:
+        """Whether more than one of them came."""
+        return self._received > 1
 
     @cached_property
     def resting(self) -> Condition:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...cycles.latency import AnyCore
 from ...layout import HardwareNetwork, RowCore, RowMemory
 from ...params.quantise import signed_range
 from .bins import Ints
@@ -49,9 +50,16 @@ def synapses_in(core: RowCore, memory: RowMemory) -> Synapses:
     )  # fmt: skip
 
 
+def most_spikes_of(core: AnyCore) -> int:
+    """How often a neuron of a core spikes in a step at most."""
+    if core.neuron.fire_on == "event":
+        return (1 << core.spike_bits) - 1
+    return core.neuron.max_spikes_per_step
+
+
 def most_spikes(network: HardwareNetwork) -> tuple[int | None, ...]:
     """How often a neuron of each node spikes in a step at most; None: any number of times."""
-    populations = (core.neuron.max_spikes_per_step for core in network.cores)
+    populations = map(most_spikes_of, network.cores)
     return (None, *(1 for _ in network.regular), *populations)
 
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from ...layout import HardwareNetwork
 from ...params.core import CoreParams
+from ...params.neuron import NeuronParams
 from ...progress import SILENT, Progress
-from .bins import Key
+from .bins import BinRule, Key
 from .counters import again_key
 from .coverage import Coverage
-from .invariant import Bounds, Neurons, SymbolicStep, invariant
-from .neuron_bins import NeuronBin, fires_key, neuron_bins
-from .synapses import most_spikes
+from .invariant import Bounds, Neurons, SymbolicStep, SymbolicTurn, invariant
+from .neuron_bins import fires_key, neuron_bins
+from .synapses import most_spikes, most_spikes_of
+from .turns.bins import turn_bins
 
 Answer = tuple[bool | None, str]
 
@@ -35,48 +37,65 @@ def prove_unreachable(
     deadline = time.monotonic() + seconds
     if not coverage.cores:
         (neuron,) = coverage.params.neurons
-        _ask(coverage, Neurons.of_neuron(neuron), neuron_bins(neuron), again_key(), deadline)
+        _ask(coverage, Neurons.of_neuron(neuron), _bins(neuron), again_key(), deadline)
         return
     design, spikes = coverage.design, None
     nodes = list(most_spikes(design)) if isinstance(design, HardwareNetwork) else []
     for k, (prefix, core) in enumerate(zip(coverage.prefixes, coverage.cores, strict=True)):
         progress("reachability", k, len(coverage.cores))
         if isinstance(core, CoreParams):
-            neurons = Neurons.of_core(core, spikes=spikes)
+            of = Neurons.of_events if core.neuron.per_event else Neurons.of_core
+            neurons = of(core, spikes=spikes)
         else:
             neurons = Neurons.of_rows(core, nodes)
-        bins = neuron_bins(core.neuron, prefix)
+        bins = _bins(core.neuron, prefix)
         _ask(coverage, neurons, bins, again_key(prefix), deadline)
-        fires = next(each for each in bins if each.key == fires_key(prefix))
+        fires = fires_key(prefix)
         for name, number in (("of the first neuron", 0), ("of the last neuron", -1)):
             alone = replace(neurons, inputs=(neurons.inputs[number],))
-            of_one = replace(fires, group=f"{prefix}spikes", name=name)
-            _ask(coverage, alone, [of_one], None, deadline)
-        silent = coverage.reachable(fires.key)[0] is False
-        spikes = 0 if silent else core.neuron.max_spikes_per_step
+            of_one = [[replace(each, group=f"{prefix}spikes", name=name)
+                       for each in rules if each.key == fires] for rules in bins]  # fmt: skip
+            _ask(coverage, alone, of_one, None, deadline)
+        silent = coverage.reachable(fires)[0] is False
+        spikes = 0 if silent else most_spikes_of(core)
         if isinstance(design, HardwareNetwork):
             nodes[design.node_of(k)] = spikes
     progress("reachability", len(coverage.cores), len(coverage.cores))
 
 
+#: Bins of steps, and those of events that act one by one.
+Bins = Sequence[Sequence[BinRule[Any]]]
+
+
+def _bins(neuron: NeuronParams, prefix: str = "") -> Bins:
+    return neuron_bins(neuron, prefix), turn_bins(neuron, prefix)
+
+
 def _ask(
-    coverage: Coverage, neurons: Neurons, bins: Iterable[NeuronBin], again: Key | None,
-    deadline: float,
-) -> None:  # fmt: skip
+    coverage: Coverage, neurons: Neurons, bins: Bins, again: Key | None, deadline: float
+) -> None:
     """Ask for those of ``bins`` that are missing, and for ``again``, two spikes in a row."""
     missing = {(each.group, each.name) for each in coverage.missing}
-    wanted = [each for each in bins if each.key in missing]
-    if not wanted and again not in missing:
+    of_steps, of_events = ([each for each in rules if each.key in missing] for rules in bins)
+    made = SymbolicStep
+    if neurons.neuron.per_event:  # between two spikes may come any number of events
+        made, again = SymbolicTurn, None
+    if not (of_steps or of_events) and again not in missing:
         return
-    symbolic = SymbolicStep(neurons, deadline)
+    symbolic = made(neurons, deadline)
     bounds = invariant(symbolic)
-    conditions = {each.key: [each.hit(symbolic.values)] for each in wanted}
+    conditions = {each.key: [*symbolic.whole(each), each.hit(symbolic.values)]
+                  for each in of_steps}  # fmt: skip
+    if of_events:
+        events = symbolic.values.events
+        conditions |= {each.key: [each.hit(events)] for each in of_events}
     if again is not None and again in missing:
         conditions[again] = _fires_again(symbolic, bounds, deadline)
     low, high = neurons.currents
     states = ", ".join(f"{name} in {first}..{last}" for name, (first, last) in bounds.items())
-    where = f"{states} with a current in {low}..{high}"
-    first = SymbolicStep(neurons, deadline, suffix=" earlier")
+    what = "an event" if neurons.neuron.per_event else "a current"
+    where = f"{states} with {what} in {low}..{high}"
+    first = made(neurons, deadline, suffix=" earlier")
     after_another = (first.within(bounds), first.inputs(), symbolic.follows(first))
     for key, condition in conditions.items():
         steps = (symbolic.within(bounds), symbolic.inputs(), *condition)

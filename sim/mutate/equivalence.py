@@ -17,7 +17,7 @@ from ...params.core import CoreParams
 from ...params.protocol import AnyParams
 from ...params.quantise import signed_range
 from ..coverage.invariant import Neurons, SymbolicStep, SymbolicTurn, invariant
-from ..coverage.synapses import most_spikes
+from ..coverage.synapses import most_spikes, most_spikes_of
 from ..prove.golden import is_signed
 from ..prove.netlist import Netlist, constants
 from ..tools.solver import decide, z3
@@ -176,9 +176,7 @@ def facts_of(params: AnyParams) -> Facts:
                     else:
                         low, high = signed_range(core.accumulator_bits)
                         yield z3.And(net[name] >= low, net[name] <= high)
-            spikes = core.neuron.max_spikes_per_step
-            if core.neuron.fire_on == "event":
-                spikes = (1 << core.spike_bits) - 1
+            spikes = most_spikes_of(core)
 
     return facts
 
@@ -269,9 +267,7 @@ def _neurons(params: AnyParams) -> Iterator[Neurons]:
             yield Neurons.of_events(core)
         else:
             yield Neurons.of_core(core, spikes=spikes)
-        spikes = core.neuron.max_spikes_per_step
-        if core.neuron.fire_on == "event":
-            spikes = (1 << core.spike_bits) - 1
+        spikes = most_spikes_of(core)
 
 
 def bounds_of(params: AnyParams) -> list[Bound]:
