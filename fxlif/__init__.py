@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from . import theory as theory
     from .batch.items import item_seed as item_seed
     from .batch.recording import BatchRecording as BatchRecording
+    from .core import Core as Core
     from .errors import FxlifError as FxlifError
     from .errors import FxlifWarning as FxlifWarning
-    from .network.model import Core as Core
     from .network.model import Network as Network
     from .network.recording import Recording as Recording
     from .network.synapses import Synapses as Synapses
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from .params.topology import OneToOne as OneToOne
     from .params.topology import Sparse as Sparse
     from .population import LIFPopulation as LIFPopulation
-    from .recorder import Recorder as Recorder
+    from .population import Recorder as Recorder
     from .reference import FloatGrid as FloatGrid
     from .reference import FloatNeuron as FloatNeuron
     from .reference import FloatPopulation as FloatPopulation
@@ -73,7 +73,7 @@ HOMES = {
     "AllToAll": "params.topology",
     "BatchRecording": "batch.recording",
     "ConstantLeak": "params.leaks",
-    "Core": "network.model",
+    "Core": "core",
     "CoreParams": "params.core",
     "DecayLeak": "params.leaks",
     "DeltaSynapse": "params.neuron",
@@ -104,7 +104,7 @@ HOMES = {
     "PoissonSource": "params.sources",
     "Population": "params.network",
     "Projection": "params.network",
-    "Recorder": "recorder",
+    "Recorder": "population",
     "Recording": "network.recording",
     "RegularSource": "params.sources",
     "ScaleLeak": "params.leaks",

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from .arrays import Ints, check_output, count_of, integer, of_type, signed_array, within
+from .arrays import Ints, check_output, count_of, integer, of_type, one_of, signed_array, within
 from .engines import choose_engine, choose_threads
 from .errors import FxlifError
 from .memory import must_fit
 from .notebook import html_table
 from .params.neuron import MAX_CURRENT_BITS, NeuronParams
-from .recorder import Recorder
 from .rule.lfsr import draws
 from .rule.step import STATE_BYTES, NeuronState, initial_state, step
 
@@ -22,6 +21,40 @@ if TYPE_CHECKING:
 
 #: Of each neuron whether it spikes, bool, or how often, uint8.
 Spikes = npt.NDArray[np.bool_] | npt.NDArray[np.uint8]
+
+
+class Recorder:
+    """Keeps chosen state variables: ``Recorder("v", "theta")["v"]`` is (steps, n) int64.
+
+    Raises:
+        FxlifError: a name that is none of ``v``, ``i_syn``, ``theta``, ``refractory``.
+
+    Example:
+        >>> from fxlif import LIFPopulation
+        >>> recorder = Recorder("v")
+        >>> spikes = LIFPopulation(1).run([[32], [16], [0]], recorder)
+        >>> recorder["v"].ravel()
+        array([32, 46, 44])
+    """
+
+    def __init__(self, *variables: str) -> None:
+        for name in variables:
+            one_of("variables", name, NeuronState._fields)
+        self._rows: dict[str, list[Any]] = {name: [] for name in variables}
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """What it keeps."""
+        return tuple(self._rows)
+
+    def take(self, state: NeuronState) -> None:
+        """Keep the state after one step."""
+        for name, rows in self._rows.items():
+            rows.append(getattr(state, name))
+
+    def __getitem__(self, variable: str) -> npt.NDArray[np.int64]:
+        one_of("variable", variable, self._rows)
+        return np.array(self._rows[variable], dtype=np.int64)
 
 
 class LIFPopulation:

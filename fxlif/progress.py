@@ -1,6 +1,12 @@
-"""What long work says of itself while it goes on."""
+"""What long work says of itself while it goes on, and how Ctrl-C ends it."""
 
 from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 
 class Progress:
@@ -14,3 +20,55 @@ class Progress:
 
 
 SILENT = Progress()
+
+
+# --- Ctrl-C that comes neither within a step nor not at all --------------------------------------
+
+
+@contextmanager
+def late_interrupts() -> Iterator[Callable[[], None]]:
+    """Ctrl-C waits until the given function is called, or the block ends: a network never stands
+    within a step, nor beside its recording."""
+    mine = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGINT) if mine else None
+    if not callable(before):
+        yield lambda: None
+        return
+    came: list[tuple[int, Any]] = []
+
+    def look() -> None:
+        if came:
+            before(*came.pop())
+
+    signal.signal(signal.SIGINT, lambda *given: came.append(given))
+    try:
+        yield look
+    finally:
+        signal.signal(signal.SIGINT, before)
+    look()
+
+
+@contextmanager
+def lasting_interrupts() -> Iterator[Callable[[], None]]:
+    """Ctrl-C acts at once, and again when the given function is called: where it comes while a
+    library calls back, as a finaliser or for the database, the exception is printed and lost."""
+    mine = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGINT) if mine else None
+    if not callable(before):
+        yield lambda: None
+        return
+    came: list[tuple[int, Any]] = []
+
+    def note(*given: Any) -> None:
+        came.append(given)
+        before(*given)
+
+    def look() -> None:
+        if came:
+            before(*came[-1])
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield look
+    finally:
+        signal.signal(signal.SIGINT, before)

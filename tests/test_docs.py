@@ -155,7 +155,7 @@ def test_examples_in_docstrings_run(name):
 
 
 def test_docstrings_have_examples():
-    assert {"fxlif.population", "fxlif.recorder", "fxlif.network.model"} <= set(DOCTESTED)
+    assert {"fxlif.population", "fxlif.network.model"} <= set(DOCTESTED)
 
 
 def test_the_example_of_a_check_in_ones_own_bench_names_what_there_is():

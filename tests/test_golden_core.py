@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import cores, kept_promises, networks, steps
 
+from fxlif.core import Core
 from fxlif.errors import FxlifError
 from fxlif.network.events import TICK
-from fxlif.network.model import Core, Network
+from fxlif.network.model import Network
 from fxlif.params.core import CoreParams
 from fxlif.params.leaks import NoLeak
 from fxlif.params.network import NetworkParams

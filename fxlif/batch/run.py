@@ -13,6 +13,7 @@ from ..cycles.latency import COUNTER_BITS
 from ..engines import choose_threads
 from ..errors import FxlifError, short
 from ..network.recording import Recording
+from ..network.writes import GivenWrites, changes_of, listed
 from .input import BatchInput, batch_input
 from .items import MAX_ITEM
 from .recording import BatchRecording
@@ -46,6 +47,7 @@ def run_batch(
     threads: int | None,
     progress: Callable[[int, int], None] | None,
     work: int,
+    writes: GivenWrites = None,
 ) -> BatchRecording:
     """What :meth:`fxlif.Network.run` does with ``batch``, in chunks of ``work`` neuron-steps.
 
@@ -53,9 +55,11 @@ def run_batch(
     """
     items = item_numbers(batch)
     given = batch_input(network.graph, len(items), steps, events, currents, network.synaptic_ranges)
+    written = listed(writes)
+    changes_of(network, written, given.steps)  # refused before anything runs
     made = _begin(network, items, given, record)
-    if network.engine == "numpy":
-        running = _one_by_one(network, given, made)
+    if network.engine == "numpy" or written:
+        running = _one_by_one(network, given, made, written)
     else:
         from ..compiled.stacked import StackedRun
 
@@ -98,7 +102,9 @@ def _begin(network: Network, items: Ints, given: BatchInput, record: Recording) 
     return made
 
 
-def _one_by_one(network: Network, given: BatchInput, made: BatchRecording) -> Iterator[int]:
+def _one_by_one(
+    network: Network, given: BatchInput, made: BatchRecording, writes: GivenWrites
+) -> Iterator[int]:
     """Run each item by itself; after each how many steps of all are done."""
     watched = {(w.population, w.variable): w.neurons for w in made.selection.states}
     neurons = {p: indices for (p, _), indices in watched.items() if indices is not None}
@@ -106,7 +112,7 @@ def _one_by_one(network: Network, given: BatchInput, made: BatchRecording) -> It
     for place, item in enumerate(made.items.tolist()):
         single = network.item(item)
         record = Recording(made.selection.spikes, variables, neurons)
-        single.run(**given.item(place), record=record)
+        single.run(**given.item(place), record=record, writes=writes)
         for name in made.selection.spikes:
             stream = record.spikes(name)
             made.add_spikes(name, stream, np.array([len(stream)]))

@@ -10,7 +10,8 @@ inputs and recordings are joined before a run and split after it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,6 +23,7 @@ from ..network.external_input import ExternalInput
 from ..network.projections import PlacedProjection
 from ..network.state import NetworkState, first_state
 from ..network.synapses import Synapses, row_starts
+from ..network.writes import NO_ROOM, Change, Room, applied
 from ..params.network import Graph, Population
 from ..rule.step import NeuronState
 from .jit import threaded
@@ -60,9 +62,10 @@ class GroupedNetwork:
     Where there is no group they are the network's own.
     """
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, room: Room = NO_ROOM) -> None:
         self._network = network
-        self.groups = _groups(network)
+        self.groups = _groups(network, room.populations)
+        self.room = room
         self.graph, self.projections = network.graph, network.projections
         self.thresholds, self.synaptic_ranges = network.thresholds, network.synaptic_ranges
         self.state: NetworkState = network.state
@@ -86,6 +89,8 @@ class GroupedNetwork:
             self.thresholds[name] = np.concatenate([network.thresholds[p.name] for p in members])
             self.synaptic_ranges[name] = min(low for low, _ in ends), max(high for _, high in ends)
         self.projections, self._numbers = self._joined_projections()
+        own = frozenset(self._numbers.index(k) for k in room.weights)
+        self.room = replace(room, weights=own)
         self.state = first_state(self.graph, self.projections)
 
     @property
@@ -183,8 +188,16 @@ class GroupedNetwork:
             state.sums[k][:, columns_] = whole.sums[number]
             state.saturated[k] = whole.saturated[number]
 
-    def store(self) -> None:
-        """Give the state back to the network."""
+    def own(self, change: Change) -> Change:
+        """A change of the network as one of what stands here."""
+        if change.parameter != "weights" or not self.groups:
+            return change
+        return change._replace(part=self._numbers.index(int(change.part)))
+
+    def store(self, written: Sequence[Change] = ()) -> None:
+        """Give the state back to the network, and what was ``written`` since."""
+        if written:
+            applied(self._network, written)
         whole, state = self._network.state, self.state
         if not self.groups:
             return
@@ -324,8 +337,15 @@ class GroupedRun:
 
     def __init__(self, grouped: GroupedNetwork, plan: ExecutionPlan, given: ExternalInput) -> None:
         self._grouped = grouped
+        self._written: list[Change] = []
         grouped.load()
         self._run = CompiledRun(grouped, plan, grouped.external(given) if grouped.groups else given)
+
+    def write(self, changes: Sequence[Change]) -> None:
+        """Write before the next step."""
+        for change in changes:
+            self._run.write(self._grouped.own(change))
+        self._written += changes
 
     def advance(self, start: int, steps: int, recording: Recording) -> None:
         """Steps ``start`` to ``start + steps`` of the run."""
@@ -335,17 +355,18 @@ class GroupedRun:
     def close(self) -> None:
         """Bring the network's state up to date."""
         self._run.close()
-        self._grouped.store()
+        self._grouped.store(self._written)
 
 
-def _groups(network: Network) -> dict[str, list[Population]]:
+def _groups(network: Network, apart: Collection[str]) -> dict[str, list[Population]]:
     """The populations that stand as one, by the name of the first.
 
-    Not those with noise or random numbers, of which each population draws its own; nor those that
-    take events one by one or send them to such, which depend on the order of the projections.
+    Not those that are to stay ``apart``, nor those with noise or random numbers, of which each
+    population draws its own; nor those that take events one by one or send them to such, which
+    depend on the order of the projections.
     """
     levels = levels_of(network.graph, network.projections)
-    apart: set[str] = set()
+    apart = set(apart)
     for one in network.projections:
         if one.per_event or (is_full(one) and one.synapses.n_post > WIDE):
             apart |= {one.projection.source, one.projection.target}

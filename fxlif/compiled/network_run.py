@@ -20,6 +20,7 @@ from ..network.events import TICK
 from ..params.quantise import signed_bits, signed_range
 from ..params.sources import EventSource
 from ..rule.lfsr import columns, jump
+from ..rule.written import with_register
 from .network_loop import run_steps
 from .network_tables import GIVEN, NONE, PART, RUN, WATCH, WATCHED, set_fields
 from .neuron_step import Part, acts_before, address, element, received, set_argument, step_loop
@@ -27,6 +28,7 @@ from .plan import ExecutionPlan
 
 if TYPE_CHECKING:
     from ..network.external_input import ExternalInput
+    from ..network.writes import Change
     from .expressions import CompiledLoop
     from .protocols import Emulated, Taken
 
@@ -65,6 +67,8 @@ class CompiledRun:
         self._loops: list[CompiledLoop] = []
         #: External currents that change from step to step, (steps, n).
         self._changing: dict[str, npt.NDArray[Any]] = {}
+        #: By population, the type of its external currents, and their ends.
+        self._drives: dict[str, tuple[np.dtype[Any] | None, tuple[int, int]]] = {}
         self._held: dict[tuple[str, str], npt.NDArray[Any]] = {}
         self._spikes = np.zeros(plan.neurons, np.uint8)
         self._limits = {name: self._limit(name) for name in self._populations}
@@ -145,18 +149,17 @@ class CompiledRun:
 
     def _prepare_population(self, name: str) -> None:
         """The compiled step of a population, and the arrays that it works on."""
-        plan, state = self._plan, self._network.state
-        population, part = self._populations[name], self._part[name]
-        neuron, place = population.neuron, plan.places[name]
-        at = int(part["neurons_before"])
+        plan, state, part = self._plan, self._network.state, self._part[name]
+        population, place = self._populations[name], plan.places[name]
+        neuron, at = population.neuron, int(part["neurons_before"])
         arguments: dict[str, npt.NDArray[Any]] = {
             variable: getattr(state.neurons[name], variable).astype(kind)
             for variable, kind in plan.state_types[name].items()
         }
-        arguments["v_threshold"], ends = plan.thresholds[name]
+        arguments["v_threshold"] = plan.thresholds[name][0]
         arguments["spike"] = self._spikes[at : at + population.n]
         arguments["current"] = self._pending
-        drive = None
+        drive: np.dtype[Any] | None = None
         drives = self._external.ranges.get(name, (0, 0))
         if drives != (0, 0):
             drives = signed_range(signed_bits(*drives))
@@ -177,6 +180,7 @@ class CompiledRun:
                 share["skip"][: len(skip)] = skip
         for argument, values in arguments.items():
             self._keep(name, argument, values)
+        self._drives[name] = drive, drives
         taking = received(neuron)
         calls: list[tuple[np.void, Part]] = [(part["step"], "after" if taking else "whole")]
         if part["receiver"] != NONE:
@@ -187,20 +191,33 @@ class CompiledRun:
             if taking and acts_before(neuron):
                 calls.append((receiver["before"], "before"))
         for call, what in calls:
-            loop = step_loop(
-                plan.unseeded[name],
-                ends,
-                self._pending.dtype,
-                self._limits[name],
-                drive,
-                drives,
-                clear=True,
-                part=what,
-            )
-            self._loops.append(loop)
-            call["function"] = loop.address
+            self._set_loop(name, call, what)
             for argument in arguments:
                 set_argument(call, argument, self._held[name, argument])
+
+    def _set_loop(self, name: str, call: np.void, what: Part) -> None:
+        """Have a call of a population carry out (a part of) the step of its neurons."""
+        loop = step_loop(
+            self._plan.unseeded[name], self._plan.thresholds[name][1], self._pending.dtype,
+            self._limits[name], *self._drives[name], clear=True, part=what,
+        )  # fmt: skip
+        self._loops.append(loop)
+        call["function"] = loop.address
+
+    def write(self, change: Change) -> None:
+        """Write before the next step, to what the plan has room for."""
+        if change.parameter == "weights":
+            self._plan.weights[int(change.part)][change.place] = change.value
+            return
+        name = str(change.part)
+        if change.parameter == "thresholds":
+            here = slice(None) if change.place is None else change.place
+            self._held[name, "v_threshold"][here] = change.value
+            return
+        # Such neurons take no events one by one: their step is one call.
+        neurons = self._plan.unseeded
+        neurons[name] = with_register(neurons[name], change.parameter, change.value)
+        self._set_loop(name, self._part[name]["step"], "whole")
 
     @property
     def tables(self) -> dict[str, npt.NDArray[np.void]]:

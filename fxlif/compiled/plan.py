@@ -7,7 +7,7 @@ range of the neurons of every part and all that arrives there, so that nothing i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, assert_never
 
@@ -17,6 +17,7 @@ import numpy.typing as npt
 from ..engines import share_out
 from ..memory import must_fit
 from ..network.sources import limit, mix, phases
+from ..network.writes import NO_ROOM, Room
 from ..params.quantise import signed_range
 from ..params.sources import EventSource, PoissonSource, RegularSource, Source
 from .jit import threaded
@@ -89,7 +90,7 @@ class ExecutionPlan:
     where; there are ``depth`` rows of ``width``.
     """
 
-    def __init__(self, network: Emulated, threads: int) -> None:
+    def __init__(self, network: Emulated, threads: int, room: Room = NO_ROOM) -> None:
         self.threads = threads
         graph = network.graph
         levels = levels_of(graph, network.projections)
@@ -137,12 +138,17 @@ class ExecutionPlan:
             else p.neuron
             for p in graph.populations
         }
-        self.thresholds = {name: _narrow(values) for name, values in network.thresholds.items()}
+        self.thresholds = {
+            name: _narrow(values, room.thresholds.get(name))
+            for name, values in network.thresholds.items()
+        }
+        #: Of each projection whose weights are written, by its number: those of its synapses.
+        self.weights: dict[int, npt.NDArray[np.int16]] = {}
         self.shares = np.zeros((threads, len(sizes)), SHARE)
         bounds = np.array([share_out(n, threads) for n in sizes], dtype=np.int64).T
         self.shares["first"], self.shares["last"] = bounds[:-1], bounds[1:]
         self._place_lists({name: len(steps) for name, steps in network.state.history.items()})
-        self._join(network.projections)
+        self._join(network.projections, room.weights)
 
     def _describe(self, source: Source) -> None:
         part = self.parts[self.places[source.name]]
@@ -204,7 +210,7 @@ class ExecutionPlan:
             share["list"] += self.list_places
             self.list_places += steps * int(part["list_room"])
 
-    def _join(self, projections: list[PlacedProjection]) -> None:
+    def _join(self, projections: list[PlacedProjection], rewritten: Collection[int]) -> None:
         """The tables of all synapses, one after the other, those of a bundle as one.
 
         What is summed stands there by source; behind it, in the order of arrival by target, what is
@@ -220,7 +226,10 @@ class ExecutionPlan:
         ]
         numbers = [k for k, _ in whole + single]
         projections = [one for _, one in whole + single]
-        row_weights = [None if is_full(one) else _row_weights(one.synapses) for one in projections]
+        row_weights = [
+            None if is_full(one) or k in rewritten else _row_weights(one.synapses)
+            for k, one in zip(numbers, projections, strict=True)
+        ]
         bundles = self._bundles(projections[: len(whole)], row_weights[: len(whole)])
         n_summed = len(bundles)
         bundles += [[k] for k in range(len(whole), len(projections))]
@@ -266,6 +275,8 @@ class ExecutionPlan:
             if isinstance(weights, int):  # full: each row has its own in the array
                 weights = np.full(synapses.count, weights, np.int16)
             weights = np.ascontiguousarray(weights, np.int16)
+            if numbers[bundle[0]] in rewritten:
+                weights = self.weights[numbers[bundle[0]]] = weights.copy()
             self._held += [cuts, weights]
             low, high = (0, 0) if one.bits is None else signed_range(one.bits)
             set_fields(
@@ -332,9 +343,12 @@ class ExecutionPlan:
             filled += lengths
 
 
-def _narrow(thresholds: Ints) -> tuple[npt.NDArray[np.signedinteger], tuple[int, int]]:
-    """Thresholds as a compiled step reads them, and the lowest and the highest."""
-    ends = int(thresholds.min()), int(thresholds.max())
+def _narrow(
+    thresholds: Ints, room: tuple[int, int] | None
+) -> tuple[npt.NDArray[np.signedinteger], tuple[int, int]]:
+    """Thresholds as a compiled step reads them, and the lowest and the highest that they are, or
+    that they may become (``room``)."""
+    ends = room or (int(thresholds.min()), int(thresholds.max()))
     return thresholds.astype(element(*ends)), ends
 
 

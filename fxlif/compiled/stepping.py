@@ -16,17 +16,18 @@ import numpy.typing as npt
 
 from ..cycles.latency import COUNTER_BITS
 from ..network.external_input import ExternalInput
-from ..network.interrupts import late_interrupts
 from ..network.stepper import GivenAddresses, GivenCurrents, step_input
+from ..network.writes import NO_ROOM, Change
 from ..params.neuron import MAX_CURRENT_BITS
 from ..params.quantise import signed_bits, signed_range
 from ..params.sources import EventSource
+from ..progress import late_interrupts
+from .grouping import GroupedNetwork
 from .network_run import CompiledRun, repeated
+from .plan import ExecutionPlan
 
 if TYPE_CHECKING:
     from ..network.model import Network
-    from .grouping import GroupedNetwork
-    from .plan import ExecutionPlan
 
 Ints = npt.NDArray[np.int64]
 
@@ -40,7 +41,15 @@ class CompiledSteps:
     """Single steps of a network in compiled code."""
 
     def __init__(self, network: Network, grouped: GroupedNetwork, plan: ExecutionPlan) -> None:
-        self._network, self._grouped, self._plan = network, grouped, plan
+        self._network = network
+        #: What can be written at once, and what was since the network last knew.
+        self._room, self._written = NO_ROOM, list[Change]()
+        self._build(grouped, plan)
+        self._open(WIDTHS[0])
+
+    def _build(self, grouped: GroupedNetwork, plan: ExecutionPlan) -> None:
+        """Have compiled code use these tables."""
+        network, self._grouped, self._plan = self._network, grouped, plan
         self._drive = np.zeros(plan.width, np.int64)
         #: By population: its place in that array.
         self._drives: dict[str, Ints] = {}
@@ -58,7 +67,6 @@ class CompiledSteps:
         self._sources = {s.name: s.n for s in network.graph.sources if isinstance(s, EventSource)}
         self._fed = False
         self._waiting: dict[str, Ints] = {}
-        self._open(WIDTHS[0])
 
     def _open(self, bits: int) -> None:
         """Make ready for currents of so many bits."""
@@ -118,6 +126,18 @@ class CompiledSteps:
         for name, count in lost.items():
             dropped = self._network.dropped
             dropped[name] = (dropped[name] + count) % (1 << COUNTER_BITS)
+
+    def write(self, change: Change) -> None:
+        """Write before the next step."""
+        if not self._room.has(change):
+            self.sync()
+            self._run.close()
+            self._room = self._room.grown(self._network, [change])
+            grouped = GroupedNetwork(self._network, self._room)
+            self._build(grouped, ExecutionPlan(grouped, self._plan.threads, grouped.room))
+            self._open(self._bits)
+        self._run.write(self._grouped.own(change))
+        self._written.append(change)
 
     # --- input ----------------------------------------------------------------------------------
 
@@ -180,10 +200,11 @@ class CompiledSteps:
     def sync(self) -> None:
         """Bring the network's state up to date."""
         # Once it has begun the two are equal: what it does looks at the network's state itself.
-        if self._run.now != self._grouped.step_count:
+        if self._run.now != self._grouped.step_count or self._written:
             with late_interrupts():
+                written, self._written = self._written, []
                 self._run.sync()
-                self._grouped.store()
+                self._grouped.store(written)
 
     def close(self) -> None:
         """End the threads."""

@@ -5,13 +5,11 @@ from typing import TYPE_CHECKING
 from ..lazy import exports
 
 if TYPE_CHECKING:
-    from .model import Core as Core
     from .model import Network as Network
     from .recording import Recording as Recording
     from .synapses import Synapses as Synapses
 
 HOMES = {
-    "Core": "model",
     "Network": "model",
     "Recording": "recording",
     "Synapses": "synapses",

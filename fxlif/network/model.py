@@ -16,20 +16,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-import numpy as np
 import numpy.typing as npt
 
-from ..arrays import Ints, count_of, integer, integers, of_type
+from ..arrays import count_of, integer, of_type
 from ..cycles.latency import COUNTER_BITS
 from ..engines import choose_engine, choose_threads
 from ..errors import FxlifError, short
 from ..notebook import html_table
-from ..params.core import CoreParams
 from ..params.network import NetworkParams
+from ..progress import late_interrupts
 from ..rule.step import NeuronState
-from .events import TICK, Events
+from .events import Events
 from .external_input import ExternalInput, GivenEvents, external_input
-from .interrupts import late_interrupts
 from .numpy_engine import Engine, NumpyEngine
 from .projections import placed, synaptic_range, table_rows
 from .recording import Recording
@@ -39,13 +37,13 @@ from .state import (
     first_state,
     first_thresholds,
     read_state,
-    rewrite,
     with_registers_of,
     write_state,
     written,
 )
 from .stepper import NumpySteps, StepEngine, Stepper
 from .synapses import Synapses
+from .writes import NO_ROOM, Change, GivenWrites, applied, changes_of, resolved, stretches
 
 if TYPE_CHECKING:
     from ..batch.recording import BatchRecording
@@ -72,7 +70,7 @@ class Network:
         ...     population=[Population("skin", 3)],
         ...     projection=[Projection("touch", "skin", AllToAll(64), delay=1)],
         ... ))
-        >>> record = network.run(events=[0, TICK, TICK])  # a spike in the first of two steps
+        >>> record = network.run(events=[0, -1, -1])  # a spike in the first of two steps
         >>> record.counts("skin")
         array([1, 1, 1])
     """
@@ -196,7 +194,7 @@ class Network:
             FxlifError: a name, a value or a neuron that is not there; the block of a stepper.
         """
         self._no_stepper()
-        rewrite(self, population, parameter, value, at)
+        applied(self, [resolved(self, population, parameter, value, at)])
         self._plan = self._batch_plan = None
 
     # --- running --------------------------------------------------------------------------------
@@ -211,6 +209,7 @@ class Network:
         record: Recording | None = None,
         threads: int | None = None,
         progress: Callable[[int, int], None] | None = None,
+        writes: GivenWrites = None,
         batch: None = None,
     ) -> Recording: ...
 
@@ -224,6 +223,7 @@ class Network:
         record: Recording | None = None,
         threads: int | None = None,
         progress: Callable[[int, int], None] | None = None,
+        writes: GivenWrites = None,
         batch: int | Sequence[int],
     ) -> BatchRecording: ...
 
@@ -236,6 +236,7 @@ class Network:
         record: Recording | None = None,
         threads: int | None = None,
         progress: Callable[[int, int], None] | None = None,
+        writes: GivenWrites = None,
         batch: int | Sequence[int] | None = None,
     ) -> Recording | BatchRecording:
         """Advance by ``steps``, or by the steps of the given events.
@@ -248,11 +249,15 @@ class Network:
             record: what to record; left out, the spikes of every population, in memory.
             threads: 1..256, or None for as many as pay. The results do not depend on it.
             progress: called with (steps done, steps in all) after each chunk.
+            writes: what is written between steps, (step, population, parameter, value, at) each as
+                for :meth:`write`, in the order of their steps, 0..steps - 1 of this run. It acts
+                from that step on; of what is ``writable``.
             batch: how many items, or the numbers of the items: independent runs of this network,
                 bit for bit those of :meth:`item`. All start from the present state, which stays as
                 it is. ``events`` may then be one stream for all, a list with one for each, or an
                 array (batch, steps, n) of how often each input spikes; ``currents`` may be
-                (batch, steps, n), with 1 in place of any of them. What is recorded is in memory.
+                (batch, steps, n), with 1 in place of any of them; ``writes`` are those of each, one
+                item after the other. What is recorded is in memory.
 
         Returns:
             ``record``. After an interrupt it holds the steps up to the interrupt, and the
@@ -261,8 +266,8 @@ class Network:
 
         Raises:
             FxlifError: names that are not there, wrong shapes, no integers, currents that could
-                leave 48 bits, another number of steps in events than ``steps``; a batch that does
-                not fit into memory; within the block of a stepper.
+                leave 48 bits, another number of steps in events than ``steps``; a write that
+                cannot be; a batch that does not fit into memory; within the block of a stepper.
         """
         self._no_stepper()
         record = Recording() if record is None else record
@@ -274,20 +279,23 @@ class Network:
             from ..batch.run import run_batch
 
             return run_batch(
-                self, batch, steps, events, currents, record, threads, progress, CHUNK_WORK
+                self, batch, steps, events, currents, record, threads, progress, CHUNK_WORK, writes
             )
         given = external_input(self.graph, steps, events, currents, self.synaptic_ranges)
+        changes = changes_of(self, writes, given.steps)
         record.must_fit(self.graph.sizes, self.graph.ranges, given.steps)
         record.begin(self.graph.sizes, self.graph.ranges)
         neurons = sum(self.graph.sizes.values())
         chunk = max(1, min(CHUNK_WORK // neurons, MAX_CHUNK_STEPS))
         with (
             late_interrupts() as look,
-            self._engine(given, choose_threads(threads, neurons)) as engine,
+            self._engine(given, choose_threads(threads, neurons), changes) as engine,
         ):
             for start in range(0, given.steps, chunk):
                 count = min(chunk, given.steps - start)
-                engine.advance(start, count, record)
+                for first, end, here in stretches(changes, start, start + count):
+                    engine.write(here)
+                    engine.advance(first, end - first, record)
                 self.count_dropped(given, start, count)
                 record.flush()
                 if progress is not None:
@@ -319,6 +327,8 @@ class Network:
             with late_interrupts():
                 self._stepper = None
                 stepper.close()
+                if stepper.has_written:
+                    self._plan = self._batch_plan = None
 
     def stream(
         self, events: npt.ArrayLike, progress: Callable[[int, int], None] | None = None
@@ -336,18 +346,22 @@ class Network:
         return self.graph.populations[-1].name
 
     @contextmanager
-    def _engine(self, given: ExternalInput, threads: int) -> Iterator[Engine]:
+    def _engine(
+        self, given: ExternalInput, threads: int, changes: Sequence[Change]
+    ) -> Iterator[Engine]:
         engine: Engine
         if self.engine == "numpy":
             engine = NumpyEngine(self, given)
         else:
             from ..compiled.grouping import GroupedRun
 
-            engine = GroupedRun(*self._compiled(threads), given)
+            engine = GroupedRun(*self._compiled(threads, changes), given)
         try:
             yield engine
         finally:
             engine.close()
+            if changes:
+                self._plan = self._batch_plan = None
 
     @property
     def batch_plan(self) -> ExecutionPlan:
@@ -365,12 +379,16 @@ class Network:
 
         return CompiledSteps(self, *self._compiled(threads))
 
-    def _compiled(self, threads: int) -> tuple[Any, Any]:
-        """What stays the same from run to run in compiled code."""
-        if self._plan is None or self._plan.threads != threads:
-            from ..compiled.grouping import GroupedNetwork
-            from ..compiled.plan import ExecutionPlan
+    def _compiled(self, threads: int, changes: Sequence[Change] = ()) -> tuple[Any, Any]:
+        """What stays the same from run to run in compiled code; of one run alone where something
+        is written in it."""
+        from ..compiled.grouping import GroupedNetwork
+        from ..compiled.plan import ExecutionPlan
 
+        if changes:
+            grouped = GroupedNetwork(self, NO_ROOM.grown(self, changes))
+            return grouped, ExecutionPlan(grouped, threads, grouped.room)
+        if self._plan is None or self._plan.threads != threads:
             self._grouped = GroupedNetwork(self)
             self._plan = ExecutionPlan(self._grouped, threads)
         return self._grouped, self._plan
@@ -412,39 +430,3 @@ class Network:
             FxlifError: a file that is missing or broken, or the state of another design.
         """
         self.state = read_state(path, self.state, self.digest())
-
-
-class Core:
-    """The golden core: takes the events of a step, gives the neurons that spike.
-
-    It is the network of one core; see :class:`Network`.
-    """
-
-    def __init__(self, params: CoreParams, *, engine: str = "numpy") -> None:
-        self.params = params
-        self.network = Network(NetworkParams.chain(params), engine=engine)
-
-    def reset(self) -> None:
-        """Back to the initial state; the counters to 0."""
-        self.network.reset()
-
-    @property
-    def state(self) -> NeuronState:
-        """The state after the last step: arrays (n_neurons,) int64."""
-        return next(iter(self.network.states.values()))
-
-    @property
-    def dropped(self) -> int:
-        """Events with an address outside the inputs, modulo 2**32 as in hardware."""
-        return next(iter(self.network.dropped.values()))
-
-    @property
-    def saturated(self) -> int:
-        """Additions to an accumulator that did not fit, modulo 2**32 as in hardware."""
-        return self.network.saturated[0]
-
-    def step(self, addresses: npt.ArrayLike) -> Ints:
-        """One step: input addresses in arrival order, (events,), give the neurons that spike in
-        ascending order, (spikes,) int64."""
-        given = integers("addresses", addresses, shape="(events,)")
-        return self.network.stream(np.append(given.astype(np.int64), TICK))[:-1]

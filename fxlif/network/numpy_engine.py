@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol, assert_never
 
 import numpy as np
@@ -18,6 +19,7 @@ from .events import TICK
 from .external_input import ExternalInput
 from .projections import PlacedProjection
 from .synapses import Synapses
+from .writes import Change, applied
 
 if TYPE_CHECKING:
     from .model import Network
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 class Engine(Protocol):
     """Carries out steps on a network's state, which is up to date after :meth:`close`."""
 
+    def write(self, changes: Sequence[Change]) -> None: ...
     def advance(self, start: int, steps: int, recording: Recording) -> None: ...
     def close(self) -> None: ...
 
@@ -40,6 +43,12 @@ class NumpyEngine:
         self._phases = {
             s.name: sources.phases(s) for s in network.graph.sources if isinstance(s, RegularSource)
         }
+
+    def write(self, changes: Sequence[Change]) -> None:
+        """Write before the next step."""
+        if changes:
+            applied(self._network, changes)
+            self._populations = {p.name: p for p in self._network.graph.populations}
 
     def advance(self, start: int, steps: int, recording: Recording) -> None:
         spikes: dict[str, list[Ints]] = {name: [] for name in recording.wanted_spikes}

@@ -106,11 +106,11 @@ def _place(graph: Graph, projection: Projection) -> PlacedProjection:
     return PlacedProjection(projection, synapses, bits, per_event=False, ends=ends)
 
 
-def reweighted(
+def weight_at(
     graph: Graph, projections: list[PlacedProjection], where: str | int, value: int, at: Any
-) -> list[PlacedProjection]:
-    """The projections where ``value`` is written to the weight of the synapse ``at`` (pre, post)
-    of a projection: ``where`` is its number, or the population that it alone goes to.
+) -> tuple[int, int, int]:
+    """The number of a projection, the entry of its synapse ``at`` (pre, post), and ``value`` as its
+    weight: ``where`` is the number, or the population that it alone goes to.
 
     Raises:
         FxlifError: weights that cannot be written, a synapse that is not there, a weight that is
@@ -141,10 +141,18 @@ def reweighted(
     place = synapses.place(pre, post)
     if place is None:
         raise FxlifError.must_be("at", f"a synapse of projection[{k}]", (pre, post))
+    return k, place, given
+
+
+def reweighted(
+    placed_: PlacedProjection, entries: list[int], values: list[int]
+) -> PlacedProjection:
+    """A projection with other weights at some entries, one after the other; those who share its
+    table keep theirs."""
+    synapses = placed_.synapses
     weights = np.array(np.broadcast_to(synapses.weights, synapses.count), dtype=np.int32)
-    weights[place] = given
-    made = replace(projections[k], synapses=replace(synapses, weights=weights))
-    return [*projections[:k], made, *projections[k + 1 :]]
+    weights[entries] = values
+    return replace(placed_, synapses=replace(synapses, weights=weights))
 
 
 def synaptic_range(population: Population, projections: list[PlacedProjection]) -> tuple[int, int]:

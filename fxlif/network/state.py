@@ -11,20 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arrays import Ints, integer
+from ..arrays import Ints
 from ..errors import FxlifError
 from ..files import as_path, read_arrays, whole_file
-from ..params.core import REGISTERS, WRITABLE, check_register
 from ..params.network import Graph, Population
-from ..params.quantise import signed_range
 from ..params.sources import EventSource, Source
 from ..rule.step import NeuronState, initial_state
-from ..rule.written import WrittenNeuron, register_range, with_register
+from ..rule.written import WrittenNeuron
 from .events import TICK, split_steps
-from .projections import PlacedProjection, reweighted
+from .projections import PlacedProjection
 
 if TYPE_CHECKING:
-    from .model import Network
+    pass
 
 FORMAT = "fxlif state 1"
 
@@ -98,54 +96,6 @@ def first_thresholds(population: Population) -> Ints:
     if population.v_thresholds:
         return np.array(population.v_thresholds, dtype=np.int64)
     return np.full(population.n, population.neuron.v_threshold, np.int64)
-
-
-def rewrite(network: Network, population: str | int, parameter: str, value: int, at: Any) -> None:
-    """Write ``value`` to the threshold of the neuron ``at`` of a population, or of all of them
-    where they share one; to a register of its neurons; or to a weight: see
-    :func:`~fxlif.network.projections.reweighted`. Other networks keep the parts that they share
-    with it.
-
-    Raises:
-        FxlifError: a name, a value or a neuron that is not there.
-    """
-    graph, thresholds = network.graph, network.thresholds
-    known = {p.name: p for p in graph.populations}
-    if parameter not in WRITABLE:
-        raise FxlifError.must_be("parameter", ", ".join(WRITABLE), parameter)
-    by_number = parameter == "weights" and not isinstance(population, str)
-    if not by_number and population not in known:
-        raise FxlifError.must_be("population", ", ".join(known), population)
-    if parameter == "weights":
-        network.projections = reweighted(graph, network.projections, population, value, at)
-        return
-    name = str(population)
-    written_to = known[name]
-    register = next((each for each in REGISTERS if each == parameter), None)
-    if register is not None:
-        if at is not None:
-            raise FxlifError.must_be("at", f"None ({population} has one {register})", at)
-        neuron = written_to.neuron
-        check_register(neuron, register, "parameter")
-        low, high = register_range(neuron, register)
-        # Of steps counted before the compare, the last one is no step of rest.
-        beside = register == "refractory" and neuron.refractory_count == "before"
-        held = integer("value", value, low, high + beside, what=f"{register}, ")
-        held -= beside and held > 0
-        made_of = with_register(neuron, register, held)
-        changed = {name: written_to.model_copy(update={"neuron": made_of})}
-        populations = tuple(changed.get(p.name, p) for p in graph.populations)
-        network.graph = replace(graph, populations=populations)
-        return
-    written_to.neuron.check_threshold(integer("value", value, *signed_range(64)), "value")
-    made = thresholds[name].copy()
-    if written_to.v_thresholds is not None:
-        made[integer("at", at, 0, written_to.n - 1, what="a neuron, ")] = value
-    elif at is None:
-        made[:] = value
-    else:
-        raise FxlifError.must_be("at", f"None ({population} has one threshold)", at)
-    network.thresholds = {**thresholds, name: made}
 
 
 def acting(graph: Graph) -> tuple[Source | Population, ...]:

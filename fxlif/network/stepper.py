@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -12,11 +12,12 @@ from ..arrays import Ints, integers, within
 from ..errors import FxlifError
 from ..params.quantise import signed_range
 from ..params.sources import EventSource
+from ..progress import late_interrupts
 from ..rule.step import NeuronState
 from .events import TICK
 from .external_input import ExternalInput, external_input
-from .interrupts import late_interrupts
 from .numpy_engine import NumpyEngine
+from .writes import Change, applied, must_be_writable
 
 if TYPE_CHECKING:
     from .model import Network
@@ -30,6 +31,7 @@ class StepEngine(Protocol):
     """Carries out single steps; the network's state is up to date after :meth:`sync`."""
 
     def step(self, currents: GivenCurrents, events: GivenAddresses) -> dict[str, Ints]: ...
+    def write(self, change: Change) -> None: ...
     def sync(self) -> None: ...
     def close(self) -> None: ...
 
@@ -44,6 +46,8 @@ class Stepper:
     def __init__(self, network: Network, engine: StepEngine) -> None:
         self._network, self._engine = network, engine
         self._step = engine.step
+        #: Whether anything was written.
+        self.has_written = False
 
     def __call__(
         self, currents: GivenCurrents = None, events: GivenAddresses = None
@@ -63,6 +67,19 @@ class Stepper:
                 of this stepper has ended.
         """
         return self._step(currents, events)
+
+    def write(self, population: str | int, parameter: str, value: int, at: Any = None) -> None:
+        """Write what is ``writable`` before the next step, as :meth:`fxlif.Network.write` does.
+
+        Raises:
+            FxlifError: as that, or something that is not ``writable``; the block has ended.
+        """
+        if self._step is _refuse:
+            _refuse(None, None)
+        change = must_be_writable(self._network, (population, parameter, value, at))
+        with late_interrupts():
+            self.has_written = True
+            self._engine.write(change)
 
     @property
     def states(self) -> Mapping[str, NeuronState]:
@@ -97,6 +114,10 @@ class NumpySteps:
             fired = NumpyEngine(self._network, given).step(0)
             self._network.count_dropped(given, 0, 1)
         return {p.name: fired[p.name] for p in self._network.graph.populations}
+
+    def write(self, change: Change) -> None:
+        """Write before the next step."""
+        applied(self._network, [change])
 
     def sync(self) -> None:
         """Nothing: it works on the network's own state."""

@@ -13,7 +13,7 @@ from ..errors import FxlifError
 from ..network import events
 from ..network.recording import Recording
 from ..network.selection import Selection, listed
-from ..recorder import Recorder
+from ..population import Recorder
 
 Floats = npt.NDArray[np.float64]
 #: The first step and the one behind the last.

@@ -8,8 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import AbstractContextManager, suppress
 
 from ..errors import FxlifError
-from ..network.interrupts import lasting_interrupts
-from ..progress import SILENT, Progress
+from ..progress import SILENT, Progress, lasting_interrupts
 from ..workers import WorkerDied, Workers
 from .evaluate import Order, Outcome, evaluate
 from .spec import Plan

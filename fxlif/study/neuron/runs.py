@@ -16,8 +16,7 @@ import numpy.typing as npt
 
 from ... import metrics
 from ...params.neuron import NeuronParams
-from ...population import LIFPopulation
-from ...recorder import Recorder
+from ...population import LIFPopulation, Recorder
 
 #: Mean and standard deviation of the membrane, in thresholds, that each drive would give without
 #: spikes; with a decay of 15/16, or 15.5 steps, a neuron fires 7, 19 and 43 times in 1000 steps.
