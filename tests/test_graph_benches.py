@@ -12,10 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from designs import QUICK, SIMULATORS, event_loop, looped, needs_icarus, swap
+from designs import QUICK, SIMPLE, SIMULATORS, event_loop, looped, make, needs_icarus, swap
 
 from fxlif import EventSource, Network, NetworkParams, RegularSource, load, profiles, recurrent
 from fxlif.cli.options import shipped_or_file
+from fxlif.cycles.access import is_accessible
 from fxlif.cycles.control import NONE
 from fxlif.cycles.driver import Driver
 from fxlif.cycles.row_model import model_of
@@ -25,7 +26,6 @@ from fxlif.hdl.verilog import generate
 from fxlif.layout import HardwareNetwork, RowCore, RowMemory
 from fxlif.network import events as event_files
 from fxlif.network.events import TICK
-from fxlif.params.core import WRITABLE
 from fxlif.sim.bench.golden import GoldenStream
 from fxlif.sim.bench.outcome import failure_reasons
 from fxlif.sim.failure import difference
@@ -35,6 +35,7 @@ from fxlif.sim.failure.shrink import Stimulus
 from fxlif.sim.portable.testbench import bench_of, commands, with_bench
 from fxlif.sim.soak.bulk import BLOCK
 from fxlif.sim.soak.random_network import (
+    accessible,
     random_event_chain,
     random_event_network,
     random_hardware,
@@ -211,9 +212,12 @@ def test_random_hardware_has_cores_and_chains_too() -> None:
     assert {len(design.cores) for design in made if isinstance(design, NetworkParams)} >= {2, 3}
     neurons = [neuron for design in made for neuron in design.neurons]
     assert {neuron.accumulate for neuron in neurons} == {"exact", "per_event"}
-    named = {name for design in drawn if not isinstance(design, HardwareNetwork)
-             for core in design.cores for name in core.writable}  # fmt: skip
-    assert named >= set(WRITABLE) - {"refractory"}  # few neurons that are drawn rest
+    assert {is_accessible(core) for design in made for core in design.cores} == {True, False}
+    for given in (LOOPED, NetworkParams.chain(make(3, 5, 2, SIMPLE), make(5, 6, 4, SIMPLE))):
+        found = [accessible(random.Random(seed), given) for seed in range(6)]
+        cores = [core for each in found for core in supported(each).cores]
+        assert {name for core in cores for name in core.writable} >= {"weights", "thresholds"}
+        assert {core.readable for core in cores} == {True, False}
     chains = [random_event_chain(random.Random(seed)) for seed in range(12)]
     assert {neuron.fire_on for chain in chains for neuron in chain.neurons} == {"step", "event"}
     graphs = [hardware(random_event_network(random.Random(seed))) for seed in range(4)]

@@ -17,11 +17,14 @@ import pytest
 from designs import COMPARE, CORES, swap
 from hypothesis import given
 from hypothesis import strategies as st
+from source_edits import SourceMutant
+from source_mutants import applied
 from typer.testing import CliRunner
 
 from fxlif import CoreParams, FxlifError, NetworkParams, NeuronParams, cli
 from fxlif.cycles.control import NONE
 from fxlif.cycles.model import CycleModel, CycleOutputs
+from fxlif.cycles.signals import ANSWERED, READ_OUTPUTS, WRITE_OUTPUTS
 from fxlif.engines import can_compile
 from fxlif.rule.step import step
 from fxlif.sim import verify
@@ -59,7 +62,7 @@ from fxlif.sim.tools.words import as_ints, as_rows
 
 pytestmark = pytest.mark.skipif(not can_compile(), reason="bulk runs need numba")
 CORE = CORES["all options"]
-WRITTEN = CoreParams(**dict(CORE) | {"writable": ("weights", "thresholds")})
+WRITTEN = CoreParams(**dict(CORE) | {"writable": ("weights", "thresholds"), "readable": True})
 NEURON = NeuronParams(v_threshold=60, refractory=2)
 
 
@@ -126,10 +129,10 @@ def response_of(made: CycleOutputs, interface: Interface, *, chain: bool) -> dic
         "events_out.payload.tick": (made.out_tick, made.out_valid),
     }  # fmt: skip
     if len(made.rejected):
-        shown["write.ready"], shown["rejected"] = (
-            (made.write_ready, always),
-            (made.rejected, always),
-        )
+        shown |= {
+            port: (getattr(made, field), made.answer_valid if field in ANSWERED else always)
+            for field, port in (WRITE_OUTPUTS | READ_OUTPUTS).items()
+        }
     for k, trace in enumerate(made.cores):
         suffix, valid = f"_{k}" if chain else "", trace.valid
         shown[f"dropped{suffix}"] = trace.dropped, always
@@ -388,8 +391,35 @@ def test_a_stimulus_is_what_its_inputs_were(core: CoreParams) -> None:
     if model.port is not None:
         written = model.port.inputs
         assert written["write_valid"].sum() > 500
+        assert written["read_valid"].sum() > 500
         for name in written.dtype.names:
             np.testing.assert_array_equal(written[name], getattr(inputs, name))
+
+
+READ_FAULTS = [
+    SourceMutant("another lane read", "hdl.core.answer", "self.state[lane]",
+                 "self.state[self.read.lane]", "the neuron of the read behind it answers"),
+    SourceMutant("answered after a reset", "hdl.access",
+                 'line(m, was_taken, cycles, "read_was_taken")',
+                 'line(m, was_taken, cycles, "read_was_taken", is_data=True)',
+                 "what was read before a reset is answered behind it"),
+    SourceMutant("no error", "hdl.access", "error.eq(line(m, port.missed,",
+                 "error.eq(line(m, valid & 0,", "nothing at an address answers as a 0 does"),
+    SourceMutant("read in mid-step", "hdl.core.issue", "~begun & ~pending & ~updating",
+                 "~pending & ~updating", "taken after the first events of a step"),
+]  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", READ_FAULTS, ids=lambda fault: fault.name)
+def test_a_fault_of_the_read_port_is_replayed(fault: SourceMutant, tmp_path) -> None:
+    design = CoreParams(**dict(CORE) | {"readable": True})
+    with applied(fault):
+        found = soak(design, name="x", cycles=64 * BLOCK, processes=1, out=tmp_path / "f")
+    assert not found.passed
+    assert "a shorter way: " in found.checks[0].detail
+    assert "read 0x" in found.checks[0].detail
+    assert folder.replay(tmp_path / "f").reproduced
 
 
 # --- segments, processes, state -----------------------------------------------------------------

@@ -14,8 +14,8 @@ from fxlif.cycles.access import ITEM_BITS, NONE, AddressMap, is_single, value_ra
 from fxlif.cycles.model import CycleInputs, CycleModel, CycleOutputs, Driver
 from fxlif.sim.coverage.coverage import Coverage
 from fxlif.sim.coverage.invariant import Neurons
+from fxlif.sim.stimulus.accesses import RandomWrites
 from fxlif.sim.stimulus.random import RandomStimulus
-from fxlif.sim.stimulus.writes import RandomWrites
 
 BOTH = ("weights", "thresholds")
 CHAIN = NetworkParams.chain(

@@ -26,7 +26,7 @@ from fxlif import (
     Projection,
     Sparse,
 )
-from fxlif.cycles.access import NONE, AddressMap, access_outputs
+from fxlif.cycles.access import DESIGN, NONE, AddressMap, access_outputs
 from fxlif.cycles.model import CycleInputs, CycleModel
 from fxlif.hdl.verilog import generate
 from fxlif.network.events import TICK
@@ -39,9 +39,8 @@ from fxlif.sim.bench.scoreboard import Report, Scoreboard
 from fxlif.sim.portable.testbench import bench_of
 from fxlif.sim.prove.run import prove
 from fxlif.sim.report.findings import Findings
+from fxlif.sim.stimulus.accesses import random_reads, random_writes
 from fxlif.sim.stimulus.random import random_events
-from fxlif.sim.stimulus.reads import random_reads
-from fxlif.sim.stimulus.writes import random_writes
 from fxlif.sim.verify import check
 
 RESTING = NeuronParams(
@@ -103,10 +102,15 @@ def every_address(params, seed: int) -> Iterator[tuple[int, int, int]]:
 
 
 def many_reads(params, seed: int) -> Iterator[tuple[int, int]]:
-    """Random reads, most of them right behind each other."""
-    draw = random.Random(seed)
+    """Random reads, most of them right behind each other, and reads of what is hardly there."""
+    draw, where = random.Random(seed), AddressMap(params.cores)
+    found = where.decode_reads(np.arange(1 << where.address_bits)).core
+    there = np.flatnonzero(found != NONE)
+    beside = np.concatenate([there ^ 1, there ^ 2])
+    edges = [*beside[found[beside] == NONE], *np.flatnonzero(found == DESIGN)]
     for gap, address in random_reads(params.cores, seed):
         yield (gap if draw.random() < 0.1 else 0), address
+        yield 0, int(draw.choice(edges))
 
 
 def run(params, cycles: int, seed: int = 1) -> Report:

@@ -18,6 +18,7 @@ from .control import (
     CompiledSteps,
     Driven,
     Ints,
+    Record,
     Records,
     clock,
     compiled_update,
@@ -27,7 +28,7 @@ from .control import (
     show,
     take_sums,
 )
-from .driver import WriteSource
+from .driver import AccessSource
 
 #: The write port or the read port: whether an access was on offer in the last cycle and not taken
 #: (``asked``), and of which ``core`` it was, NONE where nothing is, or another number below 0 of
@@ -44,44 +45,54 @@ WRITE, READ = 0, 1
 class Access(NamedTuple):
     """The write and the read port of a chain: ``ports`` (2,) of :data:`PORT`; for each core whether
     a step has ``begun``, (cores,); what is ``offered`` and ``shown``, (2, cycles) of
-    :data:`OFFERED` and :data:`PORT_SHOWN`; the core of each write and of each read, (writes,) and
-    (reads,), and the core that each write ``waits`` for, (writes,). In a driven chain writes come
-    from a ``source`` (1,) of :data:`.driver.WRITER` of ``writes``, of :data:`.driver.WRITE`. A port
-    that is not there is never offered anything."""
+    :data:`OFFERED` and :data:`PORT_SHOWN`. By port the accesses, ``rows`` of :data:`.driver.ACCESS`
+    which in a driven chain a ``source`` (1,) of :data:`.driver.SOURCE` offers; the ``core`` of each
+    and the one that it ``waits`` for, (accesses,). A port that is not there is never offered
+    anything."""
 
     ports: Records
     begun: Ints
     offered: Records
     shown: Records
-    written: Ints
-    read: Ints
-    waits: Ints
-    source: Records
-    writes: Records
+    rows: tuple[Records, Records]
+    source: tuple[Records, Records]
+    core: tuple[Ints, Ints]
+    waits: tuple[Ints, Ints]
 
 
 @inline
-def offer_write(access: Access, taken: int, cycle: int) -> None:
-    """What a source of writes shows in a cycle, so many events after it began."""
-    source, offered = access.source[0], access.offered[WRITE, cycle]
-    if not source["holds"] and source["next_write"] < len(access.writes):
-        following = access.writes[source["next_write"]]
-        if taken >= following["after"]:
-            if source["waited"] >= following["gap"]:
-                source["holds"], source["waited"] = 1, 0
-                source["next_write"] += 1
-            else:
-                source["waited"] += 1
-    offered["valid"] = source["holds"]
-    offered["number"] = source["next_write"] - 1
+def offer_accesses(access: Access, driver: Record, cycle: int) -> None:
+    """What the sources of the ports show in a cycle, beside a driver of events."""
+    taken = driver["next_event"] - driver["holds"]
+    for each in range(len(access.ports)):
+        source, offered = access.source[each][0], access.offered[each, cycle]
+        if not source["holds"] and source["next"] < len(access.rows[each]):
+            following = access.rows[each][source["next"]]
+            if taken >= following["after"]:
+                if source["waited"] >= following["gap"]:
+                    source["holds"], source["waited"] = 1, 0
+                    source["next"] += 1
+                else:
+                    source["waited"] += 1
+        offered["valid"] = source["holds"]
+        offered["number"] = source["next"] - 1
+
+
+@inline
+def take_offers(access: Access, cycle: int) -> None:
+    """Hold nothing on offer that a port is ready for."""
+    for each in range(len(access.ports)):
+        if access.shown[each, cycle]["ready"]:
+            access.source[each][0]["holds"] = 0
 
 
 def no_access() -> Access:
     """Neither of the two ports."""
-    cores, source = np.zeros(0, dtype=np.int64), WriteSource()
+    cores, source = np.zeros(0, dtype=np.int64), AccessSource()
     return Access(
         np.zeros(0, dtype=PORT), cores, np.zeros((2, 0), dtype=OFFERED),
-        np.zeros((2, 0), dtype=PORT_SHOWN), cores, cores, cores, source.state, source.writes,
+        np.zeros((2, 0), dtype=PORT_SHOWN), (source.rows, source.rows),
+        (source.state, source.state), (cores, cores), (cores, cores),
     )  # fmt: skip
 
 
@@ -112,10 +123,8 @@ def clock_ports(access: Access, cycle: int, counter_mask: int) -> int:
         port["misses"] = port["taken"] and port["core"] == NONE
         port["asked"] = offered["valid"] != 0 and not ready
         if offered["valid"]:
-            cores = access.written if each == WRITE else access.read
-            waits = access.waits if each == WRITE else access.read
-            port["core"] = cores[offered["number"]]
-            port["waits"] = waits[offered["number"]]
+            port["core"] = access.core[each][offered["number"]]
+            port["waits"] = access.waits[each][offered["number"]]
         accesses += port["taken"]
     return accesses
 
@@ -152,11 +161,10 @@ def run_chain(
             show(config[k], control[k], block.traces[k, cycle])
         if access is not None:
             if driven is not None:
-                source = driven.state[0]
-                offer_write(access, source["next_event"] - source["holds"], cycle)
+                offer_accesses(access, driven.state[0], cycle)
             show_ports(control, access, cycle)
-            if driven is not None and access.shown[WRITE, cycle]["ready"]:
-                access.source[0]["holds"] = 0
+            if driven is not None:
+                take_offers(access, cycle)
         stream["in_ready"] = control[0]["ready"]
         stream["out_valid"] = control[cores - 1]["shown"] != NONE
         stream["out_address"] = control[cores - 1]["out_address"]

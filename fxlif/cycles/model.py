@@ -294,7 +294,7 @@ class DesignModel(ABC):
         if self._driven is None or len(self._driven.inputs) != len(flags):
             self._driven = self._room(len(flags))
         if self.port is not None:
-            self.port.drive(len(flags), driver.writes)
+            self.port.drive(len(flags), driver.writes, driver.reads)
         return self._fill(self._driven, Driven(driver.state, driver.events, flags))
 
     def outputs(self, block: Block) -> CycleOutputs:

@@ -15,19 +15,17 @@ from .access import (
     NUMBERS,
     READ_NUMBERS,
     AddressMap,
+    access_inputs,
     access_outputs,
     as_register,
     is_single,
 )
 from .chain import OFFERED, PORT, PORT_SHOWN, READ, WRITE, Access
 from .control import Bools, Ints, Records, record
-from .driver import WRITE as WRITE_ROW
-from .driver import WriteSource
+from .driver import ACCESS, AccessSource
 from .latency import READ_CYCLES, AnyCore
 from .shown import CycleInputs
 
-#: What stands at the write port in a cycle, as in :class:`~fxlif.cycles.shown.CycleInputs`.
-WRITE_INPUT = record("write_valid", "write_address", "write_data")
 _ITEMS = {number: name for name, number in READ_NUMBERS.items()}
 
 
@@ -40,9 +38,9 @@ class AccessPorts:
 
     def __init__(self, cores: Sequence[AnyCore]) -> None:
         self._map = AddressMap(cores)
-        self._outputs = access_outputs(cores)
+        self._inputs, self._outputs = record(*access_inputs(cores)), access_outputs(cores)
         self._answer_mask = (1 << self._map.answer_bits) - 1
-        self._decoded: Records | None = None
+        self._decoded: list[Records | None] = [None, None]
         self._ports = np.zeros(2, dtype=PORT)
         self._begun = np.zeros(len(cores), dtype=np.int64)
         #: By core, the weights that it reads, (n_inputs, neurons of all lanes); of one that reads
@@ -50,33 +48,34 @@ class AccessPorts:
         self.weights: list[Ints | Sequence[Ints]] = []
         #: Reads on their way: the cycle in which each was taken, its answer, whether an error.
         self._reads: list[tuple[int, int, bool]] = []
-        self._answers = np.zeros((3, 0), dtype=np.int64)
-        self.drive(0, WriteSource())
+        #: Whether there is an answer in each cycle, what it is, and whether an error: (3, cycles).
+        self.answers = np.zeros((3, 0), dtype=np.int64)
+        self.drive(0, AccessSource(), AccessSource())
 
     def offer(self, cycles: int, inputs: CycleInputs) -> None:
         """Let the next ``cycles`` show the ``inputs`` of the ports."""
-        source = WriteSource()
-        source.writes = np.zeros(cycles, dtype=WRITE_ROW)
-        source.writes["address"], source.writes["data"] = inputs.write_address, inputs.write_data
-        self.drive(cycles, source, inputs.read_address)
+        writes, reads = AccessSource(), AccessSource()
+        for source in (writes, reads):
+            source.rows = np.zeros(cycles, dtype=ACCESS)
+        writes.rows["address"], writes.rows["data"] = inputs.write_address, inputs.write_data
+        reads.rows["address"] = inputs.read_address
+        self.drive(cycles, writes, reads)
         offered = self.access.offered
         offered["number"] = np.arange(cycles)
         offered[WRITE]["valid"], offered[READ]["valid"] = inputs.write_valid, inputs.read_valid
 
-    def drive(self, cycles: int, source: WriteSource, reads: npt.ArrayLike = ()) -> None:
-        """Let the next ``cycles`` write what ``source`` does; ``reads``: addresses that are read,
-        (reads,), or one."""
-        writes = source.writes
-        if writes is not self._decoded:
-            self._decoded = writes
-            self._writes = self._map.decode(writes["address"], writes["data"])
-        if np.ndim(reads) == 0:
-            reads = np.full(cycles, reads)
-        self._named = self._map.decode_reads(reads)
+    def drive(self, cycles: int, writes: AccessSource, reads: AccessSource) -> None:
+        """Let the next ``cycles`` write and read what these sources do."""
+        if writes.rows is not self._decoded[WRITE]:
+            self._writes = self._map.decode(writes.rows["address"], writes.rows["data"])
+        if reads.rows is not self._decoded[READ]:
+            self._named = self._map.decode_reads(reads.rows["address"])
+        self._decoded = [writes.rows, reads.rows]
         self.access = Access(
             self._ports, self._begun, np.zeros((2, cycles), dtype=OFFERED),
-            np.zeros((2, cycles), dtype=PORT_SHOWN), self._writes.core, self._named.core,
-            self._writes.waits, source.state, writes,
+            np.zeros((2, cycles), dtype=PORT_SHOWN), (writes.rows, reads.rows),
+            (writes.state, reads.state), (self._writes.core, self._named.core),
+            (self._writes.waits, self._named.core),
         )  # fmt: skip
         self.kept: list[list[tuple[int, Ints]]] = [[] for _ in self._begun]
 
@@ -135,32 +134,35 @@ class AccessPorts:
 
     def finish(self, rst: Bools) -> None:
         """Answer what was read before the end of some cycles with these resets, (cycles,)."""
-        self._answers = np.zeros((3, len(rst)), dtype=np.int64)
+        self.answers = np.zeros((3, len(rst)), dtype=np.int64)
         left = []
         for taken, data, error in self._reads:
             due = taken + READ_CYCLES
             if rst[max(taken + 1, 0) : max(due, 0)].any():  # it is lost
                 continue
             if due < len(rst):
-                self._answers[:, due] = 1, data, error
+                self.answers[:, due] = 1, data, error
             else:
                 left.append((taken - len(rst), data, error))
         self._reads = left
 
     @property
     def inputs(self) -> Records:
-        """What stood at the write port, (cycles,) of :data:`WRITE_INPUT`."""
-        offered, writes = self.access.offered[WRITE], self.access.writes
-        valid = offered["valid"] != 0
-        made: Records = np.zeros(len(valid), dtype=WRITE_INPUT)
-        given = writes[offered["number"][valid]]
-        made["write_valid"][valid] = 1
-        made["write_address"][valid], made["write_data"][valid] = given["address"], given["data"]
+        """What stood at the ports, (cycles,), by the fields of
+        :class:`~fxlif.cycles.shown.CycleInputs` that are there."""
+        made: Records = np.zeros(self.access.offered.shape[1], dtype=self._inputs)
+        for name in self._inputs.names or ():
+            side, _, field = name.partition("_")
+            each = WRITE if side == "write" else READ
+            offered = self.access.offered[each]
+            valid = offered["valid"] != 0
+            given = self.access.rows[each][offered["number"][valid]]
+            made[name][valid] = 1 if field == "valid" else given[field]
         return made
 
     def shown(self) -> dict[str, Any]:
         """What the ports show, (cycles,) each, by the fields of :class:`.shown.CycleOutputs`."""
-        valid, data, error = self._answers
+        valid, data, error = self.answers
         shown = self.access.shown
         found = {
             "write_ready": shown[WRITE]["ready"] != 0, "rejected": shown[WRITE]["missed"],

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..compiled.jit import inline, njit
-from .chain import WRITE, Access, clock_ports, offer_write, reset_ports
+from .chain import Access, clock_ports, offer_accesses, reset_ports, take_offers
 from .control import (
     ADD,
     CLEAR,
@@ -369,12 +369,11 @@ def run_graph(
         nodes[0]["tick"] = shown["in_tick"]
         for k in range(cores):
             show_front(config[k], control[k], graph)
-        if driven is not None and len(access.ports):
-            source = driven.state[0]
-            offer_write(access, source["next_event"] - source["holds"], cycle)
+        if driven is not None:
+            offer_accesses(access, driven.state[0], cycle)
         show_row_ports(config, control, access, cycle)
-        if driven is not None and len(access.ports) and access.shown[WRITE, cycle]["ready"]:
-            access.source[0]["holds"] = 0
+        if driven is not None:
+            take_offers(access, cycle)
         for k in range(cores):
             core, now = config[k], control[k]
             own = nodes[core["node"]]

@@ -42,7 +42,7 @@ class CycleInputs:
 
     @classmethod
     def of(cls, *tables: Records) -> Self:
-        """Rows of :data:`.control.INPUT` and of :data:`.port.WRITE_INPUT`, (cycles,), named."""
+        """Rows of :data:`.control.INPUT` and of what stands at the ports, (cycles,), named."""
         return cls(**{name: table[name] for table in tables for name in table.dtype.names or ()})
 
 

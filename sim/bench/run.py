@@ -16,9 +16,8 @@ from typing import Any
 from ...cycles.access import access_inputs
 from ...files import cannot, make_folder, whole_file
 from ...params.protocol import AnyCores, AnyParams
+from ..stimulus.accesses import random_reads, random_writes
 from ..stimulus.random import IDLE_AXIS, STALL_AXIS, held_back, random_events, resets, spacing_of
-from ..stimulus.reads import random_reads
-from ..stimulus.writes import random_writes
 from ..tools.simulators import PID, RESULTS
 from ..tools.words import to_bytes
 from .agents import AccessDriver, Driver, StreamDriver, WordDriver, clocked

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +17,7 @@ from ...cycles.control import NONE, Block, Bools, Ints
 from ...cycles.model import CycleInputs
 from ...cycles.port import AccessPorts
 from ...cycles.row_model import model_of
-from ...cycles.signals import INPUT_PORTS, WRITE_INPUTS
+from ...cycles.signals import INPUT_PORTS, READ_INPUTS, WRITE_INPUTS
 from ...errors import FxlifError
 from ...network.events import TICK
 from ...params.neuron import NeuronParams
@@ -30,7 +32,7 @@ from ..tools.verilated import VerilatedDesign
 from ..tools.words import as_ints, as_rows
 from .folder import leave
 from .narrow import AFTER, Narrowed, first_difference, narrow
-from .shrink import Stimulus, Write, search, shrink
+from .shrink import Event, Read, Stimulus, Write, search, shrink
 
 #: What shrinking may cost, and the longest stimulus that it begins with.
 MAX_CALLS, SECONDS, LONGEST = 3000, 20.0, 1 << 16
@@ -79,7 +81,7 @@ class Trial:
 def inputs_of(interface: Interface, words: list[int]) -> CycleInputs:
     """The inputs that packed stimulus words show, (cycles,) each."""
     shown = Cycles(interface.stimulus, as_rows(words, interface.stimulus_bits))
-    ports = INPUT_PORTS | WRITE_INPUTS
+    ports = INPUT_PORTS | WRITE_INPUTS | READ_INPUTS
     return CycleInputs(
         **{name: shown[port] for name, port in ports.items() if port in shown.fields}
     )
@@ -91,10 +93,20 @@ def as_stimulus(params: AnyCores, inputs: CycleInputs) -> Stimulus:
     valid, first = _offered(inputs.in_valid, made.in_ready)
     tick, address = np.asarray(inputs.in_tick)[first], np.asarray(inputs.in_address)[first]
     plain: list[int] = np.where(tick != 0, TICK, address).tolist()
-    events: list[int | Write] = [*plain]
+    taken = np.flatnonzero(valid & made.in_ready)
+    accesses: list[tuple[int, Write | Read]] = []
     if len(made.write_ready):
-        taken = np.flatnonzero(valid & made.in_ready)
-        events = _with_writes(plain, taken, inputs, made.write_ready)
+        writes = inputs.write_valid, inputs.write_address, inputs.write_data
+        accesses += _accesses(Write, taken, made.write_ready, *writes)
+    if len(made.read_ready):
+        reads = inputs.read_valid, inputs.read_address
+        accesses += _accesses(Read, taken, made.read_ready, *reads)
+    events: list[Event] = []
+    before = 0
+    for after, access in sorted(accesses, key=itemgetter(0)):
+        events += [*plain[before:after], access]
+        before = after
+    events += plain[before:]
 
     def held(where: Any) -> tuple[int, ...]:
         return tuple(np.flatnonzero(where).tolist())
@@ -111,23 +123,19 @@ def _offered(shown: npt.ArrayLike, ready: Bools) -> tuple[Bools, Bools]:
     return valid, valid & ~np.concatenate([[False], (valid & ~ready)[:-1]])
 
 
-def _with_writes(
-    events: list[int], taken: Ints, inputs: CycleInputs, ready: Bools
-) -> list[int | Write]:
-    """The events, ``taken`` in these cycles, and the writes between them."""
-    valid, first = _offered(inputs.write_valid, ready)
+def _accesses(
+    kind: Callable[..., Write | Read], taken: Ints, ready: Bools, shown: npt.ArrayLike,
+    *payload: npt.ArrayLike,
+) -> Iterator[tuple[int, Write | Read]]:  # fmt: skip
+    """The accesses at a port, each behind so many of the events ``taken`` in these cycles."""
+    valid, first = _offered(shown, ready)
     done = np.flatnonzero(valid & ready)
-    mixed: list[int | Write] = []
-    before = 0
     for cycle in np.flatnonzero(first):
         after = int(np.searchsorted(taken, cycle))
         # Since then it could have been offered.
         last = [*taken[:after][-1:], *done[: np.searchsorted(done, cycle)][-1:], -1]
-        address, data = (np.asarray(x)[cycle] for x in (inputs.write_address, inputs.write_data))
-        mixed += events[before:after]
-        mixed.append(Write(int(address), int(data), int(cycle) - 1 - int(max(last))))
-        before = after
-    return [*mixed, *events[before:]]
+        numbers = (int(np.asarray(part)[cycle]) for part in payload)
+        yield after, kind(*numbers, int(cycle) - 1 - int(max(last)))
 
 
 def shrunk(target: Target, found: Narrowed) -> tuple[Narrowed, str]:
@@ -179,12 +187,13 @@ def told_stimulus(stimulus: Stimulus) -> str:
     return "; ".join(parts)
 
 
-def _told_event(event: int | Write) -> str:
-    """An address, or a write."""
+def _told_event(event: Event) -> str:
+    """An address, a write or a read."""
     if isinstance(event, int):
         return str(event)
+    done = f"write {event.data} to" if isinstance(event, Write) else "read"
     later = f" {event.gap} cycles later" if event.gap else ""
-    return f"write {event.data} to {event.address:#x}{later}"
+    return f"{done} {event.address:#x}{later}"
 
 
 def _runs(events: list[str]) -> list[str]:

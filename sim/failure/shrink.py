@@ -16,13 +16,13 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from ...cycles.control import IDLE, RESET, STALL, Records
-from ...cycles.driver import WRITE, Driver
+from ...cycles.control import IDLE, RESET, STALL
+from ...cycles.driver import ACCESS, Driver
 from ...errors import FxlifError
 from ...network.events import TICK
 from ...params.protocol import AnyCores
+from ..stimulus.accesses import random_reads, random_writes
 from ..stimulus.durations import durations
-from ..stimulus.writes import random_writes
 
 T = TypeVar("T")
 AXES = ("idle", "stall", "reset")
@@ -39,16 +39,27 @@ class Write(NamedTuple):
     gap: int = 0
 
 
+class Read(NamedTuple):
+    """A read, likewise; those of the other port do not wait for it."""
+
+    address: int
+    gap: int = 0
+
+
+#: What is done to a design: an event, or an access between two.
+Event = int | Write | Read
+
+
 @dataclass(frozen=True, kw_only=True)
 class Stimulus:
     """What is done to a core or a network of cores from power-up on.
 
     ``events``: addresses and TICK (:mod:`fxlif.network.events`), offered one after the other, each
-    until it is taken, and writes. ``idle``, ``stall``, ``reset``: the cycles, in order, in which no
-    new event is offered, the output is not ready, the reset is held.
+    until it is taken, and writes and reads. ``idle``, ``stall``, ``reset``: the cycles, in order,
+    in which no new event is offered, the output is not ready, the reset is held.
     """
 
-    events: tuple[int | Write, ...] = ()
+    events: tuple[Event, ...] = ()
     idle: tuple[int, ...] = ()
     stall: tuple[int, ...] = ()
     reset: tuple[int, ...] = ()
@@ -62,11 +73,15 @@ class Stimulus:
     def size(self) -> tuple[int, ...]:
         """What is smaller is simpler: the number of things, then how late and how large."""
         count, late = len(self.events) + len(self.held), sum(self.held)
-        writes = [event for event in self.events if isinstance(event, Write)]
         addresses = [event for event in self.events if event != TICK and isinstance(event, int)]
-        late += sum(write.gap for write in writes)
-        numbers = sum(write.address + write.data for write in writes)
-        return count, len(self.events), late, len(addresses), sum(addresses) + numbers
+        late += self.waits
+        numbers = sum(sum(event) for event in self.events if not isinstance(event, int))
+        return count, len(self.events), late, len(addresses), sum(addresses) + numbers - self.waits
+
+    @property
+    def waits(self) -> int:
+        """The cycles that accesses wait, together."""
+        return sum(event.gap for event in self.events if not isinstance(event, int))
 
     def packed(self, address_bits: int) -> npt.NDArray[np.int64]:
         """The events as payloads: an address, or the bit above the address."""
@@ -74,22 +89,20 @@ class Stimulus:
         events = np.array(plain, dtype=np.int64)
         return np.where(events == TICK, 1 << address_bits, events)
 
-    @property
-    def writes(self) -> Records:
-        """The writes as rows of :data:`fxlif.cycles.driver.WRITE`."""
-        rows, after = [], 0
-        for event in self.events:
-            if isinstance(event, Write):
-                rows.append((after, event.gap, event.address, event.data))
-            else:
-                after += 1
-        return np.array(rows, dtype=WRITE)
-
     def driver(self, address_bits: int) -> Driver:
-        """What shows events and writes to a model."""
+        """What shows events, writes and reads to a model."""
         made = Driver(address_bits)
         made.refill(self.packed(address_bits))
-        made.writes.refill(self.writes)
+        writes, reads, after = [], [], 0
+        for event in self.events:
+            if isinstance(event, Write):
+                writes.append((after, event.gap, event.address, event.data))
+            elif isinstance(event, Read):
+                reads.append((after, event.gap, event.address, 0))
+            else:
+                after += 1
+        made.writes.refill(np.array(writes, dtype=ACCESS))
+        made.reads.refill(np.array(reads, dtype=ACCESS))
         return made
 
     def flags(self, cycles: int) -> npt.NDArray[np.uint8]:
@@ -104,8 +117,7 @@ class Stimulus:
         """After so many cycles all that is offered has come out of ``design``, at the latest."""
         ticks = sum(event == TICK for event in self.events)
         longest = durations(design)
-        last = max(self.held, default=0)
-        last += sum(event.gap for event in self.events if isinstance(event, Write))
+        last = max(self.held, default=0) + self.waits
         given = len(self.events) * longest.event + (ticks + 1) * longest.step
         return last + len(self.held) + longest.clear * (len(self.reset) + 1) + given
 
@@ -150,21 +162,31 @@ class Question:
 def drawn(design: AnyCores, draw: random.Random, most_events: int = MOST_EVENTS) -> Stimulus:
     """A short random stimulus for ``design``, unknown addresses among it."""
     tick_rate = draw.choice((0.1, 0.3, 0.6))
-    events: list[int | Write] = [
+    events: list[Event] = [
         TICK if draw.random() < tick_rate else draw.randrange(1 << design.in_address_bits)
         for _ in range(draw.randrange(most_events + 1))
     ]
+    accesses: list[Event] = []
     if any(core.writable for core in design.cores):
         writes = random_writes(design.cores, draw.getrandbits(32))
         for _, address, data in islice(writes, draw.choice((0, 1, 3, 10))):
-            write = Write(address, data, draw.choice((0, 0, 1, 2, draw.randrange(HORIZON))))
-            events.insert(draw.randint(0, len(events)), write)
+            accesses.append(Write(address, data, _gap(draw)))
+    if any(core.readable for core in design.cores):
+        reads = random_reads(design.cores, draw.getrandbits(32))
+        for _, address in islice(reads, draw.choice((0, 1, 3, 10))):
+            accesses.append(Read(address, _gap(draw)))
+    for access in accesses:
+        events.insert(draw.randint(0, len(events)), access)
 
     def held() -> tuple[int, ...]:
         most = draw.choice((0, 0, 2, MOST_HELD))
         return tuple(sorted({draw.randrange(HORIZON + 1) for _ in range(most)}))
 
     return Stimulus(events=tuple(events), idle=held(), stall=held(), reset=held())
+
+
+def _gap(draw: random.Random) -> int:
+    return draw.choice((0, 0, 1, 2, draw.randrange(HORIZON)))
 
 
 def search(
@@ -243,8 +265,8 @@ def _lower(question: Question) -> None:
         k = 0
         while question.best is not None and k < len(values := getattr(question.best, part)):
             best, value = question.best, values[k]
-            if isinstance(value, Write):
-                _lower_write(question, k, value)
+            if not isinstance(value, int):
+                _lower_access(question, k, value)
                 k += 1
                 continue
             low = 0
@@ -258,15 +280,15 @@ def _lower(question: Question) -> None:
             k += 1
 
 
-def _lower_write(question: Question, k: int, write: Write) -> None:
-    """Make the numbers of a write, the ``k``-th event, smaller: 0, or by halves."""
-    for part in Write._fields:
-        low, value = 0, getattr(write, part)
+def _lower_access(question: Question, k: int, access: Write | Read) -> None:
+    """Make the numbers of an access, the ``k``-th event, smaller: 0, or by halves."""
+    for part in access._fields:
+        low, value = 0, getattr(access, part)
         while low < value:
-            best, tried = question.best, write._replace(**{part: low})
+            best, tried = question.best, access._replace(**{part: low})
             assert best is not None
             if question(replace(best, events=(*best.events[:k], tried, *best.events[k + 1 :]))):
-                write = tried
+                access = tried
                 break
             low = (low + value + 1) // 2
 
@@ -303,7 +325,7 @@ def _asks(question: Question, best: Stimulus, part: str) -> Callable[[tuple[Any,
     return lambda values: question(replace(best, **{part: values}))
 
 
-def _shortest(best: Stimulus, question: Question) -> tuple[int | Write, ...]:
+def _shortest(best: Stimulus, question: Question) -> tuple[Event, ...]:
     """The shortest beginning of the events that fails, if longer ones do."""
     low, high = 0, len(best.events)
     while low < high:

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from ...cycles.control import NONE, Block
+from ...cycles.driver import AccessSource
 from ...cycles.model import CycleInputs, Driver
 from ...cycles.row_model import model_of
 from ...params.protocol import AnyCores
 from ..bench.scoreboard import Counts
 from ..bench.wrapper import Interface
+from ..stimulus.accesses import RandomAccesses, RandomReads, RandomWrites, writes_of_all
 from ..stimulus.aimed import aimed_events
 from ..stimulus.random import RandomStimulus
-from ..stimulus.writes import RandomWrites, writes_of_all
 from .compare import Comparison, Packed, counts_of
 
 if TYPE_CHECKING:
@@ -56,9 +57,11 @@ class StreamBulk:
         self._params = params
         self._stimulus = RandomStimulus(params, seed)
         self._driver = Driver(params.in_address_bits)
-        self._writes = None
+        self._accesses: list[tuple[AccessSource, RandomAccesses]] = []
         if any(core.writable for core in params.cores):
-            self._writes = RandomWrites(params.cores, seed)
+            self._accesses.append((self._driver.writes, RandomWrites(params.cores, seed)))
+        if any(core.readable for core in params.cores):
+            self._accesses.append((self._driver.reads, RandomReads(params.cores, seed)))
         self._comparison = Comparison(params, interface)
         self._cycles = 0
         self._aiming = False
@@ -67,7 +70,8 @@ class StreamBulk:
     def aim(self) -> None:
         self._driver.refill(aimed_events(self._params))
         # What is aimed at is the design as it is, from now on.
-        self._driver.writes.drop()
+        for source, _ in self._accesses:
+            source.drop()
         self._driver.writes.refill(writes_of_all(self._params.cores))
         self._aiming = True
 
@@ -77,9 +81,9 @@ class StreamBulk:
         flags = np.zeros(BLOCK, dtype=np.uint8) if self._aiming else self._stimulus.flags(BLOCK)
         if not self._aiming and self._driver.left < BLOCK:
             self._driver.refill(self._stimulus.events(BLOCK))
-        writes = self._driver.writes
-        if self._writes is not None and not self._aiming and writes.left < BLOCK // 2:
-            writes.refill(self._writes.take(BLOCK // 2))
+        for source, drawn in self._accesses:
+            if not self._aiming and source.left < BLOCK // 2:
+                source.refill(drawn.take(BLOCK // 2))
         self.block = self.model.drive(self._driver, flags)
         return self._comparison.stimulus(self.block, self.model.port)
 

@@ -12,11 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ...compiled.jit import inline, njit
-from ...cycles.chain import WRITE, Access
+from ...cycles.access import access_inputs, access_outputs
+from ...cycles.chain import READ, WRITE, Access
 from ...cycles.control import INPUT, NONE, SPIKE, STREAM, Block, Ints, Record, Records, record
 from ...cycles.latency import AnyCore
 from ...cycles.port import AccessPorts
-from ...cycles.signals import INPUT_PORTS, OUTPUT_PORTS, WRITE_INPUTS, WRITE_OUTPUTS
+from ...cycles.signals import ANSWERED, INPUT_PORTS, OUTPUT_PORTS
 from ...hdl.interface import Field
 from ...params.protocol import AnyCores
 from ..bench.scoreboard import Counts
@@ -32,18 +33,23 @@ FIELD = record("offset", "width", "signed")
 STREAM_FIELDS = np.dtype([(name, FIELD) for name in STREAM.names or ()])
 CORE_SIGNALS = ("dropped", "saturated", "trace_valid", "trace_index")
 CORE_FIELDS = np.dtype([*((name, FIELD) for name in CORE_SIGNALS), ("lanes_at", np.int64)])
+#: What the write or the read port shows, and an answer.
+PORT_FIELDS = np.dtype([("port", np.int64), ("ready", FIELD), ("missed", FIELD)])
+ANSWER_FIELDS = np.dtype([("valid", FIELD), ("data", FIELD), ("error", FIELD)])
 #: What is counted; ``first``: the first cycle that differs, or NONE.
-COUNTS = record("first", "comparisons", "taken", "steps", "given", "fired", "resets", "writes")
+COUNTS = record(
+    "first", "comparisons", "taken", "steps", "given", "fired", "resets", "writes", "reads"
+)
 
 _64 = np.uint64(64)
 
 
 def counts_of(cycles: int, counted: Records) -> Counts:
     """What :data:`COUNTS` (1,) say of so many cycles."""
-    _, comparisons, taken, steps, given, fired, resets, writes = counted[0].tolist()
+    _, comparisons, taken, steps, given, fired, resets, writes, reads = counted[0].tolist()
     return Counts(
         cycles=cycles, comparisons=comparisons, steps=steps, events_in=taken, events_out=given,
-        spikes=fired, resets=resets, writes=writes,
+        spikes=fired, resets=resets, writes=writes, reads=reads,
     )  # fmt: skip
 
 
@@ -138,16 +144,34 @@ def compare(
 
 
 @njit
-def compare_port(access: Access, words: Packed, fields: Records, counts: Records) -> int:
-    """Compare what the write port shows with the model's and add to ``counts`` (1,); the first
-    cycle that differs, or NONE. ``fields`` (2,) of FIELD."""
+def compare_ports(
+    access: Access, answers: Ints, words: Packed, ports: Records, answer: Records, counts: Records
+) -> int:
+    """Compare what the write and the read port show, and the ``answers`` (3, cycles), with the
+    model's and add to ``counts`` (1,); the first cycle that differs, or NONE.
+
+    ``ports`` that there are, of PORT_FIELDS; ``answer`` (0 or 1,) of ANSWER_FIELDS.
+    """
     count = counts[0]
     for cycle in range(len(words)):
-        shown = access.shown[WRITE, cycle]
-        wrong = differs(words, cycle, fields[0], shown["ready"])
-        wrong |= differs(words, cycle, fields[1], shown["missed"])
-        count["comparisons"] += 2
-        count["writes"] += access.offered[WRITE, cycle]["valid"] and shown["ready"]
+        wrong = False
+        for k in range(len(ports)):
+            each, field = ports[k]["port"], ports[k]
+            shown = access.shown[each, cycle]
+            wrong |= differs(words, cycle, field["ready"], shown["ready"])
+            wrong |= differs(words, cycle, field["missed"], shown["missed"])
+            count["comparisons"] += 2
+            if each == WRITE:
+                count["writes"] += access.offered[each, cycle]["valid"] and shown["ready"]
+        for k in range(len(answer)):
+            valid = answers[0, cycle]
+            wrong |= differs(words, cycle, answer[k]["valid"], valid)
+            count["comparisons"] += 1
+            if valid:
+                wrong |= differs(words, cycle, answer[k]["data"], answers[1, cycle])
+                wrong |= differs(words, cycle, answer[k]["error"], answers[2, cycle])
+                count["comparisons"] += 2
+                count["reads"] += 1
         if wrong:
             return cycle
     return NONE
@@ -188,18 +212,22 @@ class Comparison:
         self._cores: Records = np.array(rows, dtype=CORE_FIELDS)
         self._lanes = layout(lanes)
         self._words = row_size(interface.stimulus_bits)
-        self._writes = self._shown = layout(())
-        if any(core.writable for core in cores):
-            self._writes = layout(interface.stimulus[port] for port in WRITE_INPUTS.values())
-            self._shown = layout(response[port] for port in WRITE_OUTPUTS.values())
+        self._access = layout(interface.stimulus[port] for port in access_inputs(cores).values())
+        shown = access_outputs(cores)
+        at = {name: row_of(response[port]) for name, port in shown.items()}
+        ports = [(WRITE, "write_ready", "rejected"), (READ, "read_ready", "read_errors")]
+        there = [(port, at[ready], at[missed]) for port, ready, missed in ports if ready in at]
+        self._ports: Records = np.array(there, dtype=PORT_FIELDS)
+        answer = tuple(at[name] for name in ("answer_valid", *ANSWERED) if name in at)
+        self._answer: Records = np.array([answer] if answer else [], dtype=ANSWER_FIELDS)
         self.counts: Records = np.zeros(1, dtype=COUNTS)
 
     def stimulus(self, block: Block, port: AccessPorts | None = None) -> Packed:
-        """What the inputs of a block and its write port are for the wrapper, (cycles, words)."""
+        """What the inputs of a block and of its ports are for the wrapper, (cycles, words)."""
         words = np.zeros((len(block.inputs), self._words), dtype=np.uint64)
         pack(columns(block.inputs), self._inputs, words)
         if port is not None:
-            pack(columns(port.inputs), self._writes, words)
+            pack(columns(port.inputs), self._access, words)
         return words
 
     def check(self, block: Block, response: Packed, port: AccessPorts | None = None) -> int:
@@ -207,7 +235,9 @@ class Comparison:
         found, wrong = self.counts, NONE
         found[0]["first"] = NONE
         if port is not None:
-            wrong = compare_port(port.access, response, self._shown, found)
+            wrong = compare_ports(
+                port.access, port.answers, response, self._ports, self._answer, found
+            )
             response = response if wrong == NONE else response[: wrong + 1]
         compare(block, response, self._streams, self._cores, self._lanes, found)
         first = int(found[0]["first"])

@@ -14,7 +14,7 @@ from ...hdl.limits import supported
 from ...network.model import Network
 from ...network.synapses import MAX_DELAY
 from ...network.topology import synapses_of
-from ...params.core import WRITABLE, CoreParams
+from ...params.core import WRITABLE, CoreParams, Writable, checked_writable
 from ...params.network import NetworkParams, Population, Projection
 from ...params.neuron import NeuronParams
 from ...params.quantise import signed_range
@@ -49,34 +49,47 @@ _EVENT_ORDERS = (("leak", "integrate", "fire"), ("integrate", "fire", "leak"))
 
 def random_hardware(rng: random.Random) -> CoreParams | NetworkParams:
     """A core, a chain of cores or any other network, of whose outputs some neuron fires within 64
-    steps of random input; of cores and chains, something may be writable. The same ``rng`` state
-    gives the same design."""
+    steps of random input; of one in two, something may be written or read at run time. The same
+    ``rng`` state gives the same design."""
     draws = (
         random_design, random_chain, random_event_chain, random_event_network, random_network,
         random_network,
     )  # fmt: skip
-    return written(rng, rng.choice(draws)(rng))
+    design: CoreParams | NetworkParams = rng.choice(draws)(rng)
+    return accessible(rng, design) if rng.randrange(2) else design
 
 
-def written(rng: random.Random, design: CoreParams | NetworkParams) -> CoreParams | NetworkParams:
-    """The same design, of whose cores something can be written, or nothing where it cannot."""
-    cores = [_with_writes(rng, core) for core in design.cores]
-    if not any(core.writable for core in cores):
-        return design
-    try:
-        made = NetworkParams.chain(*cores) if isinstance(design, NetworkParams) else cores[0]
-        supported(made)
-    except FxlifError:
-        return design
-    return made
+def accessible(
+    rng: random.Random, design: CoreParams | NetworkParams
+) -> CoreParams | NetworkParams:
+    """The same design, of whose cores or populations something can be written or read, or nothing
+    where it cannot."""
+    part = "core" if design.cores else "population"
+    given: Any = (design,) if isinstance(design, CoreParams) else getattr(design, part)
+    drawn = [_access(rng, each) for each in given]
+    for readable in (True, False):  # where events act one by one, not all can be read
+        parts = [
+            each.model_copy(update={"writable": names, "readable": readable and reads})
+            for each, (names, reads) in zip(given, drawn, strict=True)
+        ]
+        described = dict(parts[0]) if isinstance(design, CoreParams) else {
+            **{name: getattr(design, name) for name in NetworkParams.model_fields}, part: parts,
+        }  # fmt: skip
+        with suppress(FxlifError):
+            made = type(design)(**described)
+            supported(made)
+            return made
+    return design
 
 
-def _with_writes(rng: random.Random, core: CoreParams) -> CoreParams:
+def _access(rng: random.Random, part: CoreParams | Population) -> tuple[tuple[Writable, ...], bool]:
+    """What can be written, and whether the state can be read."""
+    names: tuple[Writable, ...] = ()
     for name in WRITABLE:
         if rng.randrange(3) == 0:
             with suppress(FxlifError):  # of this neuron it cannot be written
-                core = CoreParams(**dict(core) | {"writable": (*core.writable, name)})
-    return core
+                names = checked_writable(part.neuron, (*names, name))
+    return names, rng.randrange(2) == 0
 
 
 def random_network(

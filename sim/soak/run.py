@@ -21,7 +21,7 @@ from pathlib import Path
 from ...cycles.control import NONE
 from ...errors import FxlifError
 from ...files import whole_file
-from ...hdl.limits import never_read, supported
+from ...hdl.limits import supported
 from ...params.design import outline
 from ...params.protocol import AnyParams
 from ...progress import SILENT, Progress
@@ -175,7 +175,6 @@ def soak(
     """
     started = time.perf_counter()
     design = supported(params)
-    never_read(design, "a soak")
     store = Store(state, design, seed)
     parts = sizes(cycles)
     kept = [store.done.get(number, (0, Counts())) for number in range(len(parts))]

@@ -16,7 +16,7 @@ from .layer import layer_of, missing
 from .rates import RESET_SPACING
 
 #: The axes of a stimulus, each with a generator of its own.
-EVENT_AXIS, IDLE_AXIS, STALL_AXIS, RESET_AXIS, WRITE_AXIS = range(1, 6)
+EVENT_AXIS, IDLE_AXIS, STALL_AXIS, RESET_AXIS, WRITE_AXIS, READ_AXIS = range(1, 7)
 #: Cycles and events that an iterator draws at a time.
 AT_ONCE = 4096
 
