@@ -228,3 +228,39 @@ def test_without_its_package_a_cluster_says_what_brings_it(monkeypatch) -> None:
     with pytest.raises(FxlifError) as caught, workers(cluster="tcp://127.0.0.1:9"):
         pass
     assert caught.value.allowed == "pip install 'fxlif[cluster]'"
+
+
+RUN_TOOL = """\
+from pathlib import Path
+from fxlif.hdl.flow import tools
+tools.version_of = lambda *_: "1"
+tools.run_tool("fake", [], Path())
+"""
+FAKE = """\
+import os, time
+def run_fake(arguments):
+    with open("part", "w") as file:
+        file.write(str(os.getpid()))
+    os.rename("part", "begun")
+    time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="prctl is Linux's")
+def test_no_tool_outlives_who_started_it(tmp_path: Path) -> None:
+    (tmp_path / "yowasp_fake.py").write_text(FAKE)
+    (tmp_path / "run.py").write_text(RUN_TOOL)
+    process = subprocess.Popen(
+        [sys.executable, "run.py"], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path)}
+    )
+    while not (tmp_path / "begun").exists():
+        assert process.poll() is None
+        time.sleep(0.02)
+    tool = int((tmp_path / "begun").read_text())
+    assert is_there(tool)
+    process.kill()
+    process.wait()
+    limit = time.monotonic() + 60
+    while is_there(tool):
+        assert time.monotonic() < limit
+        time.sleep(0.02)

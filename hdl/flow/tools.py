@@ -14,8 +14,12 @@ from pathlib import Path
 from ...caches import tool_caches
 from ...errors import FxlifError
 
-#: Each tool in a process of its own: it writes to stdout, and a run that hangs can be ended.
-_PROGRAM = "import sys; from {0} import run_{1}; sys.exit(run_{1}(sys.argv[1:]))"
+#: Each tool in a process of its own: it writes to stdout, and a run that hangs can be ended. On
+#: Linux it dies with the one that started it (prctl's PR_SET_PDEATHSIG), however that ends.
+_PROGRAM = (
+    "import ctypes, sys; sys.platform == 'linux' and ctypes.CDLL(None).prctl(1, 9); "
+    "from {0} import run_{1}; sys.exit(run_{1}(sys.argv[1:]))"
+)
 
 
 #: What another tool's package brings too.
@@ -24,6 +28,10 @@ _BROUGHT_BY = {"ecppack": "nextpnr-ecp5", "icepack": "nextpnr-ice40"}
 _NO_ROOM = re.compile(
     r"[Nn]o (?:more )?[Bb]els|[Uu]nable to (?:find|place)|[Ff]ailed to (?:expand|place)"
 )
+
+
+class ToolDiedError(FxlifError):
+    """A tool ended, and not for what it was given."""
 
 
 class DoesNotFitError(FxlifError):
@@ -93,12 +101,16 @@ def must_run(
 
     Raises:
         DoesNotFitError: it finds no place for what it is given.
+        ToolDiedError: it ends without a word on what it was given, as where the disk is full.
         FxlifError: as :func:`run_tool`, or it fails otherwise.
     """
     done = run_tool(tool, arguments, folder, what=what, extra=extra, timeout_s=timeout_s)
     if done.returncode:
-        # The line that tells what is wrong.
-        said = (line.strip() for line in done.stderr.splitlines() if "ERROR" in line)
-        reason = next(said, "failed")
-        kind = DoesNotFitError if _NO_ROOM.search(reason) else FxlifError
+        said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+        # The line that tells what is wrong; without one the tool itself is at its end.
+        wrong = [line for line in said if "ERROR" in line]
+        kind = FxlifError if wrong else ToolDiedError
+        reason = (wrong or said[-1:] or [f"exit code {done.returncode}"])[0]
+        if _NO_ROOM.search(reason):
+            kind = DoesNotFitError
         raise kind(f"{tool}: cannot {what} ({reason})", key=tool, value=reason)

@@ -10,6 +10,7 @@ from typing import Any, TypeVarTuple
 
 from ...cycles.latency import AnyCore
 from ...errors import FxlifError
+from ...hdl.flow.tools import ToolDiedError
 from ...hdl.interface import Hardware
 from ...hdl.names import plain
 from ...layout import HardwareNetwork
@@ -122,6 +123,8 @@ class Prover:
         start = time.perf_counter()
         try:
             asked = ask(*arguments)
+        except ToolDiedError:
+            raise
         except ValueError as error:
             asked = "failed", f"cannot be stated: {error}"
         outcome, detail = self._settle(asked, start) if isinstance(asked, Theorem) else asked
