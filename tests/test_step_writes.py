@@ -4,11 +4,15 @@ whatever carries the steps out."""
 from __future__ import annotations
 
 import random
+import re
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+import fxlif
 from fxlif import (
     AllToAll,
     Dense,
@@ -23,7 +27,9 @@ from fxlif import (
     Recording,
     RegularSource,
 )
-from fxlif.network.events import TICK, from_counts
+from fxlif.cli import app
+from fxlif.network.events import TICK, from_counts, read
+from fxlif.network.writes import read_writes
 
 STEPS = 40
 #: A synapse of projection 3.
@@ -262,3 +268,61 @@ def test_a_stochastic_shift_of_0_draws_nothing_whatever_is_written(engine: str) 
         found.append(record.states("a", "v").tolist())
     assert found[0] == found[1]
     assert len(np.unique(found[0])) > 10
+
+
+# --- files ---------------------------------------------------------------------------------------
+
+PAGE = Path(fxlif.__file__).parent / "docs" / "networks.md"
+#: The example of the page.
+(TEXT,) = re.findall(r"(?ms)^```text\n(# fxlif writes 1\n.*?)^```$", PAGE.read_text())
+
+
+def test_a_run_takes_the_writes_of_a_file(tmp_path) -> None:
+    """The example of the page, as it says: the events are those of the same in Python."""
+    params = NetworkParams(
+        source=[RegularSource("touch", 2, 3)],
+        population=[Population("skin", 8, writable=("weights", "thresholds", "v_reset"))],
+        projection=[Projection("touch", "skin", AllToAll(20), delay=1)],
+    )
+    design, file, out = (tmp_path / name for name in ("design.toml", "writes.txt", "out.txt"))
+    fxlif.save(params, design)
+    file.write_text(f"\ufeff{TEXT}\n".replace("\n", "\r\n"))
+    command = ["run", str(design), "--steps", "100", "--writes", str(file)]
+    done = CliRunner().invoke(app, [*command, "-o", str(out)])
+    assert done.exit_code == 0
+    assert "100 steps, 3 writes, " in done.stdout
+    due = [(10, "skin", "thresholds", 30), (10, "skin", "v_reset", -5),
+           (25, 0, "weights", 90, (1, 3))]  # fmt: skip
+    assert due == [tuple(w)[: len(d)] for w, d in zip(read_writes(file), due, strict=True)]
+    expected = Network(params).run(100, writes=due).spikes("skin").tolist()
+    assert read(out).tolist() == expected
+    assert expected != Network(params).run(100).spikes("skin").tolist()
+    file.write_text(TEXT.replace("write 25", "write 125"))
+    done = CliRunner().invoke(app, [*command, "-o", str(tmp_path / "folder")])
+    assert str(done.exception).startswith(f"{file}: writes[2].step: must be")
+    assert not (tmp_path / "folder").exists()
+    done = CliRunner().invoke(app, [*command, "-o", str(out), "--state", str(tmp_path / "s.npz")])
+    assert str(done.exception).startswith("--writes: must be left out with --state")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("# fxlif events 1\nend 0\n", "line 1"),
+        ("", "line 1"),
+        (TEXT.replace(" -5", " 5.0"), "line 3"),
+        (TEXT.replace("90 1 3", "90 1 3 4"), "line 4"),
+        (TEXT.replace("write 25", "25"), "line 4"),
+        (TEXT.replace("end 3", "end 2"), "line 5"),
+        (TEXT + "write 30 skin thresholds 3\n", "line 6"),
+        (TEXT.replace("end 3", ""), "cut off"),
+    ],
+)
+def test_another_file_is_refused_by_its_line(text: str, line: str, tmp_path) -> None:
+    file = tmp_path / "writes.txt"
+    file.write_text(text)
+    with pytest.raises(FxlifError, match=rf"writes.txt: {line}: ") as caught:
+        read_writes(file)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(FxlifError, match="no such file"):
+        read_writes(tmp_path / "none.txt")

@@ -25,6 +25,8 @@ from .screen import showing_progress
 
 if TYPE_CHECKING:
     from ..network.events import Events
+    from ..network.model import Network
+    from ..network.writes import Write
     from ..params.network import NetworkParams
     from ..params.protocol import AnyParams
 
@@ -151,6 +153,13 @@ def run(
         int | None,
         typer.Option(min=0, metavar="N", help="How many; without it, those of the input."),
     ] = None,
+    writes: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="What is written between steps, .txt (first line: # fxlif writes 1).",
+        ),
+    ] = None,
     start: Annotated[
         Path | None,
         typer.Option("--from", metavar="FILE", help="Go on from this saved state, .npz."),
@@ -172,6 +181,7 @@ def run(
 
     Its events go to a file, or the spikes of all populations, and the traces, to a folder.
     """
+    from ..arrays import count_of
     from ..files import growing_folder
     from ..network import events
     from ..network.model import Network
@@ -185,6 +195,7 @@ def run(
         raise FxlifError.must_be(str(out), allowed, out.suffix)
     (output_file if out.suffix in events.SUFFIXES else output_folder)(out)
     if state is not None:
+        refuse_beside("with --state, of a network as it is described", {"--writes": writes})
         npz_path(state)
     network = load(design)
     stream = None if input is None else _events_for(design, network, input)
@@ -201,6 +212,7 @@ def run(
     traces = traces_of(trace or [])
     states, neurons = to_record(traces, network)
     golden = Network(network)
+    written = _writes_for(golden, writes, total or 0)
     if start is not None:
         golden.restore(start)
     last = network.graph.populations[-1].name
@@ -211,7 +223,7 @@ def run(
         spikes = [last] if to_file and plot is None else None
         record = Recording(spikes, states, neurons, folder)
         golden.run(
-            steps, events=stream, record=record, threads=threads,
+            steps, events=stream, record=record, threads=threads, writes=written,
             progress=lambda done, total: progress("golden model", done, total),
         )  # fmt: skip
         record.close()
@@ -231,7 +243,8 @@ def run(
     taken = "" if stream is None else f", {int((stream != events.TICK).sum()):,} spikes in"
     lost = sum(golden.dropped.values())
     dropped = f", {lost:,} dropped" if lost else ""
-    print(f"{out}: {record.steps:,} steps{taken}{dropped}, {given:,} out")
+    wrote = f", {count_of(len(written), 'write')}" if written else ""
+    print(f"{out}: {record.steps:,} steps{taken}{wrote}{dropped}, {given:,} out")
 
 
 def _events_for(design: Path, network: NetworkParams, path: Path) -> Events:
@@ -255,6 +268,20 @@ def _events_for(design: Path, network: NetworkParams, path: Path) -> Events:
             f"{path}: {error}", key=f"{path}: {error.key}", value=error.value,
             allowed=error.allowed,
         ) from None  # fmt: skip
+
+
+def _writes_for(golden: Network, path: Path | None, steps: int) -> list[Write]:
+    """The writes of a file to the network of a run of so many steps."""
+    from ..network.writes import changes_of, read_writes
+
+    if path is None:
+        return []
+    found = read_writes(path)
+    try:
+        changes_of(golden, found, steps)
+    except FxlifError as error:
+        raise error.inside(path) from None
+    return found
 
 
 def init(

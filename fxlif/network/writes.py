@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -11,6 +13,7 @@ import numpy as np
 
 from ..arrays import integer
 from ..errors import FxlifError, short
+from ..files import as_path, cannot
 from ..params.core import WRITABLE, Writable, check_register
 from ..params.neuron import NeuronParams
 from ..params.quantise import signed_bits, signed_range
@@ -177,6 +180,56 @@ def must_be_writable(network: Network, written: tuple[Any, ...]) -> Change:
             allowed = f"in writable of population {p.name}, ({', '.join(p.writable)})"
             raise FxlifError.must_be("parameter", allowed, parameter)
     return resolved(network, population, parameter, value, at)
+
+
+_HEADER = "# fxlif writes 1"
+_LINE = re.compile(
+    r"write ([0-9]{1,18}) (?:([0-9]{1,9})|([a-z][a-z0-9_]*)) ([a-z_]+) (-?[0-9]{1,18})"
+    r"((?: [0-9]{1,18}){0,2})\Z"
+)
+_ALLOWED = "'write STEP POPULATION PARAMETER VALUE', with NEURON or PRE POST where several have one"
+
+
+def read_writes(path: str | os.PathLike[str]) -> list[Write]:
+    """The writes of a text file: the line ``# fxlif writes 1``, a line of each, ``end COUNT``.
+
+    Blank lines and lines that start with # may stand in between.
+
+    Raises:
+        FxlifError: a file that is missing, cut off or of another content; always names the file.
+    """
+    path = as_path("path", path)
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").split("\n")]
+    except (OSError, UnicodeDecodeError) as error:
+        raise cannot("read", path, error) from None
+    if lines[0] != _HEADER:
+        allowed = f"{_HEADER!r}, with which every file of writes begins"
+        raise FxlifError.must_be(f"{path}: line 1", allowed, lines[0], found=short(lines[0]))
+    made: list[Write] = []
+    ended = False
+    for number, line in enumerate(lines[1:], start=2):
+        if not line or line.startswith("#"):
+            continue
+        match, end = _LINE.match(line), f"end {len(made)}"
+        allowed = f"empty after {end!r}" if ended else _ALLOWED
+        if line.startswith("end") and not ended:
+            allowed, ended = f"{end!r} after as many writes", line == end
+            if ended:
+                continue
+        if match is None or ended:
+            raise FxlifError.must_be(f"{path}: line {number}", allowed, line, found=short(line))
+        step, projection, population, parameter, value, at = match.groups()
+        where = [int(each) for each in at.split()]
+        made.append(
+            Write(
+                int(step), population or int(projection), parameter, int(value),
+                tuple(where) if len(where) == 2 else next(iter(where), None),
+            )
+        )  # fmt: skip
+    if not ended:
+        raise FxlifError(f"{path}: cut off: the last line, 'end {len(made)}', is missing")
+    return made
 
 
 def stretches(
