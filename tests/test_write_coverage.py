@@ -1,42 +1,47 @@
-"""Coverage of what is written at run time: counted again cycle by cycle, and by hand."""
+"""Coverage of what is written and read at run time: counted again cycle by cycle, and by hand."""
 
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter
 
 import numpy as np
 import pytest
-from designs import SIMPLE, make
+from designs import SIMPLE, looped, make, writable
 
 from fxlif import CoreParams, NetworkParams
 from fxlif.cycles.access import ITEM_BITS, NONE, AddressMap, is_single, value_range
 from fxlif.cycles.model import CycleInputs, CycleModel, CycleOutputs, Driver
+from fxlif.cycles.row_model import model_of
+from fxlif.hdl.limits import supported
+from fxlif.params.protocol import AnyCores
 from fxlif.sim.coverage.coverage import Coverage
 from fxlif.sim.coverage.invariant import Neurons
-from fxlif.sim.stimulus.accesses import RandomWrites
+from fxlif.sim.stimulus.accesses import RandomReads, RandomWrites
 from fxlif.sim.stimulus.random import RandomStimulus
 
 BOTH = ("weights", "thresholds")
 CHAIN = NetworkParams.chain(
     make(3, 5, 2, SIMPLE, writable=("weights",)),
-    make(5, 7, 3, SIMPLE, writable=BOTH, v_thresholds=(60,) * 7),
+    make(5, 7, 3, SIMPLE, writable=BOTH, v_thresholds=(60,) * 7, readable=True),
 )
-CYCLES = 12_000
+CYCLES, ROW_CYCLES = 12_000, 40_000
 
 
-def driven(design: NetworkParams) -> CycleInputs:
-    """Random inputs, and writes that stay until they are taken."""
-    model, driver = CycleModel(design.cores, engine="compiled"), Driver(design.in_address_bits)
+def driven(design: AnyCores, cycles: int = CYCLES) -> tuple[CycleInputs, CycleOutputs]:
+    """Random inputs, and writes and reads that stay until they are taken."""
+    model, driver = model_of(design, engine="compiled"), Driver(design.in_address_bits)
     stimulus = RandomStimulus(design, 1)
-    driver.refill(stimulus.events(CYCLES))
-    writes = RandomWrites(design.cores, 1).take(CYCLES)
-    writes["gap"] //= 8
-    driver.writes.refill(writes)
-    # Frequent resets, so that a short run has one in many states of the port.
-    resets = np.random.default_rng(1).random(CYCLES) < 0.02
-    block = model.drive(driver, stimulus.flags(CYCLES) | (4 * resets).astype(np.uint8))
-    return CycleInputs.of(block.inputs, model.port.inputs)
+    driver.refill(stimulus.events(cycles))
+    for source, accesses in ((driver.writes, RandomWrites), (driver.reads, RandomReads)):
+        drawn = accesses(design.cores, 1).take(cycles)
+        drawn["gap"] //= 8
+        source.refill(drawn)
+    # Frequent resets, so that a short run has one in many states of the ports.
+    resets = np.random.default_rng(1).random(cycles) < 0.02
+    block = model.drive(driver, stimulus.flags(cycles) | (4 * resets).astype(np.uint8))
+    return CycleInputs.of(block.inputs, model.port.inputs), model.outputs(block)
 
 
 def counted_again(design, inputs: CycleInputs, outputs: CycleOutputs) -> Counter:
@@ -111,16 +116,94 @@ def kind_of_nothing(design, k: int, parameter: int, row: int, word: int, lane: i
     return group, "to nothing: a lane of the last word without a neuron"
 
 
-def bins_of(coverage: Coverage) -> dict:
-    return {(b.group, b.name): b.count for b in coverage.bins if "write" in b.group}
+def reads_again(design, inputs: CycleInputs, outputs: CycleOutputs) -> Counter:
+    """The bins of reads, likewise: of the second core, with items of its own."""
+    where, found = AddressMap(design.cores), Counter()
+    k = 1
+    items = {8: "v", 12: "dropped", 13: "saturated"}
+    waited, taken, resets, stepped = 0, {}, [], False
+    for cycle in range(CYCLES):
+        rst, valid = bool(inputs.rst[cycle]), bool(inputs.read_valid[cycle])
+        ready = bool(outputs.read_ready[cycle])
+        rest, parts = int(inputs.read_address[cycle]), []
+        for bits in (where.lane_bits, where.word_bits, where.row_bits, ITEM_BITS):
+            parts.append(rest % (1 << bits))
+            rest >>= bits
+        lane, word, row, item = parts
+        neuron, flags = 3 * word + lane, int(outputs.cores[k].control[cycle])
+        there = rest == k and row == 0 and item in items
+        there &= (lane < 3 and neuron < 7) if item == 8 else neuron == lane == 0
+        of_design = rest == 0 and item in (14, 15) and row == word == lane == 0
+        group, here = f"core[{k}].read", f"core[{k}].read of {items.get(item)}"
+        if rst:
+            found[group, "in the cycle before a reset"] += taken.get(cycle - 1) == k
+            for ago, name in ((4, "before"), (5, "of")):
+                name = f"a reset in the cycle {name} the answer"
+                between = any(cycle - back in resets for back in range(1, ago))
+                found[group, name] += taken.get(cycle - ago) == k and not between
+            resets.append(cycle)
+        if valid and ready and rst and not of_design:
+            found[(group, "in the cycle of a reset") if there
+                  else ("read", "of nothing, in the cycle of a reset")] += 1  # fmt: skip
+        elif valid and ready and not rst:
+            taken[cycle] = k if there else -1
+            found["read", "back to back"] += cycle - 2 in taken
+            found["read", "taken with a write"] += bool(
+                inputs.write_valid[cycle] and outputs.write_ready[cycle]
+            )
+            if of_design:
+                found["read", "of " + ("rejected" if item == 14 else "read_errors")] += 1
+            elif there:
+                found[group, "taken at once" if waited == 1 else "taken after it waited"] += 1
+                found[group, "behind a step" if stepped else "before the first step"] += 1
+                if item == 8:
+                    for what, number, last in (("word", word, 2), ("lane", lane, 2)):
+                        found[here, f"the first {what}"] += number == 0
+                        found[here, f"the last {what}"] += number == last
+            else:
+                found["read", "of nothing: another core"] += rest != k
+                design_count = rest == 0 and item in (14, 15)
+                found["read", "of nothing: a counter of the design at another place"] += (
+                    design_count
+                )
+                if rest == k and item not in items:
+                    found[group, "of another item, which is not there"] += 1
+                elif rest == k:
+                    words, lanes = (3, 3) if item == 8 else (1, 1)
+                    found[here, "of nothing: another row"] += row > 0
+                    found[here, "of nothing: another word"] += word >= words
+                    found[here, "of nothing: another lane"] += lane >= lanes
+                    found[here, "of nothing: a lane of the last word without a neuron"] += (
+                        item == 8 and word == 2 and 0 < lane < 3
+                    )
+        elif valid and there and waited:
+            pending, updating = flags >> 3 & 1, flags >> 4 & 1
+            found[group, "waits behind a TICK that waits"] += pending
+            found[group, "waits for an update or a clear"] += updating
+            found[group, "waits while a step has begun"] += not (pending or updating)
+        waited = waited + 1 if valid and not ready else 0
+        stepped = not rst and (stepped or bool(flags >> 5 & 1))
+    return +found
+
+
+def bins_of(coverage: Coverage, port: str) -> dict:
+    return {(b.group, b.name): b.count for b in coverage.bins if port in b.group}
 
 
 def test_writes_are_counted_cycle_by_cycle_however_they_are_cut() -> None:
-    inputs = driven(CHAIN)
+    inputs, _ = driven(CHAIN)
     outputs = CycleModel(CHAIN.cores).run(inputs)
     coverage = Coverage(CHAIN)
     coverage.take(inputs, outputs)
-    counts = bins_of(coverage)
+    read = bins_of(coverage, "read")
+    again = reads_again(CHAIN, inputs, outputs)
+    assert {
+        key: read[key] - again[key]
+        for key in read.keys() | again.keys()
+        if read.get(key) != again[key]
+    } == {}
+    assert sum(count > 0 for count in read.values()) >= 25
+    counts = bins_of(coverage, "write")
     expected = counted_again(CHAIN, inputs, outputs)
     # A write to nothing may be wrong in several fields: the plain count knows the first alone.
     for key in counts.keys() | expected.keys():
@@ -142,6 +225,22 @@ def test_writes_are_counted_cycle_by_cycle_however_they_are_cut() -> None:
         b for b in coverage.bins if b.count and coverage._counts.rules[b.group, b.name].impossible
     ]
     assert never == []
+
+
+def test_what_is_done_to_rows_is_counted() -> None:
+    network = writable(looped())
+    parts = tuple(p.model_copy(update={"readable": True}) for p in network.population)
+    design = supported(network.model_copy(update={"population": parts}))
+    coverage = Coverage(design)
+    coverage.take(*driven(design, ROW_CYCLES))
+    rules = coverage._counts.rules
+    assert [b for b in coverage.bins if b.count and rules[b.group, b.name].impossible] == []
+    of_ports = [b for b in coverage.bins if re.search(r"\b(read|write)\b", b.group)]
+    missing = [b for b in of_ports if not b.count and not rules[b.group, b.name].impossible]
+    assert len(missing) <= len(of_ports) // 10, [(b.group, b.name) for b in missing]
+    slots = [b for b in of_ports if b.name == "to nothing: a slot without a synapse"]
+    assert len(slots) == 2
+    assert all(b.count for b in slots)
 
 
 def test_events_meet_the_weights_that_are_written() -> None:

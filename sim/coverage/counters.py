@@ -8,12 +8,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...cycles.access import NUMBERS
 from ...cycles.latency import AnyCore
 from ...cycles.model import CoreTrace, Steps
 from ...layout import HardwareNetwork
 from ...params.core import CoreParams
 from ...params.neuron import NeuronParams
 from ...rule.step import NeuronState
+from .access_bins import WriteCycles
 from .bins import BinCounts, BinRule, Bools, Ints, Key
 from .core_bins import (
     EventBin,
@@ -31,7 +33,6 @@ from .row_words import RowCycles, RowWords
 from .step_values import StepValues
 from .turns.bins import turn_bins
 from .turns.values import met
-from .write_bins import WriteCycles
 
 #: Steps of single neurons that are looked at together: their arrays stay in the processor's cache.
 CHUNK = 1 << 14
@@ -200,7 +201,11 @@ class CoreCounter(UpdateCounter):
         """In which of the updates that start in the cycles ``starts`` each bin of the events is
         hit, with the weights as they are written before each, (updates, bins)."""
         parts, first = [], 0
-        written = [] if writes is None else np.flatnonzero(writes.of(self._k, "weights")).tolist()
+        written = (
+            []
+            if writes is None
+            else np.flatnonzero(writes.of(self._k, NUMBERS["weights"])).tolist()
+        )
         for cycle in [*written, None]:
             end = len(starts) if cycle is None else int(np.searchsorted(starts, cycle))
             if end > first or cycle is None:

@@ -11,16 +11,16 @@ from ...cycles.latency import AnyCore
 from ...cycles.model import CycleInputs, CycleOutputs, Steps
 from ...cycles.row_model import first_weights
 from ...errors import FxlifError
-from ...hdl.limits import never_read, no_registers, sums_its_events, supported
+from ...hdl.limits import no_registers, sums_its_events, supported
 from ...layout import HardwareNetwork
 from ...params.protocol import AnyParams
 from ..report.findings import Bin
+from .access_bins import ReadCycles, WriteCycles, read_bins, write_bins
 from .bins import BinCounts, Bools, Key
 from .counters import CoreCounter, NeuronCounter, RowCounter
 from .cycle_bins import Cycles, Source, stream_bins
 from .row_bins import output_bins
 from .synapses import most_spikes_of
-from .write_bins import WriteCycles, write_bins
 
 NOT_SHOWN = "not hit, and not shown to be unreachable"
 
@@ -44,7 +44,6 @@ class Coverage:
         counts: bool = True,
     ) -> None:
         made = supported(params)
-        never_read(made, "coverage")
         if made.kind == "neuron" or isinstance(made, HardwareNetwork):
             sums_its_events(made, "coverage")
         no_registers(made, "coverage")
@@ -69,8 +68,14 @@ class Coverage:
             "" if signals.index is None else f"core[{k}]." for k, signals in enumerate(made.signals)
         )
         self._last: Cycles | None = None
-        self._where: AddressMap | None = None
+        self._where = AddressMap(made.cores)
         self._writes: WriteCycles | None = None
+        self._reads: ReadCycles | None = None
+        self._write_bins = self._read_bins = None
+        if any(core.writable for core in made.cores):
+            self._write_bins = self._counts.declare(write_bins(self._where, self.prefixes))
+        if any(core.readable for core in made.cores):
+            self._read_bins = self._counts.declare(read_bins(self._where, self.prefixes))
         if isinstance(made, HardwareNetwork):
             for k, places in enumerate(first_weights(made.cores)):
                 self._rows.append(RowCounter(self._counts, made, k, places))
@@ -84,17 +89,18 @@ class Coverage:
                 CoreCounter(self._counts, core, k, self.prefixes[k], before, last=last)
             )
         self._streams = self._counts.declare(stream_bins(made, self.prefixes[-1]))
-        if any(core.writable for core in made.cores):
-            self._where = AddressMap(made.cores)
-            self._write_bins = self._counts.declare(write_bins(self._where, self.prefixes))
 
     def take(self, inputs: CycleInputs, outputs: CycleOutputs) -> None:
         """Count a block of cycles of a chain of cores, with the steps that start in it."""
         cycles = self._last = Cycles(inputs, outputs, self._last)
         self._counts.count(self._streams, cycles)
-        if self._where is not None:
+        if self._write_bins is not None:
             self._writes = WriteCycles(self._where, inputs, outputs, cycles, self._writes)
             self._counts.count(self._write_bins, self._writes)
+        if self._read_bins is not None:
+            reads = ReadCycles(self._where, inputs, outputs, cycles, self._reads, self._writes)
+            self._counts.count(self._read_bins, reads)
+            self._reads = reads
         for rows, trace in zip(self._rows, outputs.cores, strict=bool(self._rows)):
             rows.take(cycles, trace)
         sent = None

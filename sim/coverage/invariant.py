@@ -98,7 +98,15 @@ class Neurons:
         """The neurons of a core of rows; ``spikes``: how often in a step a neuron of each node
         spikes at most, None: any number of times."""
         ends = (each.tolist() for each in current_ranges(core, spikes))
-        return cls(core.neuron, 0, tuple(map(Inputs, core.thresholds, *ends)))
+        thresholds: Sequence[int] = core.thresholds
+        lowest: int | None = None
+        if written := threshold_ends(core):
+            lowest, thresholds = written[0], [written[1]] * core.n_neurons
+        inputs = (
+            Inputs(threshold, low, high, lowest)
+            for threshold, low, high in zip(thresholds, *ends, strict=True)
+        )
+        return cls(core.neuron, 0, tuple(inputs))
 
     def current(self, total: Any) -> Any:
         """The input of a step from the sum of its weights."""

@@ -176,10 +176,9 @@ def row_bins(network: HardwareNetwork, k: int, words: RowWords) -> Iterator[RowB
                          partial(_beyond, words, number, sums.slots - 1))  # fmt: skip
         if not sums.saturates:
             continue
-        weights = [core.memories[m].weights for m in range(len(core.memories))
-                   if core.memories[m].accumulator == number]  # fmt: skip
+        weights = [memory.weights for memory in core.memories if memory.accumulator == number]
         for end, name, sign in ((HIGHEST, "up", 1), (LOWEST, "down", -1)):
-            some = any((sign * each > 0).any() for each in weights)
+            some = any((sign * each > 0).any() for each in weights) or "weights" in core.writable
             why = "" if some else f"no weight is {'above' if sign > 0 else 'below'} 0"
             yield RowBin(group, f"saturates {name}", partial(_met, number, end), why)
 

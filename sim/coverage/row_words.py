@@ -25,7 +25,8 @@ class RowWords:
 
     ``memory``, ``row``, ``slot`` within the row and ``length`` of the row, (words,); the row of a
     word that no row uses is -1. ``word`` of neurons, ``delay`` and ``weight`` of each lane, (words,
-    lanes). ``places`` (:func:`~fxlif.cycles.row_model.first_weights`): where each memory begins.
+    lanes); a weight that can be written is 1 here, and 0 where no synapse is. ``places``
+    (:func:`~fxlif.cycles.row_model.first_weights`): where each memory begins.
     """
 
     def __init__(self, core: RowCore, places: dict[int, int]) -> None:
@@ -45,7 +46,9 @@ class RowWords:
             words = each[2][:, np.newaxis] if memory.words is None else memory.words
             delays = memory.delay + (0 if memory.delays is None else memory.delays)
             here = np.zeros((3, memory.depth, core.lanes), dtype=np.int64)
-            here[0], here[1], here[2] = words, delays, memory.weights
+            here[0], here[1] = words, delays
+            # What is written may be any: where a synapse is something is added.
+            here[2] = memory.weights if memory.holds is None else memory.holds
             narrow.append(each)
             lanes.append(here)
         self.memory, self.row, self.slot, self.length = np.concatenate(narrow, axis=1)

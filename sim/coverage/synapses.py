@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -32,8 +32,11 @@ class Synapses:
 
 
 def synapses_in(core: RowCore, memory: RowMemory) -> Synapses:
-    """What the rows of a memory add: what weighs nothing, and fills a word, is left out."""
+    """What the rows of a memory add: what weighs nothing, and fills a word, is left out. A weight
+    that can be written counts as 1."""
     memory = memory.unrolled
+    if memory.holds is not None:
+        memory = replace(memory, weights=memory.holds.astype(np.int64))
     row = np.repeat(np.arange(memory.n_pre), memory.lengths)
     slot = np.arange(len(row)) - np.repeat(np.cumsum(memory.lengths) - memory.lengths,
                                            memory.lengths)  # fmt: skip
@@ -73,10 +76,14 @@ def sum_ranges(core: RowCore, spikes: Sequence[int | None]) -> list[tuple[Ints, 
         for number in each.memories:
             memory = core.memories[number]
             known = synapses_in(core, memory)
-            weights = np.sign(known.weight) * ANY if times is None else known.weight * times
+            low, high = known.weight, known.weight
+            if memory.holds is not None:
+                low, high = (known.weight * end for end in signed_range(memory.weight_bits))
+            low, high = (np.sign(each) * ANY if times is None else each * times
+                         for each in (np.minimum(low, 0), np.maximum(high, 0)))  # fmt: skip
             down, up = found[memory.accumulator]
-            np.add.at(down, known.neuron, np.minimum(weights, 0))
-            np.add.at(up, known.neuron, np.maximum(weights, 0))
+            np.add.at(down, known.neuron, low)
+            np.add.at(up, known.neuron, high)
     ends = (signed_range(sums.bits) for sums in core.accumulators)
     return [(np.maximum(low, down), np.minimum(high, up))
             for (down, up), (low, high) in zip(found, ends, strict=True)]  # fmt: skip
