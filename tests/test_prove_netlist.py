@@ -1,0 +1,160 @@
+"""What synthesis made of a design is proved equal to its Verilog; what it did wrong is found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from designs import SIMPLE, make
+
+from fxlif.errors import FxlifError
+from fxlif.hdl.flow.netlist import Cell, Netlist
+from fxlif.sim.prove.mapped.memories import memory_of
+from fxlif.sim.prove.mapped.run import prove_netlist
+from fxlif.sim.report.findings import Findings
+
+CORE = make(4, 6, 2, SIMPLE)
+Edit = Callable[[Netlist], object]
+
+
+def outcomes(found: Findings) -> dict[str, str]:
+    """What did not pass, by its name."""
+    return {check.name: check.outcome for check in found.checks if check.outcome != "passed"}
+
+
+def cell_of(netlist: Netlist, *kinds: str, called: str = "") -> Cell:
+    return next(c for n, c in netlist.cells.items() if c["type"] in kinds and called in n)
+
+
+def swap(bits: list[object], first: int, second: int) -> None:
+    bits[first], bits[second] = bits[second], bits[first]
+
+
+def a_lut(netlist: Netlist) -> None:
+    parameters = cell_of(netlist, "LUT4", "SB_LUT4")["parameters"]
+    name = "INIT" if "INIT" in parameters else "LUT_INIT"
+    turned = {"0": "1", "1": "0", "x": "x"}
+    parameters[name] = "".join(turned[bit] for bit in parameters[name])
+
+
+def a_reset(netlist: Netlist) -> None:
+    cell = cell_of(netlist, "TRELLIS_FF", "SB_DFFESR", called="queue.pushed")
+    if cell["type"] == "TRELLIS_FF":
+        cell["parameters"]["REGSET"] = "SET"
+    else:
+        cell["type"] = "SB_DFFESS"
+        for of in (cell["connections"], cell["port_directions"]):
+            of["S"] = of.pop("R")
+
+
+def an_address(pins: str, cell: str) -> Edit:
+    """Two bits of an address changed over, of DP16KD ADx4 and ADx5."""
+
+    def edit(netlist: Netlist) -> None:
+        nets = netlist.cells[cell]["connections"]
+        if "RADDR" in nets:
+            swap(nets[{"A": "WADDR", "B": "RADDR"}[pins]], 0, 1)
+        else:
+            first = 5 if netlist.cells[cell]["parameters"]["DATA_WIDTH_A"].endswith("100100") else 4
+            low, high = f"AD{pins}{first}", f"AD{pins}{first + 1}"
+            nets[low], nets[high] = nets[high], nets[low]
+
+    return edit
+
+
+def contents(netlist: Netlist) -> None:
+    """Two bits of a word that differ changed over."""
+    parameters = netlist.cells["weights_44.weights_0.words.0.0"]["parameters"]
+    name = next(name for name in ("INITVAL_00", "INIT_0") if name in parameters)
+    bits = list(parameters[name])
+    last = max(k for k, bit in enumerate(bits[1:], 1) if {bit, bits[k - 1]} == {"0", "1"})
+    swap(bits, last, last - 1)
+    parameters[name] = "".join(bits)
+
+
+def a_clock(netlist: Netlist) -> None:
+    cell = cell_of(netlist, "TRELLIS_FF", "SB_DFF")
+    if cell["type"] == "SB_DFF":
+        cell["type"] = "SB_DFFN"
+    else:
+        cell["parameters"]["CLKMUX"] = "INV"
+
+
+FAULTS: dict[str, tuple[Edit, str]] = {
+    "a LUT": (a_lut, ""),
+    "a reset value": (a_reset, "flip-flops of queue"),
+    "an address to write": (an_address("A", "neurons.states.0.0"), "memory neurons.states"),
+    "an address to read": (an_address("B", "totals.totals.0.0"), "memory totals.totals"),
+    "contents": (contents, "memory weights_44.weights_0.words"),
+    "a clock": (a_clock, "clock"),
+}
+
+
+def test_a_neuron_is_proved_on_its_cells_and_a_wrong_lut_is_found() -> None:
+    found = prove_netlist(SIMPLE, name="neuron", target="ice40-hx8k")
+    assert found.passed, found.reasons
+    assert {"netlist: power-up", "netlist: clock", "netlist: outputs",
+            "netlist: flip-flops of (top)"} == {check.name for check in found.checks}  # fmt: skip
+    assert found.figures["flip-flops"] == 11
+    wrong = prove_netlist(SIMPLE, name="neuron", target="ice40-hx8k", edit=a_lut)
+    assert set(outcomes(wrong).values()) == {"failed"}
+
+
+@pytest.mark.slow  # synthesis, and seven readings by Yosys of each netlist
+@pytest.mark.parametrize("target", ["ecp5-25k", "ice40-hx8k"])
+def test_a_core_is_proved_on_its_cells_and_each_fault_is_found(target: str) -> None:
+    found = prove_netlist(CORE, name="core", target=target)
+    assert found.passed, found.reasons
+    memories = [check.detail for check in found.checks if "memory" in check.name]
+    assert len(memories) == 4
+    assert sum("192 bits of contents equal" in detail for detail in memories) == 1
+    for name, (edit, where) in FAULTS.items():
+        wrong = outcomes(prove_netlist(CORE, name="core", target=target, edit=edit))
+        assert any(where in check for check in wrong), f"{name}: {wrong}"
+
+
+def test_a_flip_flop_that_stands_for_nothing_is_never_green() -> None:
+    def edit(netlist: Netlist) -> None:
+        """One more flip-flop, in front of an output."""
+        cell = cell_of(netlist, "SB_DFFESR")
+        (net,) = cell["connections"]["Q"]
+        more = next(netlist.new_nets())
+        cell["connections"]["Q"] = [more]
+        netlist.cells["another"] = {
+            **cell, "type": "SB_DFF", "connections": {"C": cell["connections"]["C"],
+                                                      "D": [more], "Q": [net]},
+            "port_directions": {"C": "input", "D": "input", "Q": "output"},
+        }  # fmt: skip
+
+    found = prove_netlist(SIMPLE, name="neuron", target="ice40-hx8k", edit=edit)
+    assert not found.passed
+    unknown = [check for check in found.checks if check.outcome == "unknown"]
+    assert [check.name for check in unknown] == ["netlist: what stands for nothing in the Verilog"]
+    assert "flip-flop" in unknown[0].detail
+
+
+@pytest.mark.parametrize("width", [1, 2, 4, 9, 18, 36])
+def test_each_bit_of_a_memory_of_ecp5_lies_at_a_place_of_its_own(width: int) -> None:
+    nets = {f"DOB{k}": [10 + k] for k in range(18)} | {f"DOA{k}": [30 + k] for k in range(18)}
+    cell = {"type": "DP16KD", "connections": {**nets, "CLKB": [2], "CEB": ["1"]},
+            "parameters": {f"DATA_WIDTH_{side}": f"{width:032b}" for side in "AB"}}  # fmt: skip
+    (port,) = memory_of(cell).reads
+    words = 1 << len(port.address)
+    places = {port.place(word, position) for word in range(words) for position in range(width)}
+    assert len(places) == words * width == (1 << 14 if width < 9 else 9 << 11)
+    assert max(places) < 9 << 11
+
+
+def test_a_memory_that_is_used_otherwise_is_refused() -> None:
+    parameters = {"DATA_WIDTH_A": f"{36:b}", "DATA_WIDTH_B": f"{9:b}"}
+    with pytest.raises(ValueError, match="widths 36 and 9"):
+        memory_of({"type": "DP16KD", "connections": {}, "parameters": parameters})
+
+
+def test_what_is_wrong_with_the_netlist_to_prove_is_named(run) -> None:
+    with pytest.raises(FxlifError) as error:
+        prove_netlist(SIMPLE, name="neuron", target="xilinx-xc7")
+    assert error.value.key == "--netlist"
+    ran = run("prove", "digits", "--netlist", "ecp5-25k", "--theorems", "step")
+    assert ran.code == 2
+    assert "--theorems: must be left out with --netlist" in ran.err
