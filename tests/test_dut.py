@@ -25,6 +25,7 @@ from fxlif.params.design import load, load_hardware
 from fxlif.sim.bench.agents import RESET_MARK
 from fxlif.sim.bench.scoreboard import Report
 from fxlif.sim.dut.check import Difference, NeuronChecker, StreamChecker
+from fxlif.sim.dut.complaints import MOST, complaints
 from fxlif.sim.dut.map import DutMap, load_map
 from fxlif.sim.dut.run import dut_failure_reasons, verify_dut
 from fxlif.sim.dut.testbench import DutJob, dut_job
@@ -334,6 +335,67 @@ def test_findings_of_a_correct_core(examples: Path, tmp_path) -> None:
     assert "simulating" in seen
     left = {path.name for path in tmp_path.iterdir()}
     assert left == {"core_weights.mem", "simulation.log"}  # what it reads, what it said
+
+
+@needs_icarus
+def test_a_core_that_complains_is_failed_for_that_alone(examples: Path, tmp_path) -> None:
+    """Beside a TICK this core shows an unknown address, which means nothing."""
+    shutil.copytree(examples, tmp_path, dirs_exist_ok=True)
+    text = (tmp_path / "core.v").read_text()
+    edited = text.replace("1 << OUT_BITS", "{1'b1, {OUT_BITS{1'bx}}}").replace(
+        "endmodule", 'always @(posedge clk) if (state == TICK) $warning("tick");\nendmodule'
+    )
+    assert edited.count("'bx") == 1
+    (tmp_path / "core.v").write_text(edited)
+    found = verified(tmp_path, "core", cycles=2000, out=tmp_path / "out")
+    (reason,) = found.reasons
+    line = edited[: edited.index("$warning")].count("\n") + 1
+    assert reason.startswith(f"the run: the design says $warning at core.v:{line}: tick (")
+    assert [check.name for check in found.checks if check.outcome == "failed"] == ["the run"]
+
+
+LOGS = {
+    "icarus": """\
+WARNING: /a b/core.v:3: $readmemh(core.mem): Not enough words in the file
+ERROR: /a b/core.v:7: wrong
+       Time: 1 Scope: FxlifBench.dut
+ERROR: /a b/core.v:7: wrong
+FATAL: core.v:9: over
+** VVP Stop(0) **
+     1.00ns WARNING  cocotb.regression                  something else
+""",
+    "verilator": """\
+[4] %Error: core.v:7: Assertion failed in FxlifBench.dut: wrong
+%Error: /a b/core.v:7: Verilog $stop
+[5] %Warning: core.v:8: FxlifBench.dut: strange: 1
+%Warning: core.mem:0: $readmem file not found
+""",
+    "stopped": "%Error: /a b/core.v:7: Verilog $stop\n",
+    "many": "".join(f"ERROR: core.v:{k}: x\n" for k in range(MOST + 2)),
+}
+COMPLAINTS = {
+    "icarus": (
+        "the design says $error at core.v:7: wrong (2 times)",
+        "the design says $fatal at core.v:9: over", "the design calls $stop",
+    ),
+    "verilator": (
+        "the design says $error at core.v:7: wrong",
+        "the design says $warning at core.v:8: strange: 1",
+    ),
+    "stopped": ("the design calls $stop at core.v:7",),
+    "many": (
+        *(f"the design says $error at core.v:{k}: x" for k in range(MOST)),
+        "the design complains of 2 more",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LOGS)
+def test_complaints_in_a_log(name: str, tmp_path) -> None:
+    log = tmp_path / "log"
+    assert complaints(log) == ()
+    log.write_text(LOGS[name])
+    assert complaints(log) == COMPLAINTS[name]
 
 
 @needs_icarus

@@ -266,7 +266,9 @@ class StreamReference(Reference):
             if self.owed:
                 event = self.owed[0]
                 due["events_out.payload.tick"] = int(event == TICK)
-                due["events_out.payload.address"] = KNOWN if event == TICK else event
+                due["events_out.payload.address"] = event
+                if event == TICK:  # its address means nothing
+                    del due["events_out.payload.address"]
         self._stalled = bool(self.owed and valid and not taken_out)
         if given:
             self._give(seen["events_out.payload.tick"], seen["events_out.payload.address"])

@@ -31,6 +31,7 @@ from ..tools import simulators
 from ..tools.ports import read_sources
 from ..tools.simulators import LOG, WAVES, Results
 from ..verify import DEFAULT_CYCLES
+from .complaints import complaints
 from .coverage import coverage_of
 from .map import DutMap, load_map
 from .testbench import DutJob, dut_job
@@ -57,13 +58,16 @@ def check_dut(
     found = simulators.find(simulator)
     for name, content in (files or {}).items():
         (folder / name).write_bytes(content)
-    return simulate(job, found, folder=folder, module=BENCH, waves=waves, progress=progress)
+    results, report = simulate(
+        job, found, folder=folder, module=BENCH, waves=waves, progress=progress
+    )
+    return replace(results, complaints=complaints(folder / LOG)), report
 
 
 def dut_failure_reasons(results: Results, report: Report | None) -> list[str]:
     """Why a run does not count as passed, a line each; empty if and only if it does."""
     if report is None:
-        return failure_reasons(results, None)
+        return [*results.complaints, *failure_reasons(results, None)]
     # Before the first reset, and where the map says so, no output means anything.
     reasons = failure_reasons(
         results, replace(report, unchecked_cycles=report.unchecked_cycles - report.excused)
@@ -72,7 +76,7 @@ def dut_failure_reasons(results: Results, report: Report | None) -> list[str]:
         reasons.append("no step was taken")
     if report.comparisons == 0:
         reasons.append("nothing was compared")
-    return reasons + report.problems
+    return [*results.complaints, *reasons, *report.problems]
 
 
 def verify_dut(

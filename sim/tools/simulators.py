@@ -271,12 +271,16 @@ def run_standalone(
 
 @dataclass(frozen=True, kw_only=True)
 class Results:
-    """What cocotb's results file says. A bench that did not run is not a bench that passed."""
+    """What cocotb's results file says. A bench that did not run is not a bench that passed.
+
+    ``complaints`` is what a foreign design itself says is wrong.
+    """
 
     passed: int
     failed: int
     skipped: int
     message: str
+    complaints: tuple[str, ...] = ()
 
 
 def read_results(file: Path) -> Results:
