@@ -8,12 +8,16 @@ import os
 import random
 import re
 import subprocess
+from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from designs import SIMPLE, make
+from gatesim import simulate_netlist, wrong_lut
 from pysim import clocked, interface_of, simulate
 
 import fxlif
@@ -30,6 +34,7 @@ from fxlif import (
 from fxlif.cycles.access import AddressMap
 from fxlif.hdl.bus.boards import BAUD, BOARDS
 from fxlif.hdl.bus.control import Controlled
+from fxlif.hdl.bus.lite import AxiLite
 from fxlif.hdl.bus.tops import AxiTop, WishboneTop
 from fxlif.hdl.bus.uart import Receiver, Transmitter
 from fxlif.hdl.limits import supported
@@ -60,6 +65,7 @@ DESIGN = NetworkParams.chain(
 )
 WHERE = AddressMap(DESIGN.cores)
 MAP = register_map(DESIGN, "small", stream=True)
+CONSTANTS = [register for register in MAP.registers if register.value is not None]
 WINDOW = MAP.window or 0
 
 
@@ -122,8 +128,29 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(("top", "host"), [(AxiTop, LiteHost), (WishboneTop, WishboneHost)])
+BUSES = [(AxiTop, LiteHost), (WishboneTop, WishboneHost)]
+
+
+@pytest.mark.parametrize(("top", "host"), BUSES)
 def test_events_registers_and_window_of_a_top_on_a_bus(top, host) -> None:
+    check_bus(top, host, simulate)
+
+
+@pytest.mark.slow  # synthesis, and three builds by Verilator
+@pytest.mark.parametrize("target", ["ice40-hx8k", "ecp5-25k"])
+@pytest.mark.parametrize(("top", "host"), BUSES)
+def test_what_synthesis_makes_of_a_top_on_a_bus(top, host, target: str) -> None:
+    def on_gates(dut, driver, cycles, fault=None):
+        simulate_netlist(dut, target, driver, cycles, fault)
+
+    check_bus(top, host, on_gates)
+    for where in (0.3, 0.6):
+        with pytest.raises(AssertionError):
+            check_bus(top, host, partial(on_gates, fault=where))
+
+
+def check_bus(top, host, simulated: Callable[..., object]) -> None:
+    """What a top does in a scenario, that ``simulated`` goes through with it."""
     golden = GoldenStream(DESIGN)
     first, second = random_stream(random.Random(1), 12), random_stream(random.Random(2), 12)
     rng = np.random.default_rng(3)
@@ -134,10 +161,9 @@ def test_events_registers_and_window_of_a_top_on_a_bus(top, host) -> None:
     came, stalled, read = [], [], []
 
     def phases(it: Scenario) -> Iterator[None]:
-        for register in MAP.registers:
-            if register.value is not None:
-                yield from it.read(register.name)
-                assert it.found == register.value, register.name
+        for register in CONSTANTS:
+            yield from it.read(register.name)
+            assert it.found == register.value, register.name
         # Not running: nothing goes in.
         it.stream = StreamAgent(it.pins, [0, TICK], it.rng)
         for _ in range(40):
@@ -166,13 +192,29 @@ def test_events_registers_and_window_of_a_top_on_a_bus(top, host) -> None:
         assert all(access.good for access in states)
         read.extend((access.found ^ 1 << 31) - (1 << 31) for access in states)
         assert not unreadable.good
-        accesses = [
-            Access(WINDOW + STEP * WHERE.address(core, "weights", neuron, row),
-                   WHERE.data(core, "weights", weight))
-            for core, row, neuron, weight in writes
-        ]  # fmt: skip
-        yield from it.do(*accesses, Access(value("control"), 1))
-        assert all(access.good for access in accesses)
+        # Reads wait together with writes where the bus can have both; some accesses are given up
+        # where the host may, and of those the writes are carried out all the same.
+        accesses, reads = [], []
+        for core, row, neuron, weight in writes:
+            register = it.rng.choice(CONSTANTS)
+            read_too = Access(register.address, beside=True, wait=it.rng.randrange(4))
+            reads.append((register, read_too))
+            accesses.append(
+                Access(WINDOW + STEP * WHERE.address(core, "weights", neuron, row),
+                       WHERE.data(core, "weights", weight), beside=True,
+                       patience=it.rng.choice([None, 1, 2, 3]))
+            )  # fmt: skip
+            for each in it.rng.sample([accesses[-1], read_too], 2):
+                it.host.more([each])
+            if it.rng.random() < 0.3:
+                it.host.more(
+                    [Access(it.rng.choice(CONSTANTS).address, patience=it.rng.choice([1, 2]))]
+                )
+        yield from it.do(Access(value("control"), 1))
+        assert all(access.good and access.found == register.value for register, access in reads)
+        left = [access for access in accesses if not access.good]
+        assert bool(left) == (host is WishboneHost)
+        assert all(access.patience for access in left)
         yield from it.send(second)
         came.append(it.stream.came)
         stalled.extend(it.stream.wrong)
@@ -206,7 +248,7 @@ def test_events_registers_and_window_of_a_top_on_a_bus(top, host) -> None:
 
     dut = top(DESIGN, "small")
     scenario = Scenario(dut, host, phases)
-    simulate(dut, scenario, 20_000)
+    simulated(dut, scenario, 20_000)
     assert scenario.done
     assert stalled == []
 
@@ -217,6 +259,67 @@ def test_events_registers_and_window_of_a_top_on_a_bus(top, host) -> None:
     for core, row, neuron, weight in writes:
         golden.network.write(names[core], "weights", weight, (row, neuron))
     assert came[1] == golden.stream(np.array(second)).tolist()
+
+
+class Registers(BusDriver):
+    """A memory of words behind a bus, which takes its time; the host at the other end."""
+
+    def __init__(self, dut: AxiLite, accesses: list[Access], seed: int) -> None:
+        self.pins, self.rng = Pins(interface_of(dut)), random.Random(seed)
+        self.host, self.words = LiteHost(self.pins, accesses, self.rng), {}
+        self.host.bus = "bus"
+        self.answers: deque[tuple[int, int]] = deque()
+        self.read: list[int] = []
+        self.done = False
+
+    def clock(self, response: int) -> int:
+        pins = self.pins
+        pins.begin(response)
+        self.host.clock()
+        at, answered = "asks.request", "asks.response"
+        if pins[f"{at}.valid"] and pins[f"{at}.ready"]:
+            address, data = pins[f"{at}.payload.address"], pins[f"{at}.payload.data"]
+            good = address < 128 and pins[f"{at}.payload.whole"]
+            self.answers.append((self.words.get(address, 0), 1 - good))
+            if not pins[f"{at}.payload.write"]:
+                self.read.append(self.words.get(address, 0))
+            elif good:
+                self.words[address] = data
+        if pins[f"{answered}.valid"] and pins[f"{answered}.ready"]:
+            self.answers.popleft()
+        pins[f"{at}.ready"] = self.rng.random() < 0.5
+        if self.answers and self.rng.random() < 0.5:
+            pins[f"{answered}.valid"] = 1
+            (pins[f"{answered}.payload.data"], pins[f"{answered}.payload.error"]) = self.answers[0]
+        self.done = self.host.done
+        return pins.shown
+
+
+@pytest.mark.parametrize(
+    "faults", [(), pytest.param((0.2, 0.4, 0.6, 0.8), marks=pytest.mark.slow)], ids=["", "faults"]
+)
+def test_the_registers_of_a_bus_after_synthesis(faults: tuple[float, ...]) -> None:
+    def run(fault: float | None) -> None:
+        rng = random.Random(8)
+        accesses = [
+            Access(4 * rng.randrange(64), rng.choice([None, rng.getrandbits(32)]),
+                   rng.choice([15, 15, 15, 3]), beside=bool(k % 8), wait=rng.choice([0, 0, 3]))
+            for k in range(400)
+        ]  # fmt: skip
+        dut = AxiLite(8)
+        driver = Registers(dut, accesses, 5)
+        simulate_netlist(dut, "ice40-hx8k", driver, 40_000, fault)
+        assert driver.done
+        assert all(each.good == (each.address < 128 and (each.data is None or each.strobe == 15))
+                   for each in accesses)  # fmt: skip
+        assert [each.found for each in accesses if each.data is None] == driver.read
+        last = {each.address: each.data for each in accesses if each.good and each.data is not None}
+        assert driver.words == last
+
+    run(None)
+    for where in faults:
+        with pytest.raises((AssertionError, KeyError)):
+            run(where)
 
 
 # --- the serial line ----------------------------------------------------------------------------
@@ -267,13 +370,14 @@ def test_a_board_equals_the_golden_network_over_a_line_that_loses_bytes(board) -
             assert (found.figures["requests sent again"] > 0) == (rate > 0)
 
 
-def test_any_bytes_do_no_harm_and_the_next_frame_is_answered(board) -> None:
+@pytest.mark.parametrize("count", [20_000, pytest.param(1_000_000, marks=pytest.mark.slow)])
+def test_any_bytes_do_no_harm_and_the_next_frame_is_answered(board, count: int) -> None:
     rng = random.Random(4)
     with SimulatedLink(board) as link:
         device = Device(link, DESIGN)
         device.start()
         sent = 0
-        while sent < 20_000:
+        while sent < count:
             some = bytes(rng.choice((END, ESC, 0xDC, 0xDD, rng.randrange(256)))
                          for _ in range(rng.randrange(1, 700)))  # fmt: skip
             link.write(some)
@@ -549,12 +653,36 @@ def test_the_pins_of_a_board_are_its_own_and_its_clock_can_be_made(name: str) ->
     assert board.pll.mhz * 1e6 / BAUD >= 4  # cycles a bit
 
 
+#: The netlist, and with the line of the board the very one that is placed on it.
+WAYS = {"": (), "netlist": ("--netlist", "--steps", 50),
+        "placed": ("--netlist", "--baud", BAUD, "--steps", 4)}  # fmt: skip
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", BOARDS)
-def test_each_board_runs_its_design_through_its_pins(name: str, run) -> None:
-    ran = run("board", "run", BOARDS[name].design, "--simulated", "--board", name)
+def test_each_board_runs_its_design_through_its_pins(name: str, way: str, run) -> None:
+    ran = run("board", "run", BOARDS[name].design, "--simulated", "--board", name, *WAYS[way])
     assert ran.code == 0, ran.out + ran.err
     assert "PASSED" in ran.out
+
+
+@pytest.mark.slow  # synthesis, and three builds by Verilator
+@pytest.mark.parametrize("name", ["ulx3s", "hx8k-evn"])
+def test_a_wrong_cell_of_a_board_is_found(name: str) -> None:
+    hardware = board_hardware(DESIGN, name, netlist=True)
+    events = [np.array(random_stream(random.Random(13), 150)) for _ in range(2)]
+    with SimulatedLink(hardware) as link:
+        found, _ = run_board(DESIGN, link, events, name="small", states=20)
+    assert found.passed, found.reasons
+    for where in (0.3, 0.6):
+        wrong = replace(hardware, verilog=wrong_lut(hardware.verilog, where))
+        with SimulatedLink(wrong) as link:
+            try:
+                found, _ = run_board(DESIGN, link, events, name="small", states=20, seconds=5)
+            except FxlifError:
+                continue  # nobody answers, or not as this design does
+        assert not found.passed
 
 
 @pytest.mark.slow

@@ -17,19 +17,25 @@ from ...network.events import TICK
 from ..bench.wrapper import Interface
 
 ALL_BYTES = (1 << STEP) - 1
+#: Channels of AXI4-Lite by which a read, and a write, is asked for.
+CHANNELS = (("ar",), ("aw", "w"))
 
 
 @dataclass
 class Access:
     """A read, or a write of ``data``, at a byte address; then its answer.
 
-    ``wait``: cycles without an access before it. ``found``: what was read. ``good``: no error.
+    ``wait``: cycles without an access before it. ``beside``: it may begin while one of the other
+    kind is under way, where the bus can have both. ``patience``: cycles after which the host gives
+    it up, where the bus lets it. ``found``: what was read. ``good``: no error.
     """
 
     address: int
     data: int | None = None
     strobe: int = ALL_BYTES
     wait: int = 0
+    beside: bool = False
+    patience: int | None = None
     found: int = 0
     good: bool = False
     done: bool = field(default=False, compare=False)
@@ -107,91 +113,118 @@ class StreamAgent:
 
 
 class _Host:
-    """Makes ``accesses`` one by one, in their order."""
+    """Makes ``accesses``, in their order. ``going``: those under way, by whether they write."""
 
     def __init__(self, pins: Pins, accesses: Iterable[Access], rng: random.Random) -> None:
         self.pins, self.rng = pins, rng
         self._left = deque(accesses)
-        self.now: Access | None = None
+        self.going: dict[bool, deque[Access]] = {True: deque(), False: deque()}
+
+    @property
+    def busy(self) -> bool:
+        """Whether any access is under way."""
+        return any(self.going.values())
 
     @property
     def done(self) -> bool:
         """Whether every access has its answer."""
-        return self.now is None and not self._left
+        return not self.busy and not self._left
 
     def more(self, accesses: Iterable[Access]) -> None:
         """Accesses behind those that are left."""
         self._left.extend(accesses)
 
+    def free(self, writes: bool) -> bool:
+        """Whether an access of this kind may begin."""
+        return not self.busy
+
     def begin(self) -> Access | None:
         """The next access, if it is its time."""
-        if self.now is None and self._left:
-            if self._left[0].wait > 0:
-                self._left[0].wait -= 1
-            else:
-                self.now = self._left.popleft()
-                return self.now
-        return None
+        if not self._left:
+            return None
+        access = self._left[0]
+        writes = access.data is not None
+        if not self.free(writes) or (self.busy and not access.beside):
+            return None
+        if access.wait > 0:
+            access.wait -= 1
+            return None
+        self.going[writes].append(self._left.popleft())
+        return access
 
-    def end(self, found: int, good: bool) -> None:
-        """The access has its answer."""
-        assert self.now is not None
-        self.now.found, self.now.good, self.now.done = found, good, True
-        self.now = None
+    def end(self, writes: bool, found: int, good: bool) -> None:
+        """The oldest access of this kind has its answer."""
+        access = self.going[writes].popleft()
+        access.found, access.good, access.done = found, good, True
 
 
 class LiteHost(_Host):
-    """At ``s_axi``: address and data of a write come in any order, and the answer may have to
-    wait."""
+    """At ``bus``: address and data of a write come in any order, the answer may have to wait;
+    a read and a write may be under way at once, and the next of either before its answer."""
+
+    bus = "s_axi"
 
     def __init__(self, pins: Pins, accesses: Iterable[Access], rng: random.Random) -> None:
         super().__init__(pins, accesses, rng)
         self._waits: dict[str, int] = {}
 
+    def free(self, writes: bool) -> bool:
+        """Whether the channels of this kind are, and there is one answer to wait for at most."""
+        return len(self.going[writes]) < 2 and not self._waits.keys() & CHANNELS[writes]
+
     def clock(self) -> None:
         """One cycle."""
-        pins = self.pins
+        pins, bus = self.pins, self.bus
         for channel in ("aw", "w", "ar"):
-            if pins[f"s_axi.{channel}valid"] and pins[f"s_axi.{channel}ready"]:
+            if pins[f"{bus}.{channel}valid"] and pins[f"{bus}.{channel}ready"]:
                 del self._waits[channel]
-        if pins["s_axi.bvalid"] and pins["s_axi.bready"]:
-            self.end(0, pins["s_axi.bresp"] == OKAY)
-        if pins["s_axi.rvalid"] and pins["s_axi.rready"]:
-            self.end(pins["s_axi.rdata"], pins["s_axi.rresp"] == OKAY)
-        begun = self.begin()
-        if begun is not None:
-            channels = ("ar",) if begun.data is None else ("aw", "w")
-            self._waits = {channel: self.rng.choice([0, 0, 1, 5]) for channel in channels}
-        now = self.now
-        for channel in self._waits if now is not None else ():
-            assert now is not None
+        if pins[f"{bus}.bvalid"] and pins[f"{bus}.bready"]:
+            self.end(True, 0, pins[f"{bus}.bresp"] == OKAY)
+        if pins[f"{bus}.rvalid"] and pins[f"{bus}.rready"]:
+            self.end(False, pins[f"{bus}.rdata"], pins[f"{bus}.rresp"] == OKAY)
+        while (begun := self.begin()) is not None:
+            for channel in CHANNELS[begun.data is not None]:
+                self._waits[channel] = self.rng.choice([0, 0, 1, 5])
+        for channel in self._waits:
             if self._waits[channel] > 0:
                 self._waits[channel] -= 1
                 continue
-            pins[f"s_axi.{channel}valid"] = 1
+            access = self.going[channel != "ar"][-1]
+            pins[f"{bus}.{channel}valid"] = 1
             if channel == "w":
-                pins["s_axi.wdata"], pins["s_axi.wstrb"] = now.data or 0, now.strobe
+                pins[f"{bus}.wdata"], pins[f"{bus}.wstrb"] = access.data or 0, access.strobe
             else:
-                pins[f"s_axi.{channel}addr"] = now.address
-        pins["s_axi.bready"] = self.rng.random() < 0.5
-        pins["s_axi.rready"] = self.rng.random() < 0.5
+                pins[f"{bus}.{channel}addr"] = access.address
+        pins[f"{bus}.bready"] = self.rng.random() < 0.5
+        pins[f"{bus}.rready"] = self.rng.random() < 0.5
 
 
 class WishboneHost(_Host):
-    """At ``wb``: classic cycles."""
+    """At ``wb``: classic cycles, some of which it gives up."""
+
+    _waited = 0
 
     def clock(self) -> None:
         """One cycle."""
         pins = self.pins
-        if pins["wb.cyc"] and (pins["wb.ack"] or pins["wb.err"]):
-            self.end(pins["wb.dat_r"], bool(pins["wb.ack"]))
+        if self.begin() is not None:
+            self._waited = 0
+        elif pins["wb.cyc"] and (pins["wb.ack"] or pins["wb.err"]):
+            self.end(bool(pins["wb.we"]), pins["wb.dat_r"], bool(pins["wb.ack"]))
             return
-        self.begin()
-        if self.now is not None:
+        for writes, going in self.going.items():
+            if not going:
+                continue
+            (access,) = going
+            if self._waited == access.patience:
+                # A cycle without one: no answer is taken that comes in it.
+                self.end(writes, 0, False)
+                return
+            self._waited += 1
             pins["wb.cyc"] = pins["wb.stb"] = 1
-            pins["wb.adr"], pins["wb.sel"] = self.now.address, self.now.strobe
-            pins["wb.we"] = self.now.data is not None
-            pins["wb.dat_w"] = self.now.data or 0
+            pins["wb.adr"], pins["wb.sel"] = access.address, access.strobe
+            pins["wb.we"] = writes
+            pins["wb.dat_w"] = access.data or 0
 
 
 class BusDriver:
