@@ -415,3 +415,24 @@ def laid_out(array, layout):
     elif layout == "alike":
         array = np.broadcast_to(array[0], array.shape)
     return array
+
+
+@st.composite
+def without_chance(draw):
+    """Networks as :func:`networks` draws them, without what no hardware has: noise, and Poisson
+    sources, in whose place events come. With any lanes and outputs."""
+    network = draw(networks(st.integers(1, 9), 6))
+    made = [
+        population.model_copy(update={"noise": (), "lanes": draw(st.integers(1, population.n))})
+        for population in network.population
+    ]
+    names = st.sampled_from([population.name for population in made])
+    return NetworkParams(
+        population=made,
+        source=[
+            EventSource(each.name, each.n) if isinstance(each, PoissonSource) else each
+            for each in network.source
+        ],
+        projection=network.projection,
+        outputs=draw(st.lists(names, min_size=1, unique=True)),
+    )

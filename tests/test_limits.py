@@ -26,7 +26,6 @@ from fxlif.params.neuron import Adaptation, ExponentialSynapse
 from fxlif.params.sources import EventSource
 from fxlif.params.topology import AllToAll, FixedInDegree
 from fxlif.sim.coverage.coverage import Coverage
-from fxlif.sim.mutate.run import mutate
 from fxlif.sim.prove.run import prove
 from fxlif.sim.tools import simulators
 from fxlif.sim.verify import check, verify
@@ -436,20 +435,13 @@ def test_choices_of_a_step(choices):
 
 def test_checks_that_know_no_events_one_by_one_say_so(design):
     """None of them answers as if there were nothing to find."""
-    neuron = core(**PER_EVENT).neuron
     graph = changed(changed(load(design), recurrent), per_event)
     for call, params in (
-        (Coverage, neuron), (Coverage, graph),
-        (partial(prove, name="x"), graph), (partial(mutate, name="x"), graph),
+        (Coverage, core(**PER_EVENT).neuron), (partial(prove, name="x"), graph),
+        (partial(prove, name="x"), event_loop(NeuronParams(**PER_EVENT))),
     ):  # fmt: skip
         (line,) = refusal(call, params)
         assert line.startswith("accumulate: must be 'exact' in ")
-
-
-@pytest.mark.parametrize("call", [Coverage, partial(prove, name="x"), partial(mutate, name="x")])
-def test_checks_of_networks_that_know_no_events_one_by_one_say_so(call):
-    (line,) = refusal(call, event_loop(NeuronParams(**PER_EVENT)))
-    assert line.startswith("accumulate: must be 'exact' in ")
 
 
 @pytest.mark.parametrize("command", ["verilog", "verify"])

@@ -268,7 +268,10 @@ def clock_row(chain: Chain, graph: Graph, core: Record, now: Record, trace: Reco
         if now["op"] == ADD:
             if core["room"] == 0:
                 now["early_clips"] |= add_row_word(core, now, chain, graph, trace)
-            elif now["slot"] == 0:
+            else:
+                word = now["row"] + now["slot"] * core["lanes"]
+                trace["word"] = word if now["slot"] < core["words"] else NONE
+            if core["room"] and now["slot"] == 0:
                 graph.arrived[core["arrived_at"] + now["arrived"]] = now["row"]
                 now["arrived"] += 1
                 now["update_due"] = 2 * (now["arrived"] == core["room"])

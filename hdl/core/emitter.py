@@ -103,7 +103,7 @@ class Emitter(wiring.Component):
         """How often the event at the output is to be sent again, and ``_no_more``."""
         spikes, bits = self.entries.payload.spikes, self.core.spike_bits
         if bits == 1:
-            return Const(0)
+            return Const(self._no_more)
         counts = Signal.like(spikes.as_value(), name="counts", reset_less=True)
         repeats = Signal(bits)
 

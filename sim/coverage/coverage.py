@@ -44,7 +44,7 @@ class Coverage:
         counts: bool = True,
     ) -> None:
         made = supported(params)
-        if made.kind == "neuron" or isinstance(made, HardwareNetwork):
+        if made.kind == "neuron":
             sums_its_events(made, "coverage")
         no_registers(made, "coverage")
         self.params = params

@@ -18,7 +18,7 @@ from ...rule import arithmetic
 from ...rule.step import NeuronState, initial_state
 from .neuron_bins import NeuronBin, neuron_bins
 from .step_values import StepValues
-from .synapses import current_ranges
+from .synapses import current_ranges, weight_ranges
 from .turns.bins import turn_bins
 
 #: Lowest and highest value of each state variable, and of v while the neuron rests.
@@ -96,8 +96,10 @@ class Neurons:
     @classmethod
     def of_rows(cls, core: RowCore, spikes: Sequence[int | None]) -> Self:
         """The neurons of a core of rows; ``spikes``: how often in a step a neuron of each node
-        spikes at most, None: any number of times."""
-        ends = (each.tolist() for each in current_ranges(core, spikes))
+        spikes at most, None: any number of times. Where events act one by one the inputs are those
+        of one event."""
+        found = (weight_ranges if core.neuron.per_event else current_ranges)(core, spikes)
+        ends = (each.tolist() for each in found)
         thresholds: Sequence[int] = core.thresholds
         lowest: int | None = None
         if written := threshold_ends(core):

@@ -62,7 +62,11 @@ def neuron_bins(neuron: NeuronParams, prefix: str = "") -> tuple[NeuronBin, ...]
         *_current(neuron),
         *(BinRule("choice", name, hit) for name, hit in other_choices(neuron)),
     )
-    return tuple(replace(each, group=prefix + each.group) for each in bins)
+    return tuple(
+        replace(each, group=prefix + each.group,
+                needs=each.needs and (prefix + each.needs[0], each.needs[1]))
+        for each in bins
+    )  # fmt: skip
 
 
 # --- the membrane potential and the synaptic current --------------------------------------------

@@ -10,7 +10,15 @@ from typing import Any
 import numpy as np
 
 from ...cycles.control import HIGHEST, LOWEST
-from ...cycles.latency import EMIT_LATENCY, ROW_STAGES, ROW_TAKING, cleared_cycles, update_cycles
+from ...cycles.latency import (
+    EMIT_LATENCY,
+    ROW_STAGES,
+    ROW_TAKING,
+    clear_cycles,
+    cleared_cycles,
+    least_slots,
+    update_cycles,
+)
 from ...cycles.model import CONTROL_FLAGS
 from ...cycles.pipeline import write_distance
 from ...cycles.rows import ROW_FLAGS
@@ -37,7 +45,8 @@ def waits_for_itself(network: HardwareNetwork, k: int) -> tuple[bool, bool]:
     whether it adds nothing in that step before.
 
     So it is where it reads a node that sends nothing earlier: what reads it, and as outputs take
-    turns, each output behind such a one; or itself, whose spikes it adds as they come.
+    turns, each output behind such a one; what is read by another one that first reads such a node,
+    since an event moves for all its readers; or itself, whose spikes it adds as they come.
     """
     numbers = range(len(network.cores))
     outputs = {network.node_of(number) for number in network.outputs}
@@ -61,7 +70,17 @@ def waits_for_itself(network: HardwareNetwork, k: int) -> tuple[bool, bool]:
     def loops(core: RowCore) -> list[bool]:
         return [each.node in (same if each.backward else following) for each in core.inputs]
 
-    closed(following, lambda core: any(loops(core)))
+    def held(node: int) -> bool:
+        """A reader of the step behind waits."""
+        reads = ((network.cores[reader], i) for reader, i in network.consumers(node))
+        return any(any(loops(c)[:i]) for c, i in reads if not c.inputs[i].backward)
+
+    while True:
+        closed(following, lambda core: any(loops(core)))
+        more = {node for node in range(network.node_of(len(network.cores))) if held(node)}
+        if more <= following:
+            break
+        following |= more
     found = loops(network.cores[k])
     first = network.cores[k].inputs[0]
     # In all memories but the last it looks before the event may move.
@@ -76,7 +95,8 @@ def adds_close(network: HardwareNetwork, k: int) -> bool:
     own = core.inputs[0].node == network.node_of(k)
     # The first spike of an update is sent, looked up, and added.
     back = ROW_STAGES + write_distance(core.neuron) + EMIT_LATENCY + ROW_TAKING - ROW_STAGES
-    return not late and not (own and core.words - 1 + AHEAD < back)
+    last = max(core.words, least_slots(core)) - 1
+    return not late and not (own and last + AHEAD < back)
 
 
 def earliest(network: HardwareNetwork, node: int) -> int:
@@ -100,6 +120,7 @@ def long_before(network: HardwareNetwork, k: int) -> set[int]:
             continue
         read = [m for each in core.inputs[: i + 1] for m in each.memories]
         longest = max((core.memories[m].longest for m in read), default=0)
+        longest = max(longest, least_slots(core))
         # When the first TICK moves two rows wait, and before them one is added, or an update ends.
         own = network.node_of(k) in {each.node for each in core.inputs[: i + 1]}
         busy = 2 * longest + (longest if own else max(longest, core.words))
@@ -290,7 +311,7 @@ def row_control_bins(network: HardwareNetwork, k: int) -> Iterator[CycleBin]:
     behind_own = silent if adds_close(network, k) else "it waits for an event of its own"
     stages = ROW_STAGES + write_distance(core.neuron)
     short = "" if words > stages else f"words = {words}, stages = {stages + 1}"
-    clear, cleared = core.slots << core.word_bits, cleared_cycles(core)
+    clear, cleared = clear_cycles(core) + 1, cleared_cycles(core)
     forward = [each for each in core.inputs if not each.backward]
     first_update = max(earliest(network, each.node) for each in forward)
     first_row = min(

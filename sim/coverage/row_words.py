@@ -111,6 +111,8 @@ class RowCycles:
         self.words, self.ends = words, trace.ends
         core = words.core
         adding = (trace.control & FLAG["adding"] != 0) & ~rst
+        if core.neuron.per_event:  # an operation takes longer than its words
+            adding &= trace.word != NOTHING
         issuing = (trace.control & FLAG["issuing"] != 0) & ~rst
         nothing = np.zeros(AHEAD, dtype=np.int64)
         last = before._last if before else Before(

@@ -66,6 +66,16 @@ def most_spikes(network: HardwareNetwork) -> tuple[int | None, ...]:
     return (None, *(1 for _ in network.regular), *populations)
 
 
+def _weights(core: RowCore, memory: RowMemory) -> tuple[Ints, Ints, Ints]:
+    """Of each synapse of a memory its neuron, and the lowest and the highest weight that it can
+    have, 0 among them: where weights are written, any."""
+    known = synapses_in(core, memory)
+    low = high = known.weight
+    if memory.holds is not None:
+        low, high = (known.weight * end for end in signed_range(memory.weight_bits))
+    return known.neuron, np.minimum(low, 0), np.maximum(high, 0)
+
+
 def sum_ranges(core: RowCore, spikes: Sequence[int | None]) -> list[tuple[Ints, Ints]]:
     """For each accumulator of a core the lowest and the highest sum of each neuron in a step, two
     arrays (n_neurons,); ``spikes`` by node, as :func:`most_spikes`."""
@@ -75,15 +85,11 @@ def sum_ranges(core: RowCore, spikes: Sequence[int | None]) -> list[tuple[Ints, 
         times = spikes[each.node]
         for number in each.memories:
             memory = core.memories[number]
-            known = synapses_in(core, memory)
-            low, high = known.weight, known.weight
-            if memory.holds is not None:
-                low, high = (known.weight * end for end in signed_range(memory.weight_bits))
-            low, high = (np.sign(each) * ANY if times is None else each * times
-                         for each in (np.minimum(low, 0), np.maximum(high, 0)))  # fmt: skip
+            neuron, *weights = _weights(core, memory)
+            low, high = (np.sign(end) * ANY if times is None else end * times for end in weights)
             down, up = found[memory.accumulator]
-            np.add.at(down, known.neuron, low)
-            np.add.at(up, known.neuron, high)
+            np.add.at(down, neuron, low)
+            np.add.at(up, neuron, high)
     ends = (signed_range(sums.bits) for sums in core.accumulators)
     return [(np.maximum(low, down), np.minimum(high, up))
             for (down, up), (low, high) in zip(found, ends, strict=True)]  # fmt: skip
@@ -94,4 +100,15 @@ def current_ranges(core: RowCore, spikes: Sequence[int | None]) -> tuple[Ints, I
     low, high = np.zeros((2, core.n_neurons), dtype=np.int64)
     for sums, (down, up) in zip(core.accumulators, sum_ranges(core, spikes), strict=True):
         low, high = low + (down << sums.shift), high + (up << sums.shift)
+    return low, high
+
+
+def weight_ranges(core: RowCore, spikes: Sequence[int | None]) -> tuple[Ints, Ints]:
+    """The lowest and the highest weight that one event brings each neuron, 0 among them."""
+    low, high = np.zeros((2, core.n_neurons), dtype=np.int64)
+    for each in core.inputs:
+        for number in each.memories if spikes[each.node] != 0 else ():
+            neuron, lowest, highest = _weights(core, core.memories[number])
+            np.minimum.at(low, neuron, lowest)
+            np.maximum.at(high, neuron, highest)
     return low, high

@@ -12,6 +12,7 @@ from typing import Any
 from ...cycles.latency import AnyCore, event_cycles
 from ...cycles.pipeline import neuron_stages, write_distance
 from ...cycles.signals import step_name
+from ...hdl.rows.layouts import added_shape
 from ...layout import HardwareNetwork
 from ...params.core import CoreParams
 from ...params.protocol import AnyParams
@@ -270,6 +271,13 @@ def _neurons(params: AnyParams) -> Iterator[Neurons]:
         spikes = most_spikes_of(core)
 
 
+def added_bits(core: AnyCore) -> int:
+    """Width of what an event adds."""
+    if isinstance(core, CoreParams):
+        return core.neuron.weight_bits + core.weight_shift
+    return int(added_shape(core).width)
+
+
 def bounds_of(params: AnyParams) -> list[Bound]:
     """What the states that a core reads for its steps never leave: intervals that a solver proved
     inductive over the golden step (:mod:`fxlif.sim.coverage.invariant`)."""
@@ -278,7 +286,7 @@ def bounds_of(params: AnyParams) -> list[Bound]:
     known = zip(_neurons(params), cores, params.signals, strict=True)
     for neurons, core, signals in known:
         prefix = f"{signals.instance}." if signals.instance else ""
-        in_turns = core.neuron.per_event and isinstance(core, CoreParams)
+        in_turns = core.neuron.per_event
         made, deadline = SymbolicTurn if in_turns else SymbolicStep, time.monotonic() + BOUNDS_S
         proved = {} if in_turns else invariant(made(neurons, deadline))
         for lane in range(core.lanes):
@@ -286,7 +294,8 @@ def bounds_of(params: AnyParams) -> list[Bound]:
             if in_turns:  # each lane by itself: what an event adds is one weight, and of few signs
                 alone = replace(neurons, inputs=neurons.inputs[lane :: core.lanes])
                 proved = invariant(made(alone, deadline))
-                found.append(_weights_of_lane(f"{prefix}neurons.{step_name(lane)}.current", alone))
+                current = f"{prefix}neurons.{step_name(lane)}.current"
+                found.append(_weights_of_lane(current, alone, added_bits(core)))
             for name, width in core.neuron.state_widths.items():
                 low, high = proved[name]
                 found.append(
@@ -301,12 +310,9 @@ def bounds_of(params: AnyParams) -> list[Bound]:
     return found
 
 
-def _weights_of_lane(signal: str, neurons: Neurons) -> Bound:
-    """What an event adds in a lane: its memory answers with one of its weights, or is 0 at first.
-
-    It is shifted left as an event is, and needs as many bits as that leaves.
-    """
+def _weights_of_lane(signal: str, neurons: Neurons, width: int) -> Bound:
+    """What an event adds in a lane, shifted, on ``width`` bits: its memory answers with one of its
+    weights, or is 0 at first."""
     low = min(0, *(each.low for each in neurons.inputs)) << neurons.weight_shift
     high = max(0, *(each.high for each in neurons.inputs)) << neurons.weight_shift
-    width = neurons.neuron.weight_bits + neurons.weight_shift
     return Bound(signal=signal, offset=0, width=width, signed=True, low=low, high=high)

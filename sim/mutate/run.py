@@ -16,9 +16,8 @@ import numpy as np
 from ...cycles.control import NONE
 from ...engines import choose_engine
 from ...hdl.interface import Field, Hardware, Port
-from ...hdl.limits import baked_in, sums_its_events, supported
+from ...hdl.limits import baked_in, supported
 from ...hdl.verilog import generate
-from ...layout import HardwareNetwork
 from ...params.protocol import AnyParams
 from ...progress import SILENT, Progress
 from ..bench.wrapper import Interface, wrap
@@ -105,8 +104,6 @@ def mutate(
     started = time.perf_counter()
     params = supported(params)
     baked_in(params, "mutation")
-    if isinstance(params, HardwareNetwork):
-        sums_its_events(params, "mutation")
     choose_engine("compiled")  # refused here, and not in another process
     solver = solvers.choose(solver)
     progress("drawing mutants with Yosys (45 s the first time)", 0, None)
