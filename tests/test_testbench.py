@@ -25,6 +25,8 @@ from fxlif.sim.portable.testbench import TOP, bench_of, signature, with_bench
 from fxlif.sim.tools import simulators
 
 CYCLES = 1536
+#: Ports that count in some cycles only.
+TIMELY = r"payload|trace.*(index|state|spike)|answer_(data|error)"
 
 CORE = CoreParams(
     n_inputs=4,
@@ -47,6 +49,11 @@ LAST = CoreParams(
     neuron=NeuronParams(v_threshold=12),
 )  # fmt: skip
 NEURON = NeuronParams(v_threshold=48, refractory=3, bias=-2, adaptation=Adaptation(increment=5))
+#: Written and read between its steps.
+ACCESSED = CoreParams(
+    n_inputs=4, n_neurons=5, lanes=2, weights=CORE.weights, neuron=CORE.neuron,
+    v_thresholds=[12, 9, 14, 11, 13], writable=("weights", "thresholds", "v_reset"), readable=True,
+)  # fmt: skip
 SEVERAL = NeuronParams(v_threshold=9, max_spikes_per_step=31, reset="subtract", current_bits=10)
 DESIGNS = {
     "core": CORE,
@@ -55,6 +62,7 @@ DESIGNS = {
     "neuron": NEURON,
     "rich": ADAPTIVE,
     "several spikes": SEVERAL,
+    "accessed": ACCESSED,
 }
 
 
@@ -96,20 +104,35 @@ def test_passes(name, trace, tmp_path):
     hardware, bench = made(name, trace)
     outputs = [port for port in hardware.ports if port.direction == "out"]
     assert bench.spikes > 10
-    always = [p for p in outputs if not re.search(r"payload|trace.*(index|state|spike)", p.name)]
+    always = [p for p in outputs if not re.search(TIMELY, p.name)]
     assert CYCLES * len(always) <= bench.described["comparisons"] <= CYCLES * len(outputs)
     # Nothing but the verdict: not one warning of -Wall.
     said = icarus(tmp_path, files_of(name, trace))
     assert said == [f"PASSED: {CYCLES} cycles, {bench.described['comparisons']} comparisons"]
 
 
-@pytest.mark.parametrize("name", ["neuron", pytest.param("chain", marks=pytest.mark.slow)])
-def test_passes_with_verilator(name, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("neuron", None),
+        pytest.param("chain", None, marks=pytest.mark.slow),
+        pytest.param("accessed", None, marks=pytest.mark.slow),
+        pytest.param("accessed", "a write that is not counted", marks=pytest.mark.slow),
+        pytest.param("accessed", "a read that is not answered", marks=pytest.mark.slow),
+    ],
+)
+def test_verilator(name, fault, tmp_path):
+    """It passes, or finds a planted fault."""
     try:
         simulator = simulators._verilator()
     except FxlifError as error:
         pytest.skip(str(error))
-    files = files_of(name, trace=True)
+    files = dict(files_of(name, trace=True))
+    if fault is not None:
+        _, pattern, replacement, _ = FAULTS[fault]
+        file = f"{made(name)[0].name}.v"
+        files[file], found = re.subn(pattern, replacement, files[file])
+        assert found
     for file, text in files.items():
         (tmp_path / file).write_text(text)
     bench = made(name, True)[1].described
@@ -124,6 +147,9 @@ def test_passes_with_verilator(name, tmp_path):
         assert done.returncode == 0, done.stderr
         assert "%Warning" not in done.stderr
         said = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True).stdout
+        if fault is not None:
+            assert re.search(r"(?m)^FAILED: [1-9]\d* differences", said)
+            return
         assert f"PASSED: {CYCLES} cycles, {bench['comparisons']} comparisons\n" in said
         # Two-valued memories are no excuse: an empty file cannot pass here either.
         (tmp_path / bench["files"][-1]).write_text("")
@@ -146,6 +172,10 @@ FAULTS = {
     "neuron without reset": ("neuron", r"if \(rst\) begin", "if (1'b0) begin", "state"),
     "second core is stuck": ("chain", r"(?s)(module reg_core_1_issue.*?assign start = )[^;]*;",
                              r"\g<1>1'h0;", "events_out_valid"),
+    "a write that is not counted": ("accessed", r"(= rejected \+) write_missed;", r"\1 1'h0;",
+                                    "rejected"),
+    "a read that is not answered": ("accessed", r"answer_valid <= \w+;",
+                                "answer_valid <= read_missed_3;", "answer_valid"),
     "a counter": ("chain", r"(= dropped \+ )(\w+);", r"\1{ \2, 1'h0 };", "dropped_0"),
 }  # fmt: skip
 

@@ -21,6 +21,7 @@ from ...params.neuron import NeuronParams
 from ...params.protocol import AnyCores, AnyParams
 from ..bench.models import NeuronModel, expected_of_cores
 from ..bench.scoreboard import Expected, Report
+from ..stimulus.accesses import random_accesses
 from ..stimulus.durations import durations, largest_words
 from ..stimulus.neuron import NeuronStimulus
 from ..stimulus.random import RandomStimulus
@@ -51,11 +52,14 @@ class Shown:
 @dataclass(frozen=True, kw_only=True)
 class Part:
     """Consecutive cycles: every input's numbers (cycles,), every output's, and the spikes among
-    the latter, which a bench must have seen to be worth something."""
+    the latter, the writes that are taken and the reads that are answered: a bench must have seen
+    such to be worth something."""
 
     inputs: Mapping[str, Ints]
     outputs: Mapping[str, Shown]
     spikes: int
+    writes: int = 0
+    reads: int = 0
 
 
 def default_cycles(params: AnyParams) -> int:
@@ -97,14 +101,19 @@ def _shown(items: Iterable[Expected], cycles: int) -> dict[str, Shown]:
 
 
 def stream_parts(params: AnyCores, cycles: int, seed: int) -> Iterator[Part]:
-    """A core or a network of cores under random events, idling, backpressure and resets."""
+    """A core or a network of cores under random events, writes, reads, idling, backpressure and
+    resets."""
     model = model_of(params, engine="auto")
     stimulus = RandomStimulus(params, seed)
     driver = Driver(params.in_address_bits)
+    accesses = random_accesses(params.cores, seed, driver)
     flags = directed_flags(stimulus.flags(cycles), params, seed)
     for at in range(0, cycles, BLOCK):
         if driver.left < BLOCK:
             driver.refill(stimulus.events(BLOCK))
+        for source, drawn in accesses:
+            if source.left < BLOCK // 2:
+                source.refill(drawn.take(BLOCK // 2))
         reused = model.drive(driver, flags[at : at + BLOCK])
         block = reused._replace(
             inputs=reused.inputs.copy(), streams=reused.streams.copy(), traces=reused.traces.copy()
@@ -112,13 +121,19 @@ def stream_parts(params: AnyCores, cycles: int, seed: int) -> Iterator[Part]:
         made = model.outputs(block)
         given = made.out_valid & (block.inputs["out_ready"] != 0) & ~made.out_tick
         inputs = {port: block.inputs[field] for field, port in INPUT_PORTS.items()}
-        # Nothing is written, and nothing read.
-        unused = access_inputs(params.cores).values()
-        inputs |= dict.fromkeys(unused, np.zeros(len(block.inputs), np.int64))
+        writes = 0
+        if model.port is not None:
+            shown = model.port.inputs
+            inputs |= {port: shown[field] for field, port in access_inputs(params.cores).items()}
+        if "write.valid" in inputs:
+            taken = made.write_ready & (inputs["write.valid"] != 0) & (inputs["rst"] == 0)
+            writes = int(np.count_nonzero(taken))
         yield Part(
             inputs=inputs,
             outputs=_shown(expected_of_cores(params, made), len(made.in_ready)),
             spikes=int(np.count_nonzero(given)),
+            writes=writes,
+            reads=int(np.count_nonzero(made.answer_valid)),
         )
 
 

@@ -176,7 +176,7 @@ def commands(name: str) -> dict[str, list[str]]:
         ],
         # Amaranth's Verilog leaves widths to the language's own rules here and there.
         "verilator": [
-            f"verilator --binary --timing -Wno-WIDTHEXPAND --top-module {TOP} "
+            f"verilator --binary --timing -Wno-WIDTH --top-module {TOP} "
             f"--Mdir {name}_tb.obj {bench} {design}",
             f"{name}_tb.obj/V{TOP}",
         ],
@@ -216,13 +216,15 @@ def bench_of(
     bits = out_bits + len(outputs)
     stimuli: list[int] = []
     answers: list[int] = []
-    comparisons = spikes = 0
+    comparisons = spikes = writes = reads = 0
     for part in _parts(params, hardware, cycles, seed & ((1 << 64) - 1)):
         stimuli += pack(fields_of(inputs), part.inputs)
         words, compared = _answers(outputs, part.outputs)
         answers += words
         comparisons += compared
         spikes += part.spikes
+        writes += part.writes
+        reads += part.reads
     name = hardware.name
     stimulus_file, expected_file = f"{name}_tb_stimulus.mem", f"{name}_tb_expected.mem"
     connections = [".clk(CLK)"]
@@ -254,7 +256,8 @@ def bench_of(
     }
     described = {
         "top": TOP, "files": sorted(files), "cycles": cycles, "comparisons": comparisons,
-        "output_spikes": spikes, "seed": seed, "commands": commands(name),
+        "output_spikes": spikes, "writes": writes, "reads": reads, "seed": seed,
+        "commands": commands(name),
     }  # fmt: skip
     return Bench(cycles=cycles, files=files, described=described, spikes=spikes)
 

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from ...cycles.control import NONE, Block
-from ...cycles.driver import AccessSource
 from ...cycles.model import CycleInputs, Driver
 from ...cycles.row_model import model_of
 from ...params.protocol import AnyCores
 from ..bench.scoreboard import Counts
 from ..bench.wrapper import Interface
-from ..stimulus.accesses import RandomAccesses, RandomReads, RandomWrites, writes_of_all
+from ..stimulus.accesses import random_accesses, writes_of_all
 from ..stimulus.aimed import aimed_events
 from ..stimulus.random import RandomStimulus
 from .compare import Comparison, Packed, counts_of
@@ -57,11 +56,7 @@ class StreamBulk:
         self._params = params
         self._stimulus = RandomStimulus(params, seed)
         self._driver = Driver(params.in_address_bits)
-        self._accesses: list[tuple[AccessSource, RandomAccesses]] = []
-        if any(core.writable for core in params.cores):
-            self._accesses.append((self._driver.writes, RandomWrites(params.cores, seed)))
-        if any(core.readable for core in params.cores):
-            self._accesses.append((self._driver.reads, RandomReads(params.cores, seed)))
+        self._accesses = random_accesses(params.cores, seed, self._driver)
         self._comparison = Comparison(params, interface)
         self._cycles = 0
         self._aiming = False

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ...cycles.access import AddressMap, as_register, is_single, value_range
 from ...cycles.control import Ints, Records
-from ...cycles.driver import ACCESS
+from ...cycles.driver import ACCESS, AccessSource, Driver
 from ...cycles.latency import AnyCore
 from ...network.sources import GAMMA, mix, mix_all
 from ...params.core import CoreParams, Writable
@@ -133,6 +133,19 @@ class RandomReads(RandomAccesses):
         lanes = np.array([core.lanes for core in self._cores])[core]
         word, lane = np.divmod(self.place(count), lanes)
         made["address"] = first | word << self._where.lane_bits | lane
+
+
+def random_accesses(
+    cores: Sequence[AnyCore], seed: int, driver: Driver
+) -> list[tuple[AccessSource, RandomAccesses]]:
+    """The sources of a driver that what there is to write and to read needs, and what refills
+    each."""
+    made: list[tuple[AccessSource, RandomAccesses]] = []
+    if any(core.writable for core in cores):
+        made.append((driver.writes, RandomWrites(cores, seed)))
+    if any(core.readable for core in cores):
+        made.append((driver.reads, RandomReads(cores, seed)))
+    return made
 
 
 def values_of(core: AnyCore, name: Writable) -> Ints:
