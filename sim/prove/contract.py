@@ -20,9 +20,9 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from ...errors import FxlifError
-from ..tools.solver import conjunction, z3
+from ..tools.solver import conjunction, simplified, z3
 from .counterexample import explain_edge, told
-from .induction import Run, System, induct, substituted
+from .induction import Replacement, Run, System, induct
 from .netlist import Netlist, label
 from .prover import Prover, Result, Theorem
 
@@ -154,7 +154,7 @@ class Part:
             return dict(terms)
         (pin,) = self.net.drivers("rst")
         value = z3.BoolVal(reset) if z3.is_bool(pin) else z3.BitVecVal(int(reset), 1)
-        return dict(zip(terms, substituted([*terms.values()], [(pin, value)]), strict=True))
+        return dict(zip(terms, Replacement([(pin, value)])([*terms.values()]), strict=True))
 
     def each_out_of_reset(self, terms: Iterable[Any]) -> list[Any]:
         """Terms while the reset is low."""
@@ -276,7 +276,7 @@ def unreached(
         assumed = [*system.base, *run.conditions(cycle)]
         for name, case in there.items():
             left = deadline - time.perf_counter()
-            if prover.decide([*assumed, case], left).result == "sat":
+            if prover.decide(simplified([*assumed, case]), left).result == "sat":
                 del missing[name]
     return list(missing)
 
@@ -293,17 +293,18 @@ def search(prover: Prover, part: Part) -> str | None:
     for cycle in range(SEARCH_CYCLES):
         prover.progress("looking for a run that shows it", cycle, SEARCH_CYCLES)
         there = run.all_at(part.claims, cycle)
-        values = run.all_at(edge, max(0, cycle - 1))
-        answer = prover.decide(
-            [*system.base, *run.conditions(cycle), z3.Not(conjunction(there.values()))],
-            deadline - time.perf_counter(), {**there, **values},
-        )  # fmt: skip
+        wrong = [*system.base, *run.conditions(cycle), z3.Not(conjunction(there.values()))]
+        answer = prover.decide(simplified(wrong), deadline - time.perf_counter())
+        if answer.result == "sat":  # once more, for the values
+            values = run.all_at(edge, max(0, cycle - 1))
+            left = deadline - time.perf_counter()
+            answer = prover.decide(wrong, left, {**there, **values})
+            if answer.result == "sat":
+                broken = [name for name in there if not answer.model[name]]
+                seen = {name: answer.model[name] for name in values}
+                return told(_explain(part, seen, cycle, broken))
         if answer.result == "unknown":
             return None
-        if answer.result == "sat":
-            broken = [name for name in there if not answer.model[name]]
-            seen = {name: answer.model[name] for name in values}
-            return told(_explain(part, seen, cycle, broken))
     return None
 
 

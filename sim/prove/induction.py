@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import chain
 from typing import Any, Literal, NamedTuple
 
 from ..tools.solver import conjunction, decide, z3
@@ -37,12 +39,28 @@ class Induction(NamedTuple):
     broken: tuple[str, ...] = ()
 
 
-def substituted(terms: list[Any], pairs: list[tuple[Any, Any]]) -> list[Any]:
-    """The terms with constants replaced, all at once: the work is in naming the pairs."""
-    if not terms:
-        return []
-    together = z3.Function("together", *(term.sort() for term in terms), z3.BoolSort())
-    return list(z3.substitute(together(*terms), *pairs).children())
+class Replacement:
+    """Constants replaced by terms, all at once, in as many terms as one likes.
+
+    z3's own ``substitute`` looks at each of the pairs anew in each call, from Python.
+    """
+
+    def __init__(self, pairs: Iterable[tuple[Any, Any]]) -> None:
+        self._pairs = list(pairs)  # z3 forgets a term that nobody holds
+        every = z3.Ast * len(self._pairs)
+        self._old = every(*(old.as_ast() for old, _ in self._pairs))
+        self._new = every(*(new.as_ast() for _, new in self._pairs))
+
+    def __call__(self, terms: Sequence[Any]) -> list[Any]:
+        """The terms with the constants replaced; what they share is looked at once."""
+        if not terms:
+            return []
+        together = z3.Function("together", *(term.sort() for term in terms), z3.BoolSort())(*terms)
+        context = together.ctx
+        made = z3.Z3_substitute(
+            context.ref(), together.as_ast(), len(self._pairs), self._old, self._new
+        )
+        return list(z3.ExprRef(made, context).children())
 
 
 @dataclass(kw_only=True)
@@ -50,34 +68,41 @@ class Run:
     """The system over cycles 0, 1, ...: each state a term over that of cycle 0 and the inputs."""
 
     system: System
-    _maps: list[list[tuple[Any, Any]]] = field(default_factory=list)
+    _cycles: list[Replacement] = field(default_factory=list)
+    _given: list[list[Any]] = field(default_factory=list)
+    _before: list[list[Any]] = field(default_factory=list)
 
-    def _inputs(self, cycle: int) -> list[tuple[Any, Any]]:
-        return [(i, z3.Const(f"{i}@{cycle}", i.sort())) for i in self.system.inputs]
+    @cached_property
+    def _inputs(self) -> list[tuple[Any, str, Any]]:
+        return [(i, i.decl().name(), i.sort()) for i in self.system.inputs]
 
-    def _map(self, cycle: int) -> list[tuple[Any, Any]]:
+    def _replaced(self, cycle: int) -> Replacement:
         system = self.system
-        while len(self._maps) <= cycle:
-            now = len(self._maps)
+        while len(self._cycles) <= cycle:
+            now = len(self._cycles)
             state = list(system.next)
             if now:
-                state = substituted(list(system.next.values()), self._maps[-1])
-            self._maps.append([*zip(system.next, state, strict=True), *self._inputs(now)])
-        return self._maps[cycle]
+                state = self._cycles[-1](list(system.next.values()))
+            inputs = [(i, z3.Const(f"{name}@{now}", sort)) for i, name, sort in self._inputs]
+            self._cycles.append(Replacement([*zip(system.next, state, strict=True), *inputs]))
+        return self._cycles[cycle]
 
     def at(self, term: Any, cycle: int) -> Any:
         """A term of the system's constants, as it is in a cycle."""
-        return z3.substitute(term, *self._map(cycle))
+        return self._replaced(cycle)([term])[0]
 
     def all_at(self, terms: Mapping[str, Any], cycle: int) -> dict[str, Any]:
         """Named terms, as they are in a cycle."""
-        return dict(zip(terms, substituted(list(terms.values()), self._map(cycle)), strict=True))
+        return dict(zip(terms, self._replaced(cycle)(list(terms.values())), strict=True))
 
     def conditions(self, cycles: int) -> list[Any]:
         """The assumptions of the cycles 0..``cycles``, of what is shown of the last of them."""
-        given, before = list(self.system.given), list(self.system.before)
-        found = [g for cycle in range(cycles + 1) for g in substituted(given, self._map(cycle))]
-        return found + [b for cycle in range(cycles) for b in substituted(before, self._map(cycle))]
+        system = self.system
+        for terms, found, last in (
+            (system.given, self._given, cycles), (system.before, self._before, cycles - 1)
+        ):  # fmt: skip
+            found += [self._replaced(cycle)(terms) for cycle in range(len(found), last + 1)]
+        return [*chain(*self._given[: cycles + 1]), *chain(*self._before[:cycles])]
 
 
 def induct(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
@@ -16,7 +16,7 @@ if find_spec("z3") is None:
 
 import z3
 
-__all__ = ["SOLVERS", "Answer", "available", "choose", "conjunction", "decide", "z3"]
+__all__ = ["SOLVERS", "Answer", "available", "choose", "conjunction", "decide", "simplified", "z3"]
 
 SOLVERS = ("z3", "bitwuzla")
 Result = Literal["sat", "unsat", "unknown"]
@@ -52,6 +52,15 @@ def conjunction(formulas: Iterable[Any]) -> Any:
     """All of them; one alone is itself, since Bitwuzla takes no "and" of one part."""
     parts = list(formulas)
     return parts[0] if len(parts) == 1 else z3.And(*parts)
+
+
+def simplified(formulas: Iterable[Any]) -> list[Any]:
+    """Formulas that can all hold exactly where these can: little is left of a run whose registers
+    have one value in most cycles."""
+    goal = z3.Goal()
+    goal.add(*formulas)
+    (found,) = z3.Then("simplify", "propagate-values")(goal)
+    return list(found)
 
 
 def decide(
@@ -94,23 +103,33 @@ def _z3(
     }
 
 
+def _as_text(formulas: Sequence[Any]) -> str:
+    """SMT-LIB that asserts them. As a solver of z3 writes it, which would take each in first."""
+    *others, last = formulas or [z3.BoolVal(True)]
+    terms = (z3.Ast * len(others))(*(term.as_ast() for term in others))
+    context = last.ctx.ref()
+    text: str = z3.Z3_benchmark_to_smtlib_string(
+        context, "", "", "unknown", "", len(others), terms, last.as_ast()
+    )
+    return text
+
+
 def _bitwuzla(
     formulas: list[Any], timeout_s: float, values: dict[str, Any]
 ) -> tuple[Result, dict[str, int]]:
     # By name: it is optional, and brings no types.
     bitwuzla: Any = import_module("bitwuzla")
-    text = z3.Solver()
-    text.add(*formulas)
+    asked_of = [z3.BoolVal(f) if isinstance(f, bool) else f for f in formulas]
     wanted = {}
     for number, (name, term) in enumerate(values.items()):
         # A constant of a name of our own: the text of a term need not survive the parser.
         wanted[name] = z3.Const(f"wanted!{number}", term.sort())
-        text.add(wanted[name] == term)
+        asked_of.append(wanted[name] == term)
     options = bitwuzla.Options()
     options.set(bitwuzla.Option.PRODUCE_MODELS, bool(values))
     options.set(bitwuzla.Option.TIME_LIMIT_PER, max(1, int(timeout_s * 1000)))
     parser = bitwuzla.Parser(bitwuzla.TermManager(), options)
-    parser.parse(text.to_smt2(), True, False)
+    parser.parse(_as_text(asked_of), True, False)
     asked = parser.bitwuzla()
     found = asked.check_sat()
     if found != bitwuzla.Result.SAT:
