@@ -116,7 +116,7 @@ def test_drawn_networks_as_verilog(simulator: str, start: int, tmp_path) -> None
             network, folder=tmp_path / str(number), simulator=simulator, cycles=1500, seed=number
         )
         reasons = failure_reasons(results, report)
-        assert [each for each in reasons if "no neuron ever fired" not in each] == []
+        assert [each for each in reasons if "ever fired" not in each] == []
         assert report is not None
         assert report.comparisons > 1500
 

@@ -14,7 +14,7 @@ import pytest
 
 from fxlif import CoreParams, FxlifError, load
 from fxlif.params.design import outline
-from fxlif.sim.bench.outcome import checks_of, failure_reasons
+from fxlif.sim.bench.outcome import checks_of, failure_reasons, figures
 from fxlif.sim.bench.scoreboard import Report
 from fxlif.sim.report import write as reports
 from fxlif.sim.report.difference import Difference, difference_table
@@ -376,12 +376,25 @@ FINE = Report(cycles=10, comparisons=40, spikes=1)
         (RAN, replace(FINE, cycles=0)),
         (RAN, replace(FINE, unchecked_cycles=1)),
         (RAN, replace(FINE, spikes=0)),
+        (RAN, replace(FINE, fired=[[1, 0], [0, 2]])),
+        (RAN, replace(FINE, fired=[[1, 1], [0, 0]])),
         (RAN, replace(FINE, mismatches=3)),
     ],
 )
 def test_findings_are_green_exactly_where_the_verdict_is(results, report, neuron):
     checks = checks_of(results, report, neuron=neuron)
     assert findings(*checks).passed is (failure_reasons(results, report) == [])
+
+
+def test_what_never_fired_is_said() -> None:
+    """A core whose weights are all zero agrees with everything; a silent neuron is named."""
+    report = replace(FINE, fired=[[1] * 4, [0] * 4])
+    assert [why for why in failure_reasons(RAN, report) if "no neuron of core 1 ever" in why]
+    report = replace(FINE, fired=[[2] * 3, [0, 1, *[0] * 9]])
+    assert failure_reasons(RAN, report) == []
+    said = "10 of 11 of core 1 (0, 2, 3, 4, 5, 6, 7, 8, ...)"
+    assert figures(report, "icarus")["never fired"] == said
+    assert "never fired" not in figures(replace(report, fired=[[1, 1]]), "icarus")
 
 
 def test_findings_tell_the_golden_network_from_the_cycle_model():

@@ -11,6 +11,7 @@ from ...cycles.access import access_inputs, access_outputs
 from ...cycles.latency import AnyCore
 from ...cycles.model import CycleInputs, CycleOutputs
 from ...cycles.row_model import model_of as cycle_model_of
+from ...cycles.shown import CoreTrace
 from ...cycles.signals import ANSWERED, INPUT_PORTS, OUTPUT_PORTS
 from ...network.events import TICK
 from ...params.neuron import NeuronParams
@@ -99,6 +100,14 @@ def expected_of_cores(params: AnyCores, made: CycleOutputs) -> Iterator[Expected
                 yield Expected(signals.trace_state(lane, name), values[:, lane], where)
 
 
+def _count(fired: list[int], trace: CoreTrace, lanes: int) -> None:
+    """Add the spikes that a trace shows to those of each neuron."""
+    rows, lane = np.nonzero(trace.spike)
+    neurons = trace.index[trace.valid != 0][rows] * lanes + lane
+    for neuron, spikes in zip(neurons.tolist(), trace.spike[rows, lane].tolist(), strict=True):
+        fired[neuron] += spikes
+
+
 class StreamModel:
     """A core or a network: the cycle model for every output of every cycle, and the golden
     network, which knows no clock, for the events that come out.
@@ -118,6 +127,7 @@ class StreamModel:
         self._pending: list[Ints] = []  # events of the step that has not ended
         self._due = np.zeros(0, dtype=np.int64)  # golden events that have not come out
         report.counts.append([0] * params.n_outputs)
+        report.fired = [[0] * core.n_neurons for core in params.cores]
         self._was_reset = False
         self._golden.stream(self._due)  # no events: loads what is compiled before a clock starts
 
@@ -125,7 +135,10 @@ class StreamModel:
         shown = {field: cycles[port] for field, port in INPUT_PORTS.items()}
         shown |= {field: cycles[port] for field, port in self._access.items()}
         made = self._model.run(CycleInputs(**shown))
-        self._report.spikes += sum(int(trace.spike.sum()) for trace in made.cores)
+        cores: Sequence[AnyCore] = self._params.cores
+        for core, trace, fired in zip(cores, made.cores, self._report.fired, strict=True):
+            self._report.spikes += int(trace.spike.sum())
+            _count(fired, trace, core.lanes)
         self._report.reads += int(made.answer_valid.sum())
         yield from expected_of_cores(self._params, made)
         yield from self._events(cycles)

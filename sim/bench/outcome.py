@@ -7,18 +7,21 @@ from ..tools.simulators import Results
 from .scoreboard import Report
 
 SILENT_RUN = "no neuron ever fired: such a run agrees with everything"
+#: So many neurons that never fired are named.
+NAMED = 8
 NO_REPORT = "the bench left no report"
 
 
 def failure_reasons(results: Results, report: Report | None) -> list[str]:
     """Why a run does not count as passed, a line each; none if it does.
 
-    An empty run, one that compared nothing and one in which no neuron fired did not pass.
+    An empty run, one that compared nothing and one in which no neuron of some core fired did not
+    pass.
     """
     reasons = _of_run(results, report)
     if report is None:
         return reasons
-    return [*reasons, *([] if report.spikes else [SILENT_RUN]), *_of_cycles(report)]
+    return [*reasons, *_of_spikes(report), *_of_cycles(report)]
 
 
 def _of_run(results: Results, report: Report | None) -> list[str]:
@@ -36,6 +39,24 @@ def _of_run(results: Results, report: Report | None) -> list[str]:
     elif report.cycles == 0:
         reasons.append("no cycle was checked")
     return reasons
+
+
+def _of_spikes(report: Report) -> list[str]:
+    if not report.spikes:
+        return [SILENT_RUN]
+    return [f"no neuron of core {k} ever fired: a longer run, another input, or a core that cannot"
+            for k, fired in enumerate(report.fired) if not any(fired)]  # fmt: skip
+
+
+def _never_fired(report: Report) -> str:
+    """Which neurons of which cores did not fire; empty if all did."""
+    told = []
+    for k, fired in enumerate(report.fired):
+        silent = [neuron for neuron, spikes in enumerate(fired) if not spikes]
+        if silent:
+            some = ", ".join(map(str, silent[:NAMED])) + ", ..." * (len(silent) > NAMED)
+            told.append(f"{len(silent)} of {len(fired)} of core {k} ({some})")
+    return "; ".join(told)
 
 
 def _of_cycles(report: Report) -> list[str]:
@@ -63,7 +84,7 @@ def checks_of(results: Results, report: Report | None, *, neuron: bool) -> list[
     names = (
         "every output and state in every cycle",
         "events out equal those of the golden network",
-        "some neuron fired",
+        "neurons of every core fired",
     )
     if report is None:
         return [ran, *(Check(name=name, outcome="unknown", detail=NO_REPORT) for name in names)]
@@ -75,14 +96,16 @@ def checks_of(results: Results, report: Report | None, *, neuron: bool) -> list[
     if neuron:
         why = "a single neuron has no events"
         stream = Check(name=names[1], outcome="not_applicable", detail=why)
-    fired = answer(names[2], [] if report.spikes else [SILENT_RUN], f"{report.spikes:,} spikes")
+    fired = answer(names[2], _of_spikes(report), f"{report.spikes:,} spikes")
     return [ran, cycles, stream, fired]
 
 
 def figures(report: Report, simulator: str) -> dict[str, int | float | str]:
     """What a run counted, in the order in which it is shown."""
     rate = report.cycles / report.seconds if report.seconds else 0.0
+    silent = _never_fired(report)
     return {
         "simulator": simulator, "cycles checked": report.cycles, **report.figures,
+        **({"never fired": silent} if silent else {}),
         "mismatches": report.mismatches, "cycles per second": round(rate),
     }  # fmt: skip

@@ -74,6 +74,7 @@ class Report(Counts):
 
     Attributes:
         counts: for every presentation (between two resets): output spikes of each neuron.
+        fired: for every core: spikes of each neuron.
         signals: signal → how often it was compared, and how often it differed.
         excused: of the cycles in which nothing was compared, those in which no output means
             anything, by the map of a foreign core.
@@ -87,6 +88,7 @@ class Report(Counts):
     seconds: float = 0.0
     first: Difference | None = None
     counts: list[list[int]] = field(default_factory=list)
+    fired: list[list[int]] = field(default_factory=list)
     signals: dict[str, list[int]] = field(default_factory=dict)
     excused: int = 0
     problems: list[str] = field(default_factory=list)
