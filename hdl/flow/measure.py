@@ -17,6 +17,7 @@ from ..limits import supported, with_streams
 from ..verilog import generate, name_of
 from . import tools
 from .bitstream import Bitstream, packed
+from .peers import Peer
 from .place import Figures, Placed, place
 from .rates import Rates, rates_of
 from .targets import Target
@@ -58,7 +59,8 @@ class Measured:
 
     ``versions``: tool → version. ``mhz``: the clock that was asked for; None: the highest.
     ``board``: the one whose top it is; None: the ports are behind the harness. ``beside``: file
-    name → text of what belongs to the top, its registers.
+    name → text of what belongs to the top, its registers. ``peer``: whose figures stand beside its
+    own.
     """
 
     name: str
@@ -72,6 +74,7 @@ class Measured:
     mhz: float | None = None
     board: Board | None = None
     beside: Mapping[str, str] = field(default_factory=dict)
+    peer: Peer | None = None
 
     @property
     def met(self) -> bool:
@@ -119,6 +122,12 @@ class Measured:
             run = self.figures.typical
             title = f"critical path, {1000 / run.mhz:.2f} ns, seed {run.seed}"
             yield Table(title, ("signal", "ns logic", "ns wire"), tuple(_along(run)))
+        if self.peer is not None:
+            used, speed = (figures.used.get(kind, 0) for kind in ("LUT", "FF", "RAM")), self.speed
+            reached = f"{speed[MEDIAN]:.1f}", f"{speed[OPERATIONS]:,.0f}"
+            row = (self.name, *(f"{count:,}" for count in used), *reached)
+            columns = ("", *(names[kind] for kind in ("LUT", "FF", "RAM")), "MHz", "M syn. op./s")
+            yield Table(f"beside {self.peer.name}", columns, (row, self.peer.row))
 
     def described(self) -> dict[str, Any]:
         """As JSON values."""
@@ -133,6 +142,7 @@ class Measured:
             "runs": [{**asdict(run), "signals": run.signals} for run in figures.runs],
             "asked_mhz": self.mhz, "met": self.met,
             "per_cycle": asdict(self.rates), "speed": self.speed,
+            **({} if self.peer is None else {"beside": asdict(self.peer)}),
         }  # fmt: skip
 
     def markdown(self) -> str:

@@ -55,6 +55,7 @@ from fxlif.cycles.latency import event_cycles
 from fxlif.cycles.model import CycleInputs, CycleModel
 from fxlif.digits import DESIGN, test_set
 from fxlif.hdl.flow.measure import Measured, measure
+from fxlif.hdl.flow.peers import PEERS
 from fxlif.hdl.flow.sweep import with_lanes
 from fxlif.hdl.flow.targets import target_of
 from fxlif.layout import HardwareNetwork, hardware_network
@@ -64,27 +65,14 @@ from fxlif.network.projections import placed
 from fxlif.params.protocol import AnyParams
 from fxlif.progress import Progress
 
-
-@dataclass(frozen=True)
-class Row:
-    """Figures that were measured elsewhere."""
-
-    name: str
-    comb: int
-    flip_flops: int
-    memories: int
-    mhz: str
-    operations: str
-
-
-#: tinyODIN as issue and literature have it; the core that this one replaces by this very program
-#: on 22 November 2026, before it was removed (Yosys 0.70, nextpnr 0.11.1, seeds 1 to 3). Its 64 k
+#: tinyODIN as published; the core that this one replaces by this very program on
+#: 22 November 2026, before it was removed (Yosys 0.70, nextpnr 0.11.1, seeds 1 to 3). Its 64 k
 #: weights were read from images instead of `initial` blocks, which Yosys does not end on.
 MEASURED = (
-    Row("tinyODIN", 2981, 1810, 17, "30 to 40", "20"),
-    Row("old core, 1 lane", 579, 324, 18, "64.0", "64"),
-    Row("old core, 4 lanes", 2208, 485, 15, "74.4", "298"),
-    Row("old core, 8 lanes", 2714, 805, 15, "77.9", "623"),
+    PEERS["tinyodin"].row,
+    ("the core before, 1 lane", "579", "324", "18", "64.0", "64"),
+    ("the core before, 4 lanes", "2,208", "485", "15", "74.4", "298"),
+    ("the core before, 8 lanes", "2,714", "805", "15", "77.9", "623"),
 )
 PLAIN: dict[str, Any] = {"leak": {"kind": "shift", "shift": 4}, "v_threshold": 200}
 RICH: dict[str, Any] = {
@@ -370,9 +358,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(", ".join(f"{tool} {version(f'yowasp-{tool}')}"
                     for tool in ("yosys", "nextpnr-ecp5", "nextpnr-ice40")))  # fmt: skip
     print(line("", "COMB", "FF", "RAM", "DSP", "MHz", "best", "M syn.op./s"))
-    for row in MEASURED:
-        print(line(row.name, f"{row.comb:,}", f"{row.flip_flops:,}", row.memories, "",
-                   row.mhz, "", row.operations))  # fmt: skip
+    for name, *taken, mhz, operations in MEASURED:
+        print(line(name, *taken, "", mhz, "", operations))
     results: dict[str, Any] = {}
     wrong = False
     for design in chosen:
