@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Annotated, Any, TextIO
 
 import typer
@@ -145,6 +146,13 @@ def _usage_mistake(error: Exception) -> FxlifError | None:
     return FxlifError.must_be(option.opts[-1], allowed_by(found), value, found=str(value))
 
 
+@cache
+def _command() -> Callable[..., Any]:
+    """The command line that typer makes of the functions above: it reads all their options."""
+    made: Callable[..., Any] = typer.main.get_command(app)
+    return made
+
+
 def main() -> None:
     """Run the command line; a user's mistake is shown without traceback, and the exit code is 2."""
     try:
@@ -152,7 +160,7 @@ def main() -> None:
             warnings.showwarning = _show_warning
             # Never silent, whatever the filters are; what two parts share is said once.
             warnings.simplefilter("default", FxlifWarning)
-            code = app(standalone_mode=False)
+            code = _command()(standalone_mode=False)
     except Exception as error:
         if type(error).__name__ == "NoArgsIsHelpError":
             print(getattr(error, "message", ""), file=sys.stderr)
