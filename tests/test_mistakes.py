@@ -302,7 +302,7 @@ def test_a_failure_does_not_write_over_files_of_ones_own(command, run, tmp_path)
 #: Parameters that name what is read; a failure folder, in which replay writes with --waves alone.
 READ = {
     "design", "dut", "mapping", "waivers", "input", "start", "folder", "net", "images", "spikes",
-    "file", "recording",
+    "file", "recording", "writes",
 }  # fmt: skip
 
 
