@@ -12,6 +12,7 @@ from fxlif.hdl.flow.netlist import TAKES
 from fxlif.hdl.flow.targets import target_of
 from fxlif.hdl.verilog import generate
 from fxlif.sim.soak.run import soak
+from fxlif.sim.verify import check
 
 CORE = make(4, 6, 2, SIMPLE)
 
@@ -29,12 +30,19 @@ def test_every_cell_that_is_counted_has_a_model(family: str) -> None:
         assert "always @(posedge" in models["DP16KD"]
 
 
-@pytest.mark.slow  # synthesis, and two builds by Verilator
+@pytest.mark.slow  # synthesis, two builds by Verilator and one by Icarus
 @pytest.mark.parametrize("name", ["ecp5-25k", "ice40-hx8k"])
 def test_a_netlist_is_the_design_and_a_wrong_cell_is_found(name: str, tmp_path) -> None:
     text = gates.gate_level(generate(CORE, trace=True), target_of(name))
     options = {"name": "core", "cycles": 1 << 15, "processes": 1}
     assert soak(CORE, **options, edit=lambda verilog: text).passed
+    icarus = tmp_path / "icarus"
+    icarus.mkdir()
+    results, report = check(
+        CORE, folder=icarus, simulator="icarus", cycles=1000, edit=lambda verilog: text
+    )
+    assert results.passed == 1
+    assert report.mismatches == 0 < report.spikes
     # A LUT that says the opposite of what it should.
     tables = list(re.finditer(r"\.(?:INIT|LUT_INIT)\(16'h([0-9a-f]{4})\)", text))
     assert len(tables) > 50

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from importlib.resources import files
@@ -17,12 +18,13 @@ from .targets import Target
 GATES = "gates.v"
 #: Yosys' models name files beside them; what those bring is not needed, but for the carry cell.
 _INCLUDE = re.compile(r'^\s*`include "(\w+\.vh)".*$', re.M)
-#: What Yosys' models of iCE40 ask for: flip-flops begin at 0, an input that is left open is so too.
-_MACROS = """\
-`define SB_DFF_INIT initial Q = 0;
-`define ICE40_DEFAULT_ASSIGNMENT_V(v) = v
-`define ICE40_DEFAULT_ASSIGNMENT_0 = 1'b0
-`define ICE40_DEFAULT_ASSIGNMENT_1 = 1'b1"""
+#: What Yosys' models of iCE40 ask for: flip-flops begin at 0.
+_MACROS = "`define SB_DFF_INIT initial Q = 0;"
+#: An input of them, its highest bit, and what it is where it is left open: Icarus 11 knows no such.
+_OPEN = re.compile(
+    r"input\s+(?:\[(\d+):0\]\s*)?(\w+) `ICE40_DEFAULT_ASSIGNMENT_(?:V\(\d+'h 0+\)|0|(1))"
+)
+_DEFAULT = re.compile(r" `ICE40_DEFAULT_ASSIGNMENT_(?:V\(.*?\)|[01])")
 _MODULE = re.compile(r"^module (\w+)\b.*?\bendmodule\b", re.M | re.S)
 
 
@@ -40,7 +42,7 @@ def gate_level(hardware: Hardware, target: Target, progress: Progress = SILENT) 
     models = models_of(target.family)
     recipe = Recipe(
         kind="gates", tools={"yosys": tools.version_of("yosys")}, used=(GATES,),
-        inputs={"netlist": netlist, "models": "\n".join(models.values())},
+        inputs={"netlist": netlist, "models": "\n".join([_MACROS, *models.values()])},
     )  # fmt: skip
 
     def make(work: Path) -> None:
@@ -56,14 +58,26 @@ def as_verilog(netlist: str, models: Mapping[str, str], work: Path) -> str:
     Raises:
         FxlifError: Yosys is missing or fails.
     """
-    (work / NETLIST).write_text(netlist)
+    (work / NETLIST).write_text(_closed(netlist, models))
     script = f"read_json {NETLIST}; write_verilog -noattr mapped.v"
     tools.must_run("yosys", ["-q", "-p", script], work, what="write the netlist")
     text = (work / "mapped.v").read_text()
     for name in (NETLIST, "mapped.v"):
         (work / name).unlink()
-    used = used_models(text, models)
+    used = {name: _DEFAULT.sub("", model) for name, model in used_models(text, models).items()}
     return "\n\n".join(["`timescale 1ns/1ps", text, _MACROS, *used.values(), ""])
+
+
+def _closed(netlist: str, models: Mapping[str, str]) -> str:
+    """The netlist, with what its cells' models say where it leaves an input open."""
+    whole = json.loads(netlist)
+    for module in whole["modules"].values():
+        for cell in module["cells"].values():
+            for high, port, one in _OPEN.findall(models.get(cell["type"], "")):
+                if port not in cell["connections"]:
+                    cell["connections"][port] = ["1" if one else "0"] * (int(high or 0) + 1)
+                    cell["port_directions"][port] = "input"
+    return json.dumps(whole)
 
 
 def used_models(text: str, models: Mapping[str, str]) -> dict[str, str]:

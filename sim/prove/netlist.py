@@ -79,6 +79,16 @@ def subterms(terms: Iterable[Any]) -> list[Any]:
     return found
 
 
+def substituted(terms: Sequence[Any], pairs: Sequence[tuple[Any, Any]]) -> list[Any]:
+    """Some terms with all the ``pairs`` replaced, simplified: as one, for what they share and since
+    z3 reads the pairs anew each time."""
+    if not terms:
+        return []
+    whole = z3.Function("all", *(term.sort() for term in terms), z3.BoolSort())(*terms)
+    found: list[Any] = z3.simplify(z3.substitute(whole, *pairs)).children()
+    return found
+
+
 def constants(terms: Iterable[Any]) -> list[Any]:
     """The free constants of some terms, by name."""
     found = [t for t in subterms(terms) if z3.is_const(t)
@@ -218,8 +228,13 @@ class Netlist:
 
     def after(self, term: Any) -> Any:
         """The same term one clock later; the inputs of that cycle are new constants."""
+        return z3.substitute(term, *self.clocked)
+
+    @cached_property
+    def clocked(self) -> list[tuple[Any, Any]]:
+        """What one clock makes of each constant."""
         later = [(leaf, z3.Const(f"{leaf}'", leaf.sort())) for leaf in self.inputs]
-        return z3.substitute(term, *self.next.items(), *later)
+        return [*self.next.items(), *later]
 
     @cached_property
     def edge(self) -> dict[str, Any]:

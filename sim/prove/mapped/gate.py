@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 import tempfile
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ....hdl.flow import netlist as flow
 from ....hdl.flow.gates import as_verilog, models_of
 from ...tools.solver import z3
-from ..netlist import Netlist, bits, label
+from ..netlist import Netlist, bits, label, substituted
 from .memories import MEMORIES, Pin
 
 #: The parameters of a model, and what it does.
@@ -74,10 +75,11 @@ class Gate:
             self._split.append((leaf, whole == 1 if z3.is_bool(leaf) else whole))
             of_leaf[leaf] = of
         self.registers = {str(bit): bit for leaf in self.net.next for bit in of_leaf[leaf]}
+        after = substituted([bits(term) for term in self.net.next.values()], self._split)
         self.next = {
             str(bit): following
-            for leaf, term in self.net.next.items()
-            for bit, following in zip(of_leaf[leaf], bits_of(self.of(bits(term))), strict=True)
+            for leaf, term in zip(self.net.next, after, strict=True)
+            for bit, following in zip(of_leaf[leaf], bits_of(term), strict=True)
         }
         self.at_first = self.of(self.net.init)
 
@@ -85,9 +87,16 @@ class Gate:
         """A term of the netlist in terms of its bits."""
         return z3.simplify(z3.substitute(term, *self._split))
 
+    @cached_property
+    def signals(self) -> dict[str, Any]:
+        """Every signal, in terms of the bits."""
+        names = [name for name in self.net.signals if z3.is_bv(self.net[name])]
+        terms = substituted([self.net[name] for name in names], self._split)
+        return dict(zip(names, terms, strict=True))
+
     def signal(self, name: str) -> list[Any]:
         """The bits of a signal, the lowest first."""
-        return bits_of(self.of(self.net[name]))
+        return bits_of(self.signals[name])
 
     def pin(self, cell: str, pin: Pin) -> Any:
         """A pin of a cell that is left out."""

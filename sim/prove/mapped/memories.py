@@ -85,7 +85,7 @@ def _dp16kd(cell: Cell) -> Memory:
     if wide and set(widths.values()) != {36}:
         raise ValueError(f"widths {widths['A']} and {widths['B']}")
     reads, writes = [], []
-    zero = [(f"CS{side}{k}", 0) for side in "AB" for k in range(3)]
+    zero = [(f"CS{side}{k}", 0) for side in "AB" for k in range(3)] + [("WEB", 0)] * wide
     for side, width in widths.items():
         clocked = (f"CLK{side}", 0)
         if _constant(cell, clocked):

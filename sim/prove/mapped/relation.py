@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ...tools.solver import z3
-from ..netlist import Netlist, bits, constants, label, subterms
+from ..netlist import Netlist, bits, constants, label, substituted, subterms
 from .gate import Gate, bits_of
 
 
@@ -68,7 +68,7 @@ class Relation:
 
     def _called_alike(self) -> Iterator[tuple[Any, Meaning]]:
         """Bits of the netlist, and of the Verilog's state, that have the same name."""
-        for name in self.gate.net.signals:
+        for name in self.gate.signals:
             if name not in self.gold or z3.is_array(self.gold[name]):
                 continue
             terms = bits_of(self.gold[name])
@@ -87,6 +87,10 @@ class Relation:
     def of(self, term: Any) -> Any:
         """A term of the netlist, in terms of the Verilog."""
         return z3.substitute(term, *self._pairs)
+
+    def all_of(self, terms: Sequence[Any]) -> list[Any]:
+        """Terms of the netlist, in terms of the Verilog."""
+        return substituted(terms, self._pairs)
 
     @property
     def unnamed(self) -> list[str]:
@@ -117,14 +121,12 @@ def _equal(gold: Netlist) -> Iterator[tuple[str, Any]]:
     partition in which those of one part do."""
     registers = [leaf for leaf in gold.next if z3.is_bv(leaf)]
     first = {leaf: next(r for r in registers if r.size() == leaf.size()) for leaf in registers}
-    kept: list[Any] = []  # lest z3 gives the number of a term to another one
     while True:
         pairs = [(leaf, of) for leaf, of in first.items() if not leaf.eq(of)]
         parts: dict[tuple[int, int], list[Any]] = defaultdict(list)
-        for leaf in registers:
-            after = z3.simplify(z3.substitute(gold.next[leaf], *pairs))
+        every = substituted([gold.next[leaf] for leaf in registers], pairs)
+        for leaf, after in zip(registers, every, strict=True):
             parts[first[leaf].get_id(), after.get_id()].append(leaf)
-            kept.append(after)
         split = {leaf: part[0] for part in parts.values() for leaf in part}
         if all(split[leaf].eq(first[leaf]) for leaf in registers):
             break

@@ -33,7 +33,7 @@ from ....progress import SILENT, Progress
 from ...bench.netlist import device
 from ...report.findings import Check, Findings, Outcome
 from ...tools.solver import choose, conjunction, decide, z3
-from ..netlist import Netlist, bits, conjuncts, constants
+from ..netlist import Netlist, conjuncts, constants, substituted, subterms
 from .gate import Gate
 from .relation import Meaning, Relation
 from .words import Stored, contents, stored
@@ -99,10 +99,15 @@ class _Proof:
         )  # fmt: skip
         self.gate = Gate(self.mapped, self.target.family)
         self.relation = Relation(self.gold, self.gate)
-        self.memories, unknown = self.lookup()
         self.given: list[Any] = []
+        # What memories hold is compared by itself.
+        parts = conjuncts(self.gold.init)
+        self.first = [p for p in parts if not any(map(z3.is_select, subterms([p])))]
         self.facts()
-        self.unnamed(unknown)
+        start, unnamed = time.perf_counter(), self.unnamed()
+        self.memories, unknown = self.lookup()
+        if unknown := unnamed + unknown:
+            self.add("what stands for nothing in the Verilog", "unknown", "\n".join(unknown), start)
         self.clock()
         self.power_up()
         self.flip_flops()
@@ -122,11 +127,16 @@ class _Proof:
 
     def lookup(self) -> tuple[dict[str, Stored], list[str]]:
         """Cell → what it stores; and why that is not known of others."""
-        found, unknown = {}, []
+        found: dict[str, Stored] = {}
+        unknown: list[str] = []
         at_first, read = contents(self.gold), set(self.mapped.readers())
+        names = [f"{name}.{pin}" for name, cell in self.gate.cells.items()
+                 for pin in cell["connections"]]  # fmt: skip
+        pins = self.relation.all_of([self.gate.signals[name] for name in names])
         for name in self.gate.cells:
             try:
-                found[name] = stored(self.relation, name, read, at_first)
+                found[name] = stored(self.relation, name, read, at_first,
+                                     dict(zip(names, pins, strict=True)))  # fmt: skip
             except ValueError as error:
                 unknown.append(f"memory cell {name}: {error}")
         return found, unknown
@@ -135,10 +145,10 @@ class _Proof:
         """Keep of the guesses about the Verilog's registers those that are inductive together."""
         start = time.perf_counter()
         self.progress("proving what synthesis knew of the registers", 0, None)
-        facts = self.kept(self.relation.guesses(), [self.gold.init])
+        facts = self.kept(self.relation.guesses(), self.first)
         while facts:
-            after = {name: self.gold.after(fact) for name, fact in facts.items()}
-            left = self.kept(after, list(facts.values()))
+            after = substituted(list(facts.values()), self.gold.clocked)
+            left = self.kept(dict(zip(facts, after, strict=True)), list(facts.values()))
             if len(left) == len(facts):
                 break
             facts = {name: facts[name] for name in left}
@@ -159,30 +169,28 @@ class _Proof:
             claims = {name: claim for name, claim in claims.items() if answer.model.get(name)}
         return claims
 
-    def unnamed(self, unknown: list[str]) -> None:
-        """Find what the flip-flops without a name are, by trying; what is not found is not proved.
+    def unnamed(self) -> list[str]:
+        """Find what the flip-flops without a name are, by trying; those of which it is not found.
 
         Yosys turns a register round that begins at 1 where flip-flops begin at 0.
         """
-        start = time.perf_counter()
+        unknown = []
         for name in self.relation.unnamed:
+            self.progress(f"looking for what {name} is", 0, None)
             bit = self.gate.registers[name]
+            first, then = self.relation.all_of([self.gate.at_first, self.gate.next[name]])
             for meaning in self.relation.left():
-                self.progress(f"looking for what {name} is", 0, None)
-                begin = z3.substitute(self.gate.at_first, (bit, meaning.term))
-                begin = z3.simplify(self.relation.of(begin))
-                after = z3.substitute(self.gate.next[name], (bit, meaning.term))
-                same = self.relation.of(after) == self.gold.after(meaning.term)
+                begin, after = (z3.substitute(each, (bit, meaning.term)) for each in (first, then))
+                same = after == self.gold.after(meaning.term)
                 if (
-                    self.ask([self.gold.init, begin]) == "sat"
+                    self.ask([*self.first, begin]) == "sat"
                     and self.ask([*self.given, z3.Not(same)]) == "unsat"
                 ):
                     self.relation.add(bit, meaning)
                     break
             else:
-                unknown = [*unknown, f"flip-flop {name.rpartition('.')[0]}"]
-        if unknown:
-            self.add("what stands for nothing in the Verilog", "unknown", "\n".join(unknown), start)
+                unknown.append(f"flip-flop {name.rpartition('.')[0]}")
+        return unknown
 
     def ask(self, formulas: list[Any]) -> str:
         formulas = [z3.simplify(each) for each in formulas]
@@ -215,13 +223,13 @@ class _Proof:
         self.progress("comparing the states at power-up", 0, None)
         begin = [self.relation.of(self.gate.at_first)]
         values = [term == 0 for each in self.memories.values() for term in each.at_first.values()]
-        together = self.ask([self.gold.init, *begin, *values])
+        together = self.ask([*self.first, *begin, *values])
         if together == "sat":
             self.add("power-up", "passed", f"{self.solver}: the first states are equal; a register "
                      "that the Verilog gives no value has the netlist's", start)  # fmt: skip
             return
         wrong = [name for name, formula in self.first_bits()
-                 if self.ask([self.gold.init, formula]) != "sat"]  # fmt: skip
+                 if self.ask([*self.first, formula]) != "sat"]  # fmt: skip
         self.add("power-up", "failed" if together == "unsat" else "unknown",
                  f"begins otherwise than in the Verilog: {_named(wrong)}", start)  # fmt: skip
 
@@ -243,10 +251,12 @@ class _Proof:
     def flip_flops(self) -> None:
         """Each takes at a clock edge what its register takes."""
         parts: dict[str, dict[str, Any]] = defaultdict(dict)
-        for bit, meaning in self.meanings():
-            after = self.relation.of(self.gate.next[str(bit)])
-            claim = after == self.gold.after(meaning.term)
-            parts[part_of(meaning.name)][f"{meaning.name} ({str(bit).rpartition('.')[0]})"] = claim
+        known = list(self.meanings())
+        here = self.relation.all_of([self.gate.next[str(bit)] for bit, _ in known])
+        there = substituted([meaning.term for _, meaning in known], self.gold.clocked)
+        for (bit, meaning), after, wanted in zip(known, here, there, strict=True):
+            name = f"{meaning.name} ({str(bit).rpartition('.')[0]})"
+            parts[part_of(meaning.name.removeprefix("~"))][name] = after == wanted
         for part, claims in sorted(parts.items()):
             self.settle(f"flip-flops of {part}", claims, f"{len(claims)}, next states equal")
 
@@ -273,7 +283,7 @@ class _Proof:
 
     def outputs(self) -> Iterator[tuple[str, Any]]:
         for port in self.gold.ports["output"]:
-            yield port, self.relation.of(self.gate.of(bits(self.gate.net[port]))) == self.gold[port]
+            yield port, self.relation.of(self.gate.signals[port]) == self.gold[port]
 
     def settle(self, name: str, claims: Mapping[str, Any], shown: str) -> None:
         """Whether the claims hold, one by one, of every state in which the facts do."""

@@ -48,9 +48,10 @@ def contents(gold: Netlist) -> dict[str, dict[int, tuple[int, int]]]:
 
 def stored(
     relation: Relation, name: str, read: Iterable[Any],
-    at_first: Mapping[str, Mapping[int, tuple[int, int]]],
+    at_first: Mapping[str, Mapping[int, tuple[int, int]]], pins: Mapping[str, Any],
 ) -> Stored:  # fmt: skip
-    """What the cell ``name`` holds; ``read`` are the nets of the netlist that anything reads.
+    """What the cell ``name`` holds; ``read`` are the nets of the netlist that anything reads,
+    ``at_first`` the :func:`contents`, ``pins`` those of the cells, in terms of the Verilog.
 
     Raises:
         ValueError: why that is not known.
@@ -66,10 +67,16 @@ def stored(
             raise ValueError(f"{pin[0]} is in use")
     found = Stored(array_name)
     nets = set(read)
+    answering = {pin for port in memory.reads for pin in port.data.values()}
+    for pin_name, bits in cell["connections"].items():
+        if cell["port_directions"][pin_name] == "output":
+            for k, bit in enumerate(bits):
+                if bit in nets and (pin_name, k) not in answering:
+                    raise ValueError(f"{pin_name} is read at a port that writes")
     for port in memory.reads:
         used = {p: pin for p, pin in port.data.items() if _net(cell, pin) in nets}
         if used:
-            _Cell(relation, name, array_name, port, found).reads(used, memory, at_first)
+            _Cell(relation, name, array_name, port, found, pins).reads(used, memory, at_first)
     return found
 
 
@@ -87,6 +94,7 @@ class _Cell:
     memory: str
     port: Port
     found: Stored
+    pins: Mapping[str, Any]
 
     @property
     def gold(self) -> Netlist:
@@ -98,7 +106,7 @@ class _Cell:
 
     def pin(self, pin: Pin) -> Any:
         """A pin, in terms of the Verilog."""
-        return self.relation.of(self.gate.pin(self.name, pin))
+        return z3.Extract(pin[1], pin[1], self.pins[f"{self.name}.{pin[0]}"])
 
     def all_set(self, pins: Iterable[Pin]) -> Any:
         return z3.And(*(self.pin(pin) == 1 for pin in pins))
