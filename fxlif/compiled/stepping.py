@@ -134,6 +134,7 @@ class CompiledSteps:
             self._run.close()
             self._room = self._room.grown(self._network, [change])
             grouped = GroupedNetwork(self._network, self._room)
+            grouped.load()  # before it is the one that is synchronised
             self._build(grouped, ExecutionPlan(grouped, self._plan.threads, grouped.room))
             self._open(self._bits)
         self._run.write(self._grouped.own(change))
