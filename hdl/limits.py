@@ -58,7 +58,9 @@ def baked_in(design: AnyParams, check: str) -> None:
         if core.writable:
             key = _key(design, k, "writable")
             raise FxlifError.must_be(key, f"empty in {check}", core.writable)
-    never_read(design, check)
+        if core.readable:
+            key = _key(design, k, "readable")
+            raise FxlifError.must_be(key, f"false in {check}", core.readable)
 
 
 def no_registers(design: AnyParams, check: str) -> None:
@@ -75,21 +77,20 @@ def no_registers(design: AnyParams, check: str) -> None:
             raise FxlifError.must_be(key, f"without registers in {check}", found)
 
 
-def never_read(design: AnyParams, check: str) -> None:
-    """Refuse what a ``check`` does not know yet: state that is read at run time, and cores of rows
-    that are written.
+def no_access_to_rows(design: AnyParams, check: str) -> None:
+    """Refuse what a ``check`` does not know yet: cores of rows that are written or read.
 
     Raises:
-        FxlifError: the first core of which something can be read, or such a core.
+        FxlifError: the first core of rows of which something can be written or read.
     """
     cores: tuple[CoreParams | RowCore, ...] = design.cores
     for k, core in enumerate(cores):
         if isinstance(core, RowCore) and core.writable:
             allowed = f"empty in {check} of a network of populations"
             raise FxlifError.must_be(_key(design, k, "writable"), allowed, core.writable)
-        if core.readable:
-            key = _key(design, k, "readable")
-            raise FxlifError.must_be(key, f"false in {check}", core.readable)
+        if isinstance(core, RowCore) and core.readable:
+            allowed = f"false in {check} of a network of populations"
+            raise FxlifError.must_be(_key(design, k, "readable"), allowed, core.readable)
 
 
 def _key(design: AnyParams, k: int, field: str) -> str:

@@ -288,6 +288,16 @@ def neurons_part(net: Netlist, core: AnyCore) -> Part:
                                   for a, b in combinations(range(1, end + 1), 2))),
         **extra,
     }  # fmt: skip
+    if core.readable:
+        gives["state read"] = z3.Implies(
+            z3.And(g.reads[2] == 1, g.read_words[2] == g.word, known), p["state"] == s.state
+        )
+        for before in (1, 2):
+            still = z3.Not(g.under_way(before))
+            invariants[f"read {before} before"] = z3.Implies(g.reads[before] == 1, still)
+        invariants["read for an answer"] = z3.Implies(
+            z3.And(g.reads[1] == 1, g.read_words[1] == g.word, known), answered == s.state
+        )
     for before in range(1, end + 1):
         invariants[f"{before} before"] = z3.And(
             p[f"update_{before}"] == g.updates[before], p[f"clear_{before}"] == g.clears[before],

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...cycles.access import COUNTS, is_accessible
 from ...cycles.latency import event_cycles
-from ...hdl.core.layouts import operation_layout
+from ...hdl.core.layouts import operation_layout, read_layout
 from ...hdl.events import event_layout
 from ...params.core import CoreParams
 from ..tools.solver import z3
@@ -58,23 +59,27 @@ class Issued(Leaving):
         self._signals()
         self.follow(opened_first=0)
         self._inside()
-        if core.writable:
-            self._written()
+        if is_accessible(core):
+            self._accessed()
         self.bring()
 
-    def _written(self) -> None:
-        """What is written, and when it may be: in the cycle behind one in which the core was held
-        between two steps (:mod:`fxlif.sim.prove.access.writes` proves that it is so)."""
+    def _accessed(self) -> None:
+        """What is written and read, and when it may be: in the cycle behind one in which the core
+        was held between two steps (:mod:`fxlif.sim.prove.access` proves that it is so)."""
         taken = z3.And(self.issue["events_in_valid"] == 1, self.ready)
         event = unpacked(self.issue["events_in_payload"], event_layout(self.core.in_address_bits))
         hold, self.between = self.issue["hold"], self.issue["between"]
-        self.begun, self.may = self.ghost("begun", 1), self.ghost("may be written", 1)
-        self.held = high(hold, ~self.begun)
+        self.opens, self.may = self.ghost("event taken", 1), self.ghost("may be accessed", 1)
+        self.held = high(hold, ~self.opens)
         self.ghosts |= {
-            self.begun: (0, z3.If(taken, ~event["tick"], self.begun)),
+            self.opens: (0, z3.If(taken, ~event["tick"], self.opens)),
             self.may: (0, hold & self.between),
         }
-        self.assumed.append(z3.Implies(written_now(self.net, self.core), self.may == 1))
+        if self.core.writable:
+            self.assumed.append(z3.Implies(written_now(self.net, self.core), self.may == 1))
+        if self.core.readable:
+            reads = unpacked(self.net["access_read"], read_layout(self.core))["valid"] == 1
+            self.assumed.append(z3.Implies(reads, self.may == 1))
         if "weights" in self.core.writable:
             p = Ports(self.net, "weights")
             lanes, row = self.core.lanes, z3.Select(self.rom, p["place"])
@@ -86,27 +91,44 @@ class Issued(Leaving):
             self.ghosts[self.rom] = (None, self.rom_after)
 
     def written_claims(self) -> dict[str, Any]:
-        """When something may be written, and what that keeps waiting."""
-        if not self.core.writable:
+        """When something may be written or read, what that keeps waiting, and what answers."""
+        if not is_accessible(self.core):
             return {}
-        idle = z3.And(self.begun == 0, self.waiting == 0, z3.Not(self.opened))
-        return {
+        idle = z3.And(self.opens == 0, self.waiting == 0, z3.Not(self.opened))
+        found = {
             "between two steps": (self.between == 1) == idle,
             "no event while it is held": z3.Implies(self.held, z3.Not(self.ready)),
         }
+        if self.core.readable:
+            answer, read = Ports(self.net, "answer"), self.net["access_read"]
+            found["read where it is asked"] = z3.And(
+                self.neurons_ports["read"] == read, answer["read"] == read,
+                answer["state"] == self.neurons_ports["state"],
+                *(answer[name] == self.net[name] for name in COUNTS if name in answer),
+                self.net["access_answer"] == answer["answer"],
+            )  # fmt: skip
+        return found
 
     def written_invariants(self) -> dict[str, Any]:
-        """What may be written is read by nothing that is under way."""
-        if not self.core.writable:
+        """Nothing that may be written or read is used by what is under way."""
+        if not is_accessible(self.core):
             return {}
         still = z3.And(
-            self.begun == 0, self.waiting == 0, z3.Not(self.opened), self.took == 0,
+            self.opens == 0, self.waiting == 0, z3.Not(self.opened), self.took == 0,
             *(z3.Not(self.on(flag)) for flag in ("adding", "stepping", "clearing", "pending")),
         )  # fmt: skip
+        behind = self.neurons.adds[1:]  # of events that act one by one, up to their write-back
         return {
-            "begun": self.issue["begun"] == self.begun,
-            "begun by what is added": z3.Implies(self.on("adding"), self.begun == 1),
-            "still while it may be written": z3.Implies(self.may == 1, still),
+            **{
+                f"added {before} before": z3.Implies(
+                    flag == 1,
+                    z3.Or(self.opens == 1, self.waiting == 1, self.age < before),
+                )
+                for before, flag in enumerate(behind, start=1)
+            },
+            "an event taken": self.issue["begun"] == self.opens,
+            "taken, what is added": z3.Implies(self.on("adding"), self.opens == 1),
+            "still while it may be accessed": z3.Implies(self.may == 1, still),
         }
 
     def bring(self) -> None:
@@ -351,7 +373,7 @@ class Composition(Issued):
         if self.core.writable:
             for before in range(1, len(t.adds)):
                 behind = z3.And(self.opened, self.update, self.age < before)
-                under_way = z3.Or(self.begun == 1, self.on("pending"), behind)
+                under_way = z3.Or(self.opens == 1, self.on("pending"), behind)
                 lines[f"added {before} before"] = z3.Implies(t.adds[before] == 1, under_way)
                 lines[f"not added {before} before a write"] = z3.Implies(
                     self.may == 1, t.adds[before] == 0

@@ -12,7 +12,13 @@ from typing import Any
 
 from ...cycles.latency import COUNTER_BITS, AnyCore
 from ...cycles.pipeline import INTEGRATION_STAGES, write_distance
-from ...hdl.core.layouts import entry_layout, operation_layout, write_layout, written_layout
+from ...hdl.core.layouts import (
+    entry_layout,
+    operation_layout,
+    read_layout,
+    write_layout,
+    written_layout,
+)
 from ...hdl.events import event_layout
 from ...params.core import address_bits
 from ..tools.solver import conjunction, z3
@@ -182,7 +188,8 @@ def is_told(core: AnyCore, word: dict[str, Any]) -> Any:
 
 class NeuronsGhosts(Delays):
     """``updates[i]``, ``clears[i]``, ``words[i]``: what was issued i cycles before. Where events
-    act one by one, ``adds[i]`` and ``begins[i]`` too."""
+    act one by one, ``adds[i]`` and ``begins[i]`` too; where the state can be read ``reads[i]`` and
+    ``read_words[i]``."""
 
     def __init__(self, core: AnyCore, ports: Ports) -> None:
         super().__init__("neurons")
@@ -192,6 +199,11 @@ class NeuronsGhosts(Delays):
         self.updates = self.line("update", op["update"], self.end)
         self.clears = self.line("clear", op["clear"], self.end)
         self.words = self.line("word", op["word"], self.end, first=None)
+        self.reads = self.read_words = [z3.BitVecVal(0, 1)]
+        if core.readable:
+            read = ports.fields("read", read_layout(core))
+            self.reads = self.line("read", read["valid"], 2)
+            self.read_words = self.line("read word", read["word"], 2, first=None)
         self.adds: list[Any] = []
         if core.neuron.per_event:
             self.adds = self.line("add", op["add"], self.end)
@@ -202,6 +214,10 @@ class NeuronsGhosts(Delays):
         cleared."""
         lines = (self.updates, self.clears, *([self.adds] if self.adds else []))
         return z3.Or(*(line[before] == 1 for line in lines))
+
+    def under_way(self, before: int) -> Any:
+        """Some word was issued so many cycles before, or earlier, and is not written back."""
+        return any_of([self.used(cycle) for cycle in range(before, self.end + 1)])
 
     def issued(self, before: int) -> Any:
         """``word`` was so."""
@@ -240,6 +256,8 @@ def neurons_contract(core: AnyCore, ports: Ports) -> tuple[Contract, NeuronsGhos
         strobe = written_now(ports.net, core)
         still = z3.Not(any_of([g.used(before) for before in range(REGISTER + 1)]))
         takes["written between two steps"] = z3.Implies(strobe, still)
+    if core.readable:
+        takes["read between two steps"] = z3.Implies(g.reads[0] == 1, z3.Not(g.under_way(0)))
     if g.adds and core.neuron.random_bits:
         takes["words in order"] = g.follows(0)
     return Contract(ghosts=g.ghosts, gives=gives, takes=takes, given=[g.is_word]), g

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVarTuple
 
+from ...cycles.access import is_accessible
 from ...cycles.latency import AnyCore
 from ...errors import FxlifError
 from ...hdl.flow.tools import ToolDiedError
@@ -73,11 +74,11 @@ class Prover:
 
     def core_module(self, k: int) -> str:
         """The Verilog module of core ``k``."""
-        inner = "design." if any(core.writable for core in self.cores_of_all) else ""
+        inner = "design." if any(map(is_accessible, self.cores_of_all)) else ""
         return plain(f"{self.hardware.top}.{inner}{self.params.signals[k].instance}")
 
     def instance(self, net: Netlist, k: int) -> str:
-        """The instance of core ``k`` in the top, behind a write port or not."""
+        """The instance of core ``k`` in the top, behind a write or a read port or not."""
         wanted = re.compile(rf"((?:design(?:_\d+)?\.)?{self.params.signals[k].instance})\.")
         return next((found[1] for name in net.signals if (found := wanted.match(name))), "core")
 

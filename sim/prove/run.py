@@ -16,8 +16,9 @@ What is proved, and how far (each group is a name for ``theorems``):
   (:mod:`fxlif.sim.prove.composition`). It counts only together with the contracts.
 - ``streams``: the handshake contract of every stream (:mod:`fxlif.sim.prove.streams`).
 - ``writes``: the write port, and that a write changes what it names and nothing else
-  (:mod:`fxlif.sim.prove.access.writes`). The other groups hold for whatever is written: weights and
-  thresholds are those that are in the memories.
+  (:mod:`fxlif.sim.prove.access.writes`); the read port, and that it answers in its cycle what there
+  is (:mod:`fxlif.sim.prove.access.reads`). The other groups hold for whatever is written and read:
+  weights and thresholds are those that are in the memories.
 
 Of a network of cores with rows of synapses (:mod:`fxlif.sim.prove.row`) the same groups, and two:
 
@@ -74,7 +75,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from ...errors import FxlifError
-from ...hdl.limits import never_read, no_registers, sums_its_events, supported
+from ...hdl.limits import no_access_to_rows, no_registers, sums_its_events, supported
 from ...hdl.verilog import generate
 from ...layout import HardwareNetwork
 from ...params.design import outline
@@ -121,7 +122,7 @@ NOT_ASKED = dict.fromkeys(GROUPS, "a single neuron has no core") | {
     "registers": "a core has no registers of a single neuron; see events and datapath",
     "rows": "a chain has no rows of synapses; see weights",
     "deadlock": "a chain has no loop",
-    "writes": "nothing can be written",
+    "writes": "nothing can be written or read",
 }
 #: Longest time for one theorem.
 TIMEOUT_S = 120.0
@@ -151,7 +152,7 @@ def prove(
         if group not in GROUPS:
             raise FxlifError.must_be("theorems", f"some of {', '.join(GROUPS)}", group)
     design = supported(params)
-    never_read(design, "a proof")
+    no_access_to_rows(design, "a proof")
     no_registers(design, "a proof")
     if isinstance(design, HardwareNetwork):
         sums_its_events(design, "a proof")

@@ -1,4 +1,5 @@
-"""Proofs of what is written at run time, by ``fxlif prove``: ``writes`` is the write port and the
-memories behind it. When a core may be written is a theorem of its own
+"""Proofs of what is written and read at run time, by ``fxlif prove``: ``ports`` are the two ports
+beside their text, ``writes`` proves them and the memories behind the write port, ``reads`` what
+answers. When a core may be written and read is a theorem of its own
 (:mod:`fxlif.sim.prove.composition`).
 """

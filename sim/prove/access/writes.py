@@ -18,164 +18,113 @@ cycle, and the input waits no more.
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
-from ....cycles.access import NUMBERS, AddressMap, inputs_of, is_single, value_bits
-from ....cycles.latency import COUNTER_BITS
-from ....hdl.access import write_payload
+from ....cycles.access import is_accessible, is_single, value_bits
+from ....cycles.latency import READ_CYCLES
 from ....hdl.core.layouts import write_layout
 from ....params.core import Writable
 from ...tools.solver import conjunction, z3
 from ..alone import rom_word
-from ..contract import Contract, Delays, Part, Ports, any_of, bit, high, number, settle, unpacked
+from ..contract import Contract, Delays, Part, Ports, any_of, high, number, settle, unpacked
 from ..netlist import Netlist
 from ..parts import lanes_of
 from ..prover import Prover, Result, Theorem
 from ..sums import row_address
-
-#: Room for every number of an address.
-_BITS = 32
-
-
-class _Port(Delays):
-    """The write port beside its text: what an address names, and what was on offer."""
-
-    def __init__(self, prover: Prover, net: Netlist) -> None:
-        super().__init__("write port")
-        self.cores, self.where = prover.cores, AddressMap(prover.cores)
-        self.there = [k for k, core in enumerate(self.cores) if core.writable]
-        given = unpacked(net["write_payload"], write_payload(self.where))
-        self.address, self.data = given["address"], given["data"]
-        self.valid, self.ready = net["write_valid"], net["write_ready"]
-        taken = self.valid & self.ready
-        self.waits = self.line("waits", self.valid & ~self.ready, 1)[1]
-        self.was = self.line("address", self.address, 1, None)[1]
-        self.said = self.line("data", self.data, 1, None)[1]
-        self.known = self.line("out of reset", z3.BitVecVal(1, 1), 1)[1]
-        self.ports = {k: _core_ports(prover, net, k) for k in self.there}
-        self.holds, self.betweens = (
-            {k: ports[n] for k, ports in self.ports.items()} for n in ("hold", "between")
-        )
-        self.may = {
-            k: self.line(f"core {k} held between", self.holds[k] & self.betweens[k], 1)[1]
-            for k in self.there
-        }
-        self.writes = {
-            (k, name): self.line(
-                f"{name} of {k}", taken & bit(self.names(self.address, k, name)), 1
-            )[1]
-            for k in self.there for name in self.cores[k].writable
-        }  # fmt: skip
-        nothing = bit(z3.Not(any_of([self.exists(self.address, k) for k in self.there])))
-        rejects = self.line("to nothing", taken & nothing, 1)[1]
-        self.rejected = z3.BitVec("write port: rejected", COUNTER_BITS)
-        self.ghosts[self.rejected] = (0, self.rejected + number(rejects, COUNTER_BITS))
-        self.rejects = rejects
-
-    def field(self, address: Any, at: int, bits: int) -> Any:
-        """A field of an address."""
-        if not bits:
-            return z3.BitVecVal(0, _BITS)
-        return number(z3.Extract(at + bits - 1, at, address), _BITS)
-
-    def place(self, address: Any) -> dict[str, Any]:
-        """Row, word and lane that an address names."""
-        w = self.where
-        return {
-            "row": self.field(address, w.row_at, w.row_bits),
-            "word": self.field(address, w.lane_bits, w.word_bits),
-            "lane": self.field(address, 0, w.lane_bits),
-        }
-
-    def names(self, address: Any, k: int, name: Writable) -> Any:
-        """Whether an address is that of a value of a parameter of core ``k``."""
-        w, core, at = self.where, self.cores[k], self.place(address)
-        neuron = at["word"] * core.lanes + at["lane"]
-        fits = [
-            self.field(address, w.core_at, w.address_bits - w.core_at) == k,
-            self.field(address, w.item_at, w.core_at - w.item_at) == NUMBERS[name],
-            z3.ULT(at["row"], inputs_of(core) if name == "weights" else 1),
-            z3.ULT(at["lane"], core.lanes),
-            z3.ULT(neuron, 1 if is_single(core, name) else core.n_neurons),
-        ]
-        return z3.And(*fits)
-
-    def exists(self, address: Any, k: int) -> Any:
-        """Whether an address is that of anything of core ``k``."""
-        return any_of([self.names(address, k, name) for name in self.cores[k].writable])
+from .ports import BITS, ReadSide, Side, WriteSide, core_ports
+from .reads import prove_answers, read_claims
 
 
-def _core_ports(prover: Prover, net: Netlist, k: int) -> dict[str, Any]:
-    """The ports of core ``k`` that join it to the write port, by their plain names."""
-    pattern = re.compile(rf"{re.escape(prover.instance(net, k))}\.\w*?(hold|between|write)$")
-    return {found[1]: net[name] for name in net.signals if (found := pattern.match(name))}
-
-
-def port_part(prover: Prover, net: Netlist) -> Part:
-    """The write port, before cores of which nothing is known."""
-    g = _Port(prover, net)
-    nothing = z3.Not(any_of([g.exists(g.was, k) for k in g.there]))
-    named = [z3.And(g.exists(g.was, k), g.betweens[k] == 1) for k in g.there]
-    gives = {
-        "ready": (g.ready == 1) == z3.And(g.waits == 1, z3.Or(nothing, *named)),
-        "counted": net["rejected"] == g.rejected,
-    }
-    invariants: dict[str, Any] = {"asked": net["write_asked"] == g.waits,
-                                  "to be counted": net["write_missed"] == g.rejects}  # fmt: skip
+def _write_claims(
+    net: Netlist, g: WriteSide, ports: dict[int, dict[str, Any]], may: dict[int, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the write port gives, and its invariants."""
+    gives: dict[str, Any] = {
+        "ready": g.ready_claim(ports), "counted": net["rejected"] == g.missed,
+    }  # fmt: skip
+    invariants = g.invariants(net, "write")
     for k in g.there:
         core = g.cores[k]
-        write = unpacked(g.ports[k]["write"], write_layout(core))
-        holds = z3.And(g.waits == 1, g.exists(g.was, k))
-        gives[f"core {k} held"] = (g.holds[k] == 1) == holds
+        write = unpacked(ports[k]["write"], write_layout(core))
         strobes = [write[name] == 1 for name in core.writable]
         gives[f"core {k} written where it was held between two steps"] = z3.Implies(
-            any_of(strobes), g.may[k] == 1
+            any_of(strobes), may[k] == 1
         )
         for name in core.writable:
             gives[f"{name} of core {k} written once"] = write[name] == g.writes[k, name]
             bits = value_bits(core, name)
-            same = [number(write[n], _BITS) == at for n, at in g.place(g.was).items()
+            same = [number(write[n], BITS) == at for n, at in g.place(g.was).items()
                     if n != "row" or name == "weights"]  # fmt: skip
             same.append(z3.Extract(bits - 1, 0, write["value"])
                         == z3.Extract(bits - 1, 0, g.said))  # fmt: skip
             gives[f"{name} of core {k} where and what was said"] = z3.Implies(
                 write[name] == 1, z3.And(g.names(g.was, k, name), *same)
             )
-        exists = net[f"write_found_{k}"]
-        invariants[f"exists {k}"] = z3.Implies(g.known == 1, (exists == 1) == g.exists(g.was, k))
-        fields = {**g.place(g.was), "value": number(g.said, 2 * _BITS)}
+            invariants[f"{name} of {k} held"] = z3.Implies(
+                g.writes[k, name] == 1, z3.And(may[k] == 1, g.names(g.was, k, name))
+            )
+        fields = {**g.place(g.was), "value": number(g.said, 2 * BITS)}
         invariants[f"place of {k}"] = z3.Implies(g.known == 1, conjunction([
             write[n] == z3.Extract(write[n].size() - 1, 0, at) for n, at in fields.items()
         ]))  # fmt: skip
-        for name in core.writable:
-            held = z3.Implies(
-                g.writes[k, name] == 1, z3.And(g.may[k] == 1, g.names(g.was, k, name))
-            )
-            invariants[f"{name} of {k} held"] = held
-    w = g.where
-    invariants["item"] = z3.Implies(
-        g.known == 1, number(net["write_item"], _BITS)
-        == g.field(g.was, w.item_at, w.core_at - w.item_at),
-    )  # fmt: skip
-    invariants["nothing besides"] = z3.Implies(g.known == 1, net["write_besides"] == 0)
     some = [g.writes[each] for each in g.writes]
-    invariants["known"] = z3.Implies(any_of([flag == 1 for flag in [*some, g.waits]]), g.known == 1)
-    takes = {
-        "a write stays until it is taken": z3.Implies(
-            g.waits == 1,
-            z3.And(g.valid == 1, g.address == g.was, g.data == g.said),
-        )
+    invariants["known"] = z3.Implies(any_of([flag == 1 for flag in some]), g.known == 1)
+    return gives, invariants
+
+
+def port_part(prover: Prover, net: Netlist) -> Part:
+    """The ports of a design, before cores of which nothing is known."""
+    ports = {
+        k: core_ports(prover, net, k) for k, core in enumerate(prover.cores) if is_accessible(core)
     }
-    contract = Contract(ghosts=g.ghosts, gives=gives, takes=takes)
-    return Part(net=net, owns=lambda register: True, contract=contract, invariants=invariants)
+    held = Delays("ports")
+    may = {
+        k: held.line(f"core {k} held between", each["hold"] & each["between"], 1)[1]
+        for k, each in ports.items()
+    }
+    sides: list[Side] = []
+    gives: dict[str, Any] = {}
+    invariants: dict[str, Any] = {}
+    takes: dict[str, Any] = {}
+    depth = 1
+    if any(core.writable for core in prover.cores):
+        write = WriteSide(prover, net)
+        found = _write_claims(net, write, ports, may)
+        gives, invariants = found
+        takes["a write stays until it is taken"] = z3.Implies(
+            write.waits == 1,
+            z3.And(write.valid == 1, write.address == write.was, write.data == write.said),
+        )
+        sides.append(write)
+    if any(core.readable for core in prover.cores):
+        read = ReadSide(prover, net)
+        found = read_claims(net, read, ports, may)
+        gives, invariants = {**gives, **found[0]}, {**invariants, **found[1]}
+        takes["a read stays until it is taken"] = z3.Implies(
+            read.waits == 1, z3.And(read.valid == 1, read.address == read.was)
+        )
+        sides.append(read)
+        depth = READ_CYCLES + 1
+    for k, each in ports.items():
+        holds = any_of([side.waits_for(k) for side in sides if k in side.there])
+        gives[f"core {k} held"] = (each["hold"] == 1) == holds
+    ghosts = held.ghosts
+    for side in sides:
+        ghosts = ghosts | side.ghosts
+    contract = Contract(ghosts=ghosts, gives=gives, takes=takes)
+    return Part(
+        net=net, owns=lambda register: True, contract=contract, invariants=invariants, depth=depth
+    )
 
 
 def _settled(prover: Prover) -> Result:
     modules = map(prover.core_module, range(len(prover.cores)))
     net = prover.netlist(prover.hardware.top, *modules)
     part = port_part(prover, net)
-    cases = {"a write that is taken": high(net["write_valid"], net["write_ready"])}
+    cases = {
+        f"a {side} that is taken": high(net[f"{side}_valid"], net[f"{side}_ready"])
+        for side in ("write", "read") if f"{side}_valid" in net
+    }  # fmt: skip
     return settle(prover, part, cases)
 
 
@@ -195,14 +144,14 @@ def memory_theorem(prover: Prover, k: int, name: Writable) -> Theorem:
                     "the design's at power-up": z3.Implies(net.init, held == start)},
             cases={"a write": strobe, "none": z3.Not(strobe)},
         )  # fmt: skip
-    row, word = z3.BitVecs("row word", _BITS)
+    row, word = z3.BitVecs("row word", BITS)
     if name == "weights":
         rows, part, address = core.n_inputs, "weights", row_address(core, row, word)
     else:
         rows, part, address = 1, f"{Ports(net, 'neurons').instance}.thresholds", word
     here = rom_word(net, Ports(net, part).instance, name, address)
     later = net.after(here)
-    at = {n: number(write[n], _BITS) for n in ("row", "word", "lane")}
+    at = {n: number(write[n], BITS) for n in ("row", "word", "lane")}
     hit = z3.And(strobe, at["word"] == word, z3.Or(at["row"] == row, rows == 1))
     claims = {
         f"lane {lane}": after == z3.If(z3.And(hit, at["lane"] == lane), value, before)
@@ -221,12 +170,17 @@ def memory_theorem(prover: Prover, k: int, name: Writable) -> Theorem:
 
 
 def prove_writes(prover: Prover) -> None:
-    """The write port of a chain, and the memories behind it."""
-    if not any(core.writable for core in prover.cores):
+    """The ports of a chain, the memories behind them, and what answers."""
+    if not any(map(is_accessible, prover.cores)):
         return
     name = "writes: between two steps, once, where the address says; else counted"
+    if any(core.readable for core in prover.cores):
+        name += "; so reads, answered in time"
     prover.attempt(name, _settled, prover)
     for k, core in enumerate(prover.cores):
         for parameter in core.writable:
             name = f"writes: {parameter}: the value that is named, and nothing else, core {k}"
             prover.attempt(name, memory_theorem, prover, k, parameter)
+        if core.readable:
+            name = f"writes: what is read is answered, core {k}"
+            prover.attempt(name, prove_answers, prover, k)
