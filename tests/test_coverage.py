@@ -862,13 +862,14 @@ def any_sums(weights: np.ndarray, low: int, high: int) -> np.ndarray:
 
 def test_what_is_proved_holds_in_every_step(z3) -> None:
     """Where all steps can be walked through, that is the truth; a proof must not differ."""
-    proved = unproved = 0
+    proved = unproved = walked = 0
     # Four whose proofs take less than two seconds: a linear, a decaying, a scaled leak and none.
     seeds = count(1) if LONG else (11, 25, 29, 31)
     drawn = (random_design(random.Random(seed)) for seed in seeds)
     # All states of more bits than these would take minutes to walk through.
     few = (core for core in drawn if sum(core.neuron.state_widths.values()) <= 10)
     for core in islice(few, 4):
+        walked += 1
         asked = Coverage(core)
         prove_unreachable(asked, seconds=20)
         bins = {b.key: b for b in neuron_bins(core.neuron) if not b.impossible}
@@ -888,6 +889,7 @@ def test_what_is_proved_holds_in_every_step(z3) -> None:
         assert all("proved by" in judged[key].why for key in proofs)
         proved += len(proofs)
         unproved += len(bins.keys() - hit - proofs)
+    assert walked == 4
     assert proved > 10
     assert unproved < proved / 3, "intervals are coarse, but not that coarse"
 

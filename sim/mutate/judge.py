@@ -17,7 +17,6 @@ from ...progress import SILENT, Progress
 from ...workers import WorkerDied, workers
 from ..report.findings import Check, Findings, versions
 from ..tools import simulators
-from .equivalence import Equivalence
 from .mutants import Mutants
 
 
@@ -32,6 +31,13 @@ class Run:
 
 #: The process of the simulation ended: logic in a loop that never settles, for one.
 ABORTED = Run(reasons=("the simulation was aborted",), cycle=0)
+
+
+class Prover(Protocol):
+    """Says which mutants are equivalent to the design."""
+
+    def equivalent(self, mutant: int) -> bool | None:
+        """Whether a mutant is; None where this cannot be told."""
 
 
 class Target(Protocol):
@@ -179,7 +185,7 @@ def judged(
     count: int,
     cycles: int,
     processes: int | None,
-    equivalence: Callable[[], Equivalence],
+    equivalence: Callable[[], Prover],
     progress: Progress,
     started: float = 0.0,
 ) -> Findings:

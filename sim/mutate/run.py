@@ -18,6 +18,7 @@ from ...engines import choose_engine
 from ...hdl.interface import Field, Hardware, Port
 from ...hdl.limits import baked_in, supported
 from ...hdl.verilog import generate
+from ...layout import HardwareNetwork
 from ...params.protocol import AnyParams
 from ...progress import SILENT, Progress
 from ..bench.wrapper import Interface, wrap
@@ -26,8 +27,10 @@ from ..soak.bulk import BLOCK, StreamBulk
 from ..soak.segments import bulk_of
 from ..tools import solver as solvers
 from ..tools.verilated import VerilatedDesign, build
-from .equivalence import Equivalence, bounds_of, depth_of, facts_of
-from .judge import Run, judged
+from .equivalence import Equivalence
+from .forward import ForwardEquivalence
+from .judge import Prover, Run, judged
+from .known import bounds_of, depth_of, facts_of
 from .mutants import SELECT, Mutants, draw
 
 #: Mutants that are counted, unless the user names a number.
@@ -114,11 +117,18 @@ def mutate(
     )  # fmt: skip
     progress("building a library with Verilator", 0, None)
     outputs = [port.name for port in hardware.ports if port.direction == "out"]
+
+    def proof() -> Prover:
+        facts, bounds = facts_of(params), bounds_of(params)
+        summed = not any(neuron.per_event for neuron in params.neurons)
+        if isinstance(params, HardwareNetwork) and summed:
+            return ForwardEquivalence(drawn, outputs, solver=solver, facts=facts, bounds=bounds)
+        return Equivalence(
+            drawn, outputs, solver=solver, facts=facts, bounds=bounds, depth=depth_of(params)
+        )
+
     return judged(
         target_of(params, hardware, drawn, seed), drawn, params, name=name, seed=seed, count=count,
         cycles=cycles, processes=processes, progress=progress, started=started,
-        equivalence=lambda: Equivalence(
-            drawn, outputs, solver=solver, facts=facts_of(params), bounds=bounds_of(params),
-            depth=depth_of(params),
-        ),
+        equivalence=proof,
     )  # fmt: skip

@@ -11,6 +11,7 @@ What leaves is followed in :mod:`fxlif.sim.prove.leaving`, as of every core.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 from ...cycles.access import COUNTS, is_accessible
@@ -35,7 +36,7 @@ from .parts import (
 from .sums import row_address
 
 
-class Issued(Leaving):
+class Issued(Leaving, ABC):
     """The issue of a core, the contracts of its parts, and the ghosts of the theorems: what all
     cores of a chain have in common. What the events bring is said by :class:`Composition`, or,
     where they act one by one, by :class:`fxlif.sim.prove.turns.core.InTurns`."""
@@ -131,17 +132,17 @@ class Issued(Leaving):
             "still while it may be accessed": z3.Implies(self.may == 1, still),
         }
 
+    @abstractmethod
     def bring(self) -> None:
         """The ghosts of what the events bring."""
-        raise NotImplementedError
 
+    @abstractmethod
     def brought(self) -> dict[str, Any]:
         """The theorems about what the events bring."""
-        raise NotImplementedError
 
+    @abstractmethod
     def contents(self) -> dict[str, Any]:
         """The invariants of what the events bring, and of where it is on its way."""
-        raise NotImplementedError
 
     # --- terms --------------------------------------------------------------------------------
 
