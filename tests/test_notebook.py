@@ -5,10 +5,8 @@ import html
 import re
 from pathlib import Path
 
-import nbformat
 import numpy as np
 import pytest
-from nbclient import NotebookClient
 
 from fxlif import Dense, LIFPopulation, NeuronParams
 from fxlif.notebook import html_table
@@ -49,6 +47,9 @@ def complete(text):
 def outputs(tmp_path_factory) -> list[dict]:
     """What each cell shows at its end."""
     cells = [EXAMPLE, NETWORK, COMPLETE, *(cell for cell, *_ in SHOWN)]
+    import nbformat  # a fifth of a second for every process that collects
+    from nbclient import NotebookClient
+
     book = nbformat.v4.new_notebook(cells=list(map(nbformat.v4.new_code_cell, cells)))
     folder = {"metadata": {"path": str(tmp_path_factory.mktemp("notebook"))}}
     NotebookClient(book, timeout=120, kernel_name="python3", resources=folder).execute()

@@ -9,8 +9,6 @@ from functools import partial
 import numpy as np
 import pytest
 from designs import SEED
-from scipy.integrate import quad
-from scipy.special import erfc
 
 from fxlif import (
     ExponentialSynapse,
@@ -37,6 +35,9 @@ POINTS = [(0, 10), (5, 7), (10, 5), (13, 2), (16, 1), (17, 7), (20, 2), (20, 10)
 
 def reference_rate(mu, sigma, tau_m, tau_r, V_th, V_0):
     """Amit & Brunel 1997, eq. A7, as it stands there."""
+    from scipy.integrate import quad  # a quarter of a second for every process that collects
+    from scipy.special import erfc
+
     ends = (V_0 - mu) / sigma, (V_th - mu) / sigma
     integral = quad(lambda u: math.exp(u * u) * erfc(-u), *ends, epsabs=0, epsrel=1e-10)[0]
     return 1000 / (tau_r + tau_m * math.sqrt(math.pi) * integral)
