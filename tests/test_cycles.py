@@ -10,7 +10,18 @@ from dataclasses import fields
 import cycle_oracle
 import numpy as np
 import pytest
-from designs import CORES, EVENT_CORES, OFTEN, ONE_BY_ONE, RICH, ROUNDS, SIMPLE, make, random_inputs
+from designs import (
+    CORES,
+    EVENT_CORES,
+    OFTEN,
+    ONE_BY_ONE,
+    RICH,
+    ROUNDS,
+    SIMPLE,
+    flat,
+    make,
+    random_inputs,
+)
 
 from fxlif import CoreParams
 from fxlif.cycles.control import IDLE, INPUT, RESET, STALL, Block
@@ -191,6 +202,31 @@ def test_every_cycle_is_the_oracles(name: str) -> None:
     for trace in made.cores:
         assert trace.spike.any()
         assert trace.valid.sum() > 3 * cores[0].words
+
+
+#: Where v often is at its threshold, and rests above it: an event of 0 is none.
+AT_THRESHOLD = CoreParams(
+    n_inputs=3, n_neurons=5, weights=np.resize([1, 0, -1, 2], (3, 5)), lanes=2,
+    neuron=NeuronParams(accumulate="per_event", fire_on="event", compare="gt", v_threshold=3,
+                        v_reset=5, reset="subtract", state_bits=6, leak={"kind": "none"}),
+)  # fmt: skip
+
+
+@needs_numba
+@pytest.mark.parametrize("name", [*EVENT_CORES, "events into events", "at threshold"])
+def test_compiled_events_are_those_of_the_golden_step(name: str) -> None:
+    """Every port and state in every cycle, and what coverage is told of each event."""
+    cores = (SHAPES | {"at threshold": (AT_THRESHOLD,)})[name]
+    models = [CycleModel(cores, engine=engine) for engine in ("numpy", "compiled")]
+    for inputs in np.split(inputs_of(cores[0], 900, 5), [400]):
+        golden, made = (model.run(CycleInputs.of(inputs)) for model in models)
+        wanted = flat(golden)
+        for key, found in flat(made).items():
+            np.testing.assert_array_equal(found, wanted[key], err_msg=key)
+        for trace, other in zip(made.cores, golden.cores, strict=True):
+            pairs = list(zip(trace.steps.arrivals, other.steps.arrivals, strict=True))
+            assert pairs
+            assert all(np.array_equal(a, b) for a, b in pairs)
 
 
 # --- the formulas -------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from ..params.neuron import NeuronParams
 from ..rule.step import initial_state
 from .access import threshold_ends
 from .control import VARIABLE, Bytes, CompiledSteps, Ints, Records
+from .event_step import EventStep
 from .latency import AnyCore, padded
 
 
@@ -36,7 +37,7 @@ def compiled_step(
     (n,) of :data:`~fxlif.cycles.control.VARIABLE`, and what must be kept as long as the addresses
     in them are used, the thresholds first.
     """
-    ends = ends or (int(thresholds.min()), int(thresholds.max()))
+    ends = ends or _ends(thresholds)
     loop = step_loop(neuron, ends, currents.dtype, limits)
     start = initial_state(neuron, len(currents))
     state: dict[str, Any] = {
@@ -59,13 +60,18 @@ def compiled_step(
     return call, variables, [*arrays.values(), loop]
 
 
+def _ends(thresholds: Ints) -> tuple[int, int]:
+    return int(thresholds.min()), int(thresholds.max())
+
+
 def compiled_steps(
     cores: Sequence[AnyCore],
     thresholds: Sequence[Ints],
     limits: Sequence[tuple[int, int]],
-) -> tuple[CompiledSteps, list[npt.NDArray[Any]], list[Any]]:
-    """One compiled step per core, whose currents are within ``limits``; the thresholds that each
-    reads, and what must be kept as long as they are used."""
+) -> tuple[CompiledSteps, dict[int, EventStep], list[npt.NDArray[Any]], list[Any]]:
+    """One compiled step per core, whose currents are within ``limits``, or by its number, where
+    events act one by one; the thresholds that each reads, and what must be kept as long as they are
+    used."""
     total = sum(padded(core) for core in cores)
     most = max(len(core.neuron.state_widths) for core in cores)
     steps = CompiledSteps(
@@ -76,10 +82,16 @@ def compiled_steps(
         fired=np.zeros(total, dtype=np.uint8),
     )
     everything: list[Any] = []
+    events: dict[int, EventStep] = {}
     compared: list[npt.NDArray[Any]] = []
     at = 0
     for k, (core, values, ends) in enumerate(zip(cores, thresholds, limits, strict=True)):
         here = slice(at, at + padded(core))
+        at = here.stop
+        if core.neuron.per_event:
+            events[k] = EventStep(core.neuron, values, threshold_ends(core) or _ends(values))
+            compared.append(events[k].compared)
+            continue
         call, variables, kept = compiled_step(
             core.neuron, values, ends, steps.currents[here], steps.fired[here],
             steps.random[here], threshold_ends(core),
@@ -88,5 +100,4 @@ def compiled_steps(
         steps.calls[k] = call[0]
         steps.variables[k, : len(variables)] = variables
         everything += kept
-        at = here.stop
-    return steps, compared, everything
+    return steps, events, compared, everything

@@ -26,9 +26,9 @@ What the control of one core does (the hardware must do the same):
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -75,6 +75,9 @@ from .shown import CoreTrace as CoreTrace
 from .shown import CycleInputs as CycleInputs
 from .shown import CycleOutputs as CycleOutputs
 from .shown import Steps as Steps
+
+if TYPE_CHECKING:
+    from .event_step import EventStep
 
 CONTROL_FLAGS = control.CONTROL_FLAGS
 #: For so many events that act one by one a core has room before they are taken away.
@@ -140,11 +143,13 @@ class DesignModel(ABC):
         self._driven: Block | None = None
         self.port = AccessPorts(cores) if any(map(is_accessible, cores)) else None
         self._steps: CompiledSteps | None = None
+        #: By core, the compiled steps of those whose events act one by one.
+        self._event_steps: dict[int, EventStep] = {}
         self._compared: list[npt.NDArray[Any]] = []  # thresholds of the compiled steps
         if choose_engine(engine) == "compiled":
             from .compiled_steps import compiled_steps
 
-            self._steps, self._compared, self._kept = compiled_steps(
+            self._steps, self._event_steps, self._compared, self._kept = compiled_steps(
                 self.cores, self._thresholds, tables.currents
             )
 
@@ -153,19 +158,29 @@ class DesignModel(ABC):
         """The currents of the update that core ``k`` has just started, without bias; the sums that
         it takes are 0 again."""
 
-    def _arrivals(self, k: int) -> Arrivals:
-        """The events of that update, where they act one by one: there are none left behind it."""
-        now, core = self._chain.control[k], self.cores[k]
-        if not core.neuron.per_event:
-            return ()
-        shift = core.weight_shift if isinstance(core, CoreParams) else 0
-        places = self._events[k][: now["spilled"]]
+    def _came(self, k: int) -> Ints:
+        """Where the weights begin of the events of that update, where they act one by one: there
+        are none left behind it."""
+        now = self._chain.control[k]
+        places = np.array(self._events[k][: now["spilled"]], dtype=np.int64)
         now["spilled"] = 0
-        at = np.array(places, dtype=np.int64)[:, np.newaxis] + np.arange(padded(core))
-        rows: Ints = self._chain.weights[at] << shift
-        self._acted[k].append(rows[:, : core.n_neurons])
-        # A weight of 0 is no synapse.
-        return [(np.flatnonzero(row), row[row != 0]) for row in rows]
+        # What can be written is what it was.
+        written = "weights" in self.cores[k].writable
+        self._acted[k].append(self._added(k, places) if written else places)
+        return places
+
+    def _shift(self, k: int) -> int:
+        """How far the weights of an event are still to be shifted."""
+        core = self.cores[k]
+        return core.weight_shift if isinstance(core, CoreParams) else 0
+
+    def _added(self, k: int, places: Ints) -> Ints:
+        """What events add whose weights begin at these places, (events, neurons)."""
+        if places.ndim > 1:
+            return places
+        lanes = np.arange(padded(self.cores[k]))
+        rows: Ints = self._chain.weights[places[:, np.newaxis] + lanes] << self._shift(k)
+        return rows
 
     @abstractmethod
     def _advance(self, block: Block, cycle: int, driven: Driven | None) -> int:
@@ -190,22 +205,33 @@ class DesignModel(ABC):
             drawn = int(now["start"]) << 1 | 1
             start = initial_state(core.neuron, size)
             self._states[k] = start._replace(v=np.full(size, now["start"]))
+            if k in self._event_steps:
+                self._event_steps[k].reset(now["start"])
             now["fresh"] = 0
-        shifted = self._taken(k)
-        current = shifted + core.neuron.bias
         random: Number = 0
         if core.neuron.random_bits:
             # Fillers draw too, but the register goes on behind the last neuron.
             random, _ = draws(core.neuron.lfsr, int(now["lfsr"]), size)
             now["lfsr"] = jump(core.neuron.lfsr, int(now["lfsr"]), core.n_neurons)
-        self._states[k], fire = step(
-            self._neurons[k],
-            self._states[k],
-            current,
-            self._thresholds[k],
-            random,
-            self._arrivals(k),
-        )
+        shifted: Number = 0
+        arrivals: Arrivals = ()
+        places = self._came(k) if core.neuron.per_event else None
+        compiled = None if config["by_rule"] else self._event_steps.get(k)
+        if compiled is not None and places is not None:
+            fire: Number = compiled.step(
+                self._chain.weights, places, self._shift(k), self._thresholds[k], random
+            )
+            state: Mapping[str, Ints] = compiled.state
+        else:
+            shifted = self._taken(k)
+            if places is not None:  # a weight of 0 is no synapse
+                rows = self._added(k, places)
+                arrivals = [(np.flatnonzero(row), row[row != 0]) for row in rows]
+            self._states[k], fire = step(
+                self._neurons[k], self._states[k], shifted + core.neuron.bias,
+                self._thresholds[k], random, arrivals,
+            )  # fmt: skip
+            state = self._states[k]._asdict()
         spikes = np.where(np.arange(size) < core.n_neurons, fire, 0)
         # The count of those that fire on events saturates.
         spikes = np.minimum(spikes, (1 << core.spike_bits) - 1)
@@ -214,7 +240,7 @@ class DesignModel(ABC):
         row = self._rows(k, history)[now["update"]]
         row[DRAWN], row[CURRENT], row[SPIKE] = drawn, shifted, spikes
         for place, name in enumerate(core.neuron.state_widths, start=FIRST_STATE):
-            row[place] = getattr(self._states[k], name)
+            row[place] = state[name]
 
     def _set_register(self, k: int, name: Register, value: int) -> None:
         """Give a register of core ``k`` another value."""
@@ -356,7 +382,7 @@ class DesignModel(ABC):
             after=NeuronState(*(after for _, after in variables)),
             fire=self._spikes(core, real[1:, SPIKE].ravel()),
             random=random,
-            arrivals=self._acted[k],
+            arrivals=[self._added(k, each)[:, : core.n_neurons] for each in self._acted[k]],
         )
 
     def _spikes(self, core: AnyCore, counts: Ints) -> Bools | Ints:
