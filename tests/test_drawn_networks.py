@@ -106,7 +106,7 @@ def test_drawn_networks_as_verilog(simulator: str, start: int, tmp_path) -> None
     numbers = count(100 * start)
 
     @seed(start)
-    @settings(FIXED, max_examples=20)
+    @settings(FIXED, max_examples=8)
     @given(without_chance())
     def holds(network: NetworkParams) -> None:
         number, design = next(numbers), made_of(network)
