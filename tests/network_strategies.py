@@ -1,6 +1,7 @@
 """Hypothesis strategies over small networks of populations, and over what drives them."""
 
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 from hypothesis import strategies as st
@@ -99,6 +100,7 @@ def populations(draw, name, sizes=SIZES, kinds=None):
     return Population(name=name, n=n, neuron=neuron, v_thresholds=own, noise=noise)
 
 
+@cache
 def noises():
     """Any noise, of few that the oracle takes a moment for."""
     weights = st.one_of(st.integers(-9, 30), st.sampled_from([2**31 - 1, 1 - 2**31]))

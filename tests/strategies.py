@@ -4,6 +4,7 @@ Every drawn object is valid. ``neurons`` and ``cores`` take keyword arguments th
 ``neurons(reset=st.just("subtract"))``; the values of a fixed width hold for all that depends on it.
 """
 
+from functools import cache  # hypothesis looks through each strategy that is made anew
 from itertools import permutations
 
 from hypothesis import strategies as st
@@ -39,12 +40,19 @@ def signed(bits):
     return -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
 
 
+@cache
 def between(low, high, small=20):
     """low..high: often near 0, often at an end, else anywhere."""
     near = st.integers(max(low, min(high, -small)), min(high, max(low, small)))
     return st.one_of(near, st.sampled_from([low, high]), st.integers(low, high))
 
 
+@cache
+def or_0(low, high, small=20):
+    return st.one_of(st.just(0), between(low, high, small))
+
+
+@cache
 def shifts(most=31):
     return st.one_of(st.integers(0, min(6, most)), st.integers(0, most))
 
@@ -106,6 +114,7 @@ def shift_leaks(draw, lfsr_bits=None):
     )
 
 
+@cache
 def leaks(lfsr_bits=None):
     """Any leak; stochastic roundings only with ``lfsr_bits``, the width of the LFSR."""
     return st.one_of(
@@ -119,12 +128,21 @@ def leaks(lfsr_bits=None):
     )
 
 
+@cache
 def synapses(lfsr_bits=None):
     order = st.sampled_from(SYNAPSE_ORDERS)
     exponential = st.builds(ExponentialSynapse, leak=leaks(lfsr_bits), order=order)
     return st.one_of(st.just(DeltaSynapse()), exponential)
 
 
+@cache
+def adaptations(theta_bits, lfsr_bits):
+    increments = between(0, min(2**theta_bits - 1, 2**31 - 1))
+    adaptation = st.builds(Adaptation, increment=increments, leak=leaks(lfsr_bits))
+    return st.one_of(st.none(), adaptation)
+
+
+@cache
 def thresholds(threshold_bits, threshold_shift, positive=False):
     """Every threshold that can be stored."""
     low, high = signed(threshold_bits)
@@ -172,10 +190,7 @@ def neurons(draw, stochastic=False, whole=False, **fixed):
     threshold_shift = take("threshold_shift", st.one_of(st.just(0), st.integers(0, 16)))
     theta_bits = take("theta_bits", widths)
     low, high = signed(state_bits)
-    potentials = st.one_of(st.just(0), between(low, high))
-    adaptations = st.builds(
-        Adaptation, increment=between(0, min(2**theta_bits - 1, 2**31 - 1)), leak=leaks(lfsr_bits)
-    )
+    potentials = or_0(low, high)
 
     synapse = take("synapse", synapses(lfsr_bits))
     delta = (synapse["kind"] if isinstance(synapse, dict) else synapse.kind) == "delta"
@@ -228,8 +243,8 @@ def neurons(draw, stochastic=False, whole=False, **fixed):
         refractory_mode=take("refractory_mode", modes, not on_v, "mask"),
         refractory_count=take("refractory_count", st.sampled_from(["after", "before"])),
         synapse=synapse,
-        adaptation=take("adaptation", st.one_of(st.none(), adaptations), not simple),
-        bias=take("bias", st.one_of(st.just(0), between(-(2**31), 2**31 - 1, small=5))),
+        adaptation=take("adaptation", adaptations(theta_bits, lfsr_bits), not simple),
+        bias=take("bias", or_0(-(2**31), 2**31 - 1, small=5)),
         bias_at=take("bias_at", st.sampled_from(["current", "v"])),
         order=order,
         accumulate=accumulate,
