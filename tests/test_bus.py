@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from designs import SIMPLE, make
-from gatesim import simulate_netlist, wrong_lut
+from gatesim import compiled_quickly, simulate_netlist, wrong_lut
 from pysim import clocked, interface_of, simulate
 
 import fxlif
@@ -672,12 +672,12 @@ def test_each_board_runs_its_design_through_its_pins(name: str, way: str, run) -
 def test_a_wrong_cell_of_a_board_is_found(name: str) -> None:
     hardware = board_hardware(DESIGN, name, netlist=True)
     events = [np.array(random_stream(random.Random(13), 150)) for _ in range(2)]
-    with SimulatedLink(hardware) as link:
+    with compiled_quickly(), SimulatedLink(hardware) as link:
         found, _ = run_board(DESIGN, link, events, name="small", states=20)
     assert found.passed, found.reasons
     for where in (0.3, 0.6):
         wrong = replace(hardware, verilog=wrong_lut(hardware.verilog, where))
-        with SimulatedLink(wrong) as link:
+        with compiled_quickly(), SimulatedLink(wrong) as link:
             try:
                 found, _ = run_board(DESIGN, link, events, name="small", states=20, seconds=5)
             except FxlifError:
