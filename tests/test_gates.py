@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 from designs import SIMPLE, make
 
+from fxlif.errors import FxlifError
 from fxlif.hdl.flow import gates
 from fxlif.hdl.flow.netlist import TAKES
 from fxlif.hdl.flow.targets import target_of
@@ -61,6 +63,14 @@ def test_the_digits_at_gate_level_classify_as_the_golden_model_does(run) -> None
     assert ran.code == 0, ran.out + ran.err
     assert ran.out.count("96.39 %") == 3
     assert "ice40-hx8k" in ran.out
+
+
+def test_a_cell_without_a_model_is_named(tmp_path) -> None:
+    cell = {"type": "MULT18X18D", "connections": {}, "port_directions": {}}
+    netlist = json.dumps({"modules": {"core": {"cells": {"product": cell}}}})
+    with pytest.raises(FxlifError) as error:
+        gates.as_verilog(netlist, gates.models_of("ecp5"), tmp_path)
+    assert (error.value.key, error.value.value) == ("--netlist", "MULT18X18D")
 
 
 def test_what_is_wrong_with_a_netlist_is_named(run) -> None:

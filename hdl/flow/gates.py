@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from ...builds import Recipe, entry
+from ...errors import FxlifError
 from ...progress import SILENT, Progress
 from ..interface import Hardware
 from . import tools
@@ -69,11 +70,18 @@ def as_verilog(netlist: str, models: Mapping[str, str], work: Path) -> str:
 
 
 def _closed(netlist: str, models: Mapping[str, str]) -> str:
-    """The netlist, with what its cells' models say where it leaves an input open."""
+    """The netlist, with what its cells' models say where it leaves an input open.
+
+    Raises:
+        FxlifError: a cell has no model, such as ECP5's multiplier.
+    """
     whole = json.loads(netlist)
     for module in whole["modules"].values():
         for cell in module["cells"].values():
-            for high, port, one in _OPEN.findall(models.get(cell["type"], "")):
+            kind = cell["type"]
+            if kind not in models and not kind.startswith("$"):
+                raise FxlifError.must_be("--netlist", "of cells that have a model", kind)
+            for high, port, one in _OPEN.findall(models.get(kind, "")):
                 if port not in cell["connections"]:
                     cell["connections"][port] = ["1" if one else "0"] * (int(high or 0) + 1)
                     cell["port_directions"][port] = "input"
