@@ -112,8 +112,10 @@ def test_drawn_networks_as_verilog(simulator: str, start: int, tmp_path) -> None
         number, design = next(numbers), made_of(network)
         if design is None:
             return
+        folder = tmp_path / str(number)
+        folder.mkdir()
         results, report = check(
-            network, folder=tmp_path / str(number), simulator=simulator, cycles=1500, seed=number
+            network, folder=folder, simulator=simulator, cycles=1500, seed=number
         )
         reasons = failure_reasons(results, report)
         assert [each for each in reasons if "ever fired" not in each] == []

@@ -96,7 +96,7 @@ def hits(params: NeuronParams, state: oracle.State, events: list[int], random: i
         yield "event", "several in a step" if events else "none in a step"
 
 
-def counted(params: NeuronParams, seed: int, steps: int = 300, n: int = 5):
+def counted(params: NeuronParams, seed: int, steps: int = 140, n: int = 5):
     """(What is counted of some steps of n neurons, what the walk finds)."""
     draw = np.random.default_rng(seed)
     near = {"v": params.v_threshold, "i_syn": 0, "theta": 0, "refractory": 0}
