@@ -37,7 +37,7 @@ class Equivalence:
     ) -> None:
         net = Netlist(mutants.verilog, mutants.top)
         (self._select,) = net.drivers(SELECT)
-        self._solver = solver
+        self._solver, self._mutants = solver, mutants
         always = z3.BoolVal(True)
         self._pairs = [(net[name], counts(net, name)) for name in outputs if name in net]
         self._pairs += [(following, always) for following in net.next.values()]
@@ -60,6 +60,8 @@ class Equivalence:
 
     def equivalent(self, mutant: int, *, timeout_s: float = 20.0) -> bool | None:
         """Whether a mutant is equivalent; None where the solver's time ran out."""
+        if self._mutants.of_clock(mutant):
+            return False
         differ = []
         for (term, _), (right, when) in zip(self._pairs, self._design, strict=True):
             other = self._of(term, mutant)

@@ -44,9 +44,10 @@ class ForwardEquivalence:
     By induction: from equal states, with equal inputs, the ``outputs`` that count and the next
     states of all registers are equal. Those that are fed forward may differ: they hold what design
     and mutant made of equal values in cycles before, or since power-up, so these cycles are looked
-    at too. Memories of constants hold what they began with. A mutant that differs only in states
-    that are never reached is called equivalent where it follows from what is given here: ``facts``
-    of the registers, and ``bounds`` of fields of signals that never leave a range.
+    at too. Memories of constants hold what they began with, and 0 behind their last word, as
+    simulators read them. A mutant that differs only in states that are never reached is called
+    equivalent where it follows from what is given here: ``facts`` of the registers, and ``bounds``
+    of fields of signals that never leave a range.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class ForwardEquivalence:
     ) -> None:
         net = Netlist(mutants.verilog, mutants.top)
         (self._select,) = net.drivers(SELECT)
-        self._solver, self._next = solver, net.next
+        self._solver, self._mutants, self._next = solver, mutants, net.next
         always = z3.BoolVal(True)
         self._pairs = [(net[name], counts(net, name)) for name in outputs if name in net]
         self._pairs += [(following, always) for following in net.next.values()]
@@ -79,6 +80,13 @@ class ForwardEquivalence:
             for register in constants([condition]):
                 self._began.setdefault(register, []).append(condition)
         self._rom = {r for r, following in net.next.items() if following.eq(r)}
+        for rom in self._rom:
+            known = {part.arg(1).as_long() for part in subterms(self._began.get(rom, ()))
+                     if z3.is_select(part)}  # fmt: skip
+            places = range(1 << rom.sort().domain().size())
+            self._began.setdefault(rom, []).extend(
+                rom[place] == 0 for place in places if place not in known
+            )
 
     def _shown(self, net: Netlist, names: str, *, parts: bool = False) -> set[Any]:
         """The registers that signals of these names show, with ``parts`` also in parts: one with a
@@ -95,8 +103,10 @@ class ForwardEquivalence:
         value = z3.BitVecVal(mutant, self._select.size())
         return z3.simplify(z3.substitute(term, (self._select, value)))
 
-    def equivalent(self, mutant: int, *, timeout_s: float = 60.0) -> bool | None:
+    def equivalent(self, mutant: int, *, timeout_s: float = 120.0) -> bool | None:
         """Whether a mutant is equivalent; None where the solver's time ran out."""
+        if self._mutants.of_clock(mutant):
+            return False
         deadline = time.monotonic() + timeout_s
         result = "unsat"
         # The last one goes back furthest, and most often says no.
@@ -155,8 +165,8 @@ class ForwardEquivalence:
         for leaf in leaves & self._rom:
             yield from self._began.get(leaf, ())
         if at_power_up:
-            for register in self._forward:
-                if self._before(register, cycle) in leaves:
+            for register in self._next:
+                if not z3.is_array(register) and self._before(register, cycle) in leaves:
                     yield from (self._before(term, cycle) for term in self._began.get(register, ()))
 
     @cache  # noqa: B019 -- as long as what is asked

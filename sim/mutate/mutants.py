@@ -52,6 +52,10 @@ class Mutants:
     width: int
     texts: tuple[str, ...]
 
+    def of_clock(self, mutant: int) -> bool:
+        """Whether a mutant is one of a clock, of which a proof knows nothing."""
+        return re.search(r" at (RD_|WR_)?CLK\[", self.texts[mutant - 1]) is not None
+
 
 def draw(
     sources: Mapping[str, str], *, top: str, count: int, seed: int, cells: str = "",
