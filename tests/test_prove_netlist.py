@@ -133,6 +133,14 @@ def test_a_flip_flop_that_stands_for_nothing_is_never_green() -> None:
     assert "flip-flop" in unknown[0].detail
 
 
+def test_a_net_that_nothing_drives_is_not_taken_for_the_register_of_its_name() -> None:
+    def edit(netlist: Netlist) -> None:
+        del netlist.cells["spike_SB_DFFESR_Q"]
+
+    found = prove_netlist(SIMPLE, name="neuron", target="ice40-hx8k", edit=edit)
+    assert outcomes(found) == {"netlist: outputs": "failed"}
+
+
 @pytest.mark.parametrize("width", [1, 2, 4, 9, 18, 36])
 def test_each_bit_of_a_memory_of_ecp5_lies_at_a_place_of_its_own(width: int) -> None:
     nets = {f"DOB{k}": [10 + k] for k in range(18)} | {f"DOA{k}": [30 + k] for k in range(18)}

@@ -94,6 +94,15 @@ class Gate:
         terms = substituted([self.net[name] for name in names], self._split)
         return dict(zip(names, terms, strict=True))
 
+    @cached_property
+    def driven(self) -> set[str]:
+        """The bits that flip-flops and the cells left out drive; what else has no driver may be
+        anything."""
+        pins = (f"{name}.{pin}" for name, cell in self.cells.items()
+                for pin, way in cell["port_directions"].items() if way == "output")  # fmt: skip
+        answers = [bit for pin in pins if pin in self.signals for bit in self.signal(pin)]
+        return {*self.registers, *map(str, answers)}
+
     def signal(self, name: str) -> list[Any]:
         """The bits of a signal, the lowest first."""
         return bits_of(self.signals[name])

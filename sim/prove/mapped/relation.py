@@ -55,7 +55,8 @@ class Relation:
             if turned:
                 bit, meaning = bit.arg(0), Meaning(f"~{meaning.name}", ~meaning.term)
             if is_bit(bit):
-                if str(bit) not in self.meanings:
+                # A net without a driver is nothing, though it has the name: nobody would check it.
+                if str(bit) not in self.meanings and str(bit) in self.gate.driven:
                     found[str(bit)].append((bit, meaning))
             elif z3.is_bv_value(bit) and not z3.is_bv_value(meaning.term):
                 self.facts[f"{meaning.name} = {bit}"] = meaning.term == bit

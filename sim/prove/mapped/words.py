@@ -127,9 +127,9 @@ class _Cell:
         width = array.sort().domain().size()
         address, within = self.address(self.port, width)
         enabled = self.all_set(self.port.enable)
-        self.found.claims[f"{self.name}: the address is within the memory"] = z3.Implies(
-            enabled, within
-        )
+        # Named after the port: a cell may have two that read.
+        own = f"{self.name}, {self.port.clock[0]}"
+        self.found.claims[f"{own}: the address is within the memory"] = z3.Implies(enabled, within)
         bits: dict[int, int] = {}
         for position, pin in used.items():
             answer = self.gate.pin(self.name, pin)
@@ -189,7 +189,8 @@ class _Cell:
                 if position in port.strobes:
                     hit = z3.And(hit, self.pin(port.strobes[position]) == 1)
                 value = z3.If(hit, self.pin(port.data[position]), value)
-            self.found.claims[f"{self.name}: bit {bit} of a word that is written"] = (
+            at = f"{self.name}, {self.port.clock[0]}, {''.join(map(str, self.port.data[position]))}"
+            self.found.claims[f"{at}: bit {bit} of a word that is written"] = (
                 z3.Extract(bit, bit, after) == value
             )
 
