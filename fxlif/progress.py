@@ -65,7 +65,7 @@ def lasting_interrupts() -> Iterator[Callable[[], None]]:
 
     def look() -> None:
         if came:
-            before(*came[-1])
+            before(*came.pop())
 
     signal.signal(signal.SIGINT, note)
     try:

@@ -213,6 +213,24 @@ def test_each_item_of_a_batch_is_written() -> None:
         record = single.run(**given(3), writes=due)
         assert batch.spikes("arm", place).tolist() == record.spikes("arm").tolist()
     assert made.digest() == network("compiled").digest()
+    with pytest.raises(FxlifError, match=r"threads: must be 1\.\.256"):
+        made.run(**given(3), writes=due, batch=2, threads=0)
+
+
+@pytest.mark.parametrize("engine", ["numpy", "compiled"])
+def test_who_looks_at_a_network_sees_what_its_stepper_wrote(engine: str) -> None:
+    made = network(engine)
+    synapses, digests = made.synapses(5), [made.digest()]
+    place = synapses.place(*FIRST)
+    with made.stepper(threads=1) as step:
+        for weight in (127, -128):
+            step.write(5, "weights", weight, FIRST)
+            assert made.synapses(5).weights[place] == weight
+        digests.append(made.digest())
+        step.write("arm", "thresholds", 61, 1)
+        digests.append(made.digest())
+    assert len({*digests}) == 3
+    assert made.digest() == digests[2]
 
 
 WRONG = [
@@ -228,6 +246,7 @@ WRONG = [
     ([(0, "last", "v_reset", 1)], "writes[0].parameter"),
     ([(0, 8, "weights", 1, (0, 0))], "writes[0].parameter"),
     ([(0, 10, "weights", 1, (0, 0))], "writes[0].projection"),
+    ([(0, 3.0, "weights", 1, (0, 0))], "writes[0].projection"),
     ([(0, 3, "weights", 1 << 9, (0, 0))], "writes[0].value"),
     ([(0, "arm", "v_reset")], "writes[0]"),
     ([7], "writes[0]"),

@@ -23,6 +23,7 @@ import pytest
 
 from fxlif.cli.study import command_line
 from fxlif.errors import FxlifError
+from fxlif.progress import lasting_interrupts
 from fxlif.study import leases, storage, trials
 from fxlif.study.spec import Plan, StudyParams, load_plan, plan_of
 from fxlif.study.subject import Objective
@@ -160,6 +161,20 @@ def test_ctrl_c_is_not_lost_within_a_finaliser(folder: Path) -> None:
     assert 3 < evaluated(folder).total() < 10
     assert run_here(plan(folder), folder).rows[-1].trial == 9
     assert set(evaluated(folder).values()) == {1}
+
+
+def test_a_handler_of_ones_own_hears_of_ctrl_c_once_more() -> None:
+    """It need not raise anything: then it is not called in each turn from then on."""
+    heard: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
+    try:
+        with lasting_interrupts() as look:
+            signal.raise_signal(signal.SIGINT)
+            look()
+            look()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert heard == [signal.SIGINT] * 2
 
 
 @pytest.mark.parametrize("spec", [GRID, SEARCH, {**SEARCH, "search": "tpe"}])

@@ -57,15 +57,14 @@ def run_batch(
     given = batch_input(network.graph, len(items), steps, events, currents, network.synaptic_ranges)
     written = listed(writes)
     changes_of(network, written, given.steps)  # refused before anything runs
+    chosen = _threads(threads, network, given)
     made = _begin(network, items, given, record)
     if network.engine == "numpy" or written:
-        running = _one_by_one(network, given, made, written)
+        running = _one_by_one(network, given, made, written, threads)
     else:
         from ..compiled.stacked import StackedRun
 
-        running = StackedRun(
-            network, network.batch_plan, given, made, _threads(threads, network, given), work
-        ).run()
+        running = StackedRun(network, network.batch_plan, given, made, chosen, work).run()
     for done in running:
         if progress is not None:
             progress(done, len(items) * given.steps)
@@ -103,7 +102,11 @@ def _begin(network: Network, items: Ints, given: BatchInput, record: Recording) 
 
 
 def _one_by_one(
-    network: Network, given: BatchInput, made: BatchRecording, writes: GivenWrites
+    network: Network,
+    given: BatchInput,
+    made: BatchRecording,
+    writes: GivenWrites,
+    threads: int | None,
 ) -> Iterator[int]:
     """Run each item by itself; after each how many steps of all are done."""
     watched = {(w.population, w.variable): w.neurons for w in made.selection.states}
@@ -112,7 +115,7 @@ def _one_by_one(
     for place, item in enumerate(made.items.tolist()):
         single = network.item(item)
         record = Recording(made.selection.spikes, variables, neurons)
-        single.run(**given.item(place), record=record, writes=writes)
+        single.run(**given.item(place), record=record, writes=writes, threads=threads)
         for name in made.selection.spikes:
             stream = record.spikes(name)
             made.add_spikes(name, stream, np.array([len(stream)]))

@@ -89,7 +89,7 @@ def compiled_steps(
         here = slice(at, at + padded(core))
         at = here.stop
         if core.neuron.per_event:
-            events[k] = EventStep(core.neuron, values, threshold_ends(core) or _ends(values))
+            events[k] = EventStep(core.neuron, values, _ends(values))
             compared.append(events[k].compared)
             continue
         call, variables, kept = compiled_step(

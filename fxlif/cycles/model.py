@@ -164,9 +164,7 @@ class DesignModel(ABC):
         now = self._chain.control[k]
         places = np.array(self._events[k][: now["spilled"]], dtype=np.int64)
         now["spilled"] = 0
-        # What can be written is what it was.
-        written = "weights" in self.cores[k].writable
-        self._acted[k].append(self._added(k, places) if written else places)
+        self._acted[k].append(places)  # of weights that no one writes
         return places
 
     def _shift(self, k: int) -> int:
@@ -176,8 +174,6 @@ class DesignModel(ABC):
 
     def _added(self, k: int, places: Ints) -> Ints:
         """What events add whose weights begin at these places, (events, neurons)."""
-        if places.ndim > 1:
-            return places
         lanes = np.arange(padded(self.cores[k]))
         rows: Ints = self._chain.weights[places[:, np.newaxis] + lanes] << self._shift(k)
         return rows
@@ -216,7 +212,7 @@ class DesignModel(ABC):
         shifted: Number = 0
         arrivals: Arrivals = ()
         places = self._came(k) if core.neuron.per_event else None
-        compiled = None if config["by_rule"] else self._event_steps.get(k)
+        compiled = self._event_steps.get(k)
         if compiled is not None and places is not None:
             fire: Number = compiled.step(
                 self._chain.weights, places, self._shift(k), self._thresholds[k], random

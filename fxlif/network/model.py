@@ -109,14 +109,18 @@ class Network:
     @property
     def state(self) -> NetworkState:
         """All that it remembers between two steps."""
-        if self._stepper is not None:
-            self._stepper.sync()
+        self._catch_up()
         return self._state
 
     @state.setter
     def state(self, state: NetworkState) -> None:
         self._no_stepper()
         self._state = state
+
+    def _catch_up(self) -> None:
+        """Stand where an open stepper is, with what was written in it."""
+        if self._stepper is not None:
+            self._stepper.sync()
 
     def _no_stepper(self) -> None:
         if self._stepper is not None:
@@ -132,6 +136,7 @@ class Network:
         return f"<Network {self.params.name}: {', '.join(parts)}, at step {self.step_count}>"
 
     def _repr_html_(self) -> str:
+        self._catch_up()
         rows = table_rows(self.graph, self.projections)
         return html_table(repr(self), ("part", "neurons, synapses", "parameters"), rows)
 
@@ -161,6 +166,7 @@ class Network:
         if last < 0:
             raise FxlifError.must_be("projection", "of a network that has projections", projection)
         at = integer("projection", projection, 0, last, what="the index of a projection, ")
+        self._catch_up()
         return self.projections[at].synapses
 
     def item(self, item: int) -> Network:
@@ -404,6 +410,7 @@ class Network:
 
     def digest(self) -> str:
         """BLAKE2b, hexadecimal, of all that decides what this network does, drawn synapses too."""
+        self._catch_up()
         digest = hashlib.blake2b(digest_size=32)
         for part in acting(self.graph):
             digest.update(part.canonical().encode())

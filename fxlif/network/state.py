@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -20,9 +20,6 @@ from ..rule.step import NeuronState, initial_state
 from ..rule.written import WrittenNeuron
 from .events import TICK, split_steps
 from .projections import PlacedProjection
-
-if TYPE_CHECKING:
-    pass
 
 FORMAT = "fxlif state 1"
 

@@ -173,7 +173,7 @@ def must_be_writable(network: Network, written: tuple[Any, ...]) -> Change:
     """
     population, parameter, value, at = written
     target = population
-    if not isinstance(population, str) and population in range(len(network.projections)):
+    if isinstance(population, int | np.integer) and population in range(len(network.projections)):
         target = network.projections[population].projection.target
     for p in network.graph.populations:
         if p.name == target and parameter in WRITABLE and parameter not in p.writable:
