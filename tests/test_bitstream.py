@@ -3,6 +3,8 @@ tools that make one and take it apart are those of ``test_flow.py``."""
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from fxlif.hdl.flow.bitstream import ONES, read_back, smallest
@@ -77,6 +79,23 @@ def test_what_is_in_a_bitstream_is_compared(family: str) -> None:
     assert wrong == "table: what it holds is in none of the LUTs"
     two = netlist(one=(memory, {row: 0x155AA}), other=(memory, {row: 0x155AA}))
     assert len(read_back(family, two, as_placed, as_placed)[1]) == 1
+
+
+@pytest.mark.parametrize(
+    ("family", "header"), [("ice40", ".ram_data 8 {}"), ("ecp5", ".bram_init {}")]
+)
+def test_memories_that_changed_places_are_found(family: str, header: str) -> None:
+    text, _, (memory, row) = FAMILIES[family]
+    design = netlist(one=(memory, {row: 5}), other=(memory, {row: 6}))
+
+    def of(first: int, second: int) -> str:
+        one = text(ONES if family == "ecp5" else 0, first)
+        number = re.search(re.escape(header.format("")) + r"(\d+)", one)[1]
+        other = text(0, second).partition(header.format(number))[2]
+        return f"{one}{header.format(number + '7')}{other}"
+
+    assert read_back(family, design, of(5, 6), of(5, 6))[1] == []
+    assert len(read_back(family, design, of(5, 6), of(6, 5))[1]) == 2
 
 
 def test_truth_tables_are_equal_when_their_inputs_change_places() -> None:

@@ -174,13 +174,15 @@ def _same_bits(placed: Sections, found: Sections) -> tuple[dict[str, int], list[
 
 
 def _same_settings(placed: Sections, found: Sections) -> tuple[dict[str, int], list[str]]:
-    """Arcs and truth tables of ECP5; the latter are all ones where nobody says anything."""
+    """Arcs, truth tables and memories of ECP5; tables are all ones where nobody says anything."""
     before, after = set(_arcs(placed)), set(_arcs(found))
     wrong = [f"{tile}: {arc}: {'is missing' if (tile, arc) in before else 'was not placed'}"
              for tile, arc in sorted(before ^ after)]  # fmt: skip
     tables, others = _tables("ecp5", placed), _tables("ecp5", found)
     wrong += [f"{at}: is not as placed" for at in sorted(tables.keys() | others.keys())
               if tables.get(at, ONES) != others.get(at, ONES)]  # fmt: skip
+    wrong += [f"{name}: is not as placed" for name in sorted(placed.keys() | found.keys())
+              if name.startswith(".bram_init") and placed.get(name) != found.get(name)]  # fmt: skip
     return {"arcs of the routing": len(before)}, wrong
 
 
