@@ -361,6 +361,7 @@ ERROR: /a b/core.v:7: wrong
        Time: 1 Scope: FxlifBench.dut
 ERROR: /a b/core.v:7: wrong
 FATAL: core.v:9: over
+WARNING: core.v:9:\x20
 ** VVP Stop(0) **
      1.00ns WARNING  cocotb.regression                  something else
 """,
@@ -376,7 +377,8 @@ FATAL: core.v:9: over
 COMPLAINTS = {
     "icarus": (
         "the design says $error at core.v:7: wrong (2 times)",
-        "the design says $fatal at core.v:9: over", "the design calls $stop",
+        "the design says $fatal at core.v:9: over", "the design says $warning at core.v:9",
+        "the design calls $stop",
     ),
     "verilator": (
         "the design says $error at core.v:7: wrong",

@@ -244,3 +244,16 @@ def test_bounds_of_a_lane_whose_events_act_one_by_one() -> None:
     late = core.model_copy(update={"neuron": neuron.model_copy(update={"fire_on": "step"})})
     found = bounds_of(NetworkParams.chain(late, name="small"))
     assert [(bound.low, bound.high) for bound in found[1::2]] == [(-32, 31), (0, 31)]
+
+
+def test_bounds_of_neurons_that_only_fill_up_the_last_word() -> None:
+    """They step with the neuron's own threshold, which no neuron of the core has, and the trace
+    shows them: one above 14 is not a state that is never reached."""
+    neuron = NeuronParams(v_threshold=60, state_bits=8, bias=5)
+    core = CoreParams(
+        n_inputs=1, n_neurons=3, lanes=2, weights=[[3, 2, 0]], neuron=neuron,
+        v_thresholds=[12, 9, 14],
+    )  # fmt: skip
+    for each in (core, core.model_copy(update={"lanes": 3})):
+        high = max(bound.high for bound in bounds_of(NetworkParams.chain(each, name="small")))
+        assert high >= 55 if each is core else high < 55

@@ -35,7 +35,8 @@ def complaints(log: Path) -> tuple[str, ...]:
                 if said[1]:
                     text = _WHERE.sub("", text, count=1)
                 if text != _STOP:
-                    counts[f"the design says ${kind} at {said[3]}: {text}"] += 1
+                    told_as = f"the design says ${kind} at {said[3]}: {text}"
+                    counts[told_as.removesuffix(": ")] += 1
                     died |= kind != "warning"
                 elif not died:  # else Verilator's own way to end at an error
                     counts[f"the design calls $stop at {said[3]}"] += 1

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ...cycles.latency import AnyCore, event_cycles
+from ...cycles.latency import AnyCore, event_cycles, padded
 from ...cycles.pipeline import neuron_stages, write_distance
 from ...cycles.signals import step_name
 from ...hdl.rows.front import row_table
@@ -22,7 +22,15 @@ from ...layout import HardwareNetwork, RowCore
 from ...params.core import CoreParams
 from ...params.protocol import AnyParams
 from ...params.quantise import signed_range
-from ..coverage.invariant import AT_REST, Bounds, Neurons, SymbolicStep, SymbolicTurn, invariant
+from ..coverage.invariant import (
+    AT_REST,
+    Bounds,
+    Inputs,
+    Neurons,
+    SymbolicStep,
+    SymbolicTurn,
+    invariant,
+)
 from ..coverage.synapses import most_spikes, most_spikes_of, sum_ranges
 from ..prove.contract import number, unpacked
 from ..prove.golden import is_signed
@@ -244,6 +252,15 @@ def _out(of: _Part, core: AnyCore) -> Iterator[Any]:
 
 
 def _neurons(params: AnyParams) -> Iterator[Neurons]:
+    """The neurons of each core, and what comes to them; with those that only fill up the last
+    word: they step as all others do, without an input."""
+    cores: tuple[AnyCore, ...] = params.cores
+    for core, made in zip(cores, _used_neurons(params), strict=True):
+        fillers = [Inputs(core.neuron.v_threshold, 0, 0)] * (padded(core) - core.n_neurons)
+        yield replace(made, inputs=(*made.inputs, *fillers))
+
+
+def _used_neurons(params: AnyParams) -> Iterator[Neurons]:
     """The neurons of each core, and what comes to them."""
     if isinstance(params, HardwareNetwork):
         yield from (Neurons.of_rows(core, most_spikes(params)) for core in params.cores)
