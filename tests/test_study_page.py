@@ -10,11 +10,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 
 from fxlif.errors import FxlifError
 from fxlif.study.network import NetworkSubject
 from fxlif.study.neuron.subject import OneNeuron
-from fxlif.study.report.figures import Points
+from fxlif.study.report.figures import Points, show_limit
 from fxlif.study.report.page import chosen, measured, sections_of
 from fxlif.study.report.page import page as page_of
 from fxlif.study.spec import SHIPPED, load_plan, study_file
@@ -134,6 +135,14 @@ def test_a_page_says_which_limits_there_are_and_what_is_beyond():
     assert read.trial(beyond[0].trial)[-1].endswith("is beyond its limit, 80")
     none = replace(limited, objectives=(*made.objectives[:1], replace(COST, limit=-1)))
     assert "compare by, within the limits" in Read(page_of(none, {})).text
+
+
+@pytest.mark.parametrize(("limit", "lines"), [(80, 1), (130, 1), (24_288, 0), (None, 0)])
+def test_a_limit_far_from_what_is_shown_does_not_flatten_it(limit: float | None, lines: int):
+    ax = Figure().subplots()
+    ax.plot([1, 2, 3], [20.0, 50.0, 100.0], "o")
+    show_limit(ax, "y", replace(COST, limit=limit))
+    assert (len(ax.lines) - 1, ax.get_ylim()[1] < 150) == (lines, True)
 
 
 def test_whatever_stands_in_a_table_is_escaped():

@@ -265,6 +265,14 @@ def test_what_is_wrong_in_the_file_is_named(
     assert caught.value.key == key
 
 
+def test_each_mistake_in_the_table_of_an_objective_is_a_line() -> None:
+    with pytest.raises(FxlifError) as caught:
+        StudyParams(**{**GRID, "objectives": [{"nam": "luts", "direction": "up"}]})
+    keys = [f"objectives[0].{key}" for key in ("name", "direction", "nam")]
+    assert [mistake.key for mistake in caught.value.mistakes] == keys
+    assert [line.split(": ")[0] for line in str(caught.value).split("\n")] == keys
+
+
 def test_keys_of_the_file(folder: Path) -> None:
     file = folder / "study.toml"
     file.write_text('name = "a b"\nserch = "grid"\n[subject]\nkind = "toy_subject:Toy"\n')

@@ -93,8 +93,15 @@ def allowed_by(error: Any) -> str:
     return ALLOWED[kind].format(**error.get("ctx", {})) if kind in ALLOWED else error["msg"]
 
 
+def _each(error: Any) -> list[Any]:
+    """One of pydantic's errors, for each mistake by itself: a table within may have several."""
+    context = error.get("ctx", {})
+    causes = getattr(context.get("error"), "mistakes", ())
+    return [{**error, "ctx": {**context, "error": cause}} for cause in causes] or [error]
+
+
 def explain(error: ValidationError, root: type[BaseModel], file: str = "") -> FxlifError:
     """The error with one line per mistake in a ``root``, each with the file and the key."""
-    found = error.errors(include_url=False)
+    found = [each for one in error.errors(include_url=False) for each in _each(one)]
     mistakes = [_mistake(mistake, root) for mistake in found[:MAX_MISTAKES]]
     return FxlifError.several(mistakes, file, len(found) - len(mistakes))

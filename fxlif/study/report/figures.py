@@ -289,8 +289,10 @@ def _against(points: Points, objective: Objective, x: Varied) -> Iterator[Figure
 
 
 def show_limit(ax: Axes, axis: Literal["x", "y"], objective: Objective) -> None:
-    """A dashed line at the limit of an objective, if it has one."""
-    if objective.limit is not None:
+    """A dashed line at the limit of an objective, if it has one and nothing else becomes small for
+    it: what a device has may be a thousand times what designs take."""
+    low, high = ax.get_xlim() if axis == "x" else ax.get_ylim()
+    if objective.limit is not None and 2 * low - high <= objective.limit <= 2 * high - low:
         line = ax.axvline if axis == "x" else ax.axhline
         line(objective.limit, color="0.5", linewidth=0.9, linestyle="--", zorder=0)
 
