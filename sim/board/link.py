@@ -28,8 +28,8 @@ BIT_CYCLES = LEAST_CYCLES
 POWER_UP = 64
 #: Cycles that are simulated at once.
 BLOCK = 2048
-#: Cycles after which a board that says nothing has nothing to say: three times the longest answer.
-WAITED = 16 * BLOCK
+#: Bits of the line after which a silent board has nothing to say: three times the longest answer.
+WAITED_BITS = 4 * BLOCK
 Levels = npt.NDArray[np.uint8]
 
 
@@ -160,7 +160,7 @@ class SimulatedLink:
         for first in range(0, len(rx), BLOCK):
             found += self._reader.feed(self._clock(rx[first : first + BLOCK]))
         waited = 0
-        while not found and waited < WAITED:
+        while not found and waited < WAITED_BITS * self._bit_cycles:
             found += self._reader.feed(self._clock(np.ones(BLOCK, dtype=np.uint8)))
             waited += BLOCK
         return found
