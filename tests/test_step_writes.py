@@ -266,6 +266,14 @@ def test_what_cannot_be_written_is_refused_before_anything_runs(due, key: str) -
     assert made.digest() == network("numpy").digest()
 
 
+def test_a_run_of_no_steps_is_written_nothing() -> None:
+    made = network("numpy")
+    assert made.run(0, writes=[]).steps == 0
+    with pytest.raises(FxlifError) as caught:
+        made.run(0, writes=[(0, "arm", "thresholds", 10, 0)])
+    assert str(caught.value) == "writes: must be left out of a run of no steps, not 1 write"
+
+
 def test_who_writes_to_what_is_not_writable_reads_what_would_mend_it() -> None:
     with pytest.raises(FxlifError) as caught:
         network("numpy").run(3, writes=[(0, "last", "v_reset", 1)])

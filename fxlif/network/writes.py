@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..arrays import integer
+from ..arrays import count_of, integer
 from ..errors import FxlifError, short
 from ..files import as_path, cannot
 from ..params.core import WRITABLE, Writable, check_register
@@ -141,12 +141,16 @@ def changes_of(network: Network, writes: GivenWrites, steps: int) -> list[Change
     """What ``writes`` change before the steps of a run of so many ``steps``.
 
     Raises:
-        FxlifError: by its number, a write that is none, of a step that is not there or lies before
-            that of the write before it, of what is not ``writable``, or that
+        FxlifError: there are no steps; by its number, a write that is none, of a step that is not
+            there or lies before that of the write before it, of what is not ``writable``, or that
             :func:`resolved` refuses.
     """
     made: list[Change] = []
-    for number, given in enumerate(listed(writes)):
+    rows = listed(writes)
+    if rows and not steps:
+        allowed = "left out of a run of no steps"
+        raise FxlifError.must_be("writes", allowed, rows, found=count_of(len(rows), "write"))
+    for number, given in enumerate(rows):
         try:
             made.append(_change_of(network, given, steps, made[-1].step if made else 0))
         except FxlifError as error:
