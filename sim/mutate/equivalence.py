@@ -13,6 +13,9 @@ from ..tools.solver import decide, z3
 from .known import Bound, Facts
 from .mutants import SELECT, Mutants
 
+#: What a register goes by, an escaped name or a plain one.
+_EDGE = re.compile(r"\b(?:pos|neg)edge (?:\\(\S+)|(\w+))")
+
 
 class Equivalence:
     """Says which mutants are equivalent to the design: from equal states, with equal inputs, the
@@ -41,6 +44,9 @@ class Equivalence:
         always = z3.BoolVal(True)
         self._pairs = [(net[name], counts(net, name)) for name in outputs if name in net]
         self._pairs += [(following, always) for following in net.next.values()]
+        # A proof takes all registers to change in each cycle: what makes their clocks is compared.
+        clocks = {found[1] or found[2] for found in _EDGE.finditer(mutants.verilog)}
+        self._pairs += [(net[name], always) for name in sorted(clocks) if name in net]
         self._design = [(self._of(term, 0), self._of(when, 0)) for term, when in self._pairs]
         now = list(facts(net))
         # What holds in every cycle holds in the next one.
