@@ -10,6 +10,7 @@ of the default run are not optimised, since most run for a second and take some 
 import functools
 import gc
 import os
+import signal
 import sys
 
 import pytest
@@ -34,6 +35,9 @@ settings.load_profile("fxlif")
 # the tests apart again, and every simulator and every command that a test starts compile fxlif.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+# A shell gives what it starts in the background no Ctrl-C; the processes of the tests want theirs.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 if not LONG:
     yosys_here.use()
     simulators.RUNTIME_OPTIONS = (*simulators.COMMON, "-O0")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 
 import pytest
-from designs import SIMPLE, make
+from designs import SIMPLE, make, needs_icarus
 
 from fxlif.errors import FxlifError
 from fxlif.hdl.flow import gates
@@ -30,6 +31,36 @@ def test_every_cell_that_is_counted_has_a_model(family: str) -> None:
     if family == "ecp5":  # not the empty box that Yosys brings
         assert "INITVAL_3F" in models["DP16KD"]
         assert "always @(posedge" in models["DP16KD"]
+
+
+def pins(port: str, width: int, name: str) -> str:
+    return ", ".join(f".{port}{k}({name}[{k}])" for k in range(width))
+
+
+@needs_icarus
+@pytest.mark.parametrize("more", ["", '.REG_OUTPUT_CLK("CLK0")'], ids=["plain", "registered"])
+def test_the_model_of_the_multiplier(more: str, tmp_path) -> None:
+    """Both ends of both signs, and some between; x where it would have a register."""
+    ends = [0, 1, 5, (1 << 17) - 1, 1 << 17, (1 << 17) + 77, (1 << 18) - 1]
+    asked = [(a, b, sa, sb) for a in ends for b in ends for sa in (0, 1) for sb in (0, 1)]
+    rows = "".join(
+        f'a = {a}; b = {b}; sa = {sa}; sb = {sb}; #1 $display("%b", p);\n' for a, b, sa, sb in asked
+    )
+    (tmp_path / "bench.v").write_text(
+        "module bench; reg [17:0] a, b; reg sa, sb; wire [35:0] p;\n"
+        f"MULT18X18D #({more}) dut (.SIGNEDA(sa), .SIGNEDB(sb), {pins('A', 18, 'a')}, "
+        f"{pins('B', 18, 'b')}, {pins('P', 36, 'p')});\ninitial begin\n{rows}end endmodule\n"
+        + gates.own_models()["MULT18X18D"]
+    )
+    subprocess.run(["iverilog", "-g2012", "-o", "b", "bench.v"], cwd=tmp_path, check=True)
+    said = subprocess.run(["vvp", "b"], cwd=tmp_path, check=True, capture_output=True, text=True)
+
+    def value(bits: int, signed: int) -> int:
+        return bits - (signed and bits >> 17) * (1 << 18)
+
+    products = [value(a, sa) * value(b, sb) % (1 << 36) for a, b, sa, sb in asked]
+    wanted = ["x" * 36 if more else f"{product:036b}" for product in products]
+    assert said.stdout.split() == wanted
 
 
 @pytest.mark.slow  # synthesis, two builds by Verilator and one by Icarus
@@ -66,11 +97,11 @@ def test_the_digits_at_gate_level_classify_as_the_golden_model_does(run) -> None
 
 
 def test_a_cell_without_a_model_is_named(tmp_path) -> None:
-    cell = {"type": "MULT18X18D", "connections": {}, "port_directions": {}}
+    cell = {"type": "ALU54B", "connections": {}, "port_directions": {}}
     netlist = json.dumps({"modules": {"core": {"cells": {"product": cell}}}})
     with pytest.raises(FxlifError) as error:
         gates.as_verilog(netlist, gates.models_of("ecp5"), tmp_path)
-    assert (error.value.key, error.value.value) == ("--netlist", "MULT18X18D")
+    assert (error.value.key, error.value.value) == ("--netlist", "ALU54B")
 
 
 def test_what_is_wrong_with_a_netlist_is_named(run) -> None:

@@ -9,6 +9,7 @@ from designs import SIMPLE, make
 
 from fxlif.errors import FxlifError
 from fxlif.hdl.flow.netlist import Cell, Netlist
+from fxlif.params.neuron import NeuronParams
 from fxlif.sim.prove.mapped.memories import memory_of
 from fxlif.sim.prove.mapped.run import prove_netlist
 from fxlif.sim.report.findings import Findings
@@ -111,6 +112,21 @@ def test_a_core_is_proved_on_its_cells_and_each_fault_is_found(target: str) -> N
     for name, (edit, where) in FAULTS.items():
         wrong = outcomes(prove_netlist(CORE, name="core", target=target, edit=edit))
         assert any(where in check for check in wrong), f"{name}: {wrong}"
+
+
+@pytest.mark.slow  # synthesis
+def test_a_multiplier_of_ecp5_is_proved_and_swapped_bits_of_its_product_are_found() -> None:
+    leak = {"kind": "decay", "factor": 200, "shift": 8}
+    neuron = NeuronParams.model_validate({"leak": leak, "state_bits": 12})
+
+    def changed(netlist: Netlist) -> None:
+        nets = cell_of(netlist, "MULT18X18D")["connections"]
+        nets["P9"], nets["P10"] = nets["P10"], nets["P9"]
+
+    right = prove_netlist(neuron, name="scaled", target="ecp5-25k")
+    assert outcomes(right) == {}
+    wrong = prove_netlist(neuron, name="scaled", target="ecp5-25k", edit=changed)
+    assert outcomes(wrong) == {"netlist: flip-flops of (top)": "failed"}
 
 
 def test_a_flip_flop_that_stands_for_nothing_is_never_green() -> None:

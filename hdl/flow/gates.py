@@ -26,6 +26,8 @@ _OPEN = re.compile(
     r"input\s+(?:\[(\d+):0\]\s*)?(\w+) `ICE40_DEFAULT_ASSIGNMENT_(?:V\(\d+'h 0+\)|0|(1))"
 )
 _DEFAULT = re.compile(r" `ICE40_DEFAULT_ASSIGNMENT_(?:V\(.*?\)|[01])")
+#: The files of :func:`own_models`.
+_OWN = ("dp16kd.v", "mult18x18d.v", "plls.v")
 _MODULE = re.compile(r"^module (\w+)\b.*?\bendmodule\b", re.M | re.S)
 
 
@@ -73,7 +75,7 @@ def _closed(netlist: str, models: Mapping[str, str]) -> str:
     """The netlist, with what its cells' models say where it leaves an input open.
 
     Raises:
-        FxlifError: a cell has no model, such as ECP5's multiplier.
+        FxlifError: a cell has no model, such as ECP5's ALU54B.
     """
     whole = json.loads(netlist)
     for module in whole["modules"].values():
@@ -113,6 +115,6 @@ def models_of(family: str) -> dict[str, str]:
 
 def own_models() -> dict[str, str]:
     """Cell → the Verilog of its model, of those that Yosys knows by their ports alone: ECP5's block
-    memory, and the PLLs, which a simulation has no frequencies for."""
-    texts = [files(__package__).joinpath(name).read_text() for name in ("dp16kd.v", "plls.v")]
+    memory and multiplier, and the PLLs, which a simulation has no frequencies for."""
+    texts = [files(__package__).joinpath(name).read_text() for name in _OWN]
     return {match[1]: match[0] for text in texts for match in _MODULE.finditer(text)}
