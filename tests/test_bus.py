@@ -136,17 +136,23 @@ def test_events_registers_and_window_of_a_top_on_a_bus(top, host) -> None:
     check_bus(top, host, simulate)
 
 
-@pytest.mark.slow  # synthesis, and three builds by Verilator
+@pytest.mark.slow  # synthesis, and five builds by Verilator
 @pytest.mark.parametrize("target", ["ice40-hx8k", "ecp5-25k"])
 @pytest.mark.parametrize(("top", "host"), BUSES)
 def test_what_synthesis_makes_of_a_top_on_a_bus(top, host, target: str) -> None:
     def on_gates(dut, driver, cycles, fault=None):
         simulate_netlist(dut, target, driver, cycles, fault)
 
-    check_bus(top, host, on_gates)
-    for where in (0.3, 0.6):
-        with pytest.raises(AssertionError):
+    def finds(where: float) -> bool:
+        try:
             check_bus(top, host, partial(on_gates, fault=where))
+        except AssertionError:
+            return True
+        return False
+
+    check_bus(top, host, on_gates)
+    # Some LUTs show only in what this scenario does not do, as in counters near their end.
+    assert sum(map(finds, (0.25, 0.4, 0.6, 0.75))) >= 3
 
 
 def check_bus(top, host, simulated: Callable[..., object]) -> None:
@@ -675,7 +681,7 @@ def test_each_board_runs_its_design_through_its_pins(name: str, way: str, run) -
     assert "PASSED" in ran.out
 
 
-@pytest.mark.slow  # synthesis, and three builds by Verilator
+@pytest.mark.slow  # synthesis, and five builds by Verilator
 @pytest.mark.parametrize("name", ["ulx3s", "hx8k-evn"])
 def test_a_wrong_cell_of_a_board_is_found(name: str) -> None:
     hardware = board_hardware(DESIGN, name, netlist=True)
@@ -683,14 +689,18 @@ def test_a_wrong_cell_of_a_board_is_found(name: str) -> None:
     with compiled_quickly(), SimulatedLink(hardware) as link:
         found, _ = run_board(DESIGN, link, events, name="small", states=20)
     assert found.passed, found.reasons
-    for where in (0.3, 0.6):
+
+    def finds(where: float) -> bool:
         wrong = replace(hardware, verilog=wrong_lut(hardware.verilog, where))
         with compiled_quickly(), SimulatedLink(wrong) as link:
             try:
                 found, _ = run_board(DESIGN, link, events, name="small", states=20, seconds=5)
             except FxlifError:
-                continue  # nobody answers, or not as this design does
-        assert not found.passed
+                return True  # nobody answers, or not as this design does
+        return not found.passed
+
+    # Some LUTs show only in what this session does not do, as in counters near their end.
+    assert sum(map(finds, (0.25, 0.4, 0.6, 0.75))) >= 3
 
 
 @pytest.mark.slow
