@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 
@@ -25,33 +25,20 @@ SILENT = Progress()
 # --- Ctrl-C that comes neither within a step nor not at all --------------------------------------
 
 
-@contextmanager
-def late_interrupts() -> Iterator[Callable[[], None]]:
+def late_interrupts() -> AbstractContextManager[Callable[[], None]]:
     """Ctrl-C waits until the given function is called, or the block ends: a network never stands
     within a step, nor beside its recording."""
-    mine = threading.current_thread() is threading.main_thread()
-    before = signal.getsignal(signal.SIGINT) if mine else None
-    if not callable(before):
-        yield lambda: None
-        return
-    came: list[tuple[int, Any]] = []
+    return _interrupts(at_once=False)
 
-    def look() -> None:
-        if came:
-            before(*came.pop())
 
-    signal.signal(signal.SIGINT, lambda *given: came.append(given))
-    try:
-        yield look
-    finally:
-        signal.signal(signal.SIGINT, before)
-    look()
+def lasting_interrupts() -> AbstractContextManager[Callable[[], None]]:
+    """Ctrl-C acts at once, and again when the given function is called: where it comes while a
+    library calls back, as a finaliser or for the database, the exception is printed and lost."""
+    return _interrupts(at_once=True)
 
 
 @contextmanager
-def lasting_interrupts() -> Iterator[Callable[[], None]]:
-    """Ctrl-C acts at once, and again when the given function is called: where it comes while a
-    library calls back, as a finaliser or for the database, the exception is printed and lost."""
+def _interrupts(*, at_once: bool) -> Iterator[Callable[[], None]]:
     mine = threading.current_thread() is threading.main_thread()
     before = signal.getsignal(signal.SIGINT) if mine else None
     if not callable(before):
@@ -61,7 +48,8 @@ def lasting_interrupts() -> Iterator[Callable[[], None]]:
 
     def note(*given: Any) -> None:
         came.append(given)
-        before(*given)
+        if at_once:
+            before(*given)
 
     def look() -> None:
         if came:
@@ -72,3 +60,5 @@ def lasting_interrupts() -> Iterator[Callable[[], None]]:
         yield look
     finally:
         signal.signal(signal.SIGINT, before)
+    if not at_once:
+        look()
