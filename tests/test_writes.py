@@ -586,11 +586,35 @@ def test_writes_are_proved() -> None:
     assert len(found.checks) == 2
 
 
+def test_a_step_is_proved_for_every_value_of_its_registers() -> None:
+    found = proved("registers with an end", "step")
+    assert failed(found) == set()
+    (check,) = found.checks
+    assert "every legal value of a register" in check.detail
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name",
-    [n for n, d in DESIGNS.items() if not {*REGISTERS} & {w for c in d.cores for w in c.writable}],
-)
+    "neuron",
+    [
+        {"reset": "subtract", "leak": {"kind": "shift", "shift": 3}, "refractory": 0},
+        {"reset_at": "leak", "order": ("integrate", "fire", "leak"), "v_leak": -7,
+         "leak": {"kind": "shift", "shift": 0, "rounding": "toward_zero", "minimum_step": 1}},
+        {"refractory_mode": "leak", "state_bits": 32,
+         "leak": {"kind": "shift", "shift": 4, "rounding": "nearest_even"}},
+    ],
+    ids=["reads no v_reset", "at the leak", "wide"],
+)  # fmt: skip
+def test_steps_of_other_neurons_with_registers_are_proved(neuron) -> None:
+    chosen = NeuronParams(**{"v_threshold": 100, "refractory": 2, "state_bits": 16, **neuron})
+    names = tuple(n for n in REGISTERS if n != "refractory" or chosen.refractory)
+    network = NetworkParams.chain(make(3, 2, 1, chosen, writable=names))
+    found = prove(network, name="x", timeout_s=60, theorems=("step", "datapath"))
+    assert failed(found) == set()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", DESIGNS)
 def test_all_is_proved_for_whatever_is_written(name: str) -> None:
     assert failed(proved(name)) == set()
 
@@ -618,6 +642,42 @@ MORE_FAULTS = [
     SourceMutant("taken twice", "hdl.access", "self.asked.eq(port.valid & ~port.ready)",
                  "self.asked.eq(port.valid)", "what is on offer next is taken unseen"),
 ]  # fmt: skip
+
+
+#: Faults of registers, and which group of theorems does not hold then.
+REGISTER_FAULTS = {
+    "any v_reset": "writes", "any shift": "writes", "reset to the old value": "datapath",
+    "quotient towards minus": "step", "rests as described": "step", "in mid-step": "events",
+    "during an update": "events",
+}  # fmt: skip
+MORE_REGISTER_FAULTS = {
+    SourceMutant("a bit not written", "hdl.core.neurons", "self.write.value, register)",
+                 "self.write.value ^ (register & 2), register)",
+                 "one bit depends on what was there"): "writes",
+    SourceMutant("cleared by a reset", "hdl.core.neurons",
+                 "init=init, reset_less=True)\n                # No If",
+                 "init=init)\n                # No If",
+                 "a reset brings back the design's"): "writes",
+    SourceMutant("a step too long", "hdl.core.neurons", "found[name] = register",
+                 "found[name] = Signal(shape, name='old_' + name, init=init, reset_less=True); "
+                 "m.d.sync += found[name].eq(Mux(self.written.valid & self.written.last, register, "
+                 "found[name]))", "the old value is that of one more step"): "datapath",
+    SourceMutant("long shifts cut short", "hdl.arithmetic", "signed(reach)) << shift)",
+                 "signed(reach)) << (shift & 15))",
+                 "a shift by 16 bits or more rounds as one by fewer"): "step",
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("fault", "group"),
+    [*((f, REGISTER_FAULTS[f.name]) for f in FAULTS if f.name in REGISTER_FAULTS),
+     *MORE_REGISTER_FAULTS.items()],
+    ids=lambda each: each.name if isinstance(each, SourceMutant) else each,
+)  # fmt: skip
+def test_no_proof_of_a_fault_of_registers(fault: SourceMutant, group: str) -> None:
+    with applied(fault):
+        assert failed(proved(SEEN.get(fault.name, "registers"), group)) == {group}
 
 
 READ_GROUPS = {

@@ -75,7 +75,7 @@ def round_shift(x: Number, shift: int, rounding: Rounding, random: Number = 0) -
     if rounding == "stochastic":
         return (x + (random & below_one)) >> shift
     if rounding == "nearest_even":  # a tie goes up only where the quotient's last bit is 1
-        return (x + ((below_one >> 1) + ((x >> shift) & 1))) >> shift
+        return (x + ((below_one >> 1) + ((x >> shift) & (1 & below_one)))) >> shift
     assert_never(rounding)
 
 

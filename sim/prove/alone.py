@@ -15,6 +15,7 @@ from ...hdl.operations import acts_early
 from ...params.core import CoreParams
 from ..tools.solver import z3
 from . import golden
+from .access.registers import first_state, held, registers_of
 from .contract import Contract, Delays, Part, Ports, any_of, bit, high, number
 from .netlist import Netlist, label
 from .parts import (
@@ -118,6 +119,7 @@ class StepGhosts(Delays):
         self.inputs = ["state", "current"]
         self.inputs += ["threshold_mantissa"] * reads_thresholds(core)
         self.inputs += ["random"] * bool(neuron.random_bits)
+        self.inputs += [name for name in registers_of(core) if step_name(0, name) in ports]
         self.outputs = ["next_state", "spike"]
         if neuron.per_event:
             # Where nothing is done before the first event, there is no port for it.
@@ -136,8 +138,7 @@ class StepGhosts(Delays):
                 self.made[before].append(results)
         self.state = z3.BitVec("steps: state", core.lanes * sum(neuron.state_widths.values()))
         self.known = z3.BitVec("steps: known", 1)
-        first = packed([z3.BitVecVal(golden.pack_initial(neuron), self.state.size() // core.lanes)
-                        for _ in range(core.lanes)])  # fmt: skip
+        first = first_state(core, ports)
         stepped, cleared = high(g.updates[g.end]), high(g.clears[g.end])
         if g.adds:
             stepped = z3.Or(stepped, high(g.adds[g.end]))
@@ -195,6 +196,7 @@ def stepped_contract(
                   golden.widen(port("current"), width) == golden.widen(current, width)]  # fmt: skip
         if mantissas is not None:
             wanted.append(port("threshold_mantissa") == mantissas[lane])
+        wanted += [port(name) == ports[name] for name in registers_of(core) if name in s.inputs]
         if draws is not None:
             wanted.append(z3.Implies(draws_taken, port("random") == draws[lane]))
         if g.adds:
@@ -259,15 +261,17 @@ def neurons_part(net: Netlist, core: AnyCore) -> Part:
         for lane in range(core.lanes):
             acted = acting.given(p[step_name(lane, "acted")], lane, core.lanes)
             gives[f"acting in lane {lane}"] = z3.Implies(enters, acted)
+    registers = held(core, p, g)
+    gives |= registers.gives
     whole = Contract(
-        ghosts={**contract.ghosts, **stepped.ghosts, **ghosts}, takes=contract.takes,
+        ghosts={**contract.ghosts, **stepped.ghosts, **ghosts, **registers.ghosts},
+        takes=contract.takes,
         gives=gives, given=[*contract.given, *stepped.given],
     )  # fmt: skip
     memory, end = p["states"], g.end
     takes_step = any_of([line[end] == 1 for line in (g.updates, g.adds) if line])
     known = s.known == 1
-    first = packed([z3.BitVecVal(golden.pack_initial(neuron), s.state.size() // core.lanes)
-                    for _ in range(core.lanes)])  # fmt: skip
+    first = first_state(core, p)
     answered = net.next[net.register(f"{p.instance}.state")]
     invariants = {
         "in memory": z3.Implies(known, z3.Select(memory, g.word) == s.state),

@@ -7,16 +7,19 @@ bit-vector as wide as all that was noted computes the integers themselves.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from ...errors import FxlifError
-from ...params.leaks import Lfsr
+from ...params.core import Register
+from ...params.leaks import Lfsr, ShiftLeak
 from ...params.neuron import NeuronParams
 from ...params.quantise import signed_bits, signed_range
 from ...rule.arithmetic import accumulate, synaptic_current, where
 from ...rule.step import NeuronState, initial_state, step
+from ...rule.written import WrittenNeuron, register_range
 from ..tools.solver import z3
 
 
@@ -138,15 +141,40 @@ def widen(term: Any, width: int, *, signed: bool = True) -> Any:
     return z3.SignExt(more, term) if signed else z3.ZeroExt(more, term)
 
 
+def with_written(neuron: NeuronParams, registers: Mapping[Register, Any]) -> NeuronParams:
+    """The neuron with such values of its registers, by name: terms, intervals or ints; of
+    ``refractory`` the steps of rest."""
+    changed = dict[str, Any](registers.items())
+    if "leak_shift" in changed and isinstance(neuron.leak, ShiftLeak):
+        changed["leak"] = neuron.leak.model_copy(update={"shift": changed.pop("leak_shift")})
+    if "refractory" in changed:
+        changed["refractory_count"] = "after"
+    if not changed:
+        return neuron
+    return WrittenNeuron.model_construct(**{"first": neuron, **dict(neuron), **changed})
+
+
 def golden_width(
     neuron: NeuronParams, current_bits: int, *, threshold_port: bool,
-    run: Callable[..., Any] = step,
+    run: Callable[..., Any] = step, registers: Collection[Register] = (),
 ) -> int:  # fmt: skip
-    """The width at which no value of the golden step can overflow, for any bits in its registers.
+    """The width at which no value of the golden step can overflow, for any bits in its registers,
+    and any legal value of the ``registers`` that can be written.
 
     Worked out by the golden step itself, run on intervals, or by ``run``, which takes what it does.
     """
     extent = Extent()
+    written: dict[Register, Any] = {
+        name: Interval(*register_range(neuron, name), extent)
+        for name in registers if name != "leak_shift"
+    }  # fmt: skip
+    # A shift by an interval of bits would be one by any number: each by itself.
+    neuron = with_written(neuron, written)
+    shifts = [neuron]
+    if "leak_shift" in registers:
+        low, high = register_range(neuron, "leak_shift")
+        extent.note(0, 1 << high)
+        shifts = [with_written(neuron, {"leak_shift": n}) for n in range(low, high + 1)]
 
     def register(name: str, bits: int) -> Interval:
         low, high = signed_range(bits) if is_signed(name) else (0, (1 << bits) - 1)
@@ -162,10 +190,11 @@ def golden_width(
         mantissa = Interval(*signed_range(neuron.threshold_bits), extent)
         threshold = mantissa << neuron.threshold_shift
     extent.note(neuron.v_threshold, neuron.v_threshold)
+    given = [state, current, threshold]
     if neuron.random_bits:
-        run(neuron, state, current, threshold, Interval(0, (1 << neuron.lfsr.bits) - 1, extent))
-    else:
-        run(neuron, state, current, threshold)
+        given.append(Interval(0, (1 << neuron.lfsr.bits) - 1, extent))
+    for each in shifts:
+        run(each, *given)
     return extent.bits
 
 
@@ -188,13 +217,19 @@ class Golden:
 
 def golden_step(
     neuron: NeuronParams, state: Mapping[str, Any], current: Any, mantissa: Any = None,
-    random: Any = None,
+    random: Any = None, registers: Mapping[Register, Any] = MappingProxyType({}),
 ) -> Golden:  # fmt: skip
     """The golden step on the bit-vectors of the hardware, each as wide as its register or port.
 
-    ``random`` is the draw, where a rounding is stochastic.
+    ``random`` is the draw, where a rounding is stochastic; ``registers`` what those hold that can
+    be written (:func:`with_written`).
     """
-    width = golden_width(neuron, current.size(), threshold_port=mantissa is not None)
+    width = golden_width(
+        neuron, current.size(), threshold_port=mantissa is not None, registers=registers
+    )
+    neuron = with_written(neuron, {
+        name: widen(value, width, signed=name == "v_reset") for name, value in registers.items()
+    })  # fmt: skip
     threshold: Any = neuron.v_threshold
     if mantissa is not None:
         threshold = widen(mantissa, width) << neuron.threshold_shift

@@ -254,8 +254,7 @@ def neurons_contract(core: AnyCore, ports: Ports) -> tuple[Contract, NeuronsGhos
     }
     if core.writable:
         strobe = written_now(ports.net, core)
-        still = z3.Not(any_of([g.used(before) for before in range(REGISTER + 1)]))
-        takes["written between two steps"] = z3.Implies(strobe, still)
+        takes["written between two steps"] = z3.Implies(strobe, z3.Not(g.under_way(0)))
     if core.readable:
         takes["read between two steps"] = z3.Implies(g.reads[0] == 1, z3.Not(g.under_way(0)))
     if g.adds and core.neuron.random_bits:

@@ -18,7 +18,9 @@ What is proved, and how far (each group is a name for ``theorems``):
 - ``writes``: the write port, and that a write changes what it names and nothing else
   (:mod:`fxlif.sim.prove.access.writes`); the read port, and that it answers in its cycle what there
   is (:mod:`fxlif.sim.prove.access.reads`). The other groups hold for whatever is written and read:
-  weights and thresholds are those that are in the memories.
+  weights and thresholds are those that are in the memories, and ``step`` is proved for every legal
+  value of the registers of a neuron, which the neurons hold while a step is under way
+  (:mod:`fxlif.sim.prove.access.registers`).
 
 Of a network of cores with rows of synapses (:mod:`fxlif.sim.prove.row`) the same groups, and two:
 
@@ -75,7 +77,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from ...errors import FxlifError
-from ...hdl.limits import no_access_to_rows, no_registers, sums_its_events, supported
+from ...hdl.limits import no_access_to_rows, sums_its_events, supported
 from ...hdl.verilog import generate
 from ...layout import HardwareNetwork
 from ...params.design import outline
@@ -153,7 +155,6 @@ def prove(
             raise FxlifError.must_be("theorems", f"some of {', '.join(GROUPS)}", group)
     design = supported(params)
     no_access_to_rows(design, "a proof")
-    no_registers(design, "a proof")
     if isinstance(design, HardwareNetwork):
         sums_its_events(design, "a proof")
     if design.kind == "core":

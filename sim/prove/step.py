@@ -8,17 +8,21 @@ read as a number. No state and no input is left out, also none that a neuron can
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from ...cycles.pipeline import neuron_stages
 from ...hdl.operations import acts_early, narrowing_moves
+from ...params.core import REGISTERS, Register
 from ...params.neuron import NeuronParams
 from ...rule import arithmetic
 from ...rule.step import NeuronState, step
+from ...rule.written import with_register
 from ..tools.solver import z3
 from . import golden
+from .access.registers import any_value, is_legal, registers_of, value_size
 from .counterexample import confirmation, simulate
 from .induction import Run, System
 from .lemmas import with_lemmas
@@ -34,17 +38,18 @@ EVERY_STATE = "every state and input, no induction"
 
 
 def step_claims(
-    prover: Prover, neuron: NeuronParams, before: Mapping[str, Any], next_state: Any, spike: Any
-) -> tuple[dict[str, Any], int]:
+    prover: Prover, neuron: NeuronParams, before: Mapping[str, Any], next_state: Any, spike: Any,
+    registers: Mapping[Register, Any] = MappingProxyType({}),
+) -> tuple[dict[str, Any], int]:  # fmt: skip
     """The claims that a packed next state and a spike are those of the golden step, and how many
     lemmas stand between (:mod:`fxlif.sim.prove.lemmas`).
 
     ``before`` are the terms ``state``, ``current`` and, where they are ports,
-    ``threshold_mantissa`` and ``random``.
+    ``threshold_mantissa`` and ``random``; ``registers`` what those hold that can be written.
     """
     wanted = golden.golden_step(
         neuron, golden.split(before["state"], neuron.state_widths), before["current"],
-        before.get("threshold_mantissa"), before.get("random"),
+        before.get("threshold_mantissa"), before.get("random"), registers,
     )  # fmt: skip
     return claims_of(prover, neuron, wanted, next_state, spike)
 
@@ -71,20 +76,28 @@ def claims_of(
 
 def step_theorem(
     prover: Prover, module: str, neuron: NeuronParams, threshold_port: bool = False,
-    cycles: int = 0, in_turns: bool = False,
+    cycles: int = 0, in_turns: bool = False, registers: Sequence[Register] = (),
 ) -> Theorem:  # fmt: skip
     """The module is the golden step of ``neuron``, ``cycles`` clock edges later; ``in_turns`` a
     part of one at a time.
 
     Of a step in stages each cycle has inputs of its own, and any registers at first: those of the
-    first cycle alone decide what comes out, since the golden step knows no others.
+    first cycle alone decide what comes out, since the golden step knows no others. ``registers``
+    that can be written are inputs that hold any legal value, and stay as they are in a step
+    (:mod:`fxlif.sim.prove.access.registers`).
     """
     net = prover.netlist(module)
     names = ["state", "current"]
     names += ["threshold_mantissa"] * threshold_port + ["random"] * bool(neuron.random_bits)
     names += ["ends"] * in_turns + ["acted"] * (in_turns and acts_early(neuron))
-    run = Run(system=System(next=_out_of_reset(net), inputs=net.inputs, base=[]))
-    ports = {name: run.at(net.input(name), 0) for name in names}
+    # One that no step of this neuron reads has no port.
+    read = [name for name in registers if name in net]
+    held = {leaf: leaf for name in read for leaf in net.drivers(name)}
+    run = Run(system=System(
+        next={**_out_of_reset(net), **held},
+        inputs=[leaf for leaf in net.inputs if leaf not in held], base=[],
+    ))  # fmt: skip
+    ports = {name: run.at(net.input(name), 0) for name in [*names, *read]}
     shown = ["next_state", "spike"] + ["acts"] * ("acted" in ports)
     later = {name: run.at(net[name], cycles) for name in shown}
     given = [run.at(net["rst"], at) == 0 for at in range(cycles + 1)] if "rst" in net else []
@@ -98,10 +111,19 @@ def step_theorem(
         given += agreed
     else:
         current = golden.golden_current(ports["current"], 0, neuron.bias)
-        width = golden.golden_width(neuron, current.size(), threshold_port=threshold_port)
         before = {**ports, "current": current}
-        claims, lemmas = step_claims(prover, neuron, before, later["next_state"], later["spike"])
+        written = {name: ports[name] if name in ports else any_value(neuron, name)
+                   for name in registers}  # fmt: skip
+        values.update(dict[str, Any](written.items()))
+        given += [is_legal(neuron, name, value) for name, value in written.items()]
+        width = golden.golden_width(
+            neuron, current.size(), threshold_port=threshold_port, registers=registers
+        )
+        claims, lemmas = step_claims(
+            prover, neuron, before, later["next_state"], later["spike"], written
+        )
     mode = f"{cycles} clock edges from every state" if cycles else EVERY_STATE
+    mode += ", every legal value of a register" * bool(registers)
     return Theorem(
         mode=f"{mode}, golden step on {width} bits, {lemmas} lemmas", claims=claims, given=given,
         # Of a port that is partly constant the Verilog has the other bits, under another name.
@@ -209,6 +231,12 @@ def explain_step(
         mantissa = golden.as_number(model["threshold_mantissa"], neuron.threshold_bits)
         numbers["threshold_mantissa"], threshold = mantissa, mantissa << neuron.threshold_shift
     state = golden.unpack(numbers.pop("state"), widths)
+    for register in REGISTERS:
+        if register in model:
+            signed = register == "v_reset"
+            value = golden.as_number(model[register], value_size(neuron, register), signed=signed)
+            numbers[register] = value
+            neuron = with_register(neuron, register, value)
     expected, spikes = state, model.get("spike", 0)
     registered = "enable" in inputs
     if model.get("rst"):
@@ -236,7 +264,8 @@ def explain_step(
     start = {name: model[name] for name in ("state", "spike")} if registered else {}
     if registered and neuron.random_bits:
         start[label(net.register("step.random"))] = model["random"]
-    rows = [inputs, *[{}] * (cycles + registered)]
+    held: dict[str, int] = {name: inputs[name] for name in REGISTERS if name in inputs}
+    rows = [inputs, *[held] * (cycles + registered)]
     simulator, (*_, seen) = simulate(net, rows, start, shown=later)
     agrees = all(seen[name] == value for name, value in later.items())
     differs = (observed, spike) != (expected, spikes)
@@ -260,7 +289,7 @@ def prove_steps(prover: Prover) -> None:
             prover.attempt(
                 f"{name}, core {k}, {what}", step_theorem, prover, f"{first}{lanes[0]}",
                 core.neuron, reads_thresholds(core), len(neuron_stages(core.neuron)) - 1,
-                core.neuron.per_event,
+                core.neuron.per_event, registers_of(core),
             )  # fmt: skip
 
 

@@ -6,7 +6,15 @@ import re
 from abc import ABC, abstractmethod
 from typing import Any
 
-from ....cycles.access import NUMBERS, READ_NUMBERS, AddressMap, inputs_of, is_single
+from ....cycles.access import (
+    NUMBERS,
+    READ_NUMBERS,
+    AddressMap,
+    as_register,
+    inputs_of,
+    is_single,
+    value_bits,
+)
 from ....cycles.latency import COUNTER_BITS
 from ....hdl.access import read_payload, write_payload
 from ....params.core import Writable
@@ -14,6 +22,7 @@ from ...tools.solver import z3
 from ..contract import Delays, any_of, bit, number, unpacked
 from ..netlist import Netlist
 from ..prover import Prover
+from .registers import is_legal
 
 #: Room for every number of an address.
 BITS = 32
@@ -46,32 +55,41 @@ class Side(Delays, ABC):
         self.waits = self.line("waits", self.valid & ~self.ready, 1)[1]
         self.was = self.line("address", self.address, 1, None)[1]
         self.known = self.line("out of reset", z3.BitVecVal(1, 1), 1)[1]
-        self.misses = self.line("to nothing", self.taken & bit(self.is_nothing(self.address)), 1)[1]
+        misses = bit(self.is_nothing(self.address, self.given.get("data")))
+        self.misses = self.line("to nothing", self.taken & misses, 1)[1]
         self.missed = z3.BitVec(f"{name} port: missed", COUNTER_BITS)
         self.ghosts[self.missed] = (0, self.missed + number(self.misses, COUNTER_BITS))
 
+    #: What was on offer to be written a cycle before, at the write port.
+    said: Any = None
+
     @abstractmethod
-    def exists(self, address: Any, k: int) -> Any:
-        """Whether an address is that of anything of core ``k``."""
+    def exists(self, address: Any, k: int, data: Any) -> Any:
+        """Whether an address is that of anything of core ``k``, which can be the ``data`` on offer
+        where it is to be written."""
 
     def besides(self, address: Any) -> Any:
         """Whether it is that of something of the design."""
         return z3.BoolVal(False)
 
-    def is_nothing(self, address: Any) -> Any:
-        """Whether nothing is at an address."""
-        known = [self.exists(address, k) for k in self.there]
+    def is_nothing(self, address: Any, data: Any) -> Any:
+        """Whether nothing is at an address, or nothing that can be ``data``."""
+        known = [self.exists(address, k, data) for k in self.there]
         return z3.Not(z3.Or(*known, self.besides(address)))
 
     def ready_claim(self, ports: dict[int, dict[str, Any]]) -> Any:
         """When the port must be ready."""
-        free = z3.Or(self.is_nothing(self.was), self.besides(self.was))
-        named = [z3.And(self.exists(self.was, k), ports[k]["between"] == 1) for k in self.there]
+        free = z3.Or(self.is_nothing(self.was, self.said), self.besides(self.was))
+        named = [z3.And(self.existed(k), ports[k]["between"] == 1) for k in self.there]
         return (self.ready == 1) == z3.And(self.waits == 1, z3.Or(free, *named))
+
+    def existed(self, k: int) -> Any:
+        """Whether what was on offer a cycle before is for core ``k``."""
+        return self.exists(self.was, k, self.said)
 
     def waits_for(self, k: int) -> Any:
         """Whether an access waits for core ``k``."""
-        return z3.And(self.waits == 1, self.exists(self.was, k))
+        return z3.And(self.waits == 1, self.existed(k))
 
     def field(self, address: Any, at: int, bits: int) -> Any:
         """A field of an address."""
@@ -117,7 +135,7 @@ class Side(Delays, ABC):
             f"{name}: known": z3.Implies(self.waits == 1, self.known == 1),
         }
         for k in self.there:
-            same = (net[f"{name}_found_{k}"] == 1) == self.exists(self.was, k)
+            same = (net[f"{name}_found_{k}"] == 1) == self.existed(k)
             found[f"{name}: exists {k}"] = z3.Implies(self.known == 1, same)
         return found
 
@@ -134,20 +152,25 @@ class WriteSide(Side):
         self.said = self.line("data", self.data, 1, None)[1]
         self.writes = {
             (k, name): self.line(
-                f"{name} of {k}", self.taken & bit(self.names(self.address, k, name)), 1
+                f"{name} of {k}", self.taken & bit(self.names(self.address, k, name, self.data)), 1
             )[1]
             for k in self.there for name in self.cores[k].writable
         }  # fmt: skip
 
-    def names(self, address: Any, k: int, name: Writable) -> Any:
-        """Whether an address is that of a value of a parameter of core ``k``."""
-        core = self.cores[k]
+    def names(self, address: Any, k: int, name: Writable, data: Any) -> Any:
+        """Whether an address is that of a value of a parameter of core ``k``, which can be
+        ``data``."""
+        core, register = self.cores[k], as_register(name)
         rows = inputs_of(core) if name == "weights" else 1
         neurons = 1 if is_single(core, name) else core.n_neurons
-        return self.is_at(address, k, NUMBERS[name], rows, neurons)
+        there = self.is_at(address, k, NUMBERS[name], rows, neurons)
+        if register is None:
+            return there
+        value = z3.Extract(value_bits(core, name) - 1, 0, data)
+        return z3.And(there, is_legal(core.neuron, register, value))
 
-    def exists(self, address: Any, k: int) -> Any:
-        return any_of([self.names(address, k, name) for name in self.cores[k].writable])
+    def exists(self, address: Any, k: int, data: Any) -> Any:
+        return any_of([self.names(address, k, name, data) for name in self.cores[k].writable])
 
 
 class ReadSide(Side):
@@ -158,11 +181,11 @@ class ReadSide(Side):
             prover, net, "read", [k for k, core in enumerate(prover.cores) if core.readable]
         )
         self.reads = {
-            k: self.line(f"{k} read", self.taken & bit(self.exists(self.address, k)), 1)[1]
+            k: self.line(f"{k} read", self.taken & bit(self.exists(self.address, k, None)), 1)[1]
             for k in self.there
         }
 
-    def exists(self, address: Any, k: int) -> Any:
+    def exists(self, address: Any, k: int, data: Any) -> Any:
         core = self.cores[k]
         counts = dict.fromkeys(core.neuron.state_widths, core.n_neurons)
         return any_of([

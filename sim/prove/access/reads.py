@@ -103,7 +103,7 @@ def read_claims(
         at = {n: place for n, place in g.place(g.was).items() if n != "row"}
         at["item"] = g.item(g.was)
         gives[f"core {k} read where was said"] = z3.Implies(read["valid"] == 1, z3.And(
-            g.exists(g.was, k), *(number(read[n], BITS) == place for n, place in at.items())
+            g.existed(k), *(number(read[n], BITS) == place for n, place in at.items())
         ))  # fmt: skip
         gives[f"core {k} not read twice in a row"] = z3.Not(
             z3.And(read["valid"] == 1, g.taken == 1)
@@ -113,7 +113,7 @@ def read_claims(
         value = z3.If(said[-1] == 1, golden.widen(shown, width) if shown.size() < width
                       else z3.Extract(width - 1, 0, shown), value)  # fmt: skip
         invariants[f"read: held {k}"] = z3.Implies(
-            g.reads[k] == 1, z3.And(may[k] == 1, g.exists(g.was, k))
+            g.reads[k] == 1, z3.And(may[k] == 1, g.existed(k))
         )
         invariants[f"read: place of {k}"] = z3.Implies(g.known == 1, z3.And(
             *(read[n] == z3.Extract(read[n].size() - 1, 0, place) for n, place in at.items())

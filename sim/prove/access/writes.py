@@ -20,10 +20,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ....cycles.access import is_accessible, is_single, value_bits
+from ....cycles.access import as_register, is_accessible, is_single, value_bits
 from ....cycles.latency import READ_CYCLES
 from ....hdl.core.layouts import write_layout
-from ....params.core import Writable
+from ....params.core import CoreParams, Writable
+from ....rule.written import register_value
 from ...tools.solver import conjunction, z3
 from ..alone import rom_word
 from ..contract import Contract, Delays, Part, Ports, any_of, high, number, settle, unpacked
@@ -33,6 +34,7 @@ from ..prover import Prover, Result, Theorem
 from ..sums import row_address
 from .ports import BITS, ReadSide, Side, WriteSide, core_ports
 from .reads import prove_answers, read_claims
+from .registers import is_legal
 
 
 def _write_claims(
@@ -58,10 +60,10 @@ def _write_claims(
             same.append(z3.Extract(bits - 1, 0, write["value"])
                         == z3.Extract(bits - 1, 0, g.said))  # fmt: skip
             gives[f"{name} of core {k} where and what was said"] = z3.Implies(
-                write[name] == 1, z3.And(g.names(g.was, k, name), *same)
+                write[name] == 1, z3.And(g.names(g.was, k, name, g.said), *same)
             )
             invariants[f"{name} of {k} held"] = z3.Implies(
-                g.writes[k, name] == 1, z3.And(may[k] == 1, g.names(g.was, k, name))
+                g.writes[k, name] == 1, z3.And(may[k] == 1, g.names(g.was, k, name, g.said))
             )
         fields = {**g.place(g.was), "value": number(g.said, 2 * BITS)}
         invariants[f"place of {k}"] = z3.Implies(g.known == 1, conjunction([
@@ -136,14 +138,7 @@ def memory_theorem(prover: Prover, k: int, name: Writable) -> Theorem:
     value = z3.Extract(bits - 1, 0, write["value"])
     strobe = write[name] == 1
     if is_single(core, name):
-        held = net.register(f"{Ports(net, 'neurons').instance}.threshold")
-        start = z3.BitVecVal(core.neuron.v_threshold >> core.neuron.threshold_shift, bits)
-        return Theorem(
-            mode="every state and input, one transition",
-            claims={"the value": net.after(held) == z3.If(strobe, value, held),
-                    "the design's at power-up": z3.Implies(net.init, held == start)},
-            cases={"a write": strobe, "none": z3.Not(strobe)},
-        )  # fmt: skip
+        return _single(net, core, name, strobe, value)
     row, word = z3.BitVecs("row word", BITS)
     if name == "weights":
         rows, part, address = core.n_inputs, "weights", row_address(core, row, word)
@@ -166,6 +161,28 @@ def memory_theorem(prover: Prover, k: int, name: Writable) -> Theorem:
         mode="every state and input, one transition", claims=claims, given=given,
         cases={"a write": hit, "one elsewhere": z3.And(strobe, z3.Not(hit)), "none": z3.Not(strobe)}
         if rows * core.words > 1 else {"a write": hit, "none": z3.Not(strobe)},
+    )  # fmt: skip
+
+
+def _single(net: Netlist, core: CoreParams, name: Writable, strobe: Any, value: Any) -> Theorem:
+    """A write changes the one value that there is, and nothing else does, a reset neither; that of
+    a register is always one that it can hold: no other is written (:func:`_write_claims`)."""
+    register, neuron = as_register(name), core.neuron
+    held = Ports(net, "neurons")[name if register else "threshold"]
+    found = (register_value(neuron, register) if register
+             else neuron.v_threshold >> neuron.threshold_shift)  # fmt: skip
+    later, given = net.after(held), []
+    first = z3.Implies(net.init, held == z3.BitVecVal(found, held.size()))
+    claims = {"the value": later == z3.If(strobe, value, held), "the design's at power-up": first}
+    if register:
+        given = [z3.Implies(strobe, is_legal(neuron, register, value))]
+        legal = is_legal(neuron, register, held)
+        claims["a value that it can hold"] = z3.Implies(z3.Or(legal, net.init), z3.And(
+            legal, is_legal(neuron, register, later)
+        ))  # fmt: skip
+    return Theorem(
+        mode="every state and input, one transition", claims=claims, given=given,
+        cases={"a write": strobe, "none": z3.Not(strobe)},
     )  # fmt: skip
 
 
