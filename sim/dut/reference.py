@@ -147,7 +147,7 @@ class NeuronReference(Reference):
         self, neuron: NeuronParams, timing: NeuronTiming, shown: Collection[str], *, known: bool
     ) -> None:
         super().__init__(shown, known=known)
-        self._neuron, self._timing = neuron, timing
+        self._neuron, self.timing = neuron, timing
         #: The steps since it was last emptied, where somebody puts a list here.
         self.taken: list[NeuronStep] | None = None
         self._results: deque[_Result] = deque(maxlen=max(1, timing.latency, timing.of_state))
@@ -158,7 +158,7 @@ class NeuronReference(Reference):
         self._results.extend([initial] * (self._results.maxlen or 1))
 
     def advance(self, seen: Mapping[str, int], *, known: bool) -> dict[str, Due]:
-        timing, neuron = self._timing, self._neuron
+        timing, neuron = self.timing, self._neuron
         rst, enable = bool(seen["rst"]), bool(seen["enable"])
         if rst and timing.asynchronous_reset:
             self._reset()

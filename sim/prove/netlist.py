@@ -144,7 +144,7 @@ class Netlist:
     constants, which may be anything in any cycle. :attr:`init` is what holds at power-up. The
     modules ``cut`` are left out: what they drive are inputs. ``images`` are what the Verilog reads
     (file name → text); only with ``contents`` they are read here, else a memory of constants may
-    hold anything.
+    hold anything. ``smt2`` is what Yosys made of it, where it has read it already.
 
     Raises:
         FxlifError: an image is missing, Yosys does not accept the Verilog, or there is no such
@@ -154,10 +154,11 @@ class Netlist:
     def __init__(
         self, verilog: str, top: str, *, cut: Sequence[str] = (),
         images: Mapping[str, str] | None = None, contents: bool = False, timeout_s: float = 300,
+        smt2: str = "",
     ) -> None:  # fmt: skip
         self.verilog, self.top, self.images = verilog, top, images or {}
         read = self.images if contents else None
-        text = to_smt2(verilog, top, cut, images=read, timeout_s=timeout_s)
+        text = smt2 or to_smt2(verilog, top, cut, images=read, timeout_s=timeout_s)
         self.ports: dict[str, dict[str, int]] = {"input": {}, "output": {}}
         for direction, port, width in _PORT.findall(text):
             self.ports[direction][port] = int(width)

@@ -1,0 +1,194 @@
+"""Whether a core and the machine beside it agree in every cycle: k-induction and bounded search.
+
+One goes with the other. Cycle by cycle from power-up it is asked whether some run differs there for
+the first time; that is the base of an induction over as many cycles, which needs no more. What
+no such induction proves is proved of the runs of so many cycles alone.
+
+What registers the core hides is guessed: each may be one of the machine's. Guesses that some run
+breaks are dropped; those that are inductive together help the claims.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ....progress import SILENT, Progress
+from ...tools.solver import Answer, conjunction, decide, z3
+from ..induction import Run
+from ..lemmas import with_lemmas
+from ..netlist import subterms
+from .machine import Machine
+from .source import Source
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """A run from power-up: its stimulus words, cycle by cycle, and what is broken in the last one.
+
+    ``first``: the registers of the core at power-up, by name.
+    """
+
+    words: list[int]
+    broken: tuple[str, ...]
+    first: Mapping[str, int]
+
+
+@dataclass(kw_only=True)
+class Found:
+    """What a search came to.
+
+    Attributes:
+        proved: claim → the k of the induction that proves it of all runs.
+        cycles: so many cycles from power-up were searched, of every run.
+        difference: a run that breaks a claim.
+        met: situation → whether some run shows it; None where there was no answer.
+        late: whether it ended since a question had no answer in time.
+    """
+
+    proved: dict[str, int] = field(default_factory=dict)
+    cycles: int = 0
+    difference: Difference | None = None
+    met: dict[str, bool | None] = field(default_factory=dict)
+    late: bool = False
+
+
+@dataclass(kw_only=True)
+class Search:
+    """The questions about a core and the machine beside it.
+
+    ``depth``: cycles from power-up, for what no induction over ``most`` cycles or fewer proves.
+    ``timeout_s`` is for each question.
+    """
+
+    source: Source
+    machine: Machine
+    depth: int
+    most: int
+    solver: str
+    timeout_s: float
+    progress: Progress = SILENT
+
+    def __post_init__(self) -> None:
+        self._run = Run(system=self.machine.beside(self.source))
+        self._first = self._run.system.base
+        self._claims = self.machine.claims
+        self._held: list[Any] = []  # claims of the cycles that were searched
+        self._guesses = self.machine.guesses(self.source)
+        self._multiplies = any(z3.is_app_of(term, z3.Z3_OP_BMUL)
+                               for term in subterms(self.machine.next.values()))  # fmt: skip
+
+    def found(self) -> Found:
+        """What can be proved, and what not."""
+        found, left = Found(), set(self._claims)
+        for cycle in range(self.depth):
+            self.progress("searching cycle by cycle", cycle, self.depth)
+            answer, values = self._differs(cycle)
+            if answer.result == "sat":
+                found.difference = self._difference(answer, values, cycle)
+            found.late = answer.result == "unknown"
+            if answer.result != "unsat":
+                break
+            found.cycles = cycle + 1
+            if cycle < self.most:
+                self._drop_guesses(cycle)
+                for name in self._inductive(left, cycle + 1):
+                    found.proved[name] = cycle + 1
+                left -= set(found.proved)
+            if not left:
+                break
+        if found.difference is None:
+            found.met = dict(self._met())
+        return found
+
+    def _differs(self, cycle: int) -> tuple[Answer, dict[str, Any]]:
+        """Whether some run breaks a claim in this cycle and none before."""
+        now = self._run.all_at(self._claims, cycle)
+        given = [*self._first, *self._run.conditions(cycle), *self._held]
+        values = {f"claim {name}": claim for name, claim in now.items()}
+        stimulus = self.source.net["stimulus"]
+        values |= {f"word {at}": self._run.at(stimulus, at) for at in range(cycle + 1)}
+        values |= {f"first {register}": register for register in self.source.net.next
+                   if not z3.is_array(register)}  # fmt: skip
+        answer = self._ask([*given, z3.Not(conjunction(now.values()))], values)
+        self._held += now.values()
+        return answer, values
+
+    def _difference(self, answer: Answer, values: Mapping[str, Any], cycle: int) -> Difference:
+        model = answer.model
+        return Difference(
+            words=[model[f"word {at}"] for at in range(cycle + 1)],
+            broken=tuple(name for name in self._claims if not model[f"claim {name}"]),
+            first={name.removeprefix("first ~"): model[name] for name in values
+                   if name.startswith("first ")},
+        )  # fmt: skip
+
+    def _inductive(self, left: set[str], k: int) -> set[str]:
+        """Those of the claims that hold in a cycle if they, and what was proved, held in the ``k``
+        before it, whatever the state was in the first of them."""
+        proved = [claim for name, claim in self._claims.items() if name not in left]
+        kept = {name: self._claims[name] for name in self._claims if name in left}
+        kept |= {name: guess.holds for name, guess in self._guesses.items()}
+        run, used = self._in_their_terms(kept)
+        while kept.keys() & left:
+            held = [run.at(conjunction([*proved, *kept.values()]), at) for at in range(k)]
+            there = run.all_at(kept, k)
+            given = [*run.conditions(k), *held]
+            answer = self._ask([*given, z3.Not(conjunction(there.values()))], there)
+            if answer.result == "unsat":
+                break
+            kept = {name: claim for name, claim in kept.items() if answer.model.get(name)}
+            if not used <= kept.keys():
+                run, used = self._in_their_terms(kept)
+        return left & kept.keys()
+
+    def _in_their_terms(self, kept: Collection[str]) -> tuple[Run, set[str]]:
+        """The system, the machine's registers written as those of the core that they are by the
+        guesses that are ``kept``, and the names of these: it does the same where they hold. Then
+        products on both sides can be compared from the inside out.
+
+        Where the outputs mean nothing yet, the guesses need not hold; nothing is claimed then until
+        a reset, after which it does the same again.
+        """
+        if not self._multiplies:
+            return self._run, set()
+        used = {guess.mine: name for name, guess in self._guesses.items() if name in kept}
+        pairs = [(mine, self._guesses[name].theirs) for mine, name in used.items()]
+        golden = list(self.machine.next.values())
+        theirs = list(self.source.net.next.values())
+        mine, _ = with_lemmas([z3.substitute(term, *pairs) for term in golden], theirs,
+                              solver=self.solver, timeout_s=self.timeout_s / 2)  # fmt: skip
+        made = dict(zip(self.machine.next, mine, strict=True))
+        system = replace(self._run.system, next={**self.source.net.next, **made})
+        return Run(system=system), set(used.values())
+
+    def _drop_guesses(self, cycle: int) -> None:
+        """Keep the guesses that hold in this cycle of every run, and so in all up to it."""
+        while self._guesses:
+            guesses = {name: guess.holds for name, guess in self._guesses.items()}
+            there = self._run.all_at(guesses, cycle)
+            given = [*self._first, *self._run.conditions(cycle), *self._held]
+            answer = self._ask([*given, z3.Not(conjunction(there.values()))], there)
+            if answer.result == "unsat":
+                return
+            # Without an answer nobody knows which of them hold.
+            self._guesses = {name: guess for name, guess in self._guesses.items()
+                             if answer.model.get(name)}  # fmt: skip
+
+    def _met(self) -> Iterator[tuple[str, bool | None]]:
+        """Of each situation whether some run meets it."""
+        for name, situation in self.machine.meets.items():
+            self.progress(f"looking for {name}", 0, None)
+            result: bool | None = False
+            for cycle in range(self.depth):
+                there = self._run.at(situation, cycle)
+                given = [*self._first, *self._run.conditions(cycle), there]
+                answer = self._ask(given, {})
+                if answer.result != "unsat":
+                    result = True if answer.result == "sat" else None
+                    break
+            yield name, result
+
+    def _ask(self, formulas: Sequence[Any], values: Mapping[str, Any]) -> Answer:
+        return decide(formulas, solver=self.solver, timeout_s=self.timeout_s, values=values)

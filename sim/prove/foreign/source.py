@@ -1,0 +1,154 @@
+"""A wrapped core as a transition system, and what of it no proof can take."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ....errors import FxlifError
+from ....hdl.interface import Field
+from ...bench.wrapper import TOP
+from ...dut.testbench import DutJob
+from ...tools import yosys
+from ...tools.solver import z3
+from ...tools.sources import put, verilog_files
+from ..netlist import Netlist
+
+#: What nothing drives and every x may be anything, anew in each cycle. A memory of few words
+#: becomes registers, which solvers take more easily than arrays.
+_SCRIPT = """\
+{reads}
+hierarchy -check -top {top}
+proc
+flatten
+opt_clean
+write_json design.json
+delete t:$print t:$check t:$assert t:$assume t:$cover t:$live t:$fair
+setundef -undriven -anyseq
+async2sync
+dffunmap
+memory_collect
+memory_map t:$mem_v2 r:SIZE<=256 %i
+memory_nordff
+opt_clean
+write_smt2 -wires design.smt2
+"""
+_TIMEOUT_S = 300.0
+#: Yosys' words for what keeps a bit without a clock.
+_LATCHES = ("$dlatch", "$adlatch", "$dlatchsr", "$sr")
+#: What a design says of itself.
+_SAYS = ("$print", "$check", "$assert", "$assume", "$cover", "$live", "$fair")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A wrapped core: its netlist, and where the numbers stand in its one input and output.
+
+    ``says``: how many statements of its own it has that a proof leaves out, such as ``$display``
+    and assertions.
+    """
+
+    net: Netlist
+    job: DutJob
+    says: int
+
+    @cached_property
+    def response(self) -> Any:
+        """The packed outputs of a cycle."""
+        return self.net["response"]
+
+    def __getitem__(self, name: str) -> Any:
+        """A field of the response, as bits."""
+        return self._part(self.response, self.job.interface.response[name])
+
+    def given(self, name: str) -> Any:
+        """A field of the stimulus, as bits."""
+        return self._part(self.net["stimulus"], self.job.interface.stimulus[name])
+
+    @staticmethod
+    def _part(word: Any, field: Field) -> Any:
+        return z3.Extract(field.offset + field.width - 1, field.offset, word)
+
+
+def read(job: DutJob, files: Mapping[str, bytes]) -> Source:
+    """The wrapped core of a job for two states, read by Yosys; ``files``: name → content of what
+    its Verilog reads.
+
+    Raises:
+        FxlifError: Verilog that Yosys does not take; ports of both directions, latches, several
+            clocks: each by name.
+    """
+    reads = "\n".join(
+        f"read_verilog {'-noblackbox' if name.endswith('.v') else '-sv'} {name}"
+        for name in verilog_files(job.sources)
+    )
+    with tempfile.TemporaryDirectory(prefix="fxlif-") as name:
+        folder = Path(name)
+        for file, content in files.items():
+            (folder / file).write_bytes(content)
+        put(job.sources, folder)
+        script = _SCRIPT.format(reads=reads, top=TOP)
+        (folder / "read.ys").write_text(script)
+        try:
+            yosys.run(["read.ys"], folder, what="read the core", timeout_s=_TIMEOUT_S)
+        except FxlifError:
+            # Some of what is refused here is what Yosys itself stumbles over.
+            _check(folder)
+            raise
+        cells = _check(folder)
+        text = (folder / "design.smt2").read_text()
+    net = Netlist("\n".join(job.sources.values()), TOP, smt2=text)
+    return Source(net=net, job=job, says=sum(cell["type"] in _SAYS for cell in cells))
+
+
+def _check(folder: Path) -> list[dict[str, Any]]:
+    """The cells of the flat core, where Yosys came so far.
+
+    Raises:
+        FxlifError: latches, several clocks.
+    """
+    if not (folder / "design.json").exists():
+        return []
+    module = json.loads((folder / "design.json").read_text())["modules"][TOP]
+    names = {tuple(net["bits"]): name for name, net in reversed(module["netnames"].items())}
+    mistakes = list(_refused(module["cells"], names, module["ports"]["clk"]["bits"]))
+    if mistakes:
+        raise FxlifError.several(mistakes)
+    return list(module["cells"].values())
+
+
+def _refused(
+    cells: Mapping[str, dict[str, Any]], names: Mapping[tuple[Any, ...], str], clock: list[Any]
+) -> Iterator[FxlifError]:
+    """What no proof takes, a line for each kind of it."""
+    others: dict[str, str] = {}
+    for cell in cells.values():
+        pins, has = cell["connections"], cell["parameters"]
+        if cell["type"] in _LATCHES:
+            name = _named(pins["Q"], names)
+            yield FxlifError(f"{name}: is a latch; a proof takes registers alone", key=name,
+                             allowed="a register")  # fmt: skip
+        if "CLK" not in pins or int(has.get("CLK_ENABLE", "1"), 2) == 0:
+            continue
+        falls = int(has.get("CLK_POLARITY", "1"), 2) == 0
+        if pins["CLK"] != clock or falls:
+            edge = f"the {'falling' if falls else 'rising'} edge of {_named(pins['CLK'], names)}"
+            others.setdefault(edge, _named(pins.get("Q", pins.get("DATA", [])), names))
+    for edge, register in others.items():
+        yield FxlifError(
+            f"{register}: is clocked by {edge}; a proof takes the rising edge of the map's clock "
+            "alone", key=register, value=edge, allowed="one clock",
+        )  # fmt: skip
+
+
+def _named(bits: list[Any], names: Mapping[tuple[Any, ...], str]) -> str:
+    """The net of these bits, or the first that has one of them."""
+    found = names.get(tuple(bits))
+    if found is None:
+        found = next((name for net, name in names.items() if set(net) & set(bits)), "a net")
+    return found.removeprefix("dut.")

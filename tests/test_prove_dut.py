@@ -1,0 +1,234 @@
+"""``fxlif prove --dut``: correct cores are proved, mistakes are found and shown in a simulator.
+
+Nothing here is proved of itself: each shape that is proved stands beside one that is wrong by a
+little, and is not.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from designs import needs_icarus
+from foreign_neurons import FREE_RUNNING, MEALY, PIPELINED, neuron_map, powered
+
+from fxlif import FxlifError, NeuronParams
+from fxlif.cli.options import Dut
+from fxlif.params.design import load_hardware
+from fxlif.sim.dut.map import DutMap
+from fxlif.sim.dut.testbench import dut_job
+from fxlif.sim.examples import mistakes, source, write
+from fxlif.sim.prove.foreign.neuron import neuron_machine
+from fxlif.sim.prove.foreign.run import prove_dut
+from fxlif.sim.prove.foreign.search import Found, Search
+from fxlif.sim.prove.foreign.source import read
+from fxlif.sim.report.findings import Findings
+
+MEALY_MAP = {"enable": "en", "spike": "spike", "latency": 0, "between": "low"}
+PIPELINE = {"enable": "en", "valid": "done", "latency": 3, "between": "low", "state": {"v": "v"}}
+ASYNCHRONOUS = {"port": "rst", "synchronous": False}
+FREE = {
+    "clock": "clk", "ties": {"bus[31:21]": 5, "bus[10:0]": 0, "test": 0},
+    "neuron": {"current": "bus[20:11]", "spike": "seen[15]", "state": {"v": "seen[9:0]"}},
+}  # fmt: skip
+SCALED = """
+module scaled (input clk, input rst, input en, input signed [15:0] cur,
+               output reg fire, output reg signed [15:0] v);
+    wire signed [31:0] product = v * $signed({1'b0, 12'd3900});
+    wire signed [31:0] left = (product + (product < 0 ? 4095 : 0)) >>> 12;
+    wire signed [31:0] exact = left + cur;
+    wire signed [31:0] u = exact > 32767 ? 32767 : exact < -32768 ? -32768 : exact;
+    always @(posedge clk)
+        if (rst) begin v <= 0; fire <= 0; end
+        else if (en) begin v <= u >= 1000 ? 0 : u; fire <= u >= 1000; end
+endmodule
+"""
+
+
+@pytest.fixture(scope="module")
+def rule(tmp_path_factory) -> NeuronParams:
+    """What the example of a neuron follows."""
+    found = load_hardware(write(tmp_path_factory.mktemp("rule"), "neuron")["neuron.toml"])
+    assert isinstance(found, NeuronParams)
+    return found
+
+
+def searched(rule: NeuronParams, text: str, dut_map: DutMap, top: str, *, depth: int = 8) -> Found:
+    job = dut_job(rule, {"dut.v": text}, top=top, dut_map=dut_map, two_state=True)
+    core = read(job, {})
+    return Search(source=core, machine=neuron_machine(core, rule), depth=depth, most=5,
+                  solver="bitwuzla", timeout_s=60).found()  # fmt: skip
+
+
+def proved(folder: Path, mistake: str | None = None, **more: Any) -> Findings:
+    files = write(folder, "neuron", mistake)
+    dut = Dut([files["neuron.v"]], "neuron", files["neuron_map.toml"])
+    params = load_hardware(files["neuron.toml"])
+    return prove_dut(params, dut, name="neuron", out=folder / "out", **more)
+
+
+def test_a_correct_neuron_is_proved(tmp_path) -> None:
+    found = proved(tmp_path)
+    assert found.passed, found.reasons
+    details = {check.name: check.detail for check in found.checks}
+    for signal in ("spike", "state.v", "state.refractory"):
+        assert "induction over 1 cycle" in details[signal]
+    assert not (tmp_path / "out").exists()
+
+
+@needs_icarus
+def test_a_difference_is_shown_in_a_simulator_and_kept(tmp_path) -> None:
+    found = proved(tmp_path, "no_lower_limit")
+    assert not found.passed
+    checks = {check.name: check for check in found.checks}
+    assert checks["state.v"].outcome == "failed"
+    assert "confirmed by icarus: cycle 2" in checks["simulation of the run of 3 cycles"].detail
+    assert found.first is not None
+    assert found.first.cycle == 2
+    left = {path.name for path in (tmp_path / "out").iterdir()}
+    assert {"README.txt", "stimulus.mem", "waves.vcd", "neuron.v"} <= left
+    assert "first difference: cycle 2" in (tmp_path / "out" / "README.txt").read_text()
+
+
+@needs_icarus
+@pytest.mark.slow
+@pytest.mark.parametrize("mistake", mistakes("neuron"))
+def test_every_mistake_of_a_neuron_is_found(mistake: str, tmp_path) -> None:
+    found = proved(tmp_path, mistake)
+    (shown,) = (check for check in found.checks if check.name.startswith("simulation"))
+    assert shown.detail.startswith("confirmed by icarus"), shown.detail
+
+
+@needs_icarus
+@pytest.mark.slow
+def test_a_neuron_that_wraps_at_its_upper_end_is_found(tmp_path, rule) -> None:
+    text = source("neuron").replace("HIGHEST ? HIGHEST", "HIGHEST ? $signed(exact[WIDTH-1:0])")
+    files = write(tmp_path, "neuron")
+    assert text != files["neuron.v"].read_text()
+    files["neuron.v"].write_text(text)
+    dut = Dut([files["neuron.v"]], "neuron", files["neuron_map.toml"])
+    found = prove_dut(rule, dut, name="neuron", out=tmp_path / "out")
+    assert any("confirmed by icarus" in check.detail for check in found.checks)
+
+
+#: Name → Verilog, top, map.
+RIGHT: dict[str, tuple[str, str, DutMap]] = {
+    # Its registers are behind the outputs by a stage, and the refractory counter is hidden.
+    "pipelined": (source("neuron") + PIPELINED, "pipelined",
+                  neuron_map(neuron=PIPELINE, reset=ASYNCHRONOUS)),
+    # No state at all is shown: the proof finds the registers that hold it.
+    "combinational": (MEALY, "mealy", neuron_map(neuron=MEALY_MAP)),
+    "free running": (
+        powered("neuron", source("neuron")).replace("v = 0;", "v = V_RESET;") + FREE_RUNNING,
+        "free_running", DutMap.model_validate(FREE),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RIGHT)
+def test_hidden_registers_are_found_and_what_they_do_is_proved(name: str, rule) -> None:
+    text, top, dut_map = RIGHT[name]
+    found = searched(rule, text, dut_map, top)
+    assert found.difference is None
+    assert {"spike"} <= found.proved.keys()
+    assert not found.late
+    assert all(found.met.values())
+    # The same core with a threshold that is one too high somewhere inside.
+    assert text.count("u >= 100") + text.count("u >= THRESHOLD") == 1
+    wrong = text.replace("u >= 100", "u > 100").replace("u >= THRESHOLD", "u > THRESHOLD")
+    broken = searched(rule, wrong, dut_map, top)
+    assert broken.difference is not None
+    assert "spike" in broken.difference.broken
+    assert not broken.proved.keys() & set(broken.difference.broken)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("change", [
+    {"latency": 2}, {"latency": 4}, {"state_latency": 2}, {"between": "held"}, {"reset": "rst"},
+])  # fmt: skip
+def test_a_map_that_is_wrong_by_a_little_is_no_proof(change: dict[str, Any], rule) -> None:
+    reset = ASYNCHRONOUS
+    if change.pop("reset", None):
+        reset = {"port": "rst"}
+    dut_map = neuron_map(neuron={**PIPELINE, **change}, reset=reset)
+    found = searched(rule, RIGHT["pipelined"][0], dut_map, "pipelined")
+    assert found.difference is not None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("state", [{"v": "v"}, {}])
+def test_a_neuron_that_multiplies(state: dict[str, str]) -> None:
+    rule = NeuronParams.model_validate({
+        "leak": {"kind": "scale", "factor": 3900, "shift": 12, "rounding": "toward_zero"},
+        "v_threshold": 1000, "state_bits": 16,
+    })  # fmt: skip
+    dut_map = neuron_map(neuron={"enable": "en", "state": state})
+    found = searched(rule, SCALED, dut_map, "scaled")
+    assert found.proved.keys() == {"spike"} | {f"state.{name}" for name in state}
+    wrong = searched(rule, SCALED.replace("? -32768", "? exact"), dut_map, "scaled")
+    assert wrong.difference is not None
+
+
+@pytest.mark.slow
+def test_what_is_not_inductive_is_never_green(tmp_path, rule) -> None:
+    """A neuron that takes no step after 2^20 clocks: no search comes so far, and nothing proves
+    what does not hold."""
+    lazy = source("neuron").replace("wire resting", (
+        "reg [20:0] age;\n"
+        "    always @(posedge clk or negedge rst_n)\n"
+        "        if (!rst_n) age <= 0; else if (!age[20]) age <= age + 1;\n"
+        "    wire resting"
+    )).replace("else if (enable)", "else if (enable && !age[20])")  # fmt: skip
+    files = write(tmp_path, "neuron")
+    files["neuron.v"].write_text(lazy)
+    dut = Dut([files["neuron.v"]], "neuron", files["neuron_map.toml"])
+    found = prove_dut(rule, dut, name="lazy", depth=4)
+    assert not found.passed
+    outcomes = {check.name: check for check in found.checks}
+    assert outcomes["state.v"].outcome == "unknown"
+    assert "no run of 4 cycles from power-up breaks it" in outcomes["state.v"].detail
+    assert found.folder == ""
+
+
+REFUSED = """
+module refused (input clk, input clk2, input rst, input en, input signed [9:0] cur,
+                output fire, output reg [9:0] v, output reg other);
+    reg late, hold;
+    assign fire = late ^ hold ^ other;
+    always @(posedge clk) v <= cur;
+    always @(posedge clk2) late <= en;
+    always @(negedge clk) other <= en;
+    always @* if (en) hold = cur[0];
+endmodule
+"""
+
+
+def test_what_no_proof_takes_is_refused_by_name(rule, tmp_path) -> None:
+    dut_map = neuron_map(neuron={"enable": "en"}, ties={"clk2": 0})
+    with pytest.raises(FxlifError) as refused:
+        searched(rule, REFUSED, dut_map, "refused")
+    alone = "a proof takes the rising edge of the map's clock alone"
+    assert {str(mistake) for mistake in refused.value.mistakes} == {
+        "hold: is a latch; a proof takes registers alone",
+        f"late: is clocked by the rising edge of clk2; {alone}",
+        f"other: is clocked by the falling edge of clk; {alone}",
+    }
+    files = write(tmp_path, "neuron")
+    text = files["neuron.v"].read_text().replace("input  wire                    enable,",
+                                                 "input wire enable, inout wire pad,")  # fmt: skip
+    files["neuron.v"].write_text(text)
+    dut = Dut([files["neuron.v"]], "neuron", files["neuron_map.toml"])
+    with pytest.raises(FxlifError, match="port pad: must be an input or an output, in a proof"):
+        prove_dut(rule, dut, name="neuron")
+    noisy = NeuronParams.model_validate(
+        {
+            "leak": {"kind": "shift", "shift": 3, "rounding": "stochastic"},
+            "refractory": 3,
+            "state_bits": 10,
+        }
+    )
+    files = write(tmp_path, "neuron")
+    with pytest.raises(FxlifError, match="rounding: must be one without random numbers"):
+        prove_dut(noisy, dut, name="neuron")
