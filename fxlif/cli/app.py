@@ -14,6 +14,7 @@ from .. import __version__
 from ..errors import FxlifError, FxlifWarning
 from .board import board_run
 from .doctor import doctor
+from .export_c import export_c
 from .fpga import fpga
 from .make import init, run, verilog
 from .nir import export, import_
@@ -43,6 +44,10 @@ COMMANDS: dict[Callable[..., None], tuple[str, str]] = {
         "fxlif replay fxlif-failure-digits-1 --waves",
     ),
     verilog: ("fxlif verilog design.toml -o build", "fxlif verilog design.toml -o build --trace"),
+    export_c: (
+        "fxlif export-c design.toml -o build",
+        "fxlif export-c digits -o build",
+    ),
     fpga: (
         "fxlif fpga digits --target ecp5-25k -o build",
         "fxlif fpga design.toml --target ice40-up5k --freq 40",
@@ -90,7 +95,7 @@ def _add(to: typer.Typer, name: str, command: Callable[..., None], examples: Seq
 
 
 for command, examples in COMMANDS.items():
-    _add(app, command.__name__.strip("_"), command, examples)
+    _add(app, command.__name__.strip("_").replace("_", "-"), command, examples)
 for group, (about, members) in GROUPS.items():
     inside = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=about)
     inside.callback()(lambda: None)  # or else its only command would be the group

@@ -46,7 +46,7 @@ def study(
     processes: Processes = None,
     cluster: Cluster = None,
 ) -> None:
-    """Evaluate many designs: accuracy against cost.
+    """Evaluate designs: accuracy against cost.
 
     What was broken off goes on where it was when it is called again.
     """
