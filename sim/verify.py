@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shlex
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,16 +24,20 @@ from ..params.sources import EventSource
 from ..progress import SILENT, Progress
 from .bench.agents import RESET_MARK
 from .bench.netlist import after_synthesis
-from .bench.outcome import answer, checks_of, figures
+from .bench.outcome import FIRED, answer, checks_of, figures, fired
 from .bench.run import Job, clear, working_folder
-from .bench.scoreboard import Report
+from .bench.scoreboard import Counts, Report
 from .bench.simulation import simulate, wrapped
 from .failure.folder import leave_run
 from .report.findings import Check, Findings, versions
+from .soak.phase import Phase, not_run, run_phase, why_not
+from .soak.segments import BULK_CYCLES
 from .tools import simulators
 
 #: Cycles of random stimulus where the design brings no input and the user names no number.
 DEFAULT_CYCLES = 200_000
+#: Cycles of the bulk phase after synthesis, whose cells are slow to simulate.
+NETLIST_BULK = 10**6
 #: More than any design with an input of its own needs; it ends when its input has ended.
 UNBOUNDED = 1 << 40
 
@@ -104,19 +109,24 @@ def verify(
     seed: int = 1,
     waves: bool = False,
     out: Path | None = None,
+    bulk: int | None = None,
     until_covered: bool = False,
     waivers: Path | None = None,
     netlist: str | None = None,
     progress: Progress = SILENT,
 ) -> Findings:
-    """Check the hardware of what the file ``design`` describes against the golden models.
+    """Check the hardware of what the file ``design`` describes against the golden models: under
+    cocotb, and then in ``bulk``, so many cycles of random stimulus in the Verilated library.
 
     ``named`` is how the user named the design, for the replay command. Without ``out`` the
     working folder is removed again, unless the check failed in a way that no replay shows. A
     difference leaves a failure folder (see :mod:`fxlif.sim.failure.folder`): ``out``, or
-    ``fxlif-failure-<design>-<seed>`` in the current folder. ``until_covered``: where all went well,
-    go on with random stimulus until every reachable bin was hit, but for those that the file
-    ``waivers`` names (:mod:`fxlif.sim.coverage.until_covered`, :mod:`fxlif.sim.coverage.waivers`).
+    ``fxlif-failure-<design>-<seed>`` in the current folder. ``bulk``: 0 leaves this phase out, None
+    means :data:`~fxlif.sim.soak.segments.BULK_CYCLES`, after synthesis :data:`NETLIST_BULK`. Where
+    nothing can be compiled for it, a check says that it was not run, and why. ``until_covered``:
+    where all went well, go on with random stimulus until every reachable bin was hit, but for those
+    that the file ``waivers`` names (:mod:`fxlif.sim.coverage.until_covered`,
+    :mod:`fxlif.sim.coverage.waivers`).
     ``netlist``: after synthesis for the device of this name (:mod:`fxlif.sim.bench.netlist`).
     """
     name = design.stem if isinstance(network, NeuronParams) else network.name
@@ -145,17 +155,30 @@ def verify(
     if labelled is not None and isinstance(network, NetworkParams):
         progress("golden model", 0, None)
         golden = _per_cent(labelled, output_spikes(network, labelled).sum(axis=0))
-    folder = working_folder(out)
+    length = (NETLIST_BULK if netlist else BULK_CYCLES) if bulk is None else bulk
+    target = out or Path(f"fxlif-failure-{name}-{seed}")
+    folder, phase = working_folder(out), Phase()
     try:
         results, report = check(
             params, folder=folder, simulator=simulator, cycles=limit, seed=seed,
             events=payloads, waves=waves, **edit, progress=progress,
         )  # fmt: skip
+        checks = checks_of(results, report, neuron=params.kind == "neuron")
+        if length:
+            phase = _in_bulk(
+                network, folder, checks, name=name, cycles=length, seed=seed, out=target, **edit,
+                progress=progress,
+            )  # fmt: skip
     except BaseException:
         if out is None:
             shutil.rmtree(folder, ignore_errors=True)
         raise
     seen = report or Report()
+    if payloads is None and phase.counts.cycles:  # both phases are random
+        both = Counts()
+        both.add(seen)
+        both.add(phase.counts)
+        checks = [fired(both) if each.name == FIRED else each for each in checks]
     hardware = None
     if labelled is not None and seen.resets >= len(labelled.labels):
         hardware = _per_cent(labelled, np.array(seen.counts[: len(labelled.labels)]))
@@ -165,21 +188,26 @@ def verify(
     for model, accuracy in (("golden model", golden), ("hardware", hardware)):
         if accuracy is not None:
             counted[f"accuracy, {model}"] = f"{accuracy:.2f} %"
-    checks = checks_of(results, report, neuron=params.kind == "neuron")
     checks.append(_accuracy(golden, hardware, whole=cycles is None))
+    counted |= phase.figures
     found = Findings(
-        command="verify", design=name, digest=params.digest(), seed=seed, checks=tuple(checks),
-        figures=counted, first=seen.first, parameters=outline(params),
+        command="verify", design=name, digest=params.digest(), seed=seed,
+        checks=(*checks, *phase.checks), figures=counted, first=seen.first or phase.left.first,
+        folder=phase.left.folder, parameters=outline(params),
+        coverage=phase.coverage.bins if phase.coverage else (),
         versions=versions(simulators.find(simulator)),
     )  # fmt: skip
     command = ["fxlif", "verify", *([named] if named else []), "--simulator", simulator]
     command += ["--seed", str(seed), *([] if cycles is None else ["--cycles", str(cycles)])]
     command += ["--netlist", netlist] if netlist else []
+    command += [] if length else ["--quick"]
+    if phase.left.replay:
+        command = shlex.split(phase.left.replay)
     if seen.first is not None:
         try:
             failure = leave_run(
-                out or Path(f"fxlif-failure-{name}-{seed}"), folder, seen, name=name,
-                simulator=simulator, reasons=found.reasons, progress=progress,
+                target, folder, seen, name=name, simulator=simulator, reasons=found.reasons,
+                progress=progress,
             )  # fmt: skip
             command = ["fxlif", "replay", str(failure)]
             found = replace(found, folder=str(failure))
@@ -192,24 +220,39 @@ def verify(
         found = replace(found, folder=str(folder))
     clear(folder)
     if until_covered:
-        if seen.first is None:
+        if found.first is None:
             command += ["--until-covered", *(["--waivers", str(waivers)] if waivers else [])]
         more = _until_covered(
-            network, found, name=name, seed=seed, out=out, waivers=waived, progress=progress
+            network, found, phase, name=name, seed=seed, out=out, waivers=waived, progress=progress
         )
         if more.replay:
             command = shlex.split(more.replay)
             found = replace(found, folder=more.folder, first=more.first)
         found = replace(
             found, checks=(*found.checks, *more.checks), figures=counted | more.figures,
-            coverage=more.coverage,
+            coverage=more.coverage or found.coverage,
         )  # fmt: skip
     return replace(found, replay=shlex.join(command))
+
+
+def _in_bulk(params: AnyParams, folder: Path, checks: Sequence[Check], **how: Any) -> Phase:
+    """The bulk phase after a bench that ran in ``folder`` and answered ``checks``; ``how`` as in
+    :func:`~fxlif.sim.soak.phase.run_phase`."""
+    # That nothing fired yet is what a longer run may mend.
+    if any(
+        each.outcome == "failed" or each.outcome == "unknown"
+        for each in checks
+        if each.name != FIRED
+    ):
+        return not_run("the simulation before it failed")
+    why = why_not()
+    return not_run(why) if why else run_phase(params, folder, **how)
 
 
 def _until_covered(
     params: AnyParams,
     before: Findings,
+    phase: Phase,
     *,
     name: str,
     seed: int,
@@ -221,7 +264,10 @@ def _until_covered(
     from .coverage.until_covered import COVERED, cover
 
     if before.passed:
-        return cover(params, name=name, seed=seed, out=out, waivers=waivers, progress=progress)
+        return cover(
+            params, name=name, seed=seed, segment=phase.segments, before=phase.coverage, out=out,
+            waivers=waivers, progress=progress,
+        )  # fmt: skip
     why = "not asked, since the verification failed before"
     unasked = Check(name=COVERED, outcome="unknown", detail=why)
     return Findings(command="cover", design=name, digest=params.digest(), checks=(unasked,))

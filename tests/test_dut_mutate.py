@@ -90,8 +90,8 @@ def test_a_core_that_is_wrong_itself_is_failed(neuron) -> None:
     rule = target.job.params
     other = rule.model_copy(update={"v_threshold": rule.v_threshold + 1})
     wrong = replace(target, job=replace(target.job, params=other))
-    assert target.run(0, 2000, longer=False).reasons == ()
-    assert wrong.run(0, 2000, longer=False).reasons[0].startswith("differs in ")
+    assert target.run(0, 2000).reasons == ()
+    assert wrong.run(0, 2000).reasons[0].startswith("differs in ")
 
 
 @pytest.mark.slow

@@ -68,7 +68,7 @@ def fail(monkeypatch, params, design: Path, edit, **options) -> Findings:
     real = verify.check
     with monkeypatch.context() as patch:
         patch.setattr(verify, "check", lambda *a, **k: real(*a, edit=edit, **k))
-        return verify.verify(params, design, simulator=SIMULATOR, **options)
+        return verify.verify(params, design, simulator=SIMULATOR, bulk=0, **options)
 
 
 def vcd_cycles(file: Path, name: str) -> dict[int, int]:
@@ -165,7 +165,7 @@ def test_failure_of_a_neuron(run, tmp_path, monkeypatch):
     real = verify.check
     monkeypatch.setattr(verify, "check", lambda *a, **k: real(*a, edit=fault, **k))
     ran = run("verify", "one.toml", "--simulator", SIMULATOR, "--cycles", "9000", "--out", "out",
-              "--report", "report")  # fmt: skip
+              "--quick",              "--report", "report")  # fmt: skip
     assert ran.code == 1
     assert "kept in out\nreplay: fxlif replay out\n" in ran.out
     found = re.search(r"first difference: cycle (\d+), signal (\S+)", ran.out)
@@ -376,7 +376,7 @@ def test_without_a_library_the_run_is_left_as_it_was(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_verify_of_a_neuron(run, tmp_path):
     (tmp_path / "one.toml").write_text("[neuron]\nv_threshold = 64\nrefractory = 2\n")
-    ran = run("verify", "one.toml", "--simulator", SIMULATOR, "--cycles", "9000")
+    ran = run("verify", "one.toml", "--simulator", SIMULATOR, "--cycles", "9000", "--quick")
     assert ran.code == 0, ran.out + ran.err
     assert "cycles checked" in ran.out
     assert contents(tmp_path).keys() == {"one.toml"}

@@ -413,7 +413,9 @@ def test_the_recurrent_network() -> None:
 @pytest.mark.parametrize("simulator", SIMULATORS)
 def test_the_recurrent_network_as_hardware(simulator: str) -> None:
     cycles = None if simulator == "verilator" else 20_000
-    found = verify(load(recurrent.DESIGN), recurrent.DESIGN, simulator=simulator, cycles=cycles)
+    found = verify(
+        load(recurrent.DESIGN), recurrent.DESIGN, simulator=simulator, cycles=cycles, bulk=0
+    )
     assert found.reasons == []
     if cycles is None:
         assert found.figures["steps"] == recurrent.STEPS

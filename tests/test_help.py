@@ -70,7 +70,7 @@ def test_a_verdict_fits_into_a_terminal(terminal, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("TERM", "dumb")
     with pytest.raises(typer.Exit):
-        conclude(found, "all is well", list_bins=True)
+        conclude(found, "all is well", bins="each")
     text = capsys.readouterr().out
     assert (max(map(len, text.splitlines())) <= 80) == terminal
     assert " ".join(text.split()).count(long) == 10

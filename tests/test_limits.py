@@ -120,7 +120,7 @@ def test_the_chain_is_the_network(design):
     "simulator", [QUICK, pytest.param("verilator", marks=pytest.mark.slow)], ids=["", "Verilator"]
 )
 def test_populations_verify(design, simulator):
-    verdict = verify(load(design), design, cycles=2000, simulator=simulator)
+    verdict = verify(load(design), design, cycles=2000, simulator=simulator, bulk=0)
     assert verdict.reasons == []
     assert int(verdict.figures["spikes"]) > 20
 
@@ -134,7 +134,7 @@ def test_input_of_the_design_is_kept(design, tmp_path):
     design.write_text(DESIGN + content)
     network = load(design)
     assert chain_of(network).input == network.input
-    verdict = verify(network, design, simulator=QUICK)
+    verdict = verify(network, design, simulator=QUICK, bulk=0)
     assert verdict.reasons == []
     assert verdict.figures["accuracy, golden model"] == verdict.figures["accuracy, hardware"]
     assert verdict.figures["resets"] == 4

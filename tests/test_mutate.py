@@ -46,7 +46,7 @@ class Fake:
     aborts: tuple[int, ...] = ()
     quiet: bool = False
 
-    def run(self, number: int, cycles: int, *, longer: bool) -> Run:
+    def run(self, number: int, cycles: int) -> Run:
         if number in self.aborts:
             os._exit(1)
         reasons = ("nothing fired",) if self.quiet else ()
@@ -89,7 +89,7 @@ def test_a_mutant_that_ends_its_process_is_told_apart_from_the_others(
     processes: int, forked
 ) -> None:
     numbers = [0, 1, 2, 3, 4, 5, 6]
-    found = dict(run_mutants(Fake(aborts=(2, 5)), numbers, 1000, processes, longer=False))
+    found = dict(run_mutants(Fake(aborts=(2, 5)), numbers, 1000, processes))
     assert sorted(found) == numbers
     aborted = [number for number, run in found.items() if "aborted" in "".join(run.reasons)]
     assert sorted(aborted) == [2, 5]
@@ -122,8 +122,8 @@ NEURON = NeuronParams(
 class SpikesAlone(BulkTarget):
     """A weak comparison: of the outputs it looks at the spike alone, and only now and then."""
 
-    def run(self, number: int, cycles: int, *, longer: bool) -> Run:
-        column, shift = divmod(self.interface.response["spike"].offset, 64)
+    def run(self, number: int, cycles: int) -> Run:
+        column, shift = divmod(self.target.interface.response["spike"].offset, 64)
 
         def check(bulk: NeuronBulk, response: np.ndarray) -> int:
             seen = (response[::EVERY, column] >> np.uint64(shift)) & np.uint64(1)
@@ -131,7 +131,7 @@ class SpikesAlone(BulkTarget):
             return EVERY * int(wrong[0]) if len(wrong) else NONE
 
         with mock.patch.object(NeuronBulk, "check", check):
-            return super().run(number, cycles, longer=longer)
+            return super().run(number, cycles)
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="Verilator needs one")
@@ -222,9 +222,9 @@ def test_mutants_of_a_network_of_rows() -> None:
     stages = write_distance(LOOP.neurons[0])
     assert len(list(facts_of(made)(net))) == 3 + stages + 2 + 2 + 2 + 5 + 4 + 12
     assert {bound.signal for bound in bounds_of(made)} <= set(net.signals)
-    assert target.run(0, 1 << 15, longer=False).reasons == ()
+    assert target.run(0, 1 << 15).reasons == ()
     for planted in (1, 2):
-        assert target.run(planted, 1 << 15, longer=True).reasons, drawn.texts[planted - 1]
+        assert target.run(planted, 1 << 15).reasons, drawn.texts[planted - 1]
         assert proof.equivalent(planted) is False
 
 
@@ -236,7 +236,7 @@ def test_no_mutant_of_rows_that_is_noticed_is_proved_equivalent() -> None:
     equivalent = [n for n in range(1, len(drawn.texts) + 1) if proof.equivalent(n)]
     assert equivalent
     for number in equivalent:
-        assert not target.run(number, 1 << 20, longer=True).reasons, drawn.texts[number - 1]
+        assert not target.run(number, 1 << 20).reasons, drawn.texts[number - 1]
 
 
 def test_bounds_of_a_lane_whose_events_act_one_by_one() -> None:

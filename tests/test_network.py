@@ -39,7 +39,9 @@ def test_design_with_an_event_file(tmp_path) -> None:
         name="filed", core=(core,), input={"kind": "events", "file": "events.bin"}
     )
     save(network, tmp_path / "design.toml")
-    verdict = verify(load(tmp_path / "design.toml"), tmp_path / "design.toml", simulator=QUICK)
+    verdict = verify(
+        load(tmp_path / "design.toml"), tmp_path / "design.toml", simulator=QUICK, bulk=0
+    )
     assert verdict.reasons == []
     assert verdict.figures["steps"] == 200
     assert verdict.figures["events in"] == len(stream)

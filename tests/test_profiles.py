@@ -632,7 +632,7 @@ IN_HARDWARE = ONE_BY_ONE | {
 def test_verify_passes_for_a_single_neuron(run, tmp_path, name):
     save(IN_HARDWARE[name].neuron, tmp_path / "neuron.toml")
     simulator = "icarus" if name == "truenorth" else "verilator"
-    ran = run("verify", "neuron.toml", "--cycles", 3000, "--simulator", simulator)
+    ran = run("verify", "neuron.toml", "--cycles", 3000, "--simulator", simulator, "--quick")
     assert ran.code == 0, ran.out
     assert "PASSED" in ran.out
     assert "neurons of every core fired" in ran.out

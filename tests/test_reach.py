@@ -11,8 +11,7 @@ from designs import swap
 from fxlif import CoreParams, NeuronParams
 from fxlif.cycles.control import NONE
 from fxlif.engines import can_compile
-from fxlif.sim.soak.run import SEGMENT
-from fxlif.sim.soak.segments import run_segment, target_of
+from fxlif.sim.soak.segments import SEGMENT, run_segment, target_of
 from fxlif.sim.verify import DEFAULT_CYCLES
 
 pytestmark = pytest.mark.skipif(not can_compile(), reason="bulk runs need numba")

@@ -420,10 +420,10 @@ def test_report_of_the_command(run, tiny, tmp_path, monkeypatch):
 
     monkeypatch.setattr(module, "check", check)
     (tmp_path / "one.toml").write_text("[neuron]\nv_threshold = 64\n")
-    ran = run("verify", tiny, "--report", "reports", "--simulator", "verilator")
+    ran = run("verify", tiny, "--report", "reports", "--simulator", "verilator", "--quick")
     assert ran.code == 0
     assert "report: reports/report.html" in ran.out
-    assert run("verify", "one.toml", "--report", "reports", "--cycles", "9").code == 0
+    assert run("verify", "one.toml", "--report", "reports", "--cycles", "9", "--quick").code == 0
     assert names(tmp_path / "reports") == [
         "junit.xml", "report.html", "verify-one.json", "verify.json",
     ]  # fmt: skip
@@ -432,7 +432,7 @@ def test_report_of_the_command(run, tiny, tmp_path, monkeypatch):
     assert found["verify.json"].digest == load(tiny).digest()
     assert found["verify.json"].figures["spikes"] == 5
     assert found["verify-one.json"].replay == (
-        "fxlif verify one.toml --simulator verilator --seed 1 --cycles 9"
+        "fxlif verify one.toml --simulator verilator --seed 1 --cycles 9 --quick"
     )
 
     def silent(params, **options):
@@ -440,6 +440,6 @@ def test_report_of_the_command(run, tiny, tmp_path, monkeypatch):
 
     monkeypatch.setattr(module, "check", silent)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    ran = run("verify", tiny, "--report", "reports")
+    ran = run("verify", tiny, "--report", "reports", "--quick")
     assert ran.code == 1
     assert Page((tmp_path / "reports" / "report.html").read_text()).verdict == "failed"

@@ -101,7 +101,7 @@ def test_hardware_of_an_imported_network_reads_images(run, tmp_path):
     asked = ("--convention", "norse", "--dt", "1e-3", "--weight-bits", 4, "--spikes", "few.npz")
     assert run("import", TRAINED / "digits_norse.nir", *asked, "-o", "net").code == 0
     design = tmp_path / "net" / "design.toml"
-    found = verify(load(design), design, simulator=QUICK)
+    found = verify(load(design), design, simulator=QUICK, bulk=0)
     assert found.reasons == []
     assert found.figures["resets"] == 2
     assert found.figures["accuracy, golden model"] == found.figures["accuracy, hardware"]

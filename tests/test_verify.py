@@ -54,7 +54,7 @@ def test_shipped_digits(images: int, simulator: str, tmp_path) -> None:
     with np.load(DESIGN.parent / "digits.npz") as whole:
         few = {name: array[:images] for name, array in whole.items()}
     np.savez(folder / "digits.npz", **few)
-    verdict = verify(load(folder / DESIGN.name), folder / DESIGN.name, simulator=simulator)
+    verdict = verify(load(folder / DESIGN.name), folder / DESIGN.name, simulator=simulator, bulk=0)
     assert verdict.reasons == []
     shown = verdict.figures
     assert shown["accuracy, golden model"] == shown["accuracy, hardware"]
@@ -133,7 +133,13 @@ def test_planted_verilog_fault_is_found_and_replayed(tmp_path, monkeypatch) -> N
 @pytest.mark.parametrize("simulator", SIMULATORS)
 def test_waves(simulator: str, tmp_path) -> None:
     verdict = verify(
-        SMALL, tmp_path / "d.toml", simulator=simulator, cycles=400, waves=True, out=tmp_path
+        SMALL,
+        tmp_path / "d.toml",
+        simulator=simulator,
+        cycles=400,
+        waves=True,
+        out=tmp_path,
+        bulk=0,
     )
     assert verdict.reasons == []
     file = tmp_path / ("dump.vcd" if simulator == "verilator" else "dump.fst")
@@ -146,7 +152,12 @@ def test_silent_design_does_not_pass(tmp_path) -> None:
         update={"neuron": core.neuron.model_copy(update={"v_threshold": 32767})}
     )
     verdict = verify(
-        NetworkParams.chain(silent), tmp_path / "d.toml", simulator=QUICK, cycles=300, out=tmp_path
+        NetworkParams.chain(silent),
+        tmp_path / "d.toml",
+        simulator=QUICK,
+        cycles=300,
+        out=tmp_path,
+        bulk=0,
     )
     assert verdict.figures["mismatches"] == 0
     assert any("ever fired" in reason for reason in verdict.reasons)

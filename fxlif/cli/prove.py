@@ -213,7 +213,7 @@ def mutate(
         typer.Option(
             min=1,
             metavar="N",
-            help="Clock cycles until a mutant counts as survived: 2^23, with --dut 2e5.",
+            help="Clock cycles until a mutant counts as survived: 1e7, with --dut 2e5.",
         ),
     ] = None,
     processes: Processes = None,
@@ -233,9 +233,10 @@ def mutate(
     with showing_progress() as progress:
         if foreign is None:
             from ..sim.mutate.run import mutate as run
+            from ..sim.soak.segments import BULK_CYCLES
 
             found = run(
-                params, name=name, count=count or 500, seed=seed, cycles=most or 1 << 23,
+                params, name=name, count=count or 500, seed=seed, cycles=most or BULK_CYCLES,
                 processes=processes, progress=progress,
             )  # fmt: skip
         else:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import typer
 
@@ -78,7 +78,7 @@ def conclude(
     *,
     report: Path | None = None,
     failed: str = "",
-    list_bins: bool = False,
+    bins: Literal["", "groups", "each"] = "groups",
 ) -> None:
     """Print the checks, the figures and the verdict, and add them to a report folder.
 
@@ -86,7 +86,8 @@ def conclude(
         passed: what ``PASSED:`` says.
         report: the report folder, None for none.
         failed: the last line of findings that did not pass, in place of one line for each reason.
-        list_bins: print why each bin of the coverage that was not hit cannot or need not be.
+        bins: what to print of the coverage: nothing, a table of its groups, or beside it why each
+            bin that was not hit cannot or need not be.
 
     Raises:
         typer.Exit: with code 1, unless the findings passed; with 2, if they did and the report
@@ -103,7 +104,8 @@ def conclude(
         for line in check.detail.splitlines():
             _print(f"{'':20}{line}".rstrip(), 20)
     _print_figures(findings)
-    _print_coverage(findings.coverage, list_bins)
+    if bins:
+        _print_coverage(findings.coverage, bins == "each")
     if report is not None:
         from ..sim.report.write import write
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -32,6 +32,9 @@ def verify(
     ] = None,
     seed: Seed = 1,
     simulator: Simulator = "verilator",
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Without the bulk phase that follows the simulation.")
+    ] = False,
     waves: Annotated[bool, typer.Option(help="Write a VCD (Icarus: FST) file.")] = False,
     out: Annotated[
         Path | None,
@@ -58,11 +61,13 @@ def verify(
 ) -> None:
     """Compare the hardware with the golden model.
 
-    Generates the Verilog, simulates it, and compares every output and state in every cycle.
+    Generates the Verilog, simulates it, and compares every output and state in every cycle; then
+    10 million cycles more in bulk.
     """
     params, name, foreign = asked(
         design, dut, top, mapping, module="fxlif.sim.verify", extra="sim", simulator=simulator
     )
+    bins: Literal["", "groups", "each"] = "each" if until_covered else ""
     passed = "the hardware and the golden model agree in every checked cycle"
     with showing_progress() as progress:
         if foreign is None:
@@ -77,20 +82,20 @@ def verify(
             found = run(
                 params, design or DESIGN, named=str(design or ""), simulator=simulator,
                 cycles=cycles, seed=seed, waves=waves, out=out, until_covered=until_covered,
-                waivers=waivers, netlist=netlist, progress=progress,
+                waivers=waivers, netlist=netlist, bulk=0 if quick else None, progress=progress,
             )  # fmt: skip
         else:
             from ..sim.dut.run import verify_dut
 
             refuse_beside("with --dut", {"--until-covered": until_covered, "--waivers": waivers,
-                                           "--netlist": netlist})  # fmt: skip
-            passed = "the core and the golden model agree in all that was compared"
+                                           "--netlist": netlist, "--quick": quick})  # fmt: skip
+            bins, passed = "groups", "the core and the golden model agree in all that was compared"
             found = verify_dut(
                 params, name=name, named=str(design), sources=foreign.sources, top=foreign.top,
                 mapping=foreign.mapping, simulator=simulator, cycles=cycles, seed=seed,
                 waves=waves, out=out, progress=progress,
             )  # fmt: skip
-    conclude(found, passed, report=report, list_bins=until_covered)
+    conclude(found, passed, report=report, bins=bins)
 
 
 def replay(

@@ -43,6 +43,7 @@ class NeuronModel:
     def __init__(self, neuron: NeuronParams, report: Report) -> None:
         self._neuron = neuron
         self._report = report
+        report.fired = [[0]]
         self._state = initial_state(neuron, 1)
         self._spikes = 0
         self._draw = neuron.lfsr.seed
@@ -71,6 +72,7 @@ class NeuronModel:
                 self._spikes = int(spikes[0])
                 self._report.steps += 1
                 self._report.spikes += self._spikes
+                self._report.fired[0][0] += self._spikes
         table = np.array(rows, dtype=np.int64)
         for column, name in enumerate([*(f"state.{name}" for name in names), "spike"]):
             yield Expected(name, table[:, column])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from ..report.findings import Check
 from ..tools.simulators import Results
-from .scoreboard import Report
+from .scoreboard import Counts, Report
 
 SILENT_RUN = "no neuron ever fired: such a run agrees with everything"
 #: So many neurons that never fired are named.
 NAMED = 8
+COMPARED = "every output and state in every cycle"
+FIRED = "neurons of every core fired"
 NO_REPORT = "the bench left no report"
 
 
@@ -22,6 +24,17 @@ def failure_reasons(results: Results, report: Report | None) -> list[str]:
     if report is None:
         return reasons
     return [*reasons, *_of_spikes(report), *_of_cycles(report)]
+
+
+def fired(counts: Counts, *, cut: bool = False, every: bool = True) -> Check:
+    """Whether some neuron of ``every`` core fired, else of any; a run that was ``cut`` short need
+    not say."""
+    if cut:
+        return Check(name=FIRED, outcome="not_applicable", detail="a difference cut the run short")
+    if not every:
+        reasons = [] if counts.spikes else [SILENT_RUN]
+        return answer("some neuron fired", reasons, f"{counts.spikes:,} spikes")
+    return answer(FIRED, _of_spikes(counts), f"{counts.spikes:,} spikes")
 
 
 def _of_run(results: Results, report: Report | None) -> list[str]:
@@ -41,22 +54,22 @@ def _of_run(results: Results, report: Report | None) -> list[str]:
     return reasons
 
 
-def _of_spikes(report: Report) -> list[str]:
-    if not report.spikes:
+def _of_spikes(counts: Counts) -> list[str]:
+    if not counts.spikes:
         return [SILENT_RUN]
     return [f"no neuron of core {k} ever fired: a longer run, another input, or a core that cannot"
-            for k, fired in enumerate(report.fired) if not any(fired)]  # fmt: skip
+            for k, spikes in enumerate(counts.fired) if not any(spikes)]  # fmt: skip
 
 
-def _never_fired(report: Report) -> str:
-    """Which neurons of which cores did not fire; empty if all did."""
+def never_fired(counts: Counts) -> dict[str, str]:
+    """A row for people: which neurons of which cores did not fire; none if all did."""
     told = []
-    for k, fired in enumerate(report.fired):
-        silent = [neuron for neuron, spikes in enumerate(fired) if not spikes]
+    for k, core in enumerate(counts.fired):
+        silent = [neuron for neuron, spikes in enumerate(core) if not spikes]
         if silent:
             some = ", ".join(map(str, silent[:NAMED])) + ", ..." * (len(silent) > NAMED)
-            told.append(f"{len(silent)} of {len(fired)} of core {k} ({some})")
-    return "; ".join(told)
+            told.append(f"{len(silent)} of {len(core)} of core {k} ({some})")
+    return {"never fired": "; ".join(told)} if told else {}
 
 
 def _of_cycles(report: Report) -> list[str]:
@@ -81,11 +94,7 @@ def checks_of(results: Results, report: Report | None, *, neuron: bool) -> list[
     """The questions that one run answers; all passed if and only if :func:`failure_reasons` finds
     none. ``neuron``: the design is a single neuron, which has no events."""
     ran = answer("the bench ran, once and to its end", _of_run(results, report), "")
-    names = (
-        "every output and state in every cycle",
-        "events out equal those of the golden network",
-        "neurons of every core fired",
-    )
+    names = (COMPARED, "events out equal those of the golden network", FIRED)
     if report is None:
         return [ran, *(Check(name=name, outcome="unknown", detail=NO_REPORT) for name in names)]
     wrong = _of_cycles(report)
@@ -96,16 +105,13 @@ def checks_of(results: Results, report: Report | None, *, neuron: bool) -> list[
     if neuron:
         why = "a single neuron has no events"
         stream = Check(name=names[1], outcome="not_applicable", detail=why)
-    fired = answer(names[2], _of_spikes(report), f"{report.spikes:,} spikes")
-    return [ran, cycles, stream, fired]
+    return [ran, cycles, stream, fired(report)]
 
 
 def figures(report: Report, simulator: str) -> dict[str, int | float | str]:
     """What a run counted, in the order in which it is shown."""
     rate = report.cycles / report.seconds if report.seconds else 0.0
-    silent = _never_fired(report)
     return {
         "simulator": simulator, "cycles checked": report.cycles, **report.figures,
-        **({"never fired": silent} if silent else {}),
-        "mismatches": report.mismatches, "cycles per second": round(rate),
+        **never_fired(report), "mismatches": report.mismatches, "cycles per second": round(rate),
     }  # fmt: skip

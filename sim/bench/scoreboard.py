@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields
+from operator import add
 from typing import Any, Protocol
 
 import numpy as np
@@ -39,7 +40,8 @@ class Model(Protocol):
 
 @dataclass
 class Counts:
-    """What was checked, and what was seen meanwhile."""
+    """What was checked, and what was seen meanwhile. ``fired``: for every core, the spikes of each
+    neuron."""
 
     cycles: int = 0
     comparisons: int = 0
@@ -50,11 +52,18 @@ class Counts:
     resets: int = 0
     writes: int = 0
     reads: int = 0
+    fired: list[list[int]] = field(default_factory=list)
 
     def add(self, other: Counts) -> None:
         """Add what another part of the run counted."""
         for one in fields(Counts):
-            setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
+            if one.name != "fired":
+                setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
+        if other.fired:
+            before = self.fired or [[0] * len(core) for core in other.fired]
+            self.fired = [
+                list(map(add, core, more)) for core, more in zip(before, other.fired, strict=True)
+            ]
 
     @property
     def figures(self) -> dict[str, int]:
@@ -74,7 +83,6 @@ class Report(Counts):
 
     Attributes:
         counts: for every presentation (between two resets): output spikes of each neuron.
-        fired: for every core: spikes of each neuron.
         signals: signal → how often it was compared, and how often it differed.
         excused: of the cycles in which nothing was compared, those in which no output means
             anything, by the map of a foreign core.
@@ -88,7 +96,6 @@ class Report(Counts):
     seconds: float = 0.0
     first: Difference | None = None
     counts: list[list[int]] = field(default_factory=list)
-    fired: list[list[int]] = field(default_factory=list)
     signals: dict[str, list[int]] = field(default_factory=dict)
     excused: int = 0
     problems: list[str] = field(default_factory=list)

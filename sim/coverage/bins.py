@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -38,10 +38,10 @@ class BinRule(Generic[Situations]):
 
 
 class BinCounts:
-    """How often each bin was hit; without ``counts``, only whether it was."""
+    """How often each bin was hit, ``hits`` before; without ``counts``, only whether it was."""
 
-    def __init__(self, *, counts: bool = True) -> None:
-        self._counts = counts
+    def __init__(self, *, counts: bool = True, hits: Mapping[Key, int] | None = None) -> None:
+        self._counts, self._before = counts, hits or {}
         self.rules: dict[Key, BinRule[Any]] = {}
         self.hits: dict[Key, int] = {}
 
@@ -49,7 +49,7 @@ class BinCounts:
         """Add bins, and return them."""
         declared = list(rules)
         self.rules |= {rule.key: rule for rule in declared}
-        self.hits |= {rule.key: 0 for rule in declared}
+        self.hits |= {rule.key: self._before.get(rule.key, 0) for rule in declared}
         return declared
 
     def wants(self, rule: BinRule[Any]) -> bool:

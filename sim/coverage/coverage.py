@@ -31,7 +31,8 @@ class Coverage:
     Of a chain of cores, :meth:`take` counts blocks of cycles, cut anywhere; of a lone neuron,
     :meth:`take_neuron`. A bin counts steps of single neurons, steps of a core, events or
     cycles, whichever its group is about. With ``counts`` False a bin is no longer looked at once
-    it was hit, nor if its parameters forbid it: what has been hit costs nothing.
+    it was hit, nor if its parameters forbid it: what has been hit costs nothing. What ``earlier``,
+    the coverage of another run of the design, has hit counts as hit.
 
     Raises:
         FxlifError: the hardware does not support the design.
@@ -42,13 +43,14 @@ class Coverage:
         params: AnyParams,
         *,
         counts: bool = True,
+        earlier: Coverage | None = None,
     ) -> None:
         made = supported(params)
         if made.kind == "neuron":
             sums_its_events(made, "coverage")
         no_registers(made, "coverage")
         self.params = params
-        self._counts = BinCounts(counts=counts)
+        self._counts = BinCounts(counts=counts, hits=earlier.hits if earlier else {})
         #: Of bins that a solver was asked about: whether it can be reached (False or None), why.
         self.answers: dict[Key, tuple[bool | None, str]] = {}
         #: Bins that need not be hit, and the reasons that a person gave.
@@ -113,6 +115,11 @@ class Coverage:
         if self._neuron is None:
             raise FxlifError.must_be("take_neuron", "of a lone neuron", "a design of cores")
         self._neuron.take(np.asarray(rst) != 0, np.asarray(enable) != 0, steps)
+
+    @property
+    def hits(self) -> Mapping[Key, int]:
+        """How often each bin was hit."""
+        return self._counts.hits
 
     @property
     def bins(self) -> tuple[Bin, ...]:

@@ -10,19 +10,16 @@ from ...cycles.control import NONE
 from ...errors import FxlifError
 from ...params.protocol import AnyParams
 from ...progress import SILENT, Progress
-from ..bench.scoreboard import Counts
 from ..failure.difference import Left, leave_difference
 from ..report.findings import Bin, Check, Findings
 from ..soak.bulk import BLOCK
-from ..soak.segments import Segment, Target, blocks, seed_of, target_of
+from ..soak.segments import Segment, Target, blocks, target_of
 from .bins import Key
 from .coverage import Coverage
 from .unreachable import prove_unreachable
 
 #: Cycles after which bins that are still missing are given up.
 LIMIT_CYCLES = 20_000_000
-#: The block from which on the stimulus is aimed, if bins are missing by then.
-AIM = 16
 #: Why bins are missing is asked after so many blocks, and so long as this finds no new bin:
 #: a share of the blocks that were run.
 FIRST_ASKED, PATIENCE = 64, 0.5
@@ -34,26 +31,26 @@ WAIVERS = "every waiver is of a bin that is not hit"
 
 
 def run(
-    target: Target, coverage: Coverage, *, seed: int, limit_cycles: int, progress: Progress
-) -> tuple[Segment, str]:
-    """The first segment, run until nothing is missing, it differs, or the limit is reached.
+    target: Target, coverage: Coverage, *, seed: int, segment: int = 0, limit_cycles: int,
+    progress: Progress,
+) -> tuple[Segment, str]:  # fmt: skip
+    """A segment of a soak, run until nothing is missing, it differs, or the limit is reached.
 
     Beside it: why no solver could be asked which bins are unreachable, if so.
     """
     started = time.process_time()
     last = -(-limit_cycles // BLOCK)
-    counts, wrong, asked, unasked, newest = Counts(), NONE, False, "", 0
+    wrong, asked, unasked, newest = NONE, False, "", 0
     missing = coverage.missing
-    stream = blocks(target, seed_of(seed, 0), last * BLOCK, AIM)
+    stream = blocks(target, seed, segment, last * BLOCK)
     for number, (bulk, _, found) in enumerate(stream, start=1):
-        counts = bulk.counts
         if found != NONE:
             wrong = (number - 1) * BLOCK + found
             break
         bulk.cover(coverage)
         before, missing = len(missing), coverage.missing
         newest = number if len(missing) < before else newest
-        progress(f"covering, {len(missing)} bins missing", counts.cycles, None)
+        progress(f"covering, {len(missing)} bins missing", number * BLOCK, None)
         waited = number >= FIRST_ASKED and number - newest >= PATIENCE * number
         if missing and not asked and (waited or number == last):
             progress("asking which bins can be reached", 0, None)
@@ -66,7 +63,8 @@ def run(
         if not missing:
             break
     seconds = time.process_time() - started
-    return Segment(number=0, wrong=wrong, counts=counts, aim=AIM, seconds=seconds), unasked
+    ran = Segment(number=segment, wrong=wrong, counts=bulk.counts, seconds=seconds)
+    return ran, unasked
 
 
 def cover(
@@ -74,6 +72,8 @@ def cover(
     *,
     name: str,
     seed: int = 1,
+    segment: int = 0,
+    before: Coverage | None = None,
     limit_cycles: int = LIMIT_CYCLES,
     out: Path | None = None,
     waivers: Mapping[Key, str] | None = None,
@@ -83,6 +83,7 @@ def cover(
     """Check random cycles, every output in every one, until every reachable bin was hit.
 
     Args:
+        segment: the segment of a soak that is run; ``before``: what others have hit already.
         limit_cycles: at most so many cycles, in whole blocks; what is then missing has failed.
         out: the folder that a difference leaves; None: ``fxlif-failure-<name>-<seed>``.
         waivers: bins that need not be hit, with the reasons; one that was hit is a finding.
@@ -92,19 +93,19 @@ def cover(
         FxlifError: the design cannot be hardware; Verilator or numba is not installed.
     """
     started = time.perf_counter()
-    coverage = Coverage(params, counts=False)
+    coverage = Coverage(params, counts=False, earlier=before)
     target = target_of(params, edit=edit, progress=progress)
     coverage.waivers = waivers or {}
-    segment, unasked = run(
-        target, coverage, seed=seed, limit_cycles=limit_cycles, progress=progress
+    ran, unasked = run(
+        target, coverage, seed=seed, segment=segment, limit_cycles=limit_cycles, progress=progress
     )
-    counts, differs = segment.counts, segment.wrong != NONE
+    counts, differs = ran.counts, ran.wrong != NONE
     left = Left("")
     if differs:
         folder = out or Path(f"fxlif-failure-{name}-{seed}")
-        left = leave_difference(target, seed, segment, folder, name=name, progress=progress)
+        left = leave_difference(target, seed, ran, folder, name=name, progress=progress)
     compared = Check(
-        name=COMPARED, seconds=segment.seconds, outcome="failed" if differs else "passed",
+        name=COMPARED, seconds=ran.seconds, outcome="failed" if differs else "passed",
         detail=left.told or f"{counts.cycles:,} cycles, {counts.comparisons:,} comparisons",
     )  # fmt: skip
     bins = coverage.bins

@@ -17,6 +17,7 @@ import numpy as np
 
 from ...network.events import TICK
 from ...network.model import Network
+from ...network.recording import Recording
 from ...params.network import NetworkParams
 from ...params.neuron import NeuronParams
 from ...rule.step import NeuronState, step
@@ -151,6 +152,7 @@ class NeuronReference(Reference):
         #: The steps since it was last emptied, where somebody puts a list here.
         self.taken: list[NeuronStep] | None = None
         self._results: deque[_Result] = deque(maxlen=max(1, timing.latency, timing.of_state))
+        self.report.fired = [[0]]
         self._reset()
 
     def _reset(self) -> None:
@@ -170,6 +172,7 @@ class NeuronReference(Reference):
             made = _Result(after, int(spikes), True)
             self.report.steps += 1
             self.report.spikes += made.spikes
+            self.report.fired[0][0] += made.spikes
             if self.taken is not None:
                 self.taken.append(NeuronStep(state, current, after, made.spikes))
         due: dict[str, Due] = {}
@@ -228,7 +231,9 @@ class StreamReference(Reference):
         # Steps come one by one: numpy alone is as fast as compiled code, and starts at once.
         self._golden = Network(network, engine="numpy")
         self._last = network.graph.populations[-1]
+        self._names = [each.name for each in network.graph.populations]
         self.report.counts.append([0] * self._last.n)
+        self.report.fired = [[0] * each.n for each in network.graph.populations]
         self.owed: deque[int] = deque()
         self._patience, self._counters = patience, counters or {}
         self._traced = StateQueue(self._last.n) if "trace.valid" in shown else None
@@ -282,10 +287,16 @@ class StreamReference(Reference):
             return
         golden, name = self._golden, self._last.name
         before, saturated = _copied(golden.states[name]), sum(golden.saturated)
-        answer = golden.stream(np.array(self._pending, dtype=np.int64)).tolist()
+        events, record = np.array(self._pending, dtype=np.int64), Recording(self._names)
+        golden.run(events=events, record=record)
+        spikes = [record.spikes(each).tolist()[:-1] for each in self._names]  # without its TICK
+        for fired, addresses in zip(self.report.fired, spikes, strict=True):
+            self.report.spikes += len(addresses)
+            for address in addresses:
+                fired[address] += 1
+        answer = [*spikes[-1], TICK]
         self.owed.extend(answer)
         self.report.steps += 1
-        self.report.spikes += len(answer) - 1
         if self.taken is not None:
             clipped = sum(golden.saturated) != saturated
             self.taken.append(

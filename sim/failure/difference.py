@@ -27,7 +27,7 @@ from ..bench.run import Job
 from ..bench.wrapper import Cycles, Interface
 from ..report.difference import Difference
 from ..soak.compare import Comparison, Packed
-from ..soak.segments import Segment, Target, blocks, seed_of
+from ..soak.segments import Segment, Target, blocks
 from ..tools.verilated import VerilatedDesign
 from ..tools.words import as_ints, as_rows
 from .folder import leave
@@ -44,7 +44,7 @@ def narrowed(target: Target, seed: int, segment: Segment) -> Narrowed:
     """The shortest stimulus, from a reset of the segment on, that still shows its difference."""
     shown, cycle = [], segment.wrong
     cycles = cycle + 1 + AFTER
-    for _, stimulus, _ in blocks(target, seed_of(seed, segment.number), cycles, segment.aim):
+    for _, stimulus, _ in blocks(target, seed, segment.number, cycles):
         shown.append(stimulus.copy())
     found = narrow(target.library, target.params, target.interface, np.concatenate(shown), cycle)
     if found is None:

@@ -65,7 +65,7 @@ class DutTarget:
     first_cycles: ClassVar[int] = FIRST_CYCLES
     score: ClassVar[float] = SCORE
 
-    def run(self, number: int, cycles: int, *, longer: bool) -> Run:
+    def run(self, number: int, cycles: int) -> Run:
         """As :meth:`~fxlif.sim.mutate.judge.Target.run`."""
         bench = Testbench(replace(self.job, cycles=cycles))
         interface, report = self.job.interface, bench.report

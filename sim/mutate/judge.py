@@ -51,9 +51,9 @@ class Target(Protocol):
     first_cycles: ClassVar[int]
     score: ClassVar[float]
 
-    def run(self, number: int, cycles: int, *, longer: bool) -> Run:
+    def run(self, number: int, cycles: int) -> Run:
         """Verify mutant ``number`` (0: the design itself) for up to ``cycles`` cycles from power-up
-        on. ``longer``: it has survived a shorter run."""
+        on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,14 +68,14 @@ class Mutant:
 
 
 def run_mutants(
-    target: Target, numbers: Sequence[int], cycles: int, processes: int, *, longer: bool
+    target: Target, numbers: Sequence[int], cycles: int, processes: int
 ) -> Iterator[tuple[int, Run]]:
     """(number, what its verification said) of each mutant, in any order.
 
     A simulation may abort its process.
     """
     with workers(min(processes, len(numbers)), retries=0) as pool:
-        jobs = {pool.submit(target.run, n, cycles, longer=longer): n for n in numbers}
+        jobs = {pool.submit(target.run, n, cycles): n for n in numbers}
         for job in as_completed(jobs):
             try:
                 yield jobs[job], job.result()
@@ -104,15 +104,15 @@ def judge(
     runs: dict[int, Run] = {}
     asked: dict[int, bool | None] = {}
 
-    def run(what: str, numbers: Sequence[int], cycles: int, *, longer: bool) -> list[int]:
+    def run(what: str, numbers: Sequence[int], cycles: int) -> list[int]:
         """Run these mutants and the design; the mutants that are not noticed."""
-        found = run_mutants(target, [0, *numbers], cycles, count, longer=longer)
+        found = run_mutants(target, [0, *numbers], cycles, count)
         for done, (number, seen) in enumerate(found):
             runs[number] = seen
             progress(what, done + 1, len(numbers) + 1)
         return [n for n in numbers if set(runs[n].reasons) <= set(runs[0].reasons)]
 
-    alive = run("running mutants", everyone, min(target.first_cycles, cycles), longer=False)
+    alive = run("running mutants", everyone, min(target.first_cycles, cycles))
     if alive:
         what = "asking which survivors are equivalent"
         progress(what, 0, len(alive))
@@ -121,7 +121,7 @@ def judge(
             asked[number] = ask(number)
             progress(what, done + 1, len(alive))
     alive = [number for number in alive if not asked[number]]
-    alive = run("running the survivors for longer", alive, cycles, longer=True)
+    alive = run("running the survivors for longer", alive, cycles)
 
     def outcome(number: int) -> Literal["killed", "equivalent", "survived", "undecided"]:
         if number in alive:

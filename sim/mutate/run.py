@@ -1,17 +1,15 @@
 """Mutation: does the verification notice a design that is wrong by one small thing?
 
 Mutants of the netlist are drawn by Yosys; those that a solver proves equivalent are left out. A
-mutant is killed by the first cycle in which an output differs from the model's.
+mutant is killed by the first cycle of the bulk phase of ``fxlif verify`` in which an output differs
+from the model's.
 """
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import ClassVar
-
-import numpy as np
 
 from ...cycles.control import NONE
 from ...engines import choose_engine
@@ -21,12 +19,12 @@ from ...hdl.verilog import generate
 from ...layout import HardwareNetwork
 from ...params.protocol import AnyParams
 from ...progress import SILENT, Progress
-from ..bench.wrapper import Interface, wrap
+from ..bench.wrapper import wrap
 from ..report.findings import Findings
-from ..soak.bulk import BLOCK, StreamBulk
-from ..soak.segments import bulk_of
+from ..soak.segments import BULK_CYCLES, Target, run_segment, sizes
 from ..tools import solver as solvers
-from ..tools.verilated import VerilatedDesign, build
+from ..tools.verilated import build
+from ..tools.words import as_rows
 from .equivalence import Equivalence
 from .forward import ForwardEquivalence
 from .judge import Prover, Run, judged
@@ -35,8 +33,8 @@ from .mutants import SELECT, Mutants, draw
 
 #: Mutants that are counted, unless the user names a number.
 COUNT = 500
-#: Cycles that nearly every mutant is noticed in, and those that the others are given.
-FIRST_CYCLES, CYCLES = 1 << 18, 1 << 23
+#: Cycles that nearly every mutant is noticed in.
+FIRST_CYCLES = 1 << 18
 #: One in so many is drawn beside those that are asked for, since some are equivalent.
 SPARE = 5
 #: The share of mutants that must be killed.
@@ -45,32 +43,24 @@ SCORE = 0.99
 
 @dataclass(frozen=True, kw_only=True)
 class BulkTarget:
-    """A library of mutants of fxlif's own hardware, under the stimulus of ``fxlif soak``."""
+    """A library of mutants of fxlif's own hardware, in the bulk phase of ``fxlif verify``."""
 
-    params: AnyParams
-    interface: Interface
-    library: Path
+    target: Target
     seed: int
     first_cycles: ClassVar[int] = FIRST_CYCLES
     score: ClassVar[float] = SCORE
 
-    def run(self, number: int, cycles: int, *, longer: bool) -> Run:
-        """As :meth:`~fxlif.sim.mutate.judge.Target.run`; the longer run begins with inputs that are
-        aimed at what random ones seldom meet."""
-        bulk = bulk_of(self.params, self.interface, self.seed)
-        column, shift = divmod(self.interface.stimulus[SELECT].offset, 64)
-        low, high = (number << shift) & ((1 << 64) - 1), (number << shift) >> 64
-        if longer and isinstance(bulk, StreamBulk):
-            bulk.aim()
-        with VerilatedDesign(self.library, self.interface) as design:
-            for at in range(0, cycles, BLOCK):
-                stimulus = bulk.stimulus()
-                stimulus[:, column] |= np.uint64(low)
-                stimulus[:, column + 1] |= np.uint64(high)
-                wrong = bulk.check(design.run(stimulus))
-                if wrong != NONE:
-                    return Run(reasons=(f"differs in cycle {at + wrong}",), cycle=at + wrong)
-        return Run(reasons=(), cycle=cycles)
+    def run(self, number: int, cycles: int) -> Run:
+        """As :meth:`~fxlif.sim.mutate.judge.Target.run`."""
+        interface = self.target.interface
+        (held,) = as_rows([number << interface.stimulus[SELECT].offset], interface.stimulus_bits)
+        at = 0
+        for segment, size in enumerate(sizes(cycles)):
+            ran = run_segment(self.target, self.seed, segment, size, held=held)
+            if ran.wrong != NONE:
+                return Run(reasons=(f"differs in cycle {at + ran.wrong}",), cycle=at + ran.wrong)
+            at += size
+        return Run(reasons=(), cycle=at)
 
 
 def target_of(params: AnyParams, hardware: Hardware, drawn: Mutants, seed: int) -> BulkTarget:
@@ -80,8 +70,9 @@ def target_of(params: AnyParams, hardware: Hardware, drawn: Mutants, seed: int) 
         fields=(Field(name=SELECT, offset=0, width=drawn.width),),
     )  # fmt: skip
     interface = wrap(replace(hardware, verilog=drawn.verilog, ports=(*hardware.ports, select)))
-    library = build({"design.v": drawn.verilog, "bench.v": interface.wrapper})
-    return BulkTarget(params=params, interface=interface, library=library, seed=seed)
+    sources = {"design.v": drawn.verilog, "bench.v": interface.wrapper}
+    target = Target(params=params, interface=interface, sources=sources, library=build(sources))
+    return BulkTarget(target=target, seed=seed)
 
 
 def mutate(
@@ -90,7 +81,7 @@ def mutate(
     name: str,
     count: int = COUNT,
     seed: int = 1,
-    cycles: int = CYCLES,
+    cycles: int = BULK_CYCLES,
     processes: int | None = None,
     solver: str = "auto",
     progress: Progress = SILENT,
@@ -98,7 +89,8 @@ def mutate(
     """Draw mutants of a design until ``count`` are not equivalent to it, and run them all.
 
     Args:
-        cycles: what a mutant that survives the first cycles is given.
+        cycles: what a mutant that survives the first cycles is given: by default the bulk phase
+            of ``fxlif verify``.
         processes: how many run at once; None: one per core.
 
     Raises:

@@ -96,4 +96,4 @@ class StreamBulk:
 
     @property
     def counts(self) -> Counts:
-        return counts_of(self._cycles, self._comparison.counts)
+        return counts_of(self._cycles, self._comparison.counts, self._comparison.fired)

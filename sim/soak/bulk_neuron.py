@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -95,17 +96,21 @@ class NeuronBulk:
         )  # fmt: skip
 
     def stimulus(self) -> Packed:
-        self.inputs = np.zeros(BLOCK, dtype=NEURON_INPUT)
-        for name, values in self._stimulus.inputs(BLOCK)._asdict().items():
+        self.show(self._stimulus.inputs(BLOCK)._asdict())
+        words = np.zeros((BLOCK, self._words), dtype=np.uint64)
+        pack(columns(self.inputs), self._inputs_layout, words)
+        return words
+
+    def show(self, inputs: Mapping[str, Ints]) -> None:
+        """Show the model the inputs of the next cycles, (cycles,) by their names."""
+        self.inputs = np.zeros(len(inputs["rst"]), dtype=NEURON_INPUT)
+        for name, values in inputs.items():
             self.inputs[name] = values
         # One cycle more, in which nothing is done: it shows what the last step left.
         idle = np.zeros(1, dtype=NEURON_INPUT)
         shown = self.model.run(self.inputs)
         self._draws = self.model.draws
         self.shown = np.concatenate([shown, self.model.run(idle)])
-        words = np.zeros((BLOCK, self._words), dtype=np.uint64)
-        pack(columns(self.inputs), self._inputs_layout, words)
-        return words
 
     def check(self, response: Packed) -> int:
         self._found[0]["first"] = NONE
@@ -116,4 +121,4 @@ class NeuronBulk:
 
     @property
     def counts(self) -> Counts:
-        return counts_of(self._cycles, self._found)
+        return counts_of(self._cycles, self._found, [[int(self._found[0]["fired"])]])

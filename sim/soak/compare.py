@@ -29,10 +29,13 @@ Packed = npt.NDArray[np.uint64]
 #: Where a number stands in a packed word.
 FIELD = record("offset", "width", "signed")
 #: Where the numbers of the streams stand, and those of a core, of which the fields of the lanes
-#: begin at ``lanes_at`` of those of all cores: of each lane the spike and the state variables.
+#: begin at ``lanes_at`` of those of all cores: of each lane the spike and the state variables;
+#: its first neuron is that number ``neurons_at`` of all words of all cores.
 STREAM_FIELDS = np.dtype([(name, FIELD) for name in STREAM.names or ()])
 CORE_SIGNALS = ("dropped", "saturated", "trace_valid", "trace_index")
-CORE_FIELDS = np.dtype([*((name, FIELD) for name in CORE_SIGNALS), ("lanes_at", np.int64)])
+CORE_FIELDS = np.dtype(
+    [*((name, FIELD) for name in CORE_SIGNALS), ("lanes_at", np.int64), ("neurons_at", np.int64)]
+)
 #: What the write or the read port shows, and an answer.
 PORT_FIELDS = np.dtype([("port", np.int64), ("ready", FIELD), ("missed", FIELD)])
 ANSWER_FIELDS = np.dtype([("valid", FIELD), ("data", FIELD), ("error", FIELD)])
@@ -44,12 +47,12 @@ COUNTS = record(
 _64 = np.uint64(64)
 
 
-def counts_of(cycles: int, counted: Records) -> Counts:
-    """What :data:`COUNTS` (1,) say of so many cycles."""
-    _, comparisons, taken, steps, given, fired, resets, writes, reads = counted[0].tolist()
+def counts_of(cycles: int, counted: Records, fired: list[list[int]]) -> Counts:
+    """What :data:`COUNTS` (1,) say of so many cycles; ``fired``: the spikes of each neuron."""
+    _, comparisons, taken, steps, given, spikes, resets, writes, reads = counted[0].tolist()
     return Counts(
         cycles=cycles, comparisons=comparisons, steps=steps, events_in=taken, events_out=given,
-        spikes=fired, resets=resets, writes=writes, reads=reads,
+        spikes=spikes, resets=resets, writes=writes, reads=reads, fired=fired,
     )  # fmt: skip
 
 
@@ -93,12 +96,19 @@ def differs(words: Packed, cycle: int, field: Record, value: int) -> bool:
 
 @njit
 def compare(
-    block: Block, words: Packed, streams: Records, cores: Records, lanes: Records, counts: Records
+    block: Block,
+    words: Packed,
+    streams: Records,
+    cores: Records,
+    lanes: Records,
+    counts: Records,
+    fired: Ints,
 ) -> None:
     """Compare every output in ``words`` with the model's and add to ``counts`` (1,), up to the
     first cycle that differs.
 
     ``streams`` (1,) of STREAM_FIELDS, ``cores`` (cores,) of CORE_FIELDS, ``lanes`` of FIELD.
+    ``fired``: the spikes of each neuron, to which those of the block are added.
     """
     at, count = streams[0], counts[0]
     for cycle in range(len(words)):
@@ -136,7 +146,9 @@ def compare(
                     value = block.history[row + variable * size + lane]
                     wrong |= differs(words, cycle, lanes[place], value)
                     place += 1
-                count["fired"] += block.history[row + lane]
+                spikes = block.history[row + lane]
+                count["fired"] += spikes
+                fired[field["neurons_at"] + written * core["lanes"] + lane] += spikes
             count["comparisons"] += 1 + core["lanes"] * variables
         if wrong:
             count["first"] = cycle
@@ -202,10 +214,15 @@ class Comparison:
         self._streams: Records = np.array([streams], dtype=STREAM_FIELDS)
         rows: list[tuple[object, ...]] = []
         lanes: list[Field] = []
+        #: Of each core its first neuron among those of all words, and how many it has.
+        self._neurons: list[tuple[int, int]] = []
+        neurons = 0
         cores: Sequence[AnyCore] = design.cores
         for core, signals in zip(cores, design.signals, strict=True):
             names = [getattr(signals, name) for name in CORE_SIGNALS]
-            rows.append((*(row_of(response[name]) for name in names), len(lanes)))
+            rows.append((*(row_of(response[name]) for name in names), len(lanes), neurons))
+            self._neurons.append((neurons, core.n_neurons))
+            neurons += core.words * core.lanes
             for lane in range(core.lanes):
                 lanes.append(response[signals.trace_spike(lane)])
                 lanes += [response[signals.trace_state(lane, n)] for n in core.neuron.state_widths]
@@ -221,6 +238,12 @@ class Comparison:
         answer = tuple(at[name] for name in ("answer_valid", *ANSWERED) if name in at)
         self._answer: Records = np.array([answer] if answer else [], dtype=ANSWER_FIELDS)
         self.counts: Records = np.zeros(1, dtype=COUNTS)
+        self._fired = np.zeros(neurons, dtype=np.int64)
+
+    @property
+    def fired(self) -> list[list[int]]:
+        """For every core, the spikes of each neuron so far."""
+        return [self._fired[at : at + n].tolist() for at, n in self._neurons]
 
     def stimulus(self, block: Block, port: AccessPorts | None = None) -> Packed:
         """What the inputs of a block and of its ports are for the wrapper, (cycles, words)."""
@@ -239,6 +262,6 @@ class Comparison:
                 port.access, port.answers, response, self._ports, self._answer, found
             )
             response = response if wrong == NONE else response[: wrong + 1]
-        compare(block, response, self._streams, self._cores, self._lanes, found)
+        compare(block, response, self._streams, self._cores, self._lanes, found, self._fired)
         first = int(found[0]["first"])
         return wrong if first == NONE else first

@@ -21,6 +21,20 @@ from ..tools.verilated import VerilatedDesign, build
 from .bulk import BLOCK, Bulk, StreamBulk
 from .compare import Packed
 
+#: Cycles of the bulk phase of ``fxlif verify``: it is a soak of this length.
+BULK_CYCLES = 10**7
+#: Cycles of a segment, unless the whole is less.
+SEGMENT = 1 << 23
+#: The block from which on the stimulus of the first segment is aimed at what random inputs seldom
+#: meet, before it is random again; those of the others are random alone.
+AIM = 16
+
+
+def sizes(cycles: int) -> list[int]:
+    """How many cycles each segment has, whole blocks, together at least ``cycles``."""
+    total = -(-cycles // BLOCK) * BLOCK
+    return [min(SEGMENT, total - at) for at in range(0, total, SEGMENT)]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
@@ -34,16 +48,12 @@ class Target:
 
 @dataclass(frozen=True, kw_only=True)
 class Segment:
-    """One part of a run. ``wrong``: the first cycle that differs, or NONE.
-
-    ``aim``: the block with which :meth:`~fxlif.sim.soak.bulk.Bulk.aim` was called, if it was.
-    """
+    """One part of a run. ``wrong``: the first cycle that differs, or NONE."""
 
     number: int
     wrong: int
     counts: Counts
     seconds: float
-    aim: int | None = None
 
 
 def target_of(
@@ -88,29 +98,38 @@ def bulk_of(params: AnyParams, interface: Interface, seed: int) -> Bulk:
 
 
 def blocks(
-    target: Target, seed: int, cycles: int, aim: int | None = None
+    target: Target, seed: int, number: int, cycles: int, held: Packed | None = None
 ) -> Iterator[tuple[Bulk, Packed, int]]:
     """Run a segment block by block: its run, the stimulus shown, the first wrong cycle or NONE.
 
-    From block ``aim`` on, aimed events go before the random ones.
+    ``held`` (words,): bits that every row of the stimulus has beside those of the design.
     """
-    bulk = bulk_of(target.params, target.interface, seed)
+    bulk = bulk_of(target.params, target.interface, seed_of(seed, number))
     with VerilatedDesign(target.library, target.interface) as design:
-        for number in range(-(-cycles // BLOCK)):
-            if number == aim:
+        for block in range(-(-cycles // BLOCK)):
+            if number == 0 and block == AIM:
                 bulk.aim()
             stimulus = bulk.stimulus()
+            if held is not None:
+                stimulus |= held
             wrong = bulk.check(design.run(stimulus))
             yield bulk, stimulus, wrong
             if wrong != NONE:
                 return
 
 
-def run_segment(target: Target, seed: int, number: int, cycles: int) -> Segment:
-    """Run one segment to its end, or to its first difference."""
+def run_segment(
+    target: Target, seed: int, number: int, cycles: int,
+    watch: Callable[[Bulk], None] = lambda bulk: None, held: Packed | None = None,
+) -> Segment:  # fmt: skip
+    """Run one segment to its end, or to its first difference; ``watch`` is shown the run after each
+    block without one, ``held`` as in :func:`blocks`."""
     started = time.thread_time()
-    wrong, counts = NONE, Counts()
-    for place, (bulk, _, found) in enumerate(blocks(target, seed_of(seed, number), cycles)):
-        wrong = found if found == NONE else place * BLOCK + found
-        counts = bulk.counts
-    return Segment(number=number, wrong=wrong, counts=counts, seconds=time.thread_time() - started)
+    wrong = NONE
+    for place, (bulk, _, found) in enumerate(blocks(target, seed, number, cycles, held)):
+        if found == NONE:
+            watch(bulk)
+        else:
+            wrong = place * BLOCK + found
+    seconds = time.thread_time() - started
+    return Segment(number=number, wrong=wrong, counts=bulk.counts, seconds=seconds)

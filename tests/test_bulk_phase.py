@@ -1,0 +1,177 @@
+"""The bulk phase of ``fxlif verify``: what it adds to the simulation before it, and when it is not
+there."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from designs import CORES, FINE, PASSED
+from test_reach import CORE as RARE
+from test_reach import losing
+
+from fxlif import NetworkParams, NeuronParams, save
+from fxlif.engines import can_compile
+from fxlif.hdl.limits import supported
+from fxlif.sim import verify as verify_module
+from fxlif.sim.bench.outcome import FIRED
+from fxlif.sim.bench.scoreboard import Report
+from fxlif.sim.bench.simulation import wrapped
+from fxlif.sim.coverage import until_covered
+from fxlif.sim.coverage.coverage import Coverage
+from fxlif.sim.coverage.recorded import cover_run
+from fxlif.sim.failure import folder
+from fxlif.sim.failure.difference import Left
+from fxlif.sim.report.findings import Findings
+from fxlif.sim.soak import phase as phase_module
+from fxlif.sim.soak.bulk import BLOCK
+from fxlif.sim.soak.phase import NAME, why_not
+from fxlif.sim.soak.segments import BULK_CYCLES, Target, bulk_of, target_of
+from fxlif.sim.tools.words import as_ints, to_bytes
+from fxlif.sim.verify import verify
+
+pytestmark = pytest.mark.skipif(not can_compile(), reason="bulk runs need numba")
+CORE = CORES["all options"]
+NETWORK = NetworkParams.chain(CORE, name="small")
+#: What a bench reports in which only the core itself, its only one, fired.
+REPORT = replace(FINE, fired=[[1] * CORE.n_neurons])
+
+
+@pytest.fixture(scope="module")
+def target() -> Target:
+    return target_of(NETWORK)
+
+
+@pytest.fixture
+def simulated(monkeypatch, target, tmp_path):
+    """A simulation that passes, and a bulk phase without a build; returns ``verify`` of these."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(phase_module, "target_of", lambda params, **how: target)
+
+    def run(report: Report = REPORT, **options) -> Findings:
+        monkeypatch.setattr(verify_module, "check", lambda params, **how: (PASSED, report))
+        return verify(NETWORK, tmp_path / "design.toml", **{"bulk": 3 * BLOCK, **options})
+
+    return run
+
+
+def outcomes(found: Findings) -> dict[str, str]:
+    return {check.name: check.outcome for check in found.checks}
+
+
+def test_both_phases_are_one_verdict(simulated) -> None:
+    found = simulated()
+    assert found.passed
+    assert found.figures["cycles checked"] == 10
+    assert found.figures["in bulk: cycles checked"] == 3 * BLOCK
+    assert int(found.figures["in bulk: comparisons"]) > 4 * 3 * BLOCK
+    assert sum(each.hit for each in found.coverage) > 50
+    quick = simulated(bulk=0)
+    assert quick.passed
+    assert NAME not in outcomes(quick)
+    assert (quick.coverage, quick.replay.endswith("--quick")) == ((), True)
+
+
+def test_what_the_simulation_lets_pass_is_a_failure_of_the_bulk_phase(
+    simulated, target, monkeypatch
+) -> None:
+    thresholds = [each + 8 for each in CORE.thresholds]
+    other = CORE.model_copy(update={"v_thresholds": tuple(thresholds)})
+    wrong = replace(target, params=supported(NetworkParams.chain(other)))
+    monkeypatch.setattr(phase_module, "target_of", lambda params, **how: wrong)
+    asked = {}
+
+    def leave(target, seed, segment, out, **how) -> Left:
+        asked.update(seed=seed, number=segment.number, out=out)
+        return Left("where", f"fxlif replay {out}", str(out))
+
+    monkeypatch.setattr(phase_module, "leave_difference", leave)
+    found = simulated(seed=3)
+    assert found.reasons == [f"{NAME}: where"]
+    assert asked == {"seed": 3, "number": 0, "out": Path("fxlif-failure-small-3")}
+    assert found.folder == "fxlif-failure-small-3"
+    assert found.replay == "fxlif replay fxlif-failure-small-3"
+    assert simulated(bulk=0).passed
+
+
+def test_a_machine_without_a_compiler_says_that_it_was_not_run(simulated, monkeypatch) -> None:
+    monkeypatch.setattr(verify_module, "why_not", lambda: "g++: not found")
+    found = simulated()
+    (check,) = [each for each in found.checks if each.name == NAME]
+    assert (check.outcome, check.detail) == ("not_applicable", "not run: g++: not found")
+    assert found.passed
+
+
+def test_why_nothing_can_be_run_in_bulk(monkeypatch) -> None:
+    assert why_not() == ""
+    monkeypatch.setattr(phase_module, "can_compile", lambda: False)
+    assert why_not().startswith("numba: ")
+    monkeypatch.setenv("PATH", os.devnull)
+    assert "Verilator needs it" in why_not()
+
+
+def test_it_is_not_run_after_a_failure(simulated) -> None:
+    found = simulated(replace(REPORT, mismatches=1))
+    assert outcomes(found)[NAME] == "not_applicable"
+    assert not found.passed
+    assert "in bulk: cycles checked" not in found.figures
+
+
+def test_both_random_phases_are_asked_whether_neurons_fired(simulated, monkeypatch) -> None:
+    """A simulation that is too short for a spike; not where the design brings the input."""
+    silent = replace(REPORT, spikes=0, fired=[[0] * CORE.n_neurons])
+    assert simulated(silent).passed
+    assert not simulated(silent, bulk=0).passed
+    monkeypatch.setattr(verify_module, "read_input", lambda params, folder: ([0], None))
+    assert outcomes(simulated(silent))[FIRED] == "failed"
+
+
+def test_covering_goes_on_behind_the_bulk_phase(simulated, monkeypatch) -> None:
+    """With another segment, and without what has been hit."""
+    asked = {}
+
+    def cover(params, **how) -> Findings:
+        asked.update(how)
+        return Findings(command="cover", design="", digest="", checks=())
+
+    monkeypatch.setattr(until_covered, "cover", cover)
+    found = simulated(until_covered=True)
+    assert asked["segment"] == 1
+    assert asked["before"].bins == found.coverage
+    simulated(until_covered=True, bulk=0)
+    assert (asked["segment"], asked["before"]) == (0, None)
+
+
+@pytest.mark.parametrize("params", [NETWORK, NeuronParams(v_threshold=60, refractory=2)],
+                         ids=["network", "neuron"])  # fmt: skip
+def test_the_coverage_of_a_simulation_is_counted_from_its_stimulus(params, tmp_path) -> None:
+    interface, _ = wrapped(params)
+    bulk, during = bulk_of(params, interface, 1), Coverage(params)
+    with (tmp_path / "stimulus").open("wb") as file:
+        for _ in range(2):
+            file.write(to_bytes(as_ints(bulk.stimulus()), interface.stimulus_bits))
+            bulk.cover(during)
+    after = Coverage(params)
+    cover_run(after, interface, tmp_path / "stimulus")
+    assert sum(each.hit for each in after.bins) > 20
+    assert after.bins == during.bins
+    assert Coverage(params, earlier=after).hits == after.hits
+
+
+@pytest.mark.slow
+def test_a_rare_fault_is_found_by_a_plain_run_and_replayed(tmp_path, monkeypatch) -> None:
+    """An event is lost after 65,536 TICKs: no cocotb run of 200,000 cycles has so many."""
+    edit = losing("count + (taken & tick)", "taken & count == 65535")
+    monkeypatch.chdir(tmp_path)
+    network = NetworkParams.chain(RARE, name="rare")
+    save(network, tmp_path / "design.toml")
+    check, run_phase = verify_module.check, verify_module.run_phase
+    monkeypatch.setattr(verify_module, "check", lambda *a, **k: check(*a, edit=edit, **k))
+    monkeypatch.setattr(verify_module, "run_phase", lambda *a, **k: run_phase(*a, edit=edit, **k))
+    found = verify(network, tmp_path / "design.toml", cycles=20_000)
+    assert [reason.partition(":")[0] for reason in found.reasons] == [NAME]
+    assert found.replay == "fxlif replay fxlif-failure-rare-1"
+    assert folder.replay(found.folder).reproduced
+    assert BULK_CYCLES == 10**7
