@@ -9,10 +9,8 @@ from pathlib import Path
 
 import pytest
 from designs import CORES, FINE, PASSED
-from test_reach import CORE as RARE
-from test_reach import losing
 
-from fxlif import NetworkParams, NeuronParams, save
+from fxlif import NetworkParams, NeuronParams
 from fxlif.engines import can_compile
 from fxlif.hdl.limits import supported
 from fxlif.sim import verify as verify_module
@@ -21,14 +19,13 @@ from fxlif.sim.bench.scoreboard import Report
 from fxlif.sim.bench.simulation import wrapped
 from fxlif.sim.coverage import until_covered
 from fxlif.sim.coverage.coverage import Coverage
-from fxlif.sim.coverage.recorded import cover_run
-from fxlif.sim.failure import folder
 from fxlif.sim.failure.difference import Left
 from fxlif.sim.report.findings import Findings
 from fxlif.sim.soak import phase as phase_module
 from fxlif.sim.soak.bulk import BLOCK
 from fxlif.sim.soak.phase import NAME, why_not
-from fxlif.sim.soak.segments import BULK_CYCLES, Target, bulk_of, target_of
+from fxlif.sim.soak.recorded import cover_run
+from fxlif.sim.soak.segments import Target, bulk_of, target_of
 from fxlif.sim.tools.words import as_ints, to_bytes
 from fxlif.sim.verify import verify
 
@@ -158,20 +155,3 @@ def test_the_coverage_of_a_simulation_is_counted_from_its_stimulus(params, tmp_p
     assert sum(each.hit for each in after.bins) > 20
     assert after.bins == during.bins
     assert Coverage(params, earlier=after).hits == after.hits
-
-
-@pytest.mark.slow
-def test_a_rare_fault_is_found_by_a_plain_run_and_replayed(tmp_path, monkeypatch) -> None:
-    """An event is lost after 65,536 TICKs: no cocotb run of 200,000 cycles has so many."""
-    edit = losing("count + (taken & tick)", "taken & count == 65535")
-    monkeypatch.chdir(tmp_path)
-    network = NetworkParams.chain(RARE, name="rare")
-    save(network, tmp_path / "design.toml")
-    check, run_phase = verify_module.check, verify_module.run_phase
-    monkeypatch.setattr(verify_module, "check", lambda *a, **k: check(*a, edit=edit, **k))
-    monkeypatch.setattr(verify_module, "run_phase", lambda *a, **k: run_phase(*a, edit=edit, **k))
-    found = verify(network, tmp_path / "design.toml", cycles=20_000)
-    assert [reason.partition(":")[0] for reason in found.reasons] == [NAME]
-    assert found.replay == "fxlif replay fxlif-failure-rare-1"
-    assert folder.replay(found.folder).reproduced
-    assert BULK_CYCLES == 10**7

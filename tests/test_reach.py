@@ -8,11 +8,14 @@ from collections.abc import Callable
 import pytest
 from designs import swap
 
-from fxlif import CoreParams, NeuronParams
+from fxlif import CoreParams, NetworkParams, NeuronParams, save
 from fxlif.cycles.control import NONE
 from fxlif.engines import can_compile
+from fxlif.sim import verify as verify_module
+from fxlif.sim.failure import folder
+from fxlif.sim.soak.phase import NAME
 from fxlif.sim.soak.segments import SEGMENT, run_segment, target_of
-from fxlif.sim.verify import DEFAULT_CYCLES
+from fxlif.sim.verify import DEFAULT_CYCLES, verify
 
 pytestmark = pytest.mark.skipif(not can_compile(), reason="bulk runs need numba")
 #: The threshold is near the upper end of the state: a neuron can go beyond either end.
@@ -99,3 +102,19 @@ def test_without_a_fault_nothing_differs() -> None:
     """What stands around the core changes nothing where it loses nothing."""
     target = target_of(CORE, edit=losing("count", "1'b0"))
     assert run_segment(target, 1, 0, DEFAULT_CYCLES).wrong == NONE
+
+
+@pytest.mark.slow
+def test_a_rare_fault_is_found_by_a_plain_run_and_replayed(tmp_path, monkeypatch) -> None:
+    """An event is lost after 65,536 TICKs: no cocotb run of 200,000 cycles has so many."""
+    edit = losing("count + (taken & tick)", "taken & count == 65535")
+    monkeypatch.chdir(tmp_path)
+    network = NetworkParams.chain(CORE, name="rare")
+    save(network, tmp_path / "design.toml")
+    check, run_phase = verify_module.check, verify_module.run_phase
+    monkeypatch.setattr(verify_module, "check", lambda *a, **k: check(*a, edit=edit, **k))
+    monkeypatch.setattr(verify_module, "run_phase", lambda *a, **k: run_phase(*a, edit=edit, **k))
+    found = verify(network, tmp_path / "design.toml", cycles=20_000)
+    assert [reason.partition(":")[0] for reason in found.reasons] == [NAME]
+    assert found.replay == "fxlif replay fxlif-failure-rare-1"
+    assert folder.replay(found.folder).reproduced

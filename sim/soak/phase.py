@@ -15,11 +15,11 @@ from ..bench.outcome import COMPARED, never_fired
 from ..bench.run import STIMULUS, get_job
 from ..bench.scoreboard import Counts
 from ..coverage.coverage import Coverage
-from ..coverage.recorded import cover_run
 from ..failure.difference import Left, leave_difference
 from ..report.findings import Check
 from ..tools import simulators
 from .bulk import BLOCK, Bulk
+from .recorded import cover_run
 from .segments import run_segment, sizes, target_of
 
 NOTHING = Left("")

@@ -9,17 +9,17 @@ from ...cycles.neuron import NEURON_INPUT
 from ...cycles.row_model import model_of
 from ...params.protocol import AnyCores
 from ..bench.wrapper import Cycles, Interface
+from ..coverage.coverage import Coverage
 from ..failure.difference import inputs_of
-from ..soak.bulk import BLOCK
 from ..tools.words import as_rows, from_bytes, to_bytes
-from .coverage import Coverage
+from .bulk import BLOCK
 
 
 def cover_run(coverage: Coverage, interface: Interface, stimulus: Path) -> None:
     """Count what a design did from power-up on: a simulator was shown the words in the file
     ``stimulus``, one per cycle (:func:`~fxlif.sim.tools.words.to_bytes`)."""
     if coverage.design.kind == "neuron":
-        from ..soak.bulk_neuron import NeuronBulk
+        from .bulk_neuron import NeuronBulk
 
         bulk = NeuronBulk(coverage.design, interface, seed=1)
         for part in _blocks(stimulus, interface.stimulus_bits):
