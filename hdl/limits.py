@@ -76,22 +76,6 @@ def no_registers(design: AnyParams, check: str) -> None:
             raise FxlifError.must_be(key, f"without registers in {check}", found)
 
 
-def no_access_to_rows(design: AnyParams, check: str) -> None:
-    """Refuse what a ``check`` does not know yet: cores of rows that are written or read.
-
-    Raises:
-        FxlifError: the first core of rows of which something can be written or read.
-    """
-    cores: tuple[CoreParams | RowCore, ...] = design.cores
-    for k, core in enumerate(cores):
-        if isinstance(core, RowCore) and core.writable:
-            allowed = f"empty in {check} of a network of populations"
-            raise FxlifError.must_be(_key(design, k, "writable"), allowed, core.writable)
-        if isinstance(core, RowCore) and core.readable:
-            allowed = f"false in {check} of a network of populations"
-            raise FxlifError.must_be(_key(design, k, "readable"), allowed, core.readable)
-
-
 def _key(design: AnyParams, k: int, field: str) -> str:
     """How a user calls a field of core ``k``."""
     if isinstance(design, HardwareNetwork):

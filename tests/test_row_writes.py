@@ -41,6 +41,7 @@ from fxlif.sim.bench.models import StreamModel
 from fxlif.sim.bench.outcome import failure_reasons
 from fxlif.sim.bench.run import Job, stream_driver
 from fxlif.sim.bench.scoreboard import Report, Scoreboard
+from fxlif.sim.prove.run import prove
 from fxlif.sim.soak.random_network import random_network as any_network
 from fxlif.sim.verify import check
 
@@ -167,8 +168,9 @@ FAULTS = [
                  "an event is looked at in the cycle of a write, or before it"),
     SourceMutant("another word", "hdl.rows.synapses", "write.row[:bits] if bits else 0",
                  "write.row", "what is written to a memory of one word goes elsewhere"),
-    SourceMutant("reset clears it", "hdl.core.neurons", "init=init, reset_less=True",
-                 "init=init", "the threshold of all neurons is forgotten with a reset"),
+    SourceMutant("reset clears it", "hdl.core.neurons",
+                 "threshold_bits), init=init, reset_less=True", "threshold_bits), init=init",
+                 "the threshold of all neurons is forgotten with a reset"),
     SourceMutant("lost while another waits", "hdl.access", "writes.eq(port.taken & port.found[k] &",
                  "writes.eq(port.taken & port.found[k] & accesses[1 - k].between &",
                  "a write to a core is lost where the other one is in mid-step"),
@@ -180,6 +182,64 @@ FAULTS = [
 def test_a_fault_is_found(fault: SourceMutant) -> None:
     with applied(fault):
         assert any(run(supported(tiny()), 3000, seed).first is not None for seed in (1, 2))
+
+
+def proved(design: NetworkParams, *theorems: str) -> set[str]:
+    """The groups of theorems of which not all are proved."""
+    found = prove(design, name="x", timeout_s=60, theorems=theorems or None)
+    return {check.name.partition(":")[0] for check in found.checks
+            if check.outcome not in ("passed", "not_applicable")}  # fmt: skip
+
+
+def accessed(**more) -> NetworkParams:
+    """The two populations, of which the first can be read too."""
+    near, far = tiny().population
+    parts = near.model_copy(update={"readable": True, **more}), far.model_copy(update=more)
+    return tiny().model_copy(update={"population": parts})
+
+
+def test_a_core_of_rows_is_proved_whatever_is_written() -> None:
+    assert proved(accessed(), "events") == set()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("registers", [False, True], ids=["weights", "registers"])
+def test_all_is_proved_for_whatever_is_written(registers: bool) -> None:
+    neuron = NeuronParams(v_threshold=40, state_bits=10, v_reset=-3, refractory=2,
+                          leak={"kind": "shift", "shift": 3})  # fmt: skip
+    assert (
+        proved(accessed(**({"neuron": neuron, "writable": WRITABLE} if registers else {}))) == set()
+    )
+
+
+#: Which theorems do not hold with a fault.
+PROVED = {
+    "wrong lane": "writes", "all lanes": "writes", "all memories": "writes",
+    "wrong memory": "writes", "padding written": "writes", "padding not counted": "writes",
+    "in mid-step": "rows", "events behind": "rows", "spikes behind": "rows",
+    "row under way": "rows", "during an update": "rows", "not held": "rows",
+    "reset clears it": "writes", "lost while another waits": "writes",
+}  # fmt: skip
+#: What no access to the hardware shows: a table of what there is, and how the parts are joined.
+MORE_FAULTS = {
+    SourceMutant("all slots are there", "hdl.access", "core.weight_slots >= 0",
+                 "core.weight_slots >= -1", "slots without a synapse are addresses"): "weights",
+    SourceMutant("kept in vain", "hdl.rows.core", "front.hold.eq(self.access.hold)",
+                 "front.hold.eq(0)", "a step begins while something is written"): "events",
+    SourceMutant("between at once", "hdl.rows.core", "front.rests & issue.rests", "front.rests",
+                 "written while an update is under way"): "events",
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("fault", "group"),
+    [*((f, PROVED[f.name]) for f in FAULTS if f.name in PROVED), *MORE_FAULTS.items()],
+    ids=lambda each: each.name if isinstance(each, SourceMutant) else each,
+)  # fmt: skip
+def test_no_proof_of_a_fault(fault: SourceMutant, group: str) -> None:
+    with applied(fault):
+        assert proved(accessed(), group) == {group}
 
 
 @pytest.mark.slow

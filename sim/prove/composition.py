@@ -14,9 +14,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any
 
-from ...cycles.access import COUNTS, is_accessible
+from ...cycles.access import is_accessible
 from ...cycles.latency import event_cycles
-from ...hdl.core.layouts import operation_layout, read_layout
+from ...hdl.core.layouts import operation_layout
 from ...hdl.events import event_layout
 from ...params.core import CoreParams
 from ..tools.solver import z3
@@ -31,7 +31,6 @@ from .parts import (
     rom_contract,
     totals_contract,
     unknown_add,
-    written_now,
 )
 from .sums import row_address
 
@@ -76,11 +75,7 @@ class Issued(Leaving, ABC):
             self.opens: (0, z3.If(taken, ~event["tick"], self.opens)),
             self.may: (0, hold & self.between),
         }
-        if self.core.writable:
-            self.assumed.append(z3.Implies(written_now(self.net, self.core), self.may == 1))
-        if self.core.readable:
-            reads = unpacked(self.net["access_read"], read_layout(self.core))["valid"] == 1
-            self.assumed.append(z3.Implies(reads, self.may == 1))
+        self.assumed = self.accesses_in(self.may)
         if "weights" in self.core.writable:
             p = Ports(self.net, "weights")
             lanes, row = self.core.lanes, z3.Select(self.rom, p["place"])
@@ -100,15 +95,7 @@ class Issued(Leaving, ABC):
             "between two steps": (self.between == 1) == idle,
             "no event while it is held": z3.Implies(self.held, z3.Not(self.ready)),
         }
-        if self.core.readable:
-            answer, read = Ports(self.net, "answer"), self.net["access_read"]
-            found["read where it is asked"] = z3.And(
-                self.neurons_ports["read"] == read, answer["read"] == read,
-                answer["state"] == self.neurons_ports["state"],
-                *(answer[name] == self.net[name] for name in COUNTS if name in answer),
-                self.net["access_answer"] == answer["answer"],
-            )  # fmt: skip
-        return found
+        return found | self.read_claims()
 
     def written_invariants(self) -> dict[str, Any]:
         """Nothing that may be written or read is used by what is under way."""

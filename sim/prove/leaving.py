@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ...cycles.access import COUNTS
 from ...cycles.latency import AnyCore
-from ...hdl.core.layouts import entry_layout, written_layout
+from ...hdl.core.layouts import entry_layout, read_layout, written_layout
 from ..tools.solver import z3
 from .contract import Contract, Part, Ports, bit, unpacked
 from .netlist import Netlist
@@ -21,6 +22,7 @@ from .parts import (
     is_told,
     neurons_contract,
     queue_contract,
+    written_now,
 )
 
 Ghosts = dict[Any, tuple[int | None, Any]]
@@ -119,6 +121,30 @@ class Leaving:
             self.floor: (0, z3.If(self.done, self.n(0), floor)),
             self.time: (0, z3.If(more, time + 1, time)),
         }
+
+    # --- what is written and read -------------------------------------------------------------
+
+    def accesses_in(self, may: Any) -> list[Any]:
+        """That something is written or read only where it ``may`` be."""
+        found = []
+        if self._core.writable:
+            found.append(z3.Implies(written_now(self.net, self._core), may == 1))
+        if self._core.readable:
+            reads = unpacked(self.net["access_read"], read_layout(self._core))["valid"] == 1
+            found.append(z3.Implies(reads, may == 1))
+        return found
+
+    def read_claims(self) -> dict[str, Any]:
+        """How what answers is joined to what is read."""
+        if not self._core.readable:
+            return {}
+        answer, read = Ports(self.net, "answer"), self.net["access_read"]
+        return {"read where it is asked": z3.And(
+            self.neurons_ports["read"] == read, answer["read"] == read,
+            answer["state"] == self.neurons_ports["state"],
+            *(answer[name] == self.net[name] for name in COUNTS if name in answer),
+            self.net["access_answer"] == answer["answer"],
+        )}  # fmt: skip
 
     # --- what is shown ------------------------------------------------------------------------
 

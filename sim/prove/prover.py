@@ -72,10 +72,14 @@ class Prover:
         """The cores of a chain or of another network."""
         return self.params.cores
 
+    def inner(self, name: str) -> str:
+        """The Verilog module of a part of the design, behind a write or a read port or not."""
+        inner = "design." if any(map(is_accessible, self.cores_of_all)) else ""
+        return plain(f"{self.hardware.top}.{inner}{name}")
+
     def core_module(self, k: int) -> str:
         """The Verilog module of core ``k``."""
-        inner = "design." if any(map(is_accessible, self.cores_of_all)) else ""
-        return plain(f"{self.hardware.top}.{inner}{self.params.signals[k].instance}")
+        return self.inner(self.params.signals[k].instance)
 
     def instance(self, net: Netlist, k: int) -> str:
         """The instance of core ``k`` in the top, behind a write or a read port or not."""

@@ -33,7 +33,8 @@ Of a network of cores with rows of synapses (:mod:`fxlif.sim.prove.row`) the sam
   ``weights``: images, read back row by row, and the golden network's synapses. ``streams``: an
   event moves for all readers of a node or for none; what regular sources send; merged outputs.
   ``events``: what the parts take of each other, and what leaves, as in a chain. That the sum of a
-  step is that of its events is the chain of these contracts, not one formula.
+  step is that of its events is the chain of these contracts, not one formula. ``writes``: as in a
+  chain; ``weights`` compares where the port finds synapses, too.
 
 Contracts and composition lean on each other over time, not in a circle: what a part gives in a
 cycle is proved from what it took before that cycle (:mod:`fxlif.sim.prove.contract`). Not proved:
@@ -77,7 +78,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from ...errors import FxlifError
-from ...hdl.limits import no_access_to_rows, sums_its_events, supported
+from ...hdl.limits import sums_its_events, supported
 from ...hdl.verilog import generate
 from ...layout import HardwareNetwork
 from ...params.design import outline
@@ -154,7 +155,6 @@ def prove(
         if group not in GROUPS:
             raise FxlifError.must_be("theorems", f"some of {', '.join(GROUPS)}", group)
     design = supported(params)
-    no_access_to_rows(design, "a proof")
     if isinstance(design, HardwareNetwork):
         sums_its_events(design, "a proof")
     if design.kind == "core":

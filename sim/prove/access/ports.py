@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from ....cycles.access import (
@@ -14,12 +16,14 @@ from ....cycles.access import (
     inputs_of,
     is_single,
     value_bits,
+    weight_words,
 )
 from ....cycles.latency import COUNTER_BITS
 from ....hdl.access import read_payload, write_payload
 from ....params.core import Writable
 from ...tools.solver import z3
-from ..contract import Delays, any_of, bit, number, unpacked
+from ..alone import rom_word
+from ..contract import Delays, Ports, any_of, bit, number, unpacked
 from ..netlist import Netlist
 from ..prover import Prover
 from .registers import is_legal
@@ -46,7 +50,8 @@ class Side(Delays, ABC):
 
     def __init__(self, prover: Prover, net: Netlist, name: str, there: list[int]) -> None:
         super().__init__(f"{name} port")
-        self.cores, self.where, self.there = prover.cores, AddressMap(prover.cores), there
+        self.cores, self.there = prover.cores_of_all, there
+        self.where = AddressMap(self.cores)
         layout = (write_payload if name == "write" else read_payload)(self.where)
         self.given = unpacked(net[f"{name}_payload"], layout)
         self.address = self.given["address"]
@@ -58,7 +63,11 @@ class Side(Delays, ABC):
         misses = bit(self.is_nothing(self.address, self.given.get("data")))
         self.misses = self.line("to nothing", self.taken & misses, 1)[1]
         self.missed = z3.BitVec(f"{name} port: missed", COUNTER_BITS)
-        self.ghosts[self.missed] = (0, self.missed + number(self.misses, COUNTER_BITS))
+        self.count(self.misses)
+
+    def count(self, misses: Any) -> None:
+        """``missed`` counts these ``misses``."""
+        self.ghosts[self.missed] = (0, self.missed + number(misses, COUNTER_BITS))
 
     #: What was on offer to be written a cycle before, at the write port.
     said: Any = None
@@ -146,7 +155,7 @@ class WriteSide(Side):
 
     def __init__(self, prover: Prover, net: Netlist) -> None:
         super().__init__(
-            prover, net, "write", [k for k, core in enumerate(prover.cores) if core.writable]
+            prover, net, "write", [k for k, core in enumerate(prover.cores_of_all) if core.writable]
         )
         self.data = self.given["data"]
         self.said = self.line("data", self.data, 1, None)[1]
@@ -156,11 +165,19 @@ class WriteSide(Side):
             )[1]
             for k in self.there for name in self.cores[k].writable
         }  # fmt: skip
+        #: By core of rows, whether there is a synapse where a weight was to be written a cycle
+        #: before, by the memory that says so.
+        self.holds = {k: self._holds(net, k) for k in self.there
+                      if weight_words(self.cores[k])}  # fmt: skip
+        late = [self.writes[k, "weights"] & ~there for k, there in self.holds.items()]
+        self.count(reduce(or_, late, self.misses))
 
     def names(self, address: Any, k: int, name: Writable, data: Any) -> Any:
         """Whether an address is that of a value of a parameter of core ``k``, which can be
         ``data``."""
         core, register = self.cores[k], as_register(name)
+        if name == "weights" and weight_words(core):
+            return self._is_slot(address, k)
         rows = inputs_of(core) if name == "weights" else 1
         neurons = 1 if is_single(core, name) else core.n_neurons
         there = self.is_at(address, k, NUMBERS[name], rows, neurons)
@@ -168,6 +185,30 @@ class WriteSide(Side):
             return there
         value = z3.Extract(value_bits(core, name) - 1, 0, data)
         return z3.And(there, is_legal(core.neuron, register, value))
+
+    def _is_slot(self, address: Any, k: int) -> Any:
+        """Whether an address is that of a slot of a row of core ``k``, or one that its bits could
+        number."""
+        core = self.cores[k]
+        words, lanes = (1 << (n - 1).bit_length() for n in (weight_words(core), core.lanes))
+        w, at = self.where, self.place(address)
+        return z3.And(
+            self.field(address, w.core_at, w.address_bits - w.core_at) == k,
+            self.item(address) == NUMBERS["weights"],
+            z3.ULT(self.number_of(address), words), z3.ULT(at["lane"], lanes),
+        )  # fmt: skip
+
+    def number_of(self, address: Any) -> Any:
+        """The number of a word of rows that an address names."""
+        at = self.place(address)
+        return at["row"] << self.where.word_bits | at["word"]
+
+    def _holds(self, net: Netlist, k: int) -> Any:
+        """Whether core ``k`` has a synapse where a write was on offer a cycle before."""
+        name, bits = f"holds_{k}", (self.cores[k].lanes - 1).bit_length()
+        lane = self.place(self.was)["lane"] & (1 << bits) - 1
+        return rom_word(net, Ports(net, name).instance, name,
+                        self.number_of(self.was) << bits | lane)  # fmt: skip
 
     def exists(self, address: Any, k: int, data: Any) -> Any:
         return any_of([self.names(address, k, name, data) for name in self.cores[k].writable])
@@ -178,7 +219,7 @@ class ReadSide(Side):
 
     def __init__(self, prover: Prover, net: Netlist) -> None:
         super().__init__(
-            prover, net, "read", [k for k, core in enumerate(prover.cores) if core.readable]
+            prover, net, "read", [k for k, core in enumerate(prover.cores_of_all) if core.readable]
         )
         self.reads = {
             k: self.line(f"{k} read", self.taken & bit(self.exists(self.address, k, None)), 1)[1]

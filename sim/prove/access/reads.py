@@ -16,10 +16,9 @@ from __future__ import annotations
 from typing import Any
 
 from ....cycles.access import COUNTS, READ_NUMBERS, SIGNED
-from ....cycles.latency import READ_CYCLES
+from ....cycles.latency import READ_CYCLES, AnyCore
 from ....hdl.core.layouts import read_layout
 from ....hdl.neuron import state_layout
-from ....params.core import CoreParams
 from ...tools.solver import z3
 from .. import golden
 from ..contract import Contract, Delays, Part, Ports, any_of, number, settle, unpacked
@@ -32,7 +31,7 @@ from .ports import BITS, ReadSide
 ASKED_CYCLES = 3
 
 
-def answer_part(net: Netlist, core: CoreParams) -> Part:
+def answer_part(net: Netlist, core: AnyCore) -> Part:
     """What is asked of a core, and its answer."""
     p, g = Ports(net, "answer"), Delays("answer")
     read = p.fields("read", read_layout(core))
@@ -70,7 +69,7 @@ def answer_part(net: Netlist, core: CoreParams) -> Part:
 
 def prove_answers(prover: Prover, k: int) -> Result:
     """What core ``k`` answers."""
-    part = answer_part(prover.core(k), prover.cores[k])
+    part = answer_part(prover.core(k), prover.cores_of_all[k])
     answer = Ports(prover.core(k), "answer")["answer"]
     return settle(prover, part, {"an answer": answer != 0})
 

@@ -21,9 +21,10 @@ from __future__ import annotations
 from typing import Any
 
 from ....cycles.access import as_register, is_accessible, is_single, value_bits
-from ....cycles.latency import READ_CYCLES
+from ....cycles.latency import READ_CYCLES, AnyCore
 from ....hdl.core.layouts import write_layout
-from ....params.core import CoreParams, Writable
+from ....layout import RowCore
+from ....params.core import Writable
 from ....rule.written import register_value
 from ...tools.solver import conjunction, z3
 from ..alone import rom_word
@@ -53,10 +54,13 @@ def _write_claims(
             any_of(strobes), may[k] == 1
         )
         for name in core.writable:
-            gives[f"{name} of core {k} written once"] = write[name] == g.writes[k, name]
-            bits = value_bits(core, name)
-            same = [number(write[n], BITS) == at for n, at in g.place(g.was).items()
-                    if n != "row" or name == "weights"]  # fmt: skip
+            there, bits = g.writes[k, name], value_bits(core, name)
+            in_rows = name == "weights" and k in g.holds
+            if in_rows:
+                there = there & g.holds[k]
+            gives[f"{name} of core {k} written once"] = write[name] == there
+            places = ["lane", *["row"] * (name == "weights"), *["word"] * (not in_rows)]
+            same = [number(write[n], BITS) == at for n, at in _place(g, k).items() if n in places]
             same.append(z3.Extract(bits - 1, 0, write["value"])
                         == z3.Extract(bits - 1, 0, g.said))  # fmt: skip
             gives[f"{name} of core {k} where and what was said"] = z3.Implies(
@@ -65,7 +69,7 @@ def _write_claims(
             invariants[f"{name} of {k} held"] = z3.Implies(
                 g.writes[k, name] == 1, z3.And(may[k] == 1, g.names(g.was, k, name, g.said))
             )
-        fields = {**g.place(g.was), "value": number(g.said, 2 * BITS)}
+        fields = {**_place(g, k), "value": number(g.said, 2 * BITS)}
         invariants[f"place of {k}"] = z3.Implies(g.known == 1, conjunction([
             write[n] == z3.Extract(write[n].size() - 1, 0, at) for n, at in fields.items()
         ]))  # fmt: skip
@@ -74,11 +78,18 @@ def _write_claims(
     return gives, invariants
 
 
+def _place(g: WriteSide, k: int) -> dict[str, Any]:
+    """Row, word and lane where core ``k`` is to be written; of rows, the number of a word."""
+    at = g.place(g.was)
+    return at | {"row": g.number_of(g.was)} if k in g.holds else at
+
+
 def port_part(prover: Prover, net: Netlist) -> Part:
     """The ports of a design, before cores of which nothing is known."""
     ports = {
-        k: core_ports(prover, net, k) for k, core in enumerate(prover.cores) if is_accessible(core)
-    }
+        k: core_ports(prover, net, k)
+        for k, core in enumerate(prover.cores_of_all) if is_accessible(core)
+    }  # fmt: skip
     held = Delays("ports")
     may = {
         k: held.line(f"core {k} held between", each["hold"] & each["between"], 1)[1]
@@ -89,7 +100,7 @@ def port_part(prover: Prover, net: Netlist) -> Part:
     invariants: dict[str, Any] = {}
     takes: dict[str, Any] = {}
     depth = 1
-    if any(core.writable for core in prover.cores):
+    if any(core.writable for core in prover.cores_of_all):
         write = WriteSide(prover, net)
         found = _write_claims(net, write, ports, may)
         gives, invariants = found
@@ -98,7 +109,9 @@ def port_part(prover: Prover, net: Netlist) -> Part:
             z3.And(write.valid == 1, write.address == write.was, write.data == write.said),
         )
         sides.append(write)
-    if any(core.readable for core in prover.cores):
+        if write.holds:  # the memory of what there is answers after two cycles
+            depth = 3
+    if any(core.readable for core in prover.cores_of_all):
         read = ReadSide(prover, net)
         found = read_claims(net, read, ports, may)
         gives, invariants = {**gives, **found[0]}, {**invariants, **found[1]}
@@ -120,7 +133,7 @@ def port_part(prover: Prover, net: Netlist) -> Part:
 
 
 def _settled(prover: Prover) -> Result:
-    modules = map(prover.core_module, range(len(prover.cores)))
+    modules = map(prover.core_module, range(len(prover.cores_of_all)))
     net = prover.netlist(prover.hardware.top, *modules)
     part = port_part(prover, net)
     cases = {
@@ -132,7 +145,7 @@ def _settled(prover: Prover) -> Result:
 
 def memory_theorem(prover: Prover, k: int, name: Writable) -> Theorem:
     """A write changes one value of a parameter of core ``k``; without one nothing changes."""
-    core, net = prover.cores[k], prover.core(k)
+    core, net = prover.cores_of_all[k], prover.core(k)
     write = unpacked(net["access_write"], write_layout(core))
     bits = value_bits(core, name)
     value = z3.Extract(bits - 1, 0, write["value"])
@@ -141,6 +154,8 @@ def memory_theorem(prover: Prover, k: int, name: Writable) -> Theorem:
         return _single(net, core, name, strobe, value)
     row, word = z3.BitVecs("row word", BITS)
     if name == "weights":
+        if isinstance(core, RowCore):
+            return _of_rows(net, core, write, value)
         rows, part, address = core.n_inputs, "weights", row_address(core, row, word)
     else:
         rows, part, address = 1, f"{Ports(net, 'neurons').instance}.thresholds", word
@@ -164,7 +179,33 @@ def memory_theorem(prover: Prover, k: int, name: Writable) -> Theorem:
     )  # fmt: skip
 
 
-def _single(net: Netlist, core: CoreParams, name: Writable, strobe: Any, value: Any) -> Theorem:
+def _of_rows(net: Netlist, core: RowCore, write: dict[str, Any], value: Any) -> Theorem:
+    """A write changes one weight of one memory of synapses, by the number of its word."""
+    place, strobe = z3.BitVec("place", BITS), write["weights"] == 1
+    at, instance = number(write["row"], BITS), Ports(net, "synapses").instance
+    claims, hits = {}, []
+    for m, (memory, first) in enumerate(zip(core.memories, core.first_words, strict=True)):
+        name = f"weights_{m}"
+        inside = z3.ULT(place, memory.depth)
+        here = rom_word(net, Ports(net, f"{instance}.{name}").instance, name, place)
+        hits.append(z3.And(strobe, at == place + first, inside))
+        for lane, (before, after) in enumerate(
+            zip(lanes_of(here, core.lanes), lanes_of(net.after(here), core.lanes), strict=True)
+        ):
+            hit = z3.And(hits[-1], number(write["lane"], BITS) == lane)
+            bits = z3.Extract(before.size() - 1, 0, value)
+            claims[f"memory {m}, lane {lane}"] = z3.Implies(
+                inside, after == z3.If(hit, bits, before)
+            )
+    given = [z3.ULT(number(write["lane"], BITS), core.lanes)]
+    return Theorem(
+        mode="every state and input, one transition", claims=claims, given=given,
+        cases={f"a write to memory {m}": hit for m, hit in enumerate(hits)}
+        | {"none": z3.Not(strobe)},
+    )  # fmt: skip
+
+
+def _single(net: Netlist, core: AnyCore, name: Writable, strobe: Any, value: Any) -> Theorem:
     """A write changes the one value that there is, and nothing else does, a reset neither; that of
     a register is always one that it can hold: no other is written (:func:`_write_claims`)."""
     register, neuron = as_register(name), core.neuron
@@ -188,13 +229,14 @@ def _single(net: Netlist, core: CoreParams, name: Writable, strobe: Any, value: 
 
 def prove_writes(prover: Prover) -> None:
     """The ports of a chain, the memories behind them, and what answers."""
-    if not any(map(is_accessible, prover.cores)):
+    cores = prover.cores_of_all
+    if not any(map(is_accessible, cores)):
         return
     name = "writes: between two steps, once, where the address says; else counted"
-    if any(core.readable for core in prover.cores):
+    if any(core.readable for core in cores):
         name += "; so reads, answered in time"
     prover.attempt(name, _settled, prover)
-    for k, core in enumerate(prover.cores):
+    for k, core in enumerate(cores):
         for parameter in core.writable:
             name = f"writes: {parameter}: the value that is named, and nothing else, core {k}"
             prover.attempt(name, memory_theorem, prover, k, parameter)

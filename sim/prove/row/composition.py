@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from ....cycles.access import is_accessible
 from ....hdl.core.layouts import entry_layout, operation_layout
 from ....hdl.rows.layouts import longest, row_operation_layout, table_bits
 from ....hdl.rows.synapses import OPERATION_DISTANCE, synapse_bits
@@ -56,6 +57,10 @@ class RowComposition(Leaving):
         )  # fmt: skip
         # What moves at its inputs is for the cores that send it.
         taken = {"taken when held": front.takes["taken when held"]}
+        # What is written may be any weight: nothing here depends on weights.
+        if "weights" in core.writable:
+            kept = {n: term for n, term in synapses.gives.items() if not n.startswith("weight, ")}
+            synapses = replace(synapses, gives=kept)
         self.parts |= {"front": replace(front, takes=taken), "issue": issue, "synapses": synapses}
         #: The slot in which the clearing of the neurons begins.
         self.begins = (core.slots - 1) << core.word_bits
@@ -67,6 +72,12 @@ class RowComposition(Leaving):
         self.inside = inside + z3.If(self.starts["update"], self.n(1), self.n(0))
         left = self.inside - z3.If(self.tick_out, self.n(1), self.n(0))
         self.ghosts[inside] = (0, left)
+        #: Whether it was held between two steps a cycle before, where it may be written and read.
+        self.may = self.ghost("may be accessed", 1)
+        self.assumed: list[Any] = []
+        if is_accessible(core):
+            self.ghosts[self.may] = (0, net["access_hold"] & net["access_between"])
+            self.assumed = self.accesses_in(self.may)
 
     # --- what is shown ------------------------------------------------------------------------
 
@@ -76,8 +87,26 @@ class RowComposition(Leaving):
             **self._wiring(),
             "a TICK out for an update": z3.Implies(self.tick_out, self.inside >= 1),
             "at most two TICKs behind the front": z3.And(self.inside >= 0, self.inside <= 2),
+            **self._accessed(),
             **self.leaving_claims(),
         }
+
+    @property
+    def _still(self) -> Any:
+        """Whether nothing of a step was taken, or is under way."""
+        return z3.And(self.front.rests, self.slots.rests)
+
+    def _accessed(self) -> dict[str, Any]:
+        """When something may be written or read, and that it is there."""
+        if not is_accessible(self.core):
+            return {}
+        found = self.read_claims()
+        found["between two steps"] = (self.net["access_between"] == 1) == self._still
+        found["no event while it is held"] = z3.And(
+            self.ports["front"]["hold"] == self.net["access_hold"],
+            z3.Implies(self.front.kept, z3.Not(z3.Or(*self.front.ready))),
+        )
+        return found
 
     def _wiring(self) -> dict[str, Any]:
         """What each part is given is what the one before it gives."""
@@ -119,7 +148,11 @@ class RowComposition(Leaving):
 
     def invariants(self) -> dict[str, Any]:
         """How the ghosts stand to each other: no register lies between the parts."""
-        return {**self._control(), **self._lines(), **self.on_its_way()}
+        still = {"still while it may be accessed": z3.Implies(self.may == 1, z3.And(
+            self._still, z3.Not(self.opened)
+        ))}  # fmt: skip
+        held = still if is_accessible(self.core) else {}
+        return {**self._control(), **self._lines(), **self.on_its_way(), **held}
 
     def _control(self) -> dict[str, Any]:
         s, f, e = self.slots, self.front, self.emitter
@@ -199,4 +232,5 @@ class RowComposition(Leaving):
         compared one by one."""
         lookup, most = self.slots.lookup, longest(self.core)
         rows = z3.Implies(lookup["update"] == 0, z3.ULE(lookup["length"], most))
-        return self.proof(lambda register: False, self.claims(), self.invariants(), [rows])
+        return self.proof(lambda register: False, self.claims(), self.invariants(),
+                          [rows, *self.assumed])  # fmt: skip

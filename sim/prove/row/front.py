@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ....cycles.access import is_accessible
 from ....hdl.events import event_layout
 from ....hdl.rows.layouts import lookup_layout, table_bits
 from ....layout import RowCore
@@ -50,8 +51,9 @@ class FrontGhosts(Delays):
         )
         waits = [z3.And(here, shown, z3.Not(last)) for here, shown, last in
                  zip(self.here, self.shown, self.last_part, strict=True)]  # fmt: skip
-        self.passes = z3.And(self.room, any_of(waits))
         last_input = self.select == len(core.inputs) - 1
+        self._rest()
+        self.passes = z3.And(self.goes, any_of(waits))
         self.update = z3.And(self.ticks, last_input)
         self._lookups()
         self._queue()
@@ -61,6 +63,8 @@ class FrontGhosts(Delays):
             self.select: (core.first_input, z3.If(self.ticks, following, self.select)),
             self.part: (0, z3.If(self.moves, none,
                                  z3.If(self.passes, self.part + 1, self.part))),
+            self.begun: (0, z3.If(self.moves, bit(z3.Not(self.ticks)),
+                                  self.begun | bit(self.passes))),
         }  # fmt: skip
         waits = [z3.And(shown, z3.Not(moved))
                  for shown, moved in zip(self.shown, self.moved, strict=True)]  # fmt: skip
@@ -71,6 +75,15 @@ class FrontGhosts(Delays):
             self.line(f"ready {i}", bit(z3.And(self.ready[i], z3.Not(self.moved[i]))), 1)[1] == 1
             for i in inputs
         ]
+
+    def _rest(self) -> None:
+        """Whether no event of a step was looked at (``stands``), where the core may be ``kept``."""
+        self.begun = z3.BitVec("front:begun", 1)
+        self.stands = z3.And(self.select == self.core.first_input, self.begun == 0)
+        self.kept = z3.BoolVal(False)
+        if is_accessible(self.core):
+            self.kept = z3.And(self.ports["hold"] == 1, self.stands)
+        self.goes = z3.And(self.room, z3.Not(self.kept))
 
     def _lookups(self) -> None:
         """Which row of which memory the event that is shown has, if any."""
@@ -103,6 +116,11 @@ class FrontGhosts(Delays):
             self.waited: (0, z3.If(waits, self.waited + 1, z3.BitVecVal(0, 2))),
         }
 
+    @property
+    def rests(self) -> Any:
+        """Whether no event of a step was looked at, and nothing waits."""
+        return z3.And(self.stands, self.count == 0)
+
     def row_of(self, entry: Any) -> Any:
         """The number of the row that a lookup is of."""
         return z3.Extract(self.width - 1, 0, entry)
@@ -122,7 +140,8 @@ def front_contract(
     """Every event that moves is looked up in each memory of its input, in their order; a lookup is
     shown in the order in which it came, once, and soon, with what the ``table`` says of its row.
     The inputs are read in order, each up to its TICK; behind the TICK of the last one an update
-    waits. An input that is ready stays so until an event of it moves."""
+    waits. An input that is ready stays so until an event of it moves, but for one of a core that is
+    kept between two steps."""
     g = FrontGhosts(core, ports, address_bits)
     held = ports["held"] == 1
     is_row = z3.And(held, z3.Not(g.is_update(g.oldest)))
@@ -142,8 +161,10 @@ def front_contract(
         gives["the row of the event"] = z3.Implies(is_row, found == table(g.row_of(g.oldest)))
     unknown = []
     for i, each in enumerate(core.inputs):
-        gives[f"ready for input {i}"] = g.ready[i] == z3.And(g.last_part[i], g.room)
-        gives[f"input {i} stays ready"] = z3.Implies(g.was_ready[i], g.ready[i])
+        gives[f"ready for input {i}"] = g.ready[i] == z3.And(g.last_part[i], g.goes)
+        gives[f"input {i} stays ready"] = z3.Implies(
+            z3.And(g.was_ready[i], z3.Not(g.kept)), g.ready[i]
+        )
         # A core may wait for others in its last memory: all of its lookups are of one event.
         gives[f"input {i}: one event in all memories"] = z3.Implies(
             z3.And(g.here[i], g.part != 0), g.waits[i]
@@ -152,6 +173,8 @@ def front_contract(
             address = number(g.events[i]["address"], g.width)
             unknown.append(z3.And(g.here[i], g.moved[i], g.events[i]["tick"] == 0,
                                   z3.UGE(address, core.n_events)))  # fmt: skip
+    if is_accessible(core):
+        gives["rests between two steps"] = (ports["rests"] == 1) == g.rests
     gives["unknown events told"] = (ports["unknown"] == 1) == any_of(unknown)
     takes = {"taken when held": z3.Implies(ports["take"] == 1, held)}
     for i in range(len(core.inputs)):
@@ -199,6 +222,8 @@ def front_part(net: Netlist, core: RowCore, address_bits: Sequence[int]) -> Part
         "count": g.count == number(fetched, 2) + number(held, 2),
         "fetched": z3.Implies(fetched == 1, (p["fetched_update"] == 1) == g.is_update(second)),
     }  # fmt: skip
+    if is_accessible(core):
+        invariants["begun"] = p["begun"] == g.begun
     if core.rows:
         row = z3.And(fetched == 1, z3.Not(g.is_update(second)))
         answer = rom_answer(net, f"{p.instance}.rows", "rows")

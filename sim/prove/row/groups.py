@@ -7,7 +7,6 @@ from functools import cache
 from typing import Any
 
 from ....cycles.pipeline import write_distance
-from ....hdl.names import plain
 from ....hdl.rows.issue import clear_slots
 from ....hdl.rows.layouts import longest, row_operation_layout, slot_layout
 from ....hdl.rows.synapses import OPERATION_DISTANCE
@@ -216,7 +215,7 @@ def prove_joined(prover: Prover) -> None:
 
 
 def _regular(prover: Prover, j: int) -> Result:
-    net = prover.netlist(plain(f"{prover.hardware.top}.regular_{j}"))
+    net = prover.netlist(prover.inner(f"regular_{j}"))
     part = regular_part(net, network_of(prover).regular[j])
     tick = net["events_out_payload"] == 1 << net["events_out_payload"].size() - 1
     return settle(prover, part, {"a TICK": tick})

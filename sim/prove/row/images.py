@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ....hdl.names import plain
 from ....hdl.rows.layouts import longest, table_bits
 from ....hdl.rows.synapses import synapse_bits
 from ....layout import HardwareNetwork, RowCore
@@ -54,9 +55,7 @@ def delivered(prover: Prover, k: int) -> list[Delivered]:
     fields = table_bits(core)
     found = []
     for m, memory in enumerate(core.memories):
-        name = f"synapses_{m}"
-        module = prover.part_module(k, f"synapses_{name}")
-        words = read_rom(prover, module, name, max(2, memory.depth))
+        words = _words(prover, k, m)
         rows = [table_entry(entry, fields) for entry in
                 table[core.row_starts[m] :][: memory.n_pre]]  # fmt: skip
         starts, lengths = (np.array([row[name] for row in rows]) for name in ("start", "length"))
@@ -65,8 +64,44 @@ def delivered(prover: Prover, k: int) -> list[Delivered]:
         if len(wrong):
             row = int(wrong[0])
             raise ValueError(f"row {row} of memory {m}: not within {memory.depth} words")
-        found.append(_synapses(core, m, words, starts, lengths, offsets, backward[m]))
+        there = _there(prover, k, m) if "weights" in core.writable else None
+        found.append(_synapses(core, m, words, starts, lengths, offsets, backward[m], there))
     return found
+
+
+def _words(prover: Prover, k: int, m: int) -> list[int]:
+    """The words of memory ``m`` of core ``k``; where weights are written they lie apart."""
+    core = prover.cores_of_all[k]
+    assert isinstance(core, RowCore)
+    memory = core.memories[m]
+
+    def read(name: str) -> list[int]:
+        module = prover.part_module(k, f"synapses_{name}_{m}")
+        return read_rom(prover, module, f"{name}_{m}", max(2, memory.depth))
+
+    if "weights" not in core.writable:
+        return read("synapses")
+    low, *others = synapse_bits(memory)
+    high = sum(others)
+    weights, targets = read("weights"), read("targets") if high else [0] * max(2, memory.depth)
+    return [
+        sum((weight >> lane * low & (1 << low) - 1 | (target >> lane * high & (1 << high) - 1)
+             << low) << lane * (low + high) for lane in range(core.lanes))
+        for weight, target in zip(weights, targets, strict=True)
+    ]  # fmt: skip
+
+
+def _there(prover: Prover, k: int, m: int) -> npt.NDArray[np.bool_]:
+    """Where the write port finds synapses of memory ``m`` of core ``k``: (depth, lanes)."""
+    core = prover.cores_of_all[k]
+    assert isinstance(core, RowCore)
+    slots = 1 << (core.lanes - 1).bit_length()
+    depth = slots << (len(core.weight_slots) - 1).bit_length()
+    held = read_rom(prover, plain(f"{prover.hardware.top}.holds_{k}"), f"holds_{k}", max(2, depth))
+    first, memory = core.first_words[m], core.memories[m]
+    table = np.array(held[:depth]).reshape(-1, slots)
+    there: npt.NDArray[np.bool_] = table[first : first + memory.depth, : core.lanes] != 0
+    return there
 
 
 def table_entry(entry: int, fields: Mapping[str, int]) -> dict[str, int]:
@@ -80,7 +115,7 @@ def table_entry(entry: int, fields: Mapping[str, int]) -> dict[str, int]:
 
 def _synapses(
     core: RowCore, m: int, words: list[int], starts: Ints, lengths: Ints, offsets: Ints,
-    backward: bool,
+    backward: bool, there: npt.NDArray[np.bool_] | None,
 ) -> Delivered:  # fmt: skip
     memory = core.memories[m]
     weight_bits, word_bits, delay_bits = synapse_bits(memory)
@@ -98,7 +133,7 @@ def _synapses(
     if memory.offset_bits:
         numbers = numbers + offsets[rows][:, None] & (1 << core.word_bits) - 1
     delays = (lanes >> weight_bits + word_bits) + memory.delay + backward
-    here = np.nonzero(weights)
+    here = np.nonzero(weights if there is None else there[at])
     return Delivered(
         rows=rows[here[0]], neurons=(numbers * core.lanes + np.arange(core.lanes))[here],
         weights=weights[here] << memory.weight_shift, delays=delays[here],
@@ -123,7 +158,9 @@ def rows_equal(prover: Prover, k: int) -> Result:
         weights = np.broadcast_to(synapses.weights, synapses.count).astype(np.int64) << shift
         pre = np.repeat(np.arange(synapses.n_pre), np.diff(synapses.indptr))
         delays = np.broadcast_to(synapses.delays, synapses.count)
-        wanted = np.stack([pre, synapses.targets, delays, weights])[:, weights != 0]
+        wanted = np.stack([pre, synapses.targets, delays, weights])
+        if "weights" not in core.writable:  # else each of them has an address
+            wanted = wanted[:, weights != 0]
         there = np.stack([held.rows, held.neurons, held.delays, held.weights << accumulator.shift])
         wanted, there = (each[:, np.lexsort(each[::-1])] for each in (wanted, there))
         if wanted.shape != there.shape:
@@ -160,6 +197,11 @@ def never_overflows(prover: Prover, k: int) -> Result:
         for memory, synapses in zip(core.memories, held, strict=True):
             if memory.accumulator == number:
                 times = events[tables[memory.projection].projection.source]
+                if "weights" in core.writable:
+                    for sign, end in enumerate(signed_range(memory.weight_bits)):
+                        most = end * times << memory.weight_shift
+                        np.add.at(sums[sign], synapses.neurons, most)
+                    continue
                 for sign in (0, 1):
                     here = (synapses.weights > 0) == bool(sign)
                     np.add.at(sums[sign], synapses.neurons[here], synapses.weights[here] * times)

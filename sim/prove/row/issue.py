@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ....cycles.access import is_accessible
 from ....hdl.rows.issue import clear_slots
 from ....hdl.rows.layouts import longest, lookup_layout, slot_layout
 from ....layout import RowCore
@@ -38,6 +39,9 @@ class RowIssueGhosts:
         self.starts = z3.And(self.takes, update)
         adds = z3.And(self.takes, z3.Not(update), lookup["length"] != 0)
         words = z3.If(update, core.words, number(lookup["length"], width))
+
+        #: Whether no row and no update is under way.
+        self.rests = z3.And(self.adds == 0, self.updating == 0)
 
         def following(ghost: Any, started: Any, otherwise: Any) -> Any:
             return z3.If(self.free, started, otherwise)
@@ -96,6 +100,8 @@ def issue_contract(core: RowCore, ports: Ports) -> tuple[Contract, RowIssueGhost
     }
     rows = z3.And(ports["held"] == 1, g.lookup["update"] == 0)
     takes = {"a row": z3.Implies(rows, z3.ULE(g.lookup["length"], longest(core)))}
+    if is_accessible(core):
+        gives["rests"] = (ports["rests"] == 1) == g.rests
     return Contract(ghosts=g.ghosts, gives=gives, takes=takes), g
 
 

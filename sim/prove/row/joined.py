@@ -13,7 +13,6 @@ from itertools import accumulate
 from typing import Any
 
 from ....hdl.events import event_layout
-from ....hdl.names import plain
 from ....layout import HardwareNetwork
 from ....params.core import address_bits
 from ...tools.solver import conjunction, z3
@@ -21,14 +20,14 @@ from ..contract import Contract, Delays, Part, Ports, any_of, bit, number, unpac
 from ..netlist import Netlist
 from ..prover import Prover, Theorem
 
-_PARTS = "front|issue|synapses|totals|neurons|queue|emitter|counters"
+_PARTS = "front|issue|synapses|totals|neurons|queue|emitter|counters|answer"
 
 
 def joined_netlist(prover: Prover, network: HardwareNetwork) -> Netlist:
     """The network without the parts of its cores and without its regular sources."""
     top = prover.hardware.top
     cores = "|".join(prover.core_module(k) for k in range(len(network.cores)))
-    wanted = re.compile(rf"({cores})_({_PARTS})(_\d+)*|{plain(top)}_regular_\d+")
+    wanted = re.compile(rf"({cores})_({_PARTS})(_\d+)*|{prover.inner('regular')}_\d+")
     return prover.netlist(top, *filter(wanted.fullmatch, prover.modules))
 
 
@@ -36,20 +35,35 @@ class Joined:
     """The streams of the nodes: ``sources``, by node, and who ``reads`` each; a stream is the name
     before ``_valid``, ``_ready`` and ``_payload``."""
 
-    def __init__(self, net: Netlist, network: HardwareNetwork) -> None:
+    def __init__(self, prover: Prover, net: Netlist, network: HardwareNetwork) -> None:
         self.net, self.network = net, network
-        cores = [signals.instance for signals in network.signals]
-        self.sources = ["events_in", *(f"regular_{j}.events_out"
+        #: The instances of the cores, and what stands before the names of all parts.
+        self.cores = cores = [prover.instance(net, k) for k in range(len(network.cores))]
+        self.prefix = prefix = cores[0].removesuffix(network.signals[0].instance)
+        self.sources = ["events_in", *(f"{prefix}regular_{j}.events_out"
                                        for j in range(len(network.regular))),
                         *(f"{core}.events_out" for core in cores)]  # fmt: skip
         self.reads = [[f"{cores[core]}.input_{place}" for core, place in network.consumers(node)]
                       for node in range(len(self.sources))]  # fmt: skip
         for place, output in enumerate(network.outputs):
-            self.reads[network.node_of(output)].append(f"merge.input_{place}")
+            self.reads[network.node_of(output)].append(f"{prefix}merge.input_{place}")
 
     def on(self, stream: str, port: str) -> Any:
         """Whether a signal of a stream is high."""
         return self.net[f"{stream}_{port}"] == 1
+
+    def is_core(self, stream: str) -> bool:
+        """Whether a stream is read by a core, and not by the merge of the outputs."""
+        return not stream.startswith(f"{self.prefix}merge")
+
+    def held(self, reader: str) -> Any:
+        """Whether a core may be kept from reading a stream, since it is to be written or read: the
+        first of its step."""
+        core, _, stream = reader.rpartition(".")
+        first = self.network.cores[self.cores.index(core)].first_input
+        if stream != f"input_{first}" or f"{core}.access_hold" not in self.net:
+            return z3.BoolVal(False)
+        return self.net[f"{core}.access_hold"] == 1
 
     def moves(self, stream: str) -> Any:
         """Whether an event of a stream is taken."""
@@ -59,7 +73,7 @@ class Joined:
 def lockstep_theorem(prover: Prover, network: HardwareNetwork) -> Theorem:
     """An event of a node moves for all readers or for none, and each of them sees it."""
     net = joined_netlist(prover, network)
-    joined, claims = Joined(net, network), {}
+    joined, claims = Joined(prover, net, network), {}
     for source, readers in zip(joined.sources, joined.reads, strict=True):
         moves = joined.moves(source)
         ready = [joined.on(reader, "ready") for reader in readers]
@@ -71,18 +85,18 @@ def lockstep_theorem(prover: Prover, network: HardwareNetwork) -> Theorem:
             claims[f"{reader} moves with {source}"] = joined.moves(reader) == moves
             claims[f"{reader} knows of the others"] = joined.on(reader, "valid") == valid
             claims[f"{reader} sees {source}"] = net[f"{reader}_payload"] == net[f"{source}_payload"]
-            if not reader.startswith("merge"):
+            if joined.is_core(reader):
                 claims[f"{reader} is shown {source}"] = (
                     net[f"{reader}_shown"] == net[f"{source}_valid"]
                 )
-                core, _, stream = reader.partition(".")
+                core, _, stream = reader.rpartition(".")
                 for port in ("shown", "valid", "payload"):
                     inside = net[f"{core}.front.{stream}_{port}"]
                     claims[f"{reader}_{port} inside"] = inside == net[f"{reader}_{port}"]
-    for signals in network.signals:
+    for core, signals in zip(joined.cores, network.signals, strict=True):
         counters = {"dropped": signals.dropped, "saturated": signals.saturated}
         for inside, shown in counters.items():
-            claims[shown] = net[shown] == net[f"{signals.instance}.counters.{inside}"]
+            claims[shown] = net[shown] == net[f"{core}.counters.{inside}"]
     resets = [signal for signal in net.signals if signal.endswith(".rst")]
     claims["resets"] = conjunction([net[signal] == net["rst"] for signal in resets])
     return Theorem(mode="every state and input, no induction", claims=claims)
@@ -92,7 +106,8 @@ def output_part(prover: Prover, network: HardwareNetwork) -> Part:
     """The events of the outputs, step by step and one output after the other, and what all readers
     and the output take: streams that keep what is not taken."""
     net = joined_netlist(prover, network)
-    joined, merge, lines = Joined(net, network), Ports(net, "merge"), Delays("joined")
+    joined, lines = Joined(prover, net, network), Delays("joined")
+    merge = Ports(net, f"{joined.prefix}merge")
     counts = [network.cores[core].n_neurons for core in network.outputs]
     select = z3.BitVec("merge:select", len(counts).bit_length() + 1)
     address_width = network.out_address_bits
@@ -131,10 +146,11 @@ def output_part(prover: Prover, network: HardwareNetwork) -> Part:
     for source, readers in zip(joined.sources, joined.reads, strict=True):
         given.append(kept(source, "valid"))
         for reader in readers:
-            if not reader.startswith("merge"):
+            if joined.is_core(reader):
                 waits = z3.And(joined.on(reader, "ready"), z3.Not(joined.moves(reader)))
                 waited = lines.line(f"{reader} ready", bit(waits), 1)[1] == 1
-                given.append(z3.Implies(waited, joined.on(reader, "ready")))
+                held = joined.held(reader)
+                given.append(z3.Implies(waited, z3.Or(held, joined.on(reader, "ready"))))
                 gives[f"{reader} is kept"] = kept(reader, "shown")
                 shown = z3.Implies(joined.on(reader, "valid"), joined.on(reader, "shown"))
                 gives[f"{reader} moves what is shown"] = shown

@@ -112,7 +112,7 @@ def regular_part(net: Netlist, source: RegularNode) -> Part:
 
 def table_equal(prover: Prover, source: RegularNode, j: int) -> Result:
     """The image of regular source ``j`` has each of its neurons once, by phase, then by number."""
-    module = f"{prover.hardware.top}_regular_{j}_entries"
+    module = f"{prover.inner(f'regular_{j}')}_entries"
     held = read_rom(prover, module, "entries", max(2, source.n))[: source.n]
     bits = address_bits(source.n)
     order = np.lexsort((np.arange(source.n), source.phases))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from ....hdl.core.layouts import write_layout
 from ....hdl.rows.layouts import added_shape, ring_bits, row_operation_layout, slot_layout
 from ....hdl.rows.synapses import OPERATION_DISTANCE, WEIGHTS_DISTANCE, synapse_bits
 from ....layout import RowCore
 from ...tools.solver import z3
 from .. import golden
 from ..alone import rom_word
-from ..contract import Contract, Delays, Part, Ports, any_of, bit, number
+from ..contract import Contract, Delays, Part, Ports, any_of, bit, number, unpacked
 from ..netlist import Netlist
 from ..parts import lanes_of, packed
 
@@ -110,7 +111,16 @@ def synapses_contract(
         "one kind": z3.Not(z3.Or(*(z3.And(a, b) for a, b in zip(kinds, kinds[1:] + kinds[:1],
                                                                  strict=True)))),
     }  # fmt: skip
+    if "weights" in core.writable:
+        written = unpacked(ports.net["access_write"], write_layout(core))["weights"] == 1
+        takes["nothing looked up while it is written"] = z3.Implies(written, z3.Not(kinds[0]))
     return Contract(ghosts=g.ghosts, gives=gives, takes=takes), g
+
+
+def joined_lanes(words: Sequence[Any], lanes: int) -> Any:
+    """One word of some words of as many lanes: in each lane that of the first in the low bits."""
+    parts = [lanes_of(word, lanes) for word in words]
+    return packed([packed(lane) for lane in zip(*parts, strict=True)])
 
 
 def synapses_part(net: Netlist, core: RowCore) -> Part:
@@ -120,7 +130,14 @@ def synapses_part(net: Netlist, core: RowCore) -> Part:
     def content(m: int, pointer: Any) -> Any:
         depth = max(2, core.memories[m].depth)
         at = z3.Extract(min(pointer.size(), (depth - 1).bit_length()) - 1, 0, pointer)
-        return rom_word(net, f"{p.instance}.synapses_{m}", f"synapses_{m}", at)
+        names = ["synapses"]
+        if "weights" in core.writable:
+            _, *others = synapse_bits(core.memories[m])
+            names = ["weights", "targets"][: 1 + any(others)]
+        inside = [Ports(net, f"{p.instance}.{name}_{m}").instance for name in names]
+        found = [rom_word(net, instance, f"{name}_{m}", at)
+                 for name, instance in zip(names, inside, strict=True)]  # fmt: skip
+        return joined_lanes(found, core.lanes)
 
     contract, _ = synapses_contract(core, p, content)
     return Part(net=net, owns=p.owns, contract=contract, depth=WEIGHTS + 1)
