@@ -468,7 +468,7 @@ def refused(folder: Path, example: str, edit: tuple[str, str], **more: Any) -> s
         ("neuron", ('clock = "clk"', 'clock = "v[9:0]"'),
          "clock: must be a whole port, not 'v[9:0]'"),
         ("neuron", ("[neuron]", "[neurons]"), "neurons: no such parameter; did you mean "
-         "neuron? There are clock, core, files, neuron, parameters, reset, ties"),
+         "neuron? There are clock, core, files, initial, neuron, parameters, reset, ties"),
         ("core", ('tick = "in_data[3]"\n', ""), "core.events_in.tick: one of tick and "
          "tick_strobe must be given, not neither"),
         ("core", ('ready = "in_ready"\n', ""), "core.events_in.ready: one of ready and "

@@ -32,6 +32,7 @@ from fxlif import (
 )
 from fxlif.params.base import Params
 from fxlif.params.network import EventInput, ImageInput, SpikeInput
+from fxlif.sim.dut import core_map
 from fxlif.sim.dut import map as dut_map
 
 ROOT = Path(__file__).parents[1]
@@ -42,7 +43,9 @@ CLASSES = [
     SpikeInput,
 ]
 MAPS = [
-    each for each in vars(dut_map).values() if inspect.isclass(each) and issubclass(each, Params)
+    each
+    for each in {**vars(dut_map), **vars(core_map)}.values()
+    if inspect.isclass(each) and issubclass(each, Params)
 ]
 NAMES = [kind.__name__ for kind in CLASSES]
 

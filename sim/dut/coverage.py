@@ -19,7 +19,7 @@ from ..coverage.core_bins import StepEvents, event_bins, event_hits, spike_bins
 from ..coverage.counters import StepCounter
 from ..coverage.coverage import NOT_SHOWN, Coverage
 from ..report.findings import Bin
-from .map import CoreMap
+from .core_map import CoreMap
 from .reference import CoreStep, NeuronStep
 
 #: What happens only where an input spikes more often in a step than was promised.

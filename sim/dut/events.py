@@ -18,7 +18,7 @@ from ..bench.run import rng
 from ..stimulus.events import BREAKS_PROMISE, STRANGE
 from ..stimulus.layer import first_layer
 from ..stimulus.random import random_events
-from .map import CoreMap
+from .core_map import CoreMap
 from .stimulus import decayed
 
 #: Steps of a phase, and the most events of one that is aimed.

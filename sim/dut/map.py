@@ -2,79 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from ...errors import FxlifError
 from ...params.base import Int, Params, plain_tuple
 from ...params.design import read_file, validated
+from .core_map import CoreMap, StateMap
+from .names import Cycles, ParameterName, PortName, PortRef, Value, only_one
 
-_REF = re.compile(r"([A-Za-z_][A-Za-z0-9_$]*)(?:\[(\d{1,5})(?::(\d{1,5}))?\])?")
-
-
-class Ref(NamedTuple):
-    """A port, or the bits ``high`` down to ``low`` of it (both None: all)."""
-
-    port: str
-    high: int | None
-    low: int | None
-
-
-def parse_ref(text: str) -> Ref:
-    """``port``, ``port[3]`` or ``port[7:0]``; :class:`FxlifError` on anything else."""
-    match = _REF.fullmatch(text)
-    if match is None:
-        raise FxlifError.must_be("", "port, port[3] or port[7:0]", text)
-    high = None if match[2] is None else int(match[2])
-    low = high if match[3] is None else int(match[3])
-    if high is not None and low is not None and high < low:
-        raise FxlifError.must_be("", "a range with the higher bit first", text)
-    return Ref(match[1], high, low)
-
-
-def _checked_ref(text: str) -> str:
-    parse_ref(text)
-    return text
-
-
-def _checked_port(text: str) -> str:
-    if parse_ref(text).high is not None:
-        raise FxlifError.must_be("", "a whole port", text)
-    return text
-
-
-def _checked_value(value: Any) -> int | str:
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        raise FxlifError.must_be("", "an integer or text", value)
-    if isinstance(value, int) and not -(1 << 31) <= value < 1 << 31:
-        raise FxlifError.must_be("", "an integer of 32 bits", value)
-    if isinstance(value, str) and not re.fullmatch(r"[ !#-\[\]-~]*", value):
-        raise FxlifError.must_be("", 'printable text without " and \\', value)
-    return value
-
-
-def _only_one(params: Params, first: str, second: str) -> None:
-    """Check that one of two keys is given.
-
-    Raises:
-        FxlifError: both are given, or neither.
-    """
-    given = [getattr(params, key) is not None for key in (first, second)]
-    if given[0] == given[1]:
-        allowed = f"one of {first} and {second}"
-        found = "both" if given[0] else "neither"
-        raise FxlifError(f"{first}: {allowed} must be given, not {found}", key=first, value=found,
-                         allowed=allowed)  # fmt: skip
-
-
-PortRef = Annotated[str, AfterValidator(_checked_ref)]
-PortName = Annotated[str, AfterValidator(_checked_port)]
-ParameterName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_$]*$")]
-Cycles = Annotated[Int, Field(ge=1, le=1 << 24)]
 Latency = Annotated[Int, Field(ge=0, le=1024)]
+#: Why a core with two clocks cannot be mapped.
+ONE_CLOCK = "fxlif drives a single clock, since two would have no order that a model could follow"
+
+
+def _single_clock(value: Any) -> Any:
+    if isinstance(value, list | tuple | dict):
+        raise FxlifError.must_be("", f"one port ({ONE_CLOCK}; wrap the core and its crossings in a "
+                                 "module of one clock)", value)  # fmt: skip
+    return value
 
 
 class Reset(Params):
@@ -83,28 +31,18 @@ class Reset(Params):
     port: Annotated[PortRef, Field(description="The input that resets the core.")]
     active: Annotated[Literal["high", "low"], Field(description="The level that resets.")] = "high"
     synchronous: Annotated[bool, Field(description="Whether it acts at a clock edge alone.")] = True
-
-
-class StateMap(Params):
-    """Outputs that show state variables; one that is left out is not compared."""
-
-    v: Annotated[
-        PortRef | None, Field(description="The port that shows the membrane potential.")
-    ] = None
-    i_syn: Annotated[
-        PortRef | None, Field(description="The port that shows the synaptic current.")
-    ] = None
-    theta: Annotated[
-        PortRef | None, Field(description="The port that shows the threshold's offset.")
-    ] = None
-    refractory: Annotated[
-        PortRef | None, Field(description="The port that shows the steps of rest left.")
-    ] = None
-
-    @property
-    def mapped(self) -> dict[str, str]:
-        """State variable → port, those that are given."""
-        return {name: port for name, port in self if port is not None}
+    cycles: Annotated[Cycles, Field(description="Cycles that it is held at least.")] = 1
+    after: Annotated[
+        Annotated[Int, Field(ge=0, le=1 << 24)],
+        Field(description="Cycles behind it in which the core is still in reset."),
+    ] = 0
+    once: Annotated[
+        bool,
+        Field(
+            description="Whether the core is reset at power-up alone, since its memories outlive a "
+            "reset."
+        ),
+    ] = False
 
 
 class NeuronMap(Params):
@@ -114,6 +52,10 @@ class NeuronMap(Params):
         PortRef | None,
         Field(description="High: this clock takes a step. Left out: every clock does."),
     ] = None
+    spacing: Annotated[
+        Cycles,
+        Field(description="Cycles from one with ``enable`` to the next one at the earliest."),
+    ] = 1
     current: Annotated[PortRef, Field(description="The input of a step, signed.")]
     spike: Annotated[PortRef, Field(description="Whether the neuron spikes.")]
     valid: Annotated[
@@ -144,117 +86,22 @@ class NeuronMap(Params):
     def _combinational_holds_nothing(self) -> Self:
         if self.latency == 0 and self.between == "held":
             raise FxlifError.must_be("between", "'low' or 'any' with latency 0", self.between)
+        if self.spacing > 1 and self.enable is None:
+            raise FxlifError.must_be("spacing", "left out, without enable", self.spacing)
         return self
-
-
-class Spacing(Params):
-    """Where nothing says that an input is ready: cycles that it is given after each event."""
-
-    spike: Annotated[Cycles, Field(description="After a spike.")] = 1
-    tick: Annotated[Cycles, Field(description="After a TICK.")] = 1
-    reset: Annotated[Cycles, Field(description="After a reset.")] = 1
-
-
-class StreamMap(Params):
-    """One stream of events."""
-
-    valid: Annotated[PortRef, Field(description="Whether an event is shown.")]
-    ready: Annotated[
-        PortRef | None,
-        Field(
-            description="Left out of an input: see ``spacing``. Left out of an output: an event "
-            "lasts one cycle."
-        ),
-    ] = None
-    address: Annotated[PortRef, Field(description="The address of a spike.")]
-    tick: Annotated[
-        PortRef | None,
-        Field(description="Beside the address: with ``valid``, it makes the event a TICK."),
-    ] = None
-    tick_strobe: Annotated[
-        PortRef | None,
-        Field(description="In place of ``tick``: a TICK of its own, without ``valid``."),
-    ] = None
-
-    @model_validator(mode="after")
-    def _one_tick(self) -> Self:
-        _only_one(self, "tick", "tick_strobe")
-        return self
-
-
-class InputMap(StreamMap):
-    """The stream into the core."""
-
-    spacing: Annotated[Spacing | None, Field(description="In place of ``ready``.")] = None
-
-    @model_validator(mode="after")
-    def _ready_or_spacing(self) -> Self:
-        _only_one(self, "ready", "spacing")
-        return self
-
-
-class TraceMap(StateMap):
-    """Outputs that show each neuron's new state once a step, in any order."""
-
-    valid: Annotated[PortRef, Field(description="Whether a neuron is shown.")]
-    index: Annotated[PortRef, Field(description="Which one.")]
-
-    @property
-    def mapped(self) -> dict[str, str]:
-        found = super().mapped
-        return {name: port for name, port in found.items() if name not in ("valid", "index")}
-
-
-class CoreMap(Params):
-    """The ports of a core or network: events in, events out."""
-
-    events_in: Annotated[InputMap, Field(description="Events in.")]
-    events_out: Annotated[StreamMap, Field(description="Events out.")]
-    trace: Annotated[
-        TraceMap | None,
-        Field(description="What shows the neurons' states; left out: they are not compared."),
-    ] = None
-    dropped: Annotated[
-        PortRef | None,
-        Field(
-            description="Counter since reset of unknown addresses, compared whenever all is "
-            "answered; it may saturate at its width."
-        ),
-    ] = None
-    saturated: Annotated[
-        PortRef | None, Field(description="The same of additions that did not fit.")
-    ] = None
-    answer_within: Annotated[
-        Cycles | None,
-        Field(
-            description="Cycles without any transfer after which a core that owes something "
-            "counts as stuck."
-        ),
-    ] = None
-    unknown_addresses: Annotated[
-        bool,
-        Field(
-            description="Whether the stimulus holds addresses beyond the inputs, which the rule "
-            "drops."
-        ),
-    ] = True
-    broken_promise: Annotated[
-        bool,
-        Field(
-            description="Whether it holds more events of an input and step than "
-            "``max_events_per_input`` promises: then the rule saturates an "
-            "accumulator of a fixed width."
-        ),
-    ] = True
 
 
 class DutMap(Params):
     """A map file: ``clock``, and either ``[neuron]`` or ``[core]``; the rest where it is needed."""
 
-    clock: Annotated[PortName, Field(description="The clock.")]
+    clock: Annotated[
+        PortName,
+        BeforeValidator(_single_clock),
+        Field(description="The clock; a core of two clocks is refused."),
+    ]
     reset: Annotated[Reset | None, Field(description="The reset; left out: there is none.")] = None
     parameters: Annotated[
-        dict[ParameterName, Annotated[Any, AfterValidator(_checked_value)]],
+        dict[ParameterName, Value],
         Field(description="Verilog parameters of the top module."),
     ] = Field(default={})
     ties: Annotated[
@@ -269,12 +116,19 @@ class DutMap(Params):
             "current folder."
         ),
     ] = ()
+    initial: Annotated[
+        dict[PortRef, Value],
+        Field(
+            description="Registers and memories inside the core, and what they hold at power-up: a "
+            "number, or a file of ``files`` in the form of $readmemh."
+        ),
+    ] = Field(default={})
     neuron: Annotated[NeuronMap | None, Field(description="The ports of a single neuron.")] = None
     core: Annotated[CoreMap | None, Field(description="The ports of a core or network.")] = None
 
     @model_validator(mode="after")
     def _one_part(self) -> Self:
-        _only_one(self, "neuron", "core")
+        only_one(self, "neuron", "core")
         return self
 
 

@@ -22,7 +22,8 @@ from ...params.network import NetworkParams
 from ...params.neuron import NeuronParams
 from ...rule.step import NeuronState, step
 from ..bench.scoreboard import Report
-from .map import CoreMap
+from .adapters.events import BREACHES
+from .core_map import CoreMap
 from .wrapper import event_source
 
 #: An output may show anything that has no x or z in it.
@@ -261,7 +262,7 @@ class StreamReference(Reference):
         idle = not self.owed and (not offered or taken)
         self._silent = 0 if taken or valid or idle else self._silent + 1
         stuck = self._silent > self._patience
-        due["events_out.both"] = 0
+        due |= dict.fromkeys(BREACHES, 0)
         due["events_in.ready"] = 1 if stuck and not self.owed else KNOWN
         due["events_out.valid"] = 0
         if self.owed:

@@ -91,7 +91,8 @@ def begin_step(
                 events[filled] = favourites[down, neuron, k]
                 filled += 1
     elif kind == rates.UNKNOWN:
-        for _ in range(1 + draw(random, 4)):
+        # All of them may be the same input.
+        for _ in range(1 + draw(random, min(promised, 4) if core["strict"] else 4)):
             events[filled] = draw(random, 1 << core["bits"])
             filled += 1
     elif kind == rates.REPEATED:

@@ -135,6 +135,16 @@ def read_ports(
     return {port.name: port for port in _ports(tree, top)}
 
 
+def refusal(sources: Mapping[str, str], top: str) -> str:
+    """Why Verilator does not accept the module ``top`` of ``sources`` (file name → text); empty
+    where it does."""
+    try:
+        _parse(sources, "--top-module", top)
+    except _RefusedError as error:
+        return re.sub("^%Error[^:]*: *(?:[^:]*:\\d+:\\d+: *)?", "", str(error))
+    return ""
+
+
 def _explained(refusal: str, sources: Mapping[str, str], top: str) -> FxlifError:
     """Verilator's refusal in the words of the user's options."""
     files = ", ".join(sources)

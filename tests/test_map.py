@@ -1,0 +1,324 @@
+"""The forms of cores that a map knows: the pages' own cores pass, and mistakes in them are found.
+
+The cores are those of docs/cores.md; a mistake is an edit of one.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import bench_many_duts
+import pytest
+from designs import PASSED, needs_icarus
+
+from fxlif import NetworkParams
+from fxlif.sim.bench.scoreboard import Report
+from fxlif.sim.dut.map import DutMap
+from fxlif.sim.dut.run import check_dut, dut_failure_reasons
+from fxlif.sim.dut.testbench import DutJob, dut_job
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "fxlif/docs/cores.md").read_text()
+#: By name, the files that the page shows.
+FILES = {
+    name: text
+    for _, name, text in re.findall(r"```(verilog|ini)\n(?://|#) (\S+)\n(.*?)```", PAGE, re.S)
+}
+CORES = [name.removesuffix(".v") for name in FILES if name.endswith(".v")]
+
+
+def rule(**choices: Any) -> NetworkParams:
+    core = {**tomllib.loads(FILES["rule.toml"])["core"][0], **choices}
+    return NetworkParams.model_validate({"core": [core]})
+
+
+def the_map(core: str, **changes: dict[str, Any]) -> DutMap:
+    """The map of one of the page's cores; of a change, ``None`` leaves a key out."""
+    content = tomllib.loads(FILES[f"{core}_map.toml"])
+    for table, keys in changes.items():
+        if table in ("reset", "clock", "ties", "initial"):
+            content[table] = keys
+            continue
+        merged = {**content["core"].get(table, {}), **(keys or {})}
+        content["core"][table] = {key: value for key, value in merged.items() if value is not None}
+        if keys is None:
+            del content["core"][table]
+    return DutMap.model_validate(content)
+
+
+def edited(core: str, *edits: tuple[str, str]) -> str:
+    text = FILES[f"{core}.v"]
+    for find, put in edits:
+        assert text.count(find) == 1, find
+        text = text.replace(find, put)
+    return text
+
+
+class Many:
+    """Collects cores, and runs all of them side by side in one Icarus."""
+
+    def __init__(self) -> None:
+        self.jobs: dict[str, DutJob] = {}
+        self.sources: dict[str, dict[str, str]] = {}
+
+    def add(self, name: str, core: str, text: str, dut_map: DutMap, *, cycles: int = 1000,
+            design: NetworkParams | None = None) -> None:  # fmt: skip
+        top = f"{core}_{len(self.jobs)}"
+        self.sources[name] = {"dut.v": text.replace(f"module {core} (", f"module {top} (")}
+        self.jobs[name] = dut_job(design or rule(), self.sources[name], top=top, dut_map=dut_map,
+                                  cycles=cycles, seed=1)  # fmt: skip
+
+    def run(self, folder: Path) -> dict[str, Report]:
+        return bench_many_duts.simulate(self.jobs, self.sources, folder)
+
+
+def passed(report: Report) -> bool:
+    return dut_failure_reasons(PASSED, report) == []
+
+
+#: Other maps of the page's cores, and edits that make them true.
+VARIANTS: dict[str, tuple[str, tuple[tuple[str, str], ...], dict[str, Any]]] = {
+    "active low": (
+        "aer",
+        (("if (!in_req) in_ack <= 0;", "if (in_req) in_ack <= 1;"),
+         ("if (in_req && !in_ack) begin\n                    in_ack <= 1;",
+          "if (!in_req && in_ack) begin\n                    in_ack <= 0;"),
+         ("state <= WAIT; in_ack <= 0; out_req <= 0;", "state <= WAIT; in_ack <= 1; out_req <= 1;"),
+         ("begin out_req <= 1; state <= SEND; end", "begin out_req <= 0; state <= SEND; end"),
+         ("if (out_ack) begin out_req <= 0;", "if (!out_ack) begin out_req <= 1;"),
+         ("if (!out_ack) begin n", "if (out_ack) begin n")),
+        {"events_in": {"active": "low"}, "events_out": {"active": "low"}},
+    ),
+    "clock enable": ("frame", (), {"step": {"done": None, "cycles": 1}}),
+    "held": ("frame", (("            spikes <= 0;\n            if", "            if"),),
+             {"events_out": {"between": "held"}}),
+    "counts": (
+        "frame",
+        (("input [3:0] inputs", "input [7:0] inputs"),
+         ("if (inputs[i]) u = u + $signed(W",
+          "u = u + $signed({1'b0, inputs[2 * i +: 2]}) * $signed(W")),
+        {},
+    ),
+    "busy": ("falling", (("output idle", "output busy"),
+                         ("assign idle        = spikes == 0;",
+                          "wire idle = spikes == 0; assign busy = !idle;")),
+             {"step": {"idle": None, "busy": "busy"}}),
+    "quiet": ("falling", (), {"step": {"idle": None, "quiet": 3}}),
+    "inner signals": ("pairs", (("output reg shown, output reg group, output reg [19:0] potentials",
+                                 "output unused"),
+                                ("reg [1:0] left;",
+                                 "reg [1:0] left; reg shown; reg group; reg [19:0] potentials;")),
+                      {"trace": {"valid": ".shown", "index": ".group", "v": ".potentials[19:0]"}}),
+    "vector with ready": ("pairs", (("output reg out_valid,",
+                                     "output reg out_valid, input out_ready,"),
+                                    ("assign in_ready = left == 0;",
+                                     "assign in_ready = left == 0 && !out_valid;"),
+                                    ("out_valid <= left == 1;",
+                                     "out_valid <= left == 1 || out_valid && !out_ready;")),
+                          {"events_out": {"ready": "out_ready"}}),
+    "two clocks for a step": (
+        "frame", (("if (!rst_n) begin\n", "if (!rst_n) begin go <= 0; "),
+                  ("done   <= start;", "go <= start; done <= go;"),
+                  ("            if (start)\n", "            if (go)\n"),
+                  ("reg signed [12:0] u;", "reg signed [12:0] u; reg go;")), {}),
+    "late states": ("frame", (), {"trace": {"settle": 7}}),
+    "reset once": ("frame", (("negedge rst_n)\n        if (!rst_n) begin",
+                              "negedge rst_n)\n        if (!rst_n && v[0] === 10'bx) begin"),),
+                   {"reset": {"port": "rst_n", "active": "low", "once": True}}),
+    "reset through flip-flops": (
+        "aer", (("    always @(posedge clk)\n        if (rst) begin",
+                 "    reg r0, r1; always @(posedge clk) begin r0 <= rst; r1 <= r0; end\n"
+                 "    always @(posedge clk)\n        if (r1) begin"),),
+        {"reset": {"port": "rst", "cycles": 2, "after": 2}},
+    ),
+}  # fmt: skip
+
+#: By mistake: the core, the edits that make it, and the signal that shows it first, if one must.
+MISTAKES: dict[str, tuple[str, tuple[tuple[str, str], ...], str]] = {
+    "acknowledge without request": (
+        "aer",
+        (("if (!in_req) in_ack <= 0;", "if (!in_req) in_ack <= state == SENT;"),),
+        "",
+    ),
+    "acknowledge goes down first": (
+        "aer",
+        (("if (!in_req) in_ack <= 0;", "in_ack <= 0;"),),
+        "events_in.unasked",
+    ),
+    "taken twice while the request is up": (
+        "aer",
+        (
+            (
+                "if (in_req && !in_ack) begin\n                    in_ack <= 1;",
+                "if (in_req) begin\n                    in_ack <= 1;",
+            ),
+        ),
+        "",
+    ),
+    "acknowledged and forgotten": (
+        "aer",
+        (
+            (
+                "if (!in_req) in_ack <= 0;",
+                "if (!in_req) in_ack <= 0; else if (state == SEND) in_ack <= 1;",
+            ),
+        ),
+        "",
+    ),
+    "does not wait for the acknowledge to go down": (
+        "aer",
+        (("SENT: if (!out_ack) begin", "SENT: begin"),),
+        "events_out.early",
+    ),
+    "request goes down first": (
+        "aer",
+        (("SEND: if (out_ack) begin", "SEND: begin"),),
+        "events_out.valid",
+    ),
+    "the address moves behind the acknowledge": (
+        "aer",
+        (
+            (
+                "SEND: if (out_ack) begin",
+                "SEND: if (out_ack && out_data[1:0] == n) out_data <= ~out_data; "
+                "else if (out_ack) begin",
+            ),
+        ),
+        "events_out.moved",
+    ),
+    "a word of the memory is not reset": (
+        "aer",
+        (
+            (
+                "k < 4; k = k + 1) begin v[k] <= 0; sums",
+                "k < 4; k = k + 1) begin if (k != 1 || v[1] === 10'bx) v[k] <= 0; sums",
+            ),
+        ),
+        "",
+    ),
+    "a word of the memory is wrong": (
+        "aer",
+        (("v[n] <= fire ? u - 100 : u", "v[n] <= fire ? u - 100 : u ^ (n == 2 && u > 40)"),),
+        "trace.v",
+    ),
+    "done comes twice": (
+        "frame",
+        (("done   <= start;", "done <= start || done && spikes != 0;"),),
+        "events_out.lost",
+    ),
+    "done without a start": (
+        "frame",
+        (("done   <= start;", "done <= start || inputs == 15;"),),
+        "events_out.lost",
+    ),
+    "done is missing at times": (
+        "frame",
+        (("done   <= start;", "done <= start && inputs != 6;"),),
+        "events_out.between",
+    ),
+    "the vector glitches": (
+        "frame",
+        (("            spikes <= 0;\n            if", "            if"),),
+        "events_out.between",
+    ),
+    "a bit of the vector in another place": (
+        "frame",
+        (("spikes[n] <=", "spikes[2 - n] <="),),
+        "events_out.payload.address",
+    ),
+    "a lane of the states crossed": (
+        "pairs",
+        (("potentials[10 * (k % 2) +: 10]", "potentials[10 * (1 - k % 2) +: 10]"),),
+        "trace.v",
+    ),
+    "a group of states left out": (
+        "pairs",
+        (("shown     <= left != 0;", "shown <= left == 2;"),),
+        "",
+    ),
+    "a group of states twice": (
+        "pairs",
+        (("shown     <= left != 0;", "shown <= left != 0 || out_valid && spikes == 7;"),),
+        "trace.valid",
+    ),
+    "the strobe of the vector lasts": (
+        "pairs",
+        (("out_valid <= left == 1;", "out_valid <= left == 1 || out_valid && spikes != 0;"),),
+        "events_out.lost",
+    ),
+    "a spike lost under a stall": (
+        "falling",
+        (("if (out_valid && out_ready)", "if (out_valid && (out_ready || spikes == 5))"),),
+        "",
+    ),
+    "a spike after the end": (
+        "falling",
+        (("assign idle        = spikes == 0;", "assign idle = spikes == 0 || spikes == 1;"),),
+        "",
+    ),
+    "a neuron that there is not": (
+        "falling",
+        (
+            ("spikes[2] ? 2 :", "spikes[2] ? (spikes[1] ? 3 : 2) :"),
+            ("spikes[out_address] <= 0", "spikes[out_address == 3 ? 2 : out_address] <= 0"),
+        ),
+        "events_out.stray",
+    ),
+}
+
+
+#: Mistakes that a map with states keeps away: no event goes in until they are looked at.
+WITHOUT_STATES = {"acknowledged and forgotten"}
+
+
+def variant(name: str) -> tuple[str, str, DutMap, NetworkParams]:
+    """Name of the core, its text and map, and the rule."""
+    core, edits, changes = VARIANTS[name]
+    design = rule(max_events_per_input=3) if name == "counts" else rule()
+    return core, edited(core, *edits), the_map(core, **changes), design
+
+
+@needs_icarus
+def test_cores_of_all_forms_and_their_mistakes(tmp_path) -> None:
+    many = Many()
+    for core in CORES:
+        many.add(core, core, FILES[f"{core}.v"], the_map(core))
+    for name in VARIANTS:
+        core, text, dut_map, design = variant(name)
+        many.add(name, core, text, dut_map, design=design)
+    for name, (core, edits, _) in MISTAKES.items():
+        changes: dict[str, Any] = {"trace": None} if name in WITHOUT_STATES else {}
+        many.add(name, core, edited(core, *edits), the_map(core, **changes), cycles=3000)
+    reports = many.run(tmp_path)
+    right = {*CORES, *VARIANTS}
+    assert {name for name, report in reports.items() if passed(report)} == right
+    for name, (*_, signal) in MISTAKES.items():
+        first = reports[name].first
+        assert not signal or (first is not None and first.signal == signal), name
+    for name in right:
+        assert reports[name].spikes > 10, name
+        assert reports[name].signals["trace.v"][0] > 20, name
+
+
+@needs_icarus
+@pytest.mark.slow
+@pytest.mark.parametrize("simulator", ["verilator", "icarus"])
+@pytest.mark.parametrize("name", [*CORES, *VARIANTS, *MISTAKES])
+def test_both_simulators(name: str, simulator: str, tmp_path) -> None:
+    """In the simulator alone, and long enough for stalls of a thousand cycles."""
+    design = rule()
+    if name in VARIANTS:
+        core, text, dut_map, design = variant(name)
+    else:
+        core, edits, _ = MISTAKES.get(name, (name, (), ""))
+        changes: dict[str, Any] = {"trace": None} if name in WITHOUT_STATES else {}
+        text, dut_map = edited(core, *edits), the_map(core, **changes)
+    two_state = simulator == "verilator"
+    job = dut_job(design, {"dut.v": text}, top=core, dut_map=dut_map, two_state=two_state,
+                  cycles=30_000, seed=2)  # fmt: skip
+    results, report = check_dut(job, folder=tmp_path, simulator=simulator)
+    reasons = dut_failure_reasons(results, report)
+    assert bool(reasons) == (name in MISTAKES), reasons
