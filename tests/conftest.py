@@ -12,6 +12,7 @@ import gc
 import os
 import signal
 import sys
+from contextlib import suppress
 
 import pytest
 import quick_builds
@@ -31,6 +32,13 @@ settings.register_profile(
     "fxlif", deadline=None, derandomize=not LONG, max_examples=examples(60), print_blob=True
 )
 settings.load_profile("fxlif")
+if not LONG:
+    # Else it draws numbers that stand in the modules that are loaded, so that what a test draws
+    # depends on those before it.
+    with suppress(ImportError, AttributeError):
+        from hypothesis.internal.conjecture import providers
+
+        providers._get_local_constants = providers.Constants
 # Where Python is told to keep nothing that it compiles, as in many containers, every run would take
 # the tests apart again, and every simulator and every command that a test starts compile fxlif.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

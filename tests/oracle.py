@@ -370,12 +370,11 @@ def accumulate(core: CoreParams, addresses: list[int]) -> tuple[list[int], int, 
     return sums, saturated, dropped
 
 
-def run_core(core: CoreParams, steps: list[list[int]]) -> list[list[int]]:
+def core_steps(core: CoreParams, steps: list[list[int]]) -> Iterator[tuple[list[int], list[State]]]:
     """For each step's input addresses, the neurons that spike, ascending, each as often as it
-    does."""
+    does; and the states of all after it."""
     states = [initial(core.neuron) for _ in range(core.n_neurons)]
     lfsr = Lfsr(core.neuron.lfsr)
-    spikes: list[list[int]] = []
     for addresses in steps:
         sums, _, _ = accumulate(core, addresses)
         fired: list[int] = []
@@ -385,5 +384,9 @@ def run_core(core: CoreParams, steps: list[list[int]]) -> list[list[int]]:
             state, current = states[neuron], sums[neuron] * 2**core.weight_shift
             states[neuron], count = step(core.neuron, state, current, threshold, random)
             fired += [neuron] * count
-        spikes.append(fired)
-    return spikes
+        yield fired, list(states)
+
+
+def run_core(core: CoreParams, steps: list[list[int]]) -> list[list[int]]:
+    """The spikes of :func:`core_steps`."""
+    return [fired for fired, _ in core_steps(core, steps)]
