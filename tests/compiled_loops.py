@@ -1,21 +1,35 @@
-"""Few forms of the compiled network loop.
+"""Few forms of the compiled loops: a network's steps, and the cycles of hardware.
 
-What a network has not is left out where the loop is compiled for it: some twenty forms among all
-tests, and each takes seconds to compile. In the default run they are compiled with everything,
-which is then empty; what takes the fixture ``loops_as_they_are`` has them as users have.
+What a network or a core has not is left out where the loop is compiled for it: some thirty forms
+among all tests, and each takes seconds to compile. In the default run they are compiled with
+everything, which is then empty; what takes the fixture ``loops_as_they_are``, and the processes
+that tests start, have them as users have.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from fxlif.compiled import network_run, stacked
 from fxlif.compiled.network_tables import NOISE, NONE, POISSON, RECEIVER, WATCH
+from fxlif.compiled.neuron_step import STEP_CALL
+from fxlif.cycles import model, row_model
+from fxlif.cycles.chain import Access, no_access
+from fxlif.cycles.control import VARIABLE, Block, CompiledSteps
 
 #: The loop as a user's runs have it, and that of batches.
 as_it_is, items_as_they_are = network_run.run_steps, stacked.run_items
+#: Of a chain of cores, and of a network of rows.
+chain_as_it_is, graph_as_it_is = model.run_chain, row_model.run_graph
+#: The steps of a model of which none is compiled.
+_NO_STEPS = CompiledSteps(
+    np.zeros(0, STEP_CALL), np.zeros((0, 0), VARIABLE), np.zeros(0, np.int64),
+    np.zeros(0, np.int64), np.zeros(0, np.uint8),
+)  # fmt: skip
+_NO_ROWS = np.zeros(0, np.int64)
 
 
 def _with_all(
@@ -51,7 +65,35 @@ def _items_with_all(
     items_as_they_are(taken, items, run, parts, shares, *tables)
 
 
+def _steps(block: Block, steps: CompiledSteps | None) -> CompiledSteps:
+    """Those given; without any, none that a core may take."""
+    if steps is not None:
+        return steps
+    block.config["by_rule"] = 1
+    return _NO_STEPS
+
+
+@cache
+def _no_access(cores: int) -> Access:
+    return no_access()._replace(begun=np.zeros(cores, np.int64))
+
+
+def _chain_with_all(
+    block: Block, chain: Any, first: int, driven: Any, steps: Any, access: Any, arrived: Any
+) -> int:
+    access = _no_access(len(block.config)) if access is None else access
+    arrived = _NO_ROWS if arrived is None else arrived
+    return chain_as_it_is(block, chain, first, driven, _steps(block, steps), access, arrived)
+
+
+def _graph_with_all(
+    block: Block, chain: Any, graph: Any, first: int, driven: Any, steps: Any, access: Access
+) -> int:
+    return graph_as_it_is(block, chain, graph, first, driven, _steps(block, steps), access)
+
+
 def use_few() -> None:
-    """From now on, this process runs networks by the few forms."""
+    """From now on, this process runs networks and models by the few forms."""
+    model.run_chain, row_model.run_graph = _chain_with_all, _graph_with_all  # type: ignore[assignment]
     network_run.run_steps = _with_all  # type: ignore[assignment]
     stacked.run_items = _items_with_all  # type: ignore[assignment]
