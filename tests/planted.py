@@ -15,11 +15,15 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from fxlif.cycles.control import NONE
 from fxlif.hdl.limits import supported
 from fxlif.hdl.verilog import generate
 from fxlif.params.design import load_hardware
 from fxlif.params.protocol import AnyParams
 from fxlif.sim import examples
+from fxlif.sim.soak.bulk import BLOCK
+from fxlif.sim.soak.segments import Target, bulk_of
+from fxlif.sim.tools.verilated import VerilatedDesign
 
 FOLDER = Path(__file__).parent / "faults"
 EXAMPLES = Path(examples.__file__).parent
@@ -132,3 +136,15 @@ def verilog_of(design: str) -> str:
         return path_of(design, ".v").read_text(encoding="utf-8")
     params = params_of(design)
     return generate(params, trace=params.kind != "neuron").verilog
+
+
+def first_difference(target: Target, seed: int, cycles: int) -> int | None:
+    """The first wrong cycle of a run whose stimulus has this very seed, as under cocotb; None where
+    there is none in so many cycles."""
+    bulk = bulk_of(target.params, target.interface, seed)
+    with VerilatedDesign(target.library, target.interface) as design:
+        for number in range(-(-cycles // BLOCK)):
+            wrong = bulk.check(design.run(bulk.stimulus()))
+            if wrong != NONE:
+                return number * BLOCK + wrong
+    return None

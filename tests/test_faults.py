@@ -7,13 +7,21 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from planted import FOREIGN, GENERATED, Fault, all_faults, faults_of, params_of, verilog_of
+from planted import (
+    FOREIGN,
+    GENERATED,
+    Fault,
+    all_faults,
+    faults_of,
+    first_difference,
+    params_of,
+    verilog_of,
+)
 
 from fxlif.cycles.control import NONE
 from fxlif.engines import can_compile
-from fxlif.sim.soak.bulk import BLOCK
-from fxlif.sim.soak.run import run_segments, sizes
-from fxlif.sim.soak.segments import blocks, target_of
+from fxlif.sim.soak.run import run_segments
+from fxlif.sim.soak.segments import BULK_CYCLES, sizes, target_of
 from fxlif.sim.verify import check
 
 #: What each kind of fault is about, of issue and table.
@@ -71,7 +79,7 @@ def test_a_fault_that_fits_no_more_is_no_fault() -> None:
 def test_a_rare_fault_is_found_in_bulk(name: str) -> None:
     fault = fault_named(name)
     target = target_of(params_of(fault.of), edit=fault)
-    wanted = dict(enumerate(sizes(10**7)))
+    wanted = dict(enumerate(sizes(BULK_CYCLES)))
     assert [s for s in run_segments(target, 1, wanted, None) if s.wrong != NONE]
 
 
@@ -84,12 +92,12 @@ def test_the_library_shows_the_stimulus_of_cocotb(name: str, tmp_path: Path) -> 
     """The table asks the library for what the cocotb phase finds: one cycle earlier."""
     fault = fault_named(name)
     target = target_of(params_of(fault.of), edit=fault)
-    found = (k * BLOCK + wrong for k, (*_, wrong) in enumerate(blocks(target, 1, 100_000))
-             if wrong != NONE)  # fmt: skip
+    found = first_difference(target, 1, 100_000)
     _, report = check(params_of(fault.of), folder=tmp_path, cycles=100_000, edit=fault)
     assert report is not None
     assert report.first is not None
-    assert report.first.cycle == next(found) + 1
+    assert found is not None
+    assert report.first.cycle == found + 1
 
 
 @pytest.mark.slow

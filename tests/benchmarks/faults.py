@@ -2,8 +2,8 @@
 
 ``python tests/benchmarks/faults.py --state faults.json`` runs what the state does not know yet, a
 line each, and prints the table of all as Markdown. ``--only chain`` or ``--only chain/v_wraps``
-takes a part of the faults, ``--by soak`` some of the checks. What is long asks only for what the
-shorter check before it missed, since its first cycles are the same.
+takes a part of the faults, ``--by soak`` some of the checks. A long check is asked only for what
+the shorter ones before it missed.
 """
 
 from __future__ import annotations
@@ -17,20 +17,28 @@ from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from planted import FOREIGN, GENERATED, Fault, all_faults, params_of, path_of, verilog_of
+from planted import (
+    FOREIGN,
+    GENERATED,
+    Fault,
+    all_faults,
+    first_difference,
+    params_of,
+    path_of,
+    verilog_of,
+)
 
 from fxlif.cycles.control import NONE
 from fxlif.sim.dut.map import load_map
 from fxlif.sim.dut.run import check_dut, dut_failure_reasons, read_files
 from fxlif.sim.dut.testbench import dut_job
 from fxlif.sim.prove.run import prove
-from fxlif.sim.soak.bulk import BLOCK
-from fxlif.sim.soak.run import SEGMENT, run_segments, sizes
-from fxlif.sim.soak.segments import blocks, target_of
+from fxlif.sim.soak.run import run_segments
+from fxlif.sim.soak.segments import BULK_CYCLES, SEGMENT, sizes, target_of
 from fxlif.sim.verify import DEFAULT_CYCLES
 
-#: Cycles of the bulk phase of a verification, and of a soak.
-BULK, LONG = 10**7, 10**8
+#: Cycles of a soak.
+LONG = 10**8
 SEED = 1
 #: The cycle in which a fault was found; None: it was not; ANYWHERE: found, and not in any cycle.
 Found = int | None
@@ -41,19 +49,16 @@ def quick(fault: Fault) -> Found:
     """The cocotb phase of ``fxlif verify``, by the library: its stimulus is the same cycle by
     cycle, as ``tests/test_faults.py`` holds."""
     target = target_of(params_of(fault.of), edit=fault)
-    for number, (_, _, wrong) in enumerate(blocks(target, SEED, DEFAULT_CYCLES)):
-        if wrong != NONE:
-            return number * BLOCK + wrong
-    return None
+    return first_difference(target, SEED, DEFAULT_CYCLES)
 
 
 def soaked(cycles: int) -> Callable[[Fault], Found]:
-    """``fxlif soak --cycles N``: the segments one after the other."""
+    """``fxlif soak --cycles N``, and so the bulk phase of ``fxlif verify``: the segments one after
+    the other."""
 
     def soak(fault: Fault) -> Found:
         target = target_of(params_of(fault.of), edit=fault)
-        wanted = dict(enumerate(sizes(cycles)))
-        for segment in run_segments(target, SEED, wanted, None):
+        for segment in run_segments(target, SEED, dict(enumerate(sizes(cycles))), None):
             if segment.wrong != NONE:
                 return segment.number * SEGMENT + segment.wrong
         return None
@@ -84,15 +89,18 @@ def proved(fault: Fault) -> Found:
 #: The checks by name: of which designs, and what each does.
 CHECKS: dict[str, tuple[tuple[str, ...], Callable[[Fault], Found]]] = {
     "verify --quick": (GENERATED, quick),
-    "verify": (GENERATED, soaked(BULK)),
+    "verify": (GENERATED, soaked(BULK_CYCLES)),
     "soak": (GENERATED, soaked(LONG)),
     "prove": (GENERATED, proved),
     "verify --dut": (FOREIGN, verified_dut),
 }
 #: How the table names a check, where it is a part of a command.
 NAMED = {"verify --quick": "verify, cocotb", "verify": "verify, bulk"}
-#: What a check says without being asked: a shorter run that it begins with.
-BEGINS_WITH = {"verify": "verify --quick", "soak": "verify"}
+#: A check is not asked for what a shorter one has found.
+SHORTER = {
+    "verify": ("verify --quick",), "soak": ("verify --quick", "verify"),
+    "prove": ("verify --quick", "verify", "soak"),
+}  # fmt: skip
 
 
 def key(fault: Fault, by: str) -> str:
@@ -107,12 +115,10 @@ def run(faults: list[Fault], checks: list[str], known: dict[str, Found], path: P
         designs, ask = CHECKS[by]
         asked = [fault for fault in faults if fault.of in designs]
         for number, fault in enumerate(asked, 1):
-            if key(fault, by) in known:
+            before = [known.get(key(fault, shorter)) for shorter in SHORTER.get(by, ())]
+            if key(fault, by) in known or any(found is not None for found in before):
                 continue
-            before = BEGINS_WITH.get(by)
-            found = known.get(key(fault, before)) if before else None
-            found = ask(fault) if found is None else found
-            known[key(fault, by)] = found
+            known[key(fault, by)] = found = ask(fault)
             path.write_text(json.dumps(known, indent=1) + "\n")
             told = "not found" if found is None else f"cycle {found:,}"
             print(f"{by}, {number} of {len(asked)}: {fault.of}/{fault.name}: {told}", flush=True)
