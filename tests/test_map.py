@@ -14,9 +14,9 @@ import bench_many_duts
 import pytest
 from designs import PASSED, needs_icarus
 
-from fxlif import NetworkParams
+from fxlif import FxlifError, NetworkParams, NeuronParams
 from fxlif.sim.bench.scoreboard import Report
-from fxlif.sim.dut.map import DutMap
+from fxlif.sim.dut.map import DutMap, load_map
 from fxlif.sim.dut.run import check_dut, dut_failure_reasons
 from fxlif.sim.dut.testbench import DutJob, dut_job
 
@@ -27,7 +27,7 @@ FILES = {
     name: text
     for _, name, text in re.findall(r"```(verilog|ini)\n(?://|#) (\S+)\n(.*?)```", PAGE, re.S)
 }
-CORES = [name.removesuffix(".v") for name in FILES if name.endswith(".v")]
+CORES = [name.removesuffix(".v") for name in FILES if name.endswith(".v") and name != "slow.v"]
 
 
 def rule(**choices: Any) -> NetworkParams:
@@ -65,7 +65,7 @@ class Many:
         self.sources: dict[str, dict[str, str]] = {}
 
     def add(self, name: str, core: str, text: str, dut_map: DutMap, *, cycles: int = 1000,
-            design: NetworkParams | None = None) -> None:  # fmt: skip
+            design: NetworkParams | NeuronParams | None = None) -> None:  # fmt: skip
         top = f"{core}_{len(self.jobs)}"
         self.sources[name] = {"dut.v": text.replace(f"module {core} (", f"module {top} (")}
         self.jobs[name] = dut_job(design or rule(), self.sources[name], top=top, dut_map=dut_map,
@@ -73,6 +73,12 @@ class Many:
 
     def run(self, folder: Path) -> dict[str, Report]:
         return bench_many_duts.simulate(self.jobs, self.sources, folder)
+
+
+def slow_map(**changes: Any) -> DutMap:
+    content = tomllib.loads(FILES["slow_map.toml"])
+    content["neuron"] |= changes
+    return DutMap.model_validate(content)
 
 
 def passed(report: Report) -> bool:
@@ -292,13 +298,19 @@ def test_cores_of_all_forms_and_their_mistakes(tmp_path) -> None:
     for name, (core, edits, _) in MISTAKES.items():
         changes: dict[str, Any] = {"trace": None} if name in WITHOUT_STATES else {}
         many.add(name, core, edited(core, *edits), the_map(core, **changes), cycles=3000)
+    neuron = rule().core[0].neuron
+    many.add("slow", "slow", FILES["slow.v"], slow_map(), design=neuron)
+    many.add("enabled too often", "slow", FILES["slow.v"], slow_map(spacing=2), design=neuron)
+    many.add("a slow mistake", "slow", edited("slow", ("u >= 100;", "u > 100;")), slow_map(),
+             design=neuron)  # fmt: skip
     reports = many.run(tmp_path)
-    right = {*CORES, *VARIANTS}
+    right = {*CORES, *VARIANTS, "slow"}
     assert {name for name, report in reports.items() if passed(report)} == right
     for name, (*_, signal) in MISTAKES.items():
         first = reports[name].first
         assert not signal or (first is not None and first.signal == signal), name
-    for name in right:
+    assert reports["slow"].steps > 150
+    for name in right - {"slow"}:
         assert reports[name].spikes > 10, name
         assert reports[name].signals["trace.v"][0] > 20, name
 
@@ -322,3 +334,69 @@ def test_both_simulators(name: str, simulator: str, tmp_path) -> None:
     results, report = check_dut(job, folder=tmp_path, simulator=simulator)
     reasons = dut_failure_reasons(results, report)
     assert bool(reasons) == (name in MISTAKES), reasons
+
+
+# --- maps that are refused ----------------------------------------------------------------------
+
+AER, FRAME = ("aer", FILES["aer_map.toml"]), ("frame", FILES["frame_map.toml"])
+REFUSED: dict[str, tuple[tuple[str, str], tuple[str, str], str]] = {
+    "two clocks": (AER, ('clock = "clk"', 'clock = ["clk", "clk_out"]'), r"clock: must be one port "
+                   r"\(fxlif drives a single clock, .*\), not \['clk', 'clk_out'\]"),
+    "both forms": (AER, ('request = "in_req"', 'request = "in_req"\nvalid = "in_req"'),
+                   "core.events_in.valid: one of valid and request must be given, not both"),
+    "no acknowledge": (AER, ('acknowledge = "in_ack"\n', ""),
+                       "core.events_in.acknowledge: must be given beside request, not None"),
+    "ready too": (AER, ('request = "out_req"', 'request = "out_req"\nready = "out_ack"'),
+                             "core.events_out.ready: must be left out, beside a request, not .*"),
+    "order": (AER, ('request = "out_req"', 'request = "out_req"\norder = "any"'),
+              "core.events_out.order: must be 'ascending' without a step, not 'any'"),
+    "not inside": (AER, ('".v[{n}][9:0]"', '".nothing[{n}][9:0]"'),
+                   r"core.trace.v: must be a signal in\w+ aer \(.*nothing.*\), not 'nothing.*"),
+    "too few bits inside": (AER, ('".v[{n}][9:0]"', '".v[{n}][8:0]"'),
+                            r"core.trace.v: must be of 10 to 62 bits .*, not '.*' of 9"),
+    "a number for a port": (AER, ('tick = "in_data[2]"', 'tick = ".in_data[2]"'),
+                            r"core.events_in.tick: must be one of the inputs of aer .*"),
+    "an address too large": (AER, ('tick = "in_data[2]"', 'tick = "in_data[2]"\ntick_address = 4'),
+                             "core.events_in.tick_address: must be a number of 2 bits, not 4"),
+    "no step": (FRAME, ('[core.step]\nstart = "start"\ndone = "done"\n', ""),
+                "core.step.start: must be given, with a vector in, not None"),
+    "ends": (FRAME, ('done = "done"', 'done = "done"\ncycles = 1'),
+             "core.step.done: one of done, cycles and quiet must be given, not done and cycles"),
+    "a tick beside a step": (FRAME, ('vector = "spikes"', 'valid = "done"\naddress = "spikes"\n'
+                                     'tick = "done"'),
+                             "core.events_out.(between|tick): must be left out.*"),
+    "lanes": (FRAME, ('v = "potentials"', 'lanes = 2\nv = "potentials"'),
+              "core.trace.lanes: must be 3, all neurons, without index, not 2"),
+    "no file": (FRAME, ("[core.step]", '[initial]\n".v" = "v.mem"\n[core.step]'),
+                "initial..v: must be a number, or one of files, not 'v.mem'"),
+    "what no vector holds": (FRAME, ("[core.step]", "[core]\nbroken_promise = true\n[core.step]"),
+                             "core.broken_promise: must be false, with a vector in, not True"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_wrong_map_is_one_line(name: str, tmp_path) -> None:
+    (core, text), edit, line = REFUSED[name]
+    assert text.count(edit[0]) == 1
+    (tmp_path / "map.toml").write_text(text.replace(*edit))
+    with pytest.raises(FxlifError) as caught:
+        dut_job(rule(), {"dut.v": FILES[f"{core}.v"]}, top=core,
+                dut_map=load_map(tmp_path / "map.toml"), map_file="map.toml")  # fmt: skip
+    (found,) = str(caught.value).splitlines()
+    assert re.fullmatch(rf".*map\.toml: {line}", found), found
+
+
+def test_what_a_core_has_and_a_map_leaves_out() -> None:
+    """An input like a second clock is said to be one; counts need bits enough."""
+    text = FILES["frame.v"].replace("input start", "input start, input clk_io")
+    with pytest.raises(
+        FxlifError, match=r"clk_io looks like a second clock: fxlif drives a single"
+    ):
+        dut_job(rule(), {"dut.v": text}, top="frame", dut_map=the_map("frame"))
+    with pytest.raises(
+        FxlifError, match=r"core.events_in.vector: must be wide enough for 3 events"
+    ):
+        dut_job(rule(max_events_per_input=3), {"dut.v": FILES["frame.v"]}, top="frame",
+                dut_map=the_map("frame"))  # fmt: skip
+    tied = the_map("frame", ties={"clk_io": 0})
+    assert dut_job(rule(), {"dut.v": text}, top="frame", dut_map=tied).interface.compared

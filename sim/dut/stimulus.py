@@ -74,9 +74,12 @@ def aimed(
 
 
 def neuron_words(
-    interface: Interface, neuron: NeuronParams, seed: int, *, has_reset: bool
+    interface: Interface, neuron: NeuronParams, seed: int, *, has_reset: bool, spacing: int = 1
 ) -> Iterator[int]:
-    """Stimulus words of a neuron without end: phases of like currents, stalls and resets."""
+    """Stimulus words of a neuron without end: phases of like currents, stalls and resets.
+
+    ``spacing``: the least cycles from one enable to the next.
+    """
     fields = interface.stimulus
     current = fields["current"]
     limits, mask = signed_range(current.width), (1 << current.width) - 1
@@ -85,13 +88,14 @@ def neuron_words(
     if has_reset:
         reset = chain(repeat(1, POWER_UP), resets(seed, NEURON_RESET_SPACING))
     held = held_back(seed, IDLE_AXIS)
-    state, fired = rest(neuron), False
+    state, fired, since = rest(neuron), False, spacing
     while True:
         aim = draw.choice(AIMS)
         for _ in range(draw.choice((1, 1, 2, 3, 8, 40))):
             # Just after a spike, a reset has most to bring back.
             rst = next(reset) or (has_reset and fired and draw.random() < 0.03)
-            enable = not next(held)
+            enable = not next(held) and since >= spacing
+            since = 1 if enable else since + 1
             value = aimed(neuron, state, aim, draw, limits)
             yield (
                 (value & mask) << current.offset

@@ -146,7 +146,9 @@ def make_driver(job: DutJob) -> Driver:
     has_reset = job.dut_map.reset is not None
     interface = job.interface
     if isinstance(job.params, NeuronParams):
-        return WordDriver(neuron_words(interface, job.params, job.seed, has_reset=has_reset))
+        assert job.dut_map.neuron is not None
+        return WordDriver(neuron_words(interface, job.params, job.seed, has_reset=has_reset,
+                                       spacing=job.dut_map.neuron.spacing))  # fmt: skip
     assert job.dut_map.core is not None
     given = interface.stimulus["events_in.payload.address"].width
     drawn = StreamEvents(job.params, job.dut_map.core, given, job.seed)

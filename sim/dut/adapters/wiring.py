@@ -16,7 +16,7 @@ from ..map import ONE_CLOCK, DutMap
 from ..names import Ref, parse_ref
 
 #: Names under which an input is a clock, as it seems.
-_CLOCK = re.compile(r"(?i)(?:.*_)?(?:[a-z]?clk|clock|ck|sck|sclk)\w{0,2}")
+_CLOCK = re.compile(r"(?i)(?:.*_)?[a-z]?(?:clk|clock)\w*|s?ck")
 
 
 @dataclass(frozen=True)
