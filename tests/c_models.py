@@ -102,3 +102,69 @@ def golden_answers(stream, given) -> np.ndarray:
                     said.append(np.broadcast_to(values, population.n))
             said += [np.array([dropped]), np.array(network.saturated or [0])]
     return np.concatenate(said).astype(np.int64)
+
+
+CYCLES_MAIN = r"""
+#include <stdio.h>
+#include "NAME.h"
+static NAME_cycles n;
+static void say(int64_t x) { fwrite(&x, sizeof x, 1, stdout); }
+int main(void)
+{
+    const uint32_t lanes[] = {LANES};
+    const int cores = (int)(sizeof lanes / sizeof *lanes);
+    int64_t in[5];
+    int c, v;
+    uint32_t k;
+    NAME_shown shown;
+    NAME_cycles_reset(&n);
+    while (fread(in, sizeof in, 1, stdin) == 1) {
+        NAME_cycles_show(&n, &shown);
+        say(shown.in_ready);
+        say(shown.out_valid);
+        say(shown.out_valid ? (int64_t)shown.out_address : 0);
+        say(shown.out_valid ? shown.out_tick : 0);
+        for (c = 0; c < cores; ++c) {
+            const int32_t word = shown.core[c].written;
+            say(word);
+            say(shown.core[c].dropped);
+            say(shown.core[c].saturated);
+            say(shown.core[c].flags);
+            for (k = 0; word >= 0 && k < lanes[c]; ++k) {
+                const uint32_t neuron = (uint32_t)word * lanes[c] + k;
+                say(NAME_cycles_spikes(&n, c, neuron));
+                for (v = 0; v < 4; ++v) say(NAME_cycles_state(&n, c, v, neuron));
+            }
+        }
+        NAME_cycles_clock(&n, (int)in[0], (int)in[1], (uint32_t)in[2], (int)in[3], (int)in[4]);
+    }
+    return 0;
+}
+"""
+
+
+def cycles_main(cores) -> str:
+    return CYCLES_MAIN.replace("LANES", ", ".join(str(core.lanes) for core in cores))
+
+
+def shown_by(outputs, cores) -> np.ndarray:
+    """What a cycle model says, in the order of the program of CYCLES_MAIN."""
+    cycles = len(outputs.in_ready)
+    valid = outputs.out_valid
+    columns = [outputs.in_ready, valid, np.where(valid, outputs.out_address, 0),
+               np.where(valid, outputs.out_tick, 0)]  # fmt: skip
+    parts = [[column[:, np.newaxis].astype(np.int64)] for column in columns]
+    made = []
+    for core, trace in zip(cores, outputs.cores, strict=True):
+        words = np.where(trace.valid, trace.index, -1)
+        heads = np.stack([words, trace.dropped, trace.saturated, trace.control], axis=1)
+        none = np.zeros_like(trace.spike, dtype=np.int64)
+        states = [trace.state.get(name, none) for name in ("v", "i_syn", "theta", "refractory")]
+        lanes = np.stack([trace.spike, *states], axis=2).reshape(len(trace.spike), 5 * core.lanes)
+        made.append((heads, np.flatnonzero(trace.valid), lanes))
+    rows: list[list[int]] = np.concatenate([part[0] for part in parts], axis=1).tolist()
+    for heads, at, lanes in made:
+        places = dict(zip(at.tolist(), lanes.tolist(), strict=True))
+        for cycle in range(cycles):
+            rows[cycle] += heads[cycle].tolist() + places.get(cycle, [])
+    return np.array([x for row in rows for x in row], np.int64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -25,7 +26,7 @@ def export_c(
     C99 without allocation or dependency; a SystemVerilog package that imports it by DPI-C; an
     example bench with the Verilog of `fxlif verilog` in it, and a makefile for both.
     """
-    from ..export_c.files import files_of
+    from ..export_c.files import files_of, without_cycles
     from ..files import whole_folder
     from ..params.design import load_hardware
     from ..params.network import NetworkParams
@@ -40,3 +41,6 @@ def export_c(
             (folder / file).write_text(text)
     for file in files:
         print(out / file)
+    why = without_cycles(params)
+    if why:
+        print(f"fxlif: the golden network alone: {why}", file=sys.stderr)

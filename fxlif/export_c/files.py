@@ -7,6 +7,7 @@ from importlib.resources import files
 
 from ..params.network import NetworkParams
 from ..params.neuron import NeuronParams
+from .cycles import cycle_parts
 from .network import NetworkText
 from .neuron import NeuronText
 
@@ -58,22 +59,46 @@ def files_of(design: NetworkParams | NeuronParams, name: str) -> dict[str, str]:
 def _network(design: NetworkParams) -> dict[str, str]:
     made = NetworkText(design)
     names = [each.population.name for each in made.populations]
-    return {
+    inputs = max(1, design.n_inputs)
+    parts = dict.fromkeys(_CYCLES, "") if without_cycles(design) else _cycles(made)
+    return parts | {
         "POPULATIONS": "\n".join(
             f"#define NAME_POPULATION_{each.upper()} {k}" for k, each in enumerate(names)
         ),
         "NUMBERS": "\n".join(
             f"localparam int POPULATION_{each.upper()} = {k};" for k, each in enumerate(names)
         ),
-        "FIELDS": made.fields,
-        "CYCLES": "", "CYCLES_IMPORTS": "", "CYCLES_DPI": "", "CYCLES_INSTANCES": "",
-        "CYCLES_BODY": "", "CYCLES_LOOK": "",
-        "IN_BITS": str(design.in_address_bits), "OUT_BITS": str(design.out_address_bits),
-        "INPUTS": str(max(1, design.n_inputs)),
-        "EVENTS": str(min(16, max(2, design.n_inputs // 2))),
-        "DRAWN": _SEED,
-        "SOURCE": f'#include "NAME.h"\n\n{template("words.c")}{made.source}',
+        "FIELDS": made.fields, "IN_BITS": str(design.in_address_bits), "DRAWN": _SEED,
+        "OUT_BITS": str(design.out_address_bits), "INPUTS": str(inputs),
+        "EVENTS": str(min(16, max(2, inputs // 2))),
+        "SOURCE": f'#include "NAME.h"\n\n{template("words.c")}{made.source}{parts["CYCLES_C"]}',
     }  # fmt: skip
+
+
+#: What a chain has in its files for what its ports show, by the part of them: the template.
+_CYCLES = {
+    "CYCLES": "cycles.h", "CYCLES_C": "cycles.c", "CYCLES_DPI": "cycles_dpi.h",
+    "CYCLES_BODY": "cycles_dpi.c", "CYCLES_IMPORTS": "cycles_pkg.sv",
+    "CYCLES_LOOK": "cycles_example.sv",
+}  # fmt: skip
+
+
+def without_cycles(design: NetworkParams | NeuronParams) -> str:
+    """Why the C of a design does not say what its ports show in each clock cycle; empty where it
+    does."""
+    if isinstance(design, NeuronParams):
+        return ""
+    if not design.core:
+        return "population: must be cores of a chain, for clock cycles in C"
+    for k, core in enumerate(design.core):
+        if core.readable:
+            return f"core[{k}].readable: must be false, for clock cycles in C"
+    return ""
+
+
+def _cycles(made: NetworkText) -> dict[str, str]:
+    parts = cycle_parts(made)
+    return {part: template(file, **parts) for part, file in _CYCLES.items()}
 
 
 def _neuron(neuron: NeuronParams) -> dict[str, str]:

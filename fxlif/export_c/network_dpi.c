@@ -9,7 +9,6 @@
 #endif
 
 static NAME_network networks[NAME_INSTANCES];
-@CYCLES_INSTANCES@
 
 static int known(int which)
 {

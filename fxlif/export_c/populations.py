@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..cycles.latency import padded_thresholds
 from ..network.model import Network
 from ..network.sources import NoiseTable, noise_key, noise_table
 from ..params.network import Population
@@ -27,6 +28,8 @@ class PopulationText:
         self.exact = [e for e in self.into if e.placed.bits is None and not e.per_event]
         self.sums = [e for e in self.into if e.placed.bits is not None]
         self.thresholds = network.thresholds[self.population.name]
+        if network.params.core:  # those that fill up the last word have one too
+            self.thresholds = padded_thresholds(network.params.core[k])
         self.most = network.graph.most_spikes[self.population.name]
         #: Lowest and highest current that sums and noise bring in a step.
         self.current = network.synaptic_ranges[self.population.name]
