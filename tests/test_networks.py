@@ -1315,7 +1315,6 @@ def test_a_recording_on_disk_equals_one_in_memory(engine, threads, tmp_path):
     assert facts(found[1][1]) == facts(network)
 
 
-@pytest.mark.usefixtures("loops_as_they_are")
 @each_engine
 def test_watched_neurons_step_by_step(engine, threads):
     """In the user's order, the state after each step."""

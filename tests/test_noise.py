@@ -76,7 +76,6 @@ def test_tables_are_those_of_the_oracle():
         assert table.last.tolist() == [end - 1 for end in ends if 0 < end < 2**64]
 
 
-@pytest.mark.usefixtures("loops_as_they_are")
 @each_engine
 def test_a_million_draws(engine):
     """A neuron without leak and threshold in reach adds up what is drawn for it."""
