@@ -21,46 +21,48 @@ from fxlif.sim.tools import simulators, verilated
 from fxlif.sim.tools.simulators import COMMON, MAKE_VARIABLES, Simulator
 
 #: What Verilator's code and cocotb's main include.
-_HEADER = "\n".join(
-    f"#include <{name}>"
+_HEADER = "".join(
+    f"#include <{name}>\n"
     for name in ("verilated.h", "verilated_dpi.h", "verilated_vpi.h", "svdpi.h", "cstring",
                  "iostream", "memory", "string")
-)  # fmt: skip
-#: By file, what the code is compiled with that includes it: a library, and a bench of cocotb, whose
-#: makefile says nothing of the language.
-_FORMS = {"library.h": ("-O0", *COMMON), "bench.h": ("-O0", *[
-    option for option in COMMON if option.startswith("-D")
-])}  # fmt: skip
+) + "#if VM_TRACE_VCD\n#include <verilated_vcd_c.h>\n#endif\n"  # fmt: skip
+_PLAIN = ("-O0", *COMMON)
+#: The compiler takes the form that was compiled with the options that it is given.
+_FORMS = {
+    "plain": _PLAIN,
+    "waves": tuple(re.sub("(VM_TRACE|VM_TRACE_VCD)=0", r"\1=1", option) for option in _PLAIN),
+}
 _headers, _prepared, _cache = simulators.headers, simulators.prepared, cache_folder()
 
 
 @cache
 def _precompiled(verilator: Simulator) -> Path:
-    """The folder of the headers, each with its compiled form beside it; in the cache of the tests,
-    wherever that of one test is."""
+    """The headers, with their compiled forms beside; in the cache of the tests, wherever that of one
+    test is."""
 
     def make(work: Path) -> None:
+        (work / "all.h").write_text(_HEADER)
+        (work / "all.h.gch").mkdir()
         for name, options in _FORMS.items():
-            (work / name).write_text(_HEADER)
-            command = ["g++", *_headers(verilator), *options, "-x", "c++-header", name]
-            simulators.run_tool([*command, "-o", f"{name}.gch"], work)
+            command = ["g++", *_headers(verilator), *options, "-x", "c++-header", "all.h"]
+            simulators.run_tool([*command, "-o", f"all.h.gch/{name}"], work)
 
     recipe = builds.Recipe(
         kind="header", tools={verilator.name: verilator.version},
-        inputs={"header": _HEADER, "options": repr(_FORMS)}, used=tuple(_FORMS),
+        inputs={"header": _HEADER, "options": repr(_FORMS)}, used=("all.h",),
     )  # fmt: skip
     with mock.patch.dict(os.environ, {"FXLIF_CACHE": str(_cache)}):
-        return builds.entry(recipe, make)
+        return builds.entry(recipe, make) / "all.h"
 
 
 def _quick_headers(verilator: Simulator) -> list[str]:
-    return [*_headers(verilator), "-include", str(_precompiled(verilator) / "library.h")]
+    return [*_headers(verilator), "-include", str(_precompiled(verilator))]
 
 
 @contextmanager
 def _quickly_prepared(simulator: Simulator, variables: str) -> Iterator[None]:
     if simulator.name == "verilator" and variables == simulators.MAKE_VARIABLES:
-        variables += f" USER_CPPFLAGS=-include\\ {_precompiled(simulator) / 'bench.h'}"
+        variables += f" USER_CPPFLAGS=-fPIC\\ -include\\ {_precompiled(simulator)}"
     with _prepared(simulator, variables):
         yield
 
