@@ -37,8 +37,7 @@ _headers, _prepared, _cache = simulators.headers, simulators.prepared, cache_fol
 
 @cache
 def _precompiled(verilator: Simulator) -> Path:
-    """The headers, with their compiled forms beside; in the cache of the tests, wherever that of one
-    test is."""
+    """The headers, with their compiled forms beside, in the cache of all tests."""
 
     def make(work: Path) -> None:
         (work / "all.h").write_text(_HEADER)
