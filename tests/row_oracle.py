@@ -131,6 +131,8 @@ class Front:
             if tick and last:
                 self.select = (self.select + 1) % len(self.core.inputs)
             self.part = 0 if last else self.part + 1
+        elif event is not None and room:  # not withdrawn from those who wait for it too
+            self.begun = True
         if self.held is None or take:
             self.held, self.fetched = self.fetched, None
         if pushed is not None:

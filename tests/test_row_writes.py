@@ -168,6 +168,8 @@ FAULTS = [
                  "an event is looked at in the cycle of a write, or before it"),
     SourceMutant("another word", "hdl.rows.synapses", "write.row[:bits] if bits else 0",
                  "write.row", "what is written to a memory of one word goes elsewhere"),
+    SourceMutant("withdrawn", "hdl.rows.front", "begun | (shown & goes)", "begun | passes",
+                 "an event that others wait for too is withdrawn from them"),
     SourceMutant("reset clears it", "hdl.core.neurons",
                  "threshold_bits), init=init, reset_less=True", "threshold_bits), init=init",
                  "the threshold of all neurons is forgotten with a reset"),
@@ -184,7 +186,26 @@ def test_a_fault_is_found(fault: SourceMutant) -> None:
         assert any(run(supported(tiny()), 3000, seed).first is not None for seed in (1, 2))
 
 
-def proved(design: NetworkParams, *theorems: str) -> set[str]:
+def test_no_event_is_withdrawn_from_the_output() -> None:
+    """One that is shown there and to a core at once, which is to be written."""
+    neuron = NeuronParams(v_threshold=40, state_bits=10)
+    design = supported(writable(NetworkParams(
+        source=[EventSource("touch", 3)],
+        population=[Population("a", 3, neuron), Population("b", 2, neuron)],
+        projection=[Projection("touch", "a", AllToAll(30)), Projection("a", "b", AllToAll(20))],
+        outputs=["a", "b"],
+    )))  # fmt: skip
+    assert isinstance(design, HardwareNetwork)
+    inputs = with_writes(design, 4000, 1)
+    inputs["out_ready"] = np.random.default_rng(1).random(4000) < 0.15
+    shown = model_of(design).run(CycleInputs(**{n: inputs[n] for n in inputs.dtype.names}))
+    valid, rst = np.asarray(shown.out_valid) != 0, inputs["rst"] != 0
+    waits = valid & (inputs["out_ready"] == 0) & ~rst
+    assert waits.sum() > 500
+    assert np.flatnonzero(waits[:-1] & ~valid[1:] & ~rst[1:]).tolist() == []
+
+
+def proved(design: NetworkParams | HardwareNetwork, *theorems: str) -> set[str]:
     """The groups of theorems of which not all are proved."""
     found = prove(design, name="x", timeout_s=60, theorems=theorems or None)
     return {check.name.partition(":")[0] for check in found.checks
@@ -218,7 +239,7 @@ PROVED = {
     "wrong memory": "writes", "padding written": "writes", "padding not counted": "writes",
     "in mid-step": "rows", "events behind": "rows", "spikes behind": "rows",
     "row under way": "rows", "during an update": "rows", "not held": "rows",
-    "reset clears it": "writes", "lost while another waits": "writes",
+    "withdrawn": "rows", "reset clears it": "writes", "lost while another waits": "writes",
 }  # fmt: skip
 #: What no access to the hardware shows: a table of what there is, and how the parts are joined.
 MORE_FAULTS = {

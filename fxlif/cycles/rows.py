@@ -62,8 +62,8 @@ ROW_CORE = record(
 #: this step's, and what it was at the last update, ``update_base``. Front: the ``input`` that is
 #: read, the ``part`` of it; ``looked_up`` and ``waiting``: the rows in the two stages, UPDATE_ROW
 #: or NONE. In this cycle: ``takes`` what waits, has ``room`` for one more. ``begun``: of the input
-#: that is read something was looked up, and its TICK did not move yet. ``early_clips``: those of
-#: the cycles before ``clips``.
+#: that is read something was looked up, or found it ready, and its TICK did not move yet.
+#: ``early_clips``: those of the cycles before ``clips``.
 ROW_CONTROL = record(
     *(CONTROL.names or ()),
     "length", "accumulator", "base", "update_base", "input", "part", "looked_up", "waiting",
@@ -228,6 +228,7 @@ def look_up(core: Record, now: Record, graph: Graph) -> None:
     source = graph.nodes[read["node"]]
     last = now["part"] == read["parts"] - 1
     if last and source["unready"]:
+        now["begun"] = 1  # it is not withdrawn from the others
         return
     now["begun"] = not (last and source["tick"])
     if not source["tick"]:

@@ -48,8 +48,8 @@ class Front(wiring.Component):
     moves whose address belongs to no source. What is ready depends on registers and ``take`` alone.
 
     Where something of the core can be written or read, ``rests`` says that all of the step before
-    was read and nothing waits, and no event of a forward input was looked at. There ``hold`` keeps
-    it.
+    was read and nothing waits, and no event of a forward input was looked at, nor found it ready.
+    There ``hold`` keeps it.
     """
 
     def __init__(self, core: RowCore, address_bits: tuple[int, ...]) -> None:
@@ -78,7 +78,9 @@ class Front(wiring.Component):
         m.d.comb += room.eq(~fetched | ~self.held | self.take)
         goes: Value = room
         if is_accessible(core):
-            begun = Signal()  # something of the input was looked up, its TICK did not move
+            # Something of the input was looked up, or found it ready, and its TICK did not move: an
+            # event that others wait for with it must not be withdrawn from them.
+            begun = Signal()
             stands = Signal()
             m.d.comb += [
                 stands.eq((select == core.first_input) & ~begun),
@@ -136,7 +138,7 @@ class Front(wiring.Component):
         with m.Elif(passes):
             m.d.sync += part.eq(part + 1)
         if is_accessible(core):
-            m.d.sync += begun.eq(Mux(moves, ~tick, begun | passes))
+            m.d.sync += begun.eq(Mux(moves, ~tick, begun | (shown & goes)))
 
         update = Signal(name="fetched_update")
         fetched_memory = Signal.like(memory, name="fetched_memory", reset_less=True)

@@ -24,7 +24,7 @@ from ....hdl.rows.synapses import OPERATION_DISTANCE, synapse_bits
 from ....layout import RowCore
 from ...tools.solver import z3
 from .. import golden
-from ..contract import Part, Ports, number, unpacked
+from ..contract import Part, Ports, any_of, number, unpacked
 from ..leaving import Leaving
 from ..netlist import Netlist
 from ..parts import lanes_of
@@ -104,7 +104,7 @@ class RowComposition(Leaving):
         found["between two steps"] = (self.net["access_between"] == 1) == self._still
         found["no event while it is held"] = z3.And(
             self.ports["front"]["hold"] == self.net["access_hold"],
-            z3.Implies(self.front.kept, z3.Not(z3.Or(*self.front.ready))),
+            z3.Implies(self.front.kept, z3.Not(any_of(self.front.ready))),
         )
         return found
 

@@ -58,13 +58,14 @@ class FrontGhosts(Delays):
         self._lookups()
         self._queue()
         none = z3.BitVecVal(0, self.width)
+        found = [z3.And(here, shown) for here, shown in zip(self.here, self.shown, strict=True)]
         following = z3.If(last_input, none, self.select + 1)
         self.ghosts |= {
             self.select: (core.first_input, z3.If(self.ticks, following, self.select)),
             self.part: (0, z3.If(self.moves, none,
                                  z3.If(self.passes, self.part + 1, self.part))),
             self.begun: (0, z3.If(self.moves, bit(z3.Not(self.ticks)),
-                                  self.begun | bit(self.passes))),
+                                  self.begun | bit(z3.And(self.goes, any_of(found))))),
         }  # fmt: skip
         waits = [z3.And(shown, z3.Not(moved))
                  for shown, moved in zip(self.shown, self.moved, strict=True)]  # fmt: skip
@@ -75,6 +76,7 @@ class FrontGhosts(Delays):
             self.line(f"ready {i}", bit(z3.And(self.ready[i], z3.Not(self.moved[i]))), 1)[1] == 1
             for i in inputs
         ]
+        self.was_shown = [self.line(f"shown {i}", bit(self.shown[i]), 1)[1] == 1 for i in inputs]
 
     def _rest(self) -> None:
         """Whether no event of a step was looked at (``stands``), where the core may be ``kept``."""
@@ -141,7 +143,7 @@ def front_contract(
     shown in the order in which it came, once, and soon, with what the ``table`` says of its row.
     The inputs are read in order, each up to its TICK; behind the TICK of the last one an update
     waits. An input that is ready stays so until an event of it moves, but for one of a core that is
-    kept between two steps."""
+    kept between two steps, where no event is shown yet."""
     g = FrontGhosts(core, ports, address_bits)
     held = ports["held"] == 1
     is_row = z3.And(held, z3.Not(g.is_update(g.oldest)))
@@ -163,7 +165,7 @@ def front_contract(
     for i, each in enumerate(core.inputs):
         gives[f"ready for input {i}"] = g.ready[i] == z3.And(g.last_part[i], g.goes)
         gives[f"input {i} stays ready"] = z3.Implies(
-            z3.And(g.was_ready[i], z3.Not(g.kept)), g.ready[i]
+            z3.And(g.was_ready[i], z3.Or(g.was_shown[i], z3.Not(g.kept))), g.ready[i]
         )
         # A core may wait for others in its last memory: all of its lookups are of one event.
         gives[f"input {i}: one event in all memories"] = z3.Implies(

@@ -150,10 +150,13 @@ def output_part(prover: Prover, network: HardwareNetwork) -> Part:
                 waits = z3.And(joined.on(reader, "ready"), z3.Not(joined.moves(reader)))
                 waited = lines.line(f"{reader} ready", bit(waits), 1)[1] == 1
                 held = joined.held(reader)
-                given.append(z3.Implies(waited, z3.Or(held, joined.on(reader, "ready"))))
+                shows = bit(z3.And(waits, joined.on(reader, "shown")))
+                shown = lines.line(f"{reader} ready, and shown", shows, 1)[1] == 1
+                stays = z3.Or(z3.And(held, z3.Not(shown)), joined.on(reader, "ready"))
+                given.append(z3.Implies(waited, stays))
                 gives[f"{reader} is kept"] = kept(reader, "shown")
-                shown = z3.Implies(joined.on(reader, "valid"), joined.on(reader, "shown"))
-                gives[f"{reader} moves what is shown"] = shown
+                moves = z3.Implies(joined.on(reader, "valid"), joined.on(reader, "shown"))
+                gives[f"{reader} moves what is shown"] = moves
     gives["the output is kept"] = kept("events_out", "valid")
     for port in ("valid", "payload", "ready"):
         gives[f"output: {port}"] = net[f"events_out_{port}"] == merge[f"events_out_{port}"]
