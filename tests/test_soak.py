@@ -588,7 +588,7 @@ def test_a_worker_that_cannot_build_says_what_it_needs(cluster, monkeypatch) -> 
     def refused(sources):
         raise FxlifError("g++: not installed")
 
-    monkeypatch.setattr(soak_module, "build", refused)
+    monkeypatch.setattr("fxlif.sim.soak.segments.build", refused)
     with pytest.raises(FxlifError, match=r"the worker on .*: g\+\+: not installed"):
         soak(CORE, name="x", cycles=BLOCK, cluster=cluster)
 

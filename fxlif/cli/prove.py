@@ -151,6 +151,9 @@ def soak(
         typer.Option(min=1, metavar="N", help="Draw so many random designs instead of one."),
     ] = None,
     netlist: Netlist = None,
+    dut: DutSources = None,
+    top: DutTop = None,
+    mapping: DutMap = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -172,8 +175,23 @@ def soak(
     from ..sim.soak import run
     from ..sim.tools import simulators
 
+    foreign = dut_of(design, dut, top, mapping)
+    if foreign is not None:
+        refuse_beside("with --dut", {"--netlist": netlist, "--designs": designs})
     simulators.find("verilator")  # refused before anything is computed or written
-    if designs is not None:
+    passed = "the hardware and the model agree in every checked cycle"
+    if foreign is not None:
+        from ..sim.soak.foreign.run import soak_dut
+
+        params, name = load_or_digits(design)
+        passed = "the core and the golden model agree in all that was compared"
+        with showing_progress() as progress:
+            found = soak_dut(
+                params, name=name, named=str(design), sources=foreign.sources, top=foreign.top,
+                mapping=foreign.mapping, cycles=count, seed=seed, processes=processes,
+                cluster=cluster, state=state, out=out, progress=progress,
+            )  # fmt: skip
+    elif designs is not None:
         with showing_progress() as progress:
             found = run.soak_designs(
                 designs, seed=seed, cycles=count, processes=processes, cluster=cluster, out=out,
@@ -192,7 +210,7 @@ def soak(
                 params, name=name, cycles=count, seed=seed, processes=processes, cluster=cluster,
                 state=state, out=out, progress=progress, **edit,
             )  # fmt: skip
-    conclude(found, "the hardware and the model agree in every checked cycle", report=report)
+    conclude(found, passed, report=report)
 
 
 def mutate(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -39,13 +41,9 @@ class StreamEvents:
         self, network: NetworkParams, parts: CoreMap, address_bits: int, seed: int
     ) -> None:
         self.layer, self._draw = first_layer(network, address_bits), rng(seed, "aimed")
-        without = () if parts.unknown_addresses else STRANGE
-        self._drawn = random_events(
-            self.layer, seed, strict=not parts.broken_promise,
-            without=without if parts.broken_promise else {*without, *BREAKS_PROMISE},
-        )  # fmt: skip
+        self._drawn = random_events(self.layer, seed, **asdict(kinds_of(parts)))
         self._sent: list[int] = []  # the events of the step under way
-        self._core = _single(network)
+        self._core = single_core(network)
         if self._core is not None:
             self._golden = Network(NetworkParams.chain(self._core), engine="numpy")
 
@@ -62,7 +60,8 @@ class StreamEvents:
                 yield from self._step(self._drawn, tick)
             if self._core is not None:
                 for _ in range(self._draw.choice(LENGTHS)):
-                    yield from self._step(iter([*self._aimed(), tick]), tick)
+                    aimed = aimed_step(self._core, self._golden, self._draw)
+                    yield from self._step(iter([*aimed, tick]), tick)
 
     def _step(self, payloads: Iterator[int], tick: int) -> Iterator[int]:
         """The next payloads up to a TICK, which the golden network follows."""
@@ -77,27 +76,40 @@ class StreamEvents:
             yield tick
             return
 
-    def _aimed(self) -> list[int]:
-        """Of some random steps, the one that brings a neuron nearest to its threshold, or one off:
-        chance alone seldom meets it."""
-        core, draw = self._core, self._draw
-        assert core is not None
-        tries = max(1, min(256, SEARCH // core.weights.size))
-        some = np.random.default_rng(draw.getrandbits(32))
-        few = min(core.n_inputs, draw.choice((1, 2, 4, 8)))
-        share = some.random((tries, core.n_inputs)) < few / core.n_inputs
-        counts = (
-            some.integers(1, core.max_events_per_input, size=share.shape, endpoint=True) * share
-        )
-        distance = potentials(core, self._golden, counts) - thresholds(core, self._golden)
-        wanted = draw.choice((0, 0, -1, 1))
-        best = int(np.abs(distance - wanted).min(axis=1).argmin())
-        events = np.repeat(np.arange(core.n_inputs), counts[best]).tolist()
-        draw.shuffle(events)
-        return events[: 4 * MOST]
+
+@dataclass(frozen=True)
+class EventKinds:
+    """Which random steps a core is given; see :class:`~fxlif.sim.stimulus.events.Events`."""
+
+    strict: bool
+    without: frozenset[int]
 
 
-def _single(network: NetworkParams) -> CoreParams | None:
+def kinds_of(parts: CoreMap) -> EventKinds:
+    """The steps that a map allows."""
+    without = frozenset() if parts.unknown_addresses else STRANGE
+    if not parts.broken_promise:
+        without |= BREAKS_PROMISE
+    return EventKinds(not parts.broken_promise, without)
+
+
+def aimed_step(core: CoreParams, golden: Network, draw: random.Random) -> list[int]:
+    """Of some random steps, the one that brings a neuron nearest to its threshold, or one off:
+    chance alone seldom meets it. The addresses of its events."""
+    tries = max(1, min(256, SEARCH // core.weights.size))
+    some = np.random.default_rng(draw.getrandbits(32))
+    few = min(core.n_inputs, draw.choice((1, 2, 4, 8)))
+    share = some.random((tries, core.n_inputs)) < few / core.n_inputs
+    counts = some.integers(1, core.max_events_per_input, size=share.shape, endpoint=True) * share
+    distance = potentials(core, golden, counts) - thresholds(core, golden)
+    wanted = draw.choice((0, 0, -1, 1))
+    best = int(np.abs(distance - wanted).min(axis=1).argmin())
+    events: list[int] = np.repeat(np.arange(core.n_inputs), counts[best]).tolist()
+    draw.shuffle(events)
+    return events[: 4 * MOST]
+
+
+def single_core(network: NetworkParams) -> CoreParams | None:
     """The network as one core; None where it is more than that."""
     try:
         sums_its_events(network, "such a search")

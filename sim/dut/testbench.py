@@ -128,17 +128,21 @@ def reference_of(job: DutJob) -> NeuronReference | StreamReference:
     dut_map, shown = job.dut_map, job.interface.compared
     known = dut_map.reset is None
     if isinstance(job.params, NeuronParams):
-        assert dut_map.neuron is not None
-        timing = NeuronTiming(
-            asynchronous_reset=dut_map.reset is not None and not dut_map.reset.synchronous,
-            **dut_map.neuron.model_dump(include={"latency", "state_latency", "between"}),
-        )
-        return NeuronReference(job.params, timing, shown, known=known)
+        return NeuronReference(job.params, timing_of(dut_map), shown, known=known)
     fields = job.interface.response
     return StreamReference(
         job.params, shown, known=known, patience=default_patience(job.params, dut_map.core),
         counters={name: fields[name].width for name in COUNTERS if name in shown},
     )  # fmt: skip
+
+
+def timing_of(dut_map: DutMap) -> NeuronTiming:
+    """When the neuron of a map shows its results."""
+    assert dut_map.neuron is not None
+    return NeuronTiming(
+        asynchronous_reset=dut_map.reset is not None and not dut_map.reset.synchronous,
+        **dut_map.neuron.model_dump(include={"latency", "state_latency", "between"}),
+    )
 
 
 def make_driver(job: DutJob) -> Driver:

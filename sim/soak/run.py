@@ -15,8 +15,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import ExitStack
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
+from typing import Protocol, Self, TypeVar
 
 from ...cycles.control import NONE
 from ...errors import FxlifError
@@ -31,9 +32,9 @@ from ..bench.scoreboard import Counts
 from ..failure.difference import Left, leave_difference
 from ..report.findings import Check, Findings, versions
 from ..tools import simulators
-from ..tools.verilated import build, library_recipe
+from ..tools.verilated import library_recipe
 from .random_network import random_hardware
-from .segments import Segment, Target, run_segment, sizes, target_of
+from .segments import Segment, Target, sizes, target_of
 
 STATE_FORMAT = 2
 
@@ -90,32 +91,45 @@ class Store:
             temporary.write_text(json.dumps({**self._head, "segments": segments}) + "\n")
 
 
-def segment_there(target: Target, seed: int, number: int, cycles: int) -> Segment:
+class Soaked(Protocol):
+    """What every segment runs: a design, or a foreign core."""
+
+    def built(self) -> Self:
+        """The same on a machine that need not have the library yet."""
+
+    def run(self, seed: int, number: int, cycles: int) -> Segment:
+        """Run one segment to its end, or to its first difference."""
+
+
+T = TypeVar("T", bound=Soaked)
+
+
+def segment_there(target: Soaked, seed: int, number: int, cycles: int) -> Segment:
     """Run a segment on a machine that need not have the library yet.
 
     Raises:
         FxlifError: it cannot be built there.
     """
     try:
-        library = build(target.sources)
+        there = target.built()
     except FxlifError as error:
         raise error.inside(f"the worker on {socket.gethostname()}") from None
-    return run_segment(replace(target, library=library), seed, number, cycles)
+    return there.run(seed, number, cycles)
 
 
-def told(_: object, target: Target, seed: int, number: int, cycles: int) -> str:
+def told(_: object, target: Soaked, seed: int, number: int, cycles: int) -> str:
     """What a call that runs a segment does."""
     return f"segment {number} of the soak with seed {seed}"
 
 
 def run_segments(
-    target: Target, seed: int, wanted: dict[int, int], pool: Workers | None
+    target: Soaked, seed: int, wanted: dict[int, int], pool: Workers | None
 ) -> Iterator[Segment]:
     """Run segments (number → cycles) in their order, here or in ``pool``; ends with the first
     segment that differs, those before it included."""
     if pool is None:
         for number, cycles in wanted.items():
-            segment = run_segment(target, seed, number, cycles)
+            segment = target.run(seed, number, cycles)
             yield segment
             if segment.wrong != NONE:
                 return
@@ -167,8 +181,38 @@ def soak(
         FxlifError: the design cannot be hardware; Verilator or numba is not installed; the state
             is another soak's; the cluster does not answer, or cannot build.
     """
-    started = time.perf_counter()
     design = supported(params)
+
+    def made(store: Store) -> Target:
+        return target_of(design, edit=edit, generated=store.generated, progress=progress)
+
+    def left(target: Target, segment: Segment) -> Left:
+        folder = out or Path(f"fxlif-failure-{name}-{seed}")
+        return leave_difference(target, seed, segment, folder, name=name, progress=progress)
+
+    return soak_segments(
+        design, made, left, name=name, cycles=cycles, seed=seed, processes=processes,
+        cluster=cluster, state=state, every_core=every_core, progress=progress,
+    )  # fmt: skip
+
+
+def soak_segments(
+    design: AnyParams,
+    made: Callable[[Store], T],
+    left: Callable[[T, Segment], Left],
+    *,
+    name: str,
+    cycles: int,
+    seed: int,
+    processes: int | None,
+    cluster: str | None,
+    state: Path | None,
+    every_core: bool = True,
+    progress: Progress,
+) -> Findings:
+    """Run what is ``made``, in segments, and answer as :func:`soak`; what a segment that differs
+    has ``left``."""
+    started = time.perf_counter()
     store = Store(state, design, seed)
     parts = sizes(cycles)
     kept = [store.done.get(number, (0, Counts())) for number in range(len(parts))]
@@ -183,7 +227,7 @@ def soak(
         if wanted and (cluster is not None or count > 1):
             pool = stack.enter_context(workers(count, cluster, told=told))
             count = pool.count
-        target = target_of(design, edit=edit, generated=store.generated, progress=progress)
+        target = made(store)
         simulated = time.perf_counter()
         progress("checking", checked, sum(parts))
         for segment in run_segments(target, seed, wanted, pool):
@@ -200,23 +244,20 @@ def soak(
         counts.add(store.done.get(number, (0, Counts()))[1])
     for segment in wrong:
         counts.add(segment.counts)
-    left = Left("")
+    found = Left("")
     if wrong:
-        left = leave_difference(
-            target, seed, min(wrong, key=lambda segment: segment.number),
-            out or Path(f"fxlif-failure-{name}-{seed}"), name=name, progress=progress,
-        )  # fmt: skip
+        found = left(target, min(wrong, key=lambda segment: segment.number))
     checks = [
         Check(
             name=COMPARED, seconds=seconds, outcome="failed" if wrong else "passed",
-            detail=left.told or f"{counts.cycles:,} cycles, {counts.comparisons:,} comparisons",
+            detail=found.told or f"{counts.cycles:,} cycles, {counts.comparisons:,} comparisons",
         ),
         fired(counts, cut=bool(wrong), every=every_core),
     ]  # fmt: skip
     rate = (counts.cycles - resumed) / busy if busy else 0.0
     return Findings(
-        command="soak", design=name, digest=target.params.digest(), checks=tuple(checks),
-        seed=seed, replay=left.replay, folder=left.folder, first=left.first,
+        command="soak", design=name, digest=design.digest(), checks=tuple(checks),
+        seed=seed, replay=found.replay, folder=found.folder, first=found.first,
         parameters=outline(design),
         versions=versions(simulators.find("verilator")),
         figures={

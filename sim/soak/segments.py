@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...cycles.control import NONE
@@ -45,15 +45,39 @@ class Target:
     sources: dict[str, str]
     library: Path
 
+    def built(self) -> Target:
+        """The same on a machine that need not have the library yet."""
+        return replace(self, library=build(self.sources))
+
+    def run(self, seed: int, number: int, cycles: int) -> Segment:
+        """Run one segment to its end, or to its first difference."""
+        return run_segment(self, seed, number, cycles)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Segment:
-    """One part of a run. ``wrong``: the first cycle that differs, or NONE."""
+    """One part of a run. ``wrong``: the first cycle that differs, or NONE; ``reasons``: what else
+    is wrong with a foreign core, a line each.
+    """
 
     number: int
     wrong: int
     counts: Counts
     seconds: float
+    reasons: tuple[str, ...] = ()
+
+
+def must_compile() -> None:
+    """Refuse here, and not in another process, where nothing can be compiled.
+
+    Raises:
+        FxlifError: numba is not installed.
+    """
+    if not can_compile():
+        raise FxlifError(
+            "numba: not installed or switched off; pip install fxlif brings it", key="numba",
+            allowed="pip install fxlif",
+        )  # fmt: skip
 
 
 def target_of(
@@ -70,11 +94,7 @@ def target_of(
         FxlifError: the design cannot be hardware; Verilator or numba is not installed.
     """
     params = supported(params)
-    if not can_compile():  # refused here, and not in another process
-        raise FxlifError(
-            "numba: not installed or switched off; pip install fxlif brings it", key="numba",
-            allowed="pip install fxlif",
-        )  # fmt: skip
+    must_compile()
     progress("generating Verilog", 0, None)
     interface, sources = wrapped(params, edit)
     generated(sources)

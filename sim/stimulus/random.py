@@ -25,11 +25,16 @@ class RandomStimulus:
     """Events, idle gaps, stalls and resets for a design.
 
     ``reset_spacing``: see :class:`~fxlif.sim.stimulus.flags.Resets`; None: what suits the design.
+    ``strict`` and ``without``: see :class:`~fxlif.sim.stimulus.events.Events`.
     """
 
-    def __init__(self, design: AnyCores, seed: int, *, reset_spacing: int | None = None) -> None:
+    def __init__(
+        self, design: AnyCores, seed: int, *, reset_spacing: int | None = None,
+        strict: bool = False, without: Collection[int] = (),
+    ) -> None:  # fmt: skip
         spacing = spacing_of(design) if reset_spacing is None else reset_spacing
-        self._events = Events(layer_of(design), seed, EVENT_AXIS, without=missing(design))
+        without = {*without, *missing(design)}
+        self._events = Events(layer_of(design), seed, EVENT_AXIS, strict=strict, without=without)
         self._axes: list[HoldBack | Resets] = [
             HoldBack(seed, IDLE_AXIS, IDLE), HoldBack(seed, STALL_AXIS, STALL),
             Resets(seed, RESET_AXIS, spacing, RESET),

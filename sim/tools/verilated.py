@@ -7,6 +7,7 @@ import os
 import shutil
 import sysconfig
 from collections.abc import Mapping
+from contextlib import chdir, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
@@ -15,8 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ...builds import Recipe, entry
+from ...cycles.control import Bytes, Ints, Records, record
+from ...errors import FxlifError
 from ..bench.wrapper import TOP, Interface
 from . import simulators
+from .harness import HARNESS
 from .simulators import COMMON, VERILATOR_ARGS, find, headers, prepared, run_tool
 from .sources import IMAGE, check_images, images, put, verilog_files
 from .words import row_size
@@ -24,47 +28,19 @@ from .words import row_size
 Words = npt.NDArray[np.uint32]
 LIBRARY = "design.so"
 
-HARNESS = """\
-#include "Vdesign.h"
-#include "verilated.h"
-#include <cstring>
-static thread_local const char* folder = "";
-// The folder of the images, for the text above: the current one is the user's.
-extern "C" const char* fxlif_folder() { return folder; }
-struct Design {
-    VerilatedContext context;
-    Vdesign top{&context};
-};
-extern "C" {
-void* design_new(const char* images) {
-    folder = images;
-    Design* design = new Design;
-    design->top.clk = 0;
-    design->top.eval();  // reads the images
-    folder = "";
-    return design;
-}
-void design_delete(void* design) { delete static_cast<Design*>(design); }
-// One row of stimulus per cycle in, one row of response out, as it stands before the clock edge.
-void design_run(void* design, const uint32_t* stimulus, size_t stimulus_words,
-                uint32_t* response, size_t response_words, uint64_t cycles) {
-    Vdesign& top = static_cast<Design*>(design)->top;
-    for (; cycles; --cycles) {
-        std::memcpy(&top.stimulus, stimulus, sizeof top.stimulus);
-        top.clk = 0;
-        top.eval();
-        std::memcpy(response, &top.response, sizeof top.response);
-        top.clk = 1;
-        top.eval();
-        stimulus += stimulus_words;
-        response += response_words;
-    }
-}
-}
-"""
 #: What memories of constants look for their images behind: a function of the harness.
 FOLDER_FILE, FOLDER_OPTION = "fxlif_folder.sv", "-DFXLIF_FOLDER=fxlif_folder(),"
 FOLDER_VERILOG = 'import "DPI-C" function string fxlif_folder();\n'
+#: The harness takes the place of one function of Verilator's runtime, and of what it prints with.
+REPLACING = ("-Wl,--allow-multiple-definition", "-Wl,--wrap=printf", "-Wl,--wrap=__printf_chk")
+#: The agent that drives streams, as the harness has it: where its bits stand in the stimulus, and
+#: those that it looks at in the response; the address bits of an event; which event is next,
+#: whether it is offered and was taken; whether something came out; whether the sink is shy; a
+#: random number.
+AGENT = record(
+    "rst", "in_valid", "in_address", "in_tick", "out_ready", "valid_seen", "ready_seen", "out_seen",
+    "address_bits", "next", "offered", "taken", "out_valid", "shy", "random",
+)  # fmt: skip
 #: How the code that runs once a cycle is compiled, and from which line on that which runs once.
 FAST, SLOW = ("-O3", "-march=native"), '#pragma GCC optimize ("O1")'
 
@@ -78,8 +54,9 @@ def library_recipe(sources: Mapping[str, str], *, top: str = TOP) -> Recipe:
     check_images(sources)
     tools = {"verilator": find("verilator").version, "python": sysconfig.get_path("platlib")}
     # This file is the recipe: a build made by another one is another build.
-    flags = " ".join((*COMMON, *FAST, SLOW))
-    options = {"recipe": Path(__file__).read_text(encoding="utf-8") + flags}
+    flags = " ".join((*COMMON, *FAST, SLOW, *REPLACING))
+    recipe = Path(__file__).read_text(encoding="utf-8") + HARNESS + flags
+    options = {"recipe": recipe}
     return Recipe(
         kind="library", tools=tools, inputs={**options, "top": top, **sources},
         used=(LIBRARY, f"*{IMAGE}"), native=True,
@@ -116,7 +93,7 @@ def _compile(sources: Mapping[str, str], top: str, work: Path) -> None:
         (work / name).write_text(text)
     with prepared(simulator, ""):
         run_tool(
-            ["verilator", "--cc", *VERILATOR_ARGS, "--top-module", top,
+            ["verilator", "--cc", "--no-timing", *VERILATOR_ARGS, "--top-module", top,
              "--prefix", "Vdesign", "--Mdir", str(work), FOLDER_OPTION, FOLDER_FILE, *sources],
             work,
         )  # fmt: skip
@@ -127,39 +104,89 @@ def _compile(sources: Mapping[str, str], top: str, work: Path) -> None:
     (work / "unit.cc").write_text("\n".join(code))
     run_tool(["g++", "-I.", *headers(simulator), *COMMON, *FAST, "-c", "unit.cc"], work)
     objects = map(str, simulators.runtime(simulator, ("", "_threads")))
-    run_tool(["g++", "-shared", "-o", LIBRARY, "unit.o", *objects, "-pthread"], work)
+    run_tool(["g++", "-shared", *REPLACING, "-o", LIBRARY, "unit.o", *objects, "-pthread"], work)
     for file in work.iterdir():
         if file.name not in (*sources, LIBRARY):
             file.unlink()
 
 
 class VerilatedDesign:
-    """One instance of a wrapped design, from power-up to the end of its ``with`` block."""
+    """One instance of a wrapped design, from power-up to the end of its ``with`` block.
 
-    def __init__(self, library: Path, interface: Interface) -> None:
+    ``folder``: where files lie that the Verilog reads when it starts; None: in the current folder.
+    """
+
+    def __init__(self, library: Path, interface: Interface, *, folder: Path | None = None) -> None:
         self._library = ctypes.CDLL(os.fspath(library))
         self._library.design_new.restype = ctypes.c_void_p
         self._library.design_new.argtypes = [ctypes.c_char_p]
-        self._library.design_run.restype = self._library.design_delete.restype = None
+        self._library.design_run.restype = self._library.design_drive.restype = ctypes.c_uint64
+        self._library.design_delete.restype = None
+        self._library.design_said.restype = ctypes.c_char_p
         self._library.design_run.argtypes = [
             ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t,
             ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint64,
         ]  # fmt: skip
-        self._library.design_delete.argtypes = [ctypes.c_void_p]
+        self._library.design_drive.argtypes = [
+            ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p,
+            ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint64,
+        ]  # fmt: skip
+        self._library.design_delete.argtypes = self._library.design_said.argtypes = [
+            ctypes.c_void_p
+        ]
         self._interface = interface
-        self._design = self._library.design_new(os.fsencode(library.parent) + b"/")
+        with nullcontext() if folder is None else chdir(folder):
+            self._design = self._library.design_new(os.fsencode(library.parent) + b"/")
 
     def run(self, stimulus: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-        """The response of each cycle, (cycles, words) uint64, to ``stimulus`` (cycles, words)."""
-        response = np.zeros(
-            (len(stimulus), row_size(self._interface.response_bits)), dtype=np.uint64
-        )
+        """The response of each cycle, (cycles, words) uint64, to ``stimulus`` (cycles, words).
+
+        Raises:
+            FxlifError: the design has ended the simulation, which none of fxlif's own does.
+        """
+        response = self.run_to_end(stimulus)
+        if len(response) < len(stimulus):
+            said = " ".join(self.said.split())
+            raise FxlifError(f"design: ended its simulation ({said})", key="design", value=said)
+        return response
+
+    def run_to_end(self, stimulus: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+        """As :meth:`run`; of fewer cycles where the design ends the simulation, as by $stop."""
+        response = self._room(len(stimulus), self._interface.response_bits)
         stimulus = np.ascontiguousarray(stimulus)
-        self._library.design_run(
+        done = self._library.design_run(
             self._design, stimulus.ctypes.data, 2 * stimulus.shape[1],
             response.ctypes.data, 2 * response.shape[1], len(stimulus),
         )  # fmt: skip
-        return response
+        return response[:done]
+
+    def drive(
+        self, agent: Records, events: Ints, flags: Bytes
+    ) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
+        """The stimulus that an agent (1,) of :data:`AGENT` shows in cycles with these ``flags``
+        (cycles,), IDLE, STALL and RESET of :mod:`fxlif.cycles.control`, and the response: (cycles,
+        words) each, of fewer cycles where the design ends the simulation.
+
+        ``events`` are packed payloads, from which the agent goes on at its ``next``.
+        """
+        stimulus = self._room(len(flags), self._interface.stimulus_bits)
+        response = self._room(len(flags), self._interface.response_bits)
+        done = self._library.design_drive(
+            self._design, agent.ctypes.data, events.ctypes.data, len(events), flags.ctypes.data,
+            stimulus.ctypes.data, 2 * stimulus.shape[1], response.ctypes.data,
+            2 * response.shape[1], len(flags),
+        )  # fmt: skip
+        return stimulus[:done], response[:done]
+
+    @staticmethod
+    def _room(cycles: int, bits: int) -> npt.NDArray[np.uint64]:
+        return np.zeros((cycles, row_size(bits)), dtype=np.uint64)
+
+    @property
+    def said(self) -> str:
+        """What the design has complained of so far ($error, $warning, $stop ...), as printed."""
+        text: bytes = self._library.design_said(self._design)
+        return text.decode(errors="replace")
 
     def __enter__(self) -> Self:
         return self

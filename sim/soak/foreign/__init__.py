@@ -1,0 +1,1 @@
+"""Bulk co-simulation of cores that fxlif did not make, by the map of their ports."""

@@ -1,0 +1,224 @@
+"""A foreign core under random stimulus, in blocks of cycles: driven, answered for, compared."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import asdict
+
+import numpy as np
+
+from ....cycles.control import NONE, RESET, Ints, Records
+from ....network.events import TICK
+from ....network.model import Network
+from ....params.network import NetworkParams
+from ...bench.run import rng
+from ...bench.scoreboard import Counts
+from ...dut.events import aimed_step, kinds_of, single_core
+from ...dut.reference import default_patience
+from ...dut.stimulus import LINGER, POWER_UP
+from ...dut.testbench import DutJob
+from ...dut.wrapper import event_source
+from ...stimulus.layer import first_layer
+from ...stimulus.random import RandomStimulus
+from ...tools.verilated import AGENT, VerilatedDesign
+from ..bulk import BLOCK
+from ..compare import COUNTS, Packed, counts_of, layout
+from .golden import Golden
+from .walk import RULES, SIGNALS, WALK, WRONG, Answers, Wrong, fields_of, gather, walk
+
+#: Every so many blocks comes a run of steps that are aimed at the thresholds, of so many.
+AIMED_EVERY, AIMED_STEPS = 16, 12
+#: Cycles at a time in which the end is awaited, and after it the last ones.
+ENDING = 2 * LINGER
+
+
+class StreamCheck:
+    """Compares the responses of a foreign core with the golden network, block by block."""
+
+    def __init__(self, job: DutJob) -> None:
+        params, interface = job.params, job.interface
+        assert isinstance(params, NetworkParams)
+        response, shown = interface.response, interface.compared
+        last = params.graph.populations[-1]
+        self.variables = [name for name in last.neuron.state_widths
+                          if f"trace.{name}" in shown and "trace.valid" in shown]  # fmt: skip
+        self._fields = fields_of(response, shown)
+        self._traced = layout(response[f"trace.{name}"] for name in self.variables)
+        self.golden = Golden(params, variables=self.variables, saturated="saturated" in shown)
+        patience = default_patience(params, job.dut_map.core)
+        rule = event_source(params).n, last.n, patience, "trace.valid" in shown
+        self._rule: Records = np.array([rule], dtype=RULES)
+        self._now: Records = np.zeros(1, dtype=WALK)
+        self._now["known"] = job.dut_map.reset is None
+        self._shown = np.zeros(last.n, dtype=np.int64)
+        self._left = Answers(*(np.zeros(0, dtype=np.int64) for _ in range(5)))._replace(
+            states=np.zeros((0, len(self.variables), last.n), dtype=np.int64)
+        )
+        self._found: Records = np.zeros(1, dtype=COUNTS)
+        self._cycles = 0
+
+    def check(self, words: Packed) -> Wrong | None:
+        """The first difference of the next cycles, whose responses are ``words``."""
+        events, cuts = (np.zeros(len(words) + 1, dtype=np.int64) for _ in range(2))
+        count, resets = gather(words, self._fields, self._now["known"][0], events, cuts)
+        given = self.golden.answer(events[:count], cuts[:resets])
+        left = self._left
+        now = self._now[0]
+        answers = given._replace(
+            events=np.concatenate([left.events, given.events]),
+            ends=given.ends + len(left.events),
+            states=np.concatenate([left.states, given.states]),
+        )
+        self._found["first"], now["tick"] = NONE, 0
+        wrong: Records = np.full(3, NONE, dtype=np.int64).view(WRONG)
+        walk(words, self._fields, self._traced, self._rule, self._now, self._shown, *answers,
+             self._found, wrong)  # fmt: skip
+        first = int(self._found["first"][0])
+        self._cycles += len(words) if first == NONE else first + 1
+        if first != NONE:
+            signal, expected, observed = wrong[0].tolist()
+            names = [*SIGNALS, *(f"trace.{name}" for name in self.variables)]
+            return Wrong(first, names[signal], expected, observed)
+        rows = int(self._shown.min()) if self._rule["trace"][0] else int(now["rows"])
+        self._left = self._left._replace(
+            events=answers.events[now["head"] :], states=answers.states[rows:]
+        )
+        self._shown -= rows
+        now["rows"] -= rows
+        now["tail"] -= now["head"]
+        now["head"] = 0
+        return None
+
+    @property
+    def open(self) -> bool:
+        """Whether a step is under way, or an answer is owed."""
+        now = self._now[0]
+        return bool(now["pending"] or now["head"] < now["tail"])
+
+    def problems(self) -> list[str]:
+        """What is wrong when all is over, a line each."""
+        now, found = self._now[0], []
+        if now["head"] < now["tail"]:
+            owed = now["tail"] - now["head"]
+            found.append(f"events out: {owed} are still owed at the end")
+        if self._rule["trace"][0] and (owed := int((now["rows"] - self._shown).sum())):
+            found.append(f"trace: {owed} states were never shown")
+        return found
+
+    @property
+    def counts(self) -> Counts:
+        """Of all blocks so far; where one is wrong, up to the wrong cycle."""
+        fired = [each.tolist() for each in self.golden.fired.values()]
+        return counts_of(self._cycles, self._found, fired)
+
+
+class Aim:
+    """Steps that are aimed at the thresholds of a single core, as it is when they come."""
+
+    def __init__(self, params: NetworkParams, seed: int) -> None:
+        self._core, self._draw = single_core(params), rng(seed, "aimed")
+        self._network = Network(params, engine="numpy")
+
+    def events(self, golden: Golden, before: Ints) -> Ints:
+        """Some steps after the end of the one of which the events ``before`` are still to come;
+        none for a network of which they cannot be told."""
+        if self._core is None:
+            return before[:0]
+        network, found = self._network, list[int]()
+        network.state = copy.deepcopy(golden.network.state)
+        network.stream([*golden.pending.tolist(), *before.tolist(), TICK])
+        for _ in range(AIMED_STEPS):
+            step = [*aimed_step(self._core, network, self._draw), TICK]
+            network.stream(step)
+            found += step
+        return np.array(found, dtype=np.int64)
+
+
+class StreamRun:
+    """One run of a foreign core, from power-up on, under random stimulus from ``seed``."""
+
+    def __init__(self, job: DutJob, design: VerilatedDesign, seed: int) -> None:
+        params, parts = job.params, job.dut_map.core
+        assert isinstance(params, NetworkParams)
+        assert parts is not None
+        self._design = design
+        self.checker = StreamCheck(job)
+        self._bits = job.interface.stimulus["events_in.payload.address"].width
+        layer = first_layer(params, self._bits)
+        self._random = RandomStimulus(layer, seed, **asdict(kinds_of(parts)))
+        self._aim = Aim(params, seed)
+        self._has_reset = job.dut_map.reset is not None
+        self._agent = agent_of(job, seed)
+        self._events = np.zeros(0, dtype=np.int64)
+        self._number = self._ending = 0
+        self._lingered = False
+
+    def block(self) -> tuple[Packed, Packed]:
+        """Drive the next block of cycles: what was shown and seen, (cycles, words) each, fewer
+        where the core ends the simulation."""
+        flags = self._random.flags(BLOCK)
+        if not self._has_reset:
+            flags &= ~np.uint8(RESET)
+        elif self._number == 0:
+            flags[:POWER_UP] |= RESET
+        self._refill()
+        self._number += 1
+        if self._number % AIMED_EVERY == 0:
+            self._insert_aimed()
+        return self._design.drive(self._agent, self._events, flags)
+
+    def ending(self) -> tuple[Packed, Packed] | None:
+        """Drive some more cycles in which nothing new is offered but the end of the step under
+        way; None where all is answered and nothing more came for a while."""
+        if self._ending == 0:
+            self._refill()
+            self._events = self._events[: int(self._agent["offered"][0])]
+            self._events = np.append(self._events, 1 << self._bits)
+        if self._over():
+            if self._lingered:
+                return None
+            self._lingered = True
+        self._ending += 1
+        return self._design.drive(self._agent, self._events, np.zeros(ENDING, dtype=np.uint8))
+
+    def _over(self) -> bool:
+        sent = self._agent["next"][0] + (self._agent["offered"][0] & self._agent["taken"][0])
+        return bool(sent == len(self._events)) and not self.checker.open
+
+    def _refill(self) -> None:
+        """Have events enough for a block, beginning with the one on offer."""
+        self._events = self._events[int(self._agent["next"][0]) :]
+        self._agent["next"] = 0
+        if len(self._events) < BLOCK:
+            self._events = np.concatenate([self._events, self._random.events(BLOCK)])
+
+    def _insert_aimed(self) -> None:
+        """Let aimed steps come after the step under way."""
+        tick = 1 << self._bits
+        end = int(np.argmax(self._events == tick)) + 1
+        taken = int(self._agent["offered"][0] & self._agent["taken"][0])
+        if self._events[end - 1] != tick or end <= taken:
+            return
+        aimed = self._aim.events(self.checker.golden, self._events[taken : end - 1])
+        aimed = np.where(aimed == TICK, tick, aimed)
+        self._events = np.concatenate([self._events[:end], aimed, self._events[end:]])
+
+
+def agent_of(job: DutJob, seed: int) -> Records:
+    """The agent that drives the streams of a wrapped core."""
+    given, shown = job.interface.stimulus, job.interface.response
+    agent: Records = np.zeros(1, dtype=AGENT)
+    for name, signal in {
+        "rst": "rst",
+        "in_valid": "events_in.valid",
+        "in_address": "events_in.payload.address",
+        "in_tick": "events_in.payload.tick",
+        "out_ready": "events_out.ready",
+    }.items():
+        agent[name] = given[signal].offset
+    agent["valid_seen"] = shown["events_in.valid"].offset
+    agent["ready_seen"] = shown["events_in.ready"].offset
+    agent["out_seen"] = shown["events_out.valid"].offset
+    agent["address_bits"] = given["events_in.payload.address"].width
+    agent["random"] = seed & ((1 << 62) - 1)
+    return agent
