@@ -1,4 +1,4 @@
-"""What long work says of itself while it goes on, and how Ctrl-C ends it."""
+"""What long work says of itself while it goes on, and how Ctrl-C and SIGTERM end it."""
 
 from __future__ import annotations
 
@@ -20,6 +20,28 @@ class Progress:
 
 
 SILENT = Progress()
+
+
+@contextmanager
+def ended_by_sigterm() -> Iterator[None]:
+    """SIGTERM ends the block by SystemExit, so that temporary files are removed and processes that
+    were started are ended; the second one at once."""
+    if (
+        threading.current_thread() is not threading.main_thread()
+        or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    ):
+        yield
+        return
+
+    def end(number: int, _: object) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 # --- Ctrl-C that comes neither within a step nor not at all --------------------------------------

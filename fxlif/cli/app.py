@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -12,6 +13,8 @@ import typer
 
 from .. import __version__
 from ..errors import FxlifError, FxlifWarning
+from ..files import cannot
+from ..progress import ended_by_sigterm
 from .board import board_run
 from .doctor import doctor
 from .export_c import export_c
@@ -151,6 +154,10 @@ def _usage_mistake(error: Exception) -> FxlifError | None:
     return FxlifError.must_be(option.opts[-1], allowed_by(found), value, found=str(value))
 
 
+#: What the system says of a disk that takes nothing more.
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
+
+
 @cache
 def _command() -> Callable[..., Any]:
     """The command line that typer makes of the functions above: it reads all their options."""
@@ -161,7 +168,7 @@ def _command() -> Callable[..., Any]:
 def main() -> None:
     """Run the command line; a user's mistake is shown without traceback, and the exit code is 2."""
     try:
-        with warnings.catch_warnings():
+        with ended_by_sigterm(), warnings.catch_warnings():
             warnings.showwarning = _show_warning
             # Never silent, whatever the filters are; what two parts share is said once.
             warnings.simplefilter("default", FxlifWarning)
@@ -171,6 +178,8 @@ def main() -> None:
             print(getattr(error, "message", ""), file=sys.stderr)
             raise SystemExit(2) from None
         mistake = error if isinstance(error, FxlifError) else _usage_mistake(error)
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            mistake = cannot("written", error.filename or "a file", error)
         if isinstance(error, MemoryError):
             mistake = FxlifError("there is not enough memory")
         if isinstance(error, typer.Abort):

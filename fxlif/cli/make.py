@@ -314,7 +314,7 @@ def init(
     """
     from importlib.resources import files
 
-    from ..files import make_folder, whole_file, whole_folder
+    from ..files import whole_folder
 
     if example is not None:
         refuse_beside("with --example", {"--profile": profile})
@@ -348,7 +348,6 @@ def init(
             f"{target}: exists already, and is kept as it is", key=str(target),
             allowed="a folder without design.toml",
         )  # fmt: skip
-    make_folder(folder)
-    with whole_file(target) as temporary:
-        temporary.write_text(text)
+    with whole_folder(folder) as made:
+        (made / target.name).write_text(text)
     print(target)

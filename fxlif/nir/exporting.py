@@ -7,6 +7,7 @@ with :func:`~fxlif.nir.read` gets the same design, and whoever reads it otherwis
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -76,8 +77,11 @@ def write(made: NetworkParams | Quantised, path: str | os.PathLike[str]) -> None
     if not isinstance(design, NetworkParams):
         raise FxlifError.must_be("design", "NetworkParams or Quantised", made, found=short(made))
     content = content_of(design, Scales.of(made))
+    # HDF5 itself ends the process where a disk is full.
+    raw = io.BytesIO()
+    nir.write(raw, nir.dict2NIRNode(content))
     with whole_file(path) as temporary:
-        nir.write(temporary, nir.dict2NIRNode(content))
+        temporary.write_bytes(raw.getvalue())
 
 
 # --- the design itself --------------------------------------------------------------------------

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from ...files import cannot
 from ...hdl.verilog import generate
 from ...params.protocol import AnyParams
 from ...progress import SILENT, Progress
@@ -41,13 +45,19 @@ def simulate(
     """Build the sources of a job and run it. ``module``: its bench, if not that of its parameters.
 
     ``folder`` receives the job, the report, the stimulus that was shown, logs and waves.
+
+    Raises:
+        FxlifError: the build failed, or the folder cannot be written.
     """
     progress(f"building with {simulator.name} {simulator.version}", 0, None)
     built = simulators.build(simulator, job.sources, top=TOP, waves=waves)
-    put_job(folder, job)
     read = images(job.sources)
-    for name, text in read.items():
-        (folder / name).write_text(text, encoding="utf-8")
+    try:
+        put_job(folder, job)
+        for name, text in read.items():
+            (folder / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise cannot("written", folder, error) from None
     total = job.cycles if job.events is None else None
     results = simulators.run(
         simulator, built, top=TOP, module=module or BENCH, folder=folder,
@@ -56,4 +66,7 @@ def simulate(
     )  # fmt: skip
     for name in read:
         (folder / name).unlink(missing_ok=True)
-    return results, get_report(folder)
+    report = get_report(folder)
+    if report is None and shutil.disk_usage(folder).free == 0:
+        raise cannot("written", folder, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+    return results, report

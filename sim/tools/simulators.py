@@ -284,12 +284,14 @@ class Results:
 
 
 def read_results(file: Path) -> Results:
-    """The counts of a results file; none at all where the simulator left no file."""
-    if not file.exists():
+    """The counts of a results file; none at all where the simulator left no whole one."""
+    try:
+        cases = list(ET.parse(file).iter("testcase"))
+    except (FileNotFoundError, ET.ParseError):
         return Results(passed=0, failed=0, skipped=0, message="the simulator left no results")
     passed = failed = skipped = 0
     message = ""
-    for case in ET.parse(file).iter("testcase"):
+    for case in cases:
         problem = case.find("failure")
         problem = problem if problem is not None else case.find("error")
         if problem is not None:
