@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -86,11 +87,13 @@ def run_tool(
     module = wheel_of(tool).replace("-", "_")
     program = _PROGRAM.format(module, tool.replace("-", "_"))
     try:
-        return subprocess.run(
-            [sys.executable, "-c", program, *arguments],
-            cwd=folder, env={**os.environ, **tool_caches()}, capture_output=True, text=True,
-            timeout=timeout_s, check=False,
-        )  # fmt: skip
+        # It is killed where this run is broken off, and removes nothing.
+        with tempfile.TemporaryDirectory(prefix="fxlif-") as temporary:
+            return subprocess.run(
+                [sys.executable, "-c", program, *arguments],
+                cwd=folder, env={**os.environ, **tool_caches(), "TMPDIR": temporary},
+                capture_output=True, text=True, timeout=timeout_s, check=False,
+            )  # fmt: skip
     except subprocess.TimeoutExpired:
         message = f"{tool}: did not {what} within {timeout_s:.0f} s"
         raise FxlifError(message, key=tool, value=timeout_s) from None
