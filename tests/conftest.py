@@ -110,6 +110,12 @@ def loops_as_they_are(monkeypatch):
 
 
 @pytest.fixture
+def fast_libraries(monkeypatch):
+    """For millions of cycles: what they gain is more than what compiling costs."""
+    quick_builds.libraries_as_they_are(monkeypatch)
+
+
+@pytest.fixture
 def tiny(tmp_path):
     """A design file and its event file; the name of the design."""
     (tmp_path / "tiny.toml").write_text(tomli_w.dumps(TINY))

@@ -15,6 +15,8 @@ from functools import cache
 from pathlib import Path
 from unittest import mock
 
+import pytest
+
 from fxlif import builds
 from fxlif.caches import cache_folder
 from fxlif.sim.tools import simulators, verilated
@@ -33,6 +35,7 @@ _FORMS = {
     "waves": tuple(re.sub("(VM_TRACE|VM_TRACE_VCD)=0", r"\1=1", option) for option in _PLAIN),
 }
 _headers, _prepared, _cache = simulators.headers, simulators.prepared, cache_folder()
+_fast, _slow = verilated.FAST, verilated.SLOW
 
 
 @cache
@@ -78,3 +81,10 @@ def use(libraries: bool) -> None:
         verilated.FAST, verilated.SLOW = ("-O0",), ""
         if not spaced:
             verilated.headers = _quick_headers  # type: ignore[attr-defined]
+
+
+def libraries_as_they_are(patch: pytest.MonkeyPatch) -> None:
+    """Libraries are compiled as a user's are until ``patch`` ends."""
+    patch.setattr(verilated, "FAST", _fast)
+    patch.setattr(verilated, "SLOW", _slow)
+    patch.setattr(verilated, "headers", _headers)

@@ -49,6 +49,8 @@ from fxlif.sim.board.agents import Access, BusDriver, LiteHost, Pins, StreamAgen
 from fxlif.sim.board.link import LineReader, SimulatedLink, board_hardware, levels
 from fxlif.sim.board.session import blocks, run_board
 
+#: A line takes hundreds of cycles for a byte.
+pytestmark = pytest.mark.usefixtures("fast_libraries")
 BOTH = ("weights", "thresholds")
 #: With every variable of a state.
 STATEFUL = NeuronParams(

@@ -92,8 +92,10 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_rare_fault_is_found(fault: str) -> None:
+def test_a_rare_fault_is_found(fault: str, request: pytest.FixtureRequest) -> None:
     edit, cycles = FAULTS[fault]
+    if cycles == SEGMENT:
+        request.getfixturevalue("fast_libraries")
     segment = run_segment(target_of(CORE, edit=edit), 1, 0, cycles)
     assert segment.wrong != NONE
 
