@@ -50,8 +50,10 @@ from fxlif import (
 from fxlif.cycles import CycleInputs, CycleModel
 from fxlif.export_c.files import files_of
 from fxlif.network.events import TICK
+from fxlif.network.model import Network
 from fxlif.params.noise import GaussianNoise, PoissonNoise
 from fxlif.params.sources import PoissonSource
+from fxlif.rule import NeuronState, step
 from fxlif.sim.bench.golden import GoldenStream
 
 SLOWLY = settings(
@@ -180,6 +182,62 @@ FAULTS = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_fault_in_the_c_is_noticed(fault, tmp_path):
     assert not check(GRAPH, tmp_path, edit=FAULTS[fault])
+
+
+STEP_MAIN = """
+#include <stdio.h>
+#include "NAME.h"
+int main(void)
+{
+    int64_t in[8], added[16], out[5];
+    while (fread(in, sizeof in, 1, stdin) == 1 && fread(added, sizeof added, 1, stdin) == 1) {
+        NAME_neuron x = {0, 0, 0, 0};
+        x.v = in[1]; x.i_syn = in[2]; x.theta = in[3]; x.refractory = in[4];
+        out[0] = NAME_step((int)in[0], &x, in[5], in[6], (uint32_t)in[7], added, 16);
+        out[1] = x.v; out[2] = x.i_syn; out[3] = x.theta; out[4] = x.refractory;
+        fwrite(out, sizeof out, 1, stdout);
+    }
+    return 0;
+}
+"""
+
+
+def test_step_of_one_neuron_is_the_golden_step(tmp_path):
+    program = compiled(tmp_path, files_of(GRAPH, "graph"), "graph", STEP_MAIN)
+    golden, draw = Network(GRAPH, engine="numpy"), np.random.default_rng(SEED)
+    given, expected = [], []
+    for number in range(800):
+        k = number % len(GRAPH.population)
+        name, neuron = GRAPH.population[k].name, GRAPH.population[k].neuron
+        low, high = golden.synaptic_ranges[name]
+        state = [int(draw.integers(a, b, endpoint=True)) for a, b in neuron.ranges.values()]
+        current = int(draw.integers(low, high, endpoint=True))
+        threshold = int(draw.choice(golden.thresholds[name]))
+        random = int(draw.integers(1, 1 << neuron.lfsr.bits))
+        added = draw.integers(-60, 90, 16).tolist()
+        given += [k, *state, current, threshold, random, *added]
+        arrivals = [(np.array([0]), np.array([x])) for x in added] if neuron.per_event else []
+        after, spikes = step(
+            neuron, NeuronState(*(np.array([x]) for x in state)), np.array([current]) + neuron.bias,
+            np.array([threshold]), np.array([random]), arrivals,
+        )  # fmt: skip
+        expected += [int(spikes[0]), *(int(np.ravel(x)[0]) for x in after)]
+    assert answers(program, given).tolist() == expected
+
+
+@pytest.mark.slow
+def test_events_without_room_are_refused(tmp_path):
+    main = network_main(GRAPH).replace(
+        "NAME_push_event(&n, (uint32_t)x);", "say(NAME_push_event(&n, (uint32_t)x));"
+    )
+    program = compiled(
+        tmp_path, files_of(GRAPH, "graph"), "graph", main, "-O0", "-DNAME_EVENTS=3".replace(
+            "NAME", "graph"
+        ),
+    )  # fmt: skip
+    said = answers(program, [0, 1, 2, 3, 5, 6, 7, TICK, 0]).tolist()
+    assert said[:7] == [1, 1, 1, -1, 1, 1, 0]
+    assert said[-1] == 1
 
 
 # --- clock cycles -------------------------------------------------------------------------------

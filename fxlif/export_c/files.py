@@ -63,10 +63,10 @@ def _network(design: NetworkParams) -> dict[str, str]:
     parts = dict.fromkeys(_CYCLES, "") if without_cycles(design) else _cycles(made)
     return parts | {
         "POPULATIONS": "\n".join(
-            f"#define NAME_POPULATION_{each.upper()} {k}" for k, each in enumerate(names)
+            f"#define NAME_population_{each} {k}" for k, each in enumerate(names)
         ),
         "NUMBERS": "\n".join(
-            f"localparam int POPULATION_{each.upper()} = {k};" for k, each in enumerate(names)
+            f"localparam int population_{each} = {k};" for k, each in enumerate(names)
         ),
         "FIELDS": made.fields, "IN_BITS": str(design.in_address_bits), "DRAWN": _SEED,
         "OUT_BITS": str(design.out_address_bits), "INPUTS": str(inputs),

@@ -21,7 +21,7 @@ extern "C" {
 #define NAME_I_SYN 1
 #define NAME_THETA 2
 #define NAME_REFRACTORY 3
-/* Populations, as NAME_state numbers them. */
+/* Populations, as NAME_step and NAME_state number them. */
 @POPULATIONS@
 /* So many events of a step from one source there is room for, where events act one by one. */
 #ifndef NAME_EVENTS
@@ -31,6 +31,17 @@ extern "C" {
 typedef struct {
 @FIELDS@
 } NAME_network;
+
+/* State variables of one neuron; those that it does not have stay 0. */
+typedef struct {
+    int64_t v, i_syn, theta, refractory;
+} NAME_neuron;
+
+/* The golden step of one neuron of a population, alone; how often it spikes. current: what synapses
+   and noise bring it, without the bias, and v_threshold its stored threshold: only what there can
+   be. random: its draw. Where events act one by one, what each of them adds comes before. */
+int32_t NAME_step(int population, NAME_neuron *neuron, int64_t current, int64_t v_threshold,
+                  uint32_t random, const int64_t *added, uint32_t events);
 
 /* Step 0: the initial state, no spike under way, counters at 0. Must be called first. */
 void NAME_reset(NAME_network *n);

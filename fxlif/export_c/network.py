@@ -143,13 +143,28 @@ class NetworkText:
         parts += [self._acting(each) for each in self.projections if each.per_event]
         parts += [each.update for each in self.populations]
         parts += [each.update for each in self.sources]
-        parts += [self._reset, self._push, self._tick, self._next, self._state]
+        parts += [self._step, self._reset, self._push, self._tick, self._next, self._state]
         return "\n".join(part for part in parts if part)
 
     def _acting(self, each: ProjectionText) -> str:
         node = self.nodes[each.source]
         target = next(p for p in self.populations if p.population.name == each.target)
         return each.acting(target, node.tag, node.rows, isinstance(node, PopulationText))
+
+    @property
+    def _step(self) -> str:
+        made = [
+            "int32_t NAME_step(int population, NAME_neuron *neuron, int64_t current,",
+            "                  int64_t v_threshold, uint32_t random, const int64_t *added,",
+            "                  uint32_t events)",
+            "{", "    uint32_t k;",
+        ]  # fmt: skip
+        names = ("k", "current", "v_threshold", "random", "added", "events")
+        made += [f"    (void){name};" for name in names]
+        made.append("    switch (population) {")
+        for number, each in enumerate(self.populations):
+            made += [f"    case {number}: {{", *(f"        {x}" for x in each.one_step), "    }"]
+        return joined(made, "    default:", "        return 0;", "    }", "}")
 
     @property
     def _reset(self) -> str:

@@ -110,6 +110,30 @@ class PopulationText:
         return values
 
     @property
+    def one_step(self) -> list[str]:
+        """What NAME_step does for a neuron of it."""
+        text, tag = self.text, self.tag
+        values = {name: f"neuron->{name}" for name in text.state}
+        values |= {f"{name}_after": f"&{name}" for name in (*text.state, *text.taking)}
+        values |= {name: name for name in ("current", "v_threshold", *text.taking)}
+        bits = self.neuron.random_bits
+        values |= {"spikes": "&spikes", "random": f"(random & {(1 << bits) - 1}u)",
+                   "added": "added[k]"}  # fmt: skip
+        kinds = text.state | text.taking | {"spikes": (0, self.most)}
+        made = [f"{c_type(*ends)} {name};" for name, ends in kinds.items()]
+        if self.neuron.per_event:
+            made += [
+                f"begin_{tag}({text.arguments(values, 'begin')});",
+                "for (k = 0; k < events; ++k)",
+                f"    event_{tag}({text.arguments(values, 'event')});",
+                f"end_{tag}({text.arguments(values, 'end')});",
+            ]
+        else:
+            made.append(f"step_{tag}({text.arguments(values)});")
+        made += [f"neuron->{name} = {name};" for name in text.state]
+        return [*made, "return (int32_t)spikes;"]
+
+    @property
     def update(self) -> str:
         """The functions of its step."""
         tag = self.tag
