@@ -10,19 +10,20 @@ from pathlib import Path
 import pytest
 from designs import CORES, FINE, PASSED
 
-from fxlif import NetworkParams, NeuronParams
+from fxlif import FxlifError, NetworkParams, NeuronParams
 from fxlif.engines import can_compile
 from fxlif.hdl.limits import supported
 from fxlif.sim import verify as verify_module
-from fxlif.sim.bench.outcome import FIRED
+from fxlif.sim.bench.outcome import COMPARED, FIRED
 from fxlif.sim.bench.scoreboard import Report
 from fxlif.sim.bench.simulation import wrapped
 from fxlif.sim.coverage import until_covered
 from fxlif.sim.coverage.coverage import Coverage
 from fxlif.sim.failure.difference import Left
-from fxlif.sim.report.findings import Findings
+from fxlif.sim.report.findings import Check, Findings
 from fxlif.sim.soak import phase as phase_module
 from fxlif.sim.soak.bulk import BLOCK
+from fxlif.sim.soak.foreign import phase as foreign_phase
 from fxlif.sim.soak.phase import NAME, why_not
 from fxlif.sim.soak.recorded import cover_run
 from fxlif.sim.soak.segments import Target, bulk_of, target_of
@@ -32,6 +33,7 @@ from fxlif.sim.verify import verify
 pytestmark = pytest.mark.skipif(not can_compile(), reason="bulk runs need numba")
 CORE = CORES["all options"]
 NETWORK = NetworkParams.chain(CORE, name="small")
+NEURON = NeuronParams(v_threshold=60, refractory=2)
 #: What a bench reports in which only the core itself, its only one, fired.
 REPORT = replace(FINE, fired=[[1] * CORE.n_neurons])
 
@@ -141,7 +143,7 @@ def test_covering_goes_on_behind_the_bulk_phase(simulated, monkeypatch) -> None:
     assert (asked["segment"], asked["before"]) == (0, None)
 
 
-@pytest.mark.parametrize("params", [NETWORK, NeuronParams(v_threshold=60, refractory=2)],
+@pytest.mark.parametrize("params", [NETWORK, NEURON],
                          ids=["network", "neuron"])  # fmt: skip
 def test_the_coverage_of_a_simulation_is_counted_from_its_stimulus(params, tmp_path) -> None:
     interface, _ = wrapped(params)
@@ -155,3 +157,64 @@ def test_the_coverage_of_a_simulation_is_counted_from_its_stimulus(params, tmp_p
     assert sum(each.hit for each in after.bins) > 20
     assert after.bins == during.bins
     assert Coverage(params, earlier=after).hits == after.hits
+
+
+# --- a core that fxlif did not make ---------------------------------------------------------------
+
+
+@pytest.fixture
+def foreign(monkeypatch):
+    """``verify --dut`` of a simulation and a bulk phase that find what is given."""
+    asked: list[dict] = []
+
+    def of(simulation: str, soak: str | FxlifError, **options) -> Findings:
+        def findings(command: str, outcome: str, **more) -> Findings:
+            checks = Check(name=COMPARED, outcome=outcome), Check(name=FIRED, outcome="passed")
+            return Findings(command=command, design="d", digest="", checks=checks, seed=1,
+                            figures={"cycles checked": 7, "processes": 1}, **more)  # fmt: skip
+
+        def soaked(params, **how) -> Findings:
+            asked.append(how)
+            if isinstance(soak, FxlifError):
+                raise soak
+            return findings("soak --dut", soak, folder="left", replay="how")
+
+        monkeypatch.setattr(
+            foreign_phase,
+            "verify_dut",
+            lambda params, **how: findings("verify --dut", simulation, replay="so"),
+        )
+        monkeypatch.setattr(foreign_phase, "soak_dut", soaked)
+        asked.clear()
+        return foreign_phase.verify_foreign(NEURON, name="d", seed=5, **options)
+
+    of.asked = asked
+    return of
+
+
+def test_a_foreign_core_is_run_in_bulk_behind_its_simulation(foreign) -> None:
+    found = foreign("passed", "passed", out=Path("o"))
+    assert (found.passed, found.command, found.replay) == (True, "verify --dut", "so")
+    assert list(outcomes(found)) == [COMPARED, FIRED, NAME, f"{FIRED}, in bulk"]
+    assert found.figures == {"cycles checked": 7, "processes": 1, "in bulk: cycles checked": 7}
+    (how,) = foreign.asked
+    assert (how["cycles"], how["seed"], how["out"], how["name"]) == (10**7, 5, Path("o"), "d")
+    assert NAME not in outcomes(foreign("passed", "failed", bulk=0))
+    assert foreign.asked == []
+
+
+def test_what_the_bulk_phase_of_a_foreign_core_finds_is_the_verdict(foreign) -> None:
+    found = foreign("passed", "failed")
+    assert [reason.partition(":")[0] for reason in found.reasons] == [NAME]
+    assert (found.folder, found.replay) == ("left", "how")
+
+
+def test_a_foreign_core_that_cannot_be_run_in_bulk(foreign) -> None:
+    found = foreign("passed", FxlifError("no Verilog for Verilator"))
+    assert found.passed
+    assert found.checks[-1] == Check(
+        name=NAME, outcome="not_applicable", detail="not run: no Verilog for Verilator"
+    )
+    found = foreign("failed", "passed")
+    assert (found.passed, foreign.asked) == (False, [])
+    assert found.checks[-1].detail == "not run: the simulation before it failed"

@@ -85,15 +85,16 @@ def verify(
                 waivers=waivers, netlist=netlist, bulk=0 if quick else None, progress=progress,
             )  # fmt: skip
         else:
-            from ..sim.dut.run import verify_dut
+            from ..sim.soak.foreign.phase import verify_foreign
+            from ..sim.soak.segments import BULK_CYCLES
 
             refuse_beside("with --dut", {"--until-covered": until_covered, "--waivers": waivers,
-                                           "--netlist": netlist, "--quick": quick})  # fmt: skip
+                                           "--netlist": netlist})  # fmt: skip
             bins, passed = "groups", "the core and the golden model agree in all that was compared"
-            found = verify_dut(
+            found = verify_foreign(
                 params, name=name, named=str(design), sources=foreign.sources, top=foreign.top,
                 mapping=foreign.mapping, simulator=simulator, cycles=cycles, seed=seed,
-                waves=waves, out=out, progress=progress,
+                waves=waves, out=out, bulk=0 if quick else BULK_CYCLES, progress=progress,
             )  # fmt: skip
     conclude(found, passed, report=report, bins=bins)
 
