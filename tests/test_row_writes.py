@@ -233,6 +233,21 @@ def test_all_is_proved_for_whatever_is_written(registers: bool) -> None:
     )
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 4])
+def test_drawn_networks_are_proved_whatever_is_written_and_read(seed: int) -> None:
+    """All that can be of each population; 0 stands for one with all that a chain does not have."""
+    drawn = any_network(random.Random(seed), max_populations=3) if seed else looped()
+    parts = []
+    for each in writable(drawn).population:
+        neuron = each.neuron
+        has = {"leak_shift": neuron.leak.kind == "shift", "v_reset": True,
+               "refractory": neuron.refractory_bits}  # fmt: skip
+        names = (*each.writable, *(name for name, there in has.items() if there))
+        parts.append(each.model_copy(update={"readable": True, "writable": names}))
+    assert proved(drawn.model_copy(update={"population": tuple(parts)})) == set()
+
+
 #: Which theorems do not hold with a fault.
 PROVED = {
     "wrong lane": "writes", "all lanes": "writes", "all memories": "writes",
