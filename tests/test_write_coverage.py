@@ -26,7 +26,7 @@ CHAIN = NetworkParams.chain(
     make(3, 5, 2, SIMPLE, writable=("weights",)),
     make(5, 7, 3, SIMPLE, writable=BOTH, v_thresholds=(60,) * 7, readable=True),
 )
-CYCLES, ROW_CYCLES = 12_000, 40_000
+CYCLES, ROW_CYCLES = 12_000, 50_000
 
 
 def driven(design: AnyCores, cycles: int = CYCLES) -> tuple[CycleInputs, CycleOutputs]:
