@@ -147,7 +147,7 @@ def cycles_main(cores) -> str:
     return CYCLES_MAIN.replace("LANES", ", ".join(str(core.lanes) for core in cores))
 
 
-def shown_by(outputs, cores) -> np.ndarray:
+def shown_by(outputs, cores, flags: bool = True) -> np.ndarray:
     """What a cycle model says, in the order of the program of CYCLES_MAIN."""
     cycles = len(outputs.in_ready)
     valid = outputs.out_valid
@@ -157,7 +157,7 @@ def shown_by(outputs, cores) -> np.ndarray:
     made = []
     for core, trace in zip(cores, outputs.cores, strict=True):
         words = np.where(trace.valid, trace.index, -1)
-        heads = np.stack([words, trace.dropped, trace.saturated, trace.control], axis=1)
+        heads = np.stack([words, trace.dropped, trace.saturated, trace.control * flags], axis=1)
         none = np.zeros_like(trace.spike, dtype=np.int64)
         states = [trace.state.get(name, none) for name in ("v", "i_syn", "theta", "refractory")]
         lanes = np.stack([trace.spike, *states], axis=2).reshape(len(trace.spike), 5 * core.lanes)

@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+import row_designs
 import strategies
 from c_models import (
     FLAGS,
@@ -47,7 +48,7 @@ from fxlif import (
     Projection,
     RegularSource,
 )
-from fxlif.cycles import CycleInputs, CycleModel
+from fxlif.cycles import CycleInputs, CycleModel, model_of
 from fxlif.export_c.files import files_of
 from fxlif.network.events import TICK
 from fxlif.network.model import Network
@@ -277,6 +278,28 @@ def test_drawn_chains_show_what_the_cycle_model_shows(tmp_path):
     holds()
 
 
+def graph_shows_alike(hardware, folder, cycles: int = 1500, edit=None) -> bool:
+    """The same of a network of nodes."""
+    design = hardware.network
+    files = files_of(design, design.name, hardware)
+    if edit is not None:
+        files[f"{design.name}.c"] = edit(files[f"{design.name}.c"])
+    program = compiled(folder, files, design.name, cycles_main(hardware.cores))
+    inputs = row_designs.stimulus(hardware, cycles, SEED)
+    names = ("rst", "in_valid", "in_address", "in_tick", "out_ready")
+    given = np.stack([inputs[name] for name in names], axis=1)
+    shown = model_of(hardware).run(CycleInputs.of(inputs))
+    expected = shown_by(shown, hardware.cores, flags=False)
+    return np.array_equal(answers(program, given.ravel()), expected)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(examples(8)))
+def test_networks_show_what_their_cycle_models_show(seed, tmp_path):
+    assert graph_shows_alike(row_designs.random_network(seed), tmp_path / "summed")
+    assert graph_shows_alike(row_designs.random_events(seed), tmp_path / "one by one")
+
+
 #: What is broken in the C of what CHAIN shows.
 CYCLE_FAULTS = {
     "ready a cycle late": swap(r"slot == shape->event_cycles - 1", "slot == shape->event_cycles"),
@@ -296,6 +319,28 @@ CYCLE_FAULTS = {
 @pytest.mark.parametrize("fault", CYCLE_FAULTS)
 def test_fault_in_the_cycles_is_noticed(fault, tmp_path):
     assert not shows_alike(CHAIN, tmp_path, edit=CYCLE_FAULTS[fault])
+
+
+#: The same of a network with two outputs, regular sources and delays.
+GRAPH_FAULTS = {
+    "a row is looked up late": swap(r"now->waiting == NONE\) \{", "now->waiting != NONE) {"),
+    "the ring does not move": swap(r"now->base \+ 1", "now->base"),
+    "one consumer is not waited for": swap("int32_t unready;", "int32_t unready : 1;"),
+    "ends of sums": swap(r"total > sums->high \? sums->high", "total > sums->high ? sums->low"),
+    "outputs out of turn": swap(r"n->turn = \(n->turn \+ 1\)", "n->turn = (n->turn + 2)"),
+    "a tick of a source is lost": swap(r"regulars\[k\]\.interval\)", "regulars[k].interval + 1)"),
+    "an update does not wait": swap(r" && now->updating\);", " && 0);"),
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", GRAPH_FAULTS)
+def test_fault_in_the_cycles_of_a_network_is_noticed(fault, tmp_path):
+    found = [
+        graph_shows_alike(row_designs.random_network(seed), tmp_path, edit=GRAPH_FAULTS[fault])
+        for seed in (1, 2, 4)
+    ]
+    assert not all(found)
 
 
 # --- neurons ------------------------------------------------------------------------------------
@@ -479,7 +524,14 @@ def test_network_without_cycles_says_so(run, tmp_path):
     assert done.code == 0
     assert "golden network alone: core[0].readable: must be false, for clock cycles" in done.err
     assert "cycles" not in (tmp_path / "made" / "shown.h").read_text()
-    assert run("export-c", "recurrent", "-o", "made").code == 0
+    (tmp_path / "noisy.toml").write_text(
+        'name = "noisy"\n[[population]]\nname = "one"\nn = 2\n'
+        'noise = [{ kind = "poisson", mean = 1.0, weight = 9 }]\n'
+    )
+    done = run("export-c", "noisy.toml", "-o", "made")
+    assert done.code == 0
+    assert "golden network alone: population[0].noise: must be" in done.err
+    assert "cycles" not in (tmp_path / "made" / "noisy.h").read_text()
 
 
 def test_values_beyond_64_bits_are_refused():

@@ -113,6 +113,9 @@ class DesignModel(ABC):
         first["updating"] = first["fresh"] = 1
         first["lfsr"] = [core.neuron.lfsr.seed for core in self.cores]
         first["start"] = [core.neuron.v_reset for core in self.cores]
+        #: What the cores are, and as they are after a reset; all weights, flat; how many totals.
+        self.config, self.after_reset = tables.config.copy(), first.copy()
+        self.weights, self.totals = tables.weights, tables.totals
         #: Each core's, with the registers that were written.
         self._neurons = [core.neuron for core in self.cores]
         self._chain.control[:] = first

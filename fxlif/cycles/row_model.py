@@ -101,6 +101,11 @@ class RowModel(DesignModel):
                 for core, places in zip(cores, first_weights(cores), strict=True)
             ]
 
+    @property
+    def graph(self) -> Graph:
+        """What joins the cores."""
+        return self._graph
+
     def _taken(self, k: int) -> Ints:
         config = self._config[k]
         currents = np.zeros(config["words"] * config["lanes"], dtype=np.int64)

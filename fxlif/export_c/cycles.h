@@ -11,18 +11,20 @@ typedef struct {
     uint32_t dropped, saturated;
     int32_t pushed, read, fetched, held, shown, out_address, out_tick, fresh;
     uint32_t again;
+    @MORE_CONTROL@
 } NAME_control;
+@MORE_TYPES@
 
 typedef struct {
     NAME_control core[@CORES@];
     int32_t queue[@WORDS@];
     uint32_t spikes[@SIZES@];
-@STATE@
+    @STATE@
 } NAME_cycles;
 
 /* What a core shows: the number of the word that is written back, or -1, and of its trace what
-   NAME_cycles_state and NAME_cycles_spikes give for the neurons of that word; its counters; what its
-   control is doing, bits as in fxlif.cycles.control.CONTROL_FLAGS. */
+   NAME_cycles_state and NAME_cycles_spikes give for the neurons of that word; its counters; of a
+   chain what its control is doing, bits as in fxlif.cycles.control.CONTROL_FLAGS. */
 typedef struct {
     int32_t written;
     uint32_t dropped, saturated, flags;

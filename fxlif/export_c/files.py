@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from importlib.resources import files
 
+from ..layout import HardwareNetwork
 from ..params.network import NetworkParams
 from ..params.neuron import NeuronParams
 from .cycles import cycle_parts
+from .graph import graph_parts
 from .network import NetworkText
 from .neuron import NeuronText
 
@@ -40,8 +42,11 @@ _BESIDE = {
 _SEED = "32'd2463534242"
 
 
-def files_of(design: NetworkParams | NeuronParams, name: str) -> dict[str, str]:
-    """By name, the files of a design that is called ``name``.
+def files_of(
+    design: NetworkParams | NeuronParams, name: str, hardware: HardwareNetwork | None = None
+) -> dict[str, str]:
+    """By name, the files of a design that is called ``name``; ``hardware`` of a network of
+    populations, without which they do not say what its ports show in each clock cycle.
 
     Raises:
         FxlifError: something that C has no golden model for.
@@ -49,18 +54,18 @@ def files_of(design: NetworkParams | NeuronParams, name: str) -> dict[str, str]:
     if isinstance(design, NeuronParams):
         kind, parts = "neuron", _neuron(design)
     else:
-        kind, parts = "network", _network(design)
+        kind, parts = "network", _network(design, hardware)
     made = {"NAME.h": template(f"{kind}.h", **parts), "NAME.c": parts["SOURCE"]}
     for file, source in _BESIDE.items():
         made[file] = template(source.replace("KIND", kind), **parts)
     return {_named(file, name): _named(text, name) for file, text in made.items()}
 
 
-def _network(design: NetworkParams) -> dict[str, str]:
+def _network(design: NetworkParams, hardware: HardwareNetwork | None) -> dict[str, str]:
     made = NetworkText(design)
     names = [each.population.name for each in made.populations]
     inputs = max(1, design.n_inputs)
-    parts = dict.fromkeys(_CYCLES, "") if without_cycles(design) else _cycles(made)
+    parts = _cycles(made, hardware)
     return parts | {
         "POPULATIONS": "\n".join(
             f"#define NAME_population_{each} {k}" for k, each in enumerate(names)
@@ -75,30 +80,40 @@ def _network(design: NetworkParams) -> dict[str, str]:
     }  # fmt: skip
 
 
-#: What a chain has in its files for what its ports show, by the part of them: the template.
+#: What is in the files for what the ports show, by the part of them: the templates, of which KIND
+#: is ``cycles`` of a chain, ``graph`` of another network.
 _CYCLES = {
-    "CYCLES": "cycles.h", "CYCLES_C": "cycles.c", "CYCLES_DPI": "cycles_dpi.h",
+    "CYCLES": "cycles.h", "CYCLES_C": "control.c KIND.c shown.c", "CYCLES_DPI": "cycles_dpi.h",
     "CYCLES_BODY": "cycles_dpi.c", "CYCLES_IMPORTS": "cycles_pkg.sv",
     "CYCLES_LOOK": "cycles_example.sv",
 }  # fmt: skip
 
 
-def without_cycles(design: NetworkParams | NeuronParams) -> str:
-    """Why the C of a design does not say what its ports show in each clock cycle; empty where it
-    does."""
+def no_access(design: NetworkParams | NeuronParams) -> str:
+    """Why the C of a design can not say what its ports show in each clock cycle: something of it
+    can be read; else empty."""
     if isinstance(design, NeuronParams):
         return ""
-    if not design.core:
-        return "population: must be cores of a chain, for clock cycles in C"
-    for k, core in enumerate(design.core):
-        if core.readable:
-            return f"core[{k}].readable: must be false, for clock cycles in C"
+    found = {f"core[{k}]": core.readable for k, core in enumerate(design.core)}
+    found |= {f"population[{k}]": each.readable for k, each in enumerate(design.population)}
+    for key, readable in found.items():
+        if readable:
+            return f"{key}.readable: must be false, for clock cycles in C"
     return ""
 
 
-def _cycles(made: NetworkText) -> dict[str, str]:
-    parts = cycle_parts(made)
-    return {part: template(file, **parts) for part, file in _CYCLES.items()}
+def _cycles(made: NetworkText, hardware: HardwareNetwork | None) -> dict[str, str]:
+    design = made.design
+    if no_access(design) or not (design.core or hardware):
+        return dict.fromkeys(_CYCLES, "")
+    if hardware is None or design.core:
+        kind, parts = "cycles", cycle_parts(made)
+    else:
+        kind, parts = "graph", graph_parts(made, hardware)
+    return {
+        part: "".join(template(file, **parts) for file in given.replace("KIND", kind).split())
+        for part, given in _CYCLES.items()
+    }
 
 
 def _neuron(neuron: NeuronParams) -> dict[str, str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..cycles.latency import padded_thresholds
+import numpy as np
+
 from ..network.model import Network
 from ..network.sources import NoiseTable, noise_key, noise_table
 from ..params.network import Population
@@ -28,8 +29,11 @@ class PopulationText:
         self.exact = [e for e in self.into if e.placed.bits is None and not e.per_event]
         self.sums = [e for e in self.into if e.placed.bits is not None]
         self.thresholds = network.thresholds[self.population.name]
-        if network.params.core:  # those that fill up the last word have one too
-            self.thresholds = padded_thresholds(network.params.core[k])
+        # Those that only fill up the last word of a core have one too.
+        cores = network.params.core
+        lanes = cores[k].lanes if cores else self.population.lanes
+        fillers = np.full(-self.n % lanes, self.neuron.v_threshold, np.int64)
+        self.thresholds = np.concatenate([self.thresholds, fillers])
         self.most = network.graph.most_spikes[self.population.name]
         #: Lowest and highest current that sums and noise bring in a step.
         self.current = network.synaptic_ranges[self.population.name]
