@@ -325,7 +325,9 @@ def test_fault_in_the_cycles_is_noticed(fault, tmp_path):
 GRAPH_FAULTS = {
     "a row is looked up late": swap(r"now->waiting == NONE\) \{", "now->waiting != NONE) {"),
     "the ring does not move": swap(r"now->base \+ 1", "now->base"),
-    "one consumer is not waited for": swap("int32_t unready;", "int32_t unready : 1;"),
+    "one consumer is not waited for": swap(
+        r"last && source->unready\)", "last && source->unready > 1)"
+    ),
     "ends of sums": swap(r"total > sums->high \? sums->high", "total > sums->high ? sums->low"),
     "outputs out of turn": swap(r"n->turn = \(n->turn \+ 1\)", "n->turn = (n->turn + 2)"),
     "a tick of a source is lost": swap(r"regulars\[k\]\.interval\)", "regulars[k].interval + 1)"),
