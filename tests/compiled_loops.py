@@ -81,6 +81,10 @@ def _no_access(cores: int) -> Access:
 def _chain_with_all(
     block: Block, chain: Any, first: int, driven: Any, steps: Any, access: Any, arrived: Any
 ) -> int:
+    # That of a soak, whose processes would each compile it.
+    common = driven is not None and steps is not None
+    if common and access is None and arrived is None:
+        return chain_as_it_is(block, chain, first, driven, steps, access, arrived)
     access = _no_access(len(block.config)) if access is None else access
     arrived = _NO_ROWS if arrived is None else arrived
     return chain_as_it_is(block, chain, first, driven, _steps(block, steps), access, arrived)
