@@ -12,6 +12,7 @@ from typing import Any
 
 import bench_many_duts
 import pytest
+from cores_page import FILES
 from designs import PASSED, needs_icarus
 
 from fxlif import FxlifError, NetworkParams, NeuronParams
@@ -20,13 +21,6 @@ from fxlif.sim.dut.map import DutMap, load_map
 from fxlif.sim.dut.run import check_dut, dut_failure_reasons
 from fxlif.sim.dut.testbench import DutJob, dut_job
 
-ROOT = Path(__file__).parents[1]
-PAGE = (ROOT / "fxlif/docs/cores.md").read_text()
-#: By name, the files that the page shows.
-FILES = {
-    name: text
-    for _, name, text in re.findall(r"```(verilog|ini)\n(?://|#) (\S+)\n(.*?)```", PAGE, re.S)
-}
 CORES = [name.removesuffix(".v") for name in FILES if name.endswith(".v") and name != "slow.v"]
 
 
@@ -99,6 +93,11 @@ VARIANTS: dict[str, tuple[str, tuple[tuple[str, str], ...], dict[str, Any]]] = {
         {"events_in": {"active": "low"}, "events_out": {"active": "low"}},
     ),
     "clock enable": ("frame", (), {"step": {"done": None, "cycles": 1}}),
+    "every clock": (
+        "frame", (("input start, ", ""), ("done   <= start;", "done <= 1;"),
+                  ("            if (start)\n", "            if (1)\n")),
+        {"step": {"start": None, "done": None, "clock": True, "cycles": 1},
+         "events_out": {"between": "held"}}),
     "held": ("frame", (("            spikes <= 0;\n            if", "            if"),),
              {"events_out": {"between": "held"}}),
     "counts": (
@@ -301,16 +300,22 @@ def test_cores_of_all_forms_and_their_mistakes(tmp_path) -> None:
     neuron = rule().core[0].neuron
     many.add("slow", "slow", FILES["slow.v"], slow_map(), design=neuron)
     many.add("enabled too often", "slow", FILES["slow.v"], slow_map(spacing=2), design=neuron)
+    unsigned = edited("slow", ("signed [9:0] current", "[9:0] current"),
+                      ("+ current;", "+ $signed({1'b0, current});"))  # fmt: skip
+    narrow = {"current": "current[5:0]"}
+    for name, changes in (("unsigned", {"unsigned": True}), ("with a sign", {})):
+        many.add(name, "slow", unsigned, slow_map(**narrow, **changes).model_copy(
+            update={"ties": {"current[9:6]": 0}}), design=neuron)  # fmt: skip
     many.add("a slow mistake", "slow", edited("slow", ("u >= 100;", "u > 100;")), slow_map(),
              design=neuron)  # fmt: skip
     reports = many.run(tmp_path)
-    right = {*CORES, *VARIANTS, "slow"}
+    right = {*CORES, *VARIANTS, "slow", "unsigned"}
     assert {name for name, report in reports.items() if passed(report)} == right
     for name, (*_, signal) in MISTAKES.items():
         first = reports[name].first
         assert not signal or (first is not None and first.signal == signal), name
     assert reports["slow"].steps > 150
-    for name in right - {"slow"}:
+    for name in right - {"slow", "unsigned"}:
         assert reports[name].spikes > 10, name
         assert reports[name].signals["trace.v"][0] > 20, name
 

@@ -149,6 +149,13 @@ class StepMap(Params):
             "out: the TICK goes in with the events."
         ),
     ] = None
+    clock: Annotated[
+        bool,
+        Field(
+            description="In place of ``start``: every clock is a step, and the core is clocked for "
+            "its steps and in reset alone."
+        ),
+    ] = False
     ready: Annotated[
         PortRef | None, Field(description="Whether ``start`` is taken; left out: always.")
     ] = None
@@ -171,6 +178,11 @@ class StepMap(Params):
     ] = None
 
     @property
+    def strobed(self) -> bool:
+        """Whether a step begins beside the stream of events."""
+        return self.start is not None or self.clock
+
+    @property
     def rests(self) -> bool:
         """Whether a step is over where the core has come to rest."""
         return self.done is None and self.cycles is None
@@ -178,6 +190,8 @@ class StepMap(Params):
     @model_validator(mode="after")
     def _one_end(self) -> Self:
         goes_with(self, "ready", "start")
+        if self.clock and (self.start is not None or not self.cycles):
+            raise FxlifError.must_be("clock", "given with cycles, and without start", True)
         if self.idle is not None or self.busy is not None:
             only_one(self, "done", "cycles", "idle", "busy")
         else:
@@ -303,12 +317,12 @@ class CoreMap(Params):
     def _fits_together(self) -> Self:
         step, inputs, outputs = self.step, self.events_in, self.events_out
         if inputs.vector is not None:
-            if step is None or step.start is None:
+            if step is None or not step.strobed:
                 raise FxlifError.must_be("step.start", "given, with a vector in", None)
             for key in ("unknown_addresses", "broken_promise"):
                 if getattr(self, key):
                     raise FxlifError.must_be(key, "false, with a vector in", True)
-        elif step is not None and step.start is not None:
+        elif step is not None and step.strobed:
             self._no_tick("events_in", "step.start is given")
         else:
             _one_tick(inputs, "events_in")

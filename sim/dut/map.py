@@ -57,6 +57,9 @@ class NeuronMap(Params):
         Field(description="Cycles from one with ``enable`` to the next one at the earliest."),
     ] = 1
     current: Annotated[PortRef, Field(description="The input of a step, signed.")]
+    unsigned: Annotated[
+        bool, Field(description="Whether ``current`` has no sign: then no negative one is given.")
+    ] = False
     spike: Annotated[PortRef, Field(description="Whether the neuron spikes.")]
     valid: Annotated[
         PortRef | None,

@@ -116,8 +116,7 @@ def _look_inside(wrapped: Wrapped, sources: Mapping[str, str], top: str, map_fil
 
 def _neuron(packing: Packing, neuron: NeuronParams, parts: NeuronMap) -> None:
     _enable(packing, parts)
-    packing.feed("current", "neuron.current", parts.current, least=2, most=MAX_CURRENT_BITS,
-                 signed=True)  # fmt: skip
+    _current(packing, parts)
     least = neuron.spike_bits
     most = 1 if least == 1 else 8
     why = f" (for {neuron.max_spikes_per_step} spikes)" if least > 1 else ""
@@ -137,6 +136,20 @@ def _enable(packing: Packing, parts: NeuronMap) -> None:
     packing.drive("neuron.enable", parts.enable, enable)
     packing.adapter("pace", "FxlifSpacing", {"CYCLES": parts.spacing}, enable=enable,
                     open=packing.wire("enable_open"))  # fmt: skip
+
+
+def _current(packing: Packing, parts: NeuronMap) -> None:
+    """The input of a step; without a sign it has one that the response shows as 0."""
+    key = "neuron.current"
+    if not parts.unsigned:
+        packing.feed("current", key, parts.current, least=2, most=MAX_CURRENT_BITS, signed=True)
+        return
+    bits = packing.bits(key, parts.current, "in", most=MAX_CURRENT_BITS - 1)
+    width = bits.width if bits else 1
+    packing.give("current", width + 1, signed=True)
+    at = packing.stimulus["current"].offset
+    packing.overruled["current"] = f"{{1'b0, stimulus[{at} +: {width}]}}"
+    packing.connect(key, bits, f"stimulus[{at} +: {width}]")
 
 
 def event_source(network: NetworkParams) -> EventSource:

@@ -69,7 +69,7 @@ def _inputs(packing: Packing, source: EventSource, parts: CoreMap) -> None:
     address = packing.give("events_in.payload.address", bits.width if bits else needed)
     tick = packing.wire("in_tick", packing.give("events_in.payload.tick"))
     packing.wire("in_valid", f"{offered} & in_open")
-    strobed = parts.step is not None and parts.step.start is not None
+    strobed = parts.step is not None and parts.step.strobed
     event = f"in_valid & ~{tick}" if strobed else "in_valid"
     shown = address
     if stream.tick_address is not None and bits is not None:
@@ -364,10 +364,13 @@ def _step(packing: Packing, step: StepMap) -> None:
         end = 0
     out_moves = "out_valid" if "wire [0:0] out_valid;" in packing.declared else "1'b0"
     packing.adapter(
-        "steps", "FxlifStep", {"END": end, "CYCLES": cycles, "STROBE": int(step.start is not None)},
+        "steps", "FxlifStep", {"END": end, "CYCLES": cycles, "STROBE": int(step.strobed)},
         tick="tick_taken", given="tick_given", ready=level("ready", "1'b1"),
         done=level("done", "1'b0"), idle=idle, takes="in_taken", moves=f"in_moves | {out_moves}",
         start="step_start", running="step_running", rests="step_rests", over="step_over",
     )  # fmt: skip
     if step.start is not None:
         packing.drive(f"{key}.start", step.start, "step_start")
+    if step.clock:
+        packing.clock = packing.wire("core_clock")
+        packing.adapter("pace", "FxlifClock", {}, open="step_start", gated="core_clock")

@@ -44,4 +44,17 @@ module FxlifSpacing #(parameter CYCLES = 1) (
         else if (!open)
             left <= left - 1;
 endmodule
+
+// A clock that ticks in the cycles in which it is OPEN, and in reset.
+module FxlifClock (
+    input  clk,
+    input  rst,
+    input  open,
+    output gated
+);
+    reg goes = 0;
+    always @(negedge clk)
+        goes <= open || rst;
+    assign gated = clk && goes;
+endmodule
 `endif

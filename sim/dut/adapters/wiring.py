@@ -166,6 +166,8 @@ class Packing(Wiring):
     #: Declarations, which come before all that reads them, and what stands behind them.
     declared: list[str] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
+    #: What clocks the core.
+    clock: str = "clk"
     #: Adapters beside the wrapper: the files of this folder that it uses.
     adapters: dict[str, None] = field(default_factory=dict)
 
@@ -243,7 +245,9 @@ def assemble(packing: Packing, dut_map: DutMap, *, two_state: bool) -> Wrapped:
     links = []
     for port in ports.values():
         if port.name == dut_map.clock:
-            links.append(f".\\{port.name} (clk)")  # escaped: it may be a word of the language
+            links.append(
+                f".\\{port.name} ({packing.clock})"
+            )  # escaped: it may be a word of the language
         elif port.direction == "inout":
             links.append(f".\\{port.name} ()")
         else:
