@@ -232,3 +232,68 @@ def test_what_no_proof_takes_is_refused_by_name(rule, tmp_path) -> None:
     files = write(tmp_path, "neuron")
     with pytest.raises(FxlifError, match="rounding: must be one without random numbers"):
         prove_dut(noisy, dut, name="neuron")
+
+
+# --- cores --------------------------------------------------------------------------------------
+
+
+def proved_core(folder: Path, mistake: str | None = None, **more: Any) -> Findings:
+    files = write(folder, "core", mistake)
+    dut = Dut([files["core.v"]], "core", files["core_map.toml"])
+    params = load_hardware(files["core.toml"])
+    return prove_dut(params, dut, name="core", out=folder / "out", **more)
+
+
+@pytest.mark.slow
+def test_the_streams_of_a_core_are_proved_and_what_comes_out_to_a_depth(tmp_path) -> None:
+    """Whatever the stalls and resets are, without a limit of cycles; the numbers of short runs."""
+    found = proved_core(tmp_path, depth=10, timeout_s=600)
+    checks = {check.name: check for check in found.checks}
+    for name in (
+        "nothing is offered that no TICK asked for", "what is offered stays until it is taken",
+        "spikes of a step in ascending order, each once", "no deadlock",
+    ):  # fmt: skip
+        assert "induction over 1 cycle: every run" in checks[name].detail
+    assert checks["trace.v"].outcome == "passed"
+    assert "bounded: every run of 10 cycles" in checks["trace.v"].detail
+    # So few cycles show no spike: the claims about spikes are about nothing, and not green.
+    assert checks["possible: a TICK is taken out"].outcome == "unknown"
+    assert not found.passed
+
+
+@needs_icarus
+@pytest.mark.slow
+@pytest.mark.parametrize("mistake", [
+    "silent_step", "early_tick", "not_waiting", "payload_not_held", "valid_waits", "stuck",
+])  # fmt: skip
+def test_mistakes_of_a_core_are_found(mistake: str, tmp_path) -> None:
+    found = proved_core(tmp_path, mistake, timeout_s=600)
+    assert [check.outcome for check in found.checks if check.outcome == "failed"]
+    assert found.folder
+
+
+@needs_icarus
+@pytest.mark.slow
+def test_an_event_that_is_lost_when_a_core_is_full_is_found(tmp_path) -> None:
+    """In the last clock of a row it takes an event, and forgets it."""
+    files = write(tmp_path, "core")
+    text = source("core").replace(
+        "in_ready  = state == IDLE;", "in_ready  = state == IDLE || state == ADD && last;"
+    )
+    assert text != source("core")
+    files["core.v"].write_text(text)
+    dut = Dut([files["core.v"]], "core", files["core_map.toml"])
+    found = prove_dut(load_hardware(files["core.toml"]), dut, name="core", out=tmp_path / "out",
+                      timeout_s=600)  # fmt: skip
+    assert [check.outcome for check in found.checks if check.outcome == "failed"]
+
+
+def test_more_than_one_core_is_refused(tmp_path) -> None:
+    files = write(tmp_path, "core")
+    text = files["core.toml"].read_text()
+    second = text[text.index("[[core]]") :].replace("n_inputs = 6", "n_inputs = 5")
+    second = second.replace("    [11, -14, 39, -20, -42],\n", "")
+    files["core.toml"].write_text(text + second)
+    dut = Dut([files["core.v"]], "core", files["core_map.toml"])
+    with pytest.raises(FxlifError, match="must be a single core, in a proof with --dut"):
+        prove_dut(load_hardware(files["core.toml"]), dut, name="core")

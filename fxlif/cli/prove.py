@@ -54,7 +54,7 @@ def prove(
             min=1,
             max=1000,
             metavar="N",
-            help="With --dut: cycles from power-up, for what no induction proves; by default 24.",
+            help="With --dut: cycles from power-up, for what no induction proves (24; a core 18).",
         ),
     ] = None,
     out: Annotated[
@@ -122,7 +122,7 @@ def _prove_dut(
 
     with showing_progress() as progress:
         found = run.prove_dut(
-            params, foreign, name=name, named=str(design), depth=depth or run.DEPTH,
+            params, foreign, name=name, named=str(design), depth=depth,
             timeout_s=timeout, solver=solver, out=out, progress=progress,
         )  # fmt: skip
     conclude(found, "the core does what the golden model says, as far as each line tells",

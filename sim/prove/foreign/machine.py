@@ -15,11 +15,12 @@ from .source import Source
 
 
 class Guess(NamedTuple):
-    """A register of the machine, what it is in terms of the core's, and the claim that it is."""
+    """What may hold in every cycle; and where it says so, a register of the machine, and what it is
+    in terms of the core's."""
 
-    mine: Any
-    theirs: Any
     holds: Any
+    mine: Any = None
+    theirs: Any = None
 
 
 @dataclass(kw_only=True)
@@ -28,9 +29,10 @@ class Machine:
 
     ``first``: what holds of its registers at power-up. ``given``: what the inputs keep, in every
     cycle. ``claims``: name → what the core's outputs must show. ``meets``: situations that must be
-    possible within a few cycles, lest a claim be about nothing. ``when``: the outputs mean
-    something by now. ``states``: registers that the core may have too, with whether they are signed
-    numbers.
+    possible within a few cycles, lest a claim be about nothing. ``start``: what the inputs of the
+    first cycle keep. ``when``: the outputs mean something by now. ``states``: registers that the
+    core may have too, with whether they are signed numbers. ``supposed``: guesses of other kinds.
+    ``of_room``: the claims that are about this machine's room, and not about the core.
     """
 
     next: dict[Any, Any] = field(default_factory=dict)
@@ -38,8 +40,11 @@ class Machine:
     given: list[Any] = field(default_factory=list)
     claims: dict[str, Any] = field(default_factory=dict)
     meets: dict[str, Any] = field(default_factory=dict)
+    start: list[Any] = field(default_factory=list)
     when: Any = None
     states: dict[Any, bool] = field(default_factory=dict)
+    supposed: dict[str, Any] = field(default_factory=dict)
+    of_room: set[str] = field(default_factory=set)
 
     def register(self, name: str, bits: int, first: int | None = None) -> Any:
         """A new register; its next value is to be put into :attr:`next`. At first it may hold
@@ -58,17 +63,17 @@ class Machine:
         return self.when
 
     def guesses(self, source: Source) -> dict[str, Guess]:
-        """Which register of the core may be which one of the machine, by a name for each.
+        """What may hold, by name, first of all which register of the core is which one here.
 
-        Nothing says that they are: a proof has to find out.
+        Nothing says that it does: a proof has to find out.
         """
         known = z3.BoolVal(True) if self.when is None else self.when
-        found = {}
+        found = {name: Guess(holds) for name, holds in self.supposed.items()}
         for mine, signed in self.states.items():
             for theirs in (register for register in source.net.next if z3.is_bv(register)):
                 holds = z3.Implies(known, same(theirs, mine, signed=signed))
                 name = f"guess: {label(theirs)} is {label(mine)}"
-                found[name] = Guess(mine, _as_wide(theirs, mine.size(), signed=signed), holds)
+                found[name] = Guess(holds, mine, _as_wide(theirs, mine.size(), signed=signed))
         return found
 
     def beside(self, source: Source) -> System:

@@ -14,33 +14,43 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from ....errors import FxlifError
+from ....hdl.limits import chain_of, sums_its_events
+from ....params.core import CoreParams
 from ....params.design import outline
 from ....params.network import NetworkParams
 from ....params.neuron import NeuronParams
 from ....progress import SILENT, Progress
 from ...bench.scoreboard import Report
 from ...dut.map import load_map
+from ...dut.reference import default_patience
 from ...dut.run import read_files
 from ...dut.testbench import DutJob, dut_job
 from ...report.findings import Check, Findings, Outcome
 from ...tools.ports import read_ports, read_sources
 from ...tools.solver import choose, conjunction, decide, z3
+from .core import core_machine
 from .machine import Machine
 from .neuron import fits, neuron_machine
 from .search import Difference, Found, Search
 from .shown import leave, simulated, simulator
 from .source import Source, read
+from .streams import NO_DEADLOCK, stream_machine
 
 #: Longest time for one question.
 TIMEOUT_S = 120.0
-#: Cycles from power-up that are searched for what is not inductive.
-DEPTH = 24
+#: Cycles from power-up that are searched for what is not inductive: of a neuron, of a core.
+DEPTH, CORE_DEPTH = 24, 18
 #: The longest induction that is tried, beyond the cycles that a result takes.
 MOST = 6
+#: The same of the rules of a core's streams.
+STREAM_MOST = 1
+#: Steps that a core may owe at once: tried one after the other.
+ROOMS = (2, 8, 32)
 
 
 class Dut(Protocol):
@@ -60,7 +70,7 @@ def prove_dut(
     *,
     name: str,
     named: str = "",
-    depth: int = DEPTH,
+    depth: int | None = None,
     timeout_s: float = TIMEOUT_S,
     solver: str = "auto",
     out: Path | None = None,
@@ -69,8 +79,9 @@ def prove_dut(
     """Prove the core ``dut`` against the rule ``params``.
 
     ``name`` is how the user named the design, ``named`` as it stands in a command; ``depth`` how
-    many cycles from power-up are searched for what no induction proves; ``timeout_s`` is for each
-    question. A difference leaves a folder, ``out`` or one of its own.
+    many cycles from power-up are searched for what no induction proves, by default :data:`DEPTH` or
+    :data:`CORE_DEPTH`; ``timeout_s`` is for each question. A difference leaves a folder, ``out`` or
+    one of its own.
 
     Raises:
         FxlifError: a file that cannot be read, a map that does not fit, what a proof does not take,
@@ -87,24 +98,26 @@ def prove_dut(
     progress("reading the Verilog with Yosys (from a cold cache, the first time takes a minute)")
     started = time.perf_counter()
     source = read(job, files)
-    assert isinstance(params, NeuronParams)
-    machine = neuron_machine(source, params)
-    found = Search(
-        source=source, machine=machine, depth=depth, most=_stages(job) + MOST, solver=chosen,
-        timeout_s=timeout_s, progress=progress,
-    ).found()  # fmt: skip
+    ask = _Ask(source, chosen, timeout_s, progress)
+    checks, found = ask.neuron(params, depth or DEPTH) if isinstance(params, NeuronParams) else (
+        ask.core(single_core(params), depth or CORE_DEPTH)
+    )  # fmt: skip
     seconds = time.perf_counter() - started
-    checks = [_rule(params, source, chosen, timeout_s), *_checks(machine, found, job, chosen)]
-    checks += [*_possible(found), *_left_out(source)]
+    checks += _left_out(source)
     command = ["fxlif", "prove", named or name]
     for path in dut.sources:
         command += ["--dut", str(path)]
-    command += ["--top", dut.top, "--map", str(dut.mapping), "--depth", str(depth)]
+    command += ["--top", dut.top, "--map", str(dut.mapping)]
+    command += [] if depth is None else ["--depth", str(depth)]
     kept, first = "", None
     if found.difference is not None:
         progress(f"showing the difference to {simulator().name}", 0, None)
         watched = dut_job(params, texts, top=dut.top, dut_map=dut_map, map_file=str(dut.mapping))
         words = found.difference.words
+        if NO_DEADLOCK in found.difference.broken and isinstance(params, NetworkParams):
+            # It stays so for ever: a simulation has to lose its patience first.
+            patience = default_patience(params, dut_map.core)
+            words = [*words, *words[-1:] * (patience + 2)]
         report = simulated(watched, files, words, found.difference.first)
         first = report.first if report else None
         checks.append(_confirmed(found.difference, report))
@@ -126,11 +139,89 @@ def _taken(params: NeuronParams | NetworkParams, job: DutJob, dut: Dut) -> None:
         if port.direction == "inout":
             raise FxlifError.must_be(f"{dut.top}: port {port.name}",
                                      "an input or an output, in a proof", "inout")  # fmt: skip
+    for neuron in params.neurons:
+        if neuron.random_bits:
+            raise FxlifError.must_be(
+                "rounding", "one without random numbers, in a proof with --dut", "stochastic"
+            )
+        if params.kind != "neuron" and neuron.counts_spikes:
+            raise FxlifError.must_be("max_spikes_per_step", "1 in a core, in a proof with --dut",
+                                     neuron.max_spikes_per_step)  # fmt: skip
     if not isinstance(params, NeuronParams):
-        raise FxlifError.must_be("design", "a neuron, in a proof with --dut", params.kind)
-    if params.random_bits:
-        raise FxlifError.must_be("rounding", "one without random numbers, in a proof with --dut",
-                                 "stochastic")  # fmt: skip
+        sums_its_events(params, "a proof with --dut")
+        single_core(params)
+
+
+def single_core(network: NetworkParams) -> CoreParams:
+    """The network as one core.
+
+    Raises:
+        FxlifError: it is more than that.
+    """
+    cores = chain_of(network).core
+    if len(cores) != 1:
+        raise FxlifError.must_be("network", "a single core, in a proof with --dut", len(cores),
+                                 found=f"{len(cores)} cores")  # fmt: skip
+    return cores[0]
+
+
+@dataclass(frozen=True)
+class _Ask:
+    """What is asked of a wrapped core: what was found out, and where it ended."""
+
+    source: Source
+    solver: str
+    timeout_s: float
+    progress: Progress
+
+    def neuron(self, neuron: NeuronParams, depth: int) -> tuple[list[Check], Found]:
+        job, machine = self.source.job, neuron_machine(self.source, neuron)
+        found = self._search(machine, depth, _stages(job) + MOST)
+        checks = [_rule(neuron, self.source, self.solver, self.timeout_s)]
+        return [*checks, *_checks(machine, found, job, self.solver), *_possible(found)], found
+
+    def core(self, core: CoreParams, depth: int) -> tuple[list[Check], Found]:
+        """The rules of the streams, then what comes out; nothing behind the first difference."""
+        streams = stream_machine(self.source, core)
+        found = self._search(streams, depth, STREAM_MOST)
+        checks = list(_bounded(streams, found, self, depth, "resets at any time"))
+        if found.difference is not None:
+            return checks, found
+        for room in ROOMS:
+            machine = core_machine(self.source, core, room)
+            found = self._search(machine, depth, 0, once=True)
+            if found.difference is None or not machine.of_room & set(found.difference.broken):
+                break
+        checks += _bounded(machine, found, self, depth, "a reset at their start alone")
+        broken = found.difference.broken if found.difference else ()
+        if machine.of_room & set(broken):
+            owed = f"more than {ROOMS[-1]} steps are owed at once"
+            checks.append(Check(name="what comes out", outcome="unknown", detail=owed))
+            found = replace(found, difference=None)
+        checks += _possible(found)
+        for name in self.source.job.interface.not_compared:
+            checks.append(Check(name=name, outcome="not_applicable",
+                                detail="nothing is proved of it: the map has no port"))  # fmt: skip
+        return checks, found
+
+    def _search(self, machine: Machine, depth: int, most: int, *, once: bool = False) -> Found:
+        return Search(
+            source=self.source, machine=machine, depth=depth, most=most, solver=self.solver,
+            timeout_s=self.timeout_s, progress=self.progress, once=once,
+        ).found()  # fmt: skip
+
+
+def _bounded(machine: Machine, found: Found, ask: _Ask, depth: int, runs: str) -> Iterator[Check]:
+    """What was proved of each rule of a core, and how far."""
+    for name in machine.claims:
+        outcome, detail = _proved(name, found, ask.solver)
+        if outcome == "unknown" and found.difference is None and found.cycles == depth:
+            outcome = "passed"
+            detail = (f"{ask.solver}, bounded: every run of {depth} cycles from power-up, with "
+                      f"{runs}; longer ones are not proved")  # fmt: skip
+        if name in machine.of_room:
+            continue
+        yield Check(name=name, outcome=outcome, detail=detail)
 
 
 def _stages(job: DutJob) -> int:

@@ -16,9 +16,9 @@ from typing import Any
 
 from ....progress import SILENT, Progress
 from ...tools.solver import Answer, conjunction, decide, z3
-from ..induction import Run
+from ..induction import Run, System
 from ..lemmas import with_lemmas
-from ..netlist import subterms
+from ..netlist import conjuncts, constants, substituted, subterms
 from .machine import Machine
 from .source import Source
 
@@ -54,12 +54,52 @@ class Found:
     late: bool = False
 
 
+def _is_value(part: Any, system: System) -> bool:
+    """Whether a condition says of a register which value it has."""
+    if not (z3.is_eq(part) and part.arg(0) in system.next):
+        return False
+    return bool(z3.is_bv_value(part.arg(1)) or z3.is_true(part.arg(1)) or z3.is_false(part.arg(1)))
+
+
+class Unrolled:
+    """Core and machine from power-up on: each term of a cycle as simple as what is known of the
+    cycles before it makes it. ``fixed``: cycle → the inputs that are constant there; None: in each
+    that is not named."""
+
+    def __init__(self, system: System, start: Sequence[Any], fixed: Mapping[Any, Any]) -> None:
+        first = [part for term in system.base for part in conjuncts(term)]
+        values = {part.arg(0): part.arg(1) for part in first if _is_value(part, system)}
+        self._system, self._fixed = system, fixed
+        self._states = [{register: values.get(register, register) for register in system.next}]
+        self.given: list[Any] = [part for part in first
+                                 if not (z3.is_eq(part) and part.arg(0) in values)]  # fmt: skip
+        self.given += self.at([*start, *system.given], 0)
+
+    def at(self, terms: Sequence[Any], cycle: int) -> list[Any]:
+        """Some terms of the system's constants, as they are in a cycle; once all earlier cycles
+        were asked for."""
+        while len(self._states) <= cycle:
+            now = len(self._states)
+            after = self._at(list(self._system.next.values()), now - 1)
+            self._states.append(dict(zip(self._system.next, after, strict=True)))
+            self.given += self._at(self._system.given, now)
+        return self._at(terms, cycle)
+
+    def _at(self, terms: Sequence[Any], cycle: int) -> list[Any]:
+        inputs = [(i, z3.Const(f"{i.decl().name()}@{cycle}", i.sort()))
+                  for i in self._system.inputs]  # fmt: skip
+        fixed = self._fixed.get(cycle, self._fixed.get(None, {}))
+        inputs = [(i, fixed.get(i, named)) for i, named in inputs]
+        return substituted(terms, [*self._states[cycle].items(), *inputs])
+
+
 @dataclass(kw_only=True)
 class Search:
     """The questions about a core and the machine beside it.
 
     ``depth``: cycles from power-up, for what no induction over ``most`` cycles or fewer proves.
-    ``timeout_s`` is for each question.
+    ``timeout_s`` is for each question. ``once``: no induction, and the runs begin with a reset and
+    have no other.
     """
 
     source: Source
@@ -69,15 +109,31 @@ class Search:
     solver: str
     timeout_s: float
     progress: Progress = SILENT
+    once: bool = False
 
     def __post_init__(self) -> None:
         self._run = Run(system=self.machine.beside(self.source))
-        self._first = self._run.system.base
+        fixed: dict[int | None, Mapping[Any, Any]] = {}
+        if self.machine.start:
+            fixed[0] = self._pin("rst", 1)
+        if self.once:
+            fixed[None] = self._pin("rst", 0)
+        self._unrolled = Unrolled(self._run.system, self.machine.start, fixed)
         self._claims = self.machine.claims
         self._held: list[Any] = []  # claims of the cycles that were searched
         self._guesses = self.machine.guesses(self.source)
         self._multiplies = any(z3.is_app_of(term, z3.Z3_OP_BMUL)
                                for term in subterms(self.machine.next.values()))  # fmt: skip
+
+    def _pin(self, name: str, value: int) -> dict[Any, Any]:
+        """The input that is a field of one bit of the response, where it has this value."""
+        shown = z3.simplify(self.source[name])
+        (pin,) = constants([shown])
+        for bit in (0, 1):
+            number = z3.BoolVal(bool(bit)) if z3.is_bool(pin) else z3.BitVecVal(bit, pin.size())
+            if z3.is_true(z3.simplify(z3.substitute(shown, (pin, number)) == value)):
+                return {pin: number}
+        return {}
 
     def found(self) -> Found:
         """What can be proved, and what not."""
@@ -104,11 +160,11 @@ class Search:
 
     def _differs(self, cycle: int) -> tuple[Answer, dict[str, Any]]:
         """Whether some run breaks a claim in this cycle and none before."""
-        now = self._run.all_at(self._claims, cycle)
-        given = [*self._first, *self._run.conditions(cycle), *self._held]
+        now = self._all_at(self._claims, cycle)
+        given = [*self._unrolled.given, *self._held]
         values = {f"claim {name}": claim for name, claim in now.items()}
         stimulus = self.source.net["stimulus"]
-        values |= {f"word {at}": self._run.at(stimulus, at) for at in range(cycle + 1)}
+        values |= {f"word {at}": self._unrolled.at([stimulus], at)[0] for at in range(cycle + 1)}
         values |= {f"first {register}": register for register in self.source.net.next
                    if not z3.is_array(register)}  # fmt: skip
         answer = self._ask([*given, z3.Not(conjunction(now.values()))], values)
@@ -153,7 +209,8 @@ class Search:
         """
         if not self._multiplies:
             return self._run, set()
-        used = {guess.mine: name for name, guess in self._guesses.items() if name in kept}
+        used = {guess.mine: name for name, guess in self._guesses.items()
+                if name in kept and guess.mine is not None}  # fmt: skip
         pairs = [(mine, self._guesses[name].theirs) for mine, name in used.items()]
         golden = list(self.machine.next.values())
         theirs = list(self.source.net.next.values())
@@ -167,8 +224,8 @@ class Search:
         """Keep the guesses that hold in this cycle of every run, and so in all up to it."""
         while self._guesses:
             guesses = {name: guess.holds for name, guess in self._guesses.items()}
-            there = self._run.all_at(guesses, cycle)
-            given = [*self._first, *self._run.conditions(cycle), *self._held]
+            there = self._all_at(guesses, cycle)
+            given = [*self._unrolled.given, *self._held]
             answer = self._ask([*given, z3.Not(conjunction(there.values()))], there)
             if answer.result == "unsat":
                 return
@@ -182,13 +239,16 @@ class Search:
             self.progress(f"looking for {name}", 0, None)
             result: bool | None = False
             for cycle in range(self.depth):
-                there = self._run.at(situation, cycle)
-                given = [*self._first, *self._run.conditions(cycle), there]
-                answer = self._ask(given, {})
+                (there,) = self._unrolled.at([situation], cycle)
+                answer = self._ask([*self._unrolled.given, there], {})
                 if answer.result != "unsat":
                     result = True if answer.result == "sat" else None
                     break
             yield name, result
+
+    def _all_at(self, terms: Mapping[str, Any], cycle: int) -> dict[str, Any]:
+        """Named terms, as they are in a cycle of the search."""
+        return dict(zip(terms, self._unrolled.at(list(terms.values()), cycle), strict=True))
 
     def _ask(self, formulas: Sequence[Any], values: Mapping[str, Any]) -> Answer:
         return decide(formulas, solver=self.solver, timeout_s=self.timeout_s, values=values)
