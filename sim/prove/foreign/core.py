@@ -18,7 +18,7 @@ from ..golden import golden_current, golden_step, widen
 from .machine import Machine, same_states
 from .neuron import narrowed
 from .source import Source
-from .streams import Streams, keep_promises, streams_of
+from .streams import NO_DEADLOCK, Streams, keep_promises, no_deadlock, streams_of
 
 #: The claim that is about the machine and not about the core: it keeps as many steps as are owed.
 ROOM = "room for the steps that are owed"
@@ -32,8 +32,13 @@ class _Golden:
     states: list[Mapping[str, Any]]
 
 
-def core_machine(source: Source, core: CoreParams, room: int = 2) -> Machine:
-    """The machine that holds a core to the golden one; it keeps the answers to ``room`` TICKs."""
+def core_machine(
+    source: Source, core: CoreParams, room: int = 2, *, deadlock: bool = False
+) -> Machine:
+    """The machine that holds a core to the golden one; it keeps the answers to ``room`` TICKs.
+
+    ``deadlock``: claim that there is none, too.
+    """
     machine = Machine()
     seen = streams_of(machine, source)
     keep_promises(machine, source, seen, core)
@@ -43,6 +48,9 @@ def core_machine(source: Source, core: CoreParams, room: int = 2) -> Machine:
     _next_golden(machine, seen, core, golden, stepped)
     claims = _answers(machine, source, seen, core, room, now, fired)
     claims |= counted
+    if deadlock:
+        owed = z3.Or(now, z3.Not(_nothing_owed(machine)))
+        claims[NO_DEADLOCK] = no_deadlock(source, seen, owed)
     if "trace.valid" in source.job.interface.compared:
         claims |= _trace(machine, source, seen, core, room, now, stepped)
     machine.of_room = {name for name in claims if name.startswith(ROOM)}

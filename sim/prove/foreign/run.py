@@ -181,28 +181,32 @@ class _Ask:
         return [*checks, *_checks(machine, found, job, self.solver), *_possible(found)], found
 
     def core(self, core: CoreParams, depth: int) -> tuple[list[Check], Found]:
-        """The rules of the streams, then what comes out; nothing behind the first difference."""
+        """The rules of the streams by induction, then what comes out, then the rules that were not
+        inductive, with a reset in any cycle; nothing behind the first difference."""
         streams = stream_machine(self.source, core)
-        found = self._search(streams, depth, STREAM_MOST)
-        checks = list(_bounded(streams, found, self, depth, "resets at any time"))
-        if found.difference is not None:
-            return checks, found
+        ruled = self._search(streams, 1, STREAM_MOST)
+        stuck = NO_DEADLOCK not in ruled.proved
         for room in ROOMS:
-            machine = core_machine(self.source, core, room)
+            machine = core_machine(self.source, core, room, deadlock=stuck)
             found = self._search(machine, depth, 0, once=True)
             if found.difference is None or not machine.of_room & set(found.difference.broken):
                 break
-        checks += _bounded(machine, found, self, depth, "a reset at their start alone")
-        broken = found.difference.broken if found.difference else ()
-        if machine.of_room & set(broken):
+        last, broken = found, set(found.difference.broken if found.difference else ())
+        if found.difference is None and streams.claims.keys() - ruled.proved.keys():
+            last = self._search(streams, depth, 0)
+        again = replace(last, proved=ruled.proved)
+        checks = list(_bounded(streams, again, self, depth, "resets in any cycle"))
+        checks += [check for check in _bounded(machine, found, self, depth, "a reset first alone")
+                   if check.name != NO_DEADLOCK]  # fmt: skip
+        if machine.of_room & broken:
             owed = f"more than {ROOMS[-1]} steps are owed at once"
             checks.append(Check(name="what comes out", outcome="unknown", detail=owed))
-            found = replace(found, difference=None)
+            last = replace(last, difference=None)
         checks += _possible(found)
         for name in self.source.job.interface.not_compared:
             checks.append(Check(name=name, outcome="not_applicable",
                                 detail="nothing is proved of it: the map has no port"))  # fmt: skip
-        return checks, found
+        return checks, last
 
     def _search(self, machine: Machine, depth: int, most: int, *, once: bool = False) -> Found:
         return Search(
