@@ -44,7 +44,7 @@ from .streams import NO_DEADLOCK, stream_machine
 #: Longest time for one question.
 TIMEOUT_S = 120.0
 #: Cycles from power-up that are searched for what is not inductive: of a neuron, of a core.
-DEPTH, CORE_DEPTH = 24, 18
+DEPTH, CORE_DEPTH = 24, 22
 #: The longest induction that is tried, beyond the cycles that a result takes.
 MOST = 6
 #: The same of the rules of a core's streams.
