@@ -154,6 +154,21 @@ def on(fields: dict[str, Field], word: int) -> tuple[int, int]:
     return word >> valid & 1, word >> ready & 1
 
 
+@pytest.mark.parametrize("taken", [0, 1])
+def test_silence_is_found_in_the_same_cycle(taken: int, cores: Cores) -> None:
+    """Of a core that takes nothing, and of one that takes a TICK and answers nothing."""
+    job = cores.target("right").job
+    parts = job.dut_map.core.model_copy(update={"answer_within": 20})
+    job = replace(job, dut_map=job.dut_map.model_copy(update={"core": parts}))
+    bit = {name: 1 << field.offset for name, field in job.interface.response.items()}
+    offered = bit["events_in.valid"] | bit["events_in.payload.tick"]
+    after = 0 if taken else offered
+    words = [bit["rst"], offered | taken * bit["events_in.ready"], *[after] * 40]
+    expected, _ = by_reference(job, words)
+    assert expected == 21 + taken
+    assert by_rules(job, words, 7)[0] == expected
+
+
 # --- neurons, of which no core is needed ----------------------------------------------------------
 
 RULE = NeuronParams(
