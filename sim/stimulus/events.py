@@ -20,15 +20,16 @@ BREAKS_PROMISE = frozenset({rates.REPEATED, rates.FLOOD, rates.LONG})
 STRANGE = frozenset({rates.UNKNOWN})
 
 #: What does not change: the core, and whether an input may come more often than was promised.
-CORE = record("inputs", "neurons", "bits", "promised", "strict")
+#: ``strays``: how many addresses no input has, 0 where they shall not come by the thousand.
+CORE = record("inputs", "neurons", "bits", "promised", "strict", "strays")
 #: Where the generator is: the events and the phases so far; the kind of the phase and the steps
 #: that it still has, the neuron that is held, up (0) or down (1), and how often each of its inputs
 #: comes; how often the address ``repeat`` still comes in a long step (ANYONE: another each time,
-#: EACH: in turn); and whether a TICK is due.
+#: EACH: in turn, STRAY: another that no input has); and whether a TICK is due.
 SOURCE = record(
     "events", "phases", "kind", "steps", "neuron", "down", "times", "repeats", "repeat", "tick",
 )  # fmt: skip
-ANYONE, EACH = -1, -2
+ANYONE, EACH, STRAY = -1, -2, -3
 #: Most events of a step that is written at once, with its TICK.
 ROOM = max(rates.MOST * rates.REPEATS, rates.HOLD_EVENTS + rates.MOST) + 1
 _COUNTS = np.array(rates.STEP_COUNTS)
@@ -52,10 +53,16 @@ def begin_phase(
         now["steps"] = tail(random, now["steps"], min(rates.LONGEST, budget))
     elif now["kind"] == rates.HOLD:
         inputs = max(1, counts[now["down"], now["neuron"]])
+        if budget >= rates.LATE and draw(random, rates.SWINGS) == 0:
+            now["kind"] = rates.SWING
+            inputs = max(inputs, counts[1 - now["down"], now["neuron"]])
         most = max(1, rates.HOLD_EVENTS // inputs)
         now["times"] = min(1 << draw(random, 9), core["promised"] if core["strict"] else most)
         events = tail(random, rates.HOLD_TAIL, min(rates.LONGEST, budget))
         now["steps"] = 1 + events // (inputs * now["times"])
+    elif now["kind"] == rates.FULL and budget >= rates.LATE:
+        most = 1 + budget // max(1, core["inputs"] * core["promised"])
+        now["steps"] = min(now["steps"], most)
     elif now["kind"] in (rates.FLOOD, rates.LONG, rates.FULL):
         now["steps"] = 1
 
@@ -81,6 +88,13 @@ def begin_step(
                 low, high = 0, inputs
             events[filled] = low + draw(random, high - low)
             filled += 1
+    elif kind == rates.SWING:
+        down, neuron = now["down"], now["neuron"]
+        for _ in range(now["times"]):  # in turn: none comes twice in a row
+            for k in range(counts[down, neuron]):
+                events[filled] = favourites[down, neuron, k]
+                filled += 1
+        now["down"] = 1 - down
     elif kind in (rates.EXCITE, rates.INHIBIT, rates.HOLD):
         down, neuron = 1 if kind == rates.INHIBIT else 0, draw(random, core["neurons"])
         times = min(promised, rates.REPEATS)
@@ -95,6 +109,9 @@ def begin_step(
         for _ in range(1 + draw(random, min(promised, 4) if core["strict"] else 4)):
             events[filled] = draw(random, 1 << core["bits"])
             filled += 1
+        if core["strays"] and budget >= rates.LATE and now["steps"] == 1:
+            now["repeat"] = STRAY
+            now["repeats"] = tail(random, rates.STRAYS, min(rates.LONGEST, budget))
     elif kind == rates.REPEATED:
         now["repeat"] = draw(random, inputs)
         now["repeats"] = promised + 1 + draw(random, rates.EXCESS)
@@ -103,6 +120,8 @@ def begin_step(
         if counts[down, neuron] and floods[down, neuron] <= budget:
             now["repeat"] = favourites[down, neuron, 0]
             now["repeats"] = floods[down, neuron] + draw(random, rates.EXCESS)
+            if budget >= rates.LATE:
+                now["repeats"] += tail(random, rates.EXCESS, min(rates.LONGEST, budget))
     elif kind == rates.LONG:
         now["repeat"] = ANYONE
         now["repeats"] = tail(random, rates.LONG_TAIL, min(rates.LONGEST, budget))
@@ -131,6 +150,8 @@ def fill_events(
                 address = now["repeat"]
                 if address == ANYONE:
                     address = draw(random, core["inputs"])
+                elif address == STRAY:
+                    address = core["inputs"] + draw(random, core["strays"])
                 elif address == EACH:
                     address = (now["repeats"] - k - 1) // core["promised"]
                 events[filled + k] = address
@@ -165,9 +186,12 @@ class Events:
         without: Collection[int] = (),
     ) -> None:  # fmt: skip
         self._random, self._now = generator(seed, axis), np.zeros(1, SOURCE)
+        # Not where nothing has an input and TICKs are the rule, nor where not all can be stood.
+        few = strict or rates.SPARSE in without
+        strays = 0 if few else (1 << core.in_address_bits) - core.n_inputs
         self._core = np.array(
             [(core.n_inputs, core.n_neurons, core.in_address_bits, core.max_events_per_input,
-              strict)], CORE
+              strict, strays)], CORE
         )  # fmt: skip
         kinds = {kind: often for kind, often in rates.STEPS.items() if kind not in without}
         self._kinds = np.repeat(list(kinds), list(kinds.values()))

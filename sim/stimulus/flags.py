@@ -62,7 +62,8 @@ def fill_held(
 def fill_resets(
     random: Words, axis: Any, spacing: int, lengths: Ints, bit: int, flags: Bytes
 ) -> None:
-    """Add ``bit`` to the ``flags`` (cycles,): tails from ``spacing`` cycles on between resets."""
+    """Add ``bit`` to the ``flags`` (cycles,): tails from ``spacing`` cycles on between resets,
+    and in the end some that are shorter."""
     now, at = axis[0], 0
     while at < len(flags):
         if now["run"] == 0:
@@ -70,7 +71,10 @@ def fill_resets(
             if not now["held"]:
                 now["run"] = lengths[draw(random, len(lengths))]
             else:
-                now["run"] = tail(random, spacing, max(spacing, now["cycle"]))
+                if now["cycle"] < rates.LATE_CYCLES or draw(random, rates.SOON):
+                    now["run"] = tail(random, spacing, max(spacing, now["cycle"]))
+                else:
+                    now["run"] = 1 + draw(random, spacing)
                 rest = rates.EPOCH - now["cycle"] % rates.EPOCH
                 if now["cycle"] % rates.EPOCH + now["run"] > rates.LIVELY:
                     now["run"] = rest

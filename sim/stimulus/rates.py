@@ -37,10 +37,15 @@ LONGEST, SHARE = 1 << 17, 3
 #: after the first LIVELY have none, so that what counts slowly comes to its end.
 RESET_SPACING, LIVELY, EPOCH = 128, 1 << 21, 1 << 23
 RESET_LENGTHS = (1, 1, 1, 3)
+#: From this cycle on it is once in SOON times any number of cycles below the tail: a reset may meet
+#: what the one before it began.
+LATE_CYCLES, SOON = 1 << 16, 4
 
 #: The kinds of steps of a phase, and how often each is drawn. A neuron is excited or inhibited by
 #: the inputs that push it most; *held*, it is the same neuron for the whole phase.
 SILENT, SPARSE, ANY, EXCITE, INHIBIT, HOLD, UNKNOWN, REPEATED, FLOOD, LONG, FULL = range(11)
+#: Instead of HOLD: up and down in turn.
+SWING = 11
 STEPS = {
     SILENT: 1, SPARSE: 1, ANY: 2, EXCITE: 4, INHIBIT: 1, HOLD: 2, UNKNOWN: 1, REPEATED: 1,
     FLOOD: 1, LONG: 1, FULL: 1,
@@ -53,6 +58,11 @@ MOST, REPEATS, EXCESS = 24, 8, 12
 FLOOD_EVENTS, HOLD_EVENTS = 600, 256
 #: How many events a long step, and a phase that holds a neuron, may have from the start.
 LEAST = 16
+#: Where a long step may have so many, what is rarer comes too: once in SWINGS a neuron that is held
+#: is pushed up and down in turn, steps with every input follow each other, a full accumulator goes
+#: on being filled for a tail from EXCESS on, and addresses that no input has come for a tail from
+#: STRAYS on: what is dropped and what saturates is counted beyond 16 bits.
+LATE, SWINGS, STRAYS = 2048, 3, 128
 #: Where the tail of the events of a whole phase that holds a neuron, and of a long step, begins.
 HOLD_TAIL, LONG_TAIL = 128, 32
 
