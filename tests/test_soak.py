@@ -24,10 +24,17 @@ from typer.testing import CliRunner
 from fxlif import CoreParams, FxlifError, NetworkParams, NeuronParams, cli
 from fxlif.cycles.control import NONE
 from fxlif.cycles.model import CoreTrace, CycleModel, CycleOutputs
-from fxlif.cycles.signals import ANSWERED, READ_OUTPUTS, WRITE_OUTPUTS
+from fxlif.cycles.signals import (
+    ANSWERED,
+    INPUT_PORTS,
+    OUTPUT_PORTS,
+    READ_OUTPUTS,
+    WRITE_OUTPUTS,
+)
 from fxlif.engines import can_compile
 from fxlif.rule.step import step
 from fxlif.sim import verify
+from fxlif.sim.bench.models import Offers
 from fxlif.sim.bench.outcome import FIRED, SILENT_RUN
 from fxlif.sim.bench.scoreboard import Counts, Report
 from fxlif.sim.bench.simulation import wrapped
@@ -195,6 +202,38 @@ def test_every_bit_of_every_output_counts_in_its_cycle(params) -> None:
             response[cycle, field.offset // 64] ^= np.uint64(1 << field.offset % 64)
             assert bulk.check(response) == NONE, f"{name} means nothing in that cycle"
             response[cycle, field.offset // 64] ^= np.uint64(1 << field.offset % 64)
+
+
+@pytest.mark.parametrize("field", ["out_valid", "out_address", "out_tick"])
+def test_what_is_offered_must_stay_even_where_the_model_withdraws_it(field: str) -> None:
+    """Hardware and cycle model once had the same fault, and were equal."""
+    interface, _ = wrapped(CORE)
+    bulk = StreamBulk(CORE, interface, seed=2)
+    bulk.stimulus()
+    assert bulk.block is not None
+    streams, inputs = bulk.block.streams, bulk.block.inputs
+    waits = (streams["out_valid"] != 0) & (inputs["out_ready"] == 0) & (inputs["rst"] == 0)
+    at = int(np.flatnonzero(waits[:-1] & (inputs["rst"][1:] == 0))[5]) + 1
+    streams[field][at] ^= 1
+    made = bulk.model.outputs(bulk.block)
+    shown = response_of(made, interface, chain=False)
+    response = np.zeros((BLOCK, interface.response_bits // 64 + 2), dtype=np.uint64)
+    for name, (values, _) in shown.items():
+        place = interface.response[name]
+        for cycle, value in enumerate(values.tolist()):
+            put(response, cycle, place.offset, place.width, int(value))
+    assert bulk.check(response) == at
+    # And under cocotb, there from one block of cycles to the next.
+    seen = {name: np.asarray(values) for name, (values, _) in shown.items()}
+    seen |= {port: inputs[name] for name, port in INPUT_PORTS.items()}
+    offers = Offers()
+    for part in (slice(0, at), slice(at, BLOCK)):
+        cut = {name: values[part] for name, values in seen.items()}
+        outputs = {name: np.asarray(getattr(made, name))[part] for name in OUTPUT_PORTS}
+        due = offers.held(cut, replace(made, **outputs))
+        differs = [np.asarray(getattr(due, name)) != outputs[name] for name in OUTPUT_PORTS]
+        found = np.flatnonzero(np.any(differs, axis=0)).tolist()
+        assert found[:1] == ([0] if part.start else [])
 
 
 def test_every_bit_of_a_neuron_counts() -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from ...cycles.access import access_inputs, access_outputs
 from ...cycles.latency import AnyCore
-from ...cycles.model import CycleInputs, CycleOutputs
+from ...cycles.model import CycleInputs
 from ...cycles.row_model import model_of as cycle_model_of
-from ...cycles.shown import CoreTrace
+from ...cycles.shown import CoreTrace, CycleOutputs
 from ...cycles.signals import ANSWERED, INPUT_PORTS, OUTPUT_PORTS
 from ...network.events import TICK
 from ...params.neuron import NeuronParams
@@ -110,6 +111,30 @@ def _count(fired: list[int], trace: CoreTrace, lanes: int) -> None:
         fired[neuron] += spikes
 
 
+class Offers:
+    """What a stream's outputs owe by themselves: an event that was offered and not taken is offered
+    again, whatever a model says, which might withdraw it as the hardware does."""
+
+    def __init__(self) -> None:
+        self._last: tuple[int, int, int] = (0, 0, 0)  # of the cycle before: waits, address, tick
+
+    def held(self, cycles: Cycles, made: CycleOutputs) -> CycleOutputs:
+        """The outputs that a model has ``made`` for ``cycles``, with the events that must stay."""
+        shown = [cycles[port] for port in ("events_out.payload.address", "events_out.payload.tick")]
+        waits = (cycles["events_out.valid"] != 0) & (cycles["events_out.ready"] == 0)
+        waits &= cycles["rst"] == 0
+        before = [np.concatenate([[last], now[:-1]])
+                  for last, now in zip(self._last, (waits, *shown), strict=True)]  # fmt: skip
+        self._last = int(waits[-1]), int(shown[0][-1]), int(shown[1][-1])
+        # In a cycle of reset nothing is promised.
+        held = (before[0] != 0) & (cycles["rst"] == 0)
+        return replace(
+            made, out_valid=made.out_valid | held,
+            out_address=np.where(held, before[1], made.out_address),
+            out_tick=np.where(held, before[2] != 0, made.out_tick),
+        )  # fmt: skip
+
+
 class StreamModel:
     """A core or a network: the cycle model for every output of every cycle, and the golden
     network, which knows no clock, for the events that come out.
@@ -131,12 +156,13 @@ class StreamModel:
         report.counts.append([0] * params.n_outputs)
         report.fired = [[0] * core.n_neurons for core in params.cores]
         self._was_reset = False
+        self._offers = Offers()
         self._golden.stream(self._due)  # no events: loads what is compiled before a clock starts
 
     def expect(self, cycles: Cycles) -> Iterable[Expected]:
         shown = {field: cycles[port] for field, port in INPUT_PORTS.items()}
         shown |= {field: cycles[port] for field, port in self._access.items()}
-        made = self._model.run(CycleInputs(**shown))
+        made = self._offers.held(cycles, self._model.run(CycleInputs(**shown)))
         cores: Sequence[AnyCore] = self._params.cores
         for core, trace, fired in zip(cores, made.cores, self._report.fired, strict=True):
             self._report.spikes += int(trace.spike.sum())

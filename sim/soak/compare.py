@@ -108,9 +108,11 @@ def compare(
     first cycle that differs.
 
     ``streams`` (1,) of STREAM_FIELDS, ``cores`` (cores,) of CORE_FIELDS, ``lanes`` of FIELD.
-    ``fired``: the spikes of each neuron, to which those of the block are added.
+    ``fired``: the spikes of each neuron, to which those of the block are added. What a cycle offers
+    and nobody takes must be offered in the next one of the block, whatever the model says, which
+    might withdraw it as the hardware does.
     """
-    at, count = streams[0], counts[0]
+    at, count, waits = streams[0], counts[0], False
     for cycle in range(len(words)):
         shown, stream = block.inputs[cycle], block.streams[cycle]
         wrong = differs(words, cycle, at["in_ready"], stream["in_ready"])
@@ -121,6 +123,12 @@ def compare(
             wrong |= differs(words, cycle, at["out_tick"], stream["out_tick"])
             count["comparisons"] += 2
             count["given"] += shown["out_ready"]
+        if waits and not shown["rst"]:
+            before = block.streams[cycle - 1]
+            wrong |= not stream["out_valid"]
+            wrong |= stream["out_address"] != before["out_address"]
+            wrong |= stream["out_tick"] != before["out_tick"]
+        waits = stream["out_valid"] and not shown["out_ready"] and not shown["rst"]
         if shown["rst"]:
             count["resets"] += 1
         elif shown["in_valid"] and stream["in_ready"]:
