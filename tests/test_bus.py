@@ -671,7 +671,7 @@ def test_the_pins_of_a_board_are_its_own_and_its_clock_can_be_made(name: str) ->
 
 #: The netlist, and with the line of the board the very one that is placed on it.
 WAYS = {"": (), "netlist": ("--netlist", "--steps", 50),
-        "placed": ("--netlist", "--baud", BAUD, "--steps", 4)}  # fmt: skip
+        "placed": ("--netlist", "--baud", BAUD, "--steps", 8)}  # fmt: skip
 
 
 @pytest.mark.slow
