@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import permutations, product
@@ -409,6 +410,18 @@ def make_prover(**options) -> Prover:
                 "solver": choose("auto"), "timeout_s": 60,
                 "progress": lambda what, done, total: None}  # fmt: skip
     return Prover(**{**defaults, **options})
+
+
+def test_the_time_that_it_takes_to_ask_is_not_the_solvers() -> None:
+    """Yosys may take minutes to start, on a machine where it never ran and others work."""
+    x = z3.BitVec("x", 8)
+    prover = make_prover(timeout_s=1)
+
+    def late() -> Theorem:
+        time.sleep(1.2)
+        return Theorem(mode="", given=[x > 3], claims={"more": x > 2})
+
+    assert prover.attempt("", late), prover.checks
 
 
 def test_vacuous_theorems_fail() -> None:

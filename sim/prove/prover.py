@@ -132,12 +132,13 @@ class Prover:
             raise
         except ValueError as error:
             asked = "failed", f"cannot be stated: {error}"
-        outcome, detail = self._settle(asked, start) if isinstance(asked, Theorem) else asked
+        outcome, detail = self._settle(asked) if isinstance(asked, Theorem) else asked
         self.add(name, outcome, detail, time.perf_counter() - start)
         return outcome == "passed"
 
-    def _settle(self, theorem: Theorem, start: float) -> Result:
+    def _settle(self, theorem: Theorem) -> Result:
         by = f"{self.solver}, {theorem.mode}"
+        start = time.perf_counter()  # the solver's time alone: Yosys may take minutes to start
 
         def left() -> float:
             return self.timeout_s - (time.perf_counter() - start)

@@ -38,7 +38,7 @@ memory_nordff
 opt_clean
 write_smt2 -wires design.smt2
 """
-_TIMEOUT_S = 300.0
+_TIMEOUT_S = 900.0
 #: Yosys' words for what keeps a bit without a clock.
 _LATCHES = ("$dlatch", "$adlatch", "$dlatchsr", "$sr")
 #: What a design says of itself.
