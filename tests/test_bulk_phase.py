@@ -14,7 +14,7 @@ from fxlif import FxlifError, NetworkParams, NeuronParams
 from fxlif.engines import can_compile
 from fxlif.hdl.limits import supported
 from fxlif.sim import verify as verify_module
-from fxlif.sim.bench.outcome import COMPARED, FIRED
+from fxlif.sim.bench.outcome import FIRED, MAPPED
 from fxlif.sim.bench.scoreboard import Report
 from fxlif.sim.bench.simulation import wrapped
 from fxlif.sim.coverage import until_covered
@@ -169,7 +169,9 @@ def foreign(monkeypatch):
 
     def of(simulation: str, soak: str | FxlifError, **options) -> Findings:
         def findings(command: str, outcome: str, **more) -> Findings:
-            checks = Check(name=COMPARED, outcome=outcome), Check(name=FIRED, outcome="passed")
+            left = Check(name="trace.v", outcome="not_applicable", detail="not compared")
+            checks = (Check(name=MAPPED, outcome=outcome), Check(name=FIRED, outcome="passed"),
+                      left)  # fmt: skip
             return Findings(command=command, design="d", digest="", checks=checks, seed=1,
                             figures={"cycles checked": 7, "processes": 1}, **more)  # fmt: skip
 
@@ -195,17 +197,18 @@ def foreign(monkeypatch):
 def test_a_foreign_core_is_run_in_bulk_behind_its_simulation(foreign) -> None:
     found = foreign("passed", "passed", out=Path("o"))
     assert (found.passed, found.command, found.replay) == (True, "verify --dut", "so")
-    assert list(outcomes(found)) == [COMPARED, FIRED, NAME, f"{FIRED}, in bulk"]
+    phase = [f"{MAPPED}, in bulk", f"{FIRED}, in bulk"]
+    assert list(outcomes(found)) == [MAPPED, FIRED, "trace.v", *phase]
     assert found.figures == {"cycles checked": 7, "processes": 1, "in bulk: cycles checked": 7}
     (how,) = foreign.asked
     assert (how["cycles"], how["seed"], how["out"], how["name"]) == (10**7, 5, Path("o"), "d")
-    assert NAME not in outcomes(foreign("passed", "failed", bulk=0))
+    assert f"{MAPPED}, in bulk" not in outcomes(foreign("passed", "failed", bulk=0))
     assert foreign.asked == []
 
 
 def test_what_the_bulk_phase_of_a_foreign_core_finds_is_the_verdict(foreign) -> None:
     found = foreign("passed", "failed")
-    assert [reason.partition(":")[0] for reason in found.reasons] == [NAME]
+    assert [reason.partition(":")[0] for reason in found.reasons] == [f"{MAPPED}, in bulk"]
     assert (found.folder, found.replay) == ("left", "how")
 
 
@@ -213,7 +216,9 @@ def test_a_foreign_core_that_cannot_be_run_in_bulk(foreign) -> None:
     found = foreign("passed", FxlifError("no Verilog for Verilator"))
     assert found.passed
     assert found.checks[-1] == Check(
-        name=NAME, outcome="not_applicable", detail="not run: no Verilog for Verilator"
+        name=f"{MAPPED}, in bulk",
+        outcome="not_applicable",
+        detail="not run: no Verilog for Verilator",
     )
     found = foreign("failed", "passed")
     assert (found.passed, foreign.asked) == (False, [])

@@ -286,6 +286,78 @@ def test_an_event_that_is_lost_when_a_core_is_full_is_found(tmp_path) -> None:
     assert [check.outcome for check in found.checks if check.outcome == "failed"]
 
 
+#: A neuron behind an event stream, which is never stuck while its clock counts.
+SMALL = """
+module little (input clk, input rst, input iv, output ir, input ia, input it,
+              output ov, input taken, output ot, output oa);
+    reg [1:0] sum = 0;
+    reg busy = 0, spike = 0, now = 0;
+    wire fire = sum == 3;
+    assign ir = !busy, ov = busy, ot = !spike, oa = ov ? 1'b0 : now;
+    always @(posedge clk) begin
+        now <= !now;
+        if (rst) begin sum <= 0; busy <= 0; spike <= 0; end
+        else if (iv && ir && it) begin busy <= 1; spike <= fire; sum <= 0; end
+        else if (iv && ir && !ia) sum <= sum == 3 ? 3 : sum + 1;
+        else if (ov && taken) begin busy <= spike; spike <= 0; end
+    end
+endmodule
+"""
+SMALL_RULE = """
+name = "small"
+[[core]]
+n_inputs = 1
+n_neurons = 1
+max_events_per_input = 3
+weights = [[1]]
+[core.neuron]
+leak = { kind = "shift", shift = 0 }
+v_threshold = 3
+reset = "to_value"
+state_bits = 4
+weight_bits = 2
+"""
+SMALL_MAP = """
+clock = "clk"
+{reset}
+[core]
+broken_promise = false
+events_in = {{ valid = "iv", ready = "ir", address = "ia", tick = "it" }}
+events_out = {{ valid = "ov", ready = "taken", address = "oa", tick = "ot" }}
+"""
+RESETS = {
+    "none": "ties = { rst = 0 }", "short": 'reset = { port = "rst" }',
+    "long": 'reset = { port = "rst", cycles = 3 }', "once": 'reset = { port = "rst", once = true }',
+}  # fmt: skip
+
+
+@needs_icarus
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [("none", SMALL.replace("== 3;", "== 2;"))]
+    + [
+        pytest.param(kind, text, marks=pytest.mark.slow)
+        for kind in RESETS
+        for text in (SMALL, SMALL.replace("== 3;", "== 2;"))
+        if (kind, text == SMALL) != ("none", False)
+    ],
+)
+def test_cores_with_each_kind_of_reset(kind: str, text: str, tmp_path) -> None:
+    for name, content in {"small.v": text, "small.toml": SMALL_RULE,
+                          "map.toml": SMALL_MAP.format(reset=RESETS[kind])}.items():  # fmt: skip
+        (tmp_path / name).write_text(content)
+    dut = Dut([tmp_path / "small.v"], "little", tmp_path / "map.toml")
+    found = prove_dut(load_hardware(tmp_path / "small.toml"), dut, name="small", depth=11,
+                      out=tmp_path / "out")  # fmt: skip
+    assert found.passed == (text == SMALL), found.reasons
+    checks = {check.name: check for check in found.checks}
+    assert checks["no livelock"].outcome == "not_applicable"
+    assert checks["broken_promise"].detail == "supposed not to come: the map says so"
+    if found.passed:
+        detail = checks["events_out.payload.tick"].detail
+        assert ("with no reset" if kind == "none" else "with a reset first alone") in detail
+
+
 def test_more_than_one_core_is_refused(tmp_path) -> None:
     files = write(tmp_path, "core")
     text = files["core.toml"].read_text()

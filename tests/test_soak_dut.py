@@ -264,6 +264,11 @@ def test_a_soak_goes_on_from_its_state_unless_a_file_has_changed(cores: Cores, t
     right, state = cores.target("right"), tmp_path / "state.json"
     first = soaked(right, cycles=BLOCK, state=state)
     assert first.passed
+    told = {check.name: check.detail for check in first.checks}
+    assert next(iter(told)) == "every mapped output in every cycle"
+    assert told["saturated"] == "not compared: the map has no port"
+    assert told["broken_promise"] == "not in the stimulus: the map says so"
+    assert told["x and z"].startswith("not simulated")
     again = soaked(right, cycles=BLOCK, state=state)
     assert again.figures["of these in earlier runs"] == BLOCK
     assert again.figures["spikes"] == first.figures["spikes"]

@@ -10,6 +10,8 @@ SILENT_RUN = "no neuron ever fired: such a run agrees with everything"
 #: So many neurons that never fired are named.
 NAMED = 8
 COMPARED = "every output and state in every cycle"
+#: The same of a core whose map says which outputs it shows.
+MAPPED = "every mapped output in every cycle"
 FIRED = "neurons of every core fired"
 NO_REPORT = "the bench left no report"
 

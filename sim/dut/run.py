@@ -37,6 +37,11 @@ from .map import DutMap, load_map
 from .testbench import DutJob, dut_job
 
 BENCH = "fxlif.sim.dut.bench"
+#: What Verilator does not show.
+TWO_STATES = Check(
+    name="x and z", outcome="not_applicable",
+    detail="not simulated: --simulator icarus of verify --dut shows them",
+)  # fmt: skip
 
 
 def check_dut(
@@ -139,6 +144,8 @@ def verify_dut(
     checks = [Check(name="the run", outcome="failed" if reasons else "passed",
                     detail="\n".join(reasons), seconds=seen.seconds)]  # fmt: skip
     checks += _checks(seen, job)
+    if simulator == "verilator":
+        checks.append(TWO_STATES)
     counted = coverage_of(params, dut_map.core)
     if isinstance(counted, str):
         checks.append(Check(name="coverage", outcome="not_applicable", detail=counted))
@@ -205,15 +212,22 @@ def _checks(report: Report, job: DutJob) -> Iterator[Check]:
             detail = f"port {port}: never compared"
         outcome: Outcome = "failed" if wrong else "passed" if count else "unknown"
         yield Check(name=signal, outcome=outcome, detail=detail)
-    for signal in job.interface.not_compared:
-        yield Check(
-            name=signal, outcome="not_applicable", detail="not compared: the map has no port"
-        )
-    if job.dut_map.core is not None:
-        for key in ("unknown_addresses", "broken_promise"):
-            if not getattr(job.dut_map.core, key):
-                yield Check(name=key, outcome="not_applicable",
-                            detail="not in the stimulus: the map says so")  # fmt: skip
+    yield from not_checked(job)
+
+
+def not_checked(
+    job: DutJob, *, port: str = "not compared", input: str = "not in the stimulus"
+) -> Iterator[Check]:
+    """What nothing is said of: a ``port`` that the map does not name, an ``input`` that it keeps
+    from the core."""
+    left = dict.fromkeys(job.interface.not_compared, f"{port}: the map has no port")
+    for key in ("unknown_addresses", "broken_promise"):
+        if job.dut_map.core is not None and not getattr(job.dut_map.core, key):
+            left[key] = f"{input}: the map says so"
+    if job.dut_map.neuron is not None and job.dut_map.neuron.unsigned:
+        left["negative currents"] = f"{input}: the map says so"
+    for name, detail in left.items():
+        yield Check(name=name, outcome="not_applicable", detail=detail)
 
 
 def _difference(report: Report, signal: str, port: str) -> str:

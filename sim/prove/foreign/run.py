@@ -28,7 +28,7 @@ from ....progress import SILENT, Progress
 from ...bench.scoreboard import Report
 from ...dut.map import load_map
 from ...dut.reference import default_patience
-from ...dut.run import read_files
+from ...dut.run import not_checked, read_files
 from ...dut.testbench import DutJob, dut_job
 from ...report.findings import Check, Findings, Outcome
 from ...tools.ports import read_ports, read_sources
@@ -49,6 +49,9 @@ DEPTH, CORE_DEPTH = 24, 22
 MOST = 6
 #: The same of the rules of a core's streams.
 STREAM_MOST = 1
+#: What is said of what a proof does not cover.
+UNPROVED, KEPT_OUT = "nothing is proved of it", "supposed not to come"
+LIVELOCK = "not proved: whether a core whose registers go on changing comes to an answer"
 #: Steps that a core may owe at once: tried one after the other.
 ROOMS = (2, 8, 32)
 
@@ -103,7 +106,7 @@ def prove_dut(
         ask.core(single_core(params), depth or CORE_DEPTH)
     )  # fmt: skip
     seconds = time.perf_counter() - started
-    checks += _left_out(source)
+    checks += [*not_checked(job, port=UNPROVED, input=KEPT_OUT), *_left_out(source)]
     command = ["fxlif", "prove", named or name]
     for path in dut.sources:
         command += ["--dut", str(path)]
@@ -203,9 +206,7 @@ class _Ask:
             checks.append(Check(name="what comes out", outcome="unknown", detail=owed))
             last = replace(last, difference=None)
         checks += _possible(found)
-        for name in self.source.job.interface.not_compared:
-            checks.append(Check(name=name, outcome="not_applicable",
-                                detail="nothing is proved of it: the map has no port"))  # fmt: skip
+        checks.append(Check(name="no livelock", outcome="not_applicable", detail=LIVELOCK))
         return checks, last
 
     def _search(self, machine: Machine, depth: int, most: int, *, once: bool = False) -> Found:
@@ -217,6 +218,8 @@ class _Ask:
 
 def _bounded(machine: Machine, found: Found, ask: _Ask, depth: int, runs: str) -> Iterator[Check]:
     """What was proved of each rule of a core, and how far."""
+    if ask.source.job.dut_map.reset is None:
+        runs = "no reset"
     for name in machine.claims:
         outcome, detail = _proved(name, found, ask.solver)
         if outcome == "unknown" and found.difference is None and found.cycles == depth:
@@ -252,9 +255,6 @@ def _checks(machine: Machine, found: Found, job: DutJob, solver: str) -> Iterato
         outcome, detail = _proved(name, found, solver)
         port = job.interface.shown_by.get(name, name)
         yield Check(name=name, outcome=outcome, detail=f"port {port}: {detail}")
-    for name in job.interface.not_compared:
-        yield Check(name=name, outcome="not_applicable",
-                    detail="nothing is proved of it: the map has no port")  # fmt: skip
 
 
 def _proved(name: str, found: Found, solver: str) -> tuple[Outcome, str]:

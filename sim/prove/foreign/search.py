@@ -116,7 +116,7 @@ class Search:
         fixed: dict[int | None, Mapping[Any, Any]] = {}
         if self.machine.start:
             fixed[0] = self._pin("rst", 1)
-        if self.once:
+        if self.once and self.source.job.dut_map.reset is not None:
             fixed[None] = self._pin("rst", 0)
         self._unrolled = Unrolled(self._run.system, self.machine.start, fixed)
         self._claims = self.machine.claims
@@ -126,14 +126,10 @@ class Search:
                                for term in subterms(self.machine.next.values()))  # fmt: skip
 
     def _pin(self, name: str, value: int) -> dict[Any, Any]:
-        """The input that is a field of one bit of the response, where it has this value."""
-        shown = z3.simplify(self.source[name])
-        (pin,) = constants([shown])
-        for bit in (0, 1):
-            number = z3.BoolVal(bool(bit)) if z3.is_bool(pin) else z3.BitVecVal(bit, pin.size())
-            if z3.is_true(z3.simplify(z3.substitute(shown, (pin, number)) == value)):
-                return {pin: number}
-        return {}
+        """The input that is a field of one bit of the stimulus, where it has this value. What the
+        core is given may be another: none, or a longer one."""
+        (pin,) = constants([z3.simplify(self.source.given(name))])
+        return {pin: z3.BoolVal(bool(value)) if z3.is_bool(pin) else z3.BitVecVal(value, 1)}
 
     def found(self) -> Found:
         """What can be proved, and what not."""

@@ -10,16 +10,16 @@ from ....errors import FxlifError
 from ....params.network import NetworkParams
 from ....params.neuron import NeuronParams
 from ....progress import SILENT, Progress
-from ...bench.outcome import COMPARED, FIRED
+from ...bench.outcome import MAPPED
 from ...bench.scoreboard import Counts
 from ...dut.run import verify_dut
 from ...report.findings import Check, Findings
-from ..phase import NAME, not_run, why_not
+from ..phase import why_not
 from ..segments import BULK_CYCLES
 from .run import soak_dut
 
-#: What the checks of a soak are called here, and which of its figures are shown under which name.
-NAMES = {COMPARED: NAME, FIRED: f"{FIRED}, in bulk"}
+NAME = f"{MAPPED}, in bulk"
+#: Which figures of a soak are shown under which name.
 RATE = "checked cycles per second and core"
 SHOWN = {name: name for name in ("cycles checked", *Counts().figures, "never fired")}
 SHOWN |= {RATE: "cycles per second"}
@@ -62,14 +62,18 @@ def verify_foreign(
         except FxlifError as error:  # the simulation, of whatever simulator, has passed
             why = str(error)
     if soaked is None:
-        return replace(found, checks=(*found.checks, *not_run(why).checks))
+        left_out = Check(name=NAME, outcome="not_applicable", detail=f"not run: {why}")
+        return replace(found, checks=(*found.checks, left_out))
     return _joined(found, soaked)
 
 
 def _joined(found: Findings, soaked: Findings) -> Findings:
     """Both as one; what the bulk phase left to look at is that of both."""
+    told = {each.name for each in found.checks if each.outcome == "not_applicable"}
     checks: list[Check] = [
-        replace(each, name=NAMES.get(each.name, f"{each.name}, in bulk")) for each in soaked.checks
+        replace(each, name=f"{each.name}, in bulk")
+        for each in soaked.checks
+        if each.outcome != "not_applicable" or each.name not in told
     ]
     figures = {
         f"in bulk: {shown}": soaked.figures[name]

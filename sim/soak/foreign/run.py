@@ -15,8 +15,9 @@ from pathlib import Path
 from ....params.network import NetworkParams
 from ....params.neuron import NeuronParams
 from ....progress import SILENT, Progress
+from ...bench.outcome import COMPARED, MAPPED
 from ...dut.map import load_map
-from ...dut.run import read_files
+from ...dut.run import TWO_STATES, not_checked, read_files
 from ...dut.testbench import DutJob, dut_job
 from ...failure.difference import Left
 from ...report.findings import Findings
@@ -107,7 +108,9 @@ def soak_job(
         job.params, made, left, name=name, cycles=cycles, seed=seed, processes=processes,
         cluster=cluster, state=state, progress=progress,
     )  # fmt: skip
-    return replace(found, command="soak --dut")
+    checks = [replace(c, name=MAPPED) if c.name == COMPARED else c for c in found.checks]
+    checks += [*not_checked(job), TWO_STATES]
+    return replace(found, command="soak --dut", checks=tuple(checks))
 
 
 def _digest(files: Mapping[str, bytes]) -> str:
