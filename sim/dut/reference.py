@@ -22,7 +22,7 @@ from ...params.network import NetworkParams
 from ...params.neuron import NeuronParams
 from ...rule.step import NeuronState, step
 from ..bench.scoreboard import Report
-from .adapters.events import BREACHES
+from .adapters.events import BREACHES, held_up
 from .core_map import CoreMap
 from .wrapper import event_source
 
@@ -198,12 +198,13 @@ class NeuronReference(Reference):
 
 def default_patience(network: NetworkParams, parts: CoreMap | None = None) -> int:
     """Cycles in which a core must do something: what the map says, or enough for one that takes
-    eight clocks a synapse."""
-    if parts is not None and parts.answer_within is not None:
-        return parts.answer_within
+    eight clocks a synapse; and what the adapters take themselves."""
     sizes = [event_source(network).n, *(p.n for p in network.graph.populations)]
+    own = 0 if parts is None else held_up(parts, sizes[-1])
+    if parts is not None and parts.answer_within is not None:
+        return parts.answer_within + own
     pairs = sum(a * b for a, b in pairwise(sizes))
-    return 1000 + 8 * (pairs + sum(sizes))
+    return 1000 + 8 * (pairs + sum(sizes)) + own
 
 
 STREAMS = tuple(

@@ -74,15 +74,17 @@ def aimed(
 
 
 def neuron_words(
-    interface: Interface, neuron: NeuronParams, seed: int, *, has_reset: bool, spacing: int = 1
-) -> Iterator[int]:
+    interface: Interface, neuron: NeuronParams, seed: int, *, has_reset: bool, spacing: int = 1,
+    unsigned: bool = False,
+) -> Iterator[int]:  # fmt: skip
     """Stimulus words of a neuron without end: phases of like currents, stalls and resets.
 
-    ``spacing``: the least cycles from one enable to the next.
+    ``spacing``: the least cycles from one enable to the next. ``unsigned``: no current is negative.
     """
     fields = interface.stimulus
     current = fields["current"]
-    limits, mask = signed_range(current.width), (1 << current.width) - 1
+    low, high = signed_range(current.width)
+    limits, mask = (0 if unsigned else low, high), (1 << current.width) - 1
     draw = rng(seed, "current")
     reset: Iterator[int] = repeat(0)
     if has_reset:
@@ -115,22 +117,23 @@ class ForeignStreamDriver:
     """A :class:`~fxlif.sim.bench.agents.StreamDriver` that comes to an end.
 
     After ``cycles`` cycles no further event, stall or reset comes; when every TICK is answered, it
-    waits for :data:`LINGER` cycles, in which nothing more may come. A core that never answers is
-    the scoreboard's to stop. ``reset_spacing``: see :class:`~fxlif.sim.stimulus.flags.Resets`, 0
-    for no random resets. At times the sink is shy, and ready waits for valid: a core whose
-    valid waits for ready then stands still.
+    waits for :data:`LINGER` cycles, and the ``held_up`` that the adapters may take, in which
+    nothing more may come. A core that never answers is the scoreboard's to stop.
+    ``reset_spacing``: see :class:`~fxlif.sim.stimulus.flags.Resets`, 0 for no random resets. At
+    times the sink is shy, and ready waits for valid: a core whose valid waits for ready then stands
+    still.
     """
 
     def __init__(
         self, wrapped: Wrapped, events: Iterable[int], *, cycles: int, seed: int, has_reset: bool,
-        reset_spacing: int = 0,
+        reset_spacing: int = 0, held_up: int = 0,
         on_reset: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
         at = wrapped.response
         self.done = False
         self.cycle = 0
         self._limit = cycles
-        self._linger = LINGER
+        self._linger = LINGER + held_up
         self._on_reset = on_reset
         self._valid = 1 << at["events_out.valid"].offset
         self._ready = 1 << at["events_out.ready"].offset

@@ -18,6 +18,7 @@ from ..bench.wrapper import Cycles
 from ..report.findings import Bin
 from ..stimulus.random import spacing_of
 from ..verify import DEFAULT_CYCLES
+from .adapters.events import held_up
 from .coverage import coverage_of
 from .events import StreamEvents
 from .map import DutMap
@@ -152,7 +153,8 @@ def make_driver(job: DutJob) -> Driver:
     if isinstance(job.params, NeuronParams):
         assert job.dut_map.neuron is not None
         return WordDriver(neuron_words(interface, job.params, job.seed, has_reset=has_reset,
-                                       spacing=job.dut_map.neuron.spacing))  # fmt: skip
+                                       spacing=job.dut_map.neuron.spacing,
+                                       unsigned=job.dut_map.neuron.unsigned))  # fmt: skip
     assert job.dut_map.core is not None
     given = interface.stimulus["events_in.payload.address"].width
     drawn = StreamEvents(job.params, job.dut_map.core, given, job.seed)
@@ -165,5 +167,6 @@ def make_driver(job: DutJob) -> Driver:
     return ForeignStreamDriver(
         job.interface, events, cycles=job.cycles, seed=job.seed, has_reset=has_reset,
         reset_spacing=spacing_of(drawn.layer) if has_reset and job.events is None else 0,
+        held_up=held_up(job.dut_map.core, job.params.graph.populations[-1].n),
         on_reset=drawn.reset,
     )  # fmt: skip

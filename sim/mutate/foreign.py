@@ -37,7 +37,7 @@ from .judge import Run, judged
 from .mutants import SELECT, Mutants, draw
 
 COUNT = 100
-#: Cycles that nearly every mutant is noticed in; the others are given a whole verification.
+#: Cycles that nearly every mutant is noticed in; the others are given a whole simulation.
 FIRST_CYCLES = 4000
 #: One in so many is drawn beside those that are asked for, since some are equivalent.
 SPARE = 3
@@ -160,8 +160,8 @@ def mutate_dut(
         mapping: the map of its ports; outputs that it does not name are not compared, and logic
             that only they show gets no mutants.
         count: mutants that count; those that are proved equivalent do not.
-        cycles: what a mutant that survives the first cycles is given, as ``fxlif verify --dut``
-            gives the core.
+        cycles: what a mutant that survives the first cycles is given: by default as long as the
+            simulation of ``fxlif verify --dut``, without its bulk phase.
         processes: how many run at once; None: one per core.
 
     Returns:

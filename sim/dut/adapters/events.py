@@ -14,10 +14,13 @@ from .wiring import Bits, Packing
 #: Outputs of the adapters that tell of a breach: each is 0 where the core keeps to its protocol.
 BREACHES = (
     "events_in.unasked", "events_out.both", "events_out.early", "events_out.moved",
-    "events_out.lost", "events_out.stray", "events_out.between", "trace.lost",
+    "events_out.withdrawn", "events_out.lost", "events_out.stray", "events_out.between",
+    "trace.lost",
 )  # fmt: skip
-#: Cycles after which a spike that is only counted is taken, whatever the sink says.
+#: Cycles of a step after which what is only counted is taken, whatever the sink says.
 PATIENCE = 300
+#: Cycles of a handshake of four phases in which nothing moves but the wrapper's side of it.
+_FOUR_PHASES = 44
 
 
 @dataclass
@@ -32,6 +35,19 @@ class Flow:
         """Whether an event may come; 1 where nothing holds it back."""
         both = [*self.events, *([f"(~{tick} | ({' & '.join(self.ticks)}))"] if self.ticks else [])]
         return " & ".join(both) or "1'b1"
+
+
+def held_up(parts: CoreMap, neurons: int) -> int:
+    """Cycles in a row in which the adapters, and not the core, may keep its streams still."""
+    step, trace, given = parts.step, parts.trace, parts.events_out
+    found = _FOUR_PHASES * sum(s.request is not None for s in (parts.events_in, given))
+    if step is not None:
+        found += (step.cycles or 0) + (step.quiet or 0)
+    if given.vector is not None or given.order == "any":
+        found += PATIENCE + neurons
+    if trace is not None and (trace.valid is None or trace.at_once):
+        found += trace.settle + neurons
+    return found
 
 
 def connect_events(
@@ -266,8 +282,7 @@ def _ending(
         if stream.request is None and stream.ready is None:
             packing.lines.append("assign out_ready = 1'b1;")
         else:
-            packing.adapter("steps", "FxlifTaker", {"PATIENCE": PATIENCE}, valid="out_valid",
-                            ready=ready, take="out_ready")  # fmt: skip
+            _take(packing, "out_valid", bits, ready, over="step_over", by=by)
         width = bits.width if bits else 1
         spikes = {"vector": "0", "add": "out_valid & out_ready",
                   "address": bits.wire if bits else "1'b0"}  # fmt: skip
@@ -288,6 +303,19 @@ def _ending(
     if bits is not None:
         packing.tell("events_out.payload.address", f"out_tick ? {bits.width}'d0 : {bits.wire}",
                      bits.width, by=str(bits))  # fmt: skip
+
+
+def _take(
+    packing: Packing, valid: str, bits: Bits | None, ready: str, *, over: str, by: str
+) -> None:  # fmt: skip
+    """``out_ready`` for what the sink is shown later: it stalls the core all the same."""
+    wire = packing.wire("out_withdrawn")
+    packing.adapter(
+        "steps", "FxlifTaker", {"PATIENCE": PATIENCE, "WIDTH": bits.width if bits else 1},
+        over=over, valid=valid, data=bits.wire if bits else "1'b0", ready=ready, take="out_ready",
+        withdrawn=wire,
+    )  # fmt: skip
+    packing.tell("events_out.withdrawn", wire, by=by)
 
 
 def _answers(
@@ -327,8 +355,10 @@ def _vector_out(packing: Packing, neurons: int, parts: CoreMap, flow: Flow) -> N
         valid = packing.bits(f"{key}.valid", stream.valid, "out")
         over = valid.wire if valid else "1'b0"
         if stream.ready is not None:
-            packing.drive(f"{key}.ready", stream.ready, "~out_giving")
-            over = f"({over} & ~out_giving)"
+            packing.drive(f"{key}.ready", stream.ready, packing.wire("out_ready"))
+            _take(packing, over, bits, f"({ready} & ~out_giving)", over=f"{over} & out_ready",
+                  by=stream.valid)  # fmt: skip
+            over = f"({over} & out_ready)"
     vector, by = bits.wire if bits else "0", str(stream.vector)
     spikes = {"vector": vector, "add": "1'b0", "address": "0"}
     counted = {"N": neurons, "BITS": each, "WIDTH": address_bits(neurons), "COUNTED": 0}

@@ -1,9 +1,9 @@
 // Handshakes of four phases: request up, acknowledge up, request down, acknowledge down. How long
-// each side waits before it goes down changes from event to event, so that a core is seen that does
-// not wait for it.
+// each side waits before it goes down changes from event to event, now and then for longer than a
+// core counts that does not look at it.
 
 // From a stream of events to a core that acknowledges. An event is taken before the core is asked,
-// so that no answer comes before its question.
+// so that no answer comes before its question. Data mean something while request is up alone.
 `ifndef FXLIF_FOUR_PHASE
 `define FXLIF_FOUR_PHASE
 module FxlifFourPhaseIn #(parameter WIDTH = 1) (
@@ -20,10 +20,11 @@ module FxlifFourPhaseIn #(parameter WIDTH = 1) (
 );
     reg             asks = 0, told = 0, was = 0, known = 0;
     reg [WIDTH-1:0] held = 0;
-    reg [1:0]       late = 0, wait_for = 0;
+    reg [2:0]       late = 0;
+    reg [5:0]       wait_for = 0;
 
     assign request = asks;
-    assign data    = held;
+    assign data    = asks ? held : ~held;
     assign ready   = !asks && !acknowledge;
     assign given   = asks && acknowledge && !told;
     assign unasked = known && (acknowledge != was) && (acknowledge ? !asks : asks)
@@ -41,7 +42,7 @@ module FxlifFourPhaseIn #(parameter WIDTH = 1) (
             asks     <= 1;
             held     <= payload;
             late     <= late + 1;
-            wait_for <= late;
+            wait_for <= late == 7 ? 40 : late[1:0];
         end else if (asks && acknowledge) begin
             told <= wait_for != 0;
             if (wait_for == 0)
@@ -66,7 +67,8 @@ module FxlifFourPhaseOut #(parameter WIDTH = 1) (
 );
     reg             taken = 0, was = 0;
     reg [WIDTH-1:0] held = 0;
-    reg [1:0]       late = 0, wait_for = 0;
+    reg [2:0]       late = 0;
+    reg [5:0]       wait_for = 0;
 
     assign acknowledge = taken;
     assign valid       = request && !taken;
@@ -83,7 +85,7 @@ module FxlifFourPhaseOut #(parameter WIDTH = 1) (
         end else if (valid && ready) begin
             taken    <= 1;
             late     <= late + 1;
-            wait_for <= late;
+            wait_for <= late == 7 ? 40 : late[1:0];
         end else if (taken && !request) begin
             if (wait_for == 0)
                 taken <= 0;

@@ -44,6 +44,8 @@ def connect_trace(
         connect_states(packing, neuron, parts, key, "trace")
         return
     _refuse_unknown(packing, neuron, parts, key)
+    if parts.index is not None and any(parse_ref(port).each for port in parts.mapped.values()):
+        packing.refuse(f"{key}.index", "left out, beside {n}", parts.index)
     lanes = parts.lanes or (n if parts.index is None else 1)
     if parts.index is None and lanes != n:
         packing.refuse(f"{key}.lanes", f"{n}, all neurons, without index", lanes)

@@ -120,22 +120,31 @@ module FxlifAnswers #(parameter N = 1, BITS = 1, WIDTH = 1, COUNTED = 0) (
         end
 endmodule
 
-// Takes an event of a core where the sink is ready, or after PATIENCE cycles: the sink may wait for an
-// answer that this event is counted for.
-module FxlifTaker #(parameter PATIENCE = 1) (
-    input  clk,
-    input  rst,
-    input  valid,
-    input  ready,
-    output take
+// Takes an event of a core where the sink is ready, or when a step has waited for PATIENCE cycles:
+// the sink may wait for an answer that this event is counted for.
+module FxlifTaker #(parameter PATIENCE = 1, WIDTH = 1) (
+    input              clk,
+    input              rst,
+    input              over,
+    input              valid,
+    input  [WIDTH-1:0] data,
+    input              ready,
+    output             take,
+    output             withdrawn  // what was on offer fell, or changed, before it was taken
 );
-    reg [15:0] waited = 0;
-    assign take = ready || waited == PATIENCE;
-    always @(posedge clk)
-        if (rst || !valid || take)
+    reg             waits = 0;
+    reg [15:0]      waited = 0;
+    reg [WIDTH-1:0] held = 0;
+    assign take      = ready || waited == PATIENCE;
+    assign withdrawn = waits && (!valid || data != held);
+    always @(posedge clk) begin
+        waits <= valid && !take && !rst;
+        held  <= data;
+        if (rst || over)
             waited <= 0;
-        else
+        else if (valid && !take)
             waited <= waited + 1;
+    end
 endmodule
 
 // A TICK behind the spikes of a core that gives none.

@@ -22,7 +22,7 @@ module FxlifTrace #(parameter N = 1, LANES = 1, WIDTH = 1, INDEX = 1, DEPTH = 1)
 
     assign index  = which * LANES + lane;
     assign word   = shown[WIDTH-1:0];
-    assign valid  = shows && index < N;
+    assign valid  = shows && (index < N || lane == 0);  // a group that there is not is shown
     assign giving = shows || filled != 0;
     assign lost   = take && filled == DEPTH || (take ^ take);
 
@@ -79,7 +79,7 @@ module FxlifSettle #(parameter CYCLES = 1) (
             count <= 0;
         end else begin
             due   <= due || tick_in;
-            out   <= out || due && tick_out;
+            out   <= out || (due || tick_in) && tick_out;
             if (out)
                 count <= count + 1;
         end
