@@ -9,7 +9,7 @@ import numpy as np
 
 from fxlif.network.events import TICK
 
-FLAGS = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic"]
+FLAGS = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-pedantic"]
 CHECKED = ["-O0", "-fsanitize=undefined", "-fno-sanitize-recover"]
 #: Stands in a stream for a reset; of two numbers, for a state variable of all neurons of a
 #: population; for the counters.

@@ -165,8 +165,7 @@ FAULTS = {
     "shift rounds otherwise": swap(r"& 1\);", "& 0);"),
     "another draw": swap(r"state >> 1\) \^", "state >> 1) |"),
     "another word": swap(r"x >> 27", "x >> 28"),
-    "a delay too much": swap(r"now \+ \(uint32_t\)j0_delays\[e\]",
-                             "now + 1 + (uint32_t)j0_delays[e]"),
+    "a delay too much": swap(r"now \+ j0_delays\[e\]", "now + 1 + j0_delays[e]"),
     "a sum is not taken": swap(r"n->j2_sums\[now_j2\]\[k\] = 0;", ""),
     "saturates late": swap(r"total > (\d+);", r"total > \g<1>1;"),
     "weights are not shifted": swap(r"\[k\] \* 2\b", "[k] * 1"),
@@ -449,21 +448,22 @@ reset = "subtract"
 
 @pytest.mark.slow
 def test_example_bench_compares_the_verilog_with_the_c(run, tmp_path):
-    (tmp_path / "shown.toml").write_text(EXAMPLE)
+    # A word of both languages, as a design may be called.
+    (tmp_path / "int.toml").write_text(EXAMPLE.replace('"shown"', '"int"'))
     folder = tmp_path / "made"
-    assert run("export-c", "shown.toml", "-o", folder).code == 0
-    assert run("verilog", "shown.toml", "-o", folder, "--bench-cycles", "0").code == 0
-    done = example(folder, "shown")
+    assert run("export-c", "int.toml", "-o", folder).code == 0
+    assert run("verilog", "int.toml", "-o", folder, "--bench-cycles", "0").code == 0
+    done = example(folder, "int")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "PASSED: " in done.stdout
     for file, edit in (
-        ("shown.c", swap(r">= 70\b", ">= 71")),
-        ("shown.c", swap("slot == shape->event_cycles - 1", "slot == shape->event_cycles")),
-        ("shown.v", swap(r">= \$signed\(8'h46\)", ">= $signed(8'h47)")),
+        ("int.c", swap(r">= 70\b", ">= 71")),
+        ("int.c", swap("slot == shape->event_cycles - 1", "slot == shape->event_cycles")),
+        ("int.v", swap(r">= \$signed\(8'h46\)", ">= $signed(8'h47)")),
     ):
         text = (folder / file).read_text()
         (folder / file).write_text(edit(text))
-        done = example(folder, "shown")
+        done = example(folder, "int")
         assert done.returncode != 0
         assert "FAILED: " in done.stdout + done.stderr
         (folder / file).write_text(text)
@@ -479,6 +479,27 @@ def test_example_bench_of_a_neuron(run, tmp_path):
     done = example(tmp_path / "made", "lif_neuron")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "PASSED: " in done.stdout
+
+
+def test_no_name_of_a_design_is_taken_by_the_c_beside_it():
+    hardware = row_designs.random_network(1)
+    for design, nodes in ((GRAPH, None), (CHAIN, None), (hardware.network, hardware)):
+        files = files_of(design, "itself", nodes)
+        ends = {end for text in files.values() for end in re.findall(r"\bitself(_\w+)", text)}
+        own = re.findall(r"(?m)^(?:static .*?|\} )(\w+)(?=[(\[;])", files["itself.c"])
+        assert own
+        taken = [name for name in own for end in ends if name.endswith(end)]
+        assert [name for name in taken if not name.startswith("itself_")] == []
+
+
+def test_c_has_no_function_that_none_calls():
+    """Of which a compiler with stricter warnings than gcc would complain."""
+    for design in (GRAPH, CHAIN, RICH, ROUNDS):
+        source = files_of(design, "itself")["itself.c"]
+        defined = re.findall(r"(?m)^static [\w ]+?(\w+)\(", source)
+        assert defined
+        for name in defined:
+            assert len(re.findall(rf"\b{name}\(", source)) > 1, name
 
 
 @pytest.mark.slow

@@ -28,6 +28,17 @@ def template(name: str, **parts: str) -> str:
     return re.sub(r"@([A-Z_]+)@", lambda found: parts[found[1]], text)
 
 
+def _with_words(source: str) -> str:
+    """Some C with those functions of ``words.c`` before it that it calls, itself or by others of
+    them: compilers warn of one that none calls."""
+    functions = template("words.c").rstrip("\n").split("\n\n")
+    for function in reversed(functions):
+        name = re.findall(r"(?m)^static inline \w+ (\w+)\(", function)[0]
+        if re.search(rf"\b{name}\(", source):
+            source = f"{function}\n\n{source}"
+    return source
+
+
 def _named(text: str, name: str) -> str:
     """``text`` with the design's name in place of NAME."""
     return re.sub(r"(?<![A-Za-z0-9])NAME(?![A-Za-z0-9])", name, text)
@@ -76,7 +87,7 @@ def _network(design: NetworkParams, hardware: HardwareNetwork | None) -> dict[st
         "FIELDS": made.fields, "IN_BITS": str(design.in_address_bits), "DRAWN": _SEED,
         "OUT_BITS": str(design.out_address_bits), "INPUTS": str(inputs),
         "EVENTS": str(min(16, max(2, inputs // 2))),
-        "SOURCE": f'#include "NAME.h"\n\n{template("words.c")}{made.source}{parts["CYCLES_C"]}',
+        "SOURCE": '#include "NAME.h"\n\n' + _with_words(made.source + parts["CYCLES_C"]),
     }  # fmt: skip
 
 
@@ -118,7 +129,6 @@ def _cycles(made: NetworkText, hardware: HardwareNetwork | None) -> dict[str, st
 
 def _neuron(neuron: NeuronParams) -> dict[str, str]:
     made = NeuronText(neuron)
-    words = template("words.c") if neuron.random_bits else ""
     body = template("neuron.c", **made.parts)
     state, low = [], 0
     for name, bits in neuron.state_widths.items():
@@ -128,7 +138,7 @@ def _neuron(neuron: NeuronParams) -> dict[str, str]:
         low += bits
     span = max(8, abs(neuron.v_threshold))
     return made.parts | {
-        "SOURCE": f'#include "NAME.h"\n\n{words}{made.step.text}\n{body}',
+        "SOURCE": '#include "NAME.h"\n\n' + _with_words(f"{made.step.text}\n{body}"),
         "CURRENT_BITS": str(neuron.current_bits), "SPIKE_BITS": str(neuron.spike_bits),
         "STATE_BITS": str(low), "STATE": "\n".join(state), "SPAN": str(span),
         "BELOW": str(span // 4), "DRAWN": _SEED,

@@ -55,7 +55,7 @@ typedef struct {
     int valid, tick;
     uint32_t address;
     int32_t unready;
-} node_shown;
+} node_stream;
 
 static int is_free(const NAME_control *now)
 {
@@ -85,7 +85,7 @@ static int is_ready(int core, const NAME_control *now)
 /* What all nodes show, by the state and what the input shows; the output whose turn it is has a
    consumer more. */
 static void show_nodes(
-    const NAME_cycles *n, node_shown *nodes, int in_valid, uint32_t in_address, int in_tick)
+    const NAME_cycles *n, node_stream *nodes, int in_valid, uint32_t in_address, int in_tick)
 {
     int k;
     for (k = 0; k < @NODES@; ++k) nodes[k].unready = consumers[k];
@@ -93,14 +93,14 @@ static void show_nodes(
     nodes[0].address = in_address;
     nodes[0].tick = in_tick;
     for (k = 0; k < @REGULAR@; ++k) {
-        node_shown *node = &nodes[regulars[k].node];
+        node_stream *node = &nodes[regulars[k].node];
         node->valid = n->regular[k].valid;
         node->tick = n->regular[k].tick;
         node->address = n->regular[k].address;
     }
     for (k = 0; k < @CORES@; ++k) {
         const NAME_control *now = &n->core[k];
-        node_shown *own = &nodes[row_cores[k].node];
+        node_stream *own = &nodes[row_cores[k].node];
         own->valid = now->shown != NONE;
         own->address = (uint32_t)now->out_address;
         own->tick = now->out_tick;
@@ -109,7 +109,7 @@ static void show_nodes(
 }
 
 /* Whether the tick of an output is not that of the step: others come after it. */
-static int is_inner(const NAME_cycles *n, const node_shown *node)
+static int is_inner(const NAME_cycles *n, const node_stream *node)
 {
     return node->tick && n->turn + 1 < @OUTPUTS@;
 }
@@ -158,11 +158,11 @@ static void take(const core_shape *shape, const row_core *core, NAME_control *no
 }
 
 /* One clock edge of the front with an event of its input, which moves with its last part. */
-static void look_up(int k, NAME_control *now, const node_shown *nodes)
+static void look_up(int k, NAME_control *now, const node_stream *nodes)
 {
     const row_core *core = &row_cores[k];
     const row_input *read = read_by(k, now);
-    const node_shown *source = &nodes[read->node];
+    const node_stream *source = &nodes[read->node];
     const int last = now->part == read->parts - 1;
     if (last && source->unready) return;
     if (!source->tick) {
@@ -183,7 +183,7 @@ static void look_up(int k, NAME_control *now, const node_shown *nodes)
 }
 
 /* One clock edge of a core out of reset. */
-static void clock_row(NAME_cycles *n, int k, const node_shown *nodes)
+static void clock_row(NAME_cycles *n, int k, const node_stream *nodes)
 {
     const core_shape *shape = &shapes[k];
     const row_core *core = &row_cores[k];
@@ -228,7 +228,7 @@ static void clock_row(NAME_cycles *n, int k, const node_shown *nodes)
 }
 
 /* One clock edge of a regular source out of reset. */
-static void clock_regular(NAME_cycles *n, int k, const node_shown *nodes)
+static void clock_source(NAME_cycles *n, int k, const node_stream *nodes)
 {
     NAME_regular *source = &n->regular[k];
     if (!nodes[regulars[k].node].unready) source->valid = 0;
@@ -271,8 +271,8 @@ void NAME_cycles_reset(NAME_cycles *n)
 
 void NAME_cycles_show(const NAME_cycles *n, NAME_shown *shown)
 {
-    node_shown nodes[@NODES@];
-    const node_shown *out;
+    node_stream nodes[@NODES@];
+    const node_stream *out;
     int core;
     show_nodes(n, nodes, 0, 0, 0);
     out = &nodes[outputs[n->turn].node];
@@ -293,8 +293,8 @@ void NAME_cycles_show(const NAME_cycles *n, NAME_shown *shown)
 void NAME_cycles_clock(
     NAME_cycles *n, int rst, int in_valid, uint32_t in_address, int in_tick, int out_ready)
 {
-    node_shown nodes[@NODES@];
-    node_shown *out;
+    node_stream nodes[@NODES@];
+    node_stream *out;
     int k;
     if (rst) {
         NAME_cycles_reset(n);
@@ -305,5 +305,5 @@ void NAME_cycles_clock(
     if (out_ready || is_inner(n, out)) --out->unready;
     for (k = 0; k < @CORES@; ++k) clock_row(n, k, nodes);
     if (out->valid && out->tick && !out->unready) n->turn = (n->turn + 1) % @OUTPUTS@;
-    for (k = 0; k < @REGULAR@; ++k) clock_regular(n, k, nodes);
+    for (k = 0; k < @REGULAR@; ++k) clock_source(n, k, nodes);
 }

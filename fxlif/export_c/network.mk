@@ -16,7 +16,7 @@ NAME.a: NAME.c NAME.h
 
 example: NAME.c NAME.h NAME_dpi.c NAME_dpi.h NAME_pkg.sv NAME_example.sv NAME.v
 	$(VERILATOR) --binary --timing -Wno-fatal -Wno-WIDTH -Wno-PINMISSING --top-module NAME_example \
-	  -CFLAGS -I.. -o NAME_example \
+	  -CFLAGS -iquote.. -o NAME_example \
 	  NAME_pkg.sv NAME_example.sv NAME.v NAME.c NAME_dpi.c
 	./obj_dir/NAME_example
 

@@ -10,7 +10,7 @@ module NAME_example;
   logic [STATE_BITS-1:0] state;
   always #5 clk = ~clk;
 
-  NAME dut (.clk, .rst, .enable, .current, .spike, .state);
+  \NAME dut (.clk, .rst, .enable, .current, .spike, .state);
 
   // xorshift32: the same numbers in every simulator.
   int unsigned drawn = @DRAWN@;

@@ -55,9 +55,11 @@ class ProjectionText:
             return table(f"{tag}_weights", weights)
         made = table(f"{tag}_rows", synapses.indptr, "uint32_t")
         made += table(f"{tag}_targets", synapses.targets, "uint32_t")
-        for name, values in (("weights", synapses.weights), ("delays", synapses.delays)):
-            if not isinstance(values, int):
-                made += table(f"{tag}_{name}", values)
+        if not isinstance(synapses.weights, int):
+            made += table(f"{tag}_weights", synapses.weights)
+        if not isinstance(synapses.delays, int):
+            bits = next(w for w in (8, 16, 32) if synapses.max_delay < 1 << w)
+            made += table(f"{tag}_delays", synapses.delays, f"uint{bits}_t")
         return made
 
     @property
@@ -80,7 +82,7 @@ class ProjectionText:
         depth = self.placed.depth if saturates else self._depth()
         ring = f"n->{self.tag}_sums" if saturates else f"n->{self.into}_pending"
         one = isinstance(self.synapses.delays, int)
-        delay = str(self.synapses.delays) if one else f"(uint32_t){self.tag}_delays[e]"
+        delay = f"{self.synapses.delays}u" if one else f"{self.tag}_delays[e]"
         made = [f"static void deliver_{self.tag}(NAME_network *n, uint32_t from, uint32_t times)",
                 "{", f"    const uint32_t now = (uint32_t)(n->step % {depth});"]  # fmt: skip
         made += ["    uint32_t clipped = 0;"] if saturates else []
@@ -92,7 +94,7 @@ class ProjectionText:
             made += ["    uint32_t e;",
                      f"    for (e = {self.tag}_rows[from]; e < {self.tag}_rows[from + 1]; ++e) {{",
                      f"        const uint32_t k = {self.tag}_targets[e];"]  # fmt: skip
-        made.append(f"        const uint32_t slot = (now + {delay}) % {depth};")
+        made.append(f"        const uint32_t slot = (now + {delay}) % {depth}u;")
         made += self._saturating(ring) if saturates else self._exact(ring)
         made.append("    }")
         if saturates:
@@ -153,7 +155,7 @@ class ProjectionText:
         if self.stride:
             skip = [f"                if (!{self._weight}) continue;"]
         if not isinstance(self.synapses.delays, int):
-            skip = [f"                if ((uint32_t){self.tag}_delays[e] != delay) continue;"]
+            skip = [f"                if ({self.tag}_delays[e] != delay) continue;"]
         added = f"const {kind} added = ({kind})({self._weight} * {literal(self.factor)});"
         return joined(
             [f"static void act_{self.tag}(NAME_network *n, uint32_t delay)", "{",
