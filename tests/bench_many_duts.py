@@ -18,6 +18,7 @@ from fxlif.sim.bench.agents import clocked
 from fxlif.sim.bench.run import FOLDER, JOB, REPORT
 from fxlif.sim.bench.scoreboard import Report
 from fxlif.sim.bench.wrapper import TOP
+from fxlif.sim.dut.adapters.wiring import PRESETS
 from fxlif.sim.dut.testbench import DutJob, Testbench
 from fxlif.sim.tools import simulators
 
@@ -76,7 +77,8 @@ def simulate(
         interface = job.interface
         wide, far = interface.stimulus_bits, interface.response_bits
         texts |= {f"{k}_{file}": text for file, text in sources[name].items()}
-        texts[f"{k}_bench.v"] = interface.wrapper.replace(f"module {TOP} (", f"module Bench{k} (")
+        wrapper = interface.wrapper.replace(f"module {TOP} (", f"module Bench{k} (")
+        texts[f"{k}_bench.v"] = wrapper.replace(PRESETS, f"Presets{k}")
         given, shown = f"stimulus[{stimulus} +: {wide}]", f"response[{response} +: {far}]"
         instances.append(f"Bench{k} lane_{k} (.clk(clk), .stimulus({given}), .response({shown}));")
         stimulus, response = stimulus + wide, response + far

@@ -134,6 +134,9 @@ VARIANTS: dict[str, tuple[str, tuple[tuple[str, str], ...], dict[str, Any]]] = {
                   ("            if (start)\n", "            if (go)\n"),
                   ("reg signed [12:0] u;", "reg signed [12:0] u; reg go;")), {}),
     "late states": ("frame", (), {"trace": {"settle": 7}}),
+    "other than it says itself": (
+        "frame", (("reg signed [12:0] u;", "reg signed [12:0] u; reg [3:0] by; initial by = 1;"),
+                  ("(v[n] >>> 3)", "(v[n] >>> by)")), {"initial": {".by": 3}}),
     "states later than the end": ("frame", (), {"trace": {"settle": 700}}),
     "reset once": ("frame", (("negedge rst_n)\n        if (!rst_n) begin",
                               "negedge rst_n)\n        if (!rst_n && v[0] === 10'bx) begin"),),

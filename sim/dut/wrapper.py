@@ -89,11 +89,11 @@ def _initial(packing: Packing, dut_map: DutMap) -> None:
         ref = parse_ref(name)
         packing.inside[f"initial.{name}"] = ref.of(0)
         if isinstance(value, int):
-            packing.lines.append(f"initial dut.{ref.of(0)} = {value};")
+            packing.presets.append(f"initial dut.{ref.of(0)} = {value};")
         elif value not in dut_map.files:
             packing.refuse(f"initial.{name}", "a number, or one of files", value)
         else:
-            packing.lines.append(f'initial $readmemh("{value}", dut.{ref.of(0)});')
+            packing.presets.append(f'initial $readmemh("{value}", dut.{ref.of(0)});')
 
 
 def _look_inside(wrapped: Wrapped, sources: Mapping[str, str], top: str, map_file: str) -> None:

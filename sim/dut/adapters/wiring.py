@@ -15,6 +15,8 @@ from ...tools.ports import VerilogPort, literal
 from ..map import ONE_CLOCK, DutMap
 from ..names import Ref, parse_ref
 
+#: The module that says what a core holds at power-up.
+PRESETS = "FxlifPresets"
 #: Names under which an input is a clock, as it seems.
 _CLOCK = re.compile(r"(?i)(?:.*_)?[a-z]?(?:clk|clock)\w*|s?ck")
 
@@ -166,6 +168,9 @@ class Packing(Wiring):
     #: Declarations, which come before all that reads them, and what stands behind them.
     declared: list[str] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
+    #: What the core holds at power-up, whatever it says itself: in a module behind it, so that this
+    #: comes last.
+    presets: list[str] = field(default_factory=list)
     #: What clocks the core.
     clock: str = "clk"
     #: Adapters beside the wrapper: the files of this folder that it uses.
@@ -292,9 +297,17 @@ def assemble(packing: Packing, dut_map: DutMap, *, two_state: bool) -> Wrapped:
         f"  \\{packing.top} {'#(' + parameters + ') ' if parameters else ''}dut (",
         "    " + ",\n    ".join(links),
         "  );",
+        *([f"  {PRESETS} presets ();"] if packing.presets else []),
         "endmodule",
         "",
     ]
+    if packing.presets:
+        text += [
+            f"module {PRESETS};",
+            *(f"  {line}" for line in packing.presets),
+            "endmodule",
+            "",
+        ]
     here = files(__package__)
     text += [(here / f"{name}.v").read_text(encoding="utf-8") for name in packing.adapters]
     return Wrapped(packing.stimulus, fields, packing.stimulus_bits, at, "\n".join(text),
