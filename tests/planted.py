@@ -146,5 +146,6 @@ def first_difference(target: Target, seed: int, cycles: int) -> int | None:
         for number in range(-(-cycles // BLOCK)):
             wrong = bulk.check(design.run(bulk.stimulus()))
             if wrong != NONE:
-                return number * BLOCK + wrong
+                at = number * BLOCK + wrong
+                return at if at < cycles else None
     return None

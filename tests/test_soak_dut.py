@@ -16,6 +16,7 @@ from fxlif import FxlifError, NeuronParams
 from fxlif.cycles.control import NONE
 from fxlif.hdl.interface import Field
 from fxlif.sim.bench.scoreboard import Counts, Scoreboard
+from fxlif.sim.bench.wrapper import Cycles
 from fxlif.sim.dut.map import DutMap
 from fxlif.sim.dut.testbench import DutJob, ReferenceModel
 from fxlif.sim.dut.wrapper import Wrapped
@@ -167,6 +168,25 @@ def test_silence_is_found_in_the_same_cycle(taken: int, cores: Cores) -> None:
     expected, _ = by_reference(job, words)
     assert expected == 21 + taken
     assert by_rules(job, words, 7)[0] == expected
+
+
+def test_the_counter_of_the_example_saturates(cores: Cores) -> None:
+    """More unknown addresses than its 16 bits count, and a step, at whose end it is compared."""
+    target = cores.target("right")
+    given, shown = target.job.interface.stimulus, target.job.interface.response
+    bit = {name: 1 << field.offset for name, field in given.items()}
+    unknown = bit["events_in.valid"] | 6 * bit["events_in.payload.address"]
+    tick = bit["events_in.valid"] | bit["events_in.payload.tick"]
+    ready = bit["events_out.ready"]
+    # Out of reset it clears its 5 neurons.
+    words = [bit["rst"], *[ready] * 8, *[unknown | ready] * 65_540, tick | ready, *[ready] * 40]
+    with target.design() as design:
+        response = design.run_to_end(as_rows(words, target.job.interface.stimulus_bits))
+    check = check_of(target.job)
+    assert check.check(response) is None
+    assert check.counts.events_in == 65_541
+    assert check.problems() == []
+    assert Cycles(shown, response)["dropped"][-1] == 65_535
 
 
 # --- neurons, of which no core is needed ----------------------------------------------------------

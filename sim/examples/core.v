@@ -78,7 +78,7 @@ module core #(
                         state <= STEP;
                     else if (address < INPUTS)
                         state <= ADD;
-                    else
+                    else if (dropped != 16'hffff)
                         dropped <= dropped + 1;
                 end
                 ADD: begin

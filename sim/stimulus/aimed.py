@@ -31,6 +31,8 @@ STRIDES = (3, 6)
 #: Neurons of a core that are pushed: the first, the last, those that can be pushed hardest, and of
 #: each lane the hardest, since every lane has hardware of its own.
 HARDEST, LANES = 4, 16
+#: Events with an address that no input has: more than a counter of 16 bits counts.
+STRAYS = (1 << 16) + 64
 #: Ways from the inputs to a core, in a network that has more.
 ROUTES = 8
 
@@ -82,8 +84,8 @@ def aimed_events(design: AnyCores) -> Ints:
     """Packed events for the inputs of a design, a few hundred steps for each core.
 
     A step with every input, then runs of equal steps that push single neurons up or down, of those
-    that the inputs act on and of those behind them, then silence. They keep no promise of
-    ``max_events_per_input``.
+    that the inputs act on and of those behind them, then silence; and a step of addresses that no
+    input has, if there are such. They keep no promise of ``max_events_per_input``.
     """
     steps = [np.ones(design.n_inputs, dtype=np.int64)]
     for route in routes(design)[:ROUTES]:
@@ -94,7 +96,11 @@ def aimed_events(design: AnyCores) -> Ints:
             steps += [np.zeros_like(counts)] * STEPS
     tick = np.array([1 << design.in_address_bits])
     addresses = np.arange(design.n_inputs)
-    return np.concatenate([part for each in steps for part in (np.repeat(addresses, each), tick)])
+    parts = [part for each in steps for part in (np.repeat(addresses, each), tick)]
+    strange = np.arange(design.n_inputs, tick[0])
+    if design.n_inputs and len(strange):
+        parts += [np.resize(strange, STRAYS), tick]
+    return np.concatenate(parts)
 
 
 def routes(design: AnyCores) -> list[Route]:

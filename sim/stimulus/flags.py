@@ -51,7 +51,9 @@ def fill_held(
             now["run"] = length
         length = min(now["run"], len(flags) - at)
         if now["held"]:
-            _mark(flags, at, length, bit)
+            for k in range(length):
+                if (now["cycle"] + k) % rates.EPOCH < rates.EPOCH - rates.SPRINT:
+                    flags[at + k] |= bit
         at += length
         now["run"] -= length
         now["phase"] -= length

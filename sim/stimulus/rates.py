@@ -37,6 +37,9 @@ LONGEST, SHARE = 1 << 17, 3
 #: after the first LIVELY have none, so that what counts slowly comes to its end.
 RESET_SPACING, LIVELY, EPOCH = 128, 1 << 21, 1 << 23
 RESET_LENGTHS = (1, 1, 1, 3)
+#: In the last cycles of an EPOCH, so many, nothing holds back: steps and events then come as fast
+#: as they are taken.
+SPRINT = 3 << 19
 #: From this cycle on it is once in SOON times any number of cycles below the tail: a reset may meet
 #: what the one before it began.
 LATE_CYCLES, SOON = 1 << 16, 4
