@@ -15,10 +15,11 @@ from ...cycles.control import RESET, Bytes, Ints, record
 from . import rates
 from .draws import Words, draw, generator, tail
 
-#: Where an axis is: the cycle, how many cycles its phase and its run go on, the mode of the phase,
-#: and whether the run holds back (resets).
+#: Where an axis is: the cycle, how many cycles its phase and its run go on, the mode of the phase
+#: (of resets, how many were long), and whether the run holds back (of resets, whether it does not).
 AXIS = record("cycle", "phase", "run", "mode", "held")
 _PHASES, _RESET_LENGTHS = np.array(rates.PHASES), np.array(rates.RESET_LENGTHS)
+_HELD_RESETS = np.array(rates.HELD_RESETS)
 
 
 @njit
@@ -65,13 +66,17 @@ def fill_resets(
     random: Words, axis: Any, spacing: int, lengths: Ints, bit: int, flags: Bytes
 ) -> None:
     """Add ``bit`` to the ``flags`` (cycles,): tails from ``spacing`` cycles on between resets,
-    and in the end some that are shorter."""
+    and in the end some that are shorter; now and then a long reset."""
     now, at = axis[0], 0
     while at < len(flags):
         if now["run"] == 0:
             now["held"] ^= 1
             if not now["held"]:
                 now["run"] = lengths[draw(random, len(lengths))]
+                turn = now["cycle"] // rates.LONG_RESETS
+                if turn > now["mode"]:
+                    now["run"] = _HELD_RESETS[(turn - 1) % len(_HELD_RESETS)]
+                    now["mode"] = turn
             else:
                 if now["cycle"] < rates.LATE_CYCLES or draw(random, rates.SOON):
                     now["run"] = tail(random, spacing, max(spacing, now["cycle"]))

@@ -37,6 +37,8 @@ LONGEST, SHARE = 1 << 17, 3
 #: after the first LIVELY have none, so that what counts slowly comes to its end.
 RESET_SPACING, LIVELY, EPOCH = 128, 1 << 21, 1 << 23
 RESET_LENGTHS = (1, 1, 1, 3)
+#: The first reset after every so many cycles is one of these, in turn: a board holds it for long.
+LONG_RESETS, HELD_RESETS = 1 << 18, (20, 70, 260, 1030, 5000)
 #: In the last cycles of an EPOCH, so many, nothing holds back: steps and events then come as fast
 #: as they are taken.
 SPRINT = 3 << 19
