@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import accumulate
 
@@ -12,7 +13,7 @@ from .populations import PopulationText
 from .tables import joined
 
 
-class ValuesText:
+class ValuesText(ABC):
     """The C of the values of core ``k``; a kind of core adds its ``shape``, what it sums and what
     its events do."""
 
@@ -29,19 +30,19 @@ class ValuesText:
         return []
 
     @property
+    @abstractmethod
     def current(self) -> str:
         """The current of neuron k."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def taken(self) -> list[str]:
         """What sets the sums of neuron k to 0."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def events(self) -> str:
         """The function of a word that is added, or of an event that acts by itself."""
-        raise NotImplementedError
 
     @property
     def fields(self) -> list[str]:

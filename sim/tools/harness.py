@@ -26,22 +26,24 @@ static void say(const char* text) {
             return;
         }
 }
-extern "C" int __wrap_printf(const char* format, ...) {
+static int say_printed(const char* format, va_list given) {
     char text[4096];
-    va_list given;
-    va_start(given, format);
     const int size = std::vsnprintf(text, sizeof text, format, given);
-    va_end(given);
     say(text);
     return size;
 }
-extern "C" int __wrap___printf_chk(int, const char* format, ...) {
-    char text[4096];
+extern "C" int __wrap_printf(const char* format, ...) {
     va_list given;
     va_start(given, format);
-    const int size = std::vsnprintf(text, sizeof text, format, given);
+    const int size = say_printed(format, given);
     va_end(given);
-    say(text);
+    return size;
+}
+extern "C" int __wrap___printf_chk(int, const char* format, ...) {
+    va_list given;
+    va_start(given, format);
+    const int size = say_printed(format, given);
+    va_end(given);
     return size;
 }
 // Instead of Verilator's own, which ends the process; whoever calls it does not go on.
