@@ -803,6 +803,14 @@ def test_conclude_what_passed(capsys):
     assert lines[-1] == "PASSED: all is well"
 
 
+def test_what_holds_of_short_runs_alone_is_said_on_the_last_line(capsys):
+    short = Check(name="spikes", outcome="passed", bound=22)
+    none = Check(name="elsewhere", outcome="not_applicable")
+    code, lines = concluded(capsys, GOOD, short, none)
+    assert code == 0
+    assert lines[-1] == "PASSED, 1 of 2 checks only for runs of 22 cycles: all is well"
+
+
 @pytest.mark.parametrize("outcome", ["failed", "unknown"])
 def test_conclude_what_did_not_pass(capsys, outcome):
     bad = Check(name="broken", outcome=outcome, detail="v = 3\nmore")

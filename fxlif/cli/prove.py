@@ -125,7 +125,7 @@ def _prove_dut(
             params, foreign, name=name, named=str(design), depth=depth,
             timeout_s=timeout, solver=solver, out=out, progress=progress,
         )  # fmt: skip
-    conclude(found, "the core does what the golden model says, as far as each line tells",
+    conclude(found, "the core does what the golden model says",
              report=report)  # fmt: skip
 
 

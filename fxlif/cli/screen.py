@@ -83,7 +83,7 @@ def conclude(
     """Print the checks, the figures and the verdict, and add them to a report folder.
 
     Args:
-        passed: what ``PASSED:`` says.
+        passed: what ``PASSED:`` says, behind the limits of the findings.
         report: the report folder, None for none.
         failed: the last line of findings that did not pass, in place of one line for each reason.
         bins: what to print of the coverage: nothing, a table of its groups, or beside it why each
@@ -116,7 +116,7 @@ def conclude(
             print(f"fxlif: {error}", file=sys.stderr)
             lost = True
     if findings.passed:
-        print(f"PASSED: {passed}")
+        print(f"PASSED{f', {findings.limits}' if findings.limits else ''}: {passed}")
         if lost:
             raise typer.Exit(2)
         return

@@ -29,12 +29,14 @@ PACKAGES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One question and its answer. ``detail`` is text for people, of one or more lines."""
+    """One question and its answer. ``detail`` is text for people, of one or more lines; ``bound``
+    the cycles of the runs that the answer is about, where it is not about all."""
 
     name: str
     outcome: Outcome
     detail: str = ""
     seconds: float = 0.0
+    bound: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,13 +143,26 @@ class Findings:
 
     @property
     def _verdict(self) -> str:
-        return "passed" if self.passed else f"not passed: {'; '.join(self.reasons)}"
+        if not self.passed:
+            return f"not passed: {'; '.join(self.reasons)}"
+        return f"passed, {self.limits}" if self.limits else "passed"
 
     @property
     def passed(self) -> bool:
         """Whether this may be called green."""
         asked = [check for check in self.checks if check.outcome != "not_applicable"]
         return bool(asked) and all(check.outcome == "passed" for check in asked)
+
+    @property
+    def limits(self) -> str:
+        """Of how many checks the answer is about runs of some length alone; empty where none is."""
+        asked = [check for check in self.checks if check.outcome != "not_applicable"]
+        bounds = sorted({check.bound for check in asked if check.bound is not None})
+        if not bounds:
+            return ""
+        count = sum(check.bound is not None for check in asked)
+        cycles = " and ".join(map(str, bounds))
+        return f"{count} of {len(asked)} checks only for runs of {cycles} cycles"
 
     @property
     def reasons(self) -> list[str]:

@@ -68,6 +68,7 @@ def page(findings: Sequence[Findings]) -> str:
         f"{len(bad)} of {len(outcomes)} did not pass"
         if bad
         else "Everything that was checked holds"
+        + (", some of it only for runs of some length" if any(i.limits for i in findings) else "")
     )
     if not findings:
         outcome, verdict = "failed", "Nothing was checked"

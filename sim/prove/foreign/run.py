@@ -221,14 +221,14 @@ def _bounded(machine: Machine, found: Found, ask: _Ask, depth: int, runs: str) -
     if ask.source.job.dut_map.reset is None:
         runs = "no reset"
     for name in machine.claims:
-        outcome, detail = _proved(name, found, ask.solver)
+        (outcome, detail), bound = _proved(name, found, ask.solver), None
         if outcome == "unknown" and found.difference is None and found.cycles == depth:
-            outcome = "passed"
+            outcome, bound = "passed", depth
             detail = (f"{ask.solver}, bounded: every run of {depth} cycles from power-up, with "
                       f"{runs}; longer ones are not proved")  # fmt: skip
         if name in machine.of_room:
             continue
-        yield Check(name=name, outcome=outcome, detail=detail)
+        yield Check(name=name, outcome=outcome, detail=detail, bound=bound)
 
 
 def _stages(job: DutJob) -> int:
