@@ -18,11 +18,13 @@ from fxlif.progress import SILENT
 from fxlif.sim.dut.map import DutMap, load_map
 from fxlif.sim.dut.testbench import dut_job
 from fxlif.sim.examples import EXAMPLES, source, write
+from fxlif.sim.mutate import foreign
 from fxlif.sim.mutate.equivalence import Equivalence
 from fxlif.sim.mutate.foreign import SCORE, DutTarget, draw_dut, mutate_dut, target_of
 from fxlif.sim.mutate.judge import judged
 from fxlif.sim.mutate.mutants import Mutants
 from fxlif.sim.report.findings import Findings
+from fxlif.sim.soak.bulk import BLOCK
 
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="Verilator needs one")
 
@@ -92,6 +94,21 @@ def test_a_core_that_is_wrong_itself_is_failed(neuron) -> None:
     wrong = replace(target, job=replace(target.job, params=other))
     assert target.run(0, 2000).reasons == ()
     assert wrong.run(0, 2000).reasons[0].startswith("differs in ")
+
+
+@needs_compiler
+def test_what_the_simulation_lets_pass_is_killed_by_the_bulk_phase(neuron, monkeypatch) -> None:
+    """Held against a rule that an input of the simulation's first cycles does not tell apart."""
+    monkeypatch.setattr(foreign, "DEFAULT_CYCLES", 100)
+    _, target = neuron
+    rule = target.job.params
+    other = rule.model_copy(update={"v_threshold": rule.v_threshold + 1})
+    wrong = replace(target, job=replace(target.job, params=other))
+    seen = target.run(0, 101)
+    assert (seen.reasons, seen.cycle) == ((), 100 + BLOCK)
+    assert wrong.run(0, 100).reasons == ()
+    (reason,) = wrong.run(0, 101).reasons
+    assert reason.startswith("differs in bulk, cycle ")
 
 
 @pytest.mark.slow

@@ -230,7 +230,7 @@ def mutate(
         typer.Option(
             min=1,
             metavar="N",
-            help="Clock cycles until a mutant counts as survived: 1e7, with --dut 2e5.",
+            help="Clock cycles until a mutant counts as survived: 1e7, with --dut 1.02e7.",
         ),
     ] = None,
     processes: Processes = None,
@@ -257,12 +257,11 @@ def mutate(
                 processes=processes, progress=progress,
             )  # fmt: skip
         else:
-            from ..sim.mutate.foreign import COUNT, mutate_dut
-            from ..sim.verify import DEFAULT_CYCLES
+            from ..sim.mutate.foreign import COUNT, CYCLES, mutate_dut
 
             found = mutate_dut(
                 params, name=name, sources=foreign.sources, top=foreign.top,
                 mapping=foreign.mapping, count=count or COUNT, seed=seed,
-                cycles=most or DEFAULT_CYCLES, processes=processes, progress=progress,
+                cycles=most or CYCLES, processes=processes, progress=progress,
             )  # fmt: skip
     conclude(found, "the verification notices what is wrong", report=report)
