@@ -7,18 +7,23 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from designs import CORES, FINE, PASSED
 
 from fxlif import FxlifError, NetworkParams, NeuronParams
+from fxlif.cycles.model import Steps
 from fxlif.engines import can_compile
 from fxlif.hdl.limits import supported
+from fxlif.rule.step import NeuronState
 from fxlif.sim import verify as verify_module
 from fxlif.sim.bench.outcome import FIRED, MAPPED
 from fxlif.sim.bench.scoreboard import Report
 from fxlif.sim.bench.simulation import wrapped
 from fxlif.sim.coverage import until_covered
 from fxlif.sim.coverage.coverage import Coverage
+from fxlif.sim.dut.coverage import coverage_of
+from fxlif.sim.dut.map import load_map
 from fxlif.sim.failure.difference import Left
 from fxlif.sim.report.findings import Check, Findings
 from fxlif.sim.soak import phase as phase_module
@@ -167,7 +172,7 @@ def foreign(monkeypatch):
     """``verify --dut`` of a simulation and a bulk phase that find what is given."""
     asked: list[dict] = []
 
-    def of(simulation: str, soak: str | FxlifError, **options) -> Findings:
+    def of(simulation: str, soak: str | FxlifError, coverage=(), **options) -> Findings:
         def findings(command: str, outcome: str, **more) -> Findings:
             left = Check(name="trace.v", outcome="not_applicable", detail="not compared")
             checks = (Check(name=MAPPED, outcome=outcome), Check(name=FIRED, outcome="passed"),
@@ -179,12 +184,20 @@ def foreign(monkeypatch):
             asked.append(how)
             if isinstance(soak, FxlifError):
                 raise soak
+            if how["coverage"] is not None:  # a reset of two cycles
+                low, none = np.zeros(3, dtype=bool), np.zeros(0, dtype=np.int64)
+                state = NeuronState(none, none, none, none)
+                how["coverage"].count(np.array([True, True, False]), low, Steps(
+                    before=state, after=state, current=none, threshold=none, fire=none,
+                ))  # fmt: skip
             return findings("soak --dut", soak, folder="left", replay="how")
 
         monkeypatch.setattr(
             foreign_phase,
             "verify_dut",
-            lambda params, **how: findings("verify --dut", simulation, replay="so"),
+            lambda params, **how: findings(
+                "verify --dut", simulation, replay="so", coverage=coverage
+            ),
         )
         monkeypatch.setattr(foreign_phase, "soak_dut", soaked)
         asked.clear()
@@ -204,6 +217,19 @@ def test_a_foreign_core_is_run_in_bulk_behind_its_simulation(foreign) -> None:
     assert (how["cycles"], how["seed"], how["out"], how["name"]) == (10**7, 5, Path("o"), "d")
     assert f"{MAPPED}, in bulk" not in outcomes(foreign("passed", "failed", bulk=0))
     assert foreign.asked == []
+
+
+def test_the_coverage_of_a_foreign_core_is_that_of_both_phases(foreign, tmp_path) -> None:
+    mapping = tmp_path / "map.toml"
+    mapping.write_text('clock = "c"\nreset = { port = "r" }\n'
+                       '[neuron]\ncurrent = "i"\nspike = "s"\n')  # fmt: skip
+    simulated = coverage_of(NEURON, load_map(mapping)).bins
+    assert not any(each.hit for each in simulated)
+    first = replace(simulated[0], count=3, reachable=True)
+    found = foreign("passed", "passed", (first, *simulated[1:]), mapping=mapping)
+    hits = {each.name: each.count for each in found.coverage if each.hit}
+    assert hits == {first.name: 3, "for longer": 1, "while not enabled": 2}
+    assert found.figures["coverage"].startswith("3 of ")
 
 
 def test_what_the_bulk_phase_of_a_foreign_core_finds_is_the_verdict(foreign) -> None:

@@ -15,8 +15,9 @@ from foreign_cores import SAID, Cores
 from fxlif import FxlifError, NeuronParams
 from fxlif.cycles.control import NONE
 from fxlif.hdl.interface import Field
-from fxlif.sim.bench.scoreboard import Counts, Scoreboard
+from fxlif.sim.bench.scoreboard import Counts, Report, Scoreboard
 from fxlif.sim.bench.wrapper import Cycles
+from fxlif.sim.dut.coverage import ForeignCoverage, coverage_of
 from fxlif.sim.dut.map import DutMap
 from fxlif.sim.dut.testbench import DutJob, ReferenceModel
 from fxlif.sim.dut.wrapper import Wrapped
@@ -38,20 +39,23 @@ def cores(tmp_path_factory) -> Cores:
     return Cores("core", kinds, tmp_path_factory.mktemp("cores"))
 
 
-def by_reference(job: DutJob, words: list[int]) -> tuple[int | None, Counts]:
+def by_reference(job: DutJob, words: list[int]) -> tuple[int | None, Report]:
     """The first cycle that the Python reference finds wrong, and what it counted."""
     model = ReferenceModel(job)
     board = Scoreboard(job.interface, model, model.reference.report)
     for at in range(0, len(words), 2048):
         if not board.take(words[at : at + 2048]):
             break
+    board.report.bins = list(model.bins)
     first = board.report.first
     return None if first is None else first.cycle, board.report
 
 
-def by_rules(job: DutJob, words: list[int], at_once: int) -> tuple[int | None, Counts]:
+def by_rules(
+    job: DutJob, words: list[int], at_once: int, coverage: ForeignCoverage | None = None
+) -> tuple[int | None, Counts]:
     """The same of the compiled rules, so many cycles at a time."""
-    check, rows = check_of(job), as_rows(words, job.interface.response_bits)
+    check, rows = check_of(job, coverage), as_rows(words, job.interface.response_bits)
     for at in range(0, len(rows), at_once):
         wrong = check.check(rows[at : at + at_once])
         if wrong is not None:
@@ -77,11 +81,15 @@ def test_a_right_core_passes_and_its_segment_comes_to_an_end(cores: Cores) -> No
 
 
 def test_what_a_right_core_shows_is_counted_as_the_reference_does(cores: Cores) -> None:
+    """The bins of its coverage too."""
     target = cores.target("right")
     words = seen(target, 1)[:6000]
     wrong, counts = by_reference(target.job, words)
-    again, mine = by_rules(target.job, words, 1000)
+    coverage = coverage_of(target.job.params, target.job.dut_map)
+    again, mine = by_rules(target.job, words, 1000, coverage)
     assert wrong is again is None
+    assert coverage.bins == tuple(counts.bins)
+    assert sum(each.hit for each in coverage.bins) > 40
     for name in ("cycles", "steps", "events_in", "events_out", "spikes", "resets"):
         assert getattr(mine, name) == getattr(counts, name), name
     assert mine.comparisons < counts.comparisons  # which asks for unknown bits too
@@ -258,8 +266,10 @@ def test_a_neuron_is_asked_for_what_the_reference_asks_for(neuron, reset, timing
     columns |= {name: np.array(values, dtype=np.int64) for name, values in shown.items()}
     words = pack(fields, columns)
     steps = model.reference.report
-    wrong, counts = by_rules(job, words, 64)
+    coverage = coverage_of(neuron, job.dut_map)
+    wrong, counts = by_rules(job, words, 64, coverage)
     assert wrong is None
+    assert coverage.bins == tuple(by_reference(job, words)[1].bins)
     assert (counts.steps, counts.spikes, counts.resets) == (steps.steps, steps.spikes, steps.resets)
     matters = 0
     for _ in range(20):

@@ -96,13 +96,12 @@ class NeuronStep(NamedTuple):
 
 
 class CoreStep(NamedTuple):
-    """A step of a core: the states before, (n,), the addresses that came, those that fired,
-    whether an accumulator saturated, and how many resets came before."""
+    """A step of a core: the states before, (n,), the addresses that came, those that fired, and how
+    many resets came before."""
 
     before: NeuronState
     events: list[int]
     fired: list[int]
-    saturated: bool
     epoch: int
 
 
@@ -288,7 +287,7 @@ class StreamReference(Reference):
         if event != TICK:
             return
         golden, name = self._golden, self._last.name
-        before, saturated = _copied(golden.states[name]), sum(golden.saturated)
+        before = _copied(golden.states[name])
         events, record = np.array(self._pending, dtype=np.int64), Recording(self._names)
         golden.run(events=events, record=record)
         spikes = [record.spikes(each).tolist()[:-1] for each in self._names]  # without its TICK
@@ -300,10 +299,7 @@ class StreamReference(Reference):
         self.owed.extend(answer)
         self.report.steps += 1
         if self.taken is not None:
-            clipped = sum(golden.saturated) != saturated
-            self.taken.append(
-                CoreStep(before, self._pending[:-1], answer[:-1], clipped, self._epoch)
-            )
+            self.taken.append(CoreStep(before, self._pending[:-1], answer[:-1], self._epoch))
         self._pending = []
         if self._traced is not None:
             self._traced.push(_copied(golden.states[name]))

@@ -26,7 +26,7 @@ from ..bench.scoreboard import Report
 from ..bench.simulation import simulate
 from ..failure.folder import README, readme
 from ..report.difference import Difference
-from ..report.findings import Check, Findings, Outcome, versions
+from ..report.findings import Check, Findings, Outcome, share_hit, versions
 from ..tools import simulators
 from ..tools.ports import read_sources
 from ..tools.simulators import LOG, WAVES, Results
@@ -146,15 +146,13 @@ def verify_dut(
     checks += _checks(seen, job)
     if simulator == "verilator":
         checks.append(TWO_STATES)
-    counted = coverage_of(params, dut_map.core)
+    counted = coverage_of(params, dut_map)
     if isinstance(counted, str):
         checks.append(Check(name="coverage", outcome="not_applicable", detail=counted))
     counts = figures(seen, simulator)
     coverage = tuple(seen.bins)
     if coverage:
-        wanted = [each for each in coverage if each.reachable is not False]
-        hit = sum(each.hit for each in wanted)
-        counts["coverage"] = f"{hit} of {len(wanted)} bins of the rule"
+        counts["coverage"] = share_hit(coverage)
     return Findings(
         command="verify --dut", design=name, digest=params.digest(), checks=tuple(checks),
         figures=counts, seed=seed, coverage=coverage, replay=shlex.join(command),

@@ -71,7 +71,7 @@ class ReferenceModel:
     def __init__(self, job: DutJob) -> None:
         self.reference = reference_of(job)
         self._outputs = job.interface.compared
-        found = coverage_of(job.params, job.dut_map.core)
+        found = coverage_of(job.params, job.dut_map)
         self._coverage = None if isinstance(found, str) else found
         self._taken: list[Any] = []  # NeuronStep or CoreStep, as the coverage takes it
         if self._coverage is not None:
@@ -96,7 +96,7 @@ class ReferenceModel:
 
     @property
     def bins(self) -> tuple[Bin, ...]:
-        """The coverage of the rule; nothing where it is not counted."""
+        """The coverage; nothing where it is not counted."""
         return self._coverage.bins if self._coverage is not None else ()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -74,6 +74,12 @@ class Bin:
     def missing(self) -> bool:
         """Whether it was not hit, though nothing says that it cannot or need not be."""
         return not self.hit and self.reachable is not False and not self.waiver
+
+
+def share_hit(bins: Sequence[Bin]) -> str:
+    """How many were hit of those that nothing shows to be unreachable."""
+    wanted = [each for each in bins if each.reachable is not False]
+    return f"{sum(each.hit for each in wanted)} of {len(wanted)} bins"
 
 
 class Group(NamedTuple):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...compiled.jit import njit
-from ...cycles.control import NONE, Bools, Ints, Records
+from ...cycles.control import NONE, Ints, Records
 from ...cycles.model import Steps
 from ...cycles.neuron import NEURON_INPUT, NeuronCycles
 from ...params.neuron import NeuronParams
@@ -47,6 +47,26 @@ def compare_neuron(
             count["fired"] += shown[cycle + 1, spike]
 
 
+def steps_of(neuron: NeuronParams, inputs: Records, shown: Ints, draws: Ints) -> Steps:
+    """The steps of a block of cycles with these ``inputs`` (cycles,): ``shown`` (cycles + 1,
+    fields), the state variables and the spike, and the ``draws`` of each cycle."""
+    at = np.flatnonzero((inputs["enable"] != 0) & (inputs["rst"] == 0))
+    spikes = shown[at + 1, -1]
+    columns = {name: shown[:, k] for k, name in enumerate(neuron.state_widths)}
+
+    def state(rows: Ints) -> NeuronState:
+        nothing = np.zeros(len(rows), dtype=np.int64)
+        return NeuronState(
+            *(columns[n][rows] if n in columns else nothing for n in NeuronState._fields)
+        )
+
+    return Steps(
+        before=state(at), after=state(at + 1), fire=spikes if neuron.counts_spikes else spikes != 0,
+        current=inputs["current"][at] + neuron.bias,
+        threshold=np.full(len(at), neuron.v_threshold, dtype=np.int64), random=draws[at],
+    )  # fmt: skip
+
+
 class NeuronBulk:
     """A single registered neuron."""
 
@@ -57,7 +77,6 @@ class NeuronBulk:
         self._neuron = neuron
         self._stimulus = NeuronStimulus(neuron, bits, seed)
         self._inputs_layout = layout(stimulus[name] for name in NEURON_INPUT.names or ())
-        self._names = list(neuron.state_widths)
         names = [*(f"state.{name}" for name in neuron.state_widths), "spike"]
         self._layout = layout(response[name] for name in names)
         self._words = row_size(interface.stimulus_bits)
@@ -73,27 +92,8 @@ class NeuronBulk:
     def cover(self, coverage: Coverage) -> None:
         rst = self.inputs["rst"] != 0
         enable = self.inputs["enable"] != 0
-        coverage.take_neuron(rst, enable, self.steps(enable & ~rst))
-
-    def steps(self, taken: Bools) -> Steps:
-        """The steps of the cycles ``taken`` (cycles,) of the last block."""
-        at = np.flatnonzero(taken)
-        spikes = self.shown[at + 1, -1]
-        shown = {name: self.shown[:, k] for k, name in enumerate(self._names)}
-
-        def state(rows: Ints) -> NeuronState:
-            nothing = np.zeros(len(rows), dtype=np.int64)
-            return NeuronState(
-                *(shown[n][rows] if n in shown else nothing for n in NeuronState._fields)
-            )
-
-        return Steps(
-            before=state(at), after=state(at + 1),
-            fire=spikes if self._neuron.counts_spikes else spikes != 0,
-            current=self.inputs["current"][at] + self._neuron.bias,
-            threshold=np.full(len(at), self._neuron.v_threshold, dtype=np.int64),
-            random=self._draws[at],
-        )  # fmt: skip
+        steps = steps_of(self._neuron, self.inputs, self.shown, self._draws)
+        coverage.take_neuron(rst, enable, steps)
 
     def stimulus(self) -> Packed:
         self.show(self._stimulus.inputs(BLOCK)._asdict())

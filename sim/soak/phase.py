@@ -16,7 +16,7 @@ from ..bench.run import STIMULUS, get_job
 from ..bench.scoreboard import Counts
 from ..coverage.coverage import Coverage
 from ..failure.difference import Left, leave_difference
-from ..report.findings import Check
+from ..report.findings import Check, share_hit
 from ..tools import simulators
 from .bulk import BLOCK, Bulk
 from .recorded import cover_run
@@ -48,8 +48,7 @@ class Phase:
                     "cycles per second": round(self.counts.cycles / seconds)}  # fmt: skip
             rows = {f"in bulk: {name}": value for name, value in rows.items()}
         if self.coverage is not None:
-            wanted = [each for each in self.coverage.bins if each.reachable is not False]
-            rows["coverage"] = f"{sum(each.hit for each in wanted)} of {len(wanted)} bins"
+            rows["coverage"] = share_hit(self.coverage.bins)
         return rows
 
 

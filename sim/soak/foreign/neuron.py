@@ -10,6 +10,7 @@ from ....cycles.control import NONE, Bools, Ints, Records, record
 from ....cycles.neuron import NEURON_INPUT, NeuronCycles
 from ....params.neuron import NeuronParams
 from ...bench.scoreboard import Counts
+from ...dut.coverage import NeuronCoverage
 from ...dut.reference import rest
 from ...dut.stimulus import POWER_UP
 from ...dut.testbench import DutJob, timing_of
@@ -17,6 +18,7 @@ from ...stimulus.neuron import NeuronStimulus
 from ...tools.verilated import VerilatedDesign
 from ...tools.words import row_size
 from ..bulk import BLOCK
+from ..bulk_neuron import steps_of
 from ..compare import COUNTS, FIELD, Packed, columns, counts_of, get, layout, pack, row_of
 from .walk import WRONG, Wrong, asked
 
@@ -92,9 +94,10 @@ def walk_neuron(
 
 
 class NeuronCheck:
-    """Compares the responses of a foreign neuron with the golden step, block by block."""
+    """Compares the responses of a foreign neuron with the golden step, block by block; those
+    without a difference count as ``coverage``."""
 
-    def __init__(self, job: DutJob) -> None:
+    def __init__(self, job: DutJob, coverage: NeuronCoverage | None = None) -> None:
         neuron, interface = job.params, job.interface
         assert isinstance(neuron, NeuronParams)
         response, shown = interface.response, interface.compared
@@ -108,6 +111,7 @@ class NeuronCheck:
             [(timing.latency, timing.of_state, timing.between == "held", timing.between == "low",
               timing.asynchronous_reset, history)], dtype=TIMING,
         )  # fmt: skip
+        self._neuron, self._coverage = neuron, coverage
         self._model = NeuronCycles(neuron, response["current"].width)
         initial = rest(neuron)._asdict()
         self._initial = np.array([initial[n] for n in neuron.state_widths], dtype=np.int64)
@@ -123,8 +127,9 @@ class NeuronCheck:
         inputs: Records = np.zeros(len(words), dtype=NEURON_INPUT)
         take_inputs(words, self._inputs, inputs)
         # One cycle more, in which nothing is done: it shows what the last step left.
-        shown = [self._model.run(inputs)[1:], self._model.run(np.zeros(1, dtype=NEURON_INPUT))]
-        made = np.roll(np.concatenate(shown), 1, axis=1)
+        before, draws = self._model.run(inputs), self._model.draws
+        shown = np.concatenate([before, self._model.run(np.zeros(1, dtype=NEURON_INPUT))])
+        made = np.roll(shown[1:], 1, axis=1)
         stepped = (inputs["enable"] != 0) & (inputs["rst"] == 0)
         table = np.concatenate([self._table, made])
         whether = np.concatenate([self._stepped, stepped])
@@ -138,6 +143,9 @@ class NeuronCheck:
             signal, expected, observed = wrong[0].tolist()
             return Wrong(first, self._names[signal], expected, observed)
         self._table, self._stepped = table[len(words) :], whether[len(words) :]
+        if self._coverage is not None:
+            rst, enable = inputs["rst"] != 0, inputs["enable"] != 0
+            self._coverage.count(rst, enable, steps_of(self._neuron, inputs, shown, draws))
         return None
 
     @property
@@ -158,11 +166,13 @@ class NeuronCheck:
 class NeuronRun:
     """One run of a foreign neuron, from power-up on, under random stimulus from ``seed``."""
 
-    def __init__(self, job: DutJob, design: VerilatedDesign, seed: int) -> None:
+    def __init__(
+        self, job: DutJob, design: VerilatedDesign, seed: int, checker: NeuronCheck
+    ) -> None:
         neuron, interface = job.params, job.interface
         assert isinstance(neuron, NeuronParams)
         self._design = design
-        self.checker = NeuronCheck(job)
+        self.checker = checker
         self._stimulus = NeuronStimulus(neuron, interface.stimulus["current"].width, seed)
         self._layout = layout(interface.stimulus[name] for name in NEURON_INPUT.names or ())
         self._words = row_size(interface.stimulus_bits)

@@ -12,8 +12,10 @@ from ....params.neuron import NeuronParams
 from ....progress import SILENT, Progress
 from ...bench.outcome import MAPPED
 from ...bench.scoreboard import Counts
+from ...dut.coverage import coverage_of
+from ...dut.map import load_map
 from ...dut.run import verify_dut
-from ...report.findings import Check, Findings
+from ...report.findings import Check, Findings, share_hit
 from ..phase import why_not
 from ..segments import BULK_CYCLES
 from .run import soak_dut
@@ -41,7 +43,7 @@ def verify_foreign(
     cycles, :func:`~fxlif.sim.soak.foreign.run.soak_dut`; ``core`` as both take it.
 
     The bulk phase is left out where the simulation failed, or where the core cannot be run in bulk:
-    a check says so, and why. Its coverage is not counted.
+    a check says so, and why. The coverage is that of both.
 
     Raises:
         FxlifError: as :func:`~fxlif.sim.dut.run.verify_dut`.
@@ -53,22 +55,31 @@ def verify_foreign(
     if not bulk:
         return found
     why = why_not() if found.passed else "the simulation before it failed"
-    soaked = None
+    soaked = coverage = None
+    if found.coverage:
+        hits = {(each.group, each.name): each.count for each in found.coverage}
+        counted = coverage_of(params, load_map(core["mapping"]), hits)
+        coverage = None if isinstance(counted, str) else counted
     if not why:
         try:
             soaked = soak_dut(
-                params, cycles=bulk, seed=seed, processes=1, out=out, progress=progress, **core
-            )
+                params, cycles=bulk, seed=seed, processes=1, out=out, coverage=coverage,
+                progress=progress, **core,
+            )  # fmt: skip
         except FxlifError as error:  # the simulation, of whatever simulator, has passed
             why = str(error)
     if soaked is None:
         left_out = Check(name=NAME, outcome="not_applicable", detail=f"not run: {why}")
         return replace(found, checks=(*found.checks, left_out))
+    if coverage is not None:
+        figures = {**found.figures, "coverage": share_hit(coverage.bins)}
+        found = replace(found, coverage=coverage.bins, figures=figures)
     return _joined(found, soaked)
 
 
 def _joined(found: Findings, soaked: Findings) -> Findings:
-    """Both as one; what the bulk phase left to look at is that of both."""
+    """Both as one, with the coverage of ``found``; what the bulk phase left to look at is that of
+    both."""
     told = {each.name for each in found.checks if each.outcome == "not_applicable"}
     checks: list[Check] = [
         replace(each, name=f"{each.name}, in bulk")

@@ -16,6 +16,7 @@ from ....params.network import NetworkParams
 from ....params.neuron import NeuronParams
 from ....progress import SILENT, Progress
 from ...bench.outcome import COMPARED, MAPPED
+from ...dut.coverage import ForeignCoverage
 from ...dut.map import load_map
 from ...dut.run import TWO_STATES, not_checked, read_files
 from ...dut.testbench import DutJob, dut_job
@@ -43,12 +44,14 @@ def soak_dut(
     cluster: str | None = None,
     state: Path | None = None,
     out: Path | None = None,
+    coverage: ForeignCoverage | None = None,
     progress: Progress = SILENT,
 ) -> Findings:
     """Check the module ``top`` of the Verilog files ``sources`` against the rule ``params`` for at
     least ``cycles`` cycles of random stimulus.
 
-    ``name`` is how the user named the design, ``mapping`` the map of the ports; the rest is as in
+    ``name`` is how the user named the design, ``mapping`` the map of the ports, ``coverage`` what
+    counts what is seen, where all is run in this process; the rest is as in
     :func:`~fxlif.sim.soak.run.soak`.
 
     Raises:
@@ -68,7 +71,7 @@ def soak_dut(
     command += ["--cycles", str(cycles)]
     return soak_job(
         job, files, name=name, cycles=cycles, seed=seed, processes=processes, cluster=cluster,
-        state=state, out=out, command=shlex.join(command), progress=progress,
+        state=state, out=out, command=shlex.join(command), coverage=coverage, progress=progress,
     )  # fmt: skip
 
 
@@ -84,6 +87,7 @@ def soak_job(
     state: Path | None = None,
     out: Path | None = None,
     command: str = "",
+    coverage: ForeignCoverage | None = None,
     progress: Progress = SILENT,
 ) -> Findings:
     """The same of a job of two states (see :func:`~fxlif.sim.dut.testbench.dut_job`) and the
@@ -95,7 +99,9 @@ def soak_job(
         map_and_files = job.dut_map.model_dump_json() + _digest(files)
         store.generated({**job.sources, "map": map_and_files})
         progress("building a library with Verilator", 0, None)
-        return ForeignTarget(job=job, library=build(job.sources), files=dict(files))
+        return ForeignTarget(
+            job=job, library=build(job.sources), files=dict(files), coverage=coverage
+        )
 
     def left(target: ForeignTarget, segment: Segment) -> Left:
         folder = out or Path(f"fxlif-failure-{name}-{seed}")

@@ -14,6 +14,7 @@ from ....cycles.control import NONE
 from ....params.neuron import NeuronParams
 from ...bench.scoreboard import Counts
 from ...dut.complaints import told_by
+from ...dut.coverage import CoreCoverage, ForeignCoverage, NeuronCoverage
 from ...dut.testbench import DutJob
 from ...tools.verilated import VerilatedDesign, build
 from ..bulk import BLOCK
@@ -26,11 +27,12 @@ from .walk import Wrong
 @dataclass(frozen=True, kw_only=True)
 class ForeignTarget:
     """What every segment runs: a wrapped core and its map, the library built of it, and the files
-    that it reads (name → content)."""
+    that it reads (name → content). All that agrees counts as ``coverage``."""
 
     job: DutJob
     library: Path
     files: dict[str, bytes]
+    coverage: ForeignCoverage | None = None
 
     def built(self) -> ForeignTarget:
         """The same on a machine that need not have the library yet."""
@@ -97,7 +99,7 @@ class Run(Protocol):
 def parts_of(target: ForeignTarget, seed: int, cycles: int) -> Iterator[Part]:
     """Run a segment block by block, until its end has come or something is wrong."""
     with target.design() as design:
-        run = _run_of(target.job, design, seed)
+        run = _run_of(target, design, seed)
         for _ in range(-(-cycles // BLOCK)):
             part = _checked(run, design, *run.block())
             yield part
@@ -119,22 +121,28 @@ def _checked(run: Run, design: VerilatedDesign, stimulus: Packed, response: Pack
     return Part(stimulus, response, wrong, reasons, run.checker.counts)
 
 
-def _run_of(job: DutJob, design: VerilatedDesign, seed: int) -> Run:
+def _run_of(target: ForeignTarget, design: VerilatedDesign, seed: int) -> Run:
     """The run of a core with this seed."""
-    if isinstance(job.params, NeuronParams):
-        from .neuron import NeuronRun  # needs numba, which soak_dut asks for
+    if target.coverage is not None:
+        target.coverage.begin()
+    checker = check_of(target.job, target.coverage)
+    if isinstance(checker, StreamCheck):
+        return StreamRun(target.job, design, seed, checker)
+    from .neuron import NeuronCheck, NeuronRun  # needs numba, which soak_dut asks for
 
-        return NeuronRun(job, design, seed)
-    return StreamRun(job, design, seed)
+    assert isinstance(checker, NeuronCheck)
+    return NeuronRun(target.job, design, seed, checker)
 
 
-def check_of(job: DutJob) -> Checker:
+def check_of(job: DutJob, coverage: ForeignCoverage | None = None) -> Checker:
     """What compares the responses of a core with its golden model."""
     if isinstance(job.params, NeuronParams):
         from .neuron import NeuronCheck
 
-        return NeuronCheck(job)
-    return StreamCheck(job)
+        assert coverage is None or isinstance(coverage, NeuronCoverage)
+        return NeuronCheck(job, coverage)
+    assert coverage is None or isinstance(coverage, CoreCoverage)
+    return StreamCheck(job, coverage)
 
 
 def run_segment(target: ForeignTarget, seed: int, number: int, cycles: int) -> Segment:

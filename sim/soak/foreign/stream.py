@@ -13,6 +13,8 @@ from ....network.model import Network
 from ....params.network import NetworkParams
 from ...bench.run import rng
 from ...bench.scoreboard import Counts
+from ...bench.wrapper import Cycles
+from ...dut.coverage import CoreCoverage
 from ...dut.events import aimed_step, kinds_of, single_core
 from ...dut.reference import default_patience
 from ...dut.stimulus import LINGER, POWER_UP
@@ -33,9 +35,10 @@ ENDING = 2 * LINGER
 
 
 class StreamCheck:
-    """Compares the responses of a foreign core with the golden network, block by block."""
+    """Compares the responses of a foreign core with the golden network, block by block; those
+    without a difference count as ``coverage``."""
 
-    def __init__(self, job: DutJob) -> None:
+    def __init__(self, job: DutJob, coverage: CoreCoverage | None = None) -> None:
         params, interface = job.params, job.interface
         assert isinstance(params, NetworkParams)
         response, shown = interface.response, interface.compared
@@ -44,7 +47,9 @@ class StreamCheck:
                           if f"trace.{name}" in shown and "trace.valid" in shown]  # fmt: skip
         self._fields = fields_of(response, shown)
         self._traced = layout(response[f"trace.{name}"] for name in self.variables)
-        self.golden = Golden(params, variables=self.variables, saturated="saturated" in shown)
+        self._coverage, self._response = coverage, response
+        self.golden = Golden(params, variables=self.variables, saturated="saturated" in shown,
+                             covered=coverage is not None)  # fmt: skip
         patience = default_patience(params, job.dut_map.core)
         rule = event_source(params).n, last.n, patience, "trace.valid" in shown
         self._rule: Records = np.array([rule], dtype=RULES)
@@ -87,6 +92,8 @@ class StreamCheck:
         now["rows"] -= rows
         now["tail"] -= now["head"]
         now["head"] = 0
+        if self._coverage is not None:
+            self._coverage.count(Cycles(self._response, words), self.golden.covered())
         return None
 
     @property
@@ -137,12 +144,14 @@ class Aim:
 class StreamRun:
     """One run of a foreign core, from power-up on, under random stimulus from ``seed``."""
 
-    def __init__(self, job: DutJob, design: VerilatedDesign, seed: int) -> None:
+    def __init__(
+        self, job: DutJob, design: VerilatedDesign, seed: int, checker: StreamCheck
+    ) -> None:
         params, parts = job.params, job.dut_map.core
         assert isinstance(params, NetworkParams)
         assert parts is not None
         self._design = design
-        self.checker = StreamCheck(job)
+        self.checker = checker
         self._bits = job.interface.stimulus["events_in.payload.address"].width
         layer = first_layer(params, self._bits)
         self._random = RandomStimulus(layer, seed, **asdict(kinds_of(parts)))
