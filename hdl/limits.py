@@ -13,7 +13,7 @@ from ..layout import HardwareNetwork, RowCore
 from ..layout.plan import LONGEST_ROW, Edge, Plan, filled, planned
 from ..network.projections import PlacedProjection
 from ..network.topology import expected_count, synapses_of
-from ..params.core import REGISTERS, CoreParams, address_bits
+from ..params.core import CoreParams, address_bits
 from ..params.network import NetworkParams, Projection
 from ..params.neuron import NeuronParams
 from ..params.protocol import AnyCores, AnyParams
@@ -60,20 +60,6 @@ def baked_in(design: AnyParams, check: str) -> None:
         if core.readable:
             key = _key(design, k, "readable")
             raise FxlifError.must_be(key, f"false in {check}", core.readable)
-
-
-def no_registers(design: AnyParams, check: str) -> None:
-    """Refuse what a ``check`` does not know yet: registers of neurons that are written.
-
-    Raises:
-        FxlifError: the first core of which a register can be written.
-    """
-    cores: tuple[CoreParams | RowCore, ...] = design.cores
-    for k, core in enumerate(cores):
-        found = tuple(name for name in REGISTERS if name in core.writable)
-        if found:
-            key = _key(design, k, "writable")
-            raise FxlifError.must_be(key, f"without registers in {check}", found)
 
 
 def _key(design: AnyParams, k: int, field: str) -> str:

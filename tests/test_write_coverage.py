@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import random
 import re
+import time
 from collections import Counter
 
 import numpy as np
 import pytest
 from designs import SIMPLE, looped, make, writable
 
-from fxlif import CoreParams, NetworkParams
+from fxlif import CoreParams, NetworkParams, NeuronParams
 from fxlif.cycles.access import ITEM_BITS, NONE, AddressMap, is_single, value_range
 from fxlif.cycles.model import CycleInputs, CycleModel, CycleOutputs, Driver
 from fxlif.cycles.row_model import model_of
 from fxlif.hdl.limits import supported
+from fxlif.params.core import WRITABLE
 from fxlif.params.protocol import AnyCores
+from fxlif.rule.step import NeuronState, step
+from fxlif.rule.written import register_value, with_register, with_values
+from fxlif.sim.coverage.counters import again_key
 from fxlif.sim.coverage.coverage import Coverage
-from fxlif.sim.coverage.invariant import Neurons
+from fxlif.sim.coverage.invariant import Neurons, SymbolicStep, invariant
+from fxlif.sim.coverage.neuron_bins import neuron_bins
+from fxlif.sim.coverage.step_values import StepValues
+from fxlif.sim.coverage.unreachable import prove_unreachable
 from fxlif.sim.stimulus.accesses import RandomReads, RandomWrites
 from fxlif.sim.stimulus.random import RandomStimulus
 
@@ -34,7 +42,9 @@ def driven(design: AnyCores, cycles: int = CYCLES) -> tuple[CycleInputs, CycleOu
     model, driver = model_of(design, engine="compiled"), Driver(design.in_address_bits)
     stimulus = RandomStimulus(design, 1)
     driver.refill(stimulus.events(cycles))
-    for source, accesses in ((driver.writes, RandomWrites), (driver.reads, RandomReads)):
+    readable = any(core.readable for core in design.cores)
+    ports = (driver.writes, RandomWrites), (driver.reads, RandomReads)
+    for source, accesses in ports if readable else ports[:1]:
         drawn = accesses(design.cores, 1).take(cycles)
         drawn["gap"] //= 8
         source.refill(drawn)
@@ -81,6 +91,7 @@ def counted_again(design, inputs: CycleInputs, outputs: CycleOutputs) -> Counter
                 value = int(named.value[cycle])
                 found[here, "the lowest value"] += value == ends[0]
                 found[here, "the highest value"] += value == ends[1]
+                found[here, "a value between"] += ends[0] < value < ends[1]
                 counts = {"row": core.n_inputs if name == "weights" else 1,
                           "word": core.words, "lane": core.lanes}  # fmt: skip
                 for what, number in (("row", row), ("word", word), ("lane", lane)):
@@ -262,6 +273,121 @@ def test_events_meet_the_weights_that_are_written() -> None:
     counts = {b.name: b.count for b in coverage.bins if b.group == "events"}
     assert counts["of every input in a step"] == 2
     assert counts["a neuron excited and inhibited in a step"] == 1
+    assert counts["with another weight than before any write"] == 1
+
+
+# --- registers ----------------------------------------------------------------------------------
+
+REGISTERS = ("leak_shift", "v_reset", "refractory")
+HELD = make(
+    3, 5, 2,
+    SIMPLE.model_copy(update={
+        "refractory": 2, "order": ("integrate", "fire", "leak"), "refractory_mode": "leak",
+        "leak": SIMPLE.leak.model_copy(update={"rounding": "nearest_even"}),
+    }),
+    writable=("thresholds", *REGISTERS), readable=True,
+)  # fmt: skip
+
+
+def steps_again(core: CoreParams, inputs: CycleInputs, outputs: CycleOutputs) -> Counter:
+    """The bins of the steps of a core, update by update, each with a neuron of its own."""
+    where, found, neuron = AddressMap([core]), Counter(), core.neuron
+    named, (trace,) = where.decode(inputs.write_address, inputs.write_data), outputs.cores
+    n, started, under_way, rests = core.n_neurons, 0, None, {}
+    for cycle, rst in enumerate(inputs.rst):
+        if (
+            not rst
+            and inputs.write_valid[cycle]
+            and outputs.write_ready[cycle]
+            and named.core[cycle] == 0
+        ):
+            name = WRITABLE[named.parameter[cycle]]
+            if name in REGISTERS:
+                neuron = with_register(neuron, name, int(named.value[cycle]))
+        if trace.control[cycle] >> 5 & 1 and not rst:
+            under_way, started = (started, neuron), started + 1
+        if trace.valid[cycle] and trace.index[cycle] == core.words - 1:
+            at, held = under_way
+            here, of = slice(at * n, (at + 1) * n), trace.steps
+            state = NeuronState(*(values[here] for values in of.before))
+            if not held.rest_steps:  # though it may still rest
+                held = with_values(held, {"refractory": np.zeros(n, dtype=np.int64)})
+            values = StepValues(held, state, of.current[here], of.threshold[here])
+            for each in neuron_bins(held):
+                if not each.impossible and not each.name.endswith("before any write"):
+                    found[each.key] += int(np.count_nonzero(each.hit(values)))
+            made = step(held, state, of.current[here], of.threshold[here])
+            for name in REGISTERS:
+                first = with_register(held, name, register_value(core.neuron, name))
+                other = step(first, state, of.current[here], of.threshold[here])
+                differ = [
+                    a != b for a, b in zip((*made[0], made[1]), (*other[0], other[1]), strict=True)
+                ]
+                key = "choice", f"{name}: not as before any write"
+                found[key] += int(np.count_nonzero(np.any(differ, axis=0)))
+            found["threshold", "another than before any write"] += int(
+                np.count_nonzero(of.threshold[here] != core.neuron.v_threshold)
+            )
+            for neuron_number, fires in enumerate(made[1]):
+                due = rests.get(neuron_number, -1)
+                found[again_key()] += bool(fires) and due == 0
+                rests[neuron_number] = neuron.rest_steps if fires else due - 1
+        if rst:
+            under_way, rests = None, {}
+    return found
+
+
+def test_steps_are_counted_with_the_registers_as_they_are_written() -> None:
+    inputs, outputs = driven(HELD, 4000)
+    coverage = Coverage(HELD)
+    coverage.take(inputs, outputs)
+    expected = +steps_again(HELD, inputs, outputs)
+    counts = {(b.group, b.name): b.count for b in coverage.bins}
+    differ = {key: (counts[key], count) for key, count in expected.items() if counts[key] != count}
+    assert differ == {}
+    of_steps = {rule.key for rule in coverage._counters[0]._steps._bins}
+    assert {key for key in of_steps if counts[key]} <= set(expected)
+    assert all(counts["choice", f"{name}: not as before any write"] for name in REGISTERS)
+    cut, model = Coverage(HELD), CycleModel(HELD.cores)
+    shown = {n: column for n, column in vars(inputs).items() if isinstance(column, np.ndarray)}
+    for at in range(0, 4000, 170):
+        part = CycleInputs(**{name: column[at : at + 170] for name, column in shown.items()})
+        cut.take(part, model.run(part))
+    assert {(b.group, b.name): b.count for b in cut.bins} == counts
+
+
+def small(writable: tuple[str, ...]) -> CoreParams:
+    neuron = NeuronParams(v_threshold=20, state_bits=7, refractory=2, bias=-3, weight_bits=6,
+                          leak={"kind": "shift", "shift": 2})  # fmt: skip
+    return CoreParams(n_inputs=3, n_neurons=5, neuron=neuron, weights=np.full((3, 5), 18),
+                      writable=writable)  # fmt: skip
+
+
+@pytest.mark.parametrize("writable", [(), ("refractory",), REGISTERS])
+def test_what_no_step_does_is_proved_for_whatever_registers_hold(writable) -> None:
+    """A rest of 3 steps, an overflow downwards: by a value that is written alone."""
+    pytest.importorskip("z3")
+    core = small(writable)
+    bounds = invariant(SymbolicStep(Neurons.of_core(core), time.monotonic() + 60))
+    assert bounds["refractory"] == (0, 3 if "refractory" in writable else 2)
+    coverage = Coverage(core)
+    between, lowest = ("refractory", "a step between"), ("v", "saturates down")
+    coverage.waivers = dict.fromkeys(coverage.hits.keys() - {between, lowest}, "not asked")
+    prove_unreachable(coverage)
+    assert (coverage.reachable(between)[0] is False) != ("refractory" in writable)
+    assert (coverage.reachable(lowest)[0] is False) == ("v_reset" not in writable)
+
+
+@pytest.mark.slow
+def test_what_is_called_unreachable_is_never_hit_by_writes() -> None:
+    pytest.importorskip("z3")
+    core = small(REGISTERS)
+    coverage = Coverage(core)
+    prove_unreachable(coverage)
+    coverage.take(*driven(core, 50_000))
+    never = {key for key, (reachable, _) in coverage.answers.items() if reachable is False}
+    assert never
+    assert {key for key in never if coverage.hits[key]} == set()
 
 
 @pytest.mark.parametrize("spikes", [None, 1])

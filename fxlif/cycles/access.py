@@ -73,6 +73,11 @@ def as_register(parameter: str) -> Register | None:
     return next((name for name in REGISTERS if name == parameter), None)
 
 
+def registers_of(core: AnyCore) -> tuple[Register, ...]:
+    """The registers of a core's neurons that can be written."""
+    return tuple(name for name in REGISTERS if name in core.writable)
+
+
 def value_bits(core: AnyCore, parameter: Writable) -> int:
     """The bits of a value of a parameter, as it is written."""
     neuron = core.neuron

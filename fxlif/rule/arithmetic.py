@@ -61,7 +61,7 @@ def round_shift(x: Number, shift: int, rounding: Rounding, random: Number = 0) -
 
     ``stochastic`` adds the low ``shift`` bits of ``random`` first.
     """
-    if shift == 0:
+    if isinstance(shift, int) and shift == 0:
         return x
     below_one = (1 << shift) - 1
     if rounding == "floor":

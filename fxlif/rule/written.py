@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -74,4 +75,17 @@ def with_register(neuron: NeuronParams, name: Register, value: int) -> NeuronPar
         changed = {name: value + (neuron.refractory_count == "before")}
     if name == "leak_shift":
         changed = {"leak": neuron.leak.model_copy(update={"shift": value})}
+    return WrittenNeuron.model_construct(**{"first": neuron, **dict(neuron), **changed})
+
+
+def with_values(neuron: NeuronParams, registers: Mapping[Register, Any]) -> NeuronParams:
+    """The neuron with such values of its registers, by name: numbers of any kind that the rule
+    runs on, such as an array of one for each step; of ``refractory`` the steps of rest."""
+    changed = dict[str, Any](registers.items())
+    if "leak_shift" in changed and isinstance(neuron.leak, ShiftLeak):
+        changed["leak"] = neuron.leak.model_copy(update={"shift": changed.pop("leak_shift")})
+    if "refractory" in changed:
+        changed["refractory_count"] = "after"
+    if not changed:
+        return neuron
     return WrittenNeuron.model_construct(**{"first": neuron, **dict(neuron), **changed})

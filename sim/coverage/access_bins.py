@@ -16,6 +16,7 @@ from ...cycles.access import (
     AddressMap,
     Reads,
     Writes,
+    bits_range,
     is_single,
     value_range,
     weight_words,
@@ -24,6 +25,7 @@ from ...cycles.access import inputs_of as rows_of
 from ...cycles.latency import READ_CYCLES, AnyCore
 from ...cycles.model import CycleInputs, CycleOutputs
 from ...layout import RowCore
+from ...params.core import Writable
 from .bins import BinRule, Bools, Ints
 from .cycle_bins import Cycles, Runs
 
@@ -98,6 +100,7 @@ class WriteCycles(AccessCycles):
         before: WriteCycles | None,
     ) -> None:  # fmt: skip
         self.named = where.decode(inputs.write_address, inputs.write_data)
+        self._data: Ints = np.asarray(inputs.write_data, dtype=np.int64)
         valid, address = np.asarray(inputs.write_valid) != 0, np.asarray(inputs.write_address)
         super().__init__(where, valid, outputs.write_ready, address, self.named, cycles, before)
 
@@ -105,6 +108,14 @@ class WriteCycles(AccessCycles):
     def value(self) -> Ints:
         """What is written."""
         return self.named.value
+
+    def to_no_value(self, core: int, parameter: Writable) -> Bools:
+        """In which cycles a write to a parameter of a core is taken that cannot be what it says."""
+        of = self.where.cores[core]
+        (least, most), (low, high) = bits_range(of, parameter), value_range(of, parameter)
+        value = ((self._data - least) & (most - least)) + least
+        found: Bools = self.to_nothing & (self.core == core) & (self.item == NUMBERS[parameter])
+        return found & ((value < low) | (value > high))
 
     def to_no_synapse(self, core: int) -> Bools:
         """In which cycles a write is taken to a slot of a row that holds none."""
@@ -168,6 +179,12 @@ def write_bins(where: AddressMap, prefixes: Sequence[str]) -> Iterator[AccessBin
             low, high = value_range(core, name)
             yield one("the lowest value", partial(_writes, k, NUMBERS[name], low))
             yield one("the highest value", partial(_writes, k, NUMBERS[name], high))
+            yield one(
+                "a value between", partial(_writes_between, k, NUMBERS[name], low, high),
+                "" if high - low > 1 else "there is none",
+            )  # fmt: skip
+            if (low, high) != bits_range(core, name):
+                yield one("to nothing: no value of it", partial(_to_no_value, k, name))
             if name == "weights" and isinstance(core, RowCore):
                 yield from _row_bins(where, core, k, f"{group} of {name}")
             else:
@@ -225,6 +242,15 @@ def _taken(k: int, item: int, c: AccessCycles) -> Bools:
 
 def _writes(k: int, item: int, value: int, c: WriteCycles) -> Bools:
     found: Bools = c.of(k, item) & (c.value == value)
+    return found
+
+
+def _to_no_value(k: int, parameter: Writable, c: WriteCycles) -> Bools:
+    return c.to_no_value(k, parameter)
+
+
+def _writes_between(k: int, item: int, low: int, high: int, c: WriteCycles) -> Bools:
+    found: Bools = c.of(k, item) & (c.value > low) & (c.value < high)
     return found
 
 

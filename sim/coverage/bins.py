@@ -14,6 +14,8 @@ Ints = npt.NDArray[np.int64]
 #: A bin's group and name.
 Key = tuple[str, str]
 Situations = TypeVar("Situations")
+#: When what can be written was as it is described, in names of bins.
+BEFORE_WRITES = "before any write"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 from ...cycles.latency import AnyCore
 from ...params.core import CoreParams
 from ...params.quantise import signed_range
-from .bins import BinCounts, BinRule, Bools, Ints
+from .bins import BEFORE_WRITES, BinCounts, BinRule, Bools, Ints
 from .cycle_bins import Cycles, Source
 from .neuron_bins import fires_key
 
@@ -67,6 +67,11 @@ class EventCounts:
     def inputs(self) -> Ints:
         """How many different inputs spiked, (steps,)."""
         return np.bincount(self.step, minlength=self.steps)
+
+    def changed(self) -> Bools:
+        """Whether an input spiked of which a weight is another one than it is described with."""
+        other = (self._weights != self.core.weights).any(axis=1)
+        return self.any_of(other[self.address])
 
     def mixed(self) -> Bools:
         """Whether a neuron was excited and inhibited."""
@@ -140,6 +145,8 @@ def event_bins(core: CoreParams, prefix: str = "", before: Source | None = None)
             group, "accumulator saturates down", lambda e: e.saturates(0), within or down, fires,
         ),
     )  # fmt: skip
+    written = [EventBin(group, f"with another weight than {BEFORE_WRITES}", EventCounts.changed,
+                        needs=fires)]  # fmt: skip
     every = EventBin(group, "of every input in a step", lambda e: e.inputs() == core.n_inputs)
     return [
         EventBin(group, "none in a step", lambda e: e.inputs() == 0),
@@ -155,6 +162,7 @@ def event_bins(core: CoreParams, prefix: str = "", before: Source | None = None)
             lambda e: e.any_of(e.times > promised), within, fires,
         ),
         *(() if core.neuron.per_event else sums),
+        *(written if "weights" in core.writable else ()),
         EventBin(
             group, "a neuron excited and inhibited in a step", EventCounts.mixed,
             "" if both else "no neuron has weights above and below 0", fires,

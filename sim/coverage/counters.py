@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...cycles.access import NUMBERS
+from ...cycles.access import NUMBERS, registers_of
 from ...cycles.latency import AnyCore
 from ...cycles.model import CoreTrace, Steps
 from ...layout import HardwareNetwork
-from ...params.core import CoreParams
+from ...params.core import CoreParams, Register
 from ...params.neuron import NeuronParams
 from ...rule.step import NeuronState
+from ...rule.written import register_value, with_values
 from .access_bins import WriteCycles
-from .bins import BinCounts, BinRule, Bools, Ints, Key
+from .bins import BEFORE_WRITES, BinCounts, BinRule, Bools, Ints, Key
 from .core_bins import (
     EventBin,
     EventCollector,
@@ -38,7 +40,11 @@ from .turns.values import met
 CHUNK = 1 << 14
 #: The resets before some updates (updates,), and how often each neuron fired (updates, neurons).
 Spikes = tuple[Ints, Ints]
-SpikesBin = BinRule[Spikes]
+#: The same, and in between whether each neuron could not have fired in the next step before.
+Rests = tuple[Ints, Bools, Bools]
+RestsBin = BinRule[Rests]
+#: Of words of rows.
+WrittenBin = BinRule[Ints]
 
 
 def again_key(prefix: str = "") -> Key:
@@ -52,45 +58,62 @@ def _joined(first: Sequence[Any], second: Sequence[Any]) -> Any:
 
 
 class StepCounter:
-    """Counts the bins of the steps of ``n`` neurons that are updated together."""
+    """Counts the bins of the steps of ``n`` neurons that are updated together, whose ``registers``
+    can be written."""
 
-    def __init__(self, counts: BinCounts, neuron: NeuronParams, n: int, prefix: str = "") -> None:
-        self._counts, self._neuron, self._n = counts, neuron, n
+    def __init__(
+        self, counts: BinCounts, neuron: NeuronParams, n: int, prefix: str = "",
+        registers: Sequence[Register] = (),
+    ) -> None:  # fmt: skip
+        self._counts, self._neuron, self._n, self._prefix = counts, neuron, n, prefix
+        self._registers = registers
+        written = self._written(np.zeros((0, len(registers)), dtype=np.int64))
         # One that the parameters exclude need not even make sense for them.
-        self._bins = [b for b in counts.declare(neuron_bins(neuron, prefix)) if not b.impossible]
+        self._bins = [b for b in counts.declare(neuron_bins(written, prefix)) if not b.impossible]
         self._turns = [b for b in counts.declare(turn_bins(neuron, prefix)) if not b.impossible]
-        again = SpikesBin(*again_key(prefix), self._fires_again, needs=fires_key(prefix))
+        again = RestsBin(*again_key(prefix), self._fires_again, needs=fires_key(prefix))
         self._again = counts.declare([again])
-        self._last: Spikes = np.zeros(0, dtype=np.int64), np.zeros((0, n), dtype=np.int64)
+        none = np.zeros((0, n), dtype=np.bool_)
+        self._last: Rests = np.zeros(0, dtype=np.int64), none, none
+
+    def _written(self, values: Ints) -> NeuronParams:
+        """The neuron with these values of its registers, (steps, registers), in steps of all."""
+        each = np.repeat(values, self._n, axis=0)
+        return with_values(self._neuron, dict(zip(self._registers, each.T, strict=True)))
 
     def take(
         self, before: NeuronState, current: Ints, threshold: Ints, fire: Ints | Bools, resets: Ints,
-        random: Ints | None = None, arrivals: Sequence[Ints] = (),
+        random: Ints | None = None, arrivals: Sequence[Ints] = (), registers: Ints | None = None,
     ) -> None:  # fmt: skip
         """Count steps of every neuron, arrays (steps * n,); ``resets`` (steps,): how many there
         were before each; ``current``, ``threshold``, ``random`` as in :class:`StepValues`, None
-        where no rounding is stochastic; ``arrivals`` as in :class:`~fxlif.cycles.model.Steps`."""
+        where no rounding is stochastic; ``arrivals`` as in :class:`~fxlif.cycles.model.Steps`;
+        ``registers`` (steps, registers), where any can be written."""
         wanted = [rule for rule in self._bins if self._counts.wants(rule)]
         turns = [rule for rule in self._turns if self._counts.wants(rule)]
-        some = CHUNK if not len(arrivals) else max(1, CHUNK // self._n) * self._n
+        whole = len(arrivals) or self._registers  # no step is cut
+        some = max(1, CHUNK // self._n) * self._n if whole else CHUNK
         for at in range(0, len(fire), some) if wanted or turns else ():
             part = slice(at, at + some)
             state = NeuronState(*(values[part] for values in before))
             drawn = 0 if random is None else random[part]
-            events = met(arrivals[at // self._n : (at + some) // self._n])
-            values = StepValues(self._neuron, state, current[part], threshold[part], drawn, events)
-            self._counts.count(wanted, values)
+            steps = slice(at // self._n, (at + some) // self._n)
+            events, neuron, now = met(arrivals[steps]), self._neuron, wanted
+            if registers is not None and self._registers:  # the same bins, of other values
+                neuron, keys = self._written(registers[steps]), {rule.key for rule in wanted}
+                now = [rule for rule in neuron_bins(neuron, self._prefix) if rule.key in keys]
+            values = StepValues(neuron, state, current[part], threshold[part], drawn, events)
+            self._counts.count(now, values)
             if turns:
                 self._counts.count(turns, values.events)
-        spikes = np.asarray(fire, dtype=np.int64).reshape(-1, self._n)
-        self._counts.count(self._again, (resets, spikes))
+        fired = np.asarray(fire).reshape(-1, self._n) != 0
+        rested = np.asarray(before.refractory).reshape(-1, self._n) > 0
+        self._counts.count(self._again, (resets, fired | rested, fired))
 
-    def _fires_again(self, steps: Spikes) -> Bools:
-        gap = self._neuron.rest_steps + 1
-        resets, fire = _joined(self._last, steps)
-        self._last = resets[-gap:], fire[-gap:]
-        unbroken = resets[gap:] == resets[:-gap]
-        again: Bools = (fire[gap:] != 0) & (fire[:-gap] != 0) & unbroken[:, None]
+    def _fires_again(self, steps: Rests) -> Bools:
+        resets, busy, fire = _joined(self._last, steps)
+        self._last = resets[-1:], busy[-1:], fire[-1:]
+        again: Bools = fire[1:] & busy[:-1] & (resets[1:] == resets[:-1])[:, None]
         return again
 
 
@@ -98,13 +121,15 @@ class Updates(NamedTuple):
     """Updates of a core: the ``cycle`` (updates,) in which each starts, how many ``resets`` there
     were before, the event bins that it hits, (updates, bins), and of every neuron v, i_syn, theta,
     refractory, current, threshold, draw and spikes, (updates, neurons, 8). ``arrivals`` (updates,)
-    are the events that act one by one, as in :class:`~fxlif.cycles.model.Steps`."""
+    are the events that act one by one, as in :class:`~fxlif.cycles.model.Steps`; ``registers``
+    (updates, registers) what those hold that can be written."""
 
     cycle: Ints
     resets: Ints
     events: Bools
     steps: Ints
     arrivals: Any
+    registers: Ints
 
 
 class UpdateCounter:
@@ -115,18 +140,28 @@ class UpdateCounter:
         events: Iterable[EventBin] = (),
     ) -> None:  # fmt: skip
         self._core, self._counts, self._k = core, counts, k
-        self._steps = StepCounter(counts, core.neuron, core.n_neurons, prefix)
+        self._registers = registers_of(core)
+        self._held = np.array(
+            [register_value(core.neuron, name) for name in self._registers], dtype=np.int64
+        )
+        self._steps = StepCounter(counts, core.neuron, core.n_neurons, prefix, self._registers)
+        self._thresholds = np.array(core.thresholds)
         self._events = counts.declare(events)
+        self._other = counts.declare(
+            [BinRule(f"{prefix}threshold", f"another than {BEFORE_WRITES}", self._other_threshold)]
+            if "thresholds" in core.writable else []
+        )  # fmt: skip
         self._spikes = counts.declare(spike_bins(core, prefix))
         none = np.zeros(0, dtype=np.int64)
         #: The update under way, if any.
         self._open = Updates(
             none, none, np.zeros((0, len(self._events)), dtype=np.bool_),
             np.zeros((0, core.n_neurons, 8), dtype=np.int64), np.zeros(0, dtype=object),
+            np.zeros((0, len(self._registers)), dtype=np.int64),
         )  # fmt: skip
         self._resets = 0
 
-    def _started(self, cycles: Cycles, trace: CoreTrace) -> Updates:
+    def _started(self, cycles: Cycles, trace: CoreTrace, writes: WriteCycles | None) -> Updates:
         """The updates that start in a block, without their events."""
         starts = np.flatnonzero(cycles.flags(self._k, "starting") & ~cycles.rst)
         of, n = trace.steps, self._core.n_neurons
@@ -140,7 +175,23 @@ class UpdateCounter:
         for number, each in enumerate(of.arrivals):
             arrivals[number] = each
         events = np.zeros((len(starts), 0), dtype=np.bool_)
-        return Updates(starts, resets, events, steps, arrivals)
+        return Updates(starts, resets, events, steps, arrivals, self._held_in(starts, writes))
+
+    def _other_threshold(self, thresholds: Ints) -> Bools:
+        found: Bools = thresholds.reshape(-1, self._core.n_neurons) != self._thresholds
+        return found
+
+    def _held_in(self, starts: Ints, writes: WriteCycles | None) -> Ints:
+        """What the registers hold in the updates that start in some cycles of a block, (updates,
+        registers)."""
+        found = np.tile(self._held, (len(starts), 1))
+        if writes is None:
+            return found
+        for number, name in enumerate(self._registers):
+            for cycle in np.flatnonzero(writes.of(self._k, NUMBERS[name])):
+                self._held[number] = writes.value[cycle]
+                found[np.searchsorted(starts, cycle) :, number] = writes.value[cycle]
+        return found
 
     def _count_completed(self, trace: CoreTrace, started: Updates) -> None:
         """Only what was written back was compared: an update that a reset ends is not counted."""
@@ -150,13 +201,15 @@ class UpdateCounter:
         last = max(len(updates.cycle) - 1, done[-1] + 1 if len(done) else 0)
         self._open = Updates(
             updates.cycle[last:] * 0 - 1, updates.resets[last:], updates.events[last:],
-            updates.steps[last:], updates.arrivals[last:],
+            updates.steps[last:], updates.arrivals[last:], updates.registers[last:],
         )  # fmt: skip
         columns = updates.steps[done].reshape(-1, 8).T
         current, threshold, random, fire = columns[4:]
         before, resets = NeuronState(*columns[:4]), updates.resets[done]
         arrivals = updates.arrivals[done] if self._core.neuron.per_event else ()
-        self._steps.take(before, current, threshold, fire, resets, random, arrivals)
+        self._counts.count(self._other, threshold)
+        registers = updates.registers[done]
+        self._steps.take(before, current, threshold, fire, resets, random, arrivals, registers)
         for rule, count in zip(self._events, updates.events[done].sum(axis=0), strict=True):
             self._counts.add(rule, count)
         self._counts.count(self._spikes, fire.reshape(-1, self._core.n_neurons) != 0)
@@ -188,7 +241,7 @@ class CoreCounter(UpdateCounter):
         ``sent``: those of the core before; None: the events are those of the chain's input.
         """
         self._counts.count(self._cycles, cycles)
-        started = self._started(cycles, trace)
+        started = self._started(cycles, trace, writes)
         if sent is None:
             events = self._collector.take(cycles, started.cycle)
         else:
@@ -246,13 +299,46 @@ class RowCounter(UpdateCounter):
         self._rows = counts.declare(row_bins(network, k, self._words))
         self._cycles = counts.declare(row_control_bins(network, k))
         self._last: RowCycles | None = None
+        core = network.cores[k]
+        self._changed = np.zeros(self._words.weight.shape, dtype=np.bool_)
+        self._written = counts.declare(
+            WrittenBin(f"{prefix_of(k)}projection[{memory.projection}]",
+                       f"a word with another weight than {BEFORE_WRITES}",
+                       partial(_in_memory, self._words, m))
+            for m, memory in enumerate(core.memories) if memory.holds is not None and memory.longest
+        )  # fmt: skip
 
-    def take(self, cycles: Cycles, trace: CoreTrace) -> None:
+    def take(self, cycles: Cycles, trace: CoreTrace, writes: WriteCycles | None) -> None:
         """Count a block."""
         self._counts.count(self._cycles, cycles)
         self._last = RowCycles(self._words, trace, cycles.rst, self._last)
         self._counts.count(self._rows, self._last)
-        self._count_completed(trace, self._started(cycles, trace))
+        if writes is not None and self._written:
+            self._counts.count(self._written, self._added_otherwise(self._last, writes))
+        self._count_completed(trace, self._started(cycles, trace, writes))
+
+    def _added_otherwise(self, rows: RowCycles, writes: WriteCycles) -> Ints:
+        """The words added, in order, of which a weight is another one than it is described with."""
+        core, found = self._words.core, []
+        added, at, first = rows.added, rows.added_in, 0
+        written = np.flatnonzero(writes.of(self._k, NUMBERS["weights"])).tolist()
+        for cycle in [*written, None]:
+            end = len(at) if cycle is None else int(np.searchsorted(at, cycle))
+            some = added[first:end]
+            found.append(some[self._changed[some].any(axis=1)])
+            first = end
+            if cycle is not None:
+                number, lane = writes.named.row[cycle], writes.named.place[cycle]
+                m = core.weight_slots[number, lane]
+                word = number - core.first_words[m]
+                changed = writes.named.value[cycle] != core.memories[m].weights[word, lane]
+                self._changed[self._words.begins[m] + word, lane] = changed
+        return np.concatenate(found)
+
+
+def _in_memory(words: RowWords, number: int, numbers: Ints) -> Bools:
+    found: Bools = words.memory[numbers] == number
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)

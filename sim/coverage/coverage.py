@@ -11,7 +11,7 @@ from ...cycles.latency import AnyCore
 from ...cycles.model import CycleInputs, CycleOutputs, Steps
 from ...cycles.row_model import first_weights
 from ...errors import FxlifError
-from ...hdl.limits import no_registers, sums_its_events, supported
+from ...hdl.limits import sums_its_events, supported
 from ...layout import HardwareNetwork
 from ...params.protocol import AnyParams
 from ..report.findings import Bin
@@ -48,7 +48,6 @@ class Coverage:
         made = supported(params)
         if made.kind == "neuron":
             sums_its_events(made, "coverage")
-        no_registers(made, "coverage")
         self.params = params
         self._counts = BinCounts(counts=counts, hits=earlier.hits if earlier else {})
         #: Of bins that a solver was asked about: whether it can be reached (False or None), why.
@@ -104,7 +103,7 @@ class Coverage:
             self._counts.count(self._read_bins, reads)
             self._reads = reads
         for rows, trace in zip(self._rows, outputs.cores, strict=bool(self._rows)):
-            rows.take(cycles, trace)
+            rows.take(cycles, trace, self._writes)
         sent = None
         for core, trace in zip(self._counters, outputs.cores, strict=not self._rows):
             sent = core.take(cycles, trace, sent, self._writes)

@@ -9,13 +9,14 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from ...cycles.access import threshold_ends
+from ...cycles.access import registers_of, threshold_ends
 from ...layout import RowCore
-from ...params.core import CoreParams
+from ...params.core import CoreParams, Register
 from ...params.neuron import NeuronParams
 from ...params.quantise import signed_bits, signed_range
 from ...rule import arithmetic
 from ...rule.step import NeuronState, initial_state
+from ...rule.written import register_range, with_values
 from .neuron_bins import NeuronBin, neuron_bins
 from .step_values import StepValues
 from .synapses import current_ranges, weight_ranges
@@ -42,11 +43,12 @@ class Inputs(NamedTuple):
 
 @dataclass(frozen=True)
 class Neurons:
-    """Neurons with the same rule, and the inputs of each."""
+    """Neurons with the same rule, the inputs of each, and the registers that can be written."""
 
     neuron: NeuronParams
     weight_shift: int
     inputs: tuple[Inputs, ...]
+    registers: tuple[Register, ...] = ()
 
     @classmethod
     def of_neuron(cls, neuron: NeuronParams) -> Self:
@@ -71,7 +73,7 @@ class Neurons:
                 down, up = max(low, spikes * down), min(high, spikes * up)
             ends = (threshold, None) if highest is None else (highest, lowest)
             inputs.append(Inputs(ends[0], down, up, ends[1]))
-        return cls(core.neuron, core.weight_shift, tuple(inputs))
+        return cls(core.neuron, core.weight_shift, tuple(inputs), registers_of(core))
 
     @classmethod
     def of_events(cls, core: CoreParams, *, spikes: int | None = None) -> Self:
@@ -108,7 +110,7 @@ class Neurons:
             Inputs(threshold, low, high, lowest)
             for threshold, low, high in zip(thresholds, *ends, strict=True)
         )
-        return cls(core.neuron, 0, tuple(inputs))
+        return cls(core.neuron, 0, tuple(inputs), registers_of(core))
 
     def current(self, total: Any) -> Any:
         """The input of a step from the sum of its weights."""
@@ -154,7 +156,9 @@ class SymbolicStep:
 
         neuron = neurons.neuron
         bits = max(signed_bits(end, end) for end in neurons.currents)
-        width = golden.golden_width(neuron, bits, threshold_port=True, run=_all_conditions)
+        width = golden.golden_width(
+            neuron, bits, threshold_port=True, run=_all_conditions, registers=neurons.registers
+        )
         if neuron.random_bits:  # of a draw a step takes the lowest bits: the others need room too
             width = max(width, neuron.lfsr.bits + 1)
         self.neurons, self.width, self._z3 = neurons, width, z3
@@ -168,11 +172,17 @@ class SymbolicStep:
         self.threshold = z3.BitVec(f"threshold{suffix}", width)
         self.current = neurons.current(self.total)
         self.random = z3.BitVec(f"random{suffix}", width) if neuron.random_bits else 0
-        self.values = StepValues(neuron, self.before, self.current, self.threshold, self.random)
+        #: What the registers hold in this step that can be written.
+        self.registers = {
+            name: z3.BitVec(f"written {name}{suffix}", width) for name in neurons.registers
+        }
+        written = with_values(neuron, self.registers)
+        self.values = StepValues(written, self.before, self.current, self.threshold, self.random)
         self.after, self.fire = self.values.after, self.values.fire
 
     def inputs(self) -> Any:
-        """The threshold and the sum belong to one of the neurons; the draw is any but 0."""
+        """The threshold and the sum belong to one of the neurons; the draw is any but 0, and a
+        register holds any value that it can."""
         z3 = self._z3
         inputs = _one_of(
             z3.And(self._compared(each), self.total >= each.low, self.total <= each.high)
@@ -182,6 +192,9 @@ class SymbolicStep:
         if neuron.random_bits:
             drawn = z3.And(self.random > 0, self.random <= (1 << neuron.lfsr.bits) - 1)
             inputs = z3.And(inputs, drawn)
+        for name, value in self.registers.items():
+            low, high = register_range(neuron, name)
+            inputs = z3.And(inputs, value >= low, value <= high)
         return inputs
 
     def _compared(self, inputs: Inputs) -> Any:
@@ -204,6 +217,7 @@ class SymbolicStep:
         neuron = self.neurons.neuron
         found = {name: getattr(state, name) for name in neuron.state_widths}
         if neuron.rest_steps:
+            # Else it is one that always lies within the bounds, where v begins.
             found[AT_REST] = self._z3.If(state.refractory > 0, state.v, neuron.v_reset)
         return found
 
@@ -223,7 +237,7 @@ class SymbolicStep:
         """The step begins in the state after reset, or after a ``first`` step of the neuron."""
         pairs = zip(self.before, first.after, strict=True)
         after_first = self._z3.And(self.stays(first), *(now == then for now, then in pairs))
-        return self._z3.Or(self.within(_start(self.neurons.neuron)), after_first)
+        return self._z3.Or(self.within(_start(self.neurons)), after_first)
 
     def outside(self, bounds: Mapping[str, tuple[int, int]]) -> Any:
         """A variable after the step lies outside its ``bounds``."""
@@ -243,6 +257,7 @@ class SymbolicStep:
         values |= {"current": self.current, "threshold": self.threshold}
         if self.neurons.neuron.random_bits:
             values["random"] = self.random
+        values |= {f"written {name}": value for name, value in self.registers.items()}
         values |= {f"next {name}": term for name, term in self._bounded(self.after).items()}
         answer = decide(conditions, solver=self.solver, timeout_s=seconds, values=values)
         half = 1 << (self.width - 1)
@@ -288,6 +303,7 @@ class SymbolicTurn(SymbolicStep):
                              threshold_port=True, run=_all_turn_conditions)  # fmt: skip
         self.neurons, self.width, self._z3 = neurons, width, z3
         self.solver, self._deadline = choose("auto"), deadline
+        self.registers = {}  # none can be written where events act one by one
         names = neuron.state_widths
         self.before = NeuronState(
             *(z3.BitVec(n + suffix, width) if n in names else z3.BitVecVal(0, width)
@@ -321,7 +337,7 @@ class SymbolicTurn(SymbolicStep):
         state = z3.And(*(a == b for a, b in zip(self.before, first.after, strict=True)))
         goes_on = z3.And(self.stays(first), state, now.begins == then.ends,
                          z3.Or(now.begins, same))  # fmt: skip
-        starts = super().within(_start(self.neurons.neuron))
+        starts = super().within(_start(self.neurons))
         return z3.Or(z3.And(starts, now.begins), goes_on)
 
     def within(self, bounds: Mapping[str, tuple[int, int]]) -> Any:
@@ -329,10 +345,13 @@ class SymbolicTurn(SymbolicStep):
         return self._z3.And(super().within(bounds), self._first >= low, self._first <= high)
 
 
-def _start(neuron: NeuronParams) -> Bounds:
-    """Bounds that hold the state after reset alone."""
+def _start(neurons: Neurons) -> Bounds:
+    """Bounds that hold the states after reset alone."""
+    neuron = neurons.neuron
     start = initial_state(neuron, 1)
     bounds = {name: (int(getattr(start, name)[0]),) * 2 for name in neuron.state_widths}
+    if "v_reset" in neurons.registers:
+        bounds["v"] = register_range(neuron, "v_reset")
     return bounds | ({AT_REST: bounds["v"]} if neuron.rest_steps else {})
 
 
@@ -342,9 +361,9 @@ def invariant(symbolic: SymbolicStep) -> Bounds:
     It begins with the state after reset and is widened by each step that the solver finds to lead
     out of it, until there is none. Where the solver has no answer in time: the whole ranges.
     """
-    neuron = symbolic.neurons.neuron
-    bounds = _start(neuron)
-    whole = {name: _range(neuron, name) for name in bounds}
+    neurons = symbolic.neurons
+    bounds = _start(neurons)
+    whole = {name: _range(neurons, name) for name in bounds}
     while narrow := {name: ends for name, ends in bounds.items() if ends != whole[name]}:
         result, found = symbolic.ask(
             symbolic.within(bounds), symbolic.inputs(), symbolic.outside(narrow)
@@ -358,8 +377,10 @@ def invariant(symbolic: SymbolicStep) -> Bounds:
     return bounds
 
 
-def _range(neuron: NeuronParams, name: str) -> tuple[int, int]:
-    return neuron.ranges["v" if name == AT_REST else name]
+def _range(neurons: Neurons, name: str) -> tuple[int, int]:
+    if name == "refractory" and name in neurons.registers:
+        return register_range(neurons.neuron, name)
+    return neurons.neuron.ranges["v" if name == AT_REST else name]
 
 
 def _widened(neurons: Neurons, bounds: Bounds, name: str, value: int) -> tuple[int, int]:
@@ -367,7 +388,7 @@ def _widened(neurons: Neurons, bounds: Bounds, name: str, value: int) -> tuple[i
     the range's end, or for v the highest threshold, the negative one and the floor."""
     low, high = bounds[name]
     neuron = neurons.neuron
-    lowest, highest = _range(neuron, name)
+    lowest, highest = _range(neurons, name)
     if value < low:
         ends = {lowest, -(1 << (-value - 1).bit_length()) if value < 0 else 0, -highest}
         if name in ("v", AT_REST):

@@ -29,9 +29,9 @@ from ...params.neuron import (
 )
 from ...rule import arithmetic
 from ...rule.arithmetic import Number
-from .bins import BinRule, Key
-from .other_choices import other_choices
-from .step_values import Condition, StepValues
+from .bins import BEFORE_WRITES, BinRule, Key
+from .other_choices import as_described, other_choices
+from .step_values import Condition, StepValues, may_exceed
 from .turns.narrowing import narrowed, overflows
 
 #: A condition on the distance of a state variable from rest.
@@ -49,7 +49,11 @@ def fires_key(prefix: str = "") -> Key:
 
 
 def neuron_bins(neuron: NeuronParams, prefix: str = "") -> tuple[NeuronBin, ...]:
-    """Every bin of one step of ``neuron``; ``prefix`` goes before the groups."""
+    """Every bin of one step of ``neuron``; ``prefix`` goes before the groups.
+
+    Its registers may hold arrays of a value for each step, or terms
+    (:func:`~fxlif.rule.written.with_values`): which bins there are does not depend on these.
+    """
     bins = (
         *_potential(neuron),
         *_synapse(neuron),
@@ -61,6 +65,10 @@ def neuron_bins(neuron: NeuronParams, prefix: str = "") -> tuple[NeuronBin, ...]
         *_theta(neuron),
         *_current(neuron),
         *(BinRule("choice", name, hit) for name, hit in other_choices(neuron)),
+        *(
+            BinRule("choice", f"{name}: not as {BEFORE_WRITES}", hit)
+            for name, hit in as_described(neuron)
+        ),
     )
     return tuple(
         replace(each, group=prefix + each.group,
@@ -82,7 +90,7 @@ def _potential(neuron: NeuronParams) -> Iterator[NeuronBin]:
     yield from narrowed("v", neuron, lambda s: s.told["exact u"], held, never)
     if after:
         yield from narrowed("v after fire", neuron, lambda s: s.told["exact v"], held)
-    if neuron.refractory_mode == "leak" and neuron.rest_steps:
+    if neuron.refractory_mode == "leak" and may_exceed(neuron.rest_steps, 0):
         yield from narrowed(
             "v at rest", neuron, lambda s: arithmetic.leak_v(neuron, s.before.v, s.random),
             lambda s, condition: condition & s.resting,
@@ -221,17 +229,17 @@ def _constant(k: int) -> Iterator[LeakBin]:
             yield f"{name}, {side}", _fixed(test), why
 
 
-def _rounding(title: str, factor: int, shift: int, rounding: str) -> Iterator[LeakBin]:
+def _rounding(title: str, factor: int, shift: Number, rounding: str) -> Iterator[LeakBin]:
     """The remainder of ``x * factor >> shift``."""
     below_one, half = (1 << shift) - 1, (1 << shift) >> 1
-    whole = "" if shift else "a shift by 0 bits rounds nothing"
-    fine = "" if shift > 1 else "a shift by fewer than 2 bits has no remainder but a tie"
+    whole = "" if may_exceed(shift, 0) else "a shift by 0 bits rounds nothing"
+    fine = "" if may_exceed(shift, 1) else "a shift by fewer than 2 bits has no remainder but a tie"
 
     def remainder(x: Number) -> Number:
         return (x * factor) & below_one
 
     def tie(x: Number, random: Number = 0) -> Condition:
-        return remainder(x) == half
+        return (remainder(x) == half) & (half > 0)  # a shift that is written may be 0
 
     def odd(x: Number) -> Number:
         return (x * factor >> shift) & 1
@@ -350,7 +358,7 @@ def _negative(neuron: NeuronParams) -> Iterator[NeuronBin]:
 
 def no_rest(neuron: NeuronParams) -> str:
     """Why a neuron never rests, if it does not."""
-    if neuron.rest_steps:
+    if may_exceed(neuron.rest_steps, 0):
         return ""
     counted = neuron.refractory_count == "before" and neuron.refractory
     return f"refractory = {neuron.refractory}" + ", counted before" * bool(counted)
@@ -358,10 +366,13 @@ def no_rest(neuron: NeuronParams) -> str:
 
 def _refractory(neuron: NeuronParams) -> Iterator[NeuronBin]:
     period, none = neuron.rest_steps, no_rest(neuron)
-    middle = none or ("" if period > 2 else f"refractory = {period}: no count lies between")
+    middle = none or (
+        "" if may_exceed(period, 2) else f"refractory = {period}: no count lies between"
+    )
     tests: dict[str, Callable[[StepValues], Condition]] = {
-        "entered": lambda s: s.fire,
-        "first step": lambda s: s.before.refractory == period,
+        # A period that is written may have become shorter than what is left of it.
+        "entered": lambda s: s.fire & (s.after.refractory > 0),
+        "first step": lambda s: s.resting & (s.before.refractory == period),
         "a step between": lambda s: (s.before.refractory > 1) & (s.before.refractory < period),
         "last step": lambda s: s.before.refractory == 1,
         "input meanwhile": lambda s: s.resting & ~s.unless_received(s.current == 0),

@@ -35,8 +35,11 @@ class RowWords:
         none = np.zeros((4, 0), dtype=np.int64)
         wide = np.zeros((3, 0, core.lanes), dtype=np.int64)
         narrow, lanes = [none], [wide]
+        #: The number of the first word of each memory here.
+        self.begins: dict[int, int] = {}
         for number in sorted(places, key=places.__getitem__):
             memory = core.memories[number].unrolled
+            self.begins[number] = sum(len(words[0]) for words in narrow)
             each = np.full((4, memory.depth), -1)
             each[0], each[3] = number, 0
             rows = np.repeat(np.arange(memory.n_pre), memory.lengths)
@@ -149,6 +152,11 @@ class RowCycles:
     def seen(self) -> Ints:
         """Each of these words once."""
         return np.unique(self.added)
+
+    @property
+    def added_in(self) -> Ints:
+        """The cycle in which each was added."""
+        return np.flatnonzero(self.adding[AHEAD:])
 
     @property
     def added_base(self) -> Ints:

@@ -18,6 +18,11 @@ from .turns.values import EventValues, Met, unlike
 Condition = Any
 
 
+def may_exceed(number: Number, bound: int) -> bool:
+    """Whether a number can be above ``bound``: an array or a term, which a register holds, can."""
+    return not isinstance(number, int) or number > bound
+
+
 class StepValues:
     """Steps of neurons and the values between in the rule, as the golden step tells them.
 
@@ -114,12 +119,12 @@ class StepValues:
 
     def unless_resting(self, condition: Condition) -> Condition:
         """``condition``, in the steps in which the neuron may fire."""
-        return condition & ~self.resting if self.neuron.rest_steps else condition
+        return condition & ~self.resting if may_exceed(self.neuron.rest_steps, 0) else condition
 
     @property
     def leaks_at_rest(self) -> bool:
         """Whether a step of rest is a leak of v and nothing else."""
-        return self.neuron.refractory_mode == "leak" and self.neuron.rest_steps > 0
+        return self.neuron.refractory_mode == "leak" and may_exceed(self.neuron.rest_steps, 0)
 
     @cached_property
     def x(self) -> Number:

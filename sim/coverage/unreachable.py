@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
+
+import numpy as np
 
 from ...layout import HardwareNetwork
 from ...params.core import CoreParams
 from ...params.neuron import NeuronParams
 from ...progress import SILENT, Progress
+from ...rule.written import with_values
 from .bins import BinRule, Key
 from .counters import again_key
 from .coverage import Coverage
 from .invariant import Bounds, Neurons, SymbolicStep, SymbolicTurn, invariant
 from .neuron_bins import fires_key, neuron_bins
+from .step_values import may_exceed
 from .synapses import most_spikes, most_spikes_of
 from .turns.bins import turn_bins
 
@@ -37,7 +42,7 @@ def prove_unreachable(
     deadline = time.monotonic() + seconds
     if not coverage.cores:
         (neuron,) = coverage.params.neurons
-        _ask(coverage, Neurons.of_neuron(neuron), _bins(neuron), again_key(), deadline)
+        _ask(coverage, Neurons.of_neuron(neuron), _bins, again_key(), deadline)
         return
     design, spikes = coverage.design, None
     nodes = list(most_spikes(design)) if isinstance(design, HardwareNetwork) else []
@@ -48,14 +53,13 @@ def prove_unreachable(
             neurons = of(core, spikes=spikes)
         else:
             neurons = Neurons.of_rows(core, nodes)
-        bins = _bins(core.neuron, prefix)
+        bins = partial(_bins, prefix=prefix)
         _ask(coverage, neurons, bins, again_key(prefix), deadline)
         fires = fires_key(prefix)
         for name, number in (("of the first neuron", 0), ("of the last neuron", -1)):
             alone = replace(neurons, inputs=(neurons.inputs[number],))
-            of_one = [[replace(each, group=f"{prefix}spikes", name=name)
-                       for each in rules if each.key == fires] for rules in bins]  # fmt: skip
-            _ask(coverage, alone, of_one, None, deadline)
+            spikes_of_one = partial(_renamed, bins, fires, (f"{prefix}spikes", name))
+            _ask(coverage, alone, spikes_of_one, None, deadline)
         silent = coverage.reachable(fires)[0] is False
         spikes = 0 if silent else most_spikes_of(core)
         if isinstance(design, HardwareNetwork):
@@ -63,26 +67,41 @@ def prove_unreachable(
     progress("reachability", len(coverage.cores), len(coverage.cores))
 
 
-#: Bins of steps, and those of events that act one by one.
+#: Bins of steps, and those of events that act one by one; those of a neuron.
 Bins = Sequence[Sequence[BinRule[Any]]]
+BinsOf = Callable[[NeuronParams], Bins]
 
 
 def _bins(neuron: NeuronParams, prefix: str = "") -> Bins:
     return neuron_bins(neuron, prefix), turn_bins(neuron, prefix)
 
 
+def _renamed(bins: BinsOf, key: Key, other: Key, neuron: NeuronParams) -> Bins:
+    """The bin ``key`` alone, as the ``other`` one."""
+    group, name = other
+    return [[replace(each, group=group, name=name) for each in rules if each.key == key]
+            for rules in bins(neuron)]  # fmt: skip
+
+
 def _ask(
-    coverage: Coverage, neurons: Neurons, bins: Bins, again: Key | None, deadline: float
+    coverage: Coverage, neurons: Neurons, bins: BinsOf, again: Key | None, deadline: float
 ) -> None:
     """Ask for those of ``bins`` that are missing, and for ``again``, two spikes in a row."""
     missing = {(each.group, each.name) for each in coverage.missing}
-    of_steps, of_events = ([each for each in rules if each.key in missing] for rules in bins)
     made = SymbolicStep
     if neurons.neuron.per_event:  # between two spikes may come any number of events
         made, again = SymbolicTurn, None
-    if not (of_steps or of_events) and again not in missing:
+    none = np.zeros(0, dtype=np.int64)
+    anything = with_values(neurons.neuron, dict.fromkeys(neurons.registers, none))
+    if (
+        not (missing & {each.key for rules in bins(anything) for each in rules})
+        and again not in missing
+    ):
         return
     symbolic = made(neurons, deadline)
+    of_steps, of_events = (
+        [each for each in rules if each.key in missing] for rules in bins(symbolic.values.neuron)
+    )
     bounds = invariant(symbolic)
     conditions = {each.key: [*symbolic.whole(each), each.hit(symbolic.values)]
                   for each in of_steps}  # fmt: skip
@@ -121,13 +140,13 @@ def _fires_again(symbolic: SymbolicStep, bounds: Bounds, deadline: float) -> lis
     neuron = symbolic.neurons.neuron
     second = SymbolicStep(symbolic.neurons, deadline, suffix=" later")
     held = {name: getattr(symbolic.after, name) for name in neuron.state_widths}
-    if neuron.rest_steps:
+    if may_exceed(neuron.rest_steps, 0):
         # The steps between are left out: all but v may have changed to anything within bounds.
         held = {"refractory": 0}
         if neuron.refractory_mode == "clamp":
             held["v"] = symbolic.after.v
-        elif neuron.refractory_mode == "rest":
-            held["v"] = neuron.v_leak
+        elif neuron.refractory_mode == "rest" and "refractory" not in symbolic.registers:
+            held["v"] = neuron.v_leak  # it may be that there are no steps between
     equal = [getattr(second.before, name) == value for name, value in held.items()]
     equal.append(second.stays(symbolic))
     return [symbolic.fire, second.fire, *equal, second.within(bounds), second.inputs()]

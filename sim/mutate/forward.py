@@ -71,7 +71,9 @@ class ForwardEquivalence:
                         for term in bound.holds(net[bound.signal])]  # fmt: skip
         issue = self._shown(net, ISSUE, parts=True)
         lines = self._shown(net, LINES, parts=True) - issue
-        self._forward = self._shown(net, STEP) | lines
+        # What can be written holds itself.
+        self._forward = {register for register in self._shown(net, STEP) | lines
+                         if register not in self._leaves(net.next[register])}  # fmt: skip
         self._unrolled = self._forward | issue
         self._outside = [*([True] * (len(self._pairs) - len(net.next))),
                          *(register not in self._forward for register in net.next)]  # fmt: skip

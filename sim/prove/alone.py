@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 from typing import Any
 
+from ...cycles.access import registers_of
 from ...cycles.latency import COUNTER_BITS, AnyCore
 from ...cycles.pipeline import neuron_stages
 from ...cycles.signals import step_name
@@ -15,7 +16,7 @@ from ...hdl.operations import acts_early
 from ...params.core import CoreParams
 from ..tools.solver import z3
 from . import golden
-from .access.registers import first_state, held, registers_of
+from .access.registers import first_state, held
 from .contract import Contract, Delays, Part, Ports, any_of, bit, high, number
 from .netlist import Netlist, label
 from .parts import (

@@ -14,12 +14,12 @@ from typing import Any
 
 from ...errors import FxlifError
 from ...params.core import Register
-from ...params.leaks import Lfsr, ShiftLeak
+from ...params.leaks import Lfsr
 from ...params.neuron import NeuronParams
 from ...params.quantise import signed_bits, signed_range
 from ...rule.arithmetic import accumulate, synaptic_current, where
 from ...rule.step import NeuronState, initial_state, step
-from ...rule.written import WrittenNeuron, register_range
+from ...rule.written import register_range, with_values
 from ..tools.solver import z3
 
 
@@ -141,19 +141,6 @@ def widen(term: Any, width: int, *, signed: bool = True) -> Any:
     return z3.SignExt(more, term) if signed else z3.ZeroExt(more, term)
 
 
-def with_written(neuron: NeuronParams, registers: Mapping[Register, Any]) -> NeuronParams:
-    """The neuron with such values of its registers, by name: terms, intervals or ints; of
-    ``refractory`` the steps of rest."""
-    changed = dict[str, Any](registers.items())
-    if "leak_shift" in changed and isinstance(neuron.leak, ShiftLeak):
-        changed["leak"] = neuron.leak.model_copy(update={"shift": changed.pop("leak_shift")})
-    if "refractory" in changed:
-        changed["refractory_count"] = "after"
-    if not changed:
-        return neuron
-    return WrittenNeuron.model_construct(**{"first": neuron, **dict(neuron), **changed})
-
-
 def golden_width(
     neuron: NeuronParams, current_bits: int, *, threshold_port: bool,
     run: Callable[..., Any] = step, registers: Collection[Register] = (),
@@ -169,12 +156,12 @@ def golden_width(
         for name in registers if name != "leak_shift"
     }  # fmt: skip
     # A shift by an interval of bits would be one by any number: each by itself.
-    neuron = with_written(neuron, written)
+    neuron = with_values(neuron, written)
     shifts = [neuron]
     if "leak_shift" in registers:
         low, high = register_range(neuron, "leak_shift")
         extent.note(0, 1 << high)
-        shifts = [with_written(neuron, {"leak_shift": n}) for n in range(low, high + 1)]
+        shifts = [with_values(neuron, {"leak_shift": n}) for n in range(low, high + 1)]
 
     def register(name: str, bits: int) -> Interval:
         low, high = signed_range(bits) if is_signed(name) else (0, (1 << bits) - 1)
@@ -222,12 +209,12 @@ def golden_step(
     """The golden step on the bit-vectors of the hardware, each as wide as its register or port.
 
     ``random`` is the draw, where a rounding is stochastic; ``registers`` what those hold that can
-    be written (:func:`with_written`).
+    be written (:func:`with_values`).
     """
     width = golden_width(
         neuron, current.size(), threshold_port=mantissa is not None, registers=registers
     )
-    neuron = with_written(neuron, {
+    neuron = with_values(neuron, {
         name: widen(value, width, signed=name == "v_reset") for name, value in registers.items()
     })  # fmt: skip
     threshold: Any = neuron.v_threshold

@@ -13,6 +13,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
+from ...cycles.access import registers_of
 from ...cycles.pipeline import neuron_stages
 from ...hdl.operations import acts_early, narrowing_moves
 from ...params.core import REGISTERS, Register
@@ -22,7 +23,7 @@ from ...rule.step import NeuronState, step
 from ...rule.written import with_register
 from ..tools.solver import z3
 from . import golden
-from .access.registers import any_value, is_legal, registers_of, value_size
+from .access.registers import any_value, is_legal, value_size
 from .counterexample import confirmation, simulate
 from .induction import Run, System
 from .lemmas import with_lemmas

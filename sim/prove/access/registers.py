@@ -9,20 +9,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from ....cycles.access import registers_of
 from ....cycles.latency import AnyCore
 from ....hdl.neuron import register_shape
-from ....params.core import REGISTERS, Register
+from ....params.core import Register
 from ....params.neuron import NeuronParams
 from ....rule.written import register_range
 from ...tools.solver import z3
 from .. import golden
 from ..contract import Contract, Delays, Ports
 from ..parts import NeuronsGhosts, packed
-
-
-def registers_of(core: AnyCore) -> tuple[Register, ...]:
-    """The registers of a core's neurons that can be written."""
-    return tuple(name for name in REGISTERS if name in core.writable)
 
 
 def value_size(neuron: NeuronParams, name: Register) -> int:
