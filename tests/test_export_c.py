@@ -347,12 +347,12 @@ def test_fault_in_the_cycles_of_a_network_is_noticed(fault, tmp_path):
 # --- neurons ------------------------------------------------------------------------------------
 
 
-def library(folder, neurons: dict[str, NeuronParams]) -> ctypes.CDLL:
+def library(folder, neurons: dict[str, NeuronParams], option: str = "-O0") -> ctypes.CDLL:
     """The C of neurons by their name, in one library."""
     for name, neuron in neurons.items():
         written(folder, files_of(neuron, name))
     sources = [f"{name}.c" for name in neurons]
-    command = ["gcc", *FLAGS, "-O0", "-shared", "-fPIC", *sources, "-o", "neurons.so"]
+    command = ["gcc", *FLAGS, option, "-shared", "-fPIC", *sources, "-o", "neurons.so"]
     subprocess.run(command, cwd=folder, check=True)
     return ctypes.CDLL(str(folder / "neurons.so"))
 
@@ -395,7 +395,8 @@ NEURONS = {"rich": RICH, "rounds": ROUNDS, "plain": NeuronParams()} | {
 def test_neurons_are_the_golden_neurons(tmp_path):
     made = library(tmp_path, NEURONS)
     for name, neuron in NEURONS.items():
-        steps_alike(getattr(made, f"{name}_steps"), neuron, 5, 60)
+        steps_alike(getattr(made, f"{name}_steps"), neuron, 5, 50)
+    steps_alike(made.rich_steps, RICH, 2 * 64 + 3, 10)  # which are done 64 together
 
 
 @pytest.mark.slow
@@ -405,11 +406,12 @@ def test_drawn_neurons_are_the_golden_neurons(tmp_path):
     @SLOWLY
     @given(st.lists(strategies.neurons(whole=True), min_size=8, max_size=8))
     def holds(drawn):
-        folder = tmp_path / str(next(count))
+        number = next(count)
         neurons = {f"n{k}": neuron for k, neuron in enumerate(drawn)}
-        made = library(folder, neurons)
+        # In vectors now and then, for which compilers take long.
+        made = library(tmp_path / str(number), neurons, "-O0" if number % 8 else "-O2")
         for name, neuron in neurons.items():
-            steps_alike(getattr(made, f"{name}_steps"), neuron, 3, 40)
+            steps_alike(getattr(made, f"{name}_steps"), neuron, 64 + 3, 40)
 
     holds()
 

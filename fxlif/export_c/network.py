@@ -123,7 +123,7 @@ class NetworkText:
         """What it remembers, as the members of a struct."""
         made = [
             "uint64_t step; /* steps since the reset */",
-            "uint32_t dropped; /* events with an unknown address */",
+            "uint32_t dropped; /* events with an unknown address; it wraps, as those below */",
             "/* by projection: additions that did not fit */",
             f"uint32_t saturated[{max(1, len(self.projections))}];",
             "/* where NAME_next_event is */",

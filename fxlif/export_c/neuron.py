@@ -23,6 +23,7 @@ class NeuronText:
         self.parts = {
             "LOW": str(current[0]), "HIGH": str(current[1]), "V_RESET": str(neuron.v_reset),
             "SEED": f"{neuron.lfsr.seed}u", "ARRAYS": self._arrays(), "LOCALS": self._locals(),
+            "FROM_K": self._from_k(),
             "CALL": self._call({name: f"neuron->{name}" for name in variables}, "neuron->lfsr"),
             "STORE": joined(f"neuron->{name} = {name};" for name in variables),
             "CALL_EACH": self._call({name: f"all_{name}[k]" for name in variables}, "*lfsr",
@@ -39,6 +40,12 @@ class NeuronText:
         made += ["uint32_t *NAME_RESTRICT lfsr"] if self.neuron.random_bits else []
         made.append(f"const {c_type(*self.step.inputs.current)} *NAME_RESTRICT current")
         return ",\n                ".join([*made, "uint8_t *NAME_RESTRICT spiked"])
+
+    def _from_k(self) -> str:
+        """The same arrays from neuron k on; the register is that of all."""
+        lfsr = ["lfsr"] if self.neuron.random_bits else []
+        states = [f"all_{name} + k" for name in self.step.state]
+        return ", ".join([*states, *lfsr, "current + k", "spiked + k"])
 
     def _locals(self) -> str:
         made = [(c_type(*ends), name) for name, ends in self.step.state.items()]

@@ -1,6 +1,6 @@
 """The C of designs beside the compiled Python path: the same work, on one thread, in turns.
 
-    python tests/benchmarks/export_c.py [--turns 5]
+    python tests/benchmarks/export_c.py [--turns 5] [--native]
 
 Processor time alone is measured, of the run and not of what is read, built or loaded; each figure
 is the median of the turns, the ratio the median of the ratios within a turn. A target that is
@@ -27,7 +27,7 @@ from fxlif.export_c.files import files_of
 from fxlif.params.design import load
 from fxlif.shipped import DESIGNS
 
-FLAGS = ["-std=c99", "-O3", "-march=native"]
+FLAGS = ["-std=c99", "-O2"]
 TARGET = 0.5
 MAIN = r"""
 #include <stdio.h>
@@ -163,7 +163,11 @@ def main() -> None:
     """Measure all."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--turns", type=int, default=5)
-    turns = parser.parse_args().turns
+    parser.add_argument("--native", action="store_true", help="with -O3 -march=native, not -O2")
+    given = parser.parse_args()
+    if given.native:
+        FLAGS[1:] = ["-O3", "-march=native"]
+    turns = given.turns
     draw = np.random.default_rng(0)
     weights = draw.integers(-50, 80, (64, 64))
     core = CoreParams(n_inputs=64, n_neurons=64, lanes=4, weights=weights)
