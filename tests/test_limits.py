@@ -4,11 +4,10 @@ import copy
 import json
 import re
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
-from designs import QUICK, contents, event_loop, make
+from designs import QUICK, contents, make
 from hypothesis import given, settings
 from strategies import networks
 
@@ -26,7 +25,6 @@ from fxlif.params.neuron import Adaptation, ExponentialSynapse
 from fxlif.params.sources import EventSource
 from fxlif.params.topology import AllToAll, FixedInDegree
 from fxlif.sim.coverage.coverage import Coverage
-from fxlif.sim.prove.run import prove
 from fxlif.sim.tools import simulators
 from fxlif.sim.verify import check, verify
 
@@ -433,15 +431,10 @@ def test_choices_of_a_step(choices):
     assert supported(chain) == chain
 
 
-def test_checks_that_know_no_events_one_by_one_say_so(design):
-    """None of them answers as if there were nothing to find."""
-    graph = changed(changed(load(design), recurrent), per_event)
-    for call, params in (
-        (Coverage, core(**PER_EVENT).neuron), (partial(prove, name="x"), graph),
-        (partial(prove, name="x"), event_loop(NeuronParams(**PER_EVENT))),
-    ):  # fmt: skip
-        (line,) = refusal(call, params)
-        assert line.startswith("accumulate: must be 'exact' in ")
+def test_coverage_of_a_lone_neuron_knows_no_events_one_by_one():
+    """It does not answer as if there were nothing to find."""
+    (line,) = refusal(Coverage, core(**PER_EVENT).neuron)
+    assert line.startswith("accumulate: must be 'exact' in ")
 
 
 @pytest.mark.parametrize("command", ["verilog", "verify"])

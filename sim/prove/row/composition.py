@@ -19,7 +19,7 @@ from typing import Any
 
 from ....cycles.access import is_accessible
 from ....hdl.core.layouts import entry_layout, operation_layout
-from ....hdl.rows.layouts import longest, row_operation_layout, table_bits
+from ....hdl.rows.layouts import row_operation_layout, table_bits
 from ....hdl.rows.synapses import OPERATION_DISTANCE, synapse_bits
 from ....layout import RowCore
 from ...tools.solver import z3
@@ -29,7 +29,7 @@ from ..leaving import Leaving
 from ..netlist import Netlist
 from ..parts import lanes_of
 from .front import front_contract
-from .issue import issue_contract
+from .issue import is_row, issue_contract
 from .synapses import synapses_contract
 
 
@@ -52,7 +52,7 @@ class RowComposition(Leaving):
         issue, self.slots = issue_contract(core, self.ports["issue"])
         synapses, self.synapses = synapses_contract(core, self.ports["synapses"], content)
         super().__init__(
-            net, core, lead=OPERATION_DISTANCE, slots=1 << core.word_bits,
+            net, core, lead=OPERATION_DISTANCE, slots=max(1 << core.word_bits, self.slots.slots),
             largest=1 << self.slots.k.size(),
         )  # fmt: skip
         # What moves at its inputs is for the cores that send it.
@@ -119,14 +119,22 @@ class RowComposition(Leaving):
             "lookups are issued": z3.And(p["issue"]["held"] == p["front"]["held"],
                                          p["issue"]["lookup"] == p["front"]["lookup"],
                                          p["front"]["take"] == p["issue"]["take"]),
-            "slots are looked up": p["synapses"]["slot"] == p["issue"]["slot"],
-            "neurons step": z3.And(stepping["add"] == 0, stepping["update"] == op["update"],
+            "slots are looked up": z3.And(*(
+                self.synapses.slot[name] == term for name, term in self.slots.slot.items()
+                if name != "begins" or self.slots.tells)),
+            "neurons step": z3.And(stepping["update"] == op["update"],
                                    stepping["clear"] == op["begin"],
                                    stepping["word"] == op["word"]),
             "what fired is queued": z3.And(
                 queue["push"] == written["valid"] & written["some"],
                 *(entry[name] == written[name] for name in entry)),
         }  # fmt: skip
+        return found | self.brought(op, stepping)
+
+    def brought(self, op: dict[str, Any], stepping: dict[str, Any]) -> dict[str, Any]:
+        """What an operation brings to the neurons: an update the sums of all accumulators."""
+        core, p = self.core, self.ports
+        found = {"neurons add nothing": stepping["add"] == 0}
         width = p["neurons"]["total"].size() // core.lanes
         currents = [z3.BitVecVal(0, width + 1)] * core.lanes
         for k, accumulator in enumerate(core.accumulators):
@@ -152,7 +160,13 @@ class RowComposition(Leaving):
             self._still, z3.Not(self.opened)
         ))}  # fmt: skip
         held = still if is_accessible(self.core) else {}
-        return {**self._control(), **self._lines(), **self.on_its_way(), **held}
+        return {
+            **self._control(), **self._lines(), **self.contents(), **self.on_its_way(), **held
+        }  # fmt: skip
+
+    def contents(self) -> dict[str, Any]:
+        """The invariants of what events bring: sums are their own part."""
+        return {}
 
     def _control(self) -> dict[str, Any]:
         s, f, e = self.slots, self.front, self.emitter
@@ -171,7 +185,7 @@ class RowComposition(Leaving):
                 *(z3.Not(z3.And(a, b)) for a, b in
                   ((adding, stepping), (adding, clearing), (stepping, clearing)))
             ),
-            "words of an update": z3.Implies(stepping, self.n(s.n) == self.words),
+            "words of an update": z3.Implies(stepping, self.n(s.n) == s.slots),
             "words of the clearing": z3.Implies(clearing, self.n(s.n) == s.clear_slots),
             "age": z3.And(self.age >= 0, self.age <= self.old),
             "age of an update": z3.Implies(stepping, z3.And(self.age == self.at, self.update)),
@@ -228,9 +242,9 @@ class RowComposition(Leaving):
         return found
 
     def part(self) -> Part:
-        """The proof of a core. That no row is longer than the longest is by the images, which are
-        compared one by one."""
-        lookup, most = self.slots.lookup, longest(self.core)
-        rows = z3.Implies(lookup["update"] == 0, z3.ULE(lookup["length"], most))
+        """The proof of a core. How long rows are is by the images, which are compared one by
+        one."""
+        lookup = self.slots.lookup
+        rows = z3.Implies(lookup["update"] == 0, is_row(self.core, lookup["length"]))
         return self.proof(lambda register: False, self.claims(), self.invariants(),
                           [rows, *self.assumed])  # fmt: skip

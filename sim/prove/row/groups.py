@@ -19,6 +19,7 @@ from ..netlist import Netlist
 from ..prover import Prover, Result
 from ..step import prove_steps
 from ..streams import held_theorem
+from ..turns.rows import rows_composition
 from .composition import RowComposition
 from .deadlock import never_stuck
 from .front import front_part
@@ -172,7 +173,7 @@ MAX_CYCLES = 24
 def _composition(prover: Prover, k: int) -> RowComposition:
     network = network_of(prover)
     core, bits = network.cores[k], node_bits(network)
-    return RowComposition(prover.core(k), core, [bits[each.node] for each in core.inputs])
+    return rows_composition(prover.core(k), core, [bits[each.node] for each in core.inputs])
 
 
 def prove_events(prover: Prover) -> None:

@@ -153,7 +153,6 @@ def rows_equal(prover: Prover, k: int) -> Result:
     count = 0
     for m, held in enumerate(delivered(prover, k)):
         memory, table = core.memories[m], tables[core.memories[m].projection]
-        accumulator = core.accumulators[memory.accumulator]
         synapses, shift = table.synapses, table.projection.weight_shift
         weights = np.broadcast_to(synapses.weights, synapses.count).astype(np.int64) << shift
         pre = np.repeat(np.arange(synapses.n_pre), np.diff(synapses.indptr))
@@ -161,7 +160,8 @@ def rows_equal(prover: Prover, k: int) -> Result:
         wanted = np.stack([pre, synapses.targets, delays, weights])
         if "weights" not in core.writable:  # else each of them has an address
             wanted = wanted[:, weights != 0]
-        there = np.stack([held.rows, held.neurons, held.delays, held.weights << accumulator.shift])
+        moved = 0 if table.per_event else core.accumulators[memory.accumulator].shift
+        there = np.stack([held.rows, held.neurons, held.delays, held.weights << moved])
         wanted, there = (each[:, np.lexsort(each[::-1])] for each in (wanted, there))
         if wanted.shape != there.shape:
             return "failed", f"memory {m}: {there.shape[1]} synapses, not {wanted.shape[1]}"
@@ -174,10 +174,34 @@ def rows_equal(prover: Prover, k: int) -> Result:
         late = int(held.delays.max(initial=0)) - any(
             each.backward for each in core.inputs if m in each.memories
         )
-        if late >= accumulator.slots:
-            return "failed", f"memory {m}: delay {late} in a ring of {accumulator.slots} slots"
+        slots = 1 if table.per_event else core.accumulators[memory.accumulator].slots
+        if late >= slots:
+            return "failed", f"memory {m}: delay {late} in a ring of {slots} slots"
         count += there.shape[1]
+    if core.neuron.per_event and (wrong_turn := _out_of_turn(core)):
+        return "failed", wrong_turn
     return "passed", f"compared one by one, {count} synapses"
+
+
+def _out_of_turn(core: RowCore) -> str:
+    """What would make the events of a core, which act one by one, come in another order than those
+    of the golden network, or to other neurons; nothing, if nothing does.
+
+    The golden order is that of the projections, and within one that of its source's events: that
+    of the inputs, where each has one memory, and they are read in the order of the projections.
+    """
+    read = [m for each in core.inputs for m in each.memories]
+    if [core.memories[m].projection for m in read] != sorted(
+        each.projection for each in core.memories
+    ):
+        return f"memories are read in the order {read}, not in that of the projections"
+    for number, each in enumerate(core.inputs):
+        if len(each.memories) > 1:
+            return f"input {number}: {len(each.memories)} memories, between which events alternate"
+    for m, memory in enumerate(core.memories):
+        if not memory.dense or (memory.lengths != core.words).any():
+            return f"memory {m}: must have a word for each of the neurons in every row"
+    return ""
 
 
 def never_overflows(prover: Prover, k: int) -> Result:
@@ -186,6 +210,8 @@ def never_overflows(prover: Prover, k: int) -> Result:
     network = prover.params
     assert isinstance(network, HardwareNetwork)
     core, tables = network.cores[k], placed(network.network.graph)
+    if core.neuron.per_event:
+        return "not_applicable", "its events act one by one: nothing is summed"
     held = delivered(prover, k)
     events = {source.name: getattr(source, "max_events_per_input", 1)
               for source in network.network.graph.sources}  # fmt: skip

@@ -5,25 +5,31 @@ from __future__ import annotations
 from typing import Any
 
 from ....cycles.access import is_accessible
+from ....cycles.latency import least_slots
 from ....hdl.rows.issue import clear_slots
 from ....hdl.rows.layouts import longest, lookup_layout, slot_layout
 from ....layout import RowCore
 from ...tools.solver import z3
 from ..contract import Contract, Part, Ports, bit, high, number
 from ..netlist import Netlist
+from ..turns.neurons import goes_by_the_first
 
 
 class RowIssueGhosts:
     """A reference: word ``k`` of the ``n`` of what is under way, which adds, steps or clears
     (``kind``); the row of an addition begins at ``first`` in ``memory``, and its words at
     ``offset``. ``base``: the updates that are through, modulo the ring; ``updating``: one is under
-    way and not done."""
+    way and not done. Where events act one by one ``begun`` says that the step has begun, ``began``
+    that what is under way begins it."""
 
     def __init__(self, core: RowCore, ports: Ports) -> None:
         self.lookup = lookup = ports.fields("lookup", lookup_layout(core))
         self.slot = ports.fields("slot", slot_layout(core))
         self.clear_slots = clear_slots(core)
-        largest = max(self.clear_slots, longest(core), core.words, 1 << lookup["start"].size())
+        in_turns = core.neuron.per_event
+        #: The slots that an update occupies; and a row, where events act one by one.
+        self.slots = max(core.words, least_slots(core)) if in_turns else core.words
+        largest = max(self.clear_slots, longest(core), self.slots, 1 << lookup["start"].size())
         width = largest.bit_length() + 1
         self.adds, self.steps, self.clears, self.updating = z3.BitVecs(
             "issue:adds issue:steps issue:clears issue:updating", 1
@@ -38,7 +44,8 @@ class RowIssueGhosts:
         self.takes = z3.And(held, self.free, z3.Not(z3.And(update, self.updating == 1)))
         self.starts = z3.And(self.takes, update)
         adds = z3.And(self.takes, z3.Not(update), lookup["length"] != 0)
-        words = z3.If(update, core.words, number(lookup["length"], width))
+        row = self.slots if in_turns else number(lookup["length"], width)
+        words = z3.If(update, z3.BitVecVal(self.slots, width), row)
 
         #: Whether no row and no update is under way.
         self.rests = z3.And(self.adds == 0, self.updating == 0)
@@ -52,6 +59,14 @@ class RowIssueGhosts:
             self.offset = z3.BitVec("issue:offset", core.offset_bits)
             taken = following(self.offset, lookup["offset"], self.offset)
             offset = {self.offset: (None, taken)}
+        self.tells = in_turns and goes_by_the_first(ports.net, core)
+        begins: dict[Any, tuple[int | None, Any]] = {}
+        self.begun, self.began = z3.BitVecs("issue:begun issue:began", 1)
+        if self.tells:
+            begins = {
+                self.begun: (0, z3.If(self.starts, none, self.begun | bit(adds))),
+                self.began: (0, z3.If(z3.Or(adds, self.starts), ~self.begun, self.began)),
+            }
         self.ghosts: dict[Any, tuple[int | None, Any]] = {
             self.adds: (0, following(self.adds, bit(adds), self.adds)),
             self.steps: (0, following(self.steps, bit(self.starts), self.steps)),
@@ -61,6 +76,7 @@ class RowIssueGhosts:
             self.first: (None, following(self.first, number(lookup["start"], width), self.first)),
             self.memory: (None, following(self.memory, lookup["memory"], self.memory)),
             **offset,
+            **begins,
             self.base: (0, z3.If(
                 z3.And(self.steps == 1, self.last), self.base + (core.slots > 1), self.base)),
             self.updating: (1, z3.If(self.starts, z3.BitVecVal(1, 1), z3.If(
@@ -68,13 +84,23 @@ class RowIssueGhosts:
         }  # fmt: skip
 
 
+def is_row(core: RowCore, length: Any) -> Any:
+    """Whether a row may have so many words; that all rows have is compared in the images."""
+    if core.neuron.per_event:
+        return length == core.words
+    return z3.ULE(length, longest(core))
+
+
 def issue_contract(core: RowCore, ports: Ports) -> tuple[Contract, RowIssueGhosts]:
     """Of a lookup that is taken as many words as its row has enter, one a cycle from the next cycle
     on, those that lie behind its start; of an update all words of neurons, after the update before
     it is done. After a reset every word of every slot of the ring is cleared once. The ring's slot
-    is the number of updates before."""
+    is the number of updates before. Where events act one by one, what is taken occupies the issue
+    until its words are written back, and the first event behind an update begins the step, or the
+    next update does."""
     g = RowIssueGhosts(core, ports)
     slot, k = g.slot, g.k
+    shown = bit(z3.ULT(k, core.words)) if core.neuron.per_event else z3.BitVecVal(1, 1)
     adds, whole = slot["add"] == 1, z3.Or(slot["update"] == 1, slot["clear"] == 1)
 
     def low(term: Any, signal: Any) -> Any:
@@ -84,8 +110,8 @@ def issue_contract(core: RowCore, ports: Ports) -> tuple[Contract, RowIssueGhost
 
     gives = {
         "a lookup taken": ports["take"] == bit(g.takes),
-        "an addition for a row": slot["add"] == g.adds,
-        "an update": slot["update"] == g.steps,
+        "an addition for a row": slot["add"] == g.adds & shown,
+        "an update": slot["update"] == g.steps & shown,
         "a clearing": slot["clear"] == g.clears,
         "memory of the row": z3.Implies(adds, slot["memory"] == g.memory),
         "words of the row": z3.Implies(adds, slot["pointer"] == low(g.first + k, slot["pointer"])),
@@ -98,8 +124,12 @@ def issue_contract(core: RowCore, ports: Ports) -> tuple[Contract, RowIssueGhost
         "slot of the ring": slot["base"] == g.base,
         "no row beyond its length": z3.Implies(g.busy, z3.ULT(k, g.n)),
     }
+    if g.tells:
+        gives["the first of a step begins it"] = z3.Implies(
+            z3.Or(adds, slot["update"] == 1), slot["begins"] == g.began
+        )
     rows = z3.And(ports["held"] == 1, g.lookup["update"] == 0)
-    takes = {"a row": z3.Implies(rows, z3.ULE(g.lookup["length"], longest(core)))}
+    takes = {"a row": z3.Implies(rows, is_row(core, g.lookup["length"]))}
     if is_accessible(core):
         gives["rests"] = (ports["rests"] == 1) == g.rests
     return Contract(ghosts=g.ghosts, gives=gives, takes=takes), g
@@ -118,9 +148,15 @@ def issue_part(net: Netlist, core: RowCore) -> Part:
         "one kind": z3.Not(z3.Or(high(g.adds, g.steps), high(g.adds, g.clears),
                                  high(g.steps, g.clears))),
         "all words": z3.And(
-            z3.Implies(g.steps == 1, g.n == core.words),
+            z3.Implies(g.steps == 1, g.n == g.slots),
             z3.Implies(g.clears == 1, g.n == g.clear_slots),
-            z3.Implies(g.adds == 1, z3.ULE(g.n, longest(core))),
+            z3.Implies(g.adds == 1, z3.ULE(g.n, max(g.slots, longest(core)))),
         ),
     }  # fmt: skip
+    if g.tells:
+        invariants["begun"] = p["added_to"] == g.begun
+        invariants["began"] = p["begins"] == g.began
+    if core.neuron.per_event:
+        count = number(p["count"], g.k.size())
+        invariants["count"] = z3.Implies(g.busy, count == g.k)
     return Part(net=net, owns=p.owns, contract=contract, invariants=invariants)

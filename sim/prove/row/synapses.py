@@ -15,6 +15,7 @@ from ..alone import rom_word
 from ..contract import Contract, Delays, Part, Ports, any_of, bit, number, unpacked
 from ..netlist import Netlist
 from ..parts import lanes_of, packed
+from ..turns.neurons import goes_by_the_first
 
 #: How many cycles after its slot a word's weights are shown.
 WEIGHTS = OPERATION_DISTANCE + WEIGHTS_DISTANCE
@@ -33,7 +34,8 @@ class SynapsesGhosts(Delays):
         ring, bits = ring_bits(core), core.word_bits
         self.here = [z3.And(slot["add"] == 1, slot["memory"] == m)
                      for m in range(len(core.memories))]  # fmt: skip
-        word, turn = golden.split(slot["count"], {"word": bits, "turn": ring}).values()
+        count = slot["count"]
+        word, turn = golden.split(count, {"word": bits, "turn": count.size() - bits}).values()
         ends = OPERATION_DISTANCE
         accumulators = range(max(1, len(core.accumulators)))
         into = [any_of([here for here, memory in zip(self.here, core.memories, strict=True)
@@ -44,11 +46,13 @@ class SynapsesGhosts(Delays):
         self.clear = self.line("clear", slot["clear"], ends)
         self.begin = self.line("begin", bit(begins), ends)
         self.word = self.line("word", word, ends, None)
+        if core.neuron.per_event:
+            self.begins = self.line("begins", slot["begins"], ends, None)
         words, turns, weights = [], [], []
         found = [content(m, slot["pointer"]) for m in range(len(core.memories))]
         for lane in range(core.lanes):
             at = word
-            here = z3.If(slot["clear"] == 1, turn, slot["base"])
+            here = z3.If(slot["clear"] == 1, z3.Extract(ring - 1, 0, turn), slot["base"])
             weight = z3.BitVecVal(0, added_shape(core).width)
             for m, memory in enumerate(core.memories):
                 widths = dict(zip(("weight", "word", "delay"), synapse_bits(memory), strict=True))
@@ -81,22 +85,31 @@ def synapses_contract(
     """Five cycles after its slot a word of a row is added where its memory says: of each lane the
     word of neurons, from the row's offset on, and the slot of the ring that many steps ahead, an
     address that shows a cycle before; seven cycles after its slot the weights show. An update is of
-    the ring's slot of this step, a clearing goes through all."""
+    the ring's slot of this step, a clearing goes through all. Where events act one by one the word
+    of neurons takes the weights of a dense row, and it shows whether it begins the step."""
     g = SynapsesGhosts(core, ports, content)
     op, ends = ports.fields("operation", row_operation_layout(core)), OPERATION_DISTANCE
     before = ends - 1  # the addresses of sums
     used = z3.Or(g.adds[before] != 0, g.update[before] == 1, g.clear[before] == 1)
     neurons = z3.Or(g.update[ends] == 1, g.begin[ends] == 1)
+    if core.neuron.per_event:
+        neurons = z3.Or(neurons, g.adds[ends] != 0)
     gives = {
         "added to": op["adds"] == g.adds[ends],
         "update": op["update"] == g.update[ends],
-        "clear": op["clear"] == g.clear[ends],
         "begin": op["begin"] == g.begin[ends],
         "word of neurons": z3.Implies(neurons, op["word"] == g.word[ends]),
     }
     # Of a ring of one slot its number is nothing.
     turn_bits = (core.slots - 1).bit_length()
     sums = [("word", "words", g.words, core.word_bits), ("slot", "slots", g.turns, turn_bits)]
+    if core.neuron.per_event:  # there are no sums, and nobody looks at what is for them
+        sums = []
+        if goes_by_the_first(ports.net, core):
+            stepped = z3.Or(g.adds[ends] != 0, g.update[ends] == 1)
+            gives["begins"] = z3.Implies(stepped, op["begins"] == g.begins[ends])
+    else:
+        gives["clear"] = op["clear"] == g.clear[ends]
     for what, port, line, bits in sums:
         lanes = zip(lanes_of(op[port], core.lanes), lanes_of(line[before], core.lanes), strict=True)
         for lane, (shown, wanted) in enumerate(lanes if bits else ()):

@@ -10,6 +10,7 @@ from ..composition import Composition, Issued
 from ..contract import high
 from ..netlist import Netlist
 from ..parts import REGISTER
+from .neurons import goes_by_the_first
 
 
 class InTurns(Issued):
@@ -42,7 +43,7 @@ class InTurns(Issued):
         found = {
             "the weights of the event": z3.Implies(self.neurons.adds[REGISTER] == 1, total == row),
         }
-        if "begins" in self.issue:  # somebody looks at it
+        if goes_by_the_first(self.net, self.core):
             begins = op["begins"] == self.began
             found["the first of a step begins it"] = z3.Implies(steps, begins)
         return found
@@ -59,7 +60,7 @@ class InTurns(Issued):
                 z3.Implies(self.kind != 0, self.n(g.words[1]) == self.before),
             ),
         }
-        if "begins" in self.issue:
+        if goes_by_the_first(self.net, self.core):
             begins = self.issue["begins"]
             stepping_or_adding = z3.And(self.busy, z3.Not(self.on("clearing")))
             found |= {

@@ -16,6 +16,14 @@ from ..parts import REGISTER, NeuronsGhosts, lanes_of, packed
 Ghosts = dict[Any, tuple[int | None, Any]]
 
 
+def goes_by_the_first(net: Netlist, core: AnyCore) -> bool:
+    """Whether anything of a step goes by which of its events is the first: the counts of spikes,
+    the draws, what stands before the events. Else nothing of the hardware tells."""
+    neuron = core.neuron
+    begins = step_name(0, "begins") in Ports(net, "neurons")
+    return neuron.fire_on == "event" or bool(neuron.random_bits) or begins
+
+
 def counted(before: Any, fired: Any, lanes: int) -> Any:
     """The counts of a word when some lanes have fired: what is full stays so."""
     counts = []
@@ -162,9 +170,7 @@ def into_the_part(ports: Ports, g: NeuronsGhosts, lane: int) -> Sequence[Any]:
 def parts_of_step(core: AnyCore, p: Ports, g: NeuronsGhosts) -> dict[str, Any]:
     """The registers that say which part of a step is on its way."""
     found, neuron = {}, core.neuron
-    begins = 0  # how far it matters
-    if step_name(0, "begins") in p or neuron.random_bits:
-        begins = REGISTER
+    begins = REGISTER if goes_by_the_first(p.net, core) else 0  # how far it matters
     if neuron.fire_on == "event":
         begins = g.end - 1
     for before in range(1, g.end + 1):
