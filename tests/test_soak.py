@@ -66,6 +66,8 @@ from fxlif.sim.soak.segments import (
     sizes,
     target_of,
 )
+from fxlif.sim.stimulus import rates
+from fxlif.sim.stimulus.march import TRIED
 from fxlif.sim.tools.simulators import Results
 from fxlif.sim.tools.verilated import VerilatedDesign
 from fxlif.sim.tools.words import as_ints, as_rows
@@ -825,6 +827,57 @@ def test_a_difference_after_aimed_events_is_narrowed_with_them(target, monkeypat
     assert found.start == 0, "from power-up on: no reset brings it back"
     ran_again = [words.copy() for _, words, _ in blocks(target, 5, 0, 3 * BLOCK)]
     assert found.words == as_ints(np.concatenate(ran_again)[: len(found.words)])
+
+
+def test_a_march_is_counted_from_a_reset_on_with_nothing_held_back(target) -> None:
+    bulk = StreamBulk(CORE, target.interface, seed=2)
+    bulk.stimulus()
+    bulk.march(SEGMENT // BLOCK)
+    counted, lively, block = 0, 0, 0
+    while bulk._driver.left:
+        bulk.stimulus()
+        shown, streams = bulk.block.inputs, bulk.block.streams
+        assert (shown["rst"][0], shown["rst"][1:].any()) == (block == 0, False)
+        assert shown["out_ready"].all()
+        block += 1
+        taken = (shown["in_valid"] != 0) & (streams["in_ready"] != 0)
+        tick = taken & (shown["in_tick"] != 0)
+        lively += int(np.sum(taken & ~tick & (counted + np.cumsum(tick) > 1 << 16)))
+        counted += int(tick.sum())
+    assert counted > (1 << 16) + 500
+    assert lively > 1000
+    for _ in range(2):
+        bulk.stimulus()
+    assert not bulk.block.inputs["out_ready"].all()
+
+
+def test_a_march_that_takes_too_long_is_given_up(target) -> None:
+    bulk = StreamBulk(CORE, target.interface, seed=2)
+    bulk.march(20)
+    for _ in range(TRIED):
+        bulk.stimulus()
+        assert not bulk.block.inputs["rst"][1:].any()
+    held = False
+    for _ in range(4):
+        bulk.stimulus()
+        held |= not bulk.block.inputs["out_ready"].all()
+    assert held
+
+
+def test_what_waits_in_a_sweep_waits_for_every_length(target, monkeypatch) -> None:
+    """It must be there when the one before it is taken."""
+    monkeypatch.setattr(rates, "SWEEP", 1 << 13)
+    monkeypatch.setattr(rates, "SWEEPS", (BLOCK, BLOCK))
+    monkeypatch.setattr(rates, "AGAIN", (128,))
+    monkeypatch.setattr(rates, "LONGEST", 3000)
+    bulk, waits = StreamBulk(CORE, target.interface, seed=2), []
+    for _ in range(3):
+        bulk.stimulus()
+        shown, streams = bulk.block.inputs, bulk.block.streams
+        waits.append((streams["out_valid"] != 0) & (shown["out_ready"] == 0))
+    held = np.concatenate(waits).astype(int)
+    lengths = np.diff(np.flatnonzero(np.diff(np.concatenate([[0], held[BLOCK:], [0]]))))[::2]
+    assert set(range(1, 129)) <= set(lengths.tolist())
 
 
 def test_covered() -> None:

@@ -13,7 +13,7 @@ import pytest
 from foreign_cores import SAID, Cores
 
 from fxlif import FxlifError, NeuronParams
-from fxlif.cycles.control import NONE
+from fxlif.cycles.control import NONE, RESET
 from fxlif.hdl.interface import Field
 from fxlif.sim.bench.scoreboard import Counts, Report, Scoreboard
 from fxlif.sim.bench.wrapper import Cycles
@@ -23,10 +23,13 @@ from fxlif.sim.dut.testbench import DutJob, ReferenceModel
 from fxlif.sim.dut.wrapper import Wrapped
 from fxlif.sim.examples import mistakes
 from fxlif.sim.soak.bulk import BLOCK
+from fxlif.sim.soak.foreign import stream
 from fxlif.sim.soak.foreign.difference import show
 from fxlif.sim.soak.foreign.run import soak_job
 from fxlif.sim.soak.foreign.segments import ForeignTarget, check_of, parts_of, run_segment
-from fxlif.sim.soak.segments import seed_of
+from fxlif.sim.soak.segments import SEGMENT, seed_of
+from fxlif.sim.stimulus.march import TRIED
+from fxlif.sim.tools.verilated import VerilatedDesign
 from fxlif.sim.tools.words import as_ints, as_rows, pack
 
 #: Cycles in which every wrong core of the examples is found.
@@ -93,6 +96,26 @@ def test_what_a_right_core_shows_is_counted_as_the_reference_does(cores: Cores) 
     for name in ("cycles", "steps", "events_in", "events_out", "spikes", "resets"):
         assert getattr(mine, name) == getattr(counts, name), name
     assert mine.comparisons < counts.comparisons  # which asks for unknown bits too
+
+
+def test_a_march_comes_whole_or_is_given_up(cores: Cores, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind a reset and with nothing held back, however long the steps of the core take."""
+    target, flags, drive = cores.target("right"), list[np.ndarray](), VerilatedDesign.drive
+
+    def spied(self, agent, events, these):
+        flags.append(these.copy())
+        return drive(self, agent, events, these)
+
+    monkeypatch.setattr(VerilatedDesign, "drive", spied)
+    monkeypatch.setattr(stream, "MARCHES", {0: 1})
+    for blocks in (SEGMENT // BLOCK, TRIED + 2):
+        flags.clear()
+        monkeypatch.setattr(stream, "SEGMENT", blocks * BLOCK + BLOCK)
+        assert not any(part.failed for part in parts_of(target, seed_of(1, 0), 8 * BLOCK))
+        shown = np.concatenate(flags[1:8])
+        assert shown[0] == RESET
+        assert not shown[1 : TRIED * BLOCK].any()
+        assert shown[TRIED * BLOCK :].any() == (blocks == TRIED + 2)
 
 
 @pytest.mark.parametrize("kind", ["overflow", "early_tick"])

@@ -10,15 +10,22 @@ import pytest
 from designs import CORES
 
 from fxlif import CoreParams, NeuronParams
-from fxlif.cycles.control import IDLE, RESET, STALL
+from fxlif.cycles.control import IDLE, STALL
 from fxlif.cycles.model import CycleModel, Driver
 from fxlif.engines import can_compile
 from fxlif.params.quantise import signed_range
 from fxlif.sim.stimulus.events import BREAKS_PROMISE, STRANGE, Events
-from fxlif.sim.stimulus.flags import HoldBack
+from fxlif.sim.stimulus.flags import HoldBack, Resets, sweep
+from fxlif.sim.stimulus.march import AROUND, COUNTED, march
 from fxlif.sim.stimulus.neuron import NeuronStimulus
-from fxlif.sim.stimulus.random import IDLE_AXIS, RandomStimulus, held_back, random_events
-from fxlif.sim.stimulus.rates import EPOCH, EXCESS, HELD_RESETS, LIVELY, SHARE, SPRINT
+from fxlif.sim.stimulus.random import (
+    IDLE_AXIS,
+    RESET_AXIS,
+    RandomStimulus,
+    held_back,
+    random_events,
+)
+from fxlif.sim.stimulus.rates import EPOCH, EXCESS, HELD_RESETS, LIVELY, LONGEST, SHARE, SWEEPS
 
 needs_numba = pytest.mark.skipif(not can_compile(), reason="too slow where it is not compiled")
 CORE = CoreParams(
@@ -191,14 +198,52 @@ def test_it_saturates_drops_and_fires() -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_runs_of_every_length(bit: int, seed: int) -> None:
     """Held back or not, in the cycles of a plain verification and in a segment of a soak."""
-    flags = RandomStimulus(CORE, seed).flags(EPOCH) & bit != 0
-    for cycles, held, free in ((DEFAULT, 1000, 2000), (EPOCH - SPRINT, 30_000, 50_000)):
+    flags = HoldBack(seed, bit, bit).add(np.zeros(EPOCH, dtype=np.uint8)) != 0
+    for cycles, held, free in ((DEFAULT, 1000, 2000), (EPOCH, 30_000, 50_000)):
         assert runs(flags[:cycles]).max() >= held
         assert runs(~flags[:cycles]).max() >= free
         lengths = Counter(np.minimum(runs(flags[:cycles]), 17).tolist())
         assert all(lengths[n] > 20 for n in range(1, 18)), lengths
-    assert 0.25 < flags[:-SPRINT].mean() < 0.5
-    assert not flags[-SPRINT:].any()  # what counts slowly comes further
+    assert 0.25 < flags.mean() < 0.5
+
+
+@pytest.mark.parametrize("bit", [IDLE, STALL])
+def test_a_sweep_holds_back_for_every_length(bit: int) -> None:
+    """An outside attack passed with a fault that a wait of exactly 2,000 cycles shows."""
+    parts = [Counter(runs(sweep(part, bit) == bit).tolist()) for part in range(6)]
+    assert [part.pop(LONGEST) for part in parts] == [1] * 6
+    assert sorted(length for part in parts for length in part) == list(range(1, 5017))
+    assert max(parts[0]) == 2048
+    assert parts[0][512] == (3 if bit == STALL else 1)
+
+
+@needs_numba
+def test_a_sweep_comes_once_in_a_segment_and_whole() -> None:
+    """However many cycles are asked for at a time; what is drawn goes on behind it."""
+    for segment, bit in ((0, STALL), (1, IDLE)):
+        whole, start = sweep(0, bit), SWEEPS[segment]
+        stimulus = RandomStimulus(CORE, 3, segment=segment)
+        shown, begins = [], []
+        for cycles in (start - 100, 70, 5000, 5000, len(whole), 1000):
+            shown.append(stimulus.flags(cycles))
+            begins.append(stimulus.sweep_begins)
+        assert begins == [False, False, True, False, False, False]
+        after = np.concatenate(shown)
+        drawn = RandomStimulus(CORE, 3, segment=1 - segment)
+        np.testing.assert_array_equal(after[start : start + len(whole)], whole)
+        if segment:  # the sweep of the other one comes later
+            rest = drawn.flags(len(after) - len(whole))
+            np.testing.assert_array_equal(np.delete(after, np.s_[start : start + len(whole)]), rest)
+
+
+def test_a_march_counts_beyond_16_bits_and_is_lively_there() -> None:
+    events = march(CORE, 3)
+    steps = np.cumsum(events == TICK)
+    per_step = np.bincount(steps[events != TICK])
+    assert steps[-1] == COUNTED + AROUND // 2 - 1
+    assert (per_step[: COUNTED - AROUND] > 0).mean() < 1 / 16
+    assert (per_step[COUNTED - AROUND // 2 :] > 0).mean() > 0.9
+    assert len(events) < 2 * COUNTED
 
 
 @needs_numba
@@ -216,13 +261,14 @@ def test_a_short_run_is_not_one_long_stall() -> None:
 
 @needs_numba
 def test_resets_come_soon_and_late_and_then_not_for_long() -> None:
-    reset = RandomStimulus(CORE, 8).flags(EPOCH + LIVELY) & RESET != 0
+    reset = np.zeros(EPOCH + LIVELY, dtype=np.uint8)
+    reset = Resets(8, RESET_AXIS).add(reset) != 0
     assert not reset[LIVELY:EPOCH].any()
     # An outside attack passed with a fault that a reset of 16 cycles shows.
     assert set(runs(reset)) == {1, 3, *HELD_RESETS}
     for part in (reset[:LIVELY], reset[EPOCH:]):
         assert set(HELD_RESETS) < set(runs(part))
-        assert np.isin(runs(part), HELD_RESETS).sum() < 10
+        assert np.isin(runs(part), HELD_RESETS).sum() < 13
         between = runs(~part)[1:-1]
         assert between.min() < 16  # some meet what the reset before them began
         for first in (128, 256, 512, 1024, 4096, 16_384):

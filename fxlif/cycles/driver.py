@@ -57,6 +57,10 @@ class Driver:
         self.events = np.concatenate([self.events[used:], events])
         self.state["next_event"] -= used
 
+    def drop(self) -> None:
+        """Drop the events that have not been offered."""
+        self.events = self.events[: int(self.state[0]["next_event"])]
+
     @property
     def left(self) -> int:
         """How many events have not been offered."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from ...cycles.control import NONE, Block
+from ...cycles.control import NONE, RESET, Block
 from ...cycles.model import CycleInputs, Driver
 from ...cycles.row_model import model_of
 from ...params.protocol import AnyCores
@@ -18,6 +18,7 @@ from ..bench.scoreboard import Counts
 from ..bench.wrapper import Interface
 from ..stimulus.accesses import random_accesses, writes_of_all
 from ..stimulus.aimed import aimed_events
+from ..stimulus.march import TRIED, march, too_slow
 from ..stimulus.random import RandomStimulus
 from .compare import Comparison, Packed, counts_of
 
@@ -33,6 +34,9 @@ class Bulk(Protocol):
 
     def aim(self) -> None:
         """Let aimed inputs come before the next random ones, where the design has such."""
+
+    def march(self, blocks: int) -> None:
+        """Let a reset and a march come next, if it comes to its end in so many blocks."""
 
     def cover(self, coverage: Coverage) -> None:
         """Count what the last block did."""
@@ -51,15 +55,19 @@ class Bulk(Protocol):
 class StreamBulk:
     """A core or a network of cores."""
 
-    def __init__(self, params: AnyCores, interface: Interface, seed: int) -> None:
+    def __init__(
+        self, params: AnyCores, interface: Interface, seed: int, *, segment: int = 0
+    ) -> None:
         self.model = model_of(params, engine="compiled")
         self._params = params
-        self._stimulus = RandomStimulus(params, seed)
+        self._stimulus, self._seed = RandomStimulus(params, seed, segment=segment), seed
         self._driver = Driver(params.in_address_bits)
         self._accesses = random_accesses(params.cores, seed, self._driver)
         self._comparison = Comparison(params, interface)
         self._cycles = 0
         self._aiming = False
+        #: Of a march: its events, the blocks that it may have, and those that it has had.
+        self._march, self._most, self._marched = 0, 0, 0
         self.block: Block | None = None
 
     def aim(self) -> None:
@@ -70,10 +78,25 @@ class StreamBulk:
         self._driver.writes.refill(writes_of_all(self._params.cores))
         self._aiming = True
 
+    def march(self, blocks: int) -> None:
+        self._driver.drop()
+        self._driver.refill(march(self._params, self._seed))
+        self._aiming = True
+        self._march, self._most, self._marched = self._driver.left, blocks, 0
+
     def stimulus(self) -> Packed:
-        self._aiming &= self._driver.left > 0
+        left = self._driver.left
+        if self._marched == TRIED and too_slow(self._march, left, TRIED, self._most):
+            self._driver.drop()
+        if self._driver.left == 0:
+            self._aiming, self._march, self._marched = False, 0, 0
         # Nothing may come between the steps that are aimed.
         flags = np.zeros(BLOCK, dtype=np.uint8) if self._aiming else self._stimulus.flags(BLOCK)
+        if not self._aiming and self._stimulus.sweep_begins:
+            self._driver.drop()
+        if self._march:
+            flags[0] |= RESET * (self._marched == 0)
+            self._marched += 1
         if not self._aiming and self._driver.left < BLOCK:
             self._driver.refill(self._stimulus.events(BLOCK))
         for source, drawn in self._accesses:

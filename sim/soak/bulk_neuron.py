@@ -70,12 +70,14 @@ def steps_of(neuron: NeuronParams, inputs: Records, shown: Ints, draws: Ints) ->
 class NeuronBulk:
     """A single registered neuron."""
 
-    def __init__(self, neuron: NeuronParams, interface: Interface, seed: int) -> None:
+    def __init__(
+        self, neuron: NeuronParams, interface: Interface, seed: int, *, segment: int = 0
+    ) -> None:
         stimulus, response = interface.stimulus, interface.response
         bits = stimulus["current"].width
         self.model = NeuronCycles(neuron, bits)
         self._neuron = neuron
-        self._stimulus = NeuronStimulus(neuron, bits, seed)
+        self._stimulus = NeuronStimulus(neuron, bits, seed, segment=segment)
         self._inputs_layout = layout(stimulus[name] for name in NEURON_INPUT.names or ())
         names = [*(f"state.{name}" for name in neuron.state_widths), "spike"]
         self._layout = layout(response[name] for name in names)
@@ -88,6 +90,9 @@ class NeuronBulk:
 
     def aim(self) -> None:
         pass
+
+    def march(self, blocks: int) -> None:
+        pass  # its steps take a cycle each
 
     def cover(self, coverage: Coverage) -> None:
         rst = self.inputs["rst"] != 0

@@ -17,6 +17,7 @@ from ...progress import SILENT, Progress
 from ..bench.scoreboard import Counts
 from ..bench.simulation import wrapped
 from ..bench.wrapper import Interface
+from ..stimulus.march import MARCHES
 from ..tools.verilated import VerilatedDesign, build
 from .bulk import BLOCK, Bulk, StreamBulk
 from .compare import Packed
@@ -108,13 +109,13 @@ def seed_of(seed: int, segment: int) -> int:
     return mix((mix(seed & ((1 << 64) - 1)) + segment) & ((1 << 64) - 1))
 
 
-def bulk_of(params: AnyParams, interface: Interface, seed: int) -> Bulk:
-    """The run of a design with this seed."""
+def bulk_of(params: AnyParams, interface: Interface, seed: int, segment: int = 0) -> Bulk:
+    """The run of a design with this seed, as a segment of a soak."""
     if params.kind == "neuron":
         from .bulk_neuron import NeuronBulk  # needs numba, which target_of asks for
 
-        return NeuronBulk(params, interface, seed)
-    return StreamBulk(params, interface, seed)
+        return NeuronBulk(params, interface, seed, segment=segment)
+    return StreamBulk(params, interface, seed, segment=segment)
 
 
 def blocks(
@@ -124,11 +125,13 @@ def blocks(
 
     ``held`` (words,): bits that every row of the stimulus has beside those of the design.
     """
-    bulk = bulk_of(target.params, target.interface, seed_of(seed, number))
+    bulk = bulk_of(target.params, target.interface, seed_of(seed, number), number)
     with VerilatedDesign(target.library, target.interface) as design:
         for block in range(-(-cycles // BLOCK)):
             if number == 0 and block == AIM:
                 bulk.aim()
+            if block == MARCHES.get(number):
+                bulk.march(SEGMENT // BLOCK - block)
             stimulus = bulk.stimulus()
             if held is not None:
                 stimulus |= held

@@ -6,12 +6,14 @@ how many cycles are asked for at a time change what it shows.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import isqrt
 from typing import Any
 
 import numpy as np
 
 from ...compiled.jit import njit
-from ...cycles.control import RESET, Bytes, Ints, record
+from ...cycles.control import RESET, STALL, Bytes, Ints, record
 from . import rates
 from .draws import Words, draw, generator, tail
 
@@ -52,9 +54,7 @@ def fill_held(
             now["run"] = length
         length = min(now["run"], len(flags) - at)
         if now["held"]:
-            for k in range(length):
-                if (now["cycle"] + k) % rates.EPOCH < rates.EPOCH - rates.SPRINT:
-                    flags[at + k] |= bit
+            _mark(flags, at, length, bit)
         at += length
         now["run"] -= length
         now["phase"] -= length
@@ -73,7 +73,7 @@ def fill_resets(
             now["held"] ^= 1
             if not now["held"]:
                 now["run"] = lengths[draw(random, len(lengths))]
-                turn = now["cycle"] // rates.LONG_RESETS
+                turn = now["cycle"] // rates.LONG_RESETS - 1
                 if turn > now["mode"]:
                     now["run"] = _HELD_RESETS[(turn - 1) % len(_HELD_RESETS)]
                     now["mode"] = turn
@@ -124,3 +124,58 @@ class Resets:
         with np.errstate(over="ignore"):
             fill_resets(self._random, self._axis, self._spacing, _RESET_LENGTHS, self._bit, flags)
         return flags
+
+
+def sweep(part: int, bit: int) -> Bytes:
+    """Cycles in which an agent holds back for every length once, with one cycle between: what goes
+    wrong after a wait of exactly so many cycles, chance hardly meets.
+
+    ``part`` 0 has all lengths up to 2,048, each further one those that follow, in as many cycles.
+    Before them comes one hold-back of the longest length. What waits at an output is not always
+    there at once: there the shorter lengths come more than once.
+    """
+    first, last = (isqrt(2 * rates.SWEEP * end) for end in (part, part + 1))
+    ends = (*rates.AGAIN, last) if bit == STALL and not part else (last,)
+    lengths = np.array([rates.LONGEST, *(n for end in ends for n in range(first + 1, end + 1))])
+    flags = np.full(int(lengths.sum()) + len(lengths), bit, dtype=np.uint8)
+    flags[np.cumsum(lengths + 1) - 1] = 0
+    return flags
+
+
+class Flags:
+    """What some axes of a stimulus show together, and once a sweep in their place.
+
+    ``swept``: the bits that are swept, one in each segment of a run.
+    """
+
+    def __init__(
+        self, axes: Sequence[HoldBack | Resets], swept: Sequence[int], segment: int
+    ) -> None:
+        self._axes, self._at = axes, 0
+        part, which = divmod(segment, len(swept))
+        self._start = rates.SWEEPS[min(segment, 1)]
+        self._part, self._bit = part, swept[which]
+        self._sweep: Bytes = np.zeros(0, dtype=np.uint8)
+        #: Whether a sweep began in the cycles that were taken last, and whether one is under way.
+        self.begins = self.sweeping = False
+
+    def take(self, cycles: int) -> Bytes:
+        """The flags of the next cycles: (cycles,)."""
+        flags = np.zeros(cycles, dtype=np.uint8)
+        before = min(cycles, max(0, self._start - self._at))
+        self._draw(flags[:before])
+        self.begins = self._at <= self._start < self._at + cycles
+        if self.begins:
+            self._sweep = sweep(self._part, self._bit)
+        swept = self._sweep[: cycles - before]
+        flags[before : before + len(swept)] = swept
+        self._sweep = self._sweep[len(swept) :]
+        self.sweeping = len(swept) > 0
+        self._draw(flags[before + len(swept) :])
+        self._at += cycles
+        return flags
+
+    def _draw(self, flags: Bytes) -> None:
+        if len(flags):
+            for axis in self._axes:
+                axis.add(flags)

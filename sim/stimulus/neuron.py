@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...compiled.jit import njit
-from ...cycles.control import Bytes, Ints, record
+from ...cycles.control import IDLE, RESET, Bytes, Ints, record
 from ...params.neuron import NeuronParams
 from ...params.quantise import signed_range
 from . import rates
 from .draws import Words, draw, generator, next_word, tail
-from .flags import HoldBack, Resets
+from .flags import Flags, HoldBack, Resets
 from .random import EVENT_AXIS, IDLE_AXIS, RESET_AXIS
 
 #: Where the currents are: the cycle, how long their phase goes on, its kind, constant and goal.
@@ -78,26 +78,31 @@ class NeuronInputs(NamedTuple):
 
 
 class NeuronStimulus:
-    """Random inputs of a neuron, from one seed."""
+    """Random inputs of a neuron, from one seed; ``segment``: which one of a run they are for."""
 
-    def __init__(self, neuron: NeuronParams, input_bits: int, seed: int) -> None:
+    def __init__(
+        self, neuron: NeuronParams, input_bits: int, seed: int, *, segment: int = 0
+    ) -> None:
         self._random, self._phase = generator(seed, EVENT_AXIS), np.zeros(1, PHASE)
         self._limits = signed_range(input_bits)
         goals = [abs(neuron.v_threshold) + 1]
         if neuron.negative_threshold is not None:
             goals.append(neuron.negative_threshold)
         self._goals = np.clip(goals, *self._limits)
-        self._idle = HoldBack(seed, IDLE_AXIS)
-        self._resets = Resets(seed, RESET_AXIS, rates.NEURON_RESET_SPACING, 1)
+        axes: list[HoldBack | Resets] = [
+            HoldBack(seed, IDLE_AXIS, IDLE),
+            Resets(seed, RESET_AXIS, rates.NEURON_RESET_SPACING, RESET),
+        ]
+        self._flags = Flags(axes, (IDLE,), segment)
 
     def inputs(self, cycles: int) -> NeuronInputs:
         """The inputs of the next ``cycles`` cycles."""
-        rst = self._resets.add(np.zeros(cycles, dtype=np.uint8))
-        idle = self._idle.add(np.zeros(cycles, dtype=np.uint8))
+        flags = self._flags.take(cycles)
         currents = np.empty(cycles, dtype=np.int64)
         with np.errstate(over="ignore"):  # SplitMix64 counts modulo 2**64
             fill_currents(
                 self._random, self._phase, _CURRENTS, _PHASES, self._goals, *self._limits,
                 currents,
             )  # fmt: skip
-        return NeuronInputs(rst, 1 - idle, currents)
+        shown = [(flags & bit != 0).astype(np.uint8) for bit in (RESET, IDLE)]
+        return NeuronInputs(shown[0], 1 - shown[1], currents)

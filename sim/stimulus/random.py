@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
+from functools import cached_property, partial
 from itertools import chain, count
 
 import numpy as np
 
 from ...cycles.control import IDLE, RESET, STALL, Bytes, Ints
 from ...params.protocol import AnyCores
+from . import rates
 from .durations import largest_words
 from .events import Events
-from .flags import HoldBack, Resets
+from .flags import Flags, HoldBack, Resets
 from .layer import layer_of, missing
-from .rates import RESET_SPACING
 
 #: The axes of a stimulus, each with a generator of its own.
-EVENT_AXIS, IDLE_AXIS, STALL_AXIS, RESET_AXIS, WRITE_AXIS, READ_AXIS = range(1, 7)
+EVENT_AXIS, IDLE_AXIS, STALL_AXIS, RESET_AXIS, WRITE_AXIS, READ_AXIS, SWEEP_AXIS = range(1, 8)
 #: Cycles and events that an iterator draws at a time.
 AT_ONCE = 4096
 
@@ -25,36 +26,50 @@ class RandomStimulus:
     """Events, idle gaps, stalls and resets for a design.
 
     ``reset_spacing``: see :class:`~fxlif.sim.stimulus.flags.Resets`; None: what suits the design.
-    ``strict`` and ``without``: see :class:`~fxlif.sim.stimulus.events.Events`.
+    ``strict`` and ``without``: see :class:`~fxlif.sim.stimulus.events.Events`; ``segment``: which
+    one of a run it is for.
     """
 
     def __init__(
-        self, design: AnyCores, seed: int, *, reset_spacing: int | None = None,
+        self, design: AnyCores, seed: int, *, segment: int = 0, reset_spacing: int | None = None,
         strict: bool = False, without: Collection[int] = (),
     ) -> None:  # fmt: skip
         spacing = spacing_of(design) if reset_spacing is None else reset_spacing
         without = {*without, *missing(design)}
-        self._events = Events(layer_of(design), seed, EVENT_AXIS, strict=strict, without=without)
-        self._axes: list[HoldBack | Resets] = [
+        layer = layer_of(design)
+        self._events = Events(layer, seed, EVENT_AXIS, strict=strict, without=without)
+        longer = rates.STEPS.keys() - rates.SHORT if design.n_inputs else set()
+        self._swept = partial(Events, layer, seed, SWEEP_AXIS, strict=strict,
+                              without={*without, *longer})  # fmt: skip
+        axes: list[HoldBack | Resets] = [
             HoldBack(seed, IDLE_AXIS, IDLE), HoldBack(seed, STALL_AXIS, STALL),
             Resets(seed, RESET_AXIS, spacing, RESET),
         ]  # fmt: skip
+        self._flags = Flags(axes, (STALL, IDLE), segment)
 
     def flags(self, cycles: int) -> Bytes:
         """IDLE, STALL and RESET of :mod:`fxlif.cycles.control` for the next cycles: (cycles,)."""
-        flags = np.zeros(cycles, dtype=np.uint8)
-        for axis in self._axes:
-            axis.add(flags)
-        return flags
+        return self._flags.take(cycles)
 
     def events(self, least: int) -> Ints:
         """At least the next ``least`` packed events."""
-        return self._events.take(least)
+        return (self._short if self._flags.sweeping else self._events).take(least)
+
+    @cached_property
+    def _short(self) -> Events:
+        # What waits in a sweep shall wait for as long as is held back: it must be there in time.
+        return self._swept()
+
+    @property
+    def sweep_begins(self) -> bool:
+        """Whether a sweep began with the flags that were asked for last: events that were drawn
+        before are to be dropped."""
+        return self._flags.begins
 
 
 def spacing_of(design: AnyCores) -> int:
     """The distance of resets that suits a design: what takes long takes longer in a larger one."""
-    return RESET_SPACING * max(1, largest_words(design) // 8)
+    return rates.RESET_SPACING * max(1, largest_words(design) // 8)
 
 
 def random_events(

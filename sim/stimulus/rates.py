@@ -35,13 +35,17 @@ LONGEST, SHARE = 1 << 17, 3
 
 #: Cycles from reset to reset, a tail; they last one cycle or three. Of every EPOCH cycles, those
 #: after the first LIVELY have none, so that what counts slowly comes to its end.
-RESET_SPACING, LIVELY, EPOCH = 128, 1 << 21, 1 << 23
+RESET_SPACING, LIVELY, EPOCH = 128, 3 << 19, 1 << 23
 RESET_LENGTHS = (1, 1, 1, 3)
-#: The first reset after every so many cycles is one of these, in turn: a board holds it for long.
-LONG_RESETS, HELD_RESETS = 1 << 18, (20, 70, 260, 1030, 5000)
-#: In the last cycles of an EPOCH, so many, nothing holds back: steps and events then come as fast
-#: as they are taken.
-SPRINT = 3 << 19
+#: The first reset after every so many cycles, but the first of them, is one of these, in turn: a
+#: board holds it for long.
+LONG_RESETS, HELD_RESETS = 1 << 17, (20, 70, 260, 1030, 5000)
+#: A sweep has so many cycles of hold-backs, each one cycle longer than the one before. It comes in
+#: the first segment of a run where its resets end, in the others early: a plain ``fxlif verify`` is
+#: over soon after the first.
+SWEEP, SWEEPS = 1 << 21, (LIVELY, 1 << 18)
+#: Stalls up to these lengths come once more each.
+AGAIN = (512, 1024)
 #: From this cycle on it is once in SOON times any number of cycles below the tail: a reset may meet
 #: what the one before it began.
 LATE_CYCLES, SOON = 1 << 16, 4
@@ -55,6 +59,8 @@ STEPS = {
     SILENT: 1, SPARSE: 1, ANY: 2, EXCITE: 4, INHIBIT: 1, HOLD: 2, UNKNOWN: 1, REPEATED: 1,
     FLOOD: 1, LONG: 1, FULL: 1,
 }  # fmt: skip
+#: Those that are over soon and yet let neurons fire.
+SHORT = frozenset({SPARSE, ANY, EXCITE})
 #: How many steps such a phase has; with silent ones, and with a neuron that is held, a tail.
 STEP_COUNTS = (1, 2, 8, 40)
 #: Most inputs of a step, how often each, and most events more of one input than it may have.

@@ -68,7 +68,7 @@ def narrowed(
 ) -> tuple[Packed, Seen, int]:
     """The shortest stimulus, from a reset of a segment of so many cycles on, that still shows what
     is wrong in it; what it shows; and the cycle of the segment in which it begins."""
-    parts = parts_of(target, seed_of(seed, segment.number), cycles)
+    parts = parts_of(target, seed_of(seed, segment.number), cycles, segment.number)
     stimulus = np.concatenate([part.stimulus for part in parts])
     whole = show(target, stimulus)
     if whole.wrong is not None:

@@ -167,13 +167,21 @@ class NeuronRun:
     """One run of a foreign neuron, from power-up on, under random stimulus from ``seed``."""
 
     def __init__(
-        self, job: DutJob, design: VerilatedDesign, seed: int, checker: NeuronCheck
+        self,
+        job: DutJob,
+        design: VerilatedDesign,
+        seed: int,
+        checker: NeuronCheck,
+        *,
+        segment: int = 0,
     ) -> None:
         neuron, interface = job.params, job.interface
         assert isinstance(neuron, NeuronParams)
         self._design = design
         self.checker = checker
-        self._stimulus = NeuronStimulus(neuron, interface.stimulus["current"].width, seed)
+        self._stimulus = NeuronStimulus(
+            neuron, interface.stimulus["current"].width, seed, segment=segment
+        )
         self._layout = layout(interface.stimulus[name] for name in NEURON_INPUT.names or ())
         self._words = row_size(interface.stimulus_bits)
         self._has_reset, self._begun = job.dut_map.reset is not None, False

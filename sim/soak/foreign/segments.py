@@ -96,10 +96,11 @@ class Run(Protocol):
         """Drive some of the last cycles; None where all is answered."""
 
 
-def parts_of(target: ForeignTarget, seed: int, cycles: int) -> Iterator[Part]:
-    """Run a segment block by block, until its end has come or something is wrong."""
+def parts_of(target: ForeignTarget, seed: int, cycles: int, segment: int = 0) -> Iterator[Part]:
+    """Run a segment block by block, until its end has come or something is wrong; ``segment``:
+    which one of a soak it is."""
     with target.design() as design:
-        run = _run_of(target, design, seed)
+        run = _run_of(target, design, seed, segment)
         for _ in range(-(-cycles // BLOCK)):
             part = _checked(run, design, *run.block())
             yield part
@@ -121,17 +122,17 @@ def _checked(run: Run, design: VerilatedDesign, stimulus: Packed, response: Pack
     return Part(stimulus, response, wrong, reasons, run.checker.counts)
 
 
-def _run_of(target: ForeignTarget, design: VerilatedDesign, seed: int) -> Run:
+def _run_of(target: ForeignTarget, design: VerilatedDesign, seed: int, segment: int) -> Run:
     """The run of a core with this seed."""
     if target.coverage is not None:
         target.coverage.begin()
     checker = check_of(target.job, target.coverage)
     if isinstance(checker, StreamCheck):
-        return StreamRun(target.job, design, seed, checker)
+        return StreamRun(target.job, design, seed, checker, segment=segment)
     from .neuron import NeuronCheck, NeuronRun  # needs numba, which soak_dut asks for
 
     assert isinstance(checker, NeuronCheck)
-    return NeuronRun(target.job, design, seed, checker)
+    return NeuronRun(target.job, design, seed, checker, segment=segment)
 
 
 def check_of(job: DutJob, coverage: ForeignCoverage | None = None) -> Checker:
@@ -149,7 +150,7 @@ def run_segment(target: ForeignTarget, seed: int, number: int, cycles: int) -> S
     """Run one segment to its end, or to its first difference."""
     started = time.thread_time()
     wrong, at, counts, reasons = NONE, 0, Counts(), tuple[str, ...]()
-    for part in parts_of(target, seed_of(seed, number), cycles):
+    for part in parts_of(target, seed_of(seed, number), cycles, number):
         counts, reasons = part.counts, part.reasons
         if part.failed:
             wrong = max(0, at + (part.wrong.cycle if part.wrong else len(part.response) - 1))

@@ -21,10 +21,12 @@ from ...dut.stimulus import LINGER, POWER_UP
 from ...dut.testbench import DutJob
 from ...dut.wrapper import event_source
 from ...stimulus.layer import first_layer
+from ...stimulus.march import MARCHES, TRIED, march, too_slow
 from ...stimulus.random import RandomStimulus
 from ...tools.verilated import AGENT, VerilatedDesign
 from ..bulk import BLOCK
 from ..compare import COUNTS, Packed, counts_of, layout
+from ..segments import SEGMENT
 from .golden import Golden
 from .walk import RULES, SIGNALS, WALK, WRONG, Answers, Wrong, fields_of, gather, walk
 
@@ -145,7 +147,13 @@ class StreamRun:
     """One run of a foreign core, from power-up on, under random stimulus from ``seed``."""
 
     def __init__(
-        self, job: DutJob, design: VerilatedDesign, seed: int, checker: StreamCheck
+        self,
+        job: DutJob,
+        design: VerilatedDesign,
+        seed: int,
+        checker: StreamCheck,
+        *,
+        segment: int = 0,
     ) -> None:
         params, parts = job.params, job.dut_map.core
         assert isinstance(params, NetworkParams)
@@ -153,26 +161,39 @@ class StreamRun:
         self._design = design
         self.checker = checker
         self._bits = job.interface.stimulus["events_in.payload.address"].width
-        layer = first_layer(params, self._bits)
-        self._random = RandomStimulus(layer, seed, **asdict(kinds_of(parts)))
+        self._layer, self._seed = first_layer(params, self._bits), seed
+        self._kinds = kinds_of(parts)
+        self._random = RandomStimulus(self._layer, seed, segment=segment, **asdict(self._kinds))
         self._aim = Aim(params, seed)
         self._has_reset = job.dut_map.reset is not None
         self._agent = agent_of(job, seed)
         self._events = np.zeros(0, dtype=np.int64)
         self._number = self._ending = 0
+        # Where a march begins, its events, and those that are left.
+        self._start, self._march, self._left = MARCHES.get(segment, NONE), 0, 0
         self._lingered = False
 
     def block(self) -> tuple[Packed, Packed]:
         """Drive the next block of cycles: what was shown and seen, (cycles, words) each, fewer
         where the core ends the simulation."""
-        flags = self._random.flags(BLOCK)
+        self._refill()
+        if self._number == self._start:
+            self._begin_march()
+        elif self._number == self._start + TRIED and too_slow(
+            self._march, self._left, TRIED, SEGMENT // BLOCK - self._start
+        ):
+            self._drop()
+        # Nothing may come between the steps of a march.
+        flags = np.zeros(BLOCK, dtype=np.uint8) if self._left else self._random.flags(BLOCK)
+        if not self._left and self._random.sweep_begins:
+            self._drop()
+        flags[0] |= RESET * (self._number == self._start)
         if not self._has_reset:
             flags &= ~np.uint8(RESET)
         elif self._number == 0:
             flags[:POWER_UP] |= RESET
-        self._refill()
         self._number += 1
-        if self._number % AIMED_EVERY == 0:
+        if self._number % AIMED_EVERY == 0 and not self._left:
             self._insert_aimed()
         return self._design.drive(self._agent, self._events, flags)
 
@@ -196,10 +217,22 @@ class StreamRun:
 
     def _refill(self) -> None:
         """Have events enough for a block, beginning with the one on offer."""
-        self._events = self._events[int(self._agent["next"][0]) :]
+        used = int(self._agent["next"][0])
+        self._events, self._left = self._events[used:], max(0, self._left - used)
         self._agent["next"] = 0
         if len(self._events) < BLOCK:
             self._events = np.concatenate([self._events, self._random.events(BLOCK)])
+
+    def _begin_march(self) -> None:
+        """Let a march come next."""
+        steps = march(self._layer, self._seed, strict=self._kinds.strict)
+        self._events = np.concatenate([self._events[: int(self._agent["offered"][0])], steps])
+        self._march = self._left = len(self._events)
+
+    def _drop(self) -> None:
+        """Let others come instead of the events that have not been offered."""
+        self._events, self._left = self._events[: int(self._agent["offered"][0])], 0
+        self._refill()
 
     def _insert_aimed(self) -> None:
         """Let aimed steps come after the step under way."""
