@@ -28,6 +28,7 @@ from fxlif.sim.bench.scoreboard import Report
 from fxlif.sim.dut.check import Difference, NeuronChecker, StreamChecker
 from fxlif.sim.dut.complaints import MOST, complaints
 from fxlif.sim.dut.map import DutMap, load_map
+from fxlif.sim.dut.replay import is_foreign, replay_dut
 from fxlif.sim.dut.run import dut_failure_reasons, verify_dut
 from fxlif.sim.dut.testbench import DutJob, dut_job
 from fxlif.sim.examples import EXAMPLES, mistakes, source, write
@@ -296,6 +297,9 @@ def test_a_core_that_complains_is_failed_for_that_alone(examples: Path, tmp_path
     line = edited[: edited.index("$warning")].count("\n") + 1
     assert reason.startswith(f"the run: the design says $warning at core.v:{line}: tick (")
     assert [check.name for check in found.checks if check.outcome == "failed"] == ["the run"]
+    again = replay_dut(tmp_path / "out")
+    assert f"the run: {again.reasons[0]}" == reason
+    assert again.reproduced
 
 
 LOGS = {
@@ -356,17 +360,30 @@ def test_findings_of_a_mistake_and_its_replay(examples: Path, tmp_path) -> None:
     assert {"current", "state.v"} <= set(found.first.history)  # the cycles before
     assert found.folder == str(tmp_path / "out")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        "README.txt", "simulation.log",
+        "README.txt", "design.toml", "failure.json", "fxlif_bench.v", "neuron.v", "simulation.log",
+        "stimulus.mem", "waves.v", "waves.vcd",
     ]  # fmt: skip
+    assert found.replay == f"fxlif replay {tmp_path / 'out'}"
     readme = (tmp_path / "out" / "README.txt").read_text()
-    assert f"    {found.replay}\n" in readme
     assert difference_table(found.first, 80) in readme
-    words = found.replay.split()
-    assert words[:5] == ["fxlif", "verify", "neuron.toml", "--dut", str(tmp_path / "neuron.v")]
-    again = verified(tmp_path, "neuron", out=tmp_path / "replay",
-                     cycles=int(words[words.index("--cycles") + 1]))  # fmt: skip
-    details = [{c.name: c.detail for c in f.checks}["state.v"] for f in (found, again)]
-    assert details[0] == details[1]
+    (check,) = [line for line in readme.splitlines() if line.startswith("    fxlif verify neuron")]
+    words = check.split()
+    assert words[3:5] == ["--dut", str(tmp_path / "neuron.v")]
+    short = int(words[words.index("--cycles") + 1])
+    moved = (tmp_path / "out").rename(tmp_path / "moved")
+    assert is_foreign(moved)
+    shown = replay_dut(moved, waves=True)
+    assert shown.reproduced
+    assert shown.findings.first == found.first
+    assert shown.report.cycles == found.first.cycle + 21 == short + 1
+    assert "current" in (moved / "replay.vcd").read_text()
+    # Mended, nothing differs; wrong in another way, it is not what was recorded.
+    shutil.copy(examples / "neuron.v", moved)
+    mended = replay_dut(moved)
+    assert (mended.reasons, mended.reproduced, mended.findings.passed) == ([], False, True)
+    write(moved, "neuron", "greater_than")
+    other = replay_dut(moved)
+    assert (other.reasons == [], other.reproduced) == (False, False)
 
 
 @pytest.mark.slow

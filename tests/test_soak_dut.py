@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from foreign_cores import SAID, Cores
+from foreign_cores import SAID, WHICH, Cores
 
 from fxlif import FxlifError, NeuronParams
 from fxlif.cycles.control import NONE, RESET
@@ -19,6 +19,7 @@ from fxlif.sim.bench.scoreboard import Counts, Report, Scoreboard
 from fxlif.sim.bench.wrapper import Cycles
 from fxlif.sim.dut.coverage import ForeignCoverage, coverage_of
 from fxlif.sim.dut.map import DutMap
+from fxlif.sim.dut.replay import load_dut, replay_dut
 from fxlif.sim.dut.testbench import DutJob, ReferenceModel
 from fxlif.sim.dut.wrapper import Wrapped
 from fxlif.sim.examples import mistakes
@@ -332,17 +333,17 @@ def test_a_soak_goes_on_from_its_state_unless_a_file_has_changed(cores: Cores, t
 def test_a_difference_is_narrowed_and_left(cores: Cores, tmp_path, monkeypatch) -> None:
     """From the last reset on that shows it, in a folder with all that it takes to see it."""
     monkeypatch.setattr(
-        "fxlif.sim.soak.foreign.difference.make_waves",
-        lambda job, *these, **those: left.append(job),
+        "fxlif.sim.dut.failure.make_waves", lambda job, *these, **those: left.append(job)
     )
     left: list[DutJob] = []
     target, folder = cores.target("overflow"), tmp_path / "failure"
     found = soaked(target, cycles=ENOUGH, out=folder, command="fxlif soak this")
     assert not found.passed
-    assert (found.folder, found.replay) == (str(folder), "fxlif soak this")
+    assert (found.folder, found.replay) == (str(folder), f"fxlif replay {folder}")
+    assert "    fxlif soak this\n" in (folder / "README.txt").read_text()
     (job,) = left
     stimulus = as_rows(job.words, job.interface.stimulus_bits)
-    wrong, _, reasons = show(target, stimulus)
+    wrong, _, reasons, _ = show(target, stimulus)
     assert wrong is not None
     assert not reasons
     assert (wrong.cycle, wrong.signal) == (found.first.cycle, found.first.signal)
@@ -351,9 +352,28 @@ def test_a_difference_is_narrowed_and_left(cores: Cores, tmp_path, monkeypatch) 
     assert len(stimulus) < whole
     assert job.words[0] >> job.interface.stimulus["rst"].offset & 1
     assert show(cores.target("right"), stimulus).wrong is None
+    note, again, files = load_dut(folder)
+    assert (again.words, again.sources, files) == (job.words, target.job.sources, target.files)
+    assert (note.first, note.two_state) == (found.first, True)
+    with pytest.raises(FxlifError, match="knows no x, not 'icarus'"):
+        replay_dut(folder, simulator="icarus")
     text = (folder / "README.txt").read_text()
     assert f"segment 0 of the run, cycle {whole}, signal {wrong.signal} (port out_" in text
     assert {path.name for path in folder.iterdir()} > {"dut.v", "core_weights.mem"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["overflow", "stop"])
+def test_what_a_soak_left_is_shown_again(kind: str, cores: Cores, tmp_path) -> None:
+    """A difference, and what the core said itself."""
+    found = soaked(cores.target(kind), cycles=ENOUGH, out=tmp_path / "left")
+    again = replay_dut(tmp_path / "left")
+    assert again.reproduced
+    assert (again.report.first is None) == (kind == "stop") == (found.first is None)
+    number = cores.target("right").files[WHICH]
+    (tmp_path / "left" / WHICH).write_bytes(number)
+    mended = replay_dut(tmp_path / "left")
+    assert (mended.reasons, mended.reproduced) == ([], False)
 
 
 @pytest.mark.slow

@@ -117,12 +117,19 @@ def replay(
     if waves:
         output_folder(folder)
     need("fxlif.sim.failure.folder", "sim")
+    from ..sim.dut.replay import DutReplayed, is_foreign, replay_dut
+    from ..sim.failure.folder import Replayed
     from ..sim.failure.folder import replay as run
 
+    done: Replayed | DutReplayed
     with showing_progress() as progress:
-        done = run(
-            folder, simulator=simulator, regenerate=regenerate, waves=waves, progress=progress
-        )
+        if is_foreign(folder):
+            refuse_beside("of a core that fxlif did not make", {"--regenerate": regenerate or None})
+            done = replay_dut(folder, simulator=simulator, waves=waves, progress=progress)
+        else:
+            done = run(
+                folder, simulator=simulator, regenerate=regenerate, waves=waves, progress=progress
+            )
     conclude(
         done.findings,
         f"nothing differs in {done.report.cycles:,} cycles; recorded was {done.recorded}",

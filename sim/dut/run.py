@@ -15,24 +15,24 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...errors import FxlifError
-from ...files import whole_folder
 from ...params.design import outline
 from ...params.network import NetworkParams
 from ...params.neuron import NeuronParams
 from ...progress import SILENT, Progress
 from ..bench.outcome import failure_reasons, figures
-from ..bench.run import clear, working_folder
+from ..bench.run import STIMULUS, clear, working_folder
 from ..bench.scoreboard import Report
 from ..bench.simulation import simulate
-from ..failure.folder import README, readme
 from ..report.difference import Difference
 from ..report.findings import Check, Findings, Outcome, share_hit, versions
 from ..tools import simulators
 from ..tools.ports import read_sources
 from ..tools.simulators import LOG, WAVES, Results
+from ..tools.words import from_bytes
 from ..verify import DEFAULT_CYCLES
 from .complaints import complaints
 from .coverage import coverage_of
+from .failure import leave_dut
 from .map import DutMap, load_map
 from .testbench import DutJob, dut_job
 
@@ -134,10 +134,13 @@ def verify_dut(
         command += ["--dut", str(path)]
     command += ["--top", top, "--map", str(mapping), "--simulator", simulator]
     command += ["--seed", str(seed), "--cycles", str(short), "--waves", "--out", "replay"]
-    kept = ""
+    kept, again = "", shlex.join(command)
     if reasons:
-        about = name, reasons, _shown(seen.first), shlex.join(command)
-        kept = _leave(out or Path(f"fxlif-failure-{name}-{seed}"), folder, *about)
+        kept, again = _leave(
+            out or Path(f"fxlif-failure-{name}-{seed}"), folder, job, files, simulator, name,
+            reasons, told(seen.first), again, progress,
+            whole=report is not None and not (seen.first or results.complaints),
+        )  # fmt: skip
     clear(folder)
     if out is None and kept != str(folder):
         shutil.rmtree(folder, ignore_errors=True)
@@ -155,28 +158,31 @@ def verify_dut(
         counts["coverage"] = share_hit(coverage)
     return Findings(
         command="verify --dut", design=name, digest=params.digest(), checks=tuple(checks),
-        figures=counts, seed=seed, coverage=coverage, replay=shlex.join(command),
-        folder=kept, first=_shown(seen.first), parameters=outline(params),
+        figures=counts, seed=seed, coverage=coverage, replay=again,
+        folder=kept, first=told(seen.first), parameters=outline(params),
         versions=versions(simulators.find(simulator)),
     )  # fmt: skip
 
 
 def _leave(
-    target: Path, run: Path, name: str, reasons: list[str], first: Difference | None, command: str
-) -> str:
-    """Leave what the simulator wrote in the folder ``run``, and what it means, in ``target``; where
-    that cannot be, it stays in ``run``. Returns the one or the other."""
+    folder: Path, run: Path, job: DutJob, files: Mapping[str, bytes], simulator: str, name: str,
+    reasons: list[str], first: Difference | None, command: str, progress: Progress, *, whole: bool,
+) -> tuple[str, str]:  # fmt: skip
+    """Leave what the simulator wrote in the folder ``run`` in the failure folder ``folder``, with
+    all that it takes to see it again. Returns the folder and the command that shows it; where it
+    cannot be written, ``run`` and the command of the check itself, ``command``."""
+    logs = [run / file for file in (LOG, *WAVES) if (run / file).exists()]
+    noted = run / STIMULUS
+    words = from_bytes(noted.read_bytes(), job.interface.stimulus_bits) if noted.exists() else []
     try:
-        with whole_folder(target) as work:
-            there = [file for file in (LOG, *WAVES) if (run / file).exists()]
-            if run != target.resolve():
-                for file in there:
-                    shutil.copyfile(run / file, work / file)
-            text = readme(name, reasons, first, {command: ""}, there, here=False)
-            (work / README).write_text(text, encoding="utf-8")
+        leave_dut(
+            folder, replace(job, words=words), files, simulators.find(simulator), name=name,
+            reasons=reasons, first=first, command=command, progress=progress, whole=whole,
+            logs=[] if run == folder.resolve() else logs,
+        )  # fmt: skip
     except FxlifError:
-        return str(run)
-    return str(target)
+        return str(run), command
+    return str(folder), shlex.join(["fxlif", "replay", str(folder)])
 
 
 def read_files(dut_map: DutMap, mapping: Path) -> dict[str, bytes]:
@@ -239,8 +245,8 @@ def _difference(report: Report, signal: str, port: str) -> str:
     return f"{where}expected {first.expected}, observed {first.observed}"
 
 
-def _shown(first: Difference | None) -> Difference | None:
-    """A first difference without the flags of unknown bits that are never set."""
+def told(first: Difference | None) -> Difference | None:
+    """A first difference without the flags of unknown bits that are never set, for people."""
     if first is None:
         return None
     history = {

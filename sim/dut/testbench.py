@@ -34,8 +34,8 @@ WRAPPER = "fxlif_bench.v"
 class DutJob(Job):
     """What to check: a :class:`~fxlif.sim.bench.run.Job` of a wrapped module, and its map.
 
-    Without ``events`` the stimulus is random for ``cycles`` cycles, and goes on until all of it is
-    answered.
+    Without ``events`` and ``words`` the stimulus is random for ``cycles`` cycles, and goes on until
+    all of it is answered.
     """
 
     params: NeuronParams | NetworkParams
@@ -104,7 +104,7 @@ class Testbench:
     """What stands around a module, whatever simulates it: driver, reference and scoreboard.
 
     Attributes:
-        first: the stimulus of the first cycle.
+        first: the stimulus of the first cycle; the driver shows what follows.
         cycles: where to stop a driver that is not done before. Only the stimulus of a neuron has no
             end; a core that is stuck is a mismatch.
     """
@@ -116,6 +116,8 @@ class Testbench:
         self.driver = make_driver(job)
         self.first = (job.dut_map.reset is not None) << job.interface.stimulus["rst"].offset
         self.cycles = job.cycles if job.params.kind == "neuron" else 1 << 62
+        if job.words is not None:
+            self.first, self.cycles = job.words[0], len(job.words)
 
     def finish(self) -> None:
         """Complete the report when the run is over."""
@@ -148,6 +150,8 @@ def timing_of(dut_map: DutMap) -> NeuronTiming:
 
 def make_driver(job: DutJob) -> Driver:
     """The stimulus of a job."""
+    if job.words is not None:
+        return WordDriver(job.words[1:])
     has_reset = job.dut_map.reset is not None
     interface = job.interface
     if isinstance(job.params, NeuronParams):

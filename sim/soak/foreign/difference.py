@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -9,13 +10,13 @@ from typing import NamedTuple
 import numpy as np
 
 from ....errors import FxlifError
-from ....files import whole_folder
 from ....progress import Progress
 from ...bench.scoreboard import HISTORY
 from ...bench.wrapper import Cycles
 from ...dut.complaints import told_by
+from ...dut.failure import leave_dut
 from ...failure.difference import Left
-from ...failure.folder import README, WAVES, WAVES_BEFORE, make_waves, readme
+from ...failure.folder import NOT_SEEN
 from ...failure.narrow import AFTER, starts
 from ...report.difference import Difference
 from ...tools import simulators
@@ -26,16 +27,15 @@ from ..segments import Segment, seed_of
 from .segments import ForeignTarget, check_of, parts_of
 from .walk import Wrong
 
-#: The longest stimulus of which waves are made.
-LONGEST = 1 << 20
-
 
 class Seen(NamedTuple):
-    """What a stimulus shows: the first difference, the responses up to it, what else is wrong."""
+    """What a stimulus shows: the first difference, the responses up to it, what else is wrong, and
+    whether it was shown to its end."""
 
     wrong: Wrong | None
     last: Packed
     reasons: tuple[str, ...]
+    whole: bool = False
 
     def like(self, other: Seen, later: int) -> bool:
         """Whether it is the same that another stimulus shows so many cycles later."""
@@ -60,7 +60,7 @@ def show(target: ForeignTarget, stimulus: Packed) -> Seen:
             last = np.concatenate([before, response[:end]])[-HISTORY - 1 :]
             if wrong is not None or said or len(response) < len(rows):
                 return Seen(wrong and wrong._replace(cycle=at + wrong.cycle), last, said)
-    return Seen(None, last, tuple(check.problems()))
+    return Seen(None, last, tuple(check.problems()), whole=True)
 
 
 def narrowed(
@@ -101,7 +101,7 @@ def leave_foreign(
     command: str, progress: Progress,
 ) -> Left:  # fmt: skip
     """Narrow what is wrong in a segment of so many cycles, and leave a folder that tells of it:
-    the sources, the stimulus from a reset on, and waves. ``command`` shows the same again."""
+    the sources, the stimulus from a reset on, and waves. ``command`` runs the whole soak again."""
     progress("narrowing the difference", 0, None)
     stimulus, seen, start = narrowed(target, seed, segment, cycles)
     first = difference_of(target, seen)
@@ -113,27 +113,19 @@ def leave_foreign(
                     f"{first.signal} (port {port}): expected {first.expected}, observed "
                     f"{first.observed}")  # fmt: skip
     about = [*told, f"Cycle 0 of this folder is cycle {start} of that segment."]
-    job = replace(target.job, words=as_ints(stimulus), cycles=len(stimulus))
+    if first is None and not seen.whole:
+        # The cycle in which a core ends the simulation is not among those that it was shown.
+        stimulus = np.concatenate([stimulus, np.repeat(stimulus[-1:], AFTER, axis=0)])
+        if show(target, stimulus).reasons != seen.reasons:
+            about.append(NOT_SEEN)
+    job = replace(target.job, words=as_ints(stimulus), cycles=len(stimulus), seed=seed)
     try:
-        with whole_folder(folder) as work:
-            for file, content in target.files.items():
-                (work / file).write_bytes(content)
-            for file, text in job.sources.items():
-                (work / file).write_text(text, encoding="utf-8")
-            if len(stimulus) > LONGEST:
-                about.append(f"{WAVES}: not made, since no shorter stimulus of {len(stimulus):,} "
-                             "cycles shows it")  # fmt: skip
-            else:
-                progress("waves with Verilator", 0, None)
-                at = len(stimulus) - 1 if first is None else first.cycle
-                try:
-                    make_waves(job, simulators.find("verilator"), work, file=WAVES,
-                               start=max(0, at + 1 - WAVES_BEFORE))  # fmt: skip
-                except FxlifError as error:  # the rest of the folder is worth having
-                    about.append(f"{WAVES}: not made ({error})")
-            there = [path.name for path in work.iterdir()]
-            text = readme(name, about, first, {command: ""}, there, here=False)
-            (work / README).write_text(text, encoding="utf-8")
+        leave_dut(
+            folder, job, target.files, simulators.find("verilator"), name=name,
+            reasons=seen.reasons, first=first, about=about, command=command, start=start,
+            two_state=True, whole=seen.whole, progress=progress,
+        )  # fmt: skip
     except FxlifError as error:  # what was found must be told all the same
         return Left("\n".join([*told, f"no failure folder: {error}"]), command, first=first)
-    return Left("\n".join(told), command, str(folder), first)
+    again = shlex.join(["fxlif", "replay", str(folder)])
+    return Left("\n".join(told), again, str(folder), first)
