@@ -18,9 +18,6 @@ from designs import needs_icarus
 from fxlif import builds, caches
 from fxlif.builds import MANIFEST, Recipe
 from fxlif.errors import FxlifError
-from fxlif.hdl.flow import tools
-from fxlif.params.neuron import NeuronParams
-from fxlif.sim.prove.run import prove
 from fxlif.sim.tools import simulators, verilated
 
 SOURCES = {"a.v": "module a(input clk, input stimulus, output response); "
@@ -342,15 +339,3 @@ def test_compiled_code_is_that_of_the_same_text_wherever_it_lies(tmp_path, monke
     assert ran("here", text) == (42, 0)
     assert ran("there", text) == (42, 1)
     assert ran("changed", text.replace("2", "3")) == (63, 0)
-
-
-def test_a_full_disk_is_no_verdict_of_a_proof(tmp_path, monkeypatch) -> None:
-    """Yosys ends before it has read anything."""
-
-    def run(command, **more) -> subprocess.CompletedProcess[str]:
-        said = "Traceback (most recent call last):\nOSError: [Errno 28] No space left on device\n"
-        return subprocess.CompletedProcess(command, 1, "", said)
-
-    monkeypatch.setattr(tools.subprocess, "run", run)
-    with pytest.raises(FxlifError, match=r"yosys: cannot read \S+ \(OSError: .* No space left"):
-        prove(NeuronParams(), name="n")

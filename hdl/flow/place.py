@@ -16,6 +16,7 @@ from typing import Any
 from ...builds import Recipe, entry
 from ...progress import SILENT, Progress
 from ..interface import Hardware
+from ..yosys.started import ready
 from . import harness, names, netlist, output_registers, tools
 from .harness import PREFIX, add_harness
 from .names import aliases_of, by_part, signal_of
@@ -147,6 +148,7 @@ def synthesise(
     )  # fmt: skip
 
     def make(folder: Path) -> None:
+        ready(progress)
         progress(f"{top.name}: synthesis for {target.family}")
         for name, content in sources.items():
             (folder / name).write_bytes(content)

@@ -14,9 +14,11 @@ from pathlib import Path
 
 from ...caches import tool_caches
 from ...errors import FxlifError
+from ..yosys import started as yosys
 
-#: Each tool in a process of its own: it writes to stdout, and a run that hangs can be ended. On
-#: Linux it dies with the one that started it (prctl's PR_SET_PDEATHSIG), however that ends.
+#: Each tool but Yosys in a process of its own: it writes to stdout, and a run that hangs can be
+#: ended. On Linux it dies with the one that started it (prctl's PR_SET_PDEATHSIG), however that
+#: ends.
 _PROGRAM = (
     "import ctypes, sys; sys.platform == 'linux' and ctypes.CDLL(None).prctl(1, 9); "
     "from {0} import run_{1}; sys.exit(run_{1}(sys.argv[1:]))"
@@ -89,6 +91,8 @@ def run_tool(
     try:
         # It is killed where this run is broken off, and removes nothing.
         with tempfile.TemporaryDirectory(prefix="fxlif-") as temporary:
+            if tool == "yosys":
+                return yosys.run(arguments, folder, Path(temporary), timeout_s)
             return subprocess.run(
                 [sys.executable, "-c", program, *arguments],
                 cwd=folder, env={**os.environ, **tool_caches(), "TMPDIR": temporary},

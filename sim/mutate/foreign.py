@@ -31,7 +31,7 @@ from ..dut.wrapper import Wrapped
 from ..report.findings import Findings
 from ..soak.foreign.segments import ForeignTarget
 from ..soak.segments import BULK_CYCLES, must_compile, sizes
-from ..tools import simulators
+from ..tools import simulators, yosys
 from ..tools import solver as solvers
 from ..tools.ports import read_sources
 from ..tools.simulators import Results
@@ -201,7 +201,7 @@ def mutate_dut(
     simulators.find("verilator")
     dut_map = load_map(mapping)
     texts = read_sources(sources, mapping.parent)
-    progress("drawing mutants with Yosys (45 s the first time)", 0, None)
+    yosys.begin(progress, "drawing mutants")
     job = dut_job(params, texts, top=top, dut_map=dut_map, map_file=str(mapping), two_state=True,
                   seed=seed)  # fmt: skip
     drawn = draw_dut(job, count + count // SPARE + 1, read_files(dut_map, mapping))

@@ -23,6 +23,7 @@ from ..bench.wrapper import wrap
 from ..report.findings import Findings
 from ..soak.segments import BULK_CYCLES, Target, run_segment, sizes
 from ..tools import solver as solvers
+from ..tools import yosys
 from ..tools.verilated import build
 from ..tools.words import as_rows
 from .equivalence import Equivalence
@@ -101,7 +102,7 @@ def mutate(
     baked_in(params, "mutation")
     choose_engine("compiled")  # refused here, and not in another process
     solver = solvers.choose(solver)
-    progress("drawing mutants with Yosys (45 s the first time)", 0, None)
+    yosys.begin(progress, "drawing mutants")
     hardware = generate(params, trace=params.kind != "neuron")
     drawn = draw(
         {"design.v": hardware.verilog, **hardware.image_texts}, top=hardware.top,

@@ -30,13 +30,32 @@ _IMAGE = re.compile(r"\$readmemh\([^;]*;")
 _CUT = "setattr -set keep 1 {module}/x:*; cutpoint {module}; "
 _LEAF = re.compile(r"^\(declare-fun \|([^|]+)\| \(\|([^|]+)_s\|\) (.+)\) ; (.*)$", re.MULTILINE)
 _SIGNAL = re.compile(r"^\(define-fun \|\S+_(n|m) ([^|]+)\| \(\(state \|[^|]+\|\)\)", re.MULTILINE)
+_MODULE = re.compile(r"^module (?:\\(\S+) |(\w+)).*?^endmodule$", re.M | re.S)
+#: A name, or an escaped one without its backslash.
+_WORD = re.compile(r"(?<=\\)\S+|\w+")
 _PORT = re.compile(r"^; yosys-smt2-(input|output) (\S+) (\d+)$", re.MULTILINE)
+
+
+#: Longest time that Yosys may take to read.
+READING_S = 300.0
 
 
 def modules(verilog: str) -> dict[str, str]:
     """Module name → its text, in order. Escaped names come without backslash."""
-    found = re.finditer(r"^module (?:\\(\S+) |(\w+)).*?^endmodule$", verilog, re.M | re.S)
+    found = _MODULE.finditer(verilog)
     return {match[1] or match[2]: match[0] + "\n" for match in found}
+
+
+def below(verilog: str, top: str) -> str:
+    """The module ``top`` of a text that fxlif generated, with those that it consists of: Yosys
+    takes most of its time to read."""
+    every = modules(verilog)
+    found, waiting = set[str](), [top]
+    while waiting:
+        found.add(name := waiting.pop())
+        words = set(_WORD.findall(every[name]))
+        waiting += [other for other in every if other in words and other not in found]
+    return "\n".join(text for name, text in every.items() if name in found)
 
 
 def to_smt2(
@@ -153,8 +172,8 @@ class Netlist:
 
     def __init__(
         self, verilog: str, top: str, *, cut: Sequence[str] = (),
-        images: Mapping[str, str] | None = None, contents: bool = False, timeout_s: float = 300,
-        smt2: str = "",
+        images: Mapping[str, str] | None = None, contents: bool = False,
+        timeout_s: float = READING_S, smt2: str = "",
     ) -> None:  # fmt: skip
         self.verilog, self.top, self.images = verilog, top, images or {}
         read = self.images if contents else None

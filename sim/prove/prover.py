@@ -19,9 +19,10 @@ from ...params.core import CoreParams
 from ...params.protocol import Design
 from ...progress import Progress
 from ..report.findings import Check, Outcome
+from ..tools import yosys
 from ..tools.solver import Answer, conjunction, decide, z3
 from .counterexample import told
-from .netlist import Netlist, modules
+from .netlist import READING_S, Netlist, below, modules, to_smt2
 
 Ts = TypeVarTuple("Ts")
 #: An outcome and its detail, lines for people.
@@ -102,12 +103,11 @@ class Prover:
                 message = f"{self.hardware.top}: no module {name} in the Verilog"
                 raise FxlifError(message, key=self.hardware.top, value=name)
         if names not in self._netlists:
-            note = "reading the Verilog with Yosys" + (
-                "" if self._netlists else " (from a cold cache, the first time takes a minute)"
-            )
-            self.progress(note, len(self._netlists), None)
+            yosys.begin(self.progress, "reading the Verilog")
+            text = to_smt2(below(self.verilog, names[0]), names[0], names[1:], images=None,
+                           timeout_s=READING_S)  # fmt: skip
             self._netlists[names] = Netlist(
-                self.verilog, names[0], cut=names[1:], images=self.hardware.image_texts
+                self.verilog, names[0], images=self.hardware.image_texts, smt2=text
             )
         return self._netlists[names]
 

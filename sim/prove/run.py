@@ -84,6 +84,7 @@ from collections.abc import Callable, Collection
 from ...errors import FxlifError
 from ...hdl.limits import supported
 from ...hdl.verilog import generate
+from ...hdl.yosys.started import start
 from ...layout import HardwareNetwork
 from ...params.design import outline
 from ...params.network import NetworkParams
@@ -162,6 +163,7 @@ def prove(
     if design.kind == "core":
         raise FxlifError.must_be("design", "a network or a neuron", design.kind)
     chosen = choose(solver)
+    start()
     progress("generating Verilog", 0, None)
     hardware = generate(design)
     prover = Prover(

@@ -31,6 +31,7 @@ from ...dut.reference import default_patience
 from ...dut.run import not_checked, read_files
 from ...dut.testbench import DutJob, dut_job
 from ...report.findings import Check, Findings, Outcome
+from ...tools import yosys
 from ...tools.ports import read_ports, read_sources
 from ...tools.solver import choose, conjunction, decide, z3
 from .core import core_machine
@@ -98,7 +99,7 @@ def prove_dut(
     job = dut_job(params, texts, top=dut.top, dut_map=dut_map, map_file=str(dut.mapping),
                   two_state=True)  # fmt: skip
     _taken(params, job, dut)
-    progress("reading the Verilog with Yosys (from a cold cache, the first time takes a minute)")
+    yosys.begin(progress, "reading the Verilog")
     started = time.perf_counter()
     source = read(job, files)
     ask = _Ask(source, chosen, timeout_s, progress)

@@ -32,9 +32,11 @@ from ....params.protocol import AnyParams
 from ....progress import SILENT, Progress
 from ...bench.netlist import device
 from ...report.findings import Check, Findings, Outcome
+from ...tools import yosys
 from ...tools.solver import choose, conjunction, decide, z3
 from ..netlist import Netlist, conjuncts, constants, substituted, subterms
 from .gate import Gate
+from .knowledge import Tables, chosen, equal_bits
 from .relation import Meaning, Relation
 from .words import Stored, contents, stored
 
@@ -87,12 +89,14 @@ class _Proof:
     progress: Progress
     checks: list[Check] = field(default_factory=list)
     figures: dict[str, int | float | str] = field(default_factory=dict)
+    known: dict[str, Any] = field(default_factory=dict)
+    facts_took: float = 0.0
 
     def run(self) -> None:
         folder, _ = synthesise(self.hardware, self.target, bare=True, progress=self.progress)
         self.mapped = flow.Netlist.read((folder / NETLIST).read_text(), self.hardware.top)
         self.edit(self.mapped)
-        self.progress("reading the Verilog and the netlist with Yosys", 0, None)
+        yosys.begin(self.progress, "reading the Verilog and the netlist")
         self.gold = Netlist(
             self.hardware.verilog, self.hardware.top, images=self.hardware.image_texts,
             contents=True,
@@ -103,16 +107,19 @@ class _Proof:
         # What memories hold is compared by itself.
         parts = conjuncts(self.gold.init)
         self.first = [p for p in parts if not any(map(z3.is_select, subterms([p])))]
-        self.facts()
+        self.contents = contents(self.gold)
+        self.tables: Tables | None = None
+        self.facts(self.relation.guesses(), self.first)
         start, unnamed = time.perf_counter(), self.unnamed()
         self.memories, unknown = self.lookup()
         if unknown := unnamed + unknown:
             self.add("what stands for nothing in the Verilog", "unknown", "\n".join(unknown), start)
         self.clock()
-        self.power_up()
         self.flip_flops()
         self.stored()
         self.settle("outputs", dict(self.outputs()), "equal in every state and for every input")
+        self.power_up()  # in the end: all that the others rest on must hold there
+        self.told()
         kinds = sorted({cell["type"] for cell in self.gate.cells.values()})
         self.figures |= {
             "flip-flops": len(self.gate.registers),
@@ -129,45 +136,79 @@ class _Proof:
         """Cell → what it stores; and why that is not known of others."""
         found: dict[str, Stored] = {}
         unknown: list[str] = []
-        at_first, read = contents(self.gold), set(self.mapped.readers())
+        read = set(self.mapped.readers())
         names = [f"{name}.{pin}" for name, cell in self.gate.cells.items()
                  for pin in cell["connections"]]  # fmt: skip
         pins = self.relation.all_of([self.gate.signals[name] for name in names])
         for name in self.gate.cells:
             try:
-                found[name] = stored(self.relation, name, read, at_first,
+                found[name] = stored(self.relation, name, read, self.contents,
                                      dict(zip(names, pins, strict=True)))  # fmt: skip
             except ValueError as error:
                 unknown.append(f"memory cell {name}: {error}")
         return found, unknown
 
-    def facts(self) -> None:
-        """Keep of the guesses about the Verilog's registers those that are inductive together."""
+    def facts(self, guesses: dict[str, Any], begin: list[Any]) -> None:
+        """Keep of the guesses about the Verilog's registers those that are inductive together, from
+        the first states ``begin``."""
         start = time.perf_counter()
         self.progress("proving what synthesis knew of the registers", 0, None)
-        facts = self.kept(self.relation.guesses(), self.first)
+        facts = self.kept(guesses, begin)
         while facts:
             after = substituted(list(facts.values()), self.gold.clocked)
             left = self.kept(dict(zip(facts, after, strict=True)), list(facts.values()))
             if len(left) == len(facts):
                 break
             facts = {name: facts[name] for name in left}
-        self.given = list(facts.values())
-        if facts:
-            names = ", ".join(sorted(facts)[:SHOWN]) + (", ..." if len(facts) > SHOWN else "")
-            self.add("what synthesis knew of the Verilog's registers", "passed",
-                     f"{self.solver}, 1-step induction: {names}", start)  # fmt: skip
+        self.known |= facts
+        self.given = list(self.known.values())
+        self.facts_took += time.perf_counter() - start
+
+    def learn(self) -> None:
+        """Find more facts, of single bits of registers and of what is in tables: from a first state
+        in which registers without a value have the one that suits synthesis."""
+        start = time.perf_counter()
+        self.progress("looking for more that synthesis knew", 0, None)
+        cells: dict[str, set[int]] = defaultdict(set)
+        for each in self.memories.values():
+            cells[each.memory] |= each.bits
+        self.tables = Tables(self.gold, self.contents, cells)
+        guesses = self.relation.guesses()
+        begin = [*self.first, *chosen(self.gold, self.first, guesses.values())]
+        guesses |= equal_bits(
+            self.gold, self.tables, begin, solver=self.solver, timeout_s=self.timeout_s
+        )
+        self.facts_took += time.perf_counter() - start
+        self.facts(guesses, begin)
+
+    def told(self) -> None:
+        """Write down the facts."""
+        if self.known:
+            names = ", ".join(sorted(self.known)[:SHOWN])
+            more = f" and {len(self.known) - SHOWN:,} more" * (len(self.known) > SHOWN)
+            self.checks.append(Check(
+                name="netlist: what synthesis knew of the Verilog's registers", outcome="passed",
+                detail=f"{self.solver}, 1-step induction: {names}{more}", seconds=self.facts_took,
+            ))  # fmt: skip
 
     def kept(self, claims: dict[str, Any], given: list[Any]) -> dict[str, Any]:
         """Those of the claims that follow from ``given``; none where the time runs out."""
+        asked = len(claims)
         while claims:
+            self.progress(
+                "proving what synthesis knew of the registers", asked - len(claims), asked
+            )
             wrong = z3.simplify(z3.Not(conjunction(claims.values())))
-            answer = decide([*given, wrong], solver=self.solver, timeout_s=self.timeout_s,
-                            values=claims)  # fmt: skip
+            answer = decide([*given, wrong, *self.read([*given, wrong])], solver=self.solver,
+                            timeout_s=self.timeout_s, values=claims)  # fmt: skip
             if answer.result == "unsat":
                 break
             claims = {name: claim for name, claim in claims.items() if answer.model.get(name)}
         return claims
+
+    def read(self, formulas: list[Any]) -> Iterator[Any]:
+        """What is known of the words of tables that the formulas read."""
+        return iter(()) if self.tables is None else self.tables.facts(formulas)
 
     def unnamed(self) -> list[str]:
         """Find what the flip-flops without a name are, by trying; those of which it is not found.
@@ -194,6 +235,7 @@ class _Proof:
 
     def ask(self, formulas: list[Any]) -> str:
         formulas = [z3.simplify(each) for each in formulas]
+        formulas += self.read(formulas)
         return decide(formulas, solver=self.solver, timeout_s=self.timeout_s).result
 
     def clock(self) -> None:
@@ -223,13 +265,13 @@ class _Proof:
         self.progress("comparing the states at power-up", 0, None)
         begin = [self.relation.of(self.gate.at_first)]
         values = [term == 0 for each in self.memories.values() for term in each.at_first.values()]
-        together = self.ask([*self.first, *begin, *values])
+        together = self.ask([*self.first, *begin, *values, *self.given])
         if together == "sat":
             self.add("power-up", "passed", f"{self.solver}: the first states are equal; a register "
                      "that the Verilog gives no value has the netlist's", start)  # fmt: skip
             return
         wrong = [name for name, formula in self.first_bits()
-                 if self.ask([*self.first, formula]) != "sat"]  # fmt: skip
+                 if self.ask([*self.first, *self.given, formula]) != "sat"]  # fmt: skip
         self.add("power-up", "failed" if together == "unsat" else "unknown",
                  f"begins otherwise than in the Verilog: {_named(wrong)}", start)  # fmt: skip
 
@@ -288,10 +330,14 @@ class _Proof:
     def settle(self, name: str, claims: Mapping[str, Any], shown: str) -> None:
         """Whether the claims hold, one by one, of every state in which the facts do."""
         start = time.perf_counter()
-        found: dict[str, list[str]] = defaultdict(list)
-        for number, (claim, formula) in enumerate(claims.items()):
-            self.progress(f"proving {name}", number, len(claims))
-            found[self.ask([*self.given, z3.Not(formula)])].append(claim)
+        found = self.answers(name, claims)
+        if found["sat"] and self.tables is None:
+            took = self.facts_took
+            self.learn()
+            start += self.facts_took - took
+            again = self.answers(name, {claim: claims[claim] for claim in found.pop("sat")})
+            for answer, of in again.items():
+                found[answer] += of
         lines = [f"differs, in a state that may be one that never occurs: {_named(found['sat'])}"
                  ] if found["sat"] else []  # fmt: skip
         if found["unknown"]:
@@ -299,6 +345,14 @@ class _Proof:
         outcome: Outcome = "failed" if found["sat"] else "unknown" if lines else "passed"
         by = f"{self.solver}, 1-step induction over both"
         self.add(name, outcome, "\n".join(lines) or f"{by}: {shown}", start)
+
+    def answers(self, name: str, claims: Mapping[str, Any]) -> dict[str, list[str]]:
+        """What the solver says → of which claims: ``sat`` of those that can be wrong."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for number, (claim, formula) in enumerate(claims.items()):
+            self.progress(f"proving {name}", number, len(claims))
+            found[self.ask([*self.given, z3.Not(formula)])].append(claim)
+        return found
 
 
 def _named(names: list[str]) -> str:
