@@ -38,19 +38,20 @@ from fxlif.sim.bench.models import Offers
 from fxlif.sim.bench.outcome import FIRED, SILENT_RUN
 from fxlif.sim.bench.scoreboard import Counts, Report
 from fxlif.sim.bench.simulation import wrapped
-from fxlif.sim.bench.wrapper import Interface
+from fxlif.sim.bench.wrapper import Cycles, Interface
 from fxlif.sim.coverage import until_covered as cover_module
 from fxlif.sim.coverage.bins import BinRule
 from fxlif.sim.coverage.coverage import Coverage
 from fxlif.sim.coverage.until_covered import COVERED, WAIVERS, cover, covered
 from fxlif.sim.failure import difference as difference_module
-from fxlif.sim.failure import folder, narrow
+from fxlif.sim.failure import folder, late, narrow
 from fxlif.sim.failure.difference import as_stimulus, narrowed, shrunk
 from fxlif.sim.failure.narrow import first_difference
 from fxlif.sim.report.findings import Bin, Check, Findings, groups
 from fxlif.sim.soak import run as soak_module
 from fxlif.sim.soak import segments
 from fxlif.sim.soak.bulk import BLOCK, StreamBulk
+from fxlif.sim.soak.bulk_neuron import NeuronBulk
 from fxlif.sim.soak.compare import get, put
 from fxlif.sim.soak.random_design import random_neuron
 from fxlif.sim.soak.random_network import random_hardware
@@ -70,7 +71,7 @@ from fxlif.sim.stimulus import rates
 from fxlif.sim.stimulus.march import TRIED
 from fxlif.sim.tools.simulators import Results
 from fxlif.sim.tools.verilated import VerilatedDesign
-from fxlif.sim.tools.words import as_ints, as_rows
+from fxlif.sim.tools.words import as_ints, as_rows, pack
 
 pytestmark = pytest.mark.skipif(not can_compile(), reason="bulk runs need numba")
 CORE = CORES["all options"]
@@ -814,7 +815,7 @@ def test_a_difference_after_aimed_events_is_narrowed_with_them(target, monkeypat
             response[spoilt, field.offset // 64] ^= np.uint64(1 << field.offset % 64)
             return response
 
-    for module in (segments, narrow):
+    for module in (segments, narrow, late):
         monkeypatch.setattr(module, "VerilatedDesign", Late)
     monkeypatch.setattr(segments, "AIM", 1)
     coverage = Coverage(CORE, counts=False)
@@ -827,6 +828,60 @@ def test_a_difference_after_aimed_events_is_narrowed_with_them(target, monkeypat
     assert found.start == 0, "from power-up on: no reset brings it back"
     ran_again = [words.copy() for _, words, _ in blocks(target, 5, 0, 3 * BLOCK)]
     assert found.words == as_ints(np.concatenate(ran_again)[: len(found.words)])
+    # What comes late is narrowed by compiled code, to the same.
+    monkeypatch.setattr(narrow, "LATE", BLOCK)
+    again = narrowed(target, 5, segment)
+    assert (again.start, again.first, again.words) == (found.start, found.first, found.words)
+    assert again.trace._rows == found.trace._rows
+
+
+class Answering:
+    """A neuron that does what it should, but that its spike is wrong in a cycle so many behind the
+    only reset."""
+
+    def __init__(self, library, interface) -> None:
+        self._interface, self._at, self._reset = interface, 0, -1
+        self._bulk = NeuronBulk(NEURON, interface, 1)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_) -> None:
+        pass
+
+    def run(self, rows: np.ndarray) -> np.ndarray:
+        shown = Cycles(self._interface.stimulus, rows)
+        table = {name: shown[name] for name in self._interface.stimulus}
+        self._bulk.show(table)
+        names = [*(f"state.{name}" for name in NEURON.state_widths), "spike"]
+        table |= {name: self._bulk.shown[:-1, k].copy() for k, name in enumerate(names)}
+        resets = np.flatnonzero(table["rst"]) + self._at
+        self._reset = int(resets[0]) if len(resets) else self._reset
+        wrong = self._reset + 5 * BLOCK + 77 - self._at
+        if self._reset >= 0 and 0 <= wrong < len(rows):
+            table["spike"][wrong] ^= 1
+        self._at += len(rows)
+        fields = self._interface.response
+        return as_rows(pack(fields, {n: table[n] for n in fields}), self._interface.response_bits)
+
+
+@pytest.mark.parametrize("most", [1 << 20, 1])
+def test_a_late_difference_of_a_neuron_is_narrowed(most, monkeypatch) -> None:
+    """To its only reset, in the cycles that this may take; else the whole stimulus shows it."""
+    for module in (narrow, late):
+        monkeypatch.setattr(module, "VerilatedDesign", Answering)
+    monkeypatch.setattr(narrow, "LATE", BLOCK)
+    monkeypatch.setattr(narrow, "MOST", most)
+    interface, _ = wrapped(NEURON)
+    shown = np.stack([np.arange(6 * BLOCK) == 100, np.ones(6 * BLOCK), np.full(6 * BLOCK, 70)])
+    table = dict(zip(("rst", "enable", "current"), shown.astype(int), strict=True))
+    rows = as_rows(pack(interface.stimulus, table), interface.stimulus_bits)
+    wrong = 100 + 5 * BLOCK + 77
+    found = narrow.narrow(Path("none"), NEURON, interface, rows, wrong)
+    assert found.start == (100 if most > 1 else 0)
+    assert (found.first.cycle, found.first.signal) == (wrong - found.start, "spike")
+    assert found.first.history["spike"][-1] == found.first.observed == 1 - found.first.expected
+    assert len(found.trace._rows) == narrow.BEFORE + 1 + narrow.AFTER
 
 
 def test_a_march_is_counted_from_a_reset_on_with_nothing_held_back(target) -> None:

@@ -304,12 +304,16 @@ class DesignModel(ABC):
 
     def run(self, inputs: CycleInputs) -> CycleOutputs:
         """The outputs for these cycles; see :class:`CycleInputs` and :class:`CycleOutputs`."""
+        return self.outputs(self.show(inputs))
+
+    def show(self, inputs: CycleInputs) -> Block:
+        """Run these cycles."""
         block = self._room(len(np.asarray(inputs.rst)))
         for name in control.INPUT.names or ():
             block.inputs[name] = getattr(inputs, name)
         if self.port is not None:
             self.port.offer(len(block.inputs), inputs)
-        return self.outputs(self._fill(block))
+        return self._fill(block)
 
     def drive(self, driver: Driver, flags: Bytes) -> Block:
         """Run as many cycles as there are ``flags``, with the inputs that ``driver`` shows.

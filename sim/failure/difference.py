@@ -223,7 +223,7 @@ def leave_difference(
 ) -> Left:
     """Narrow and shrink the difference of a segment, and leave its failure folder."""
     progress("narrowing the difference", 0, None)
-    found = narrowed(target, seed, segment)
+    whole = found = narrowed(target, seed, segment)
     first = found.first
     told = [f"segment {segment.number} of the run, cycle {segment.wrong}, signal {first.signal}: "
             f"expected {first.expected}, observed {first.observed}"]  # fmt: skip
@@ -233,7 +233,10 @@ def leave_difference(
     job = Job(params=target.params, interface=target.interface, sources=target.sources,
               words=found.words, cycles=len(found.words), seed=seed)  # fmt: skip
     try:
-        leave(folder, job, found.first, name=name, reasons=told, progress=progress)
+        leave(
+            folder, job, found.first, name=name, reasons=told, progress=progress,
+            narrowed=found if found is whole else None,
+        )  # fmt: skip
     except FxlifError as error:  # what was found must be told all the same
         return Left("\n".join([*told, f"no failure folder: {error}"]), first=found.first)
     replay = shlex.join(["fxlif", "replay", str(folder)])

@@ -28,7 +28,7 @@ from ..tools import simulators, verilated
 from ..tools.simulators import Simulator
 from ..tools.sources import is_image
 from ..tools.words import as_rows, from_bytes, repack, to_text
-from .narrow import AFTER, narrow, watched
+from .narrow import AFTER, Narrowed, narrow, watched
 from .note import DESIGN, NOTE, WORDS, Failure, Note, Packing, load
 from .waves import BENCH as WAVES_BENCH
 from .waves import dump, wave_bench
@@ -36,6 +36,8 @@ from .waves import dump, wave_bench
 WAVES, README = "waves.vcd", "README.txt"
 #: Cycles of waves up to the first difference.
 WAVES_BEFORE = 1000
+#: The longest stimulus of which waves are made.
+WAVES_MOST = 1 << 20
 #: The waves of a whole replay.
 REPLAY_WAVES = "replay.vcd"
 #: Files of the folder that no source may be named as.
@@ -70,6 +72,7 @@ def leave(
     simulator: str = "verilator",
     reasons: Sequence[str] = (),
     waves: bool = True,
+    narrowed: Narrowed | None = None,
     progress: Progress = SILENT,
 ) -> Path:
     """Leave a failure folder; returns ``folder``. It is written whole or not at all.
@@ -80,7 +83,9 @@ def leave(
         first: the first difference.
         simulator: the one that saw the failure; it makes the waves.
         reasons: why the check failed, a line each.
-        waves: whether to make ``waves.vcd``.
+        waves: whether to make ``waves.vcd``; of a stimulus of more than WAVES_MOST cycles there are
+            none.
+        narrowed: what the words of the job are, where they need not be narrowed.
 
     Raises:
         FxlifError: the folder cannot be written, or ``simulator`` is not installed.
@@ -90,14 +95,21 @@ def leave(
             raise FxlifError.must_be("sources", f"none of {', '.join(OWN)}, and no path", file)
     found = simulators.find(simulator)
     with whole_folder(folder) as work:
-        seen = seen_again(job, first, found, work / TRACE, progress)
+        if narrowed is None:
+            seen = seen_again(job, first, found, work / TRACE, progress)
+        else:
+            narrowed.trace.write(work / TRACE)
+            seen = Seen(words=narrowed.words, first=narrowed.first)
         of = job.params
         design.save(of if isinstance(of, NeuronParams) else golden_of(of), work / DESIGN)
         for file, text in job.sources.items():
             (work / file).write_text(text, encoding="utf-8")
         (work / WORDS).write_text(to_text(seen.words, job.interface.stimulus_bits))
         notes = list(seen.notes)
-        if waves:
+        if waves and len(seen.words) > WAVES_MOST:
+            notes.append(f"{WAVES}: not made, since no shorter stimulus than of "
+                         f"{len(seen.words):,} cycles was found")  # fmt: skip
+        elif waves:
             start = max(0, seen.first.cycle + 1 - WAVES_BEFORE)
             progress(f"waves with {found.name} {found.version}", 0, None)
             try:

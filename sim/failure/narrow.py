@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ...engines import can_compile
 from ...params.protocol import AnyParams
 from ..bench.models import model_of
 from ..bench.scoreboard import Report, Scoreboard
@@ -17,11 +18,14 @@ from ..bench.wrapper import Cycles, Interface
 from ..report.difference import Difference
 from ..tools.verilated import VerilatedDesign
 from ..tools.words import as_ints
+from .late import difference_at, first_wrong
 
 #: Cycles of the trace before and after the difference.
 BEFORE, AFTER = 50, 20
 #: Cycles that are compared at a time.
 BLOCK = 1 << 14
+#: A difference behind so many cycles is looked for by compiled code alone, and with so many cycles.
+LATE, MOST = 1 << 18, 1 << 25
 Rows = npt.NDArray[np.uint64]
 
 
@@ -80,14 +84,24 @@ def narrow(
 ) -> Narrowed | None:
     """Leave out what came before a reset, as far as the difference stays in its ``cycle``.
 
-    None where not even the whole stimulus, ``rows`` (cycles, words), shows a difference there.
+    None where not even the whole stimulus, ``rows`` (cycles, words), shows a difference there. A
+    late one takes no more than MOST cycles to narrow: then the whole stimulus is the answer.
     """
     rows = rows[: cycle + 1 + AFTER]
     reset = Cycles(interface.stimulus, rows)["rst"].astype(bool).tolist()
+    late, run = cycle > LATE and can_compile(), 0
     for start in starts(reset, cycle):
-        trace = Trace(interface, *watched(cycle - start))
-        first = first_difference(library, params, interface, rows[start:], trace)
+        part, at = rows[start:], cycle - start
+        if late and start:
+            run += len(part)
+            if run > MOST or first_wrong(library, params, interface, part) != at:
+                continue
+        trace = Trace(interface, *watched(at))
+        if late and at > LATE:
+            first = difference_at(library, params, interface, part, at, trace)
+        else:
+            first = first_difference(library, params, interface, part, trace)
         # The same cycle: another one would be another failure, hidden behind this one until now.
-        if first is not None and first.cycle == cycle - start:
-            return Narrowed(words=as_ints(rows[start:]), start=start, first=first, trace=trace)
+        if first is not None and first.cycle == at:
+            return Narrowed(words=as_ints(part), start=start, first=first, trace=trace)
     return None

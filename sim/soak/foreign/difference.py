@@ -17,7 +17,7 @@ from ...dut.complaints import told_by
 from ...dut.failure import leave_dut
 from ...failure.difference import Left
 from ...failure.folder import NOT_SEEN
-from ...failure.narrow import AFTER, starts
+from ...failure.narrow import AFTER, MOST, starts
 from ...report.difference import Difference
 from ...tools import simulators
 from ...tools.words import as_ints
@@ -74,7 +74,11 @@ def narrowed(
     if whole.wrong is not None:
         stimulus = stimulus[: whole.wrong.cycle + 1 + AFTER]
     reset = Cycles(target.job.interface.stimulus, stimulus)["rst"].astype(bool).tolist()
+    run = 0
     for start in starts(reset, segment.wrong)[:-1]:
+        run += len(stimulus) - start
+        if run > MOST:
+            break
         seen = show(target, stimulus[start:])
         if seen.like(whole, start):
             return stimulus[start:], seen, start
