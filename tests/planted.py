@@ -28,7 +28,7 @@ from fxlif.sim.tools.verilated import VerilatedDesign
 FOLDER = Path(__file__).parent / "faults"
 EXAMPLES = Path(examples.__file__).parent
 #: Those that fxlif generates, and those with Verilog of their own.
-GENERATED, FOREIGN = ("neuron", "chain", "rows"), ("serial", "fifo")
+GENERATED, FOREIGN = ("neuron", "chain", "rows"), ("serial", "fifo", "wide")
 #: A declaration of a signal, as Yosys writes it.
 _DECLARED = re.compile(r"^  (?:wire|reg|input|output)\b[^;]*;\n", re.MULTILINE)
 

@@ -115,6 +115,22 @@ VARIANTS: dict[str, tuple[str, tuple[tuple[str, str], ...], dict[str, Any]]] = {
                           "wire idle = spikes == 0; assign busy = !idle;")),
              {"step": {"idle": None, "busy": "busy"}}),
     "quiet": ("falling", (), {"step": {"idle": None, "quiet": 3}}),
+    "rests where nothing is offered": (
+        "falling",
+        (("input start, output idle,", "output idle, input in_tick,"),
+         ("assign idle        = spikes == 0;",
+          "wire start = in_valid && in_ready && in_tick;\n"
+          "    assign idle        = spikes == 0 && !in_valid;"),
+         ("= idle && !start;", "= spikes == 0;"),
+         ("assign out_valid   = !idle;", "assign out_valid   = spikes != 0;")),
+        {"step": {"start": None}, "events_in": {"tick": "in_tick"}},
+    ),
+    "counts on valid to stay": (
+        "pairs", (("reg [1:0] left;", "reg [1:0] left; reg was;"),
+                  ("left <= 0; out_valid <= 0;", "left <= 0; was <= 0; out_valid <= 0;"),
+                  ("out_valid <= left == 1;",
+                   "was <= in_valid && !in_ready; if (was && !in_valid) sums[0] <= 50;\n"
+                   "            out_valid <= left == 1;")), {}),
     "soon stuck": ("falling", (), {"answer_within": 10}),
     "inner signals": ("pairs", (("output reg shown, output reg group, output reg [19:0] potentials",
                                  "output unused"),

@@ -323,14 +323,14 @@ def _answers(
     ready: str, by: str,
 ) -> None:  # fmt: skip
     """The answer to a step, one event after the other."""
-    for name in ("out_shown", "out_tick", "out_giving", "out_lost", "out_stray"):
+    for name in ("out_shown", "out_tick", "out_giving", "out_waits", "out_lost", "out_stray"):
         packing.wire(name)
     width = parameters["WIDTH"]
     packing.wire("out_neuron", width=width)
     packing.adapter(
-        "steps", "FxlifAnswers", parameters, over=over, **spikes, valid="out_shown", ready=ready,
-        neuron="out_neuron", tick="out_tick", giving="out_giving", lost="out_lost",
-        stray="out_stray",
+        "steps", "FxlifAnswers", parameters, begun="tick_taken", over=over, **spikes,
+        valid="out_shown", ready=ready, neuron="out_neuron", tick="out_tick", giving="out_giving",
+        waits="out_waits", lost="out_lost", stray="out_stray",
     )  # fmt: skip
     packing.tell("events_out.valid", "out_shown", by=by)
     packing.tell("events_out.payload.tick", "out_tick", by="the wrapper, at the end of a step")
@@ -362,7 +362,7 @@ def _vector_out(packing: Packing, neurons: int, parts: CoreMap, flow: Flow) -> N
     vector, by = bits.wire if bits else "0", str(stream.vector)
     spikes = {"vector": vector, "add": "1'b0", "address": "0"}
     counted = {"N": neurons, "BITS": each, "WIDTH": address_bits(neurons), "COUNTED": 0}
-    flow.ticks.append("~out_giving")
+    flow.ticks.append("~out_waits")
     _answers(packing, counted, spikes, over=over, ready=ready, by=by)
     if stream.between != "any":
         wrong = packing.wire("out_between")

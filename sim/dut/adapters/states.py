@@ -67,7 +67,7 @@ def connect_trace(
         "traces", "FxlifTrace",
         {"N": n, "LANES": lanes, "WIDTH": max(1, width), "INDEX": index.width if index else 1,
          "DEPTH": groups},
-        take=_taken(packing, parts, flow), group=index.wire if index else "1'b0",
+        tick="tick_taken", take=_taken(packing, parts, flow), group=index.wire if index else "1'b0",
         words=f"{{{lanes_text or 0}}}", valid="trace_valid", index="trace_index",
         word="trace_word", giving="trace_giving", lost="trace_lost",
     )  # fmt: skip

@@ -15,27 +15,31 @@ module FxlifStep #(parameter END = 0, CYCLES = 0, STROBE = 1) (
     input      moves,    // one is on its way in or out
     output     start,
     output     running,  // from the TICK to the end of its step
-    output     rests,    // quiet for CYCLES
+    output     rests,    // it was quiet for CYCLES, and nothing went in since
     output     over
 );
     localparam IDLE = 0, STARTING = 1, RUNNING = 2;
     reg [1:0]  state = IDLE;
     reg [24:0] count = 0;
+    reg        rested = 0;  // a register: the core's idle may depend on what is offered
     wire begins = STROBE ? start && ready : given;
     wire quiet  = idle && !moves;
 
     assign start   = STROBE && state == STARTING;
     assign running = state != IDLE;
-    assign rests   = quiet && count >= CYCLES - 1;
+    wire   still   = quiet && count >= CYCLES - 1;
+    assign rests   = rested;
     assign over    = END == 0 ? done
                    : END == 1 ? (CYCLES == 0 ? begins : state == RUNNING && count == CYCLES - 1)
-                   : state == RUNNING && rests;
+                   : state == RUNNING && still;
 
     always @(posedge clk)
         if (rst) begin
-            state <= IDLE;
-            count <= 0;
+            state  <= IDLE;
+            count  <= 0;
+            rested <= 0;
         end else begin
+            rested <= !begins && !takes && (still || rested);
             if (over)
                 state <= IDLE;
             else if (begins)
@@ -44,7 +48,7 @@ module FxlifStep #(parameter END = 0, CYCLES = 0, STROBE = 1) (
                 state <= STARTING;
             if (END == 2 ? begins || takes || !quiet : begins)
                 count <= 0;
-            else if (END == 2 ? !rests : state == RUNNING)
+            else if (END == 2 ? !still : state == RUNNING)
                 count <= count + 1;
         end
 endmodule
@@ -72,6 +76,7 @@ endmodule
 module FxlifAnswers #(parameter N = 1, BITS = 1, WIDTH = 1, COUNTED = 0) (
     input                   clk,
     input                   rst,
+    input                   begun,    // a TICK was taken: its answer is due
     input                   over,
     input      [N*BITS-1:0] vector,
     input                   add,      // where it is COUNTED: a spike
@@ -81,15 +86,17 @@ module FxlifAnswers #(parameter N = 1, BITS = 1, WIDTH = 1, COUNTED = 0) (
     output     [WIDTH-1:0]  neuron,
     output                  tick,
     output                  giving,
+    output                  waits,    // from the TICK until the answer is handed over
     output                  lost,     // a step or spike that came while the last answer was given
     output                  stray     // a spike of a neuron that there is not
 );
     reg [N*BITS-1:0] counts = 0;
     reg [WIDTH:0]    at = 0;
-    reg              gives = 0;
+    reg              gives = 0, due = 0;
     wire [BITS-1:0]  left = counts[BITS-1:0];
 
     assign giving = gives;
+    assign waits  = gives || due;
     assign tick   = at == N;
     assign neuron = tick ? {WIDTH{1'b0}} : at[WIDTH-1:0];
     assign valid  = gives && (tick || left != 0);
@@ -101,6 +108,7 @@ module FxlifAnswers #(parameter N = 1, BITS = 1, WIDTH = 1, COUNTED = 0) (
             counts <= 0;
             at     <= 0;
             gives  <= 0;
+            due    <= 0;
         end else if (gives) begin
             if (valid && ready && tick) begin
                 gives <= 0;
@@ -113,6 +121,7 @@ module FxlifAnswers #(parameter N = 1, BITS = 1, WIDTH = 1, COUNTED = 0) (
             end
         end else begin
             gives <= over;
+            due   <= !over && (begun || due);
             if (!COUNTED && over)
                 counts <= vector;
             if (COUNTED && add && address < N)

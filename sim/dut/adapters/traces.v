@@ -4,26 +4,27 @@
 module FxlifTrace #(parameter N = 1, LANES = 1, WIDTH = 1, INDEX = 1, DEPTH = 1) (
     input                    clk,
     input                    rst,
+    input                    tick,   // begins a step, which has DEPTH groups
     input                    take,
     input  [INDEX-1:0]       group,
     input  [LANES*WIDTH-1:0] words,
     output                   valid,
     output [29:0]            index,
     output [WIDTH-1:0]       word,
-    output                   giving,
+    output                   giving, // from the TICK until all are handed over
     output                   lost    // more groups than a step has, before they were handed over
 );
     reg [LANES*WIDTH-1:0] kept   [0:DEPTH-1];
     reg [INDEX-1:0]       groups [0:DEPTH-1];
     reg [LANES*WIDTH-1:0] shown = 0;
     reg [INDEX-1:0]       which = 0;
-    reg [29:0]            first = 0, filled = 0, lane = 0;
+    reg [29:0]            first = 0, filled = 0, lane = 0, due = 0;
     reg                   shows = 0;
 
     assign index  = which * LANES + lane;
     assign word   = shown[WIDTH-1:0];
     assign valid  = shows && (index < N || lane == 0);  // a group that there is not is shown
-    assign giving = shows || filled != 0;
+    assign giving = shows || filled != 0 || due != 0;
     assign lost   = take && filled == DEPTH || (take ^ take);
 
     wire [29:0] last = first + filled;
@@ -35,7 +36,9 @@ module FxlifTrace #(parameter N = 1, LANES = 1, WIDTH = 1, INDEX = 1, DEPTH = 1)
             filled <= 0;
             lane   <= 0;
             shows  <= 0;
+            due    <= 0;
         end else begin
+            due <= (tick ? DEPTH : due) - (take && (tick || due != 0));
             if (take && !lost) begin
                 kept[last >= DEPTH ? last - DEPTH : last]   <= words;
                 groups[last >= DEPTH ? last - DEPTH : last] <= group;
