@@ -46,30 +46,6 @@ def _check_memory(bits: int) -> None:
         raise FxlifError.must_be("memory", allowed, bits, found=f"{bits:,}")
 
 
-def baked_in(design: AnyParams, check: str) -> None:
-    """Refuse what a ``check`` does not know yet: what is written or read at run time.
-
-    Raises:
-        FxlifError: the first core of which something can be written or read.
-    """
-    cores: tuple[CoreParams | RowCore, ...] = design.cores
-    for k, core in enumerate(cores):
-        if core.writable:
-            key = _key(design, k, "writable")
-            raise FxlifError.must_be(key, f"empty in {check}", core.writable)
-        if core.readable:
-            key = _key(design, k, "readable")
-            raise FxlifError.must_be(key, f"false in {check}", core.readable)
-
-
-def _key(design: AnyParams, k: int, field: str) -> str:
-    """How a user calls a field of core ``k``."""
-    if isinstance(design, HardwareNetwork):
-        names = [population.name for population in design.network.population]
-        return f"population[{names.index(design.cores[k].name)}].{field}"
-    return f"core[{k}].{field}" if design.kind == "network" else field
-
-
 def sums_its_events(design: AnyParams, check: str) -> None:
     """Refuse what a ``check`` does not know yet: events that act one by one.
 

