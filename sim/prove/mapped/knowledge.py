@@ -79,6 +79,25 @@ def _same(
     return found
 
 
+class Related:
+    """Facts, of which some matter for a formula."""
+
+    def __init__(self, facts: Iterable[Any]) -> None:
+        self._facts = [(fact, {leaf.get_id() for leaf in constants([fact])}) for fact in facts]
+
+    def __call__(self, formulas: Iterable[Any]) -> list[Any]:
+        """The facts about constants of the formulas, and about those in the facts found so: as long
+        as all can hold at once, the others say nothing of the formulas."""
+        found: list[Any] = []
+        known, rest = {leaf.get_id() for leaf in constants(formulas)}, self._facts
+        while more := [pair for pair in rest if not known.isdisjoint(pair[1])]:
+            rest = [pair for pair in rest if known.isdisjoint(pair[1])]
+            for fact, about in more:
+                found.append(fact)
+                known |= about
+        return found
+
+
 def chosen(gold: Netlist, first: Iterable[Any], named: Iterable[Any]) -> list[Any]:
     """What the registers hold at power-up to which the Verilog gives no value there, of which
     ``first`` says nothing: the constant that one of the facts ``named`` says of a bit, else 0."""
