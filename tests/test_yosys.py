@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -101,6 +102,21 @@ def test_the_first_start_is_told_and_what_is_compiled_is_kept(other: Path) -> No
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(run).result() == []
     assert {file.suffix for file in other.iterdir()} == {"", ".lock"}
+    # Where another process compiles it, this one waits and takes what that one made.
+    made = kept.stat().st_ino
+    aside = kept.rename(kept.with_suffix(".aside"))
+    with ThreadPoolExecutor(1) as pool, kept.with_suffix(".lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        said = Said()
+        waits = pool.submit(started.ready, said)
+        while not said.lines:
+            time.sleep(0.01)
+        time.sleep(0.1)
+        assert not waits.done()
+        aside.rename(kept)
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        waits.result()
+    assert kept.stat().st_ino == made
 
 
 def test_a_run_that_takes_too_long_is_ended_and_the_next_one_is_not(other: Path) -> None:
