@@ -54,7 +54,7 @@ def prove(
             min=1,
             max=1000,
             metavar="N",
-            help="With --dut: cycles from power-up, for what no induction proves (24; a core 22).",
+            help="With --dut: cycles from power-up, for what no induction proves (24; a core 17).",
         ),
     ] = None,
     out: Annotated[

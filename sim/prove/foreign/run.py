@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -34,6 +34,7 @@ from ...report.findings import Check, Findings, Outcome
 from ...tools import yosys
 from ...tools.ports import read_ports, read_sources
 from ...tools.solver import choose, conjunction, decide, z3
+from .concrete import Runner, Unsuitable
 from .core import core_machine
 from .machine import Machine
 from .neuron import fits, neuron_machine
@@ -45,7 +46,9 @@ from .streams import NO_DEADLOCK, stream_machine
 #: Longest time for one question.
 TIMEOUT_S = 120.0
 #: Cycles from power-up that are searched for what is not inductive: of a neuron, of a core.
-DEPTH, CORE_DEPTH = 24, 22
+DEPTH, CORE_DEPTH = 24, 17
+#: Random runs of a core, and the cycles of each.
+RUNS, CYCLES = 30, 250
 #: The longest induction that is tried, beyond the cycles that a result takes.
 MOST = 6
 #: The same of the rules of a core's streams.
@@ -185,16 +188,14 @@ class _Ask:
         return [*checks, *_checks(machine, found, job, self.solver), *_possible(found)], found
 
     def core(self, core: CoreParams, depth: int) -> tuple[list[Check], Found]:
-        """The rules of the streams by induction, then what comes out, then the rules that were not
-        inductive, with a reset in any cycle; nothing behind the first difference."""
+        """Random runs; the rules of the streams by induction, then what comes out, then the rules
+        that were not inductive, with a reset in any cycle; nothing behind the first difference."""
         streams = stream_machine(self.source, core)
-        ruled = self._search(streams, 1, STREAM_MOST)
-        stuck = NO_DEADLOCK not in ruled.proved
-        for room in ROOMS:
-            machine = core_machine(self.source, core, room, deadlock=stuck)
-            found = self._search(machine, depth, 0, once=True)
-            if found.difference is None or not machine.of_room & set(found.difference.broken):
-                break
+        machine, found = self._random(core, depth)
+        ruled = replace(found)
+        if found.difference is None:
+            ruled = self._search(streams, 1, STREAM_MOST)
+            machine, found = self._short(core, depth, found.met, NO_DEADLOCK not in ruled.proved)
         last, broken = found, set(found.difference.broken if found.difference else ())
         if found.difference is None and streams.claims.keys() - ruled.proved.keys():
             last = self._search(streams, depth, 0)
@@ -209,6 +210,37 @@ class _Ask:
         checks += _possible(found)
         checks.append(Check(name="no livelock", outcome="not_applicable", detail=LIVELOCK))
         return checks, last
+
+    def _random(self, core: CoreParams, depth: int) -> tuple[Machine, Found]:
+        """What random runs show: many a mistake at once, which a solver is long in finding; and
+        situations that come within ``depth`` cycles."""
+        for room in ROOMS:
+            machine = core_machine(self.source, core, room, deadlock=True)
+            try:
+                runs = Runner(self.source, machine).runs(RUNS, CYCLES, self.progress)
+            except Unsuitable:
+                return machine, Found()
+            if runs.difference is None or not machine.of_room & set(runs.difference.broken):
+                break
+        else:
+            runs = replace(runs, difference=None)  # for those who search every run to say
+        met: dict[str, bool | None] = {
+            name: True for name, cycle in runs.met.items() if cycle < depth
+        }
+        return machine, Found(difference=runs.difference, met=met)
+
+    def _short(
+        self, core: CoreParams, depth: int, met: Mapping[str, bool | None], deadlock: bool
+    ) -> tuple[Machine, Found]:
+        """What comes out in every run of so many cycles; what was ``met`` is not looked for."""
+        for room in ROOMS:
+            machine = core_machine(self.source, core, room, deadlock=deadlock)
+            machine.meets = {name: each for name, each in machine.meets.items() if name not in met}
+            found = self._search(machine, depth, 0, once=True)
+            if found.difference is None or not machine.of_room & set(found.difference.broken):
+                break
+        found.met = {**met, **found.met}
+        return machine, found
 
     def _search(self, machine: Machine, depth: int, most: int, *, once: bool = False) -> Found:
         return Search(

@@ -54,11 +54,27 @@ class Found:
     late: bool = False
 
 
-def _is_value(part: Any, system: System) -> bool:
-    """Whether a condition says of a register which value it has."""
-    if not (z3.is_eq(part) and part.arg(0) in system.next):
-        return False
-    return bool(z3.is_bv_value(part.arg(1)) or z3.is_true(part.arg(1)) or z3.is_false(part.arg(1)))
+def first_values(system: System) -> tuple[dict[Any, Any], list[Any]]:
+    """The registers that have one value at power-up, and what else is said of them."""
+    values, others = {}, []
+    for part in (part for term in system.base for part in conjuncts(z3.simplify(term))):
+        negated = z3.is_not(part)
+        equation = part.arg(0) if negated else part
+        # z3 puts the sides of an equation in an order of its own.
+        sides = equation.children() if z3.is_eq(equation) else []
+        for register, value in (sides, sides[::-1]) if sides else ():
+            if register not in system.next or not z3.is_bv_value(value):
+                continue
+            if not negated:
+                values[register] = value
+            elif register.size() == 1:
+                values[register] = z3.BitVecVal(1 - value.as_long(), 1)
+            else:
+                continue
+            break
+        else:
+            others.append(part)
+    return values, others
 
 
 class Unrolled:
@@ -67,12 +83,10 @@ class Unrolled:
     that is not named."""
 
     def __init__(self, system: System, start: Sequence[Any], fixed: Mapping[Any, Any]) -> None:
-        first = [part for term in system.base for part in conjuncts(term)]
-        values = {part.arg(0): part.arg(1) for part in first if _is_value(part, system)}
+        values, others = first_values(system)
         self._system, self._fixed = system, fixed
         self._states = [{register: values.get(register, register) for register in system.next}]
-        self.given: list[Any] = [part for part in first
-                                 if not (z3.is_eq(part) and part.arg(0) in values)]  # fmt: skip
+        self.given: list[Any] = others
         self.given += self.at([*start, *system.given], 0)
 
     def at(self, terms: Sequence[Any], cycle: int) -> list[Any]:
