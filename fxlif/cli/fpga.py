@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from ..hdl.flow.bitstream import Bitstream
     from ..hdl.flow.measure import Measured, Table
+    from ..hdl.flow.peers import Foreign, Peer
     from ..hdl.flow.tools import DoesNotFitError
     from ..params.network import NetworkParams
     from ..params.neuron import NeuronParams
@@ -62,8 +63,19 @@ def fpga(
     ] = False,
     beside: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Other hardware's published figures: tinyodin."),
+        typer.Option(
+            metavar="NAME|PATH",
+            help="Other hardware's published figures: tinyodin; or its Verilog, a file or a "
+            "folder, built by the same tools.",
+        ),
     ] = None,
+    top: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="With --beside PATH: the module; else the file's name."),
+    ] = None,
+    clock: Annotated[
+        str, typer.Option(metavar="NAME", help="With --beside PATH: the module's clock.")
+    ] = "clk",
     keep_slow: Annotated[
         bool, typer.Option("--keep-slow", help="A bitstream even where --freq is not reached.")
     ] = False,
@@ -103,23 +115,26 @@ def fpga(
     params = load_hardware(design)
     name = params.name if isinstance(params, NetworkParams) else design.stem
     need("fxlif.hdl.verilog", "fpga")
-    from ..hdl.flow.measure import measure
-    from ..hdl.flow.peers import peer_of
-    from ..hdl.flow.tools import DoesNotFitError
-    from ..sim.report.findings import Check, Findings
-
     if estimated:
         others = {
             "--board": board,
             "--freq": freq,
             "--sweep": sweep,
             "--beside": beside,
+            "--top": top,
             "--keep-slow": keep_slow,
             "--out": out,
         }
         refuse_beside("with --estimate", {**others, "--report": report})
         _estimate(params, name, device, as_json)
-    peer = None if beside is None else peer_of(beside, device)
+    from ..hdl.flow.measure import measure
+    from ..hdl.flow.peers import Foreign, built
+    from ..hdl.flow.tools import DoesNotFitError
+    from ..sim.report.findings import Check, Findings
+
+    other = None if beside is None else _other(beside, top, clock, device)
+    if not isinstance(other, Foreign):
+        refuse_beside("without --beside PATH", {"--top": top})
     asked: dict[str, Any] = {"seeds": range(1, seeds + 1), "mhz": freq}
     files: dict[str, bytes] = {}
     figure: Figure | None = None
@@ -140,7 +155,9 @@ def fpga(
                 tables, checks = [], [Check(name="it fits", outcome="failed", detail=detail)]
                 described = {"design": name, "target": device.name}
             else:
-                found = replace(found, peer=peer)
+                if isinstance(other, Foreign):
+                    other = built(other, device, asked["seeds"], progress)
+                found = replace(found, peer=other)
                 tables, checks, described = [*found.tables()], _checks(found), found.described()
                 if out is not None:
                     made = None
@@ -176,6 +193,19 @@ def fpga(
         for each in [*files, *([f"{name}_lanes.svg"] if figure is not None else [])]:
             print(out / each)
     conclude(findings, "the design fits", report=report)
+
+
+def _other(beside: str, top: str | None, clock: str, device: Any) -> Peer | Foreign:
+    """What stands beside a design: Verilog that there is, or hardware whose figures are known."""
+    from ..hdl.flow.peers import foreign, peer_of
+
+    path = Path(beside)
+    if not path.exists():
+        return peer_of(beside, device)
+    if not device.placed:
+        allowed = f"left out with {device.name}, which nothing here places"
+        raise FxlifError.must_be("--beside", allowed, beside)
+    return foreign(path, top or path.stem, clock)
 
 
 def _estimate(params: NetworkParams | NeuronParams, name: str, device: Any, as_json: bool) -> None:

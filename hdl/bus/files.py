@@ -105,5 +105,7 @@ set_property value ACTIVE_HIGH $polarity
 foreach bus {{s_axis m_axis s_axi}} {{
   ipx::associate_bus_interfaces -busif $bus -clock clk $core
 }}
+ipx::create_xgui_files $core
+ipx::update_checksums $core
 ipx::save_core $core
 """

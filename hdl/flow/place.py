@@ -5,17 +5,18 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from inspect import getsource
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Protocol
 
 from ...builds import Recipe, entry
+from ...errors import FxlifError
 from ...progress import SILENT, Progress
-from ..interface import Hardware
 from ..yosys.started import ready
 from . import harness, names, netlist, output_registers, tools
 from .harness import PREFIX, add_harness
@@ -26,6 +27,8 @@ from .targets import Target
 from .tools import DoesNotFitError, must_run
 
 NETLIST, REPORT, FIGURES = "netlist.json", "report.json", "figures.json"
+#: The clock of a design of one's own.
+CLOCK = "clk"
 #: What stands for a cell of the harness.
 HARNESS = "(harness)"
 #: What nextpnr writes for the tool that makes the bitstream of it.
@@ -125,23 +128,38 @@ def _kept(recipe: Recipe, make: Callable[[Path], None]) -> tuple[Path, bool]:
     return entry(recipe, making), not made
 
 
+class Top(Protocol):
+    """What is synthesised: a design's :class:`~fxlif.hdl.interface.Hardware`, or others' Verilog.
+    ``top``: the module; ``files``: all that Yosys reads."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def top(self) -> str: ...
+
+    def files(self) -> dict[str, bytes]: ...
+
+
 def synthesise(
-    top: Hardware, target: Target, *, merge: bool = True, bare: bool = False,
+    top: Top, target: Target, *, merge: bool = True, bare: bool = False, clock: str = CLOCK,
     progress: Progress = SILENT,
 ) -> tuple[Path, bool]:  # fmt: skip
     """The folder with the netlist and a file of what was done to it; whether it was in the cache.
 
     ``merge``: whether registers behind the block memories of ECP5 become part of them. ``bare``:
-    whether the ports are those of a board; else they stand behind the registers of the harness.
+    whether the ports are those of a board; else they stand behind the registers of the harness,
+    at the ``clock``.
 
     Raises:
-        FxlifError: a tool is missing, or Yosys cannot read the design.
+        FxlifError: a tool is missing, Yosys cannot read the design, or it has no such clock.
     """
     # The sidecar names versions and times; a netlist depends on what Yosys reads alone.
     sources = {name: content for name, content in top.files().items()
                if not name.endswith((".json", ".npy", ".npz"))}  # fmt: skip
     texts = {name: content.decode() for name, content in sources.items()}
-    options = json.dumps([target.family, target.options, top.top, merge, bare])
+    asked = [target.family, target.options, top.top, merge, bare]
+    options = json.dumps(asked if clock == CLOCK else [*asked, clock])
     recipe = Recipe(
         kind="synthesis", tools={"yosys": tools.version_of("yosys")},
         inputs={"options": options, **_CODE, **texts}, used=(NETLIST, FIGURES),
@@ -159,10 +177,12 @@ def synthesise(
         script = f"read_verilog -sv {verilog}; {command}; {named}write_json mapped.json"
         must_run("yosys", ["-q", "-p", script], folder, what="map the design")
         mapped = Netlist.read((folder / "mapped.json").read_text(), top.top)
+        if not bare and clock not in mapped.ports:
+            raise FxlifError.unknown("--clock", f"port of {top.top}", clock, mapped.ports)
         merged = merge_output_registers(mapped) if merge and target.family == "ecp5" else 0
         aliases, takes = aliases_of(mapped), needed(mapped)
         parts = by_part(mapped, aliases)
-        around = {} if bare or not target.placed else add_harness(mapped, target.family)
+        around = {} if bare or not target.placed else add_harness(mapped, target.family, clock)
         mapped.write(folder / NETLIST)
         (folder / FIGURES).write_text(
             json.dumps({"merged": merged, "parts": parts, "needed": takes, "harness": around,
@@ -175,15 +195,16 @@ def synthesise(
 
 
 def place(
-    top: Hardware, target: Target, *, seeds: Sequence[int] = (1, 2, 3), mhz: float | None = None,
-    package: str | None = None, merge: bool = True, constraints: str = "",
+    top: Top, target: Target, *, seeds: Sequence[int] = (1, 2, 3), mhz: float | None = None,
+    package: str | None = None, merge: bool = True, constraints: str = "", clock: str = CLOCK,
     progress: Progress = SILENT,
 ) -> Figures:  # fmt: skip
     """Synthesis, then place and route once for each of ``seeds``.
 
-    ``top`` is any design with one clock, ``clk``. ``constraints``: where its ports are, in the
-    device's own form (:func:`constraints_of` makes that of a clock); without them the ports stand
-    behind the registers of the harness. ``mhz``: what is asked for; None: more than can be reached.
+    ``top`` is any design with one ``clock``, or with others that are data to it. ``constraints``:
+    where its ports are, in the device's own form (:func:`constraints_of` makes that of a clock);
+    without them the ports stand behind the registers of the harness. ``mhz``: what is asked for;
+    None: more than can be reached.
     What was made before, from the same sources by the same tools, is taken from the cache.
 
     Raises:
@@ -192,7 +213,9 @@ def place(
     """
     package = target.package(package)
     tools.versions(target.tools)
-    folder, cached = synthesise(top, target, merge=merge, bare=bool(constraints), progress=progress)
+    folder, cached = synthesise(
+        top, target, merge=merge, bare=bool(constraints), clock=clock, progress=progress
+    )
     made = json.loads((folder / FIGURES).read_text())
     check_fits(made["needed"], target)
     if not target.placed:
@@ -209,6 +232,8 @@ def place(
 
         work, cached = placed_by(target, text, seed, mhz, package, constraints, say)
         reports[seed] = json.loads((work / REPORT).read_text())
+        if not constraints:
+            reports[seed]["fmax"] = _of_clock(reports[seed]["fmax"], clock)
         reused += cached
     return figures_of(target, package, made, reports, reused)
 
@@ -312,7 +337,7 @@ def _used(
     return dict(used), available
 
 
-def taken(top: Hardware, target: Target, progress: Progress = SILENT) -> dict[str, int]:
+def taken(top: Top, target: Target, progress: Progress = SILENT) -> dict[str, int]:
     """Resource → count of what a design takes once nextpnr has packed its cells; nothing is placed.
 
     Raises:
@@ -339,6 +364,12 @@ def taken(top: Hardware, target: Target, progress: Progress = SILENT) -> dict[st
 
     report = json.loads((entry(recipe, make) / REPORT).read_text())
     return _used(target, made, report["utilization"])[0]
+
+
+def _of_clock(reached: dict[str, Any], clock: str) -> dict[str, Any]:
+    """Of the clocks that nextpnr names after nets, the one of that name, if there is one."""
+    own = {name: limit for name, limit in reached.items() if clock in re.split(r"\W|\$", name)}
+    return own or reached
 
 
 def _placed(seed: int, report: Mapping[str, Any], aliases: Mapping[str, str]) -> Placed:
