@@ -15,8 +15,9 @@ from .gate import bits_of
 
 #: Address → which bits have a value at power-up, and the values.
 Contents = Mapping[int, tuple[int, int]]
-#: How often the partition of :func:`equal_bits` is refined; what is still wrong is disproved later.
-ROUNDS = 16
+#: How often the partition of :func:`equal_bits` is refined at most: 52 times of recurrent. What is
+#: still wrong then would be disproved later, a few guesses at a time.
+ROUNDS = 100
 _BIT = (z3.BitVecVal(0, 1), z3.BitVecVal(1, 1))
 
 
