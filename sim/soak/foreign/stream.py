@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import asdict
 
 import numpy as np
@@ -20,13 +21,14 @@ from ...dut.reference import default_patience
 from ...dut.stimulus import LINGER, POWER_UP
 from ...dut.testbench import DutJob
 from ...dut.wrapper import event_source
+from ...stimulus.aimed import STRAYS
 from ...stimulus.layer import first_layer
 from ...stimulus.march import MARCHES, TRIED, march, too_slow
 from ...stimulus.random import RandomStimulus
 from ...tools.verilated import AGENT, VerilatedDesign
 from ..bulk import BLOCK
 from ..compare import COUNTS, Packed, counts_of, layout
-from ..segments import SEGMENT
+from ..segments import AIM, SEGMENT
 from .golden import Golden
 from .walk import RULES, SIGNALS, WALK, WRONG, Answers, Wrong, fields_of, gather, walk
 
@@ -169,21 +171,27 @@ class StreamRun:
         self._agent = agent_of(job, seed)
         self._events = np.zeros(0, dtype=np.int64)
         self._number = self._ending = 0
-        # Where a march begins, its events, and those that are left.
-        self._start, self._march, self._left = MARCHES.get(segment, NONE), 0, 0
+        # What comes without a break, by the block in which it begins, and how many it may have.
+        self._long: dict[int, tuple[Callable[[], Ints], int]] = {}
+        if segment in MARCHES:
+            self._long[MARCHES[segment]] = self._marching, SEGMENT // BLOCK - MARCHES[segment]
+        if segment == 0 and parts.unknown_addresses and "dropped" in job.interface.compared:
+            self._long[AIM] = self._straying, MARCHES[0] - AIM
+        # Of such: the block in which it began, how many it may have, its events, those left.
+        self._start, self._most, self._march, self._left = NONE, 0, 0, 0
         self._lingered = False
 
     def block(self) -> tuple[Packed, Packed]:
         """Drive the next block of cycles: what was shown and seen, (cycles, words) each, fewer
         where the core ends the simulation."""
         self._refill()
-        if self._number == self._start:
-            self._begin_march()
+        if self._number in self._long:
+            self._begin(*self._long[self._number])
         elif self._number == self._start + TRIED and too_slow(
-            self._march, self._left, TRIED, SEGMENT // BLOCK - self._start
+            self._march, self._left, TRIED, self._most
         ):
             self._drop()
-        # Nothing may come between the steps of a march.
+        # Nothing may come between the events of these.
         flags = np.zeros(BLOCK, dtype=np.uint8) if self._left else self._random.flags(BLOCK)
         if not self._left and self._random.sweep_begins:
             self._drop()
@@ -195,7 +203,8 @@ class StreamRun:
         self._number += 1
         if self._number % AIMED_EVERY == 0 and not self._left:
             self._insert_aimed()
-        return self._design.drive(self._agent, self._events, flags)
+        # Behind the last of these the core comes to rest, where its counters are compared.
+        return self._design.drive(self._agent, self._events[: self._left or None], flags)
 
     def ending(self) -> tuple[Packed, Packed] | None:
         """Drive some more cycles in which nothing new is offered but the end of the step under
@@ -223,11 +232,24 @@ class StreamRun:
         if len(self._events) < BLOCK:
             self._events = np.concatenate([self._events, self._random.events(BLOCK)])
 
-    def _begin_march(self) -> None:
-        """Let a march come next."""
-        steps = march(self._layer, self._seed, strict=self._kinds.strict)
-        self._events = np.concatenate([self._events[: int(self._agent["offered"][0])], steps])
+    def _begin(self, events: Callable[[], Ints], most: int) -> None:
+        """Let these come next, in so many blocks at most."""
+        offered = self._events[: int(self._agent["offered"][0])]
+        self._events = np.concatenate([offered, events()])
         self._march = self._left = len(self._events)
+        self._start, self._most = self._number, most
+
+    def _marching(self) -> Ints:
+        """More steps than a counter of 16 bits counts."""
+        return march(self._layer, self._seed, strict=self._kinds.strict)
+
+    def _straying(self) -> Ints:
+        """More events with an address that no input has than such a counter counts, and their
+        TICK; none where every address is that of an input."""
+        inputs, tick = self._layer.n_inputs, 1 << self._bits
+        if inputs == tick:
+            return self._events[:0]
+        return np.append(np.resize([inputs, tick - 1], STRAYS), tick)
 
     def _drop(self) -> None:
         """Let others come instead of the events that have not been offered."""
