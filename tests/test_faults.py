@@ -15,13 +15,19 @@ from planted import (
     faults_of,
     first_difference,
     params_of,
+    path_of,
     verilog_of,
 )
 
 from fxlif.cycles.control import NONE
 from fxlif.engines import can_compile
+from fxlif.sim.dut.map import load_map
+from fxlif.sim.dut.run import read_files
+from fxlif.sim.dut.testbench import dut_job
+from fxlif.sim.soak.foreign.segments import ForeignTarget
 from fxlif.sim.soak.run import run_segments
 from fxlif.sim.soak.segments import BULK_CYCLES, sizes, target_of
+from fxlif.sim.tools.verilated import build
 from fxlif.sim.verify import check
 
 #: What each kind of fault is about, of issue and table.
@@ -107,3 +113,18 @@ def test_without_a_fault_nothing_differs(design: str) -> None:
     segments = list(run_segments(target_of(params_of(design)), 1, {0: 1 << 20}, None))
     assert [s.wrong for s in segments] == [NONE]
     assert segments[0].counts.spikes
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not can_compile(), reason="bulk runs need numba")
+@pytest.mark.parametrize(
+    "name", ["wide/dropped_has_16_bits", "wide/lost_after_70000_stalled_cycles"]
+)
+def test_a_rare_fault_of_a_foreign_core_is_found_in_bulk(name: str) -> None:
+    fault = fault_named(name)
+    mapping, sources = path_of(fault.of, "_map.toml"), {"dut.v": fault(verilog_of(fault.of))}
+    dut_map = load_map(mapping)
+    job = dut_job(params_of(fault.of), sources, top=fault.of, dut_map=dut_map, two_state=True)
+    target = ForeignTarget(job=job, library=build(job.sources), files=read_files(dut_map, mapping))
+    wanted = dict(enumerate(sizes(BULK_CYCLES)))
+    assert [s for s in run_segments(target, 1, wanted, None) if s.wrong != NONE]
