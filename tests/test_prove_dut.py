@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cores_page import FILES
 from designs import needs_icarus
 from foreign_neurons import FREE_RUNNING, MEALY, PIPELINED, neuron_map, powered
 
@@ -360,6 +361,34 @@ def test_cores_with_each_kind_of_reset(kind: str, text: str, tmp_path) -> None:
     if found.passed:
         detail = checks["events_out.payload.tick"].detail
         assert ("with no reset" if kind == "none" else "with a reset first alone") in detail
+
+
+@needs_icarus
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "right", "wrong"), [
+    ("frame", "<= u >= 100;", "<= u > 100;"), ("pairs", "left <= 2", "left <= 1"),
+])  # fmt: skip
+def test_mistakes_behind_adapters_are_found(name: str, right: str, wrong: str, tmp_path) -> None:
+    """A step for each frame, a vector of spikes, several neurons at once."""
+    text = FILES[f"{name}.v"]
+    assert text.count(right) == 1
+    for file, content in FILES.items():
+        (tmp_path / file).write_text(content)
+    (tmp_path / f"{name}.v").write_text(text.replace(right, wrong))
+    dut = Dut([tmp_path / f"{name}.v"], name, tmp_path / f"{name}_map.toml")
+    found = prove_dut(load_hardware(tmp_path / "rule.toml"), dut, name=name, out=tmp_path / "out")
+    assert any("confirmed by icarus" in check.detail for check in found.checks)
+
+
+def test_a_name_inside_a_core_is_refused(tmp_path) -> None:
+    files = write(tmp_path, "core")
+    text = files["core_map.toml"].read_text()
+    inside = text.replace('v = "trace_v"', 'v = ".trace_v[9:0]"')
+    assert inside != text
+    files["core_map.toml"].write_text(inside)
+    dut = Dut([files["core.v"]], "core", files["core_map.toml"])
+    with pytest.raises(FxlifError, match=r"core\.trace\.v: must be a port of core, in a proof"):
+        prove_dut(load_hardware(files["core.toml"]), dut, name="core")
 
 
 def test_more_than_one_core_is_refused(tmp_path) -> None:
