@@ -179,7 +179,7 @@ class _Proof:
             cells[each.memory] |= each.bits
         self.tables = Tables(self.gold, self.contents, cells)
         guesses = self.relation.guesses()
-        begin = [*self.first, *chosen(self.gold, self.first, guesses.values())]
+        begin = [*self.first, *chosen(self.gold, self.first, self.relation.facts.values())]
         guesses |= equal_bits(
             self.gold, self.tables, begin, solver=self.solver, timeout_s=self.timeout_s
         )
