@@ -48,6 +48,7 @@ from fxlif.sim.failure import folder, late, narrow
 from fxlif.sim.failure.difference import as_stimulus, narrowed, shrunk
 from fxlif.sim.failure.narrow import first_difference
 from fxlif.sim.report.findings import Bin, Check, Findings, groups
+from fxlif.sim.soak import bulk as bulk_module
 from fxlif.sim.soak import run as soak_module
 from fxlif.sim.soak import segments
 from fxlif.sim.soak.bulk import BLOCK, StreamBulk
@@ -69,6 +70,7 @@ from fxlif.sim.soak.segments import (
 )
 from fxlif.sim.stimulus import rates
 from fxlif.sim.stimulus.march import TRIED
+from fxlif.sim.stimulus.planned import STEPS, distances, in_turn, planned_events, search
 from fxlif.sim.tools.simulators import Results
 from fxlif.sim.tools.verilated import VerilatedDesign
 from fxlif.sim.tools.words import as_ints, as_rows, pack
@@ -889,7 +891,7 @@ def test_a_march_is_counted_from_a_reset_on_with_nothing_held_back(target) -> No
     bulk.stimulus()
     bulk.march(SEGMENT // BLOCK)
     counted, lively, block = 0, 0, 0
-    while bulk._driver.left:
+    while bulk._parts or bulk._driver.left:
         bulk.stimulus()
         shown, streams = bulk.block.inputs, bulk.block.streams
         assert (shown["rst"][0], shown["rst"][1:].any()) == (block == 0, False)
@@ -933,6 +935,51 @@ def test_what_waits_in_a_sweep_waits_for_every_length(target, monkeypatch) -> No
     held = np.concatenate(waits).astype(int)
     lengths = np.diff(np.flatnonzero(np.diff(np.concatenate([[0], held[BLOCK:], [0]]))))[::2]
     assert set(range(1, 129)) <= set(lengths.tolist())
+
+
+def without_leaks(*weights: int) -> tuple[CoreParams, CoreParams]:
+    """A chain in which each input brings one weight to the last neuron."""
+    neuron = NeuronParams(v_threshold=1, state_bits=8, leak={"kind": "none"})
+    last = NeuronParams(v_threshold=100, state_bits=8, leak={"kind": "none"})
+    return (
+        CoreParams(n_inputs=2, n_neurons=2, weights=[[1, 0], [0, 1]], neuron=neuron),
+        CoreParams(n_inputs=2, n_neurons=1, weights=[[weight] for weight in weights], neuron=last),
+    )
+
+
+def test_a_plan_brings_an_inner_neuron_exactly_beyond_its_end(monkeypatch) -> None:
+    """As the golden step says, so in a run: behind a reset, and no event of it is lost."""
+    design = NetworkParams(name="two", core=without_leaks(-9, -30))
+    plans = list(planned_events(design))
+    assert plans
+    monkeypatch.setattr(bulk_module, "aimed_events", lambda params: np.zeros(0, dtype=np.int64))
+    bulk = StreamBulk(design, wrapped(design)[0], seed=2)
+    bulk.aim()
+    reached = set[int]()
+    for plan in plans:
+        bulk.stimulus()
+        inputs, streams = bulk.block.inputs, bulk.block.streams
+        taken = (inputs["in_valid"] != 0) & (streams["in_ready"] != 0) & (inputs["rst"] == 0)
+        shown = np.where(inputs["in_tick"] != 0, 1 << design.in_address_bits, inputs["in_address"])
+        np.testing.assert_array_equal(shown[taken], plan)
+        assert np.flatnonzero(inputs["rst"]).tolist() == [0]
+        steps = bulk.model.outputs(bulk.block).cores[1].steps
+        reached |= set((np.asarray(steps.before.v) + steps.current).tolist())
+    assert -129 in reached
+    bulk.stimulus()
+    assert not bulk._aiming
+
+
+def test_a_plan_says_how_near_it_comes() -> None:
+    first, second = without_leaks(-7, -30)
+    plans = np.zeros((3, STEPS, 2), dtype=np.int64)
+    plans[1, :3, 0], plans[1, :4, 1] = 1, 2
+    plans[2, :, 1] = 1
+    assert distances([first, second], plans, 0, -129).tolist() == [129, 12, 9]
+    found = search([first, second], 0, -129)
+    assert distances([first, second], found[np.newaxis], 0, -129).tolist() == [2]
+    assert search([first, second], 0, -10_000) is None
+    assert in_turn(np.array([2, 0, 4])).tolist() == [2, 0, 2, 2, 0, 2]
 
 
 def test_covered() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from ...cycles.control import NONE, RESET, Block
+from ...cycles.control import IDLE, NONE, RESET, Block, Bytes, Ints
 from ...cycles.model import CycleInputs, Driver
 from ...cycles.row_model import model_of
 from ...params.protocol import AnyCores
@@ -19,6 +19,7 @@ from ..bench.wrapper import Interface
 from ..stimulus.accesses import random_accesses, writes_of_all
 from ..stimulus.aimed import aimed_events
 from ..stimulus.march import TRIED, march, too_slow
+from ..stimulus.planned import planned_events
 from ..stimulus.random import RandomStimulus
 from .compare import Comparison, Packed, counts_of
 
@@ -66,7 +67,9 @@ class StreamBulk:
         self._comparison = Comparison(params, interface)
         self._cycles = 0
         self._aiming = False
-        #: Of a march: its events, the blocks that it may have, and those that it has had.
+        # Events that are to come behind a reset, one part after the other.
+        self._parts: list[Ints] = []
+        # Of a march: its events, the blocks that it may have, and those that it has had.
         self._march, self._most, self._marched = 0, 0, 0
         self.block: Block | None = None
 
@@ -77,26 +80,36 @@ class StreamBulk:
             source.drop()
         self._driver.writes.refill(writes_of_all(self._params.cores))
         self._aiming = True
+        self._parts = list(planned_events(self._params))
 
     def march(self, blocks: int) -> None:
         self._driver.drop()
-        self._driver.refill(march(self._params, self._seed))
         self._aiming = True
-        self._march, self._most, self._marched = self._driver.left, blocks, 0
+        self._parts = [march(self._params, self._seed)]
+        self._march, self._most, self._marched = len(self._parts[0]), blocks, 0
+
+    def _flags(self) -> Bytes:
+        """The flags of the next block."""
+        if not self._aiming:
+            flags = self._stimulus.flags(BLOCK)
+            if self._stimulus.sweep_begins:
+                self._driver.drop()
+            return flags
+        # Nothing may come between the steps that are aimed.
+        flags = np.zeros(BLOCK, dtype=np.uint8)
+        if self._driver.left == 0:
+            flags[0] = RESET | IDLE  # what is offered in it may be taken and lost
+            self._driver.refill(self._parts.pop(0))
+        self._marched += self._march > 0
+        return flags
 
     def stimulus(self) -> Packed:
         left = self._driver.left
         if self._marched == TRIED and too_slow(self._march, left, TRIED, self._most):
             self._driver.drop()
-        if self._driver.left == 0:
+        if self._driver.left == 0 and not self._parts:
             self._aiming, self._march, self._marched = False, 0, 0
-        # Nothing may come between the steps that are aimed.
-        flags = np.zeros(BLOCK, dtype=np.uint8) if self._aiming else self._stimulus.flags(BLOCK)
-        if not self._aiming and self._stimulus.sweep_begins:
-            self._driver.drop()
-        if self._march:
-            flags[0] |= RESET * (self._marched == 0)
-            self._marched += 1
+        flags = self._flags()
         if not self._aiming and self._driver.left < BLOCK:
             self._driver.refill(self._stimulus.events(BLOCK))
         for source, drawn in self._accesses:
