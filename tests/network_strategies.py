@@ -420,10 +420,10 @@ def laid_out(array, layout):
 
 
 @st.composite
-def without_chance(draw):
+def without_chance(draw, max_delay=6):
     """Networks as :func:`networks` draws them, without what no hardware has: noise, and Poisson
     sources, in whose place events come. With any lanes and outputs."""
-    network = draw(networks(st.integers(1, 9), 6))
+    network = draw(networks(st.integers(1, 9), max_delay))
     made = [
         population.model_copy(update={"noise": (), "lanes": draw(st.integers(1, population.n))})
         for population in network.population

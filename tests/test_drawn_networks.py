@@ -102,12 +102,15 @@ def test_neurons_that_fire_on_events_and_receive_none() -> None:
 @pytest.mark.parametrize("simulator", SIMULATORS)
 @pytest.mark.parametrize("start", range(4))
 def test_drawn_networks_as_verilog(simulator: str, start: int, tmp_path) -> None:
-    """Under random stalls and resets; that nothing fires is the network's choice."""
+    """Under random stalls and resets, with any delay; that nothing fires is the network's choice.
+
+    A ring of 64 steps takes up to 1,024 cycles to clear.
+    """
     numbers = count(100 * start)
 
     @seed(start)
     @settings(FIXED, max_examples=8)
-    @given(without_chance())
+    @given(without_chance(63))
     def holds(network: NetworkParams) -> None:
         number, design = next(numbers), made_of(network)
         if design is None:
@@ -115,11 +118,11 @@ def test_drawn_networks_as_verilog(simulator: str, start: int, tmp_path) -> None
         folder = tmp_path / str(number)
         folder.mkdir()
         results, report = check(
-            network, folder=folder, simulator=simulator, cycles=1500, seed=number
+            network, folder=folder, simulator=simulator, cycles=4000, seed=number
         )
         reasons = failure_reasons(results, report)
         assert [each for each in reasons if "ever fired" not in each] == []
         assert report is not None
-        assert report.comparisons > 1500
+        assert report.comparisons > 4000
 
     holds()
