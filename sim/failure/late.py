@@ -9,7 +9,6 @@ from pathlib import Path
 from ...cycles.access import access_inputs
 from ...cycles.control import NONE, Block
 from ...cycles.model import CycleInputs
-from ...cycles.neuron import NEURON_INPUT
 from ...cycles.row_model import model_of
 from ...cycles.signals import INPUT_PORTS
 from ...params.neuron import NeuronParams
@@ -73,13 +72,15 @@ class NeuronFollower(Follower):
     """Of a lone neuron."""
 
     def __init__(self, neuron: NeuronParams, interface: Interface) -> None:
-        from ..soak.bulk_neuron import NeuronBulk  # needs numba
+        from ...cycles.neuron import NEURON_INPUT  # both need numba
+        from ..soak.bulk_neuron import NeuronBulk
 
+        self._inputs = NEURON_INPUT.names or ()
         self._bulk = NeuronBulk(neuron, interface, seed=1)
         self._names = [*(f"state.{name}" for name in neuron.state_widths), "spike"]
 
     def show(self, shown: Cycles) -> None:
-        self._bulk.show({name: shown[name] for name in NEURON_INPUT.names or ()})
+        self._bulk.show({name: shown[name] for name in self._inputs})
 
     def wrong(self, response: Packed) -> int:
         return self._bulk.check(response)
