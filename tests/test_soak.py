@@ -52,7 +52,7 @@ from fxlif.sim.soak import bulk as bulk_module
 from fxlif.sim.soak import run as soak_module
 from fxlif.sim.soak import segments
 from fxlif.sim.soak.bulk import BLOCK, StreamBulk
-from fxlif.sim.soak.bulk_neuron import NeuronBulk
+from fxlif.sim.soak.bulk_neuron import NeuronBulk, steps_of
 from fxlif.sim.soak.compare import get, put
 from fxlif.sim.soak.random_design import random_neuron
 from fxlif.sim.soak.random_network import random_hardware
@@ -270,7 +270,7 @@ def test_steps_of_a_neuron_are_those_of_the_golden_one(seed: int) -> None:
     for _ in range(2):  # a block goes on where the last one ended
         bulk.stimulus()
         rst, enable = bulk.inputs["rst"] != 0, bulk.inputs["enable"] != 0
-        steps = bulk.steps(enable & ~rst)
+        steps = steps_of(neuron, bulk.inputs, bulk.shown, bulk._draws)
         assert len(steps.fire) == np.count_nonzero(enable & ~rst) > BLOCK // 4
         after, spikes = step(neuron, steps.before, steps.current, steps.threshold, steps.random)
         np.testing.assert_array_equal(spikes, steps.fire)
