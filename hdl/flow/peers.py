@@ -11,6 +11,7 @@ from ...errors import FxlifError
 from ...progress import SILENT, Progress
 from .place import place
 from .targets import Target
+from .tools import DoesNotFitError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,9 +64,11 @@ def peer_of(name: str, target: Target) -> Peer:
 
 # --- other people's Verilog --------------------------------------------------------------------
 
-#: What Verilog reads beside itself.
+#: What Verilog reads beside itself, by the ending; and whatever it names in quotes.
 _READ = (".vh", ".svh", ".mem", ".hex")
-_MODULE = re.compile(r"^\s*module\s+(\w+)", re.MULTILINE)
+_QUOTED = re.compile(r'"(?:[^"\\\n]|\\.)*"')
+_COMMENT = re.compile(rf"({_QUOTED.pattern})|//[^\n]*|/\*.*?\*/", re.DOTALL)
+_MODULE = re.compile(r"\bmodule\s+(?:automatic\s+|static\s+)?(\w+)")
 
 
 @dataclass(frozen=True)
@@ -94,24 +97,34 @@ def foreign(path: Path, top: str, clock: str) -> Foreign:
     Raises:
         FxlifError: there is no such module, or a file cannot be read.
     """
-    there = sorted(path.iterdir()) if path.is_dir() else [path]
+    folder = path if path.is_dir() else path.parent
     try:
-        texts = {file.name: file.read_text(encoding="utf-8", errors="replace") for file in there
-                 if file.suffix in (".v", ".sv")}  # fmt: skip
-        read = {file.name: file.read_bytes() for file in there if file.suffix in _READ}
+        there = sorted(file.name for file in folder.iterdir() if file.is_file())
+        names = there if path.is_dir() else [path.name]
+        texts = {name: _text(folder / name) for name in names if name.endswith((".v", ".sv"))}
+        codes = {name: _COMMENT.sub(r"\1 ", text) for name, text in texts.items()}
+        words = {name: _QUOTED.sub(" ", code) for name, code in codes.items()}
+        defined = {module: name for name, text in words.items() for module in _MODULE.findall(text)}
+        if not defined:
+            raise FxlifError.must_be("--beside", "Verilog with a module (.v, .sv)", str(path))
+        if top not in defined:
+            raise FxlifError.unknown("--top", f"module in {path}", top, defined)
+        needed = [defined[top]]
+        for name in needed:  # which grows
+            named = set(re.findall(r"\w+", words[name]))
+            needed += [file for module, file in defined.items()
+                       if module in named and file not in needed]  # fmt: skip
+        quoted = {Path(each[1:-1]).name for name in needed for each in _QUOTED.findall(codes[name])}
+        read = [name for name in there
+                if name in quoted or (path.is_dir() and name.endswith(_READ))]  # fmt: skip
+        made = {name: _text(folder / name).encode() for name in dict.fromkeys([*read, *needed])}
     except OSError as error:
         raise FxlifError(f"{path}: cannot be read ({error.strerror})", key="--beside") from None
-    defined = {module: name for name, text in texts.items() for module in _MODULE.findall(text)}
-    if top not in defined:
-        raise FxlifError.unknown("--top", f"module in {path}", top, defined)
-    needed = [defined[top]]
-    for name in needed:  # which grows
-        words = set(re.findall(r"\w+", texts[name]))
-        needed += [file for module, file in defined.items()
-                   if module in words and file not in needed]  # fmt: skip
-    return Foreign(
-        top, clock, read | {name: texts[name].encode() for name in dict.fromkeys(needed)}
-    )
+    return Foreign(top, clock, made)
+
+
+def _text(file: Path) -> str:
+    return file.read_bytes().decode(errors="replace")
 
 
 def built(
@@ -121,10 +134,12 @@ def built(
     one's own (:func:`~fxlif.hdl.flow.place.place`).
 
     Raises:
-        DoesNotFitError: which resource, by how much.
-        FxlifError: a tool is missing or fails, or the module has no such clock.
+        FxlifError: a tool is missing or fails, the module has no such clock, or does not fit.
     """
-    figures = place(design, target, seeds=seeds, clock=design.clock, progress=progress)
+    try:
+        figures = place(design, target, seeds=seeds, clock=design.clock, progress=progress)
+    except DoesNotFitError as error:  # which says nothing of one's own
+        raise FxlifError(f"--beside: {design.name}: {error}", key="--beside") from None
     used = figures.used
     return Peer(
         name=design.name, family=target.family, luts=used["LUT"], flip_flops=used["FF"],
