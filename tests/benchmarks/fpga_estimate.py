@@ -79,8 +79,8 @@ class Sample:
     def __init__(self, name: str, design: AnyParams, target: Target) -> None:
         started = time.process_time()
         self.bits, memories = features_of(design)
-        # Either the tools use the multipliers of the device, or there are none.
-        del self.bits["multiply" if target.resources["DSP"] else "split"]
+        if target.resources["DSP"]:  # which the tools use
+            del self.bits["multiply"]
         self.seconds = time.process_time() - started
         self.blocks = estimate.blocks_of(memories, target.family)
         # What the device has is no bound here: nothing is placed.
@@ -128,7 +128,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not given.fit:
         model = estimate.model_of(target)
         errors = [judged(Sample(str(n), drawn(n), target), model.factors) for n in JUDGED]
-        print(replace(model, errors=tuple(errors)).said)
+        said = replace(model, errors=tuple(errors)).said
+        print(said.replace("each by a fit to the others", "none of them fitted to"))
         return 0
     samples = [Sample(str(n), drawn(n), target) for n in (*HELD_OUT, *FITTED[target.family])]
     if target.family == "ecp5":
