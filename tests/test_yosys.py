@@ -97,6 +97,7 @@ def test_the_first_start_is_told_and_what_is_compiled_is_kept(other: Path) -> No
     (kept,) = [file for file in other.iterdir() if file.suffix == ""]
     whole = kept.read_bytes()
     kept.write_bytes(whole[: len(whole) // 2])  # as by a run of the wheel's own that was broken off
+    kept.with_suffix(".part").write_bytes(whole[:9])  # by one of these that was killed
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(run).result() == [started.FIRST]
     with ThreadPoolExecutor(1) as pool:

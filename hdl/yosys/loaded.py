@@ -50,9 +50,12 @@ def load() -> tuple[wasmtime.Engine, wasmtime.Module]:
                 if module is None:
                     module = wasmtime.Module(engine, program)
                     # Whole or not at all: another one may be about to read it.
-                    part = kept.with_suffix(f".{os.getpid()}")
-                    part.write_bytes(module.serialize())
-                    part.replace(kept)
+                    part = kept.with_suffix(".part")  # of whoever holds the lock
+                    try:
+                        part.write_bytes(module.serialize())
+                        part.replace(kept)
+                    finally:
+                        part.unlink(missing_ok=True)
         except OSError:  # no room, no right to write: it is compiled anew next time
             module = module or wasmtime.Module(engine, program)
     say("warm")

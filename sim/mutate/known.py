@@ -278,10 +278,14 @@ def _any(conditions: Sequence[Any]) -> Any:
 
 def _out(of: _Part, core: AnyCore) -> Iterator[Any]:
     """What the queue and the emitter know of themselves."""
+    # Nothing but an address reads the place of the queue that is fetched next: synthesis leaves out
+    # its highest bit, which is any.
     if found := of.get("queue.following", "queue.popped"):
-        yield found[0] == found[1] + 1
-    if found := of.get("queue.waiting", "queue.pushed", "queue.popped"):
-        yield (found[0] == 1) == (found[1] != found[2])
+        following, popped = (z3.Extract(each.size() - 2, 0, each) for each in found)
+        yield following == popped + 1
+    if found := of.get("queue.waiting", "queue.pushed", "queue.following"):
+        waiting, pushed, following = found
+        yield (waiting == 1) == (pushed != following - 1)
     used = core.n_neurons - (core.words - 1) * core.lanes
     if used < core.lanes and (found := of.get("emitter.left", "emitter.last")):
         left, last = found  # those that only fill up the last word send nothing
