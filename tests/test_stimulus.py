@@ -10,15 +10,16 @@ import pytest
 from designs import CORES
 
 from fxlif import CoreParams, NeuronParams
-from fxlif.cycles.control import IDLE, STALL
+from fxlif.cycles.control import IDLE, RESET, STALL
 from fxlif.cycles.model import CycleModel, Driver
 from fxlif.engines import can_compile
 from fxlif.params.quantise import signed_range
 from fxlif.sim.soak.segments import BULK_CYCLES, sizes
 from fxlif.sim.stimulus.events import BREAKS_PROMISE, STRANGE, Events
-from fxlif.sim.stimulus.flags import HoldBack, Resets, sweep
+from fxlif.sim.stimulus.flags import HoldBack, Resets, reset_sweep, sweep
 from fxlif.sim.stimulus.march import AROUND, COUNTED, march
 from fxlif.sim.stimulus.neuron import NeuronStimulus
+from fxlif.sim.stimulus.planned import distances
 from fxlif.sim.stimulus.random import (
     IDLE_AXIS,
     RESET_AXIS,
@@ -221,11 +222,26 @@ def test_a_sweep_holds_back_for_every_length(bit: int) -> None:
     assert bit == STALL or runs(shown == bit)[-2] == 1566
 
 
+def test_resets_have_every_length() -> None:
+    """A second outside attack passed with what a reset of exactly 300 cycles leaves behind, and
+    with a TICK that is lost if it comes 23 cycles after a reset and nothing before it."""
+    parts = [runs(reset_sweep(part) & RESET != 0).tolist() for part in range(3)]
+    assert [length for part in parts for length in part] == list(range(1, 1774))
+    assert len(parts[0]) == 1024
+    assert set(runs(reset_sweep(1) & RESET == 0).tolist()) == {256}
+    flags = reset_sweep(0)
+    ends = np.flatnonzero((flags[:-1] & RESET != 0) & (flags[1:] & RESET == 0)) + 1
+    waits = [int(np.argmax(flags[end : end + 64] == 0)) for end in ends]
+    assert Counter(waits) == dict.fromkeys(range(32), 32)
+
+
 @needs_numba
 def test_a_sweep_comes_once_in_a_segment_and_whole() -> None:
     """However many cycles are asked for at a time; what is drawn goes on behind it."""
     for segment, bit in ((0, STALL), (1, IDLE)):
         whole, start = sweep(0, bit), SWEEPS[segment]
+        if segment:
+            whole = np.concatenate([reset_sweep(0), whole])
         stimulus = RandomStimulus(CORE, 3, segment=segment)
         shown, begins = [], []
         for cycles in (start - 100, 70, 5000, 5000, len(whole), 1000):
@@ -238,6 +254,16 @@ def test_a_sweep_comes_once_in_a_segment_and_whole() -> None:
         if segment:  # the sweep of the other one comes later
             rest = drawn.flags(len(after) - len(whole))
             np.testing.assert_array_equal(np.delete(after, np.s_[start : start + len(whole)]), rest)
+
+
+@pytest.mark.parametrize("order", [("fire", "integrate", "leak"), ("integrate", "leak", "fire")])
+def test_plans_are_searched_for_whatever_comes_first_in_a_step(order) -> None:
+    """What fires before it integrates does the same in every plan at first."""
+    neuron = NeuronParams(v_threshold=1, state_bits=8, leak={"kind": "none"}, order=order)
+    core = CoreParams(n_inputs=1, n_neurons=1, weights=[[1]], neuron=neuron)
+    plans = np.array([[[0], [0]], [[1], [0]]])
+    far = distances([core, core], plans, neuron=0, goal=128)
+    assert far.shape == (2,)
 
 
 def test_a_march_counts_beyond_16_bits_and_is_lively_there() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...compiled.jit import njit
-from ...cycles.control import RESET, STALL, Bytes, Ints, record
+from ...cycles.control import IDLE, RESET, STALL, Bytes, Ints, record
 from . import rates
 from .draws import Words, draw, generator, tail
 
@@ -134,7 +134,7 @@ def sweep(part: int, bit: int) -> Bytes:
     Before them comes one hold-back of the longest length. What waits at an output is not always
     there at once: there the shorter lengths come more than once.
     """
-    first, last = (isqrt(2 * rates.SWEEP * end) for end in (part, part + 1))
+    first, last = _swept_lengths(rates.SWEEP, part)
     ends = (*rates.AGAIN, last) if bit == STALL and not part else (last,)
     lengths = np.array([rates.LONGEST, *(n for end in ends for n in range(first + 1, end + 1))])
     flags = np.full(int(lengths.sum()) + len(lengths), bit, dtype=np.uint8)
@@ -142,10 +142,32 @@ def sweep(part: int, bit: int) -> Bytes:
     return flags
 
 
+def reset_sweep(part: int) -> Bytes:
+    """Cycles in which the reset is held for every length once, with steps between.
+
+    ``part`` 0 has all lengths up to 1,024, each further one those that follow, in as many cycles.
+    The first event behind a reset comes at once, or after each number of idle cycles in turn.
+    """
+    first, last = _swept_lengths(rates.RESET_SWEEP, part)
+    held = np.arange(first + 1, last + 1)
+    idle = held % rates.RESET_IDLE
+    # Half of them find the core at rest, so that no event waits through the reset.
+    rest = np.where(held // rates.RESET_IDLE % 2, rates.RESET_IDLE, 0)
+    lengths = np.stack([held, idle, rates.RESET_GAP - idle - rest, rest], axis=1)
+    shown = np.array([RESET | IDLE, IDLE, 0, IDLE], dtype=np.uint8)
+    return np.repeat(np.tile(shown, len(held)), lengths.ravel())
+
+
+def _swept_lengths(cycles: int, part: int) -> tuple[int, int]:
+    """Behind which length a part of a sweep of so many cycles begins, and its last one."""
+    return isqrt(2 * cycles * part), isqrt(2 * cycles * (part + 1))
+
+
 class Flags:
     """What some axes of a stimulus show together, and once a sweep in their place.
 
-    ``swept``: the bits that are swept, one in each segment of a run.
+    ``swept``: the bits that are swept, one in each segment of a run; in every second one, behind a
+    sweep of resets.
     """
 
     def __init__(
@@ -153,7 +175,7 @@ class Flags:
     ) -> None:
         self._axes, self._at = axes, 0
         part, which = divmod(segment, len(swept))
-        self._start = rates.SWEEPS[min(segment, 1)]
+        self._start, self._segment = rates.SWEEPS[min(segment, 1)], segment
         self._part, self._bit = part, swept[which]
         self._sweep: Bytes = np.zeros(0, dtype=np.uint8)
         #: Whether a sweep began in the cycles that were taken last, and whether one is under way.
@@ -167,6 +189,8 @@ class Flags:
         self.begins = self._at <= self._start < self._at + cycles
         if self.begins:
             self._sweep = sweep(self._part, self._bit)
+            if self._segment % 2:
+                self._sweep = np.concatenate([reset_sweep(self._segment // 2), self._sweep])
         swept = self._sweep[: cycles - before]
         flags[before : before + len(swept)] = swept
         self._sweep = self._sweep[len(swept) :]

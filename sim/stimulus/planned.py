@@ -103,7 +103,7 @@ def out_of_reach(core: CoreParams, neuron: int, goal: int) -> bool:
     def note(name: str, value: Number) -> None:
         nonlocal most
         if name in EXACT:
-            most = max(most, int(np.asarray(value)[0] - start) * (1 if up else -1))
+            most = max(most, int(np.ravel(value)[0] - start) * (1 if up else -1))
 
     for _ in range(STEPS):
         state, _ = step(core.neuron, state, np.array([current]), core.thresholds[neuron], note=note)
@@ -114,12 +114,14 @@ def distances(cores: Sequence[CoreParams], plans: Ints, neuron: int, goal: int) 
     """How near plans (plans, steps, n_inputs) bring the potential of a neuron of the last core,
     before its overflow, to the ``goal``: (plans,). Plans that saturate a sum are far off."""
     states = [initial_state(core.neuron, core.n_neurons) for core in cores]
+    # What a step does before it integrates is the same in every plan at first.
+    shapes = [(len(plans), core.n_neurons) for core in cores]
     nearest = np.full(len(plans), abs(goal) << 8, dtype=np.int64)
     lost = np.zeros(len(plans), dtype=np.bool_)
 
     def note(name: str, value: Number) -> None:
         if name in EXACT:
-            far = np.abs(np.asarray(value)[:, neuron] - goal)
+            far = np.abs(np.broadcast_to(value, shapes[-1])[:, neuron] - goal)
             # What is one off was cut off there before, and stays.
             np.minimum(nearest, np.where(far == 1, nearest, far), out=nearest)
 
@@ -134,7 +136,7 @@ def distances(cores: Sequence[CoreParams], plans: Ints, neuron: int, goal: int) 
             states[k], spikes = step(
                 core.neuron, states[k], current, np.array(core.thresholds), note=told
             )
-            given = np.asarray(spikes).astype(np.int64)
+            given = np.broadcast_to(spikes, shapes[k]).astype(np.int64)
     nearest[lost] = abs(goal) << 8
     return nearest
 

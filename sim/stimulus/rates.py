@@ -44,6 +44,9 @@ LONG_RESETS, HELD_RESETS = 1 << 17, (20, 70, 260, 1030, 5000)
 #: the first segment of a run where its resets end, in the others early: a plain ``fxlif verify`` is
 #: over soon after the first.
 SWEEP, SWEEPS = 1 << 21, (LIVELY, 1 << 18)
+#: A sweep of resets has so many cycles of them, and so many from one to the next; less than so many
+#: of these are idle before the first event.
+RESET_SWEEP, RESET_GAP, RESET_IDLE = 1 << 19, 256, 32
 #: Stalls up to these lengths come once more each.
 AGAIN = (512, 1024)
 #: From this cycle on it is once in SOON times any number of cycles below the tail: a reset may meet
