@@ -67,9 +67,11 @@ def forked(monkeypatch) -> None:
 def test_survivors_that_only_count_wrong_are_refuted(forked) -> None:
     asked: list[int] = []
     refuted = lambda: lambda n: asked.append(n) or n == 5  # noqa: E731
-    _, mutants = judge_fake(Fake(), refuted=refuted)
+    told: list[tuple[str, int, int | None]] = []
+    _, mutants = judge_fake(Fake(), refuted=refuted, progress=lambda *what: told.append(what))
     assert [m.outcome for m in mutants[4:]] == ["refuted", "undecided"]
     assert asked == [5, 6]
+    assert told[-3:] == [("asking which survivors only count wrong", n, 2) for n in range(3)]
 
 
 def judge_fake(target: Fake, **more) -> tuple[Run, list[Mutant]]:

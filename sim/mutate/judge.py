@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import as_completed
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 from typing import ClassVar, Literal, Protocol
 
@@ -108,7 +109,7 @@ def judge(
     cycles: int,
     processes: int | None,
     proved: Callable[[], Callable[[int], bool | None]],
-    refuted: Callable[[], Callable[[int], bool | None]] = lambda: lambda number: None,
+    refuted: Callable[[], Callable[[int], bool | None]] | None = None,
     progress: Progress = SILENT,
 ) -> tuple[Run, list[Mutant]]:
     """What a verification says of the design itself, and what becomes of each mutant.
@@ -122,7 +123,6 @@ def judge(
     count = processes or os.cpu_count() or 1
     everyone = range(1, len(texts) + 1)
     runs: dict[int, Run] = {}
-    asked: dict[int, bool | None] = {}
 
     def run(what: str, numbers: Sequence[int], cycles: int) -> list[int]:
         """Run these mutants and the design; the mutants that are not noticed."""
@@ -132,20 +132,27 @@ def judge(
             progress(what, done + 1, len(numbers) + 1)
         return [n for n in numbers if set(runs[n].reasons) <= set(runs[0].reasons)]
 
+    def ask(
+        what: str, made: Callable[[], Callable[[int], bool | None]], numbers: Sequence[int]
+    ) -> dict[int, bool | None]:
+        """What is said of each of these mutants."""
+        found: dict[int, bool | None] = {}
+        if numbers:
+            progress(what, 0, len(numbers))
+            says = made()
+            for number in numbers:
+                found[number] = says(number)
+                progress(what, len(found), len(numbers))
+        return found
+
     alive = run("running mutants", everyone, min(target.first_cycles, cycles))
-    if alive:
-        what = "asking which survivors are equivalent"
-        progress(what, 0, len(alive))
-        ask = proved()
-        for done, number in enumerate(alive):
-            asked[number] = ask(number)
-            progress(what, done + 1, len(alive))
+    asked = ask("asking which survivors are equivalent", proved, alive)
     alive = [number for number in alive if not asked[number]]
     alive = run("running the survivors for longer", alive, cycles)
-    counts = list(filter(refuted(), alive)) if alive else []
+    counts = ask("asking which survivors only count wrong", refuted, alive) if refuted else {}
 
     def outcome(number: int) -> Outcome:
-        if number in counts:
+        if counts.get(number):
             return "refuted"
         if number in alive:
             return "undecided" if asked[number] is None else "survived"
@@ -226,16 +233,16 @@ def judged(
     started = started or time.perf_counter()
     notes: dict[str, str] = {}
 
-    def proved(by: Callable[[], Prover] | None = equivalence) -> Callable[[int], bool | None]:
+    def proved(by: Callable[[], Prover] = equivalence) -> Callable[[int], bool | None]:
         try:
-            return by().equivalent if by else lambda number: None
+            return by().equivalent
         except FxlifError as error:  # then all of them count, and the score can only be too low
             notes["not asked which are equivalent"] = str(error)
             return lambda number: None
 
     design, mutants = judge(
         target, drawn.texts, cycles=cycles, processes=processes, proved=proved,
-        refuted=lambda: proved(counting), progress=progress,
+        refuted=partial(proved, counting) if counting else None, progress=progress,
     )  # fmt: skip
     checks, figures = scored(design, mutants, count=count, score=target.score)
     seconds = round(time.perf_counter() - started, 1)
