@@ -28,7 +28,7 @@ from fxlif.sim.bench.scoreboard import Report
 from fxlif.sim.dut.check import Difference, NeuronChecker, StreamChecker
 from fxlif.sim.dut.complaints import MOST, complaints
 from fxlif.sim.dut.map import DutMap, load_map
-from fxlif.sim.dut.replay import is_foreign, replay_dut
+from fxlif.sim.dut.replay import is_foreign, replay_dut, replay_reasons
 from fxlif.sim.dut.run import dut_failure_reasons, verify_dut
 from fxlif.sim.dut.testbench import DutJob, dut_job
 from fxlif.sim.examples import EXAMPLES, mistakes, source, write
@@ -302,6 +302,20 @@ def test_a_core_that_complains_is_failed_for_that_alone(examples: Path, tmp_path
     assert again.reproduced
 
 
+def test_a_stimulus_that_was_cut_owes_nothing_at_its_end() -> None:
+    """A mended core was said to fail: in the last cycles it had taken what it had not answered."""
+    failed = simulators.Results(passed=0, failed=1, skipped=0, message="5 are still owed")
+    report = Report(cycles=65, comparisons=300, problems=["5 are still owed"])
+    assert replay_reasons(failed, report, cycles=65, whole=False) == []
+    assert "5 are still owed" in replay_reasons(failed, report, cycles=65, whole=True)
+    report.problems = []
+    (reason,) = replay_reasons(failed, report, cycles=65, whole=False)
+    assert reason.startswith("the bench failed")
+    passed = replace(failed, passed=1, failed=0)
+    (reason,) = replay_reasons(passed, report, cycles=66, whole=False)
+    assert reason == "65 cycles were checked, 66 expected"
+
+
 LOGS = {
     "icarus": """\
 WARNING: /a b/core.v:3: $readmemh(core.mem): Not enough words in the file
@@ -372,18 +386,36 @@ def test_findings_of_a_mistake_and_its_replay(examples: Path, tmp_path) -> None:
     short = int(words[words.index("--cycles") + 1])
     moved = (tmp_path / "out").rename(tmp_path / "moved")
     assert is_foreign(moved)
-    shown = replay_dut(moved, waves=True)
+    shown = replay_dut(moved)
     assert shown.reproduced
     assert shown.findings.first == found.first
     assert shown.report.cycles == found.first.cycle + 21 == short + 1
-    assert "current" in (moved / "replay.vcd").read_text()
+
+
+@needs_icarus
+@pytest.mark.slow  # five simulations each
+@pytest.mark.parametrize(
+    ("example", "mistake", "other", "simulator", "seed"),
+    [
+        ("neuron", "truncation", "greater_than", "icarus", 4),
+        ("core", "last_synapse", "early_tick", "verilator", 1),
+    ],
+)
+def test_a_replay_says_whether_it_is_mended(
+    example: str, mistake: str, other: str, simulator: str, seed: int, examples: Path, tmp_path
+) -> None:
+    write(tmp_path, example, mistake)
+    verified(tmp_path, example, simulator=simulator, seed=seed, out=tmp_path / "out")
+    folder = tmp_path / "out"
+    assert replay_dut(folder, waves=True).reproduced
+    assert "$enddefinitions" in (folder / "replay.vcd").read_text()
     # Mended, nothing differs; wrong in another way, it is not what was recorded.
-    shutil.copy(examples / "neuron.v", moved)
-    mended = replay_dut(moved)
+    shutil.copy(examples / f"{example}.v", folder)
+    mended = replay_dut(folder)
     assert (mended.reasons, mended.reproduced, mended.findings.passed) == ([], False, True)
-    write(moved, "neuron", "greater_than")
-    other = replay_dut(moved)
-    assert (other.reasons == [], other.reproduced) == (False, False)
+    write(folder, example, other)
+    shown = replay_dut(folder)
+    assert (shown.reasons == [], shown.reproduced) == (False, False)
 
 
 @pytest.mark.slow

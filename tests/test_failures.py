@@ -443,6 +443,8 @@ MISTAKES = {
     "words gone": (lambda f: (f / "stimulus.mem").unlink(), "f/stimulus.mem: no such file"),
     "no words": (lambda f: (f / "stimulus.mem").write_text(""),
                  "f/stimulus.mem: must be 1 word or more, not none"),
+    "few words": (lambda f: (f / "stimulus.mem").write_text("01\n"),
+                  "f/stimulus.mem: must be 147 words or more, as failure.json says, not 1"),
     "broken word": (lambda f: (f / "stimulus.mem").write_text("01\nxyz\n"),
                     "f/stimulus.mem: line 2: must be 5 bits in hexadecimal, not 'xyz'"),
     "wide word": (lambda f: (f / "stimulus.mem").write_text("20\n"),
@@ -472,7 +474,7 @@ def test_sources_keep_off_the_folders_own_names(tmp_path):
 @pytest.fixture
 def as_it_is(monkeypatch):
     """A difference is not looked for again."""
-    seen = failures.Seen(words=[0], first=FIRST)
+    seen = failures.Seen(words=[0] * 31, first=FIRST)
     monkeypatch.setattr(failures, "seen_again", lambda *_: seen)
 
 

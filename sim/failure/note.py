@@ -97,8 +97,21 @@ def load(folder: str | Path) -> Failure:
         folder=folder, note=note, interface=interface,
         params=_of_kind(note.kind, folder / DESIGN),
         sources={file: _text(folder / file) for file in note.sources},
-        words=read_text(folder / WORDS, interface.stimulus_bits),
+        words=read_words(folder, interface.stimulus_bits, note.first),
     )  # fmt: skip
+
+
+def read_words(folder: Path, bits: int, first: Difference | None) -> list[int]:
+    """The stimulus of a failure folder, up to its ``first`` difference at least.
+
+    Raises:
+        FxlifError: the file cannot be read, or is shorter: of what it shows nothing may differ.
+    """
+    words = read_text(folder / WORDS, bits)
+    if first is not None and len(words) <= first.cycle:
+        allowed = f"{first.cycle + 1} words or more, as {NOTE} says"
+        raise FxlifError.must_be(str(folder / WORDS), allowed, len(words))
+    return words
 
 
 def _of_kind(kind: str, path: Path) -> AnyParams:
