@@ -29,7 +29,7 @@ from fxlif.hdl.limits import supported
 from fxlif.hdl.verilog import generate
 from fxlif.progress import SILENT
 from fxlif.sim.mutate.equivalence import Equivalence
-from fxlif.sim.mutate.forward import ForwardEquivalence
+from fxlif.sim.mutate.forward import ForwardEquivalence, apart
 from fxlif.sim.mutate.judge import Mutant, Run, judge, judged, run_mutants, scored
 from fxlif.sim.mutate.known import bounds_of, depth_of, facts_of, low_counters, together
 from fxlif.sim.mutate.mutants import SELECT, Mutants, draw
@@ -303,6 +303,36 @@ def test_mutants_of_a_network_of_rows() -> None:
     for planted in (1, 2):
         assert target.run(planted, 1 << 15).reasons, drawn.texts[planted - 1]
         assert proof.equivalent(planted) is False
+
+
+def test_where_terms_differ_a_part_that_counts_does() -> None:
+    """What is left of two terms holds wherever they differ; and it is impossible where what differs
+    is never chosen, whatever else both do with it."""
+    z3 = pytest.importorskip("z3")
+    a, b, v = z3.BitVecs("a b v", 8)
+    p, q, r = z3.BitVecs("p q r", 1)
+    memory = z3.Array("memory", z3.BitVecSort(8), z3.BitVecSort(8))
+    one, two = z3.If(q == 1, a, b), z3.If(r == 1, a, b)
+    terms = [
+        (one + v * v, two + v * v), (z3.Select(memory, one), z3.Select(memory, two)),
+        (z3.Store(memory, v, one), z3.Store(memory, v, two)), (one == v, two == v),
+        (z3.If(p == 1, one, v), z3.If(p == 1, two, v)), (z3.If(p == 1, v, one), two),
+        (z3.If(q == 1, one, v), z3.If(r == 1, two, v)), (one & v, two & v), (one + v, one - v),
+        (p & q, p & r), (p | q, p | r), (~q & p & r, ~r & p & q), (p & q, p | q),
+        (z3.If(z3.And(p == 1, z3.ULT(one, v)), a, b), z3.If(z3.And(p == 1, z3.ULT(two, v)), a, b)),
+        (z3.If(z3.Or(p == 1, q == 1), a, b), z3.If(z3.Or(p == 1, r == 1), a, b)),
+    ]  # fmt: skip
+    for right, other in terms:
+        asked = z3.Solver()
+        asked.add(right != other)
+        assert asked.check() == z3.sat
+        asked.add(z3.Not(apart(right, other, {})))
+        assert asked.check() == z3.unsat, (right, other)
+    for gate, (right, other) in ((p, terms[4]), (p, terms[9]), (~p, terms[10]), (p, terms[13]),
+                                 (~p, terms[14])):  # fmt: skip
+        asked = z3.Solver()
+        asked.add(apart(right, other, {}), gate == 0)
+        assert asked.check() == z3.unsat, (right, other)
 
 
 @pytest.mark.slow

@@ -10,24 +10,31 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from itertools import compress
+from operator import not_
 from typing import Any
 
 from ...cycles.signals import step_name
 from ...errors import FxlifError
 from ..prove.contract import any_of
 from ..prove.netlist import Netlist, conjuncts, constants, subterms
-from ..tools.solver import conjunction, decide, z3
+from ..tools.solver import conjunction, decide, simplified, z3
 from .equivalence import counts
 from .known import Bound, Facts
 from .mutants import SELECT, Mutants
 
 #: The registers that are fed forward: those of steps; of the words of synapses from a slot to its
-#: operation, of the addresses of sums and of what their memories answer.
+#: operation, of the addresses of sums and of what their memories answer; of what a step makes, and
+#: whether it counts: what comes out where no word took the step may differ.
 STEP = rf"(.*\.)?{step_name(0)[:-1]}\d+\..*"
 LINES = (
     r"(.*\.)?(synapses\..*"
-    r"|totals_\d+\.(address_\d+|used|add|of_\w+|answer|earlier|arrived|written)_\d+)"
+    r"|totals_\d+\.(address_\d+|used|add|of_\w+|answer|earlier|arrived|written)_\d+"
+    r"|neurons\.(update_\d+|next_state|spikes|some|single|one_and_tick))"
 )
+#: Those of which it is known what the cycle before made them. Issue waits for the clearing to end:
+#: to look back from it would have no end.
+CLEARING = r"(.*\.)?neurons\.clear_\d+"
 #: The registers that say what enters a core of rows: of cycles before they are looked at, too.
 ISSUE = r"(.*\.)?issue\.(?!held|lookup|n\d).*"
 #: What a term consists of that only takes registers apart, joins their parts or inverts them.
@@ -36,6 +43,10 @@ WIRES = {
 }  # fmt: skip
 #: More cycles than anything is fed forward for.
 LONGEST_LINE = 24
+#: How far down terms are taken apart to see where they differ.
+DEEPEST = 400
+#: What leaves a result of one bit to the other operands.
+NEUTRAL = {z3.Z3_OP_AND: True, z3.Z3_OP_OR: False, z3.Z3_OP_BAND: 1, z3.Z3_OP_BOR: 0}
 
 
 class ForwardEquivalence:
@@ -74,6 +85,7 @@ class ForwardEquivalence:
         self._forward = {register for register in self._shown(net, STEP) | lines
                          if register not in self._leaves(net.next[register])}  # fmt: skip
         self._unrolled = self._forward | issue
+        self._clearing = self._shown(net, CLEARING)
         self._outside = [*([True] * (len(self._pairs) - len(net.next))),
                          *(register not in self._forward for register in net.next)]  # fmt: skip
         self._began: dict[Any, list[Any]] = {}
@@ -104,23 +116,46 @@ class ForwardEquivalence:
         value = z3.BitVecVal(mutant, self._select.size())
         return z3.simplify(z3.substitute(term, (self._select, value)))
 
-    def equivalent(self, mutant: int, *, timeout_s: float = 120.0) -> bool | None:
-        """Whether a mutant is equivalent; None where the solver's time ran out."""
+    def equivalent(self, mutant: int, *, timeout_s: float = 240.0) -> bool | None:
+        """Whether a mutant is equivalent; None where ``timeout_s`` of processor time ran out."""
         if self._mutants.of_clock(mutant):
             return False
-        deadline = time.monotonic() + timeout_s
-        result = "unsat"
-        # The last one goes back furthest, and most often says no.
-        for differ, cycle, at_power_up in reversed(self._differences(mutant)):
-            if differ and result == "unsat":
-                conditions = list(self._with_known(differ, cycle, at_power_up))
-                left = deadline - time.monotonic()
-                result = decide(conditions, solver=self._solver, timeout_s=left).result
-        return {"unsat": True, "sat": False}.get(result)
+        deadline = time.process_time() + timeout_s
+        # The last ones go back furthest, and most often say no.
+        for pairs, cycle, at_power_up in reversed(self._differences(mutant)):
+            result = self._differ(pairs, cycle, at_power_up, deadline)
+            if result != "unsat":
+                return False if result == "sat" else None
+        return True
 
-    def _differences(self, mutant: int) -> list[tuple[list[Any], int, bool]]:
-        """Conditions under which outputs, and registers that are not fed forward, differ; how many
-        cycles back they go; and whether power-up was then: all of them must be impossible."""
+    def _differ(
+        self, pairs: Sequence[tuple[Any, Any, Any]], cycle: int, at_power_up: bool, deadline: float
+    ) -> str:
+        """Whether one of each pair can count and not be the other, as the solver says it."""
+
+        def ask(conditions: list[Any]) -> str:
+            known = list(self._with_known(conditions, cycle, at_power_up))
+            left = deadline - time.process_time()
+            # Little is left of a run from power-up on.
+            asked = simplified(known) if at_power_up else known
+            return decide(asked, solver=self._solver, timeout_s=left).result
+
+        differ = [conjunction([when, right != other]) for other, right, when in pairs]
+        if not pairs:
+            return "unsat"
+        if at_power_up:
+            return ask(differ)
+        parts = [conjunction([when, apart(right, other, {})]) for other, right, when in pairs]
+        if ask(parts) == "unsat":
+            return "unsat"
+        # One by one they take a fraction of the time, where they go back far.
+        results = (ask([each]) for each in differ)
+        return next((result for result in results if result != "unsat"), "unsat")
+
+    def _differences(self, mutant: int) -> list[tuple[list[tuple[Any, Any, Any]], int, bool]]:
+        """What outputs, and registers that are not fed forward, are in the mutant and the design,
+        and when they count, where these are not the same term; how many cycles back they go; and
+        whether power-up was then: none of them may differ."""
         others = [self._of(term, mutant) for term, _ in self._pairs]
         own = {r: self._of(self._next[r], mutant) for r in self._forward}
         # Those that may differ, and what hangs on them.
@@ -128,29 +163,30 @@ class ForwardEquivalence:
         while more := {r for r, f in own.items() if r not in may and may & self._leaves(f)}:
             may |= more
         pairs = [
-            (other, design)
+            (other, *design)
             for other, design, outside in zip(others, self._design, self._outside, strict=True)
             if outside and (not other.eq(design[0]) or may & self._leaves(design[0]))
         ]
         asked = []
         for cycle in range(LONGEST_LINE):
-            differ = _differ(pairs)
-            left = set(constants(term for other, (right, _) in pairs for term in (other, right)))
-            ends = not any(self._before(r, cycle) in left for r in self._forward)
-            asked.append((differ, cycle, not ends))
-            if ends:
+            forward = {self._before(r, cycle) for r in self._forward}
+            goes_on = [bool(forward & set(constants([other, right]))) for other, right, _ in pairs]
+            asked.append((_made_otherwise(compress(pairs, map(not_, goes_on))), cycle, False))
+            if not any(goes_on):
                 return asked
+            pairs = [*compress(pairs, goes_on)]
+            asked.append((_made_otherwise(pairs), cycle, True))
             made = self._made(self._unrolled, cycle + 1)
             mutated = dict(made)
             mutated |= {self._before(r, cycle): self._before(own[r], cycle + 1) for r in may}
             pairs = [
                 (z3.substitute(other, *mutated.items()),
-                 (z3.substitute(right, *made), z3.substitute(when, *made)))
-                for other, (right, when) in pairs
+                 z3.substitute(right, *made), z3.substitute(when, *made))
+                for other, right, when in pairs
             ]  # fmt: skip
         raise FxlifError.must_be("lines", f"{LONGEST_LINE} cycles long at most", "longer")
 
-    def _with_known(self, differ: list[Any], cycle: int, at_power_up: bool) -> Iterator[Any]:
+    def _with_known(self, differ: Sequence[Any], cycle: int, at_power_up: bool) -> Iterator[Any]:
         """That one of ``differ`` holds, and what was known of the registers in the cycles before it
         on which it depends; ``at_power_up``: the first of them is that of power-up."""
         yield any_of(differ)
@@ -163,6 +199,11 @@ class ForwardEquivalence:
                     self._before(leaf, back) for leaf in free
                 }:
                     yield self._before(fact, back)
+        for back in range(cycle):
+            for register in self._clearing:
+                if self._before(register, back) in leaves:
+                    later, made = self._made_of(register, back + 1)
+                    yield later == made
         for leaf in leaves & self._rom:
             yield from self._began.get(leaf, ())
         if at_power_up:
@@ -194,7 +235,31 @@ class ForwardEquivalence:
         return z3.substitute(term, *names)
 
 
-def _differ(pairs: Iterable[tuple[Any, tuple[Any, Any]]]) -> list[Any]:
-    """The conditions under which one of each pair counts and is not the other."""
-    return [conjunction([when, right != other])
-            for other, (right, when) in pairs if not right.eq(other)]  # fmt: skip
+def _made_otherwise(pairs: Iterable[tuple[Any, Any, Any]]) -> list[tuple[Any, Any, Any]]:
+    return [pair for pair in pairs if not pair[0].eq(pair[1])]
+
+
+def apart(right: Any, other: Any, known: dict[tuple[int, int], Any], depth: int = 0) -> Any:
+    """A condition that holds wherever two terms differ: that parts differ in which alone they are
+    made differently, and that count. It leaves out what both do with these parts."""
+    kind = right.decl().kind()
+    if right.eq(other):
+        return z3.BoolVal(False)
+    if kind == z3.Z3_OP_EQ or not right.num_args() or not right.decl().eq(other.decl()):
+        return right != other
+    if depth == DEEPEST or right.num_args() != other.num_args():
+        return right != other
+    if (pair := (right.get_id(), other.get_id())) not in known:
+        both = [*zip(right.children(), other.children(), strict=True)]
+        parts = [apart(*each, known, depth + 1) for each in both]
+        if kind == z3.Z3_OP_ITE:
+            when = [[], [right.arg(0)], [z3.Not(right.arg(0))]]
+        else:
+            when = [[one == NEUTRAL[kind] for one, two in both if one.eq(two)]
+                    if kind in NEUTRAL and (z3.is_bool(right) or right.size() == 1) else []
+                    ] * len(both)  # fmt: skip
+        known[pair] = any_of([
+            conjunction([*chosen, part])
+            for chosen, part in zip(when, parts, strict=True) if not z3.is_false(part)
+        ])  # fmt: skip
+    return known[pair]
