@@ -17,6 +17,7 @@ import wasmtime
 from amaranth._toolchain import yosys as of_amaranth
 
 from fxlif.caches import cache_folder
+from fxlif.hdl.yosys.loaded import execute
 
 
 class Done(NamedTuple):
@@ -36,19 +37,7 @@ def _execute(
         streams["in"].write_text(given)
         config.stdin_file, config.stdout_file = streams["in"], streams["out"]
         config.stderr_file = streams["error"]
-        store = wasmtime.Store(engine)
-        store.set_wasi(config)
-        linker = wasmtime.Linker(engine)
-        linker.define_wasi()
-        program = linker.instantiate(store, module)
-        linker.define_instance(store, "app", program)
-        code, said = 0, ""
-        try:
-            program.exports(store)["_start"](store)
-        except wasmtime.ExitTrap as trap:
-            code = trap.code
-        except wasmtime.WasmtimeError as error:
-            code, said = 1, str(error)
+        code, said = execute(engine, module, config)
         return Done(code, streams["out"].read_text(), streams["error"].read_text() + said)
 
 

