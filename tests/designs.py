@@ -67,6 +67,19 @@ def make(n_inputs: int, n_neurons: int, lanes: int, neuron: NeuronParams, **more
 
 
 SIMPLE = NeuronParams(v_threshold=120, state_bits=10)
+#: With every variable of a state.
+STATEFUL = NeuronParams(
+    v_threshold=60,
+    state_bits=10,
+    refractory=2,
+    adaptation={"increment": 5},
+    synapse={"kind": "exponential", "leak": {"kind": "shift", "shift": 2}},
+)
+#: 5 inputs in 4 address bits, so that there are unknown addresses; two cores.
+ON_A_BUS = NetworkParams.chain(
+    make(5, 6, 2, SIMPLE, input_address_bits=4, writable=("weights", "thresholds")),
+    make(6, 7, 4, STATEFUL, writable=("weights",), readable=True),
+)
 OFTEN = NeuronParams(v_threshold=8, reset="subtract", max_spikes_per_step=31, state_bits=9)
 # The bias alone makes it fire, in lanes that only fill up a word too.
 ROUNDS = NeuronParams(

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from designs import SIMPLE, make
+from designs import ON_A_BUS, SIMPLE, make
 from gatesim import compiled_quickly, simulate_netlist, wrong_lut
 from pysim import clocked, interface_of, simulate
 
@@ -26,7 +26,6 @@ from fxlif import (
     EventSource,
     FxlifError,
     NetworkParams,
-    NeuronParams,
     Population,
     Projection,
     Sparse,
@@ -51,20 +50,7 @@ from fxlif.sim.board.session import blocks, run_board
 
 #: A line takes hundreds of cycles for a byte.
 pytestmark = pytest.mark.usefixtures("fast_libraries")
-BOTH = ("weights", "thresholds")
-#: With every variable of a state.
-STATEFUL = NeuronParams(
-    v_threshold=60,
-    state_bits=10,
-    refractory=2,
-    adaptation={"increment": 5},
-    synapse={"kind": "exponential", "leak": {"kind": "shift", "shift": 2}},
-)
-#: 5 inputs in 4 address bits, so that there are unknown addresses; two cores.
-DESIGN = NetworkParams.chain(
-    make(5, 6, 2, SIMPLE, input_address_bits=4, writable=BOTH),
-    make(6, 7, 4, STATEFUL, writable=("weights",), readable=True),
-)
+DESIGN = ON_A_BUS
 WHERE = AddressMap(DESIGN.cores)
 MAP = register_map(DESIGN, "small", stream=True)
 CONSTANTS = [register for register in MAP.registers if register.value is not None]

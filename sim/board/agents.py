@@ -1,7 +1,8 @@
 """What sits at the other end of a design on a bus: a source and a sink of AXI4-Stream, and a host
 on AXI4-Lite or Wishbone. Each holds back at random, and takes the liberties of its standard.
 
-They are own ones: cocotbext-axi 0.1.28 and cocotbext-uart do not run under cocotb 2.
+They drive a design in a simulator of Python's, and a netlist in Verilator's, where cocotb is not.
+Under cocotb ``tests/test_bus_agents.py`` has those of cocotbext-axi and cocotbext-uart.
 """
 
 from __future__ import annotations
