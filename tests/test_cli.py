@@ -4,12 +4,14 @@ Mostly in this process, through :func:`fxlif.cli.main`; what an absent package d
 another.
 """
 
+import ctypes
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 
@@ -431,16 +433,34 @@ def test_run_refuses_what_it_cannot_go_on_from(run, tiny, tmp_path):
     assert contents(tmp_path) == before
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write everywhere")
+def without_roots_rights():
+    """Take from this thread, for good, what lets root write everywhere: Linux's CAP_DAC_OVERRIDE
+    and the rights of the kind (0, 1 and 2). Whoever is not root has none of them."""
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # version 3; this thread
+    kept = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable; the same of 32 on
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.capget(header, kept) == 0
+    for k in range(3):
+        kept[k] &= ~0b111
+    assert libc.capset(header, kept) == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="rights of a thread are Linux's")
 def test_folders_without_permission(run, tiny, tmp_path):
     (tmp_path / "locked").mkdir(mode=0o500)
     before = contents(tmp_path)
     denied = "cannot be written (Permission denied)"
-    ran = run("run", tiny, "--input", "in.txt", "-o", "locked/out.txt")
-    assert ran.mistake == f"locked/out.txt: {denied}"
-    assert run("verilog", tiny, "-o", "locked").refusal == f"locked: {denied}"
-    assert run("verilog", tiny, "-o", "locked/new").refusal == f"locked/new: {denied}"
-    assert run("init", "locked").refusal == f"locked/design.toml: {denied}"
+
+    def refused():
+        assert not os.access("locked", os.W_OK)
+        ran = run("run", tiny, "--input", "in.txt", "-o", "locked/out.txt")
+        assert ran.mistake == f"locked/out.txt: {denied}"
+        assert run("verilog", tiny, "-o", "locked").refusal == f"locked: {denied}"
+        assert run("verilog", tiny, "-o", "locked/new").refusal == f"locked/new: {denied}"
+        assert run("init", "locked").refusal == f"locked: {denied}"
+
+    with ThreadPoolExecutor(1, initializer=without_roots_rights) as thread:
+        thread.submit(refused).result()
     assert contents(tmp_path) == before
 
 

@@ -1,15 +1,19 @@
-"""The scripts for Vivado, run by Tcl with stand-ins for Vivado's commands: there is no Vivado here.
+"""The scripts for Vivado, run by a Tcl with stand-ins for Vivado's commands: there is no Vivado
+here.
 
 A stand-in knows the options of its command and what must be there for it: files in the folder,
-ports of the Verilog. Whether Vivado does what is wanted is not shown.
+ports of the Verilog. Whether Vivado does what is wanted is not shown. The Tcl is a small one, of
+just what the scripts are written in, since many a Python comes without; where there is Tcl's own,
+it runs them too.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import pytest
 from designs import make
 
 from fxlif import NetworkParams, NeuronParams
@@ -17,8 +21,6 @@ from fxlif.hdl.bus.files import bus_files
 from fxlif.hdl.flow.targets import target_of
 from fxlif.hdl.limits import supported
 from fxlif.hdl.verilog import generate
-
-tkinter = pytest.importorskip("tkinter")
 
 NETWORK = supported(NetworkParams(
     name="little", core=(make(4, 4, 2, NeuronParams(v_threshold=60, state_bits=8)),)
@@ -54,19 +56,82 @@ COMMANDS = {
 }  # fmt: skip
 
 
+#: What a script of ours is made of: a list in braces, a command in brackets, a bare word.
+WORD = re.compile(r"[ \t]*(?:\{([^{}]*)\}|\[([^][]*(?:\[[^][]*\][^][]*)*)\]|([^\s{}\[\]\"\\;]+))")
+
+
+class SmallTcl:
+    """Comments, commands of a line each, ``set``, ``foreach``, ``$name``, braces and brackets; all
+    else is refused."""
+
+    def __init__(self) -> None:
+        self.commands: dict[str, Callable[..., str]] = {"set": self._set, "foreach": self._foreach}
+        self.variables: dict[str, str] = {}
+        self.createcommand = self.commands.__setitem__
+
+    def splitlist(self, text: str) -> list[str]:
+        return text.split()
+
+    def eval(self, script: str) -> str:
+        """What the last command returns."""
+        left, answer = script, ""
+        while left := left.lstrip():
+            if left.startswith("#"):
+                left = left.partition("\n")[2]
+                continue
+            words, left = self._words(left)
+            assert words[0] in self.commands, words[0]
+            answer = self.commands[words[0]](*words[1:])
+        return answer
+
+    def _words(self, text: str) -> tuple[list[str], str]:
+        """The words of the first line, and what comes behind it."""
+        words, at = [], 0
+        while found := WORD.match(text, at):
+            list_, command, bare = found.groups()
+            if list_ is not None:
+                words.append(list_)
+            elif command is not None:
+                words.append(self.eval(command))
+            else:
+                words.append(re.sub(r"\$(\w+)", lambda name: self.variables[name[1]], bare))
+            at = found.end()
+        left = text[at:].lstrip(" \t")
+        assert not left or left[0] == "\n", f"no Tcl that this one knows: {left.splitlines()[0]}"
+        return words, left
+
+    def _set(self, name: str, value: str) -> str:
+        self.variables[name] = value
+        return value
+
+    def _foreach(self, name: str, values: str, body: str) -> str:
+        for value in self.splitlist(values):
+            self.variables[name] = value
+            self.eval(body)
+        return ""
+
+
+def tcls() -> list[Any]:
+    """The small Tcl, and Tcl's own where Python has it."""
+    try:
+        import tkinter
+    except ImportError:
+        return [SmallTcl()]
+    whole = tkinter.Tcl()
+    whole.eval("namespace eval ipx {}")
+    return [SmallTcl(), whole]
+
+
 class Vivado:
     """A Tcl whose commands write down their options (``-top`` → ``little``) and what else they are
     given, as ``calls``; what they return is called after them."""
 
     def __init__(self, folder: Path) -> None:
         self.calls: list[tuple[str, dict[str, str], list[str]]] = []
-        tcl = tkinter.Tcl()
-        tcl.eval("namespace eval ipx {}")
-        for command in COMMANDS:
-            tcl.createcommand(command, lambda *words, of=command: self.called(of, words))
-        self.split = tcl.splitlist
-        self.run = tcl.eval
-        self.folder = folder
+        self.folder, self.tcls = folder, tcls()
+        for tcl in self.tcls:
+            for command in COMMANDS:
+                tcl.createcommand(command, lambda *words, of=command: self.called(of, words))
 
     def called(self, command: str, words: tuple[str, ...]) -> str:
         valued, flags = COMMANDS[command]
@@ -82,7 +147,14 @@ class Vivado:
         return f"<{command} {' '.join(rest)}>"
 
     def script(self, name: str) -> None:
-        self.run((self.folder / name).read_text())
+        """Run a script in each Tcl, which must all call the same."""
+        before, after = self.calls, []
+        for tcl in self.tcls:
+            self.calls = []
+            tcl.eval((self.folder / name).read_text())
+            after.append(self.calls)
+        assert all(calls == after[0] for calls in after)
+        self.calls = before + after[0]
 
     def of(self, command: str) -> list[tuple[dict[str, str], list[str]]]:
         return [(options, rest) for name, options, rest in self.calls if name == command]
@@ -122,7 +194,7 @@ def test_package_of_a_design_on_axi(tmp_path):
     vivado = Vivado(tmp_path)
     vivado.script("little_package.tcl")
     ((_, given),) = vivado.of("add_files")
-    files = set(vivado.split(given[0]))
+    files = set(given[0].split())
     assert files <= {file.name for file in tmp_path.iterdir()}
     # All that the Verilog reads is in the package.
     read = set(re.findall(r'(\w+\.mem)"', (tmp_path / "little.v").read_text()))

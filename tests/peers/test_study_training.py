@@ -12,7 +12,7 @@ from fxlif.errors import FxlifError
 from fxlif.params.design import save
 from fxlif.study.network import NetworkSubject
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
 
 
 def subject(folder: Path, **table: object) -> NetworkSubject:
@@ -51,3 +51,21 @@ def test_training_needs_samples(tmp_path: Path) -> None:
     with pytest.raises(FxlifError) as caught:
         subject(tmp_path).design({"training": "through"})
     assert caught.value.key == "training"
+
+
+def test_a_file_of_pytorch_is_the_network_of_its_arrays(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    arrays = {"a": rng.integers(-40, 60, (4, 3)).astype(float)}
+    np.savez(tmp_path / "samples.npz", spikes=rng.integers(0, 2, (9, 6, 3)), labels=[0] * 6)
+    np.savez(tmp_path / "net.npz", **arrays)
+    torch.save({k: torch.from_numpy(v) for k, v in arrays.items()}, tmp_path / "net.pt")
+    told = {"layers": ["a"], "decay": 15 / 16, "v_threshold": 100.0}
+    of_arrays, of_pytorch = (
+        NetworkSubject({"source": name, "checkpoint": told, "samples": "samples.npz"}, tmp_path)
+        for name in ("net.npz", "net.pt")
+    )
+    assert np.array_equal(of_pytorch.wanted, of_arrays.wanted)
+    assert of_arrays.wanted.any()
+    (tmp_path / "net.pt").write_bytes(b"no state_dict")
+    with pytest.raises(FxlifError, match="a state_dict"):
+        NetworkSubject({"source": "net.pt", "checkpoint": told, "samples": "samples.npz"}, tmp_path)
