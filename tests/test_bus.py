@@ -7,7 +7,11 @@ import json
 import os
 import random
 import re
+import signal
 import subprocess
+import sys
+import threading
+import zlib
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -41,11 +45,13 @@ from fxlif.hdl.verilog import component_of, converted
 from fxlif.host.device import Device
 from fxlif.host.frames import END, ESC, MOST_BYTES, Decoder, Frame, Kind, Status
 from fxlif.host.registers import MAGIC, STEP, register_map
+from fxlif.host.serial import SerialLink
 from fxlif.network.events import TICK
 from fxlif.params.design import save
 from fxlif.sim.bench.golden import GoldenStream
 from fxlif.sim.board.agents import Access, BusDriver, LiteHost, Pins, StreamAgent, WishboneHost
 from fxlif.sim.board.link import LineReader, SimulatedLink, board_hardware, levels
+from fxlif.sim.board.port import SimulatedPort
 from fxlif.sim.board.session import blocks, run_board
 
 #: A line takes hundreds of cycles for a byte.
@@ -598,6 +604,8 @@ def test_what_is_wrong_with_a_bus_or_a_board_is_named(run, tmp_path) -> None:
         "--freq: must be left out with --board": "fpga digits --board ulx3s --freq 90",
         "--target: must be given": "fpga digits",
         "nowhere: cannot be opened": "board run digits --port nowhere",
+        "--netlist: must be left out without --board": "board serve digits --netlist",
+        "no such board, 'ulx4s'; did you mean ulx3s": "board serve digits --board ulx4s",
     }
     (tmp_path / "neuron.toml").write_text("[neuron]\n")
     for message, words in mistakes.items():
@@ -628,6 +636,59 @@ def test_the_command_runs_a_board(board, run, tmp_path) -> None:
     assert ran.code == 0, ran.err
     assert f"{3 * 4 * 7} values read" in ran.out
     assert (tmp_path / "out.txt").read_text().count("tick") == 20
+
+
+def test_a_program_at_a_serial_port_finds_the_simulated_board(board, run, tmp_path) -> None:
+    save(DESIGN, tmp_path / "network.json")
+    words = ("board", "run", "network.json", "--steps", 5, "--port")
+    ended = threading.Event()
+    with SimulatedLink(board) as link, SimulatedPort(link) as port:
+
+        def serve() -> None:
+            while not ended.is_set():
+                port.serve(0.02)
+
+        server = threading.Thread(target=serve)
+        server.start()
+        try:
+            ran = run(*words, port.name)
+            assert ran.code == 0, ran.out + ran.err
+            assert "values read between steps" in ran.out
+            with SerialLink(port.name, BAUD):
+                ran = run(*words, port.name)
+            assert (ran.code, f"{port.name}: is in use by another" in ran.mistake) == (2, True)
+        finally:
+            ended.set()
+            server.join()
+        left = SerialLink(port.name, BAUD)
+    with left, pytest.raises(FxlifError, match=f"{port.name}: cannot be read"):
+        left.read(0.1)
+    assert f"{port.name}: cannot be opened" in run(*words, port.name).mistake
+
+
+@pytest.mark.slow  # a build by Verilator, in a process of its own
+def test_any_program_talks_to_a_served_board() -> None:
+    fxlif = [sys.executable, "-c", "from fxlif.cli import main; main()"]
+    served = [*fxlif, "board", "serve", "digits_2bit", "--board"]
+    frame = bytes([7, Kind.READ, *bytes(4)])
+    frame += zlib.crc32(frame).to_bytes(4, "little")
+    with subprocess.Popen([*served, "icebreaker"], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            name, _, said = process.stdout.readline().partition(": ")
+            assert said.startswith("digits_2bit on a simulated board")
+            line = os.open(name, os.O_RDWR | os.O_NOCTTY)
+            os.write(line, bytes([END, *frame, END]))
+            came = b""
+            while came.count(END) < 2:
+                came += os.read(line, 100)
+            os.close(line)
+        finally:
+            process.send_signal(signal.SIGINT)
+        assert process.wait() == 0
+    body = came.strip(bytes([END]))
+    assert body[:2] == bytes([7, Status.OK])
+    assert int.from_bytes(body[2:6], "little") == MAGIC
+    assert zlib.crc32(body[:-4]).to_bytes(4, "little") == body[-4:]
 
 
 @pytest.mark.parametrize("name", BOARDS)

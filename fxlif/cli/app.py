@@ -15,7 +15,7 @@ from .. import __version__
 from ..errors import FxlifError, FxlifWarning
 from ..files import cannot
 from ..progress import ended_by_sigterm
-from .board import board_run
+from .board import board_run, board_serve
 from .doctor import doctor
 from .export_c import export_c
 from .fpga import fpga
@@ -86,7 +86,14 @@ GROUPS: dict[str, tuple[str, dict[str, tuple[Callable[..., None], tuple[str, str
                     "fxlif board run --simulated --steps 20",
                     "fxlif board run design.toml --port /dev/ttyUSB0",
                 ),
-            )
+            ),
+            "serve": (
+                board_serve,
+                (
+                    "fxlif board serve design.toml",
+                    "fxlif board serve digits --board ulx3s",
+                ),
+            ),
         },
     )
 }

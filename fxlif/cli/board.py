@@ -1,9 +1,10 @@
-"""The commands for a design on a board, or on a simulated one: board run."""
+"""The commands for a design on a board, or on a simulated one: board run, board serve."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,6 +20,15 @@ from .options import (
 )
 from .screen import conclude, showing_progress
 
+if TYPE_CHECKING:
+    from ..params.protocol import AnyCores
+    from ..progress import Progress
+    from ..sim.board.link import SimulatedLink
+
+Netlist = Annotated[
+    bool, typer.Option("--netlist", help="After synthesis: the cells of the board's device.")
+]
+
 
 def board_run(
     design: DesignOrDigits = None,
@@ -29,9 +39,7 @@ def board_run(
         str | None,
         typer.Option(metavar="NAME", help="With --simulated: the top of this board, pin by pin."),
     ] = None,
-    netlist: Annotated[
-        bool, typer.Option("--netlist", help="After synthesis: the cells of the board's device.")
-    ] = False,
+    netlist: Netlist = False,
     port: Annotated[
         str | None, typer.Option(metavar="NAME", help="The serial port of a board.")
     ] = None,
@@ -95,14 +103,7 @@ def board_run(
     )
     with showing_progress() as progress:
         if simulated:
-            from ..sim.board.link import SimulatedLink, bit_cycles_of, board_hardware
-
-            cycles = bit_cycles_of(board, baud)
-            made = board_hardware(
-                hardware, board, bit_cycles=cycles, netlist=netlist, progress=progress
-            )
-            progress("building the board with Verilator", 0, None)
-            with SimulatedLink(made, bit_cycles=cycles) as link:
+            with _simulated(hardware, board, baud, netlist, progress) as link:
                 # Its time is not that of this machine: what gives up is the simulation.
                 found, came = run_board(
                     hardware, link, segments, name=name, labelled=labelled, seconds=3600,
@@ -122,3 +123,50 @@ def board_run(
     if out is not None:
         events.write(out, came)
     conclude(found, "the board and the golden model agree in every event", report=report)
+
+
+def board_serve(
+    design: DesignOrDigits = None,
+    board: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The top of this board, pin by pin.")
+    ] = None,
+    netlist: Netlist = False,
+    baud: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="With --board: bits a second of its line."),
+    ] = None,
+) -> None:
+    """Simulate a board behind a serial port, for any program that talks to one.
+
+    The name of the port is printed; it stays until Ctrl-C.
+    """
+    if board is None:
+        refuse_beside("without --board", {"--netlist": netlist, "--baud": baud})
+    params, name = load_or_digits(design)
+    need("fxlif.sim.board.link", "sim")
+    from ..hdl.limits import supported, with_streams
+    from ..sim.board.port import SimulatedPort
+
+    hardware = with_streams(supported(params))
+    with (
+        showing_progress() as progress,
+        _simulated(hardware, board, baud, netlist, progress) as link,
+        SimulatedPort(link) as port,
+        suppress(KeyboardInterrupt),
+    ):
+        print(f"{port.name}: {name} on a simulated board; Ctrl-C ends it", flush=True)
+        while True:
+            progress("clock cycles", link.cycles)
+            port.serve(0.2)
+
+
+def _simulated(
+    hardware: AnyCores, board: str | None, baud: int | None, netlist: bool, progress: Progress
+) -> SimulatedLink:
+    """The line of a simulated board, built."""
+    from ..sim.board.link import SimulatedLink, bit_cycles_of, board_hardware
+
+    cycles = bit_cycles_of(board, baud)
+    made = board_hardware(hardware, board, bit_cycles=cycles, netlist=netlist, progress=progress)
+    progress("building the board with Verilator", 0, None)
+    return SimulatedLink(made, bit_cycles=cycles)

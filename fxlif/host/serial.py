@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from types import TracebackType
 from typing import Any, Self
 
@@ -25,7 +26,9 @@ class SerialLink:
         try:
             self._port: Any = serial.Serial(port, baud, exclusive=True, write_timeout=5)
         except (*self._gone, ValueError) as error:
-            raise self._error("cannot be opened", error) from None
+            busy = getattr(error, "errno", None) in (errno.EAGAIN, errno.EBUSY)
+            what = "is in use by another program" if busy else "cannot be opened"
+            raise self._error(what, error) from None
 
     def _error(self, what: str, error: Exception) -> FxlifError:
         reason = " ".join(str(error).split())
