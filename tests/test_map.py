@@ -82,6 +82,18 @@ def passed(report: Report) -> bool:
     return dut_failure_reasons(PASSED, report) == []
 
 
+#: Falling, in ascending order and with a strobe behind its last spike.
+DONE = (
+    ("output idle,", "output done,"), ("reg [2:0] spikes;", "reg [2:0] spikes; reg runs;"),
+    ("assign idle        = spikes == 0;",
+     "wire idle = spikes == 0; assign done = runs && idle;"),
+    ("spikes <= 0;\n            for", "spikes <= 0; runs <= 0;\n            for"),
+    ("if (out_valid && out_ready)",
+     "runs <= start || runs && !idle;\n            if (out_valid && out_ready)"),
+    ("spikes[2] ? 2 : spikes[1] ? 1 : 0", "spikes[0] ? 0 : spikes[1] ? 1 : 2"),
+)  # fmt: skip
+DONE_MAP = {"step": {"idle": None, "done": "done"}, "events_out": {"order": None}}
+
 #: Other maps of the page's cores, and edits that make them true.
 VARIANTS: dict[str, tuple[str, tuple[tuple[str, str], ...], dict[str, Any]]] = {
     "active low": (
@@ -131,6 +143,12 @@ VARIANTS: dict[str, tuple[str, tuple[tuple[str, str], ...], dict[str, Any]]] = {
                   ("out_valid <= left == 1;",
                    "was <= in_valid && !in_ready; if (was && !in_valid) sums[0] <= 50;\n"
                    "            out_valid <= left == 1;")), {}),
+    "done behind the spikes": ("falling", DONE, DONE_MAP),
+    "done with the last spike": (
+        "falling", (*DONE[:2], (DONE[2][0], "wire idle = spikes == 0; assign done = runs && "
+                                "(spikes & (spikes - 1)) == 0;"),
+                    DONE[3], (DONE[4][0], "runs <= start || runs && !done;\n"
+                              "            if (out_valid && out_ready)"), DONE[5]), DONE_MAP),
     "soon stuck": ("falling", (), {"answer_within": 10}),
     "inner signals": ("pairs", (("output reg shown, output reg group, output reg [19:0] potentials",
                                  "output unused"),
@@ -355,6 +373,16 @@ MISTAKES: dict[str, tuple[str, tuple[tuple[str, str], ...], str]] = {
         (("assign idle        = spikes == 0;", "assign idle = spikes == 0 || spikes == 1;"),),
         "",
     ),
+    "done before the last spike": (
+        "falling",
+        (
+            *DONE[:4],
+            (DONE[4][0], f"runs <= start;\n            {DONE[4][0]}"),
+            DONE[5],
+            ("done = runs && idle;", "done = runs;"),
+        ),
+        "events_out.late",
+    ),
     "a neuron that there is not": (
         "falling",
         (
@@ -370,6 +398,7 @@ MISTAKES: dict[str, tuple[str, tuple[tuple[str, str], ...], str]] = {
 #: looked at.
 OTHER_MAPS: dict[str, dict[str, Any]] = {
     "acknowledged and forgotten": {"trace": None},
+    "done before the last spike": DONE_MAP,
     "a vector that does not wait for ready": {"events_out": {"ready": "out_ready"}},
 }
 

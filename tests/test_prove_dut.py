@@ -6,6 +6,7 @@ little, and is not.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,16 @@ from foreign_neurons import FREE_RUNNING, MEALY, PIPELINED, neuron_map, powered
 from fxlif import FxlifError, NeuronParams
 from fxlif.cli.options import Dut
 from fxlif.params.design import load_hardware
-from fxlif.sim.dut.map import DutMap
+from fxlif.sim.dut.map import DutMap, load_map
 from fxlif.sim.dut.testbench import dut_job
 from fxlif.sim.examples import mistakes, source, write
+from fxlif.sim.prove.foreign.inside import commands
 from fxlif.sim.prove.foreign.neuron import neuron_machine
 from fxlif.sim.prove.foreign.run import prove_dut
 from fxlif.sim.prove.foreign.search import Found, Search
 from fxlif.sim.prove.foreign.source import read
-from fxlif.sim.report.findings import Findings
+from fxlif.sim.report.findings import Check, Findings
+from fxlif.sim.tools.ports import read_sources
 
 MEALY_MAP = {"enable": "en", "spike": "spike", "latency": 0, "between": "low"}
 PIPELINE = {"enable": "en", "valid": "done", "latency": 3, "between": "low", "state": {"v": "v"}}
@@ -62,15 +65,20 @@ def searched(rule: NeuronParams, text: str, dut_map: DutMap, top: str, *, depth:
                   solver="bitwuzla", timeout_s=60).found()  # fmt: skip
 
 
-def proved(folder: Path, mistake: str | None = None, **more: Any) -> Findings:
+def proved(folder: Path, mistake: str | None = None, *, inside: str = "", **more: Any) -> Findings:
+    """What is said of the example; the state variable ``inside`` is read inside it."""
     files = write(folder, "neuron", mistake)
+    text = files["neuron_map.toml"].read_text()
+    changed = text.replace(f'{inside} = "{inside}"', f'{inside} = ".{inside}[7:0]"')
+    assert (changed != text) == bool(inside)
+    files["neuron_map.toml"].write_text(changed)
     dut = Dut([files["neuron.v"]], "neuron", files["neuron_map.toml"])
     params = load_hardware(files["neuron.toml"])
     return prove_dut(params, dut, name="neuron", out=folder / "out", **more)
 
 
 def test_a_correct_neuron_is_proved(tmp_path) -> None:
-    found = proved(tmp_path)
+    found = proved(tmp_path, inside="refractory")
     assert found.passed, found.reasons
     details = {check.name: check.detail for check in found.checks}
     for signal in ("spike", "state.v", "state.refractory"):
@@ -380,15 +388,76 @@ def test_mistakes_behind_adapters_are_found(name: str, right: str, wrong: str, t
     assert any("confirmed by icarus" in check.detail for check in found.checks)
 
 
-def test_a_name_inside_a_core_is_refused(tmp_path) -> None:
-    files = write(tmp_path, "core")
-    text = files["core_map.toml"].read_text()
-    inside = text.replace('v = "trace_v"', 'v = ".trace_v[9:0]"')
-    assert inside != text
-    files["core_map.toml"].write_text(inside)
-    dut = Dut([files["core.v"]], "core", files["core_map.toml"])
-    with pytest.raises(FxlifError, match=r"core\.trace\.v: must be a port of core, in a proof"):
-        prove_dut(load_hardware(files["core.toml"]), dut, name="core")
+def inner(folder: Path, *edits: tuple[str, str], more: str = "") -> Dut:
+    """The example with its states read inside, and ``more`` at the start of its map."""
+    files = write(folder, "core")
+    text = source("core")
+    for find, put in edits:
+        assert text.count(find) == 1, find
+        text = text.replace(find, put)
+    files["core.v"].write_text(text)
+    head, _, _ = files["core_map.toml"].read_text().partition("[core.trace]")
+    head = head.replace("[core]", f"{more}\n[core]")
+    files["core_map.toml"].write_text(f'{head}[core.trace]\nv = ".v[{{n}}][9:0]"\n')
+    return Dut([files["core.v"]], "core", files["core_map.toml"])
+
+
+def of_inner(folder: Path, dut: Dut, **more: Any) -> dict[str, Check]:
+    found = prove_dut(load_hardware(folder / "core.toml"), dut, name="core", out=folder / "out",
+                      **more)  # fmt: skip
+    return {check.name: check for check in found.checks}
+
+
+#: Edits of what only its states show at once, and of what its memory of weights holds.
+STATE = ("v[n]        <= after;", "v[n] <= n == 1 ? 0 : after;")
+NO_WEIGHTS = ("initial $readmemh(WEIGHTS, weights);", "")
+WEIGHTS = '[initial]\n".weights" = "core_weights.mem"\n".state" = 1'
+
+
+@needs_icarus
+@pytest.mark.slow
+@pytest.mark.parametrize("edits", [(STATE,), (STATE, NO_WEIGHTS)])
+def test_a_mistake_in_a_memory_inside_is_found(edits: tuple[tuple[str, str], ...],
+                                               tmp_path) -> None:  # fmt: skip
+    more = WEIGHTS if NO_WEIGHTS in edits else ""
+    checks = of_inner(tmp_path, inner(tmp_path, *edits, more=more))
+    assert "from power-up breaks it" in checks["trace.v"].detail
+    (shown,) = (check for name, check in checks.items() if name.startswith("simulation"))
+    assert shown.detail.startswith("confirmed by icarus"), shown.detail
+    assert "trace.v" in shown.detail
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("edits", [(), (NO_WEIGHTS,)])
+def test_what_stands_in_memories_inside_is_proved(edits: tuple[tuple[str, str], ...],
+                                                  tmp_path) -> None:  # fmt: skip
+    more = WEIGHTS if edits else ""
+    checks = of_inner(tmp_path, inner(tmp_path, *edits, more=more), depth=7)
+    assert not [name for name, check in checks.items() if check.outcome == "failed"]
+    assert "bounded: every run of 7 cycles" in checks["trace.v"].detail
+
+
+def test_what_yosys_does_not_find_inside_is_refused_by_its_key(tmp_path) -> None:
+    dut = inner(tmp_path, more='[initial]\n".weights" = 3\n".state" = "core_weights.mem"\n')
+    texts, dut_map = read_sources(dut.sources, tmp_path), load_map(dut.mapping)
+    job = dut_job(load_hardware(tmp_path / "core.toml"), texts, top="core", dut_map=dut_map)
+    files = {"core_weights.mem": b"@1 1f // one\n"}
+    memories = {"dut.weights": {"width": 8, "size": 30, "start_offset": 0}}
+    nets = {"dut.state": {"bits": [1, 2, 3]}, "dut.v[0]": {"bits": [1] * 10, "offset": 1},
+            "dut.v[1]": {"bits": [1] * 9}}  # fmt: skip
+    with pytest.raises(FxlifError) as refused:
+        commands(job, {"netnames": nets, "memories": memories}, files)
+    must = "must be a register with a number, or a memory with a file, in a proof"
+    said = [str(mistake) for mistake in refused.value.mistakes]
+    assert said[:4] == [
+        f"initial..weights: {must}, not 'weights'", f"initial..state: {must}, not 'state'",
+        "core.trace.v: must be a signal whose bits are [N:0], in a proof, not 'v[0][9:0]'",
+        "core.trace.v: must be bits of one of 9, in a proof, not 'v[1][9:0]'",
+    ]  # fmt: skip
+    assert said[4].startswith("core.trace.v: must be a signal inside the core as Yosys names it")
+    short = job.dut_map.model_copy(update={"initial": {".weights": "core_weights.mem"}})
+    with pytest.raises(FxlifError, match=r"initial\.\.weights: must be a file of 30 words"):
+        commands(replace(job, dut_map=short), {"netnames": nets, "memories": memories}, files)
 
 
 def test_more_than_one_core_is_refused(tmp_path) -> None:

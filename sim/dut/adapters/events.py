@@ -14,8 +14,8 @@ from .wiring import Bits, Packing
 #: Outputs of the adapters that tell of a breach: each is 0 where the core keeps to its protocol.
 BREACHES = (
     "events_in.unasked", "events_out.both", "events_out.early", "events_out.moved",
-    "events_out.withdrawn", "events_out.lost", "events_out.stray", "events_out.between",
-    "trace.lost",
+    "events_out.withdrawn", "events_out.lost", "events_out.late", "events_out.stray",
+    "events_out.between", "trace.lost",
 )  # fmt: skip
 #: Cycles of a step after which what is only counted is taken, whatever the sink says.
 PATIENCE = 300
@@ -290,16 +290,18 @@ def _ending(
         flow.events.append("~out_giving")
         _answers(packing, counted, spikes, over="step_over", ready=ready, by=by)
         return
-    for name in ("out_shown", "out_tick", "out_giving", "out_lost"):
+    for name in ("out_shown", "out_tick", "out_giving", "out_lost", "out_late"):
         packing.wire(name)
     packing.adapter(
         "steps", "FxlifTickAfter", {}, over="step_over", spike="out_valid", ready="out_ready",
         valid="out_shown", tick="out_tick", giving="out_giving", lost="out_lost",
+        late="out_late",
     )  # fmt: skip
     flow.ticks.append("~out_giving")
     packing.tell("events_out.valid", "out_shown", by=by)
     packing.tell("events_out.payload.tick", "out_tick", by="the wrapper, at the end of a step")
     packing.tell("events_out.lost", "out_lost", by=by)
+    packing.tell("events_out.late", "out_late", by=by)
     if bits is not None:
         packing.tell("events_out.payload.address", f"out_tick ? {bits.width}'d0 : {bits.wire}",
                      bits.width, by=str(bits))  # fmt: skip

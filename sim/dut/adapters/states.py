@@ -98,7 +98,8 @@ def _words(
         if ref.each:
             bits = packing.bits(key, text, "out", least=least, most=62, why=why)
             wide = bits.width if bits else least
-            found.append((name, [f"dut.{ref.of(k)}" for k in range(lanes)], wide))
+            shown = [packing.look(key, ref.of(k), wide) for k in range(lanes)]
+            found.append((name, shown, wide))
             continue
         bits = packing.bits(key, text, "out", least=least * lanes, most=62 * lanes,
                             why=f"{why[:-1]}, in each of {lanes} lanes)")  # fmt: skip

@@ -166,20 +166,24 @@ module FxlifTickAfter (
     output valid,
     output tick,
     output giving,
-    output lost    // a step was over before the TICK of the last one was taken
+    output lost,   // a step was over before the TICK of the last one was taken
+    output late    // a spike that was not on offer yet when its step was over
 );
-    reg due = 0;
+    reg due = 0, waits = 0;
     assign valid  = spike || due;
     assign tick   = !spike && due;
     assign giving = due;
     assign lost   = due && over || (over ^ over);
-    always @(posedge clk)
+    assign late   = due && spike && !waits;
+    always @(posedge clk) begin
+        waits <= spike && !ready && !rst;
         if (rst)
             due <= 0;
         else if (over)
             due <= 1;
         else if (tick && ready)
             due <= 0;
+    end
 endmodule
 
 // What a vector shows where it is no answer: 0, or (HELD) the last one.

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
+from typing import NamedTuple
 
 from ....errors import FxlifError
 from ....hdl.interface import Field
@@ -23,12 +24,14 @@ _CLOCK = re.compile(r"(?i)(?:.*_)?[a-z]?(?:clk|clock)\w*|s?ck")
 
 @dataclass(frozen=True)
 class Bits:
-    """Bits ``low`` to ``low + width - 1`` of a port; or a signal inside, which has a ``path``."""
+    """Bits ``low`` to ``low + width - 1`` of a port; or a signal inside, which has a ``path`` and
+    is ``seen`` on a wire of the wrapper."""
 
     port: VerilogPort
     low: int
     width: int
     path: str = ""
+    seen: str = ""
 
     def __str__(self) -> str:
         if self.path or self.width == self.port.width:
@@ -41,9 +44,22 @@ class Bits:
     @property
     def wire(self) -> str:
         """The same bits of the wrapper's wire on that port."""
-        if self.path:
-            return f"dut.{self.path}"
-        return f"{wire_of(self.port)}[{self.low} +: {self.width}]"
+        return self.seen or f"{wire_of(self.port)}[{self.low} +: {self.width}]"
+
+
+class Sight(NamedTuple):
+    """A signal inside a core, of so many bits: the wrapper's wire that shows it, the key of the map
+    that names it, and its path below the core."""
+
+    wire: str
+    key: str
+    path: str
+    width: int
+
+    @property
+    def line(self) -> str:
+        """The wrapper's line that looks inside."""
+        return f"assign {self.wire} = dut.{self.path};"
 
 
 @dataclass
@@ -51,7 +67,8 @@ class Wiring:
     """Which bits of which port each key of the map names, and what drives each input.
 
     What does not fit is collected in :attr:`mistakes`. ``drivers``: input port → its bits, each
-    with the expression that drives them. ``inside``: key → the signal inside that it names.
+    with the expression that drives them. ``inside``: key → the signal inside that it names, the
+    first of them. ``sights``: the signals inside, and the wires that they are seen on.
     """
 
     top: str
@@ -59,6 +76,7 @@ class Wiring:
     mistakes: list[FxlifError] = field(default_factory=list)
     drivers: dict[str, list[tuple[Bits, str]]] = field(default_factory=dict)
     inside: dict[str, str] = field(default_factory=dict)
+    sights: dict[str, Sight] = field(default_factory=dict)
 
     def refuse(self, key: str, allowed: str, found: object) -> None:
         """Note a mistake in the map."""
@@ -93,7 +111,13 @@ class Wiring:
             return None
         path = ref.of(0)
         self.inside[key] = path
-        return Bits(VerilogPort(path, "out", width), ref.low or 0, width, path)
+        seen = self.look(key, path, width)
+        return Bits(VerilogPort(path, "out", width), ref.low or 0, width, path, seen)
+
+    def look(self, key: str, path: str, width: int) -> str:
+        """The wire of the wrapper that shows a signal inside, which a key of the map names."""
+        sight = Sight(f"inside_{len(self.sights)}", key, path, width)
+        return self.sights.setdefault(path, sight).wire
 
     def _fits(self, key: str, text: str, width: int, least: int, most: int, why: str) -> bool:
         if not least <= width <= most:
@@ -142,12 +166,13 @@ class Wiring:
 
 @dataclass(frozen=True)
 class Wrapped(Interface):
-    """The interface of a wrapped module: which port shows each signal, what has no port, and the
-    keys of the map that name a signal inside the module."""
+    """The interface of a wrapped module: which port shows each signal, what has no port, the
+    keys of the map that name a signal inside the module, and how the wrapper sees these."""
 
     shown_by: dict[str, str]
     not_compared: tuple[str, ...]
     inside: dict[str, str]
+    sights: tuple[Sight, ...] = ()
 
     @property
     def compared(self) -> list[str]:
@@ -260,8 +285,10 @@ def assemble(packing: Packing, dut_map: DutMap, *, two_state: bool) -> Wrapped:
     # Declared before anything reads them.
     wires = [f"wire [{p.width - 1}:0] {wire_of(p)};" for p in ports.values()
              if p.direction != "inout" and p.name != dut_map.clock]  # fmt: skip
+    sights = tuple(packing.sights.values())
+    wires += [f"wire [{sight.width - 1}:0] {sight.wire};" for sight in sights]
     wires += packing.declared
-    body = list(packing.lines)
+    body = [*(sight.line for sight in sights), *packing.lines]
     for name, taken in packing.drivers.items():
         if name != dut_map.clock:
             body += [f"assign {b.wire} = {expression};" for b, expression in taken]
@@ -311,4 +338,4 @@ def assemble(packing: Packing, dut_map: DutMap, *, two_state: bool) -> Wrapped:
     here = files(__package__)
     text += [(here / f"{name}.v").read_text(encoding="utf-8") for name in packing.adapters]
     return Wrapped(packing.stimulus, fields, packing.stimulus_bits, at, "\n".join(text),
-                   packing.shown_by, tuple(packing.missing), packing.inside)  # fmt: skip
+                   packing.shown_by, tuple(packing.missing), packing.inside, sights)  # fmt: skip

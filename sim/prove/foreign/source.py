@@ -18,14 +18,17 @@ from ...tools import yosys
 from ...tools.solver import z3
 from ...tools.sources import put, verilog_files
 from ..netlist import Netlist
+from .inside import commands, named_inside, without_names
 
 #: What nothing drives and every x may be anything, anew in each cycle. A memory of few words
 #: becomes registers, which solvers take more easily than arrays.
-_SCRIPT = """\
+_READ = """\
 {reads}
 hierarchy -check -top {top}
 proc
 flatten
+"""
+_WRITE = """\
 opt_clean
 write_json design.json
 delete t:$print t:$check t:$assert t:$assume t:$cover t:$live t:$fair
@@ -38,6 +41,8 @@ memory_nordff
 opt_clean
 write_smt2 -wires design.smt2
 """
+#: What tells which names there are inside, and keeps what was read.
+_FLAT = "write_json flat.json\nwrite_rtlil flat.il\n"
 _TIMEOUT_S = 900.0
 #: Yosys' words for what keeps a bit without a clock.
 _LATCHES = ("$dlatch", "$adlatch", "$dlatchsr", "$sr")
@@ -81,7 +86,7 @@ def read(job: DutJob, files: Mapping[str, bytes]) -> Source:
 
     Raises:
         FxlifError: Verilog that Yosys does not take; ports of both directions, latches, several
-            clocks: each by name.
+            clocks: each by name; what the map names inside and is not there, by its key.
     """
     reads = "\n".join(
         f"read_verilog {'-noblackbox' if name.endswith('.v') else '-sv'} {name}"
@@ -91,19 +96,27 @@ def read(job: DutJob, files: Mapping[str, bytes]) -> Source:
         folder = Path(name)
         for file, content in files.items():
             (folder / file).write_bytes(content)
-        put(job.sources, folder)
-        script = _SCRIPT.format(reads=reads, top=TOP)
-        (folder / "read.ys").write_text(script)
-        try:
-            yosys.run(["read.ys"], folder, what="read the core", timeout_s=_TIMEOUT_S)
-        except FxlifError:
-            # Some of what is refused here is what Yosys itself stumbles over.
-            _check(folder)
-            raise
+        put(without_names(job), folder)
+        script = _READ.format(reads=reads, top=TOP)
+        if named_inside(job):
+            _run(folder, script + _FLAT)
+            module = json.loads((folder / "flat.json").read_text())["modules"][TOP]
+            script = "\n".join(["read_rtlil flat.il", *commands(job, module, files), ""])
+        _run(folder, script + _WRITE)
         cells = _check(folder)
         text = (folder / "design.smt2").read_text()
     net = Netlist("\n".join(job.sources.values()), TOP, smt2=text)
     return Source(net=net, job=job, says=sum(cell["type"] in _SAYS for cell in cells))
+
+
+def _run(folder: Path, script: str) -> None:
+    (folder / "read.ys").write_text(script)
+    try:
+        yosys.run(["read.ys"], folder, what="read the core", timeout_s=_TIMEOUT_S)
+    except FxlifError:
+        # Some of what is refused here is what Yosys itself stumbles over.
+        _check(folder)
+        raise
 
 
 def _check(folder: Path) -> list[dict[str, Any]]:

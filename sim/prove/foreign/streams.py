@@ -3,7 +3,7 @@
 Nothing is offered that no TICK asked for; what is offered stays as it is until it is taken; the
 spikes of a step are neurons of the core, in ascending order, each once; every TICK is answered,
 since a core that owes an answer, or is offered an event that it does not take, never stays in one
-state.
+state. What the adapters tell of breaches of its protocol never comes.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ....params.core import CoreParams
+from ...dut.adapters.events import BREACHES
 from ...tools.solver import z3
 from ..golden import widen
 from ..netlist import label
@@ -139,8 +140,8 @@ def stream_machine(source: Source, core: CoreParams) -> Machine:
         ),
         NO_DEADLOCK: no_deadlock(source, seen, owed),
     }
-    if "events_out.both" in source.job.interface.compared:
-        claims["never a spike and a TICK at once"] = source["events_out.both"] == 0
+    claims |= {name: source[name] == 0 for name in BREACHES
+               if name in source.job.interface.compared}  # fmt: skip
     machine.claims = {name: z3.Implies(seen.live, claim) for name, claim in claims.items()}
     words = [r for r in source.net.next if z3.is_bv(r)]
     counters = [r for r in words if core.n_neurons <= 1 << r.size() <= 4 * core.n_neurons]
