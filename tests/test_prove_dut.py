@@ -19,6 +19,7 @@ from fxlif import FxlifError, NeuronParams
 from fxlif.cli.options import Dut
 from fxlif.params.design import load_hardware
 from fxlif.sim.dut.map import DutMap, load_map
+from fxlif.sim.dut.replay import load_dut, replay_dut
 from fxlif.sim.dut.testbench import dut_job
 from fxlif.sim.examples import mistakes, source, write
 from fxlif.sim.prove.foreign.inside import commands
@@ -98,6 +99,9 @@ def test_a_difference_is_shown_in_a_simulator_and_kept(tmp_path) -> None:
     left = {path.name for path in (tmp_path / "out").iterdir()}
     assert {"README.txt", "stimulus.mem", "waves.vcd", "neuron.v"} <= left
     assert "first difference: cycle 2" in (tmp_path / "out" / "README.txt").read_text()
+    assert found.replay == f"fxlif replay {tmp_path / 'out'}"
+    note, job, files = load_dut(tmp_path / "out")
+    assert (note.first, job.cycles, files) == (found.first, 3, {})
 
 
 @needs_icarus
@@ -107,6 +111,7 @@ def test_every_mistake_of_a_neuron_is_found(mistake: str, tmp_path) -> None:
     found = proved(tmp_path, mistake)
     (shown,) = (check for check in found.checks if check.name.startswith("simulation"))
     assert shown.detail.startswith("confirmed by icarus"), shown.detail
+    assert replay_dut(tmp_path / "out").reproduced
 
 
 @needs_icarus
@@ -281,6 +286,8 @@ def test_every_mistake_of_a_core_is_found(mistake: str, tmp_path) -> None:
     (shown,) = (check for check in found.checks if check.name.startswith("simulation"))
     assert shown.detail.startswith("confirmed by icarus"), shown.detail
     assert found.folder
+    if mistake in ("stuck", "wrap"):
+        assert replay_dut(tmp_path / "out").reproduced
 
 
 @needs_icarus

@@ -130,8 +130,11 @@ def prove_dut(
         checks.append(_confirmed(found.difference, report))
         reasons = [f"{check.name}: {check.detail}" for check in checks
                    if check.outcome == "failed"]  # fmt: skip
+        reasons += report.problems if report else []
         kept = leave(out or Path(f"fxlif-failure-{name}-prove"), watched, files, words, report,
-                     name=name, reasons=reasons, command=shlex.join(command))  # fmt: skip
+                     name=name, reasons=reasons, command=shlex.join(command),
+                     progress=progress)  # fmt: skip
+        command = ["fxlif", "replay", kept]
     return Findings(
         command="prove --dut", design=name, digest=params.digest(), checks=tuple(checks),
         figures={"cycles from power-up": found.cycles, "seconds": f"{seconds:.1f}",
@@ -331,7 +334,9 @@ def _confirmed(difference: Difference, report: Report | None) -> Check:
         detail = f"NOT confirmed by {simulator().name}: the core does what it should"
         return Check(name=name, outcome="failed", detail=detail)
     first = report.first
-    where = f"cycle {first.cycle}, {first.signal}: "
+    where = f"cycle {first.cycle}, {first.signal.removesuffix('.unknown')}: "
     shown = f"expected {first.expected}, observed {first.observed}"
+    if first.signal.endswith(".unknown"):
+        shown = "observed x or z"
     return Check(name=name, outcome="failed",
                  detail=f"confirmed by {simulator().name}: {where}{shown}")  # fmt: skip

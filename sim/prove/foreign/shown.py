@@ -10,17 +10,23 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from ....errors import FxlifError
-from ....files import whole_folder
+from ....progress import SILENT, Progress
 from ...bench.scoreboard import Report, Scoreboard
 from ...bench.wrapper import TOP
+from ...dut.failure import leave_dut
 from ...dut.testbench import DutJob, ReferenceModel
-from ...failure.folder import README, WAVES, make_waves, readme
 from ...tools import simulators
 from ...tools.simulators import Simulator
 
+#: What is said of a difference that no replay shows.
+ONLY_SO = (
+    "it differs so with the values alone that the proof gives registers at power-up: a replay, "
+    "which gives them none, does not show it"
+)
 _BENCH, _NAME = "FxlifShown", "shown.v"
 _SECONDS = 300
 _TEMPLATE = """\
@@ -57,7 +63,8 @@ def simulated(
     """What the reference of a job says of its core, shown these stimulus words from power-up on;
     None where no simulator shows them.
 
-    ``first`` are values of registers at power-up, set where the core does not differ without.
+    ``first`` are values of registers at power-up, set where the core does not differ without; what
+    differs with them alone is among the ``problems`` of the report.
     """
     for registers in ({}, first):
         try:
@@ -69,6 +76,8 @@ def simulated(
         Scoreboard(job.interface, model, report).take(shown)
         if report.first is not None:
             break
+    if registers and report.first is not None:
+        report.problems = [ONLY_SO]
     return report
 
 
@@ -101,26 +110,15 @@ def _responses(
 
 def leave(
     folder: Path, job: DutJob, files: Mapping[str, bytes], words: list[int], report: Report | None,
-    *, name: str, reasons: list[str], command: str,
+    *, name: str, reasons: list[str], command: str, progress: Progress = SILENT,
 ) -> str:  # fmt: skip
-    """Leave the folder of a failure: the core in its wrapper, the stimulus, waves and what it is
-    about. Returns its name.
+    """Leave the folder of a failure, which ``fxlif replay`` takes. Returns its name.
 
     Raises:
         FxlifError: it cannot be written.
     """
     first = report.first if report else None
-    with whole_folder(folder) as work:
-        for file, content in files.items():
-            (work / file).write_bytes(content)
-        for file, text in job.sources.items():
-            (work / file).write_text(text, encoding="utf-8")
-        try:
-            shown = DutJob(**{**vars(job), "words": words})
-            make_waves(shown, simulator(), work, start=0, file=WAVES)
-        except FxlifError as error:  # the rest of the folder is worth having
-            reasons = [*reasons, f"{WAVES}: not made ({error})"]
-        there = [path.name for path in work.iterdir()]
-        text = readme(name, reasons, first, {command: ""}, there, here=False)
-        (work / README).write_text(text, encoding="utf-8")
+    shown = replace(job, words=words, cycles=len(words))
+    leave_dut(folder, shown, files, simulator(), name=name, reasons=reasons, first=first,
+              command=command, progress=progress)  # fmt: skip
     return str(folder)
