@@ -23,8 +23,8 @@ from ...caches import tool_caches
 from ...progress import SILENT, Progress
 
 FIRST = (
-    "starting Yosys for the first time on this machine, which takes one to two minutes of processor "
-    "time"
+    "starting Yosys for the first time on this machine, which takes one to two minutes of "
+    "processor time"
 )
 _own = threading.local()
 
