@@ -3,6 +3,7 @@ and nothing that a host or a line does wrong has an effect."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
@@ -368,6 +369,78 @@ def test_a_board_equals_the_golden_network_over_a_line_that_loses_bytes(board) -
             assert found.checks[-1].detail == f"{4 * 4 * 7} values read between steps"
             assert out.tolist().count(TICK) == 220
             assert (found.figures["requests sent again"] > 0) == (rate > 0)
+
+
+class OneFault:
+    """A line on which one byte, to the board or from it, is lost, doubled or another one."""
+
+    #: What becomes of it.
+    HOWS: tuple[Callable[[int], list[int]], ...] = (
+        lambda byte: [], lambda byte: [byte, byte], lambda byte: [byte ^ 1],
+        lambda byte: [END], lambda byte: [ESC],
+    )  # fmt: skip
+
+    def __init__(self, link) -> None:
+        self._link = link
+        self.arm(0, False, self.HOWS[0])
+        self.hit = True
+
+    def arm(self, place: int, back: bool, how: Callable[[int], list[int]]) -> None:
+        self._left, self._back, self._how, self.hit = place, back, how, False
+
+    def _messed(self, data: bytes, back: bool) -> bytes:
+        if self.hit or back != self._back:
+            return data
+        if len(data) <= self._left:
+            self._left -= len(data)
+            return data
+        self.hit = True
+        at = self._left
+        return data[:at] + bytes(self._how(data[at])) + data[at + 1 :]
+
+    def write(self, data: bytes) -> None:
+        self._link.write(self._messed(data, False))
+
+    def read(self, seconds: float) -> bytes:
+        while data := self._link.read(seconds):
+            if messed := self._messed(data, True):
+                return messed
+        return b""
+
+
+@pytest.mark.slow
+def test_a_fault_at_any_byte_costs_a_frame_and_nothing_else(board) -> None:
+    """A weight is written, read back by what it does to the events of a step, in four frames."""
+    rng = random.Random(12)
+    golden = GoldenStream(DESIGN)
+    name = golden.network.graph.populations[0].name
+    sent, faults = 0, 0
+    with SimulatedLink(board) as link:
+        line = OneFault(link)
+        device = Device(line, DESIGN, seconds=600)
+        for back in (False, True):
+            for how in OneFault.HOWS:
+                for place in itertools.count():
+                    line.arm(place, back, how)
+                    before = device.repeated
+                    row, neuron, weight = rng.randrange(5), rng.randrange(6), rng.randrange(-8, 8)
+                    address = WHERE.address(0, "weights", neuron, row)
+                    device.stop()
+                    device.write_port([(address, WHERE.data(0, "weights", weight))])
+                    device.start()
+                    golden.network.write(name, "weights", weight, (row, neuron))
+                    events = np.array([*rng.sample(range(5), 3), TICK])
+                    came = np.concatenate(list(device.stream(events)))
+                    assert came.tolist() == golden.stream(events).tolist(), (place, back)
+                    sent += 1
+                    if not line.hit:
+                        break
+                    faults += 1
+                    assert device.repeated - before <= 2, (place, back)
+                assert place > 40
+        counted = device.counters()
+    assert (counted["steps_in"], counted["events_in"], counted["refused"]) == (sent, 3 * sent, 0)
+    assert faults / 3 < counted["bad_frames"] < 2 * faults
 
 
 def test_a_slow_line_is_waited_for_as_many_bits_as_a_fast_one(board) -> None:

@@ -16,8 +16,6 @@ from fxlif.sim.tools import simulators
 from fxlif.sim.tools.sources import put
 
 pytestmark = [needs_icarus, pytest.mark.slow]  # a bench in Python, cycle by cycle
-for package in ("cocotbext.axi", "cocotbext.uart"):
-    pytest.importorskip(package)
 
 
 def ran(bench: str, text: str, images: dict, folder: Path) -> dict[str, int]:
