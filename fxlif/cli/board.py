@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,7 +22,11 @@ from .options import (
 from .screen import conclude, showing_progress
 
 if TYPE_CHECKING:
-    from ..params.protocol import AnyCores
+    import numpy as np
+    import numpy.typing as npt
+
+    from ..network.writes import Write
+    from ..params.protocol import AnyCores, Design
     from ..progress import Progress
     from ..sim.board.link import SimulatedLink
 
@@ -63,6 +68,14 @@ def board_run(
             min=1, metavar="N", help="Compare states every N steps; 100 of a readable design."
         ),
     ] = None,
+    writes: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="What is written between steps, as for `fxlif run`: on the board and in the "
+            "golden model.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option("-o", "--out", metavar="FILE", help="Write the events that came out.",
@@ -101,13 +114,14 @@ def board_run(
     segments, labelled = segments_of(
         hardware, (design or DESIGN).parent, given=given, steps=steps, seed=seed
     )
+    written = [] if writes is None else _written(writes, hardware, params, segments)
     with showing_progress() as progress:
         if simulated:
             with _simulated(hardware, board, baud, netlist, progress) as link:
                 # Its time is not that of this machine: what gives up is the simulation.
                 found, came = run_board(
                     hardware, link, segments, name=name, labelled=labelled, seconds=3600,
-                    states=states, progress=progress,
+                    states=states, writes=written, progress=progress,
                 )  # fmt: skip
         else:
             from ..host.device import seconds_at
@@ -118,11 +132,31 @@ def board_run(
             with SerialLink(port, rate) as line:
                 found, came = run_board(
                     hardware, line, segments, name=name, labelled=labelled,
-                    seconds=seconds_at(rate), states=states, progress=progress,
+                    seconds=seconds_at(rate), states=states, writes=written, progress=progress,
                 )  # fmt: skip
     if out is not None:
         events.write(out, came)
     conclude(found, "the board and the golden model agree in every event", report=report)
+
+
+def _written(
+    path: Path, hardware: AnyCores, params: Design, segments: Sequence[npt.NDArray[np.int64]]
+) -> list[Write]:
+    """The writes of a file in the names of the golden network, seen to be right."""
+    from ..host.writing import Writer
+    from ..network.events import TICK
+    from ..network.writes import Write, read_writes
+    from ..params.network import NetworkParams
+
+    if not any(core.writable for core in hardware.cores):
+        raise FxlifError.must_be("--writes", "left out of a design without writable", path)
+    writer = Writer(hardware, params if isinstance(params, NetworkParams) else None)
+    found = read_writes(path)
+    try:
+        writer.check(found, sum(int((segment == TICK).sum()) for segment in segments))
+    except FxlifError as error:
+        raise error.inside(path) from None
+    return [Write(each.step, *writer.golden(*each[1:])) for each in found]
 
 
 def board_serve(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from ..cycles.access import SIGNED, AddressMap
+from ..cycles.latency import AnyCore
 from ..errors import FxlifError
 from ..network.events import TICK, Events, check
 from ..params.protocol import AnyCores
@@ -24,13 +26,17 @@ from .frames import (
     event_bytes,
 )
 from .registers import CONTROL, REGISTER_BITS, STATUS, STEP, RegisterMap, register_map
+from .writing import Writer, core_name
 
+Ints = npt.NDArray[np.int64]
 #: Seconds that an answer may take before the request is sent again.
 ANSWER_SECONDS = 0.5
 #: Bits of a byte on the line, start and stop bit included.
 LINE_BITS = 10
 #: How often a request is sent: to a board of which nothing was heard yet, and to one that is there.
 FIRST_TRIES, TRIES = 6, 30
+#: How often a design that was stopped is asked whether it stands still.
+MOST_ASKED = 10_000
 #: Seconds after which a design that moves no event is stuck.
 STUCK_SECONDS = 10.0
 
@@ -66,6 +72,7 @@ class Device:
         self._link, self._seconds = link, seconds
         self._decoder = Decoder()
         self._number = 0
+        self._writer: Writer | None = None
         #: How often a request was sent again.
         self.repeated = 0
         self._in, self._out = (
@@ -173,6 +180,36 @@ class Device:
     def idle(self) -> bool:
         """Whether the design stands still between two steps, so that its window can be used."""
         return bool(self.read("status") >> STATUS["idle"] & 1)
+
+    def rest(self) -> None:
+        """Stop, and wait until it stands still between two steps."""
+        self.stop()
+        if not any(self.idle for _ in range(MOST_ASKED)):
+            raise FxlifError("the board: is stopped, and never between two steps",
+                             key="the board", allowed="idle")  # fmt: skip
+
+    def load(self, writes: Iterable[tuple[Any, ...]]) -> None:
+        """Write parameters, in rows (population, parameter, value, at) as for
+        :meth:`fxlif.Network.write`, while it is idle. The cores of a chain are ``core_0`` and so
+        on. All rows are looked at before any is written."""
+        writer = self._writer = self._writer or Writer(self.design)
+        self.write_port([writer.port(*row) for row in writes])
+
+    def states(self) -> dict[str, dict[str, Ints]]:
+        """Of what is readable the state variables, (n,) each, while it is idle: by population, or
+        by core of a chain, ``core_0`` and so on. Of wider ones the low 32 bits."""
+        cores: Sequence[AnyCore] = self.design.cores
+        where, found = AddressMap(cores), dict[str, dict[str, Ints]]()
+        for k, core in enumerate(cores):
+            if not core.readable:
+                continue
+            here = found[core_name(core, k)] = {}
+            for name in core.neuron.state_widths:
+                asked = (where.read_address(k, name, neuron) for neuron in range(core.n_neurons))
+                words = np.array(self.read_port(asked), dtype=np.uint32)
+                kind = np.int32 if name in SIGNED else np.uint32
+                here[name] = words.astype(kind).astype(np.int64)
+        return found
 
     def write_port(self, writes: Iterable[tuple[int, int]]) -> None:
         """Write at addresses of the design's write port (:mod:`fxlif.cycles.access`), while it is

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from ...host.device import ANSWER_SECONDS, Device, Link
 from ...layout import HardwareNetwork
 from ...network import events as event_files
 from ...network.events import TICK
+from ...network.writes import Write, changes_of
 from ...params.network import NetworkParams
 from ...params.protocol import AnyCores
 from ...progress import SILENT, Progress
@@ -66,11 +68,12 @@ def segments_of(
     return [event_files.unpack(part, bits) for part in parts if len(part)], labelled
 
 
-def blocks(events: Ints, steps: int = AT_ONCE) -> list[Ints]:
-    """The same events, so many whole steps at a time; what stands behind the last TICK is left
-    out."""
+def blocks(events: Ints, steps: int = AT_ONCE, before: Iterable[int] = ()) -> list[Ints]:
+    """The same events, so many whole steps at a time, and no others with those ``before`` some
+    steps; what stands behind the last TICK is left out."""
     ends = np.flatnonzero(events == TICK)
-    cuts = [*(ends[steps - 1 :: steps] + 1).tolist()]
+    firsts = {*range(0, len(ends) + 1, steps), *before} - {0}
+    cuts = [int(ends[step - 1]) + 1 for step in sorted(firsts) if step <= len(ends)]
     parts = np.split(events[: ends[-1] + 1] if len(ends) else events[:0], cuts)
     return [part for part in parts if len(part)]
 
@@ -78,22 +81,28 @@ def blocks(events: Ints, steps: int = AT_ONCE) -> list[Ints]:
 def run_board(
     design: AnyCores, link: Link, segments: list[Ints], *, name: str,
     labelled: Labelled | None = None, seconds: float = ANSWER_SECONDS,
-    states: int | None = None, progress: Progress = SILENT,
+    states: int | None = None, writes: Sequence[Write] = (), progress: Progress = SILENT,
 ) -> tuple[Findings, Ints]:  # fmt: skip
     """What a board behind ``link`` makes of ``segments``, a reset before each: findings, some steps
     compared with the golden network at a time, and all events that came out. ``seconds``: that an
     answer may take. ``states``: the states of what is readable are compared every so many steps,
-    and at the end of a segment.
+    and at the end of a segment. ``writes``: what is written on both sides before steps, of all
+    segments together, in the golden network's names.
 
     Raises:
-        FxlifError: nobody answers, it is another design, or the line is gone.
+        FxlifError: a write that is none; nobody answers, it is another design, or the line is gone.
     """
     reader = StateReader(design)
     at_once = states or AT_ONCE
     # What stands behind the last TICK belongs to no step.
     segments = [np.concatenate([*blocks(segment), segment[:0]]) for segment in segments]
-    device = Device(link, design, seconds=seconds)
     golden = GoldenStream(design)
+    every = sum(int(np.count_nonzero(segment == TICK)) for segment in segments)
+    changes_of(golden.network, writes, every)
+    by_step: dict[int, list[Write]] = {}
+    for write in writes:
+        by_step.setdefault(write.step, []).append(write)
+    device = Device(link, design, seconds=seconds)
     started = time.monotonic()
     wrong: list[str] = []
     wrong_states: list[str] = []
@@ -101,14 +110,15 @@ def run_board(
     came: list[Ints] = []
     counts = []
     steps = 0
-    every = sum(int(np.count_nonzero(segment == TICK)) for segment in segments)
     for segment in segments:
         device.stop()
         device.reset()
         golden.reset()
         device.start()
         sent_here: list[Ints] = []
-        for block in blocks(segment, at_once):
+        for block in blocks(segment, at_once, [step - steps for step in by_step]):
+            if rows := by_step.get(steps):
+                _write(rows, device, golden)
             found = np.concatenate([*device.stream(block), np.empty(0, dtype=np.int64)])
             expected = golden.stream(block)
             if not np.array_equal(found, expected) and not wrong:
@@ -116,7 +126,6 @@ def run_board(
             sent_here.append(found)
             steps += int(np.count_nonzero(block == TICK))
             if reader and not wrong_states:
-                device.stop()
                 wrong_states += reader.differences(device, golden, steps)
                 device.start()
             progress("steps", steps, every)
@@ -141,6 +150,8 @@ def run_board(
         checks.append(answer("states equal those of the golden network", wrong_states,
                              f"{reader.compared:,} values read between steps"))  # fmt: skip
     figures: dict[str, int | float | str] = {"steps": steps, **totals}
+    if writes:
+        figures["parameters written"] = sum(len(rows) for at, rows in by_step.items() if at < steps)
     figures["requests sent again"] = device.repeated
     figures["steps per second"] = round(steps / took) if took else 0
     if labelled is not None and not wrong:
@@ -151,6 +162,15 @@ def run_board(
         figures=figures,
     )  # fmt: skip
     return findings, out
+
+
+def _write(rows: list[Write], device: Device, golden: GoldenStream) -> None:
+    """Write the same to a board and to its golden network."""
+    device.rest()
+    device.load(row[1:] for row in rows)
+    for row in rows:
+        golden.network.write(*row[1:])
+    device.start()
 
 
 def _first(found: Ints, expected: Ints, steps: int) -> str:
