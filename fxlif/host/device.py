@@ -205,7 +205,7 @@ class Device:
                 continue
             here = found[core_name(core, k)] = {}
             for name in core.neuron.state_widths:
-                asked = (where.read_address(k, name, neuron) for neuron in range(core.n_neurons))
+                asked = [where.read_address(k, name, neuron) for neuron in range(core.n_neurons)]
                 words = np.array(self.read_port(asked), dtype=np.uint32)
                 kind = np.int32 if name in SIGNED else np.uint32
                 here[name] = words.astype(kind).astype(np.int64)
