@@ -35,7 +35,7 @@ KINDS = {
     "lost under a stall", "doubled under a stall", "FIFO off by one", "wrong bank", "lane crossed",
     "sign lost", "one end of saturation", "wrap for saturate", "counter of 16 bits",
     "after many ticks", "reset that misses a word", "tick lost when full", "state forwarded late",
-    "backpressure removed", "threshold", "rounding",
+    "backpressure removed", "threshold", "rounding", "after an exact length",
 }  # fmt: skip
 #: Of each design one that needs what a stimulus seldom brings.
 RARE = {

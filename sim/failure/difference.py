@@ -27,7 +27,7 @@ from ..bench.run import Job
 from ..bench.wrapper import Cycles, Interface
 from ..report.difference import Difference
 from ..soak.compare import Comparison, Packed
-from ..soak.segments import Segment, Target, blocks
+from ..soak.segments import Segment, Target, blocks, told_of
 from ..tools.verilated import VerilatedDesign
 from ..tools.words import as_ints, as_rows
 from .folder import leave
@@ -225,7 +225,7 @@ def leave_difference(
     progress("narrowing the difference", 0, None)
     whole = found = narrowed(target, seed, segment)
     first = found.first
-    told = [f"segment {segment.number} of the run, cycle {segment.wrong}, signal {first.signal}: "
+    told = [f"{told_of(segment.number)}, cycle {segment.wrong}, signal {first.signal}: "
             f"expected {first.expected}, observed {first.observed}"]  # fmt: skip
     progress("shrinking the difference", 0, None)
     found, shorter = shrunk(target, found)

@@ -18,6 +18,7 @@ from ..bench.scoreboard import Counts
 from ..bench.wrapper import Interface
 from ..stimulus.accesses import random_accesses, writes_of_all
 from ..stimulus.aimed import aimed_events
+from ..stimulus.lengths import Seen
 from ..stimulus.march import TRIED, march, too_slow
 from ..stimulus.planned import planned_events
 from ..stimulus.random import RandomStimulus
@@ -44,6 +45,13 @@ class Bulk(Protocol):
 
     def stimulus(self) -> Packed:
         """The inputs of the next block, (BLOCK, words)."""
+
+    def shown_with(self, flags: Bytes) -> Packed:
+        """The inputs of a block of as many cycles as there are ``flags``, of
+        :mod:`fxlif.cycles.control`, with steps that are soon over: (cycles, words)."""
+
+    def seen(self) -> Seen:
+        """What the streams showed in the last block."""
 
     def check(self, response: Packed) -> int:
         """The first cycle of that block in which the response is wrong, or NONE."""
@@ -118,6 +126,18 @@ class StreamBulk:
         self.block = self.model.drive(self._driver, flags)
         return self._comparison.stimulus(self.block, self.model.port)
 
+    def shown_with(self, flags: Bytes) -> Packed:
+        if self._driver.left < len(flags):
+            self._driver.refill(self._stimulus.short_events(len(flags)))
+        self.block = self.model.drive(self._driver, flags)
+        return self._comparison.stimulus(self.block, self.model.port)
+
+    def seen(self) -> Seen:
+        assert self.block is not None
+        inputs, streams = self.block.inputs, self.block.streams
+        return Seen(inputs["in_valid"] != 0, inputs["in_tick"] != 0, streams["out_valid"] != 0,
+                    streams["out_tick"] != 0, streams["out_address"])  # fmt: skip
+
     def cover(self, coverage: Coverage) -> None:
         assert self.block is not None
         port = self.model.port
@@ -127,7 +147,7 @@ class StreamBulk:
     def check(self, response: Packed) -> int:
         assert self.block is not None
         wrong = self._comparison.check(self.block, response, self.model.port)
-        self._cycles += BLOCK if wrong == NONE else wrong + 1
+        self._cycles += len(response) if wrong == NONE else wrong + 1
         return wrong
 
     @property

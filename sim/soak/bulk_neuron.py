@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...compiled.jit import njit
-from ...cycles.control import NONE, Ints, Records
+from ...cycles.control import NONE, Bytes, Ints, Records
 from ...cycles.model import Steps
 from ...cycles.neuron import NEURON_INPUT, NeuronCycles
 from ...params.neuron import NeuronParams
 from ...rule.step import NeuronState
 from ..bench.scoreboard import Counts
 from ..bench.wrapper import Interface
-from ..stimulus.neuron import NeuronStimulus
+from ..stimulus.lengths import Seen, offered_alone
+from ..stimulus.neuron import NeuronInputs, NeuronStimulus
 from ..tools.words import row_size
 from .bulk import BLOCK
 from .compare import COUNTS, Packed, columns, counts_of, differs, layout, pack
@@ -101,8 +102,17 @@ class NeuronBulk:
         coverage.take_neuron(rst, enable, steps)
 
     def stimulus(self) -> Packed:
-        self.show(self._stimulus.inputs(BLOCK)._asdict())
-        words = np.zeros((BLOCK, self._words), dtype=np.uint64)
+        return self._words_of(self._stimulus.inputs(BLOCK))
+
+    def shown_with(self, flags: Bytes) -> Packed:
+        return self._words_of(self._stimulus.inputs(len(flags), flags))
+
+    def seen(self) -> Seen:
+        return offered_alone(self.inputs["enable"] != 0)
+
+    def _words_of(self, inputs: NeuronInputs) -> Packed:
+        self.show(inputs._asdict())
+        words = np.zeros((len(self.inputs), self._words), dtype=np.uint64)
         pack(columns(self.inputs), self._inputs_layout, words)
         return words
 
@@ -121,7 +131,7 @@ class NeuronBulk:
         self._found[0]["first"] = NONE
         compare_neuron(self.inputs, self.shown, response, self._layout, self._found)
         wrong = int(self._found[0]["first"])
-        self._cycles += BLOCK if wrong == NONE else wrong + 1
+        self._cycles += len(response) if wrong == NONE else wrong + 1
         return wrong
 
     @property

@@ -17,10 +17,11 @@ from ..bench.scoreboard import Counts
 from ..coverage.coverage import Coverage
 from ..failure.difference import Left, leave_difference
 from ..report.findings import Check, share_hit
+from ..stimulus.lengths import NO_PLAN, Plan
 from ..tools import simulators
-from .bulk import BLOCK, Bulk
+from .bulk import Bulk
 from .recorded import cover_run
-from .segments import run_segment, sizes, target_of
+from .segments import LENGTHS, parts_with, run_segment, sizes, target_of
 
 NOTHING = Left("")
 NAME = f"{COMPARED}, in bulk"
@@ -29,12 +30,14 @@ NAME = f"{COMPARED}, in bulk"
 @dataclass(frozen=True, kw_only=True)
 class Phase:
     """What a bulk phase found: its checks, what it counted, the coverage of it and of what came
-    before (None where none is counted), the number of its segments, and what a difference left."""
+    before (None where none is counted), how many segments it has beside the one of the lengths in
+    its plan, and what a difference left."""
 
     checks: tuple[Check, ...] = ()
     counts: Counts = field(default_factory=Counts)
     coverage: Coverage | None = None
     segments: int = 0
+    plan: Plan = NO_PLAN
     left: Left = NOTHING
 
     @property
@@ -44,7 +47,7 @@ class Phase:
         if self.counts.cycles:
             seconds = self.checks[0].seconds
             rows = {"cycles checked": self.counts.cycles, **self.counts.figures,
-                    **never_fired(self.counts),
+                    **never_fired(self.counts), **self.plan.figures,
                     "cycles per second": round(self.counts.cycles / seconds)}  # fmt: skip
             rows = {f"in bulk: {name}": value for name, value in rows.items()}
         if self.coverage is not None:
@@ -88,12 +91,14 @@ def run_phase(
         FxlifError: the design cannot be hardware; Verilator or numba is not installed.
     """
     target = target_of(params, edit=edit, progress=progress)
+    target, parts = parts_with(target, cycles)
     coverage, uncounted = _coverage_of(params, before, progress)
-    parts, counts, seconds, left = sizes(cycles), Counts(), 0.0, NOTHING
-    for number, size in enumerate(parts):
-        if coverage is not None:  # one of its own, since each segment begins at power-up
-            coverage = Coverage(params, counts=False, earlier=coverage)
-        watch = _watch(coverage, counts.cycles, sum(parts), progress)
+    counts, seconds, left, total = Counts(), 0.0, NOTHING, sum(parts.values())
+    for number, size in parts.items():
+        counted = coverage if number != LENGTHS else None
+        if counted is not None:  # one of its own, since each segment begins at power-up
+            counted = coverage = Coverage(params, counts=False, earlier=coverage)
+        watch = _watch(counted, counts.cycles, total, progress)
         segment = run_segment(target, seed, number, size, watch)
         seconds += segment.seconds
         counts.add(segment.counts)
@@ -104,8 +109,8 @@ def run_phase(
         name=NAME, seconds=seconds, outcome="failed" if left.told else "passed",
         detail=left.told or f"{counts.cycles:,} cycles, {counts.comparisons:,} comparisons",
     )  # fmt: skip
-    return Phase(checks=(check, *uncounted), counts=counts, coverage=coverage,
-                 segments=len(parts), left=left)  # fmt: skip
+    return Phase(checks=(check, *uncounted), counts=counts, coverage=coverage, plan=target.plan,
+                 segments=len(sizes(cycles)), left=left)  # fmt: skip
 
 
 def _coverage_of(
@@ -124,13 +129,12 @@ def _coverage_of(
 
 
 def _watch(
-    coverage: Coverage | None, done: int, total: int, progress: Progress
+    coverage: Coverage | None, before: int, total: int, progress: Progress
 ) -> Callable[[Bulk], None]:
     """What is called after each block: counts it, and shows how far the phase is."""
 
     def watch(bulk: Bulk) -> None:
-        nonlocal done
-        done += BLOCK
+        done = before + bulk.counts.cycles
         if coverage is not None:
             bulk.cover(coverage)
         progress("checking in bulk", done, total)

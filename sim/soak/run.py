@@ -17,7 +17,6 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import Protocol, Self, TypeVar
 
 from ...cycles.control import NONE
 from ...errors import FxlifError
@@ -34,7 +33,7 @@ from ..report.findings import Check, Findings, versions
 from ..tools import simulators
 from ..tools.verilated import library_recipe
 from .random_network import random_hardware
-from .segments import Segment, Target, sizes, target_of
+from .segments import LENGTHS, Segment, Soaked, T, Target, parts_with, sizes, target_of
 
 STATE_FORMAT = 2
 
@@ -81,6 +80,10 @@ class Store:
             raise error.inside(self._path)
         self._head["library"] = library
 
+    def missing(self, parts: Mapping[int, int]) -> dict[int, int]:
+        """Those of some segments, number → cycles, that are not done, or not as far."""
+        return {n: cycles for n, cycles in parts.items() if self.done.get(n, (0,))[0] < cycles}
+
     def add(self, segment: Segment, cycles: int) -> None:
         """Keep a segment that went well."""
         self.done[segment.number] = cycles, segment.counts
@@ -89,19 +92,6 @@ class Store:
         segments = {str(n): (cycles, asdict(counts)) for n, (cycles, counts) in self.done.items()}
         with whole_file(self._path) as temporary:
             temporary.write_text(json.dumps({**self._head, "segments": segments}) + "\n")
-
-
-class Soaked(Protocol):
-    """What every segment runs: a design, or a foreign core."""
-
-    def built(self) -> Self:
-        """The same on a machine that need not have the library yet."""
-
-    def run(self, seed: int, number: int, cycles: int) -> Segment:
-        """Run one segment to its end, or to its first difference."""
-
-
-T = TypeVar("T", bound=Soaked)
 
 
 def segment_there(target: Soaked, seed: int, number: int, cycles: int) -> Segment:
@@ -214,39 +204,38 @@ def soak_segments(
     has ``left``."""
     started = time.perf_counter()
     store = Store(state, design, seed)
-    parts = sizes(cycles)
-    kept = [store.done.get(number, (0, Counts())) for number in range(len(parts))]
-    wanted = {n: size for n, size in enumerate(parts) if kept[n][0] < size}
-    resumed = sum(cycles for n, (cycles, _) in enumerate(kept) if n not in wanted)
+    wanted = store.missing(dict(enumerate(sizes(cycles))))
     count = min(processes or os.cpu_count() or 1, max(1, len(wanted)))
     wrong: list[Segment] = []
     busy = 0.0
-    checked = resumed
     with ExitStack() as stack:
         pool = None
         if wanted and (cluster is not None or count > 1):
             pool = stack.enter_context(workers(count, cluster, told=told))
             count = pool.count
-        target = made(store)
+        target, parts = parts_with(made(store), cycles)
+        wanted = store.missing(parts)
+        checked = resumed = sum(store.done[n][0] for n in parts if n not in wanted)
+        total = sum(parts.values())
         simulated = time.perf_counter()
-        progress("checking", checked, sum(parts))
+        progress("checking", checked, total)
         for segment in run_segments(target, seed, wanted, pool):
             busy += segment.seconds
             checked += segment.counts.cycles
-            progress("checking", checked, sum(parts))
+            progress("checking", checked, total)
             if segment.wrong == NONE:
                 store.add(segment, wanted[segment.number])
             else:
                 wrong.append(segment)
     seconds = time.perf_counter() - simulated
     counts = Counts()
-    for number in range(len(parts)):
+    for number in parts:
         counts.add(store.done.get(number, (0, Counts()))[1])
     for segment in wrong:
         counts.add(segment.counts)
     found = Left("")
     if wrong:
-        found = left(target, min(wrong, key=lambda segment: segment.number))
+        found = left(target, min(wrong, key=lambda s: (s.number == LENGTHS, s.number)))
     checks = [
         Check(
             name=COMPARED, seconds=seconds, outcome="failed" if wrong else "passed",
@@ -262,7 +251,7 @@ def soak_segments(
         versions=versions(simulators.find("verilator")),
         figures={
             "cycles checked": counts.cycles, "of these in earlier runs": resumed,
-            **counts.figures, **({} if wrong else never_fired(counts)),
+            **counts.figures, **({} if wrong else never_fired(counts)), **target.plan.figures,
             "segments that differ": len(wrong), "processes": count,
             "checked cycles per second and core": round(rate),
             "seconds": round(time.perf_counter() - started, 1),

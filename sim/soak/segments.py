@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol, Self, TypeVar
 
-from ...cycles.control import NONE
+from ...cycles.control import NONE, Bytes
 from ...engines import can_compile
 from ...errors import FxlifError
 from ...hdl.limits import supported
@@ -17,7 +18,19 @@ from ...progress import SILENT, Progress
 from ..bench.scoreboard import Counts
 from ..bench.simulation import wrapped
 from ..bench.wrapper import Interface
+from ..stimulus.lengths import (
+    LEAST,
+    MOST,
+    NEURON_KINDS,
+    NO_PLAN,
+    STREAM_KINDS,
+    Plan,
+    Seen,
+    course,
+    plan,
+)
 from ..stimulus.march import MARCHES
+from ..tools.constants import lengths_in
 from ..tools.verilated import VerilatedDesign, build
 from .bulk import BLOCK, Bulk, StreamBulk
 from .compare import Packed
@@ -26,6 +39,8 @@ from .compare import Packed
 BULK_CYCLES = 10**7
 #: Cycles of a segment, unless the whole is less.
 SEGMENT = 1 << 23
+#: The number of the segment that comes last in a run as long as that: the lengths of its plan.
+LENGTHS = -1
 #: The block from which on the stimulus of the first segment is aimed at what random inputs seldom
 #: meet, before it is random again; those of the others are random alone.
 AIM = 16
@@ -37,14 +52,54 @@ def sizes(cycles: int) -> list[int]:
     return [min(SEGMENT, total - at) for at in range(0, total, SEGMENT)]
 
 
+class Soaked(Protocol):
+    """What every segment runs: a design, or a foreign core."""
+
+    @property
+    def plan(self) -> Plan:
+        """The lengths from its Verilog."""
+
+    def planned(self, cycles: int) -> Self:
+        """The same with a plan for a run of so many cycles of random stimulus."""
+
+    def built(self) -> Self:
+        """The same on a machine that need not have the library yet."""
+
+    def run(self, seed: int, number: int, cycles: int) -> Segment:
+        """Run one segment to its end, or to its first difference."""
+
+
+T = TypeVar("T", bound=Soaked)
+
+
+def parts_with(target: T, cycles: int) -> tuple[T, dict[int, int]]:
+    """A target with the lengths that its Verilog names, where a run of so many cycles is as long as
+    a bulk phase; and the segments of that run, by their number, with the cycles of each."""
+    target = target.planned(cycles) if cycles >= BULK_CYCLES else target
+    last = {LENGTHS: target.plan.cycles} if target.plan.lengths else {}
+    return target, {**dict(enumerate(sizes(cycles))), **last}
+
+
+def told_of(number: int) -> str:
+    """Which segment of a run it is, for people."""
+    return "the lengths from the Verilog" if number == LENGTHS else f"segment {number} of the run"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """What every segment runs: a design, its wrapper and the library built of it."""
+    """What every segment runs: a design, its wrapper and the library built of it; the lengths that
+    are taken from its Verilog."""
 
     params: AnyParams
     interface: Interface
     sources: dict[str, str]
     library: Path
+    plan: Plan = NO_PLAN
+
+    def planned(self, cycles: int) -> Target:
+        """The same with a plan for a run of so many cycles of random stimulus."""
+        kinds = NEURON_KINDS if self.params.kind == "neuron" else STREAM_KINDS
+        return replace(self, plan=plan(lengths_in(self.sources, LEAST, MOST), kinds, cycles))
 
     def built(self) -> Target:
         """The same on a machine that need not have the library yet."""
@@ -126,19 +181,44 @@ def blocks(
     ``held`` (words,): bits that every row of the stimulus has beside those of the design.
     """
     bulk = bulk_of(target.params, target.interface, seed_of(seed, number), number)
+    shown = _lengths(bulk, target.plan) if number == LENGTHS else _random(bulk, number, cycles)
     with VerilatedDesign(target.library, target.interface) as design:
-        for block in range(-(-cycles // BLOCK)):
-            if number == 0 and block == AIM:
-                bulk.aim()
-            if block == MARCHES.get(number):
-                bulk.march(SEGMENT // BLOCK - block)
-            stimulus = bulk.stimulus()
+        for stimulus in shown:
             if held is not None:
                 stimulus |= held
             wrong = bulk.check(design.run(stimulus))
             yield bulk, stimulus, wrong
             if wrong != NONE:
                 return
+
+
+def _random(bulk: Bulk, number: int, cycles: int) -> Iterator[Packed]:
+    """The stimulus of a segment with a number, block by block."""
+    for block in range(-(-cycles // BLOCK)):
+        if number == 0 and block == AIM:
+            bulk.aim()
+        if block == MARCHES.get(number):
+            bulk.march(SEGMENT // BLOCK - block)
+        yield bulk.stimulus()
+
+
+def _lengths(bulk: Bulk, plan: Plan) -> Iterator[Packed]:
+    """The stimulus that brings the lengths of a plan, in blocks of any length."""
+    for flags in following(plan, bulk.seen):
+        yield bulk.shown_with(flags)
+
+
+def following(plan: Plan, seen: Callable[[], Seen]) -> Iterator[Bytes]:
+    """The flags of the course of a plan, each part asked for once ``seen`` tells what the one
+    before it showed."""
+    running = course(plan.lengths)
+    flags = next(running, None)
+    while flags is not None:
+        yield flags
+        try:
+            flags = running.send(seen())
+        except StopIteration:
+            return
 
 
 def run_segment(
@@ -148,11 +228,12 @@ def run_segment(
     """Run one segment to its end, or to its first difference; ``watch`` is shown the run after each
     block without one, ``held`` as in :func:`blocks`."""
     started = time.thread_time()
-    wrong = NONE
-    for place, (bulk, _, found) in enumerate(blocks(target, seed, number, cycles, held)):
+    wrong, at = NONE, 0
+    for bulk, stimulus, found in blocks(target, seed, number, cycles, held):
         if found == NONE:
             watch(bulk)
+            at += len(stimulus)
         else:
-            wrong = place * BLOCK + found
+            wrong = at + found
     seconds = time.thread_time() - started
     return Segment(number=number, wrong=wrong, counts=bulk.counts, seconds=seconds)

@@ -95,9 +95,9 @@ class NeuronStimulus:
         ]
         self._flags = Flags(axes, (IDLE,), segment)
 
-    def inputs(self, cycles: int) -> NeuronInputs:
-        """The inputs of the next ``cycles`` cycles."""
-        flags = self._flags.take(cycles)
+    def inputs(self, cycles: int, flags: Bytes | None = None) -> NeuronInputs:
+        """The inputs of the next ``cycles`` cycles, with ``flags`` (cycles,) of their own."""
+        flags = self._flags.take(cycles) if flags is None else flags
         currents = np.empty(cycles, dtype=np.int64)
         with np.errstate(over="ignore"):  # SplitMix64 counts modulo 2**64
             fill_currents(

@@ -55,6 +55,10 @@ class RandomStimulus:
         """At least the next ``least`` packed events."""
         return (self._short if self._flags.sweeping else self._events).take(least)
 
+    def short_events(self, least: int) -> Ints:
+        """At least the next ``least`` packed events of steps that are soon over."""
+        return self._short.take(least)
+
     @cached_property
     def _short(self) -> Events:
         # What waits in a sweep shall wait for as long as is held back: it must be there in time.

@@ -33,8 +33,8 @@ from fxlif.sim.dut.run import check_dut, dut_failure_reasons, read_files
 from fxlif.sim.dut.testbench import DutJob, dut_job
 from fxlif.sim.prove.run import prove
 from fxlif.sim.soak.foreign.segments import ForeignTarget
-from fxlif.sim.soak.run import Soaked, run_segments
-from fxlif.sim.soak.segments import BULK_CYCLES, SEGMENT, sizes, target_of
+from fxlif.sim.soak.run import run_segments
+from fxlif.sim.soak.segments import BULK_CYCLES, Target, parts_with, target_of
 from fxlif.sim.tools.verilated import build
 from fxlif.sim.verify import DEFAULT_CYCLES
 
@@ -53,11 +53,14 @@ def quick(fault: Fault) -> Found:
     return first_difference(target, SEED, DEFAULT_CYCLES)
 
 
-def first_wrong(target: Soaked, cycles: int) -> Found:
+def first_wrong(target: Target | ForeignTarget, cycles: int) -> Found:
     """The segments of a soak one after the other, to the first that is wrong."""
-    for segment in run_segments(target, SEED, dict(enumerate(sizes(cycles))), None):
+    target, parts = parts_with(target, cycles)
+    at = 0
+    for segment in run_segments(target, SEED, parts, None):
         if segment.wrong != NONE:
-            return segment.number * SEGMENT + segment.wrong
+            return at + segment.wrong
+        at += parts[segment.number]
     return None
 
 

@@ -23,7 +23,7 @@ from ...tools import simulators
 from ...tools.words import as_ints
 from ..bulk import BLOCK
 from ..compare import Packed
-from ..segments import Segment, seed_of
+from ..segments import Segment, seed_of, told_of
 from .segments import ForeignTarget, check_of, parts_of
 from .walk import Wrong
 
@@ -109,11 +109,11 @@ def leave_foreign(
     progress("narrowing the difference", 0, None)
     stimulus, seen, start = narrowed(target, seed, segment, cycles)
     first = difference_of(target, seen)
-    told = [f"segment {segment.number} of the run, cycle {segment.wrong}: {line}"
+    told = [f"{told_of(segment.number)}, cycle {segment.wrong}: {line}"
             for line in seen.reasons]  # fmt: skip
     if first is not None:
         port = target.job.interface.shown_by.get(first.signal, first.signal)
-        told.append(f"segment {segment.number} of the run, cycle {segment.wrong}, signal "
+        told.append(f"{told_of(segment.number)}, cycle {segment.wrong}, signal "
                     f"{first.signal} (port {port}): expected {first.expected}, observed "
                     f"{first.observed}")  # fmt: skip
     about = [*told, f"Cycle 0 of this folder is cycle {start} of that segment."]

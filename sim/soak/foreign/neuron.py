@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from ....compiled.jit import njit
-from ....cycles.control import NONE, Bools, Ints, Records, record
+from ....cycles.control import NONE, Bools, Bytes, Ints, Records, record
 from ....cycles.neuron import NEURON_INPUT, NeuronCycles
 from ....params.neuron import NeuronParams
 from ...bench.scoreboard import Counts
@@ -14,7 +14,8 @@ from ...dut.coverage import NeuronCoverage
 from ...dut.reference import rest
 from ...dut.stimulus import POWER_UP
 from ...dut.testbench import DutJob, timing_of
-from ...stimulus.neuron import NeuronStimulus
+from ...stimulus.lengths import Seen, offered_alone
+from ...stimulus.neuron import NeuronInputs, NeuronStimulus
 from ...tools.verilated import VerilatedDesign
 from ...tools.words import row_size
 from ..bulk import BLOCK
@@ -185,19 +186,32 @@ class NeuronRun:
         self._layout = layout(interface.stimulus[name] for name in NEURON_INPUT.names or ())
         self._words = row_size(interface.stimulus_bits)
         self._has_reset, self._begun = job.dut_map.reset is not None, False
+        self._given: Bools = np.zeros(0, dtype=np.bool_)
 
     def block(self) -> tuple[Packed, Packed]:
         """Drive the next block of cycles: what was shown and seen, (cycles, words) each, fewer
         where the neuron ends the simulation."""
-        inputs: Records = np.zeros(BLOCK, dtype=NEURON_INPUT)
-        for name, values in self._stimulus.inputs(BLOCK)._asdict().items():
+        return self._shown(self._stimulus.inputs(BLOCK))
+
+    def drive(self, flags: Bytes) -> tuple[Packed, Packed]:
+        """Drive as many cycles as there are ``flags``."""
+        return self._shown(self._stimulus.inputs(len(flags), flags))
+
+    def seen(self) -> Seen:
+        """When it was given something in the cycles that were driven last."""
+        return offered_alone(self._given)
+
+    def _shown(self, given: NeuronInputs) -> tuple[Packed, Packed]:
+        self._given = given.enable != 0
+        inputs: Records = np.zeros(len(given.rst), dtype=NEURON_INPUT)
+        for name, values in given._asdict().items():
             inputs[name] = values
         if not self._has_reset:
             inputs["rst"] = 0
         elif not self._begun:
             inputs["rst"][:POWER_UP] = 1
         self._begun = True
-        words = np.zeros((BLOCK, self._words), dtype=np.uint64)
+        words = np.zeros((len(inputs), self._words), dtype=np.uint64)
         pack(columns(inputs), self._layout, words)
         response = self._design.run_to_end(words)
         return words[: len(response)], response

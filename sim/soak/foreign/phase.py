@@ -24,7 +24,7 @@ NAME = f"{MAPPED}, in bulk"
 #: Which figures of a soak are shown under which name.
 RATE = "checked cycles per second and core"
 SHOWN = {name: name for name in ("cycles checked", *Counts().figures, "never fired")}
-SHOWN |= {RATE: "cycles per second"}
+SHOWN |= {RATE: "cycles per second", "lengths from the Verilog": "lengths from the Verilog"}
 
 
 def verify_foreign(

@@ -25,7 +25,7 @@ from ...report.findings import Findings
 from ...tools.ports import read_sources
 from ...tools.verilated import build
 from ..run import Store, soak_segments
-from ..segments import Segment, must_compile, sizes
+from ..segments import Segment, must_compile, parts_with
 from .difference import leave_foreign
 from .segments import ForeignTarget
 
@@ -106,7 +106,7 @@ def soak_job(
     def left(target: ForeignTarget, segment: Segment) -> Left:
         folder = out or Path(f"fxlif-failure-{name}-{seed}")
         return leave_foreign(
-            target, seed, segment, sizes(cycles)[segment.number], folder, name=name,
+            target, seed, segment, parts_with(target, cycles)[1][segment.number], folder, name=name,
             command=command, progress=progress,
         )  # fmt: skip
 

@@ -10,16 +10,28 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from ....cycles.control import NONE
+from ....cycles.control import NONE, Bytes
 from ....params.neuron import NeuronParams
 from ...bench.scoreboard import Counts
 from ...dut.complaints import told_by
 from ...dut.coverage import CoreCoverage, ForeignCoverage, NeuronCoverage
 from ...dut.testbench import DutJob
+from ...stimulus.lengths import (
+    HELD,
+    LEAST,
+    MOST,
+    NEURON_KINDS,
+    NO_PLAN,
+    STREAM_KINDS,
+    Plan,
+    Seen,
+    plan,
+)
+from ...tools.constants import lengths_in
 from ...tools.verilated import VerilatedDesign, build
 from ..bulk import BLOCK
 from ..compare import Packed
-from ..segments import Segment, seed_of
+from ..segments import LENGTHS, Segment, following, seed_of
 from .stream import StreamCheck, StreamRun
 from .walk import Wrong
 
@@ -27,12 +39,22 @@ from .walk import Wrong
 @dataclass(frozen=True, kw_only=True)
 class ForeignTarget:
     """What every segment runs: a wrapped core and its map, the library built of it, and the files
-    that it reads (name → content). All that agrees counts as ``coverage``."""
+    that it reads (name → content); the lengths that are taken from its Verilog. All that agrees
+    counts as ``coverage``."""
 
     job: DutJob
     library: Path
     files: dict[str, bytes]
     coverage: ForeignCoverage | None = None
+    plan: Plan = NO_PLAN
+
+    def planned(self, cycles: int) -> ForeignTarget:
+        """The same with a plan for a run of so many cycles of random stimulus."""
+        job = self.job
+        kinds = NEURON_KINDS if isinstance(job.params, NeuronParams) else STREAM_KINDS
+        if job.dut_map.reset is None:
+            kinds = tuple(kind for kind in kinds if kind != HELD)
+        return replace(self, plan=plan(lengths_in(job.sources, LEAST, MOST), kinds, cycles))
 
     def built(self) -> ForeignTarget:
         """The same on a machine that need not have the library yet."""
@@ -92,6 +114,13 @@ class Run(Protocol):
     def block(self) -> tuple[Packed, Packed]:
         """Drive the next block of cycles: what was shown and seen, (cycles, words) each."""
 
+    def drive(self, flags: Bytes) -> tuple[Packed, Packed]:
+        """Drive as many cycles as there are ``flags``, of :mod:`fxlif.cycles.control`, with steps
+        that are soon over."""
+
+    def seen(self) -> Seen:
+        """What the streams showed in the cycles that were driven last."""
+
     def ending(self) -> tuple[Packed, Packed] | None:
         """Drive some of the last cycles; None where all is answered."""
 
@@ -101,8 +130,8 @@ def parts_of(target: ForeignTarget, seed: int, cycles: int, segment: int = 0) ->
     which one of a soak it is."""
     with target.design() as design:
         run = _run_of(target, design, seed, segment)
-        for _ in range(-(-cycles // BLOCK)):
-            part = _checked(run, design, *run.block())
+        for driven in _driven(target, run, segment, cycles):
+            part = _checked(run, design, *driven)
             yield part
             if part.failed:
                 return
@@ -114,6 +143,14 @@ def parts_of(target: ForeignTarget, seed: int, cycles: int, segment: int = 0) ->
         if problems := run.checker.problems():
             yield part._replace(stimulus=part.stimulus[:0], response=part.response[:0],
                                 reasons=tuple(problems))  # fmt: skip
+
+
+def _driven(
+    target: ForeignTarget, run: Run, segment: int, cycles: int
+) -> Iterator[tuple[Packed, Packed]]:
+    if segment == LENGTHS:
+        return (run.drive(flags) for flags in following(target.plan, run.seen))
+    return (run.block() for _ in range(-(-cycles // BLOCK)))
 
 
 def _checked(run: Run, design: VerilatedDesign, stimulus: Packed, response: Packed) -> Part:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 import numpy as np
 
-from ....cycles.control import NONE, RESET, Ints, Records
+from ....cycles.control import NONE, RESET, Bytes, Ints, Records
 from ....network.events import TICK
 from ....network.model import Network
 from ....params.network import NetworkParams
@@ -23,6 +23,7 @@ from ...dut.testbench import DutJob
 from ...dut.wrapper import event_source
 from ...stimulus.aimed import STRAYS
 from ...stimulus.layer import first_layer
+from ...stimulus.lengths import Seen
 from ...stimulus.march import MARCHES, TRIED, march, too_slow
 from ...stimulus.random import RandomStimulus
 from ...tools.verilated import AGENT, VerilatedDesign
@@ -160,7 +161,8 @@ class StreamRun:
         params, parts = job.params, job.dut_map.core
         assert isinstance(params, NetworkParams)
         assert parts is not None
-        self._design = design
+        self._design, self._job = design, job
+        self._response = Cycles({}, np.zeros((0, 1), dtype=np.uint64))
         self.checker = checker
         self._bits = job.interface.stimulus["events_in.payload.address"].width
         self._layer, self._seed = first_layer(params, self._bits), seed
@@ -196,15 +198,37 @@ class StreamRun:
         if not self._left and self._random.sweep_begins:
             self._drop()
         flags[0] |= RESET * (self._number == self._start)
+        if (self._number + 1) % AIMED_EVERY == 0 and not self._left:
+            self._insert_aimed()
+        # Behind the last of these the core comes to rest, where its counters are compared.
+        return self._shown(self._events[: self._left or None], flags)
+
+    def drive(self, flags: Bytes) -> tuple[Packed, Packed]:
+        """Drive as many cycles as there are ``flags``, with steps that are soon over."""
+        self._use_up()
+        while len(self._events) < len(flags):
+            more = self._random.short_events(len(flags))
+            self._events = np.concatenate([self._events, more])
+        return self._shown(self._events, flags)
+
+    def seen(self) -> Seen:
+        """What the streams showed in the cycles that were driven last."""
+        shown = self._response
+        names = ("events_in.valid", "events_in.payload.tick", "events_out.valid",
+                 "events_out.payload.tick")  # fmt: skip
+        address = shown["events_out.payload.address"]
+        offered, ends, waits, tick = (shown[name] != 0 for name in names)
+        return Seen(offered, ends, waits, tick, address)
+
+    def _shown(self, events: Ints, flags: Bytes) -> tuple[Packed, Packed]:
         if not self._has_reset:
-            flags &= ~np.uint8(RESET)
+            flags = flags & ~np.uint8(RESET)
         elif self._number == 0:
             flags[:POWER_UP] |= RESET
         self._number += 1
-        if self._number % AIMED_EVERY == 0 and not self._left:
-            self._insert_aimed()
-        # Behind the last of these the core comes to rest, where its counters are compared.
-        return self._design.drive(self._agent, self._events[: self._left or None], flags)
+        stimulus, response = self._design.drive(self._agent, events, flags)
+        self._response = Cycles(self._job.interface.response, response)
+        return stimulus, response
 
     def ending(self) -> tuple[Packed, Packed] | None:
         """Drive some more cycles in which nothing new is offered but the end of the step under
@@ -226,11 +250,15 @@ class StreamRun:
 
     def _refill(self) -> None:
         """Have events enough for a block, beginning with the one on offer."""
+        self._use_up()
+        if len(self._events) < BLOCK:
+            self._events = np.concatenate([self._events, self._random.events(BLOCK)])
+
+    def _use_up(self) -> None:
+        """Drop the events that were taken."""
         used = int(self._agent["next"][0])
         self._events, self._left = self._events[used:], max(0, self._left - used)
         self._agent["next"] = 0
-        if len(self._events) < BLOCK:
-            self._events = np.concatenate([self._events, self._random.events(BLOCK)])
 
     def _begin(self, events: Callable[[], Ints], most: int) -> None:
         """Let these come next, in so many blocks at most."""

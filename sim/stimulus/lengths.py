@@ -1,0 +1,220 @@
+"""Waits, gaps and resets of exactly the lengths that the Verilog under test names.
+
+A sweep cannot go far: all lengths to n take n * n / 2 cycles. What goes wrong after exactly 3,000
+cycles has the number 3,000 in it, and a test of that length alone takes some 3,000.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+
+from ...cycles.control import IDLE, NONE, RESET, STALL, Bools, Bytes, Ints
+from ..tools.constants import Constants
+
+#: From and to which constant they are taken; below, a sweep has them all.
+LEAST, MOST = 257, 100_000
+#: Which lengths belong to a constant: what counts may begin or end some cycles later.
+FIRST, SECOND = (0, 1), (-1, 2)
+NAMED, WRAPS = ((True, FIRST), (True, SECOND)), ((False, FIRST), (False, SECOND))
+#: In which order those come of constants that stand in the Verilog (True) and of widths of counters
+#: (False), which many a right design has. They come more than once, since each time they meet
+#: another event, or another state.
+ORDER = (*NAMED * 2, WRAPS[0], *NAMED * 4, *WRAPS[1:], *WRAPS * 2)
+#: What they take of a run of so many cycles, at most: one in so many.
+SHARE = 5
+#: What is done for so long: the reset is held; a spike, or a TICK, waits at the output; nothing
+#: is offered; nothing is offered and nothing comes out, behind a TICK.
+HELD, SPIKE, TICK, GAP, QUIET = "reset", "spike", "TICK", "gap", "quiet"
+#: Of those, what can be done to a design with streams, and to a neuron.
+STREAM_KINDS: tuple[str, ...] = (HELD, SPIKE, TICK, GAP, QUIET)
+NEURON_KINDS: tuple[str, ...] = (HELD, GAP)
+#: Cycles at full speed behind each; those of a look at what waits; how many looks there are at
+#: most; what is counted for all of these beside a length.
+FREE, LOOK, LOOKS, BESIDE = 256, 32, 64, 1024
+#: After so many looks without anything a design is taken to be at rest.
+RESTS = 4
+#: From which quarter of the addresses a spike is to wait, in turn; so many others go by before any
+#: does.
+PARTS, PASSED = (1, 3, 0, 2), 24
+#: Cycles that are asked for at a time, at most, and idle ones behind a reset, fewer than these.
+AT_ONCE, BEHIND = 1 << 14, 32
+
+
+class Length(NamedTuple):
+    """Something that is to last for exactly so many cycles."""
+
+    cycles: int
+    kind: str
+
+
+class Plan(NamedTuple):
+    """Lengths in their order; the constants that they belong to, and those of them for some of
+    whose lengths there was no room."""
+
+    lengths: tuple[Length, ...] = ()
+    constants: tuple[int, ...] = ()
+    cut: tuple[int, ...] = ()
+
+    @property
+    def cycles(self) -> int:
+        """How many it takes, about."""
+        longest = max((each.cycles for each in self.lengths), default=0)
+        return longest + sum(each.cycles + BESIDE for each in self.lengths)
+
+    @property
+    def figures(self) -> dict[str, str]:
+        """A row for people: which constants; none where there are none."""
+        return {"lengths from the Verilog": str(self)} if self.constants else {}
+
+    def __str__(self) -> str:
+        told = ", ".join(f"{each:,}" for each in self.constants)
+        cut = ", ".join(f"{each:,}" for each in self.cut)
+        return f"{told}; no room for all of {cut}" if cut else told
+
+
+NO_PLAN = Plan()
+
+
+def plan(found: Constants, kinds: Sequence[str], cycles: int) -> Plan:
+    """The lengths of the constants that were ``found``, the shortest first, for a run of so many
+    ``cycles``; those of widths behind the others."""
+    room, longest, used = cycles // SHARE, 0, 0
+    made, cut, seen = list[Length](), set[int](), set[int]()
+    for named, around in ORDER:
+        constants = found.named if named else found.wraps
+        lengths = {c + by: c for c in sorted(constants, reverse=True) for by in around}
+        more = list[Length]()
+        for length, kind in product(sorted(lengths), kinds):
+            if used + length + BESIDE + max(longest, length) <= room:
+                more.append(Length(length, kind))
+                longest, used = max(longest, length), used + length + BESIDE
+            elif length not in seen:
+                cut.add(lengths[length])
+        seen |= lengths.keys()
+        # Behind the last reset a network has time to come to life.
+        made += sorted(more, key=lambda each: each.kind != HELD)
+    return Plan(tuple(made), tuple(sorted({*found.named, *found.wraps})), tuple(sorted(cut)))
+
+
+class Seen(NamedTuple):
+    """What the streams showed, cycle by cycle: whether something was offered at the input, and
+    whether that was a TICK; whether at the output, whether that was one, and its address. (cycles,)
+    each."""
+
+    offered: Bools
+    ends: Bools
+    waits: Bools
+    tick: Bools
+    address: Ints
+
+
+def offered_alone(offered: Bools) -> Seen:
+    """What there is to see of a design without streams."""
+    nothing = np.zeros(len(offered), dtype=np.bool_)
+    return Seen(offered, nothing, nothing, nothing, nothing.astype(np.int64))
+
+
+Course = Generator[Bytes, Seen, None]
+
+
+def course(lengths: Sequence[Length]) -> Course:
+    """The flags of :mod:`fxlif.cycles.control`, some cycles at a time, that bring each of the
+    ``lengths``: it is sent what was seen in them.
+
+    Before them come as many cycles at full speed from power-up on as the longest has.
+    """
+    yield from _for(max((each.cycles for each in lengths), default=0), 0)
+    spikes = _Spikes()
+    for number, (cycles, kind) in enumerate(lengths):
+        if kind == HELD:
+            yield from _for(cycles, RESET | IDLE)
+            yield from _for(number % BEHIND, IDLE)
+        elif kind == GAP:
+            yield from _idle(cycles, quiet=False)
+        elif kind == QUIET:
+            yield from _end_step()
+            yield from _idle(cycles, quiet=True)
+        else:
+            yield from _wait(cycles, spikes if kind == SPIKE else None)
+        yield from _for(FREE, 0)
+
+
+def _for(cycles: int, flags: int) -> Course:
+    for at in range(0, cycles, AT_ONCE):
+        yield np.full(min(AT_ONCE, cycles - at), flags, dtype=np.uint8)
+
+
+@dataclass
+class _Spikes:
+    """How often a spike has waited for each length, and the highest address that any had."""
+
+    waits: Counter[int] = field(default_factory=Counter)
+    highest: int = 0
+
+    def part(self, cycles: int) -> int:
+        """From which quarter of the addresses the next one shall be that waits for so long."""
+        self.waits[cycles] += 1
+        return PARTS[self.waits[cycles] % len(PARTS)]
+
+    def is_from(self, part: int, address: int) -> bool:
+        """Whether an address is of that part."""
+        self.highest = max(self.highest, address)
+        return address * len(PARTS) // (self.highest + 1) == part
+
+
+def _wait(cycles: int, spikes: _Spikes | None) -> Course:
+    """Let a spike, or where ``spikes`` is None a TICK, wait at the output for exactly so many
+    cycles, if one comes; a spike from a part of the addresses that is due, if one comes soon."""
+    part = spikes.part(cycles) if spikes else NONE
+    waited = passed = 0
+    for _ in range(LOOKS):
+        seen = yield from _look(STALL)
+        waited = _lasting(seen.waits)
+        if waited and bool(seen.tick[-1]) is (spikes is None):
+            passed += 1
+            if not spikes or spikes.is_from(part, int(seen.address[-1])) or passed > PASSED:
+                break
+        if waited:
+            yield from _for(1, 0)
+            waited = 0
+    yield from _for(cycles - waited, STALL)
+
+
+def _end_step() -> Course:
+    """Offer no more once a TICK was."""
+    for _ in range(LOOKS):
+        seen = yield from _look(IDLE)
+        offered = np.flatnonzero(seen.offered)
+        if len(offered) and seen.ends[offered[-1]] and offered[-1] < LOOK - 1:
+            return
+        yield from _for(1, 0)
+
+
+def _idle(cycles: int, *, quiet: bool) -> Course:
+    """Offer nothing for exactly so many cycles, of which nothing comes out in any if ``quiet``."""
+    lasted = 0
+    for _ in range(LOOKS):
+        # What has been quiet for some looks is at rest.
+        more = cycles - lasted if lasted > (RESTS * LOOK if quiet else 0) else LOOK
+        seen = yield np.full(min(more, AT_ONCE), IDLE, dtype=np.uint8)
+        still = ~(seen.offered | seen.waits) if quiet else ~seen.offered
+        lasted = lasted + len(still) if still.all() else _lasting(still)
+        if lasted >= cycles:
+            return
+    yield from _for(cycles - lasted, IDLE)
+
+
+def _look(flags: int) -> Generator[Bytes, Seen, Seen]:
+    return (yield np.full(LOOK, flags, dtype=np.uint8))
+
+
+def _lasting(bits: Bools) -> int:
+    """How many of the last cycles in a row had it."""
+    others = np.flatnonzero(~bits)
+    return len(bits) - 1 - int(others[-1]) if len(others) else len(bits)
