@@ -154,7 +154,9 @@ class Scoreboard:
                 wrong.append((int(at[k]), item.signal, int(expected[k]), int(observed[k])))
         report.unchecked_cycles += int(np.count_nonzero(~checked))
         if wrong and report.first is None:
-            self._describe(min(wrong), words, items)
+            # An x is shown as a 0, which may be wrong as well: that it is one is said first.
+            first = min(wrong, key=lambda each: (each[0], not each[1].endswith(".unknown"), each))
+            self._describe(first, words, items)
         self._before = (report.cycles, items)
         report.cycles += len(words)
         self._tail = (self._tail + words)[-HISTORY:]
