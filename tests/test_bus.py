@@ -620,6 +620,7 @@ def test_the_map_says_the_same_as_a_table_a_header_and_a_class(tmp_path) -> None
     registers = scope["SmallRegisters"]
     assert {name: getattr(registers, name.upper()) for name in addresses} == addresses
     assert registers.WINDOW == WINDOW
+    assert (registers.MAGIC_VALUE, registers.BIT_RUN, registers.BIT_IDLE) == (MAGIC, 0, 1)
     program = '#include <stdio.h>\n#include "small.h"\nint main(void) {\n'
     for name in addresses:
         program += f'  printf("{name} %u\\n", SMALL_{name.upper()});\n'

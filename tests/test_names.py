@@ -9,6 +9,7 @@ from designs import ADAPTIVE, CORES, RICH, SIMPLE, UNEVEN, make
 
 from fxlif.hdl.names import plain, plain_names
 from fxlif.hdl.verilog import generate
+from fxlif.params.design import save
 from fxlif.params.network import NetworkParams
 
 
@@ -91,3 +92,12 @@ def test_generated_names_are_plain(params) -> None:  # type: ignore[no-untyped-d
         # Yosys declares a port twice, with its direction and as a net or register.
         nets = re.findall(r"(?m)^  (?:wire|reg) (?:\[\d+:\d+\] )?(\w+)", module)
         assert len(nets) == len(set(nets))
+
+
+def test_a_network_that_is_called_as_a_word_of_verilog_is_told_so(run, tmp_path) -> None:
+    for name, bus in (("small", ()), ("smaller", ("--bus", "axi"))):
+        network = NetworkParams(name=name, core=(make(2, 2, 1, SIMPLE),))
+        save(network, tmp_path / "net.json")
+        ran = run("verilog", "net.json", "-o", name, *(bus or ("--bench-cycles", 0)))
+        assert ran.code == 0, ran.err
+        assert (f"{name!r} is a word of Verilog" in ran.err) == (name != "smaller")

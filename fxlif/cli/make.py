@@ -101,6 +101,7 @@ def verilog(
             (folder / name).write_bytes(content)
     for name in files:
         print(out / name)
+    _tell_of_escape(made.name, made.verilog)
     if isinstance(hardware, HardwareNetwork):
         for each in packing(planned(hardware.network)):
             print(each)
@@ -108,6 +109,16 @@ def verilog(
         print(
             f"fxlif: the bench shows no spike in {bench.cycles:,} cycles and says little; more "
             "--bench-cycles or another --seed may help",
+            file=sys.stderr,
+        )
+
+
+def _tell_of_escape(name: str, text: str) -> None:
+    """Say that the module of a design is called as a word of the language."""
+    if f"module \\{name} " in text:
+        print(
+            f"fxlif: {name!r} is a word of Verilog: its module is \\{name} with a space behind it, "
+            "which not every tool takes; another name of the network is safer",
             file=sys.stderr,
         )
 
@@ -126,6 +137,7 @@ def _on_bus(hardware: AnyParams, bus: str, bit_cycles: int | None, design: Path,
         for file, content in made.items():
             must_not_be_design(out / file, design)
             (folder / file).write_bytes(content)
+    _tell_of_escape(name, made[f"{name}.v"].decode())
     for file in made:
         print(out / file)
 

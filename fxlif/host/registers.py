@@ -97,7 +97,12 @@ class RegisterMap:
             f'    """Byte addresses of the registers of {self.design}."""',
             "",
         ]
-        lines += [f"    {r.name.upper()} = 0x{r.address:X}  # {r.text}" for r in self.registers]
+        for r in self.registers:
+            lines.append(f"    {r.name.upper()} = 0x{r.address:X}  # {r.text}")
+            if r.value is not None:
+                lines.append(f"    {r.name.upper()}_VALUE = 0x{r.value:X}")
+        for bit_name, bit in {**CONTROL, **STATUS}.items():
+            lines.append(f"    BIT_{bit_name.upper()} = {bit}")
         if self.window is not None:
             lines.append(f"    WINDOW = 0x{self.window:X}  # 4 times an address of the ports")
         return "\n".join([*lines, ""])
