@@ -20,6 +20,8 @@ from fxlif.cycles import model, row_model
 from fxlif.cycles.chain import Access, no_access
 from fxlif.cycles.control import VARIABLE, Block, CompiledSteps
 
+#: What inputs may sum up to → the integers that they are kept in.
+kept_as_it_is = network_run.element
 #: The loop as a user's runs have it, and that of batches.
 as_it_is, items_as_they_are = network_run.run_steps, stacked.run_items
 #: Of a chain of cores, and of a network of rows.
@@ -45,6 +47,12 @@ def _with_all(
     receivers = _receivers(receivers, pending, ())
     tables = shares, links, codes, pending, sums, random, watches, receivers, noise
     as_it_is(thread, run, parts, *tables)
+
+
+def _kept(low: int, high: int) -> Any:
+    """Of three widths two: the narrow one, and the one that any sum fits."""
+    narrow = kept_as_it_is(low, high)
+    return narrow if narrow.itemsize <= 2 else np.dtype(np.int64)
 
 
 def _receivers(receivers: Any, pending: Any, items: tuple[int, ...]) -> Any:
@@ -100,4 +108,5 @@ def use_few() -> None:
     """From now on, this process runs networks and models by the few forms."""
     model.run_chain, row_model.run_graph = _chain_with_all, _graph_with_all  # type: ignore[assignment]
     network_run.run_steps = _with_all  # type: ignore[assignment]
+    network_run.element = _kept
     stacked.run_items = _items_with_all  # type: ignore[assignment]

@@ -112,6 +112,7 @@ def loops_as_they_are(monkeypatch):
     """Compiled code leaves out what a network has not, as it does for users."""
     if can_compile():
         monkeypatch.setattr(compiled_loops.network_run, "run_steps", compiled_loops.as_it_is)
+        monkeypatch.setattr(compiled_loops.network_run, "element", compiled_loops.kept_as_it_is)
         monkeypatch.setattr(compiled_loops.model, "run_chain", compiled_loops.chain_as_it_is)
         monkeypatch.setattr(compiled_loops.row_model, "run_graph", compiled_loops.graph_as_it_is)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -35,6 +36,8 @@ _FORMS = {
     "waves": tuple(re.sub("(VM_TRACE|VM_TRACE_VCD)=0", r"\1=1", option) for option in _PLAIN),
 }
 _headers, _prepared, _cache = simulators.headers, simulators.prepared, cache_folder()
+#: Of what is the Python's in a simulator alone.
+_IN_SIMULATORS = str(Path(__file__).with_name("in_simulators"))
 _fast, _slow = verilated.FAST, verilated.SLOW
 
 
@@ -65,7 +68,11 @@ def _quick_headers(verilator: Simulator) -> list[str]:
 def _quickly_prepared(simulator: Simulator, variables: str) -> Iterator[None]:
     if simulator.name == "verilator" and variables == simulators.MAKE_VARIABLES:
         variables += f" USER_CPPFLAGS=-fPIC\\ -include\\ {_precompiled(simulator)}"
-    with _prepared(simulator, variables):
+    # cocotb hands the path of this process to that of the simulator.
+    with (
+        _prepared(simulator, variables),
+        mock.patch.object(sys, "path", [_IN_SIMULATORS, *sys.path]),
+    ):
         yield
 
 

@@ -361,7 +361,7 @@ def board():
 
 def test_a_board_equals_the_golden_network_over_a_line_that_loses_bytes(board) -> None:
     with SimulatedLink(board) as link:
-        for rate, seed in ((0.0, 1), (0.0005, 2), (0.002, 3)):
+        for rate, seed in ((0.0, 1), (0.002, 3)):
             segments = [np.array(random_stream(random.Random(seed), 110)) for _ in range(2)]
             messy = Messy(link, rate, seed)
             found, out = run_board(DESIGN, messy, segments, name="small", seconds=600)

@@ -14,7 +14,7 @@ from fxlif.sim.verify import check, verify
 
 @pytest.mark.parametrize(
     ("simulator", "cycles"),
-    [(QUICK, 8000), pytest.param("verilator", 60_000, marks=pytest.mark.slow)],
+    [(QUICK, 4000), pytest.param("verilator", 60_000, marks=pytest.mark.slow)],
 )
 def test_chain_of_three(simulator: str, cycles: int, tmp_path) -> None:
     network = NetworkParams.chain(
