@@ -20,11 +20,15 @@ from fxlif.cli.options import Dut
 from fxlif.params.design import load_hardware
 from fxlif.sim.dut.map import DutMap, load_map
 from fxlif.sim.dut.replay import load_dut, replay_dut
+from fxlif.sim.dut.run import read_files
 from fxlif.sim.dut.testbench import dut_job
 from fxlif.sim.examples import mistakes, source, write
+from fxlif.sim.prove.foreign.concrete import Runner
+from fxlif.sim.prove.foreign.control import Control, Proof
+from fxlif.sim.prove.foreign.core import core_machine
 from fxlif.sim.prove.foreign.inside import commands
 from fxlif.sim.prove.foreign.neuron import neuron_machine
-from fxlif.sim.prove.foreign.run import prove_dut
+from fxlif.sim.prove.foreign.run import prove_dut, single_core
 from fxlif.sim.prove.foreign.search import Found, Search
 from fxlif.sim.prove.foreign.source import read
 from fxlif.sim.report.findings import Check, Findings
@@ -258,21 +262,88 @@ def proved_core(folder: Path, mistake: str | None = None, **more: Any) -> Findin
     return prove_dut(params, dut, name="core", out=folder / "out", **more)
 
 
+ANY_STATE = ("from any state: event", "from any state: TICK")
+
+
 @pytest.mark.slow
-def test_the_streams_of_a_core_are_proved_and_what_comes_out_to_a_depth(tmp_path) -> None:
-    """Whatever the stalls and resets are, without a limit of cycles; the numbers of short runs."""
-    found = proved_core(tmp_path, depth=10, timeout_s=600)
+def test_a_core_is_proved_for_every_run_and_from_any_state(tmp_path) -> None:
+    found = proved_core(tmp_path)
+    assert found.passed, found.reasons
     checks = {check.name: check for check in found.checks}
     for name in (
         "nothing is offered that no TICK asked for", "what is offered stays until it is taken",
-        "spikes of a step in ascending order, each once", "no deadlock",
+        "spikes of a step in ascending order, each once", "no deadlock", "events_out.valid",
+        "events_out.payload.tick", "events_out.payload.address", "dropped", "trace.valid",
+        "trace.v",
     ):  # fmt: skip
         assert "induction over 1 cycle: every run" in checks[name].detail
-    assert checks["trace.v"].outcome == "passed"
-    assert "bounded: every run of 10 cycles" in checks["trace.v"].detail
-    # So few cycles show no spike: the claims about spikes are about nothing, and not green.
-    assert checks["possible: a TICK is taken out"].outcome == "unknown"
-    assert not found.passed
+    for name, cycles in zip(ANY_STATE, (6, 12), strict=True):
+        assert "v of 4 in v[4]" in checks[name].detail
+        assert "sum 0 in sums[0]" in checks[name].detail
+        assert f"at rest again within {cycles} cycles" in checks[name].detail
+    assert checks["no livelock"].outcome == "passed"
+
+
+def control_of(folder: Path, files: dict[str, str], top: str) -> Proof:
+    """What is proved of runs of any length of a core of these files."""
+    for name, content in files.items():
+        (folder / name).write_text(content)
+    params = load_hardware(folder / "rule.toml")
+    job = dut_job(params, read_sources([folder / f"{top}.v"], folder), top=top,
+                  dut_map=load_map(folder / "map.toml"), two_state=True)  # fmt: skip
+    core = read(job, read_files(job.dut_map, folder / "map.toml"))
+    machine = core_machine(core, single_core(params), history=True)
+    return Control(source=core, machine=machine, solver="bitwuzla", timeout_s=120).proof()
+
+
+def of_example(folder: Path, find: str = "", put: str = "") -> Proof:
+    made = {name: path.read_text() for name, path in write(folder, "core").items()}
+    assert not find or made["core.v"].count(find) == 1
+    made |= {"core.v": made["core.v"].replace(find, put), "rule.toml": made["core.toml"],
+             "map.toml": made["core_map.toml"]}  # fmt: skip
+    return control_of(folder, made, "core")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("find", "put", "lost"), [
+    (": exact;", ": (exact == 439 && n == 0 && v[1] == -301) ? 438 : exact;", "v[0]"),
+    ("u >= THRESHOLD", "(u >= THRESHOLD && u != 500)", "v[0]"),
+    ("exact > HIGHEST ? HIGHEST", "exact > 900 && v[2] == 77 ? $signed(exact[WIDTH-1:0]) : "
+                                  "exact > HIGHEST ? HIGHEST", "v["),
+    ("sums[n] <= sums[n] +", "if (v[3] != 17 || row != 10) sums[n] <= sums[n] +", "sums["),
+    ("v[n]        <= after;", "v[n]        <= n == 4 && sums[0] == 77 ? now : after;", "v[4]"),
+])  # fmt: skip
+def test_a_mistake_of_one_state_is_never_green(find: str, put: str, lost: str, tmp_path) -> None:
+    """Random runs do not show it, and no run of 17 cycles does."""
+    proof = of_example(tmp_path, find, put)
+    assert not proof.proved
+    assert proof.broken
+    assert proof.lost.startswith(lost)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mistake", mistakes("core"))
+def test_every_mistake_of_a_core_breaks_the_induction(mistake: str, tmp_path) -> None:
+    """Without the random runs that find them first."""
+    edit = mistakes("core")[mistake]
+    assert not of_example(tmp_path, edit.find, edit.put).proved
+
+
+@pytest.mark.slow
+def test_what_a_promise_keeps_is_so_in_random_runs(tmp_path) -> None:
+    """The limits of the sums are supposed in a proof: arithmetic says that they hold."""
+    files = write(tmp_path, "core")
+    params = load_hardware(files["core.toml"])
+    job = dut_job(params, read_sources([files["core.v"]], tmp_path), top="core",
+                  dut_map=load_map(files["core_map.toml"]), two_state=True)  # fmt: skip
+    core = read(job, read_files(job.dut_map, files["core_map.toml"]))
+    plain = core_machine(core, single_core(params))
+    kept = core_machine(core, single_core(params), history=True)
+    more = kept.given[len(plain.given) :]
+    assert len(more) == 2 * 5
+    kept.given = plain.given
+    kept.claims = {str(number): each for number, each in enumerate(more)}
+    assert Runner(core, kept).runs(8, 250).difference is None
 
 
 @needs_icarus
@@ -371,11 +442,27 @@ def test_cores_with_each_kind_of_reset(kind: str, text: str, tmp_path) -> None:
                       out=tmp_path / "out")  # fmt: skip
     assert found.passed == (text == SMALL), found.reasons
     checks = {check.name: check for check in found.checks}
-    assert checks["no livelock"].outcome == "not_applicable"
     assert checks["broken_promise"].detail == "supposed not to come: the map says so"
     if found.passed:
-        detail = checks["events_out.payload.tick"].detail
-        assert ("with no reset" if kind == "none" else "with a reset first alone") in detail
+        assert "induction over 1 cycle" in checks["events_out.payload.tick"].detail
+        assert [checks[name].outcome for name in ANY_STATE] == ["passed", "passed"]
+        assert checks["no livelock"].outcome == "passed"
+
+
+@pytest.mark.parametrize(("find", "put"), [
+    ("", ""), ("sum == 3 ? 3 : sum + 1", "sum == 3 ? 3 : sum + 1 + (now && sum == 1)"),
+])  # fmt: skip
+def test_a_small_core_is_proved_for_every_run(find: str, put: str, tmp_path) -> None:
+    assert not find or SMALL.count(find) == 1
+    files = {"little.v": SMALL.replace(find, put), "rule.toml": SMALL_RULE,
+             "map.toml": SMALL_MAP.format(reset=RESETS["short"])}  # fmt: skip
+    proof = control_of(tmp_path, files, "little")
+    assert proof.proved == (not find)
+    if proof.proved:
+        assert proof.held == {"sum 0": "sum"}
+        assert proof.longest == {"event": 1, "TICK": 3}
+    else:
+        assert "events_out.payload.tick" in proof.broken
 
 
 @needs_icarus

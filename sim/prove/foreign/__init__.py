@@ -3,5 +3,7 @@
 ``source`` reads it as a transition system. Beside it runs what it is held against, as a machine of
 the same kind: ``neuron`` and ``core`` are the references of :mod:`fxlif.sim.dut.reference` on
 bit-vectors. ``search`` proves that both agree in every cycle, by k-induction, or in every run of so
-many cycles; ``shown`` shows a counterexample to a simulator and leaves its folder.
+many cycles; ``control`` proves a core for runs of any length, at each state of its control, by the
+``facts`` that random runs suggest; ``shown`` shows a counterexample to a simulator and leaves its
+folder.
 """

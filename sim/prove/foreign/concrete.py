@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -184,10 +184,28 @@ class Runner:
             self._run(found, shorter, draw)
         return found
 
+    def walks(self, number: int, cycles: int) -> Iterator[list[list[int]]]:
+        """So many random runs of so many cycles: of each the registers behind every clock edge."""
+        draw = random.Random(2)
+        for _ in range(number):
+            now, habits, before = self._power_up(draw), self._habits(draw), [0] * len(self.inputs)
+            walk = []
+            for cycle in range(cycles):
+                inputs = self._drawn(now, before, cycle == 0, habits, draw)
+                if inputs is None:
+                    break
+                now, before = list(self.after([*now, *inputs])), inputs
+                walk.append(now)
+            yield walk
+
+    def _power_up(self, draw: random.Random) -> list[int]:
+        """The registers at power-up; one without a value is drawn."""
+        return [self._first.get(register, draw.getrandbits(bits))
+                for register, bits in zip(self.registers, self._sizes, strict=False)]  # fmt: skip
+
     def _run(self, found: Runs, cycles: int, draw: random.Random) -> None:
-        """A run, up to what breaks a claim; at power-up a register without a value is drawn."""
-        now = [self._first.get(register, draw.getrandbits(bits))
-               for register, bits in zip(self.registers, self._sizes, strict=False)]  # fmt: skip
+        """A run, up to what breaks a claim."""
+        now = self._power_up(draw)
         first, words = now, []
         before = [0] * len(self.inputs)
         habits = self._habits(draw)

@@ -12,10 +12,11 @@ from typing import Any
 
 from ....params.core import CoreParams
 from ....params.neuron import NeuronParams
+from ....params.quantise import signed_bits
 from ...dut.wrapper import COUNTERS
 from ...tools.solver import z3
 from ..golden import golden_current, golden_step, widen
-from .machine import Machine, same_states
+from .machine import Machine, Numbers, same_states
 from .neuron import narrowed
 from .source import Source
 from .streams import NO_DEADLOCK, Streams, keep_promises, no_deadlock, streams_of
@@ -33,11 +34,12 @@ class _Golden:
 
 
 def core_machine(
-    source: Source, core: CoreParams, room: int = 2, *, deadlock: bool = False
-) -> Machine:
+    source: Source, core: CoreParams, room: int = 2, *, deadlock: bool = False,
+    history: bool = False,
+) -> Machine:  # fmt: skip
     """The machine that holds a core to the golden one; it keeps the answers to ``room`` TICKs.
 
-    ``deadlock``: claim that there is none, too.
+    ``deadlock``: claim that there is none, too. ``history``: keep what the numbers were.
     """
     machine = Machine()
     seen = streams_of(machine, source)
@@ -53,6 +55,8 @@ def core_machine(
         claims[NO_DEADLOCK] = no_deadlock(source, seen, owed)
     if "trace.valid" in source.job.interface.compared:
         claims |= _trace(machine, source, seen, core, room, now, stepped)
+    if history:
+        machine.numbers = _history(machine, source, seen, core, golden)
     machine.of_room = {name for name in claims if name.startswith(ROOM)}
     machine.claims = {name: z3.Implies(seen.live, claim) for name, claim in claims.items()}
     machine.meets = {
@@ -114,18 +118,22 @@ def _added(seen: Streams, core: CoreParams, golden: _Golden) -> list[tuple[Any, 
     bits = core.accumulator_bits
     wide = max(bits, core.neuron.weight_bits) + 2
     low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
-    weights = core.weights.tolist()
     found = []
     for n, total in enumerate(golden.sums):
-        weight = z3.BitVecVal(0, wide)
-        for k in range(core.n_inputs):
-            if k < 1 << seen.address.size():
-                weight = z3.If(seen.address == k, z3.BitVecVal(weights[k][n], wide), weight)
-        exact = widen(total, wide) + weight
+        exact = widen(total, wide) + _weight(seen, core, n, wide)
         over, under = exact > high, exact < low
         kept = z3.If(over, z3.BitVecVal(high, wide), z3.If(under, z3.BitVecVal(low, wide), exact))
         found.append((z3.Extract(bits - 1, 0, kept), z3.Or(over, under)))
     return found
+
+
+def _weight(seen: Streams, core: CoreParams, n: int, bits: int) -> Any:
+    """The weight of neuron n for the event's address, or 0."""
+    weight = z3.BitVecVal(0, bits)
+    for k, each in enumerate(core.weights[:, n].tolist()):
+        if k < 1 << seen.address.size():
+            weight = z3.If(seen.address == k, z3.BitVecVal(each, bits), weight)
+    return weight
 
 
 def _steps(core: CoreParams, golden: _Golden) -> tuple[list[dict[str, Any]], Any]:
@@ -156,6 +164,79 @@ def _next_golden(
         for name, now in state.items():
             kept = z3.If(tick, after[name], now)
             machine.next[now] = z3.If(seen.live, kept, z3.BitVecVal(first[name], now.size()))
+
+
+def _history(
+    machine: Machine, source: Source, seen: Streams, core: CoreParams, golden: _Golden
+) -> Numbers:
+    """What the golden core's numbers were before the last event and the last step; and what is so
+    of any of them, if no more events come than were promised."""
+    first = _initial(core.neuron)
+    before = _Golden(
+        [machine.register(f"sum {n} before the step", total.size(), 0)
+         for n, total in enumerate(golden.sums)],
+        [{name: machine.register(f"{name} of {n} before the step", bits.size(), first[name])
+          for name, bits in state.items()} for n, state in enumerate(golden.states)],
+    )  # fmt: skip
+    earlier = _Golden(
+        [machine.register(f"sum {n} before the event", total.size(), 0)
+         for n, total in enumerate(golden.sums)], [],
+    )  # fmt: skip
+    address = machine.register("address of the last event", seen.address.size(), 0)
+    tick, event = z3.And(seen.taken, seen.tick), z3.And(seen.taken, z3.Not(seen.tick))
+    machine.next[address] = z3.If(event, seen.address, address)
+    for n, total in enumerate(golden.sums):
+        machine.next[before.sums[n]] = z3.If(tick, total, before.sums[n])
+        machine.next[earlier.sums[n]] = z3.If(event, total, earlier.sums[n])
+        machine.next |= {was: z3.If(tick, golden.states[n][name], was)
+                         for name, was in before.states[n].items()}  # fmt: skip
+    parts = source.job.dut_map.core
+    assert parts is not None
+    if not parts.broken_promise:
+        machine.given += _promised(seen, core, golden, event)
+    stepped, fired = _steps(core, before)
+    traced = "trace.valid" in source.job.interface.compared
+    return Numbers(
+        sums=golden.sums, states=golden.states, sums_before=before.sums,
+        states_before=before.states, stepped=stepped,
+        fired=[z3.Extract(n, n, fired) for n in range(core.n_neurons)], sums_event=earlier.sums,
+        address=address, inputs=core.n_inputs,
+        added=[made for made, _ in _added(seen._replace(address=address), core, earlier)],
+        past=[{name: machine.register(f"{name} of {n}, 0 before", bits.size())
+               for name, bits in state.items() if traced}
+              for n, state in enumerate(golden.states)],
+        spikes=machine.register("spikes owed 0", core.n_neurons),
+        legal=_legal(core, golden), ticks=tick, events=event,
+    )  # fmt: skip
+
+
+def _promised(seen: Streams, core: CoreParams, golden: _Golden, event: Any) -> list[Any]:
+    """What the sums keep where no more events of an input come than were promised: each is between
+    what all negative and what all positive weights come to, and stays there with an event more.
+    Saturation keeps it too."""
+    kept = []
+    most = core.max_events_per_input
+    for n, total in enumerate(golden.sums):
+        weights = [int(weight) for weight in core.weights[:, n]]
+        low, high = (most * sum(w for w in weights if w * sign > 0) for sign in (-1, 1))
+        wide = max(total.size(), signed_bits(low, high), core.neuron.weight_bits) + 2
+        exact = widen(total, wide)
+        more = exact + _weight(seen, core, n, wide)
+        kept.append(z3.And(exact >= low, exact <= high))
+        kept.append(z3.Implies(event, z3.And(more >= low, more <= high)))
+    return kept
+
+
+def _legal(core: CoreParams, golden: _Golden) -> dict[str, Any]:
+    neuron, found = core.neuron, {}
+    for n, state in enumerate(golden.states):
+        if neuron.v_floor is not None:
+            found[f"v of {n} is not below its floor"] = state["v"] >= min(
+                neuron.v_floor, neuron.v_reset)  # fmt: skip
+        if neuron.refractory_bits:
+            found[f"refractory of {n} is not above its period"] = z3.ULE(
+                state["refractory"], neuron.refractory)  # fmt: skip
+    return found
 
 
 def _answers(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -23,6 +23,40 @@ class Guess(NamedTuple):
     theirs: Any = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Numbers:
+    """The numbers of a golden core, and what they were: registers of a machine, by neuron.
+
+    Attributes:
+        sums: of the weights since the last TICK.
+        states: the state variables, by name.
+        sums_before, states_before: those that the last step began with.
+        stepped, fired: what the golden step makes of these.
+        sums_event, address: the sums before the last event, and its address; ``inputs`` are known.
+        added: what this event makes of these.
+        past: of each neuron and state variable, the last one to be shown by a trace.
+        spikes: those of the oldest step that is owed, neuron 0 in bit 0.
+        legal: what every golden state keeps, by name.
+        ticks, events: whether a TICK, an event is taken in this cycle.
+    """
+
+    sums: list[Any]
+    states: Sequence[Mapping[str, Any]]
+    sums_before: list[Any]
+    states_before: Sequence[Mapping[str, Any]]
+    stepped: Sequence[Mapping[str, Any]]
+    fired: list[Any]
+    sums_event: list[Any]
+    address: Any
+    inputs: int
+    added: list[Any]
+    past: Sequence[Mapping[str, Any]]
+    spikes: Any
+    legal: Mapping[str, Any]
+    ticks: Any
+    events: Any
+
+
 @dataclass(kw_only=True)
 class Machine:
     """The machine: its registers with their ``next`` values, and what it claims in every cycle.
@@ -32,7 +66,8 @@ class Machine:
     possible within a few cycles, lest a claim be about nothing. ``start``: what the inputs of the
     first cycle keep. ``when``: the outputs mean something by now. ``states``: registers that the
     core may have too, with whether they are signed numbers. ``supposed``: guesses of other kinds.
-    ``of_room``: the claims that are about this machine's room, and not about the core.
+    ``of_room``: the claims that are about this machine's room, and not about the core. ``numbers``:
+    those of the golden core, where the machine was asked to keep what they were.
     """
 
     next: dict[Any, Any] = field(default_factory=dict)
@@ -45,6 +80,7 @@ class Machine:
     states: dict[Any, bool] = field(default_factory=dict)
     supposed: dict[str, Any] = field(default_factory=dict)
     of_room: set[str] = field(default_factory=set)
+    numbers: Numbers | None = None
 
     def register(self, name: str, bits: int, first: int | None = None) -> Any:
         """A new register; its next value is to be put into :attr:`next`. At first it may hold

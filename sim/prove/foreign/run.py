@@ -34,7 +34,8 @@ from ...report.findings import Check, Findings, Outcome
 from ...tools import yosys
 from ...tools.ports import read_ports, read_sources
 from ...tools.solver import choose, conjunction, decide, z3
-from .concrete import Runner, Unsuitable
+from .concrete import Runner, Runs, Unsuitable
+from .control import Control, Proof
 from .core import core_machine
 from .machine import Machine
 from .neuron import fits, neuron_machine
@@ -55,6 +56,8 @@ MOST = 6
 STREAM_MOST = 1
 #: What is said of what a proof does not cover.
 UNPROVED, KEPT_OUT = "nothing is proved of it", "supposed not to come"
+#: The checks of what comes of an event and of a TICK, by their name.
+ANY_STATE = "from any state"
 LIVELOCK = "not proved: whether a core whose registers go on changing comes to an answer"
 #: Steps that a core may owe at once: tried one after the other.
 ROOMS = (2, 8, 32)
@@ -191,14 +194,25 @@ class _Ask:
         return [*checks, *_checks(machine, found, job, self.solver), *_possible(found)], found
 
     def core(self, core: CoreParams, depth: int) -> tuple[list[Check], Found]:
-        """Random runs; the rules of the streams by induction, then what comes out, then the rules
-        that were not inductive, with a reset in any cycle; nothing behind the first difference."""
+        """Random runs; the rules of the streams by induction, then what comes out from any state,
+        else in short runs, then the rules that were not inductive, with a reset in any cycle;
+        nothing behind the first difference."""
         streams = stream_machine(self.source, core)
-        machine, found = self._random(core, depth)
+        machine, runs = self._random(core)
+        found = Found(difference=runs.difference)
+        found.met = {name: True for name, cycle in runs.met.items() if cycle < depth}
         ruled = replace(found)
+        from_rest: list[Check] = []
         if found.difference is None:
             ruled = self._search(streams, 1, STREAM_MOST)
-            machine, found = self._short(core, depth, found.met, NO_DEADLOCK not in ruled.proved)
+            deadlock = NO_DEADLOCK not in ruled.proved
+            machine, proof = self._any_state(core, deadlock)
+            from_rest = list(_from_rest(proof, self.solver))
+            if proof.proved:
+                found = replace(found, proved=dict.fromkeys(machine.claims, 1))
+                found.met = {name: name in runs.met for name in machine.meets}
+            else:
+                machine, found = self._short(core, depth, found.met, deadlock)
         last, broken = found, set(found.difference.broken if found.difference else ())
         if found.difference is None and streams.claims.keys() - ruled.proved.keys():
             last = self._search(streams, depth, 0)
@@ -210,27 +224,40 @@ class _Ask:
             owed = f"more than {ROOMS[-1]} steps are owed at once"
             checks.append(Check(name="what comes out", outcome="unknown", detail=owed))
             last = replace(last, difference=None)
-        checks += _possible(found)
-        checks.append(Check(name="no livelock", outcome="not_applicable", detail=LIVELOCK))
+        checks += [*from_rest, *_possible(found)]
+        if all(check.name != "no livelock" for check in from_rest):
+            checks.append(Check(name="no livelock", outcome="not_applicable", detail=LIVELOCK))
         return checks, last
 
-    def _random(self, core: CoreParams, depth: int) -> tuple[Machine, Found]:
+    def _any_state(self, core: CoreParams, deadlock: bool) -> tuple[Machine, Proof]:
+        """What comes out in runs of any length, by an induction at each state of the control."""
+        for room in ROOMS:
+            machine = core_machine(self.source, core, room, deadlock=deadlock, history=True)
+            try:
+                proof = Control(
+                    source=self.source, machine=machine, solver=self.solver,
+                    timeout_s=self.timeout_s, progress=self.progress,
+                ).proof()  # fmt: skip
+            except Unsuitable as error:
+                return machine, Proof(why=f"it has no random runs, for {error}")
+            if not machine.of_room & proof.broken.keys():
+                break
+        return machine, proof
+
+    def _random(self, core: CoreParams) -> tuple[Machine, Runs]:
         """What random runs show: many a mistake at once, which a solver is long in finding; and
-        situations that come within ``depth`` cycles."""
+        situations."""
         for room in ROOMS:
             machine = core_machine(self.source, core, room, deadlock=True)
             try:
                 runs = Runner(self.source, machine).runs(RUNS, CYCLES, self.progress)
             except Unsuitable:
-                return machine, Found()
+                return machine, Runs()
             if runs.difference is None or not machine.of_room & set(runs.difference.broken):
                 break
         else:
             runs = replace(runs, difference=None)  # for those who search every run to say
-        met: dict[str, bool | None] = {
-            name: True for name, cycle in runs.met.items() if cycle < depth
-        }
-        return machine, Found(difference=runs.difference, met=met)
+        return machine, runs
 
     def _short(
         self, core: CoreParams, depth: int, met: Mapping[str, bool | None], deadlock: bool
@@ -265,6 +292,34 @@ def _bounded(machine: Machine, found: Found, ask: _Ask, depth: int, runs: str) -
         if name in machine.of_room:
             continue
         yield Check(name=name, outcome=outcome, detail=detail, bound=bound)
+
+
+def _from_rest(proof: Proof, solver: str) -> Iterator[Check]:
+    """What was proved of an event and a TICK from any state."""
+    if not proof.proved:
+        yield Check(name=ANY_STATE, outcome="unknown", detail=f"not proved: {_not_proved(proof)}")
+        return
+    held = ", ".join(f"{number} in {bits}" for number, bits in proof.held.items())
+    within = {name: f"at rest again within {cycles} cycles where nothing stalls"
+              for name, cycles in proof.longest.items() if cycles is not None}  # fmt: skip
+    for name in proof.longest:
+        detail = (f"{solver}, induction at {proof.places} states of its control: whatever the "
+                  f"numbers are at rest, under any stalls; {held}")  # fmt: skip
+        ends = f"; {within[name]}" if name in within else ""
+        yield Check(name=f"{ANY_STATE}: {name}", outcome="passed", detail=detail + ends)
+    if len(within) == len(proof.longest):
+        detail = "; ".join(f"{name}: {ends}" for name, ends in within.items())
+        yield Check(name="no livelock", outcome="passed", detail=f"{solver}: {detail}")
+
+
+def _not_proved(proof: Proof) -> str:
+    if proof.why:
+        return proof.why
+    if not proof.broken:
+        return "it was seen at rest nowhere"
+    name, where = next(iter(proof.broken.items()))
+    lost = f"; {proof.lost}" if proof.lost else ""
+    return f"no induction over the states of its control shows {name} where {where}{lost}"
 
 
 def _stages(job: DutJob) -> int:
