@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
-from itertools import product
+from itertools import pairwise, product
 from typing import NamedTuple
 
 import numpy as np
@@ -37,6 +37,8 @@ NEURON_KINDS: tuple[str, ...] = (HELD, GAP)
 #: Cycles at full speed behind each; those of a look at what waits; how many looks there are at
 #: most; what is counted for all of these beside a length.
 FREE, LOOK, LOOKS, BESIDE = 256, 32, 64, 1024
+#: Cycles in which all queues of a design are filled.
+BACKED = 512
 #: After so many looks without anything a design is taken to be at rest.
 RESTS = 4
 #: From which quarter of the addresses a spike is to wait, in turn; so many others go by before any
@@ -65,7 +67,7 @@ class Plan(NamedTuple):
     def cycles(self) -> int:
         """How many it takes, about."""
         longest = max((each.cycles for each in self.lengths), default=0)
-        return longest + sum(each.cycles + BESIDE for each in self.lengths)
+        return 2 * (longest + FREE) + sum(each.cycles + BESIDE for each in self.lengths)
 
     @property
     def figures(self) -> dict[str, str]:
@@ -91,7 +93,7 @@ def plan(found: Constants, kinds: Sequence[str], cycles: int) -> Plan:
         lengths = {c + by: c for c in sorted(constants, reverse=True) for by in around}
         more = list[Length]()
         for length, kind in product(sorted(lengths), kinds):
-            if used + length + BESIDE + max(longest, length) <= room:
+            if used + length + BESIDE + 2 * (max(longest, length) + FREE) <= room:
                 more.append(Length(length, kind))
                 longest, used = max(longest, length), used + length + BESIDE
             elif length not in seen:
@@ -127,9 +129,11 @@ def course(lengths: Sequence[Length]) -> Course:
     """The flags of :mod:`fxlif.cycles.control`, some cycles at a time, that bring each of the
     ``lengths``: it is sent what was seen in them.
 
-    Before them come as many cycles at full speed from power-up on as the longest has.
+    Before them come, from power-up on and once more behind a reset, as many cycles at full speed as
+    the longest has; in each that is one of the lengths much is there to come out.
     """
-    yield from _for(max((each.cycles for each in lengths), default=0), 0)
+    for first in (0, RESET | IDLE):
+        yield from _parts(_since(sorted({each.cycles for each in lengths}), first))
     spikes = _Spikes()
     for number, (cycles, kind) in enumerate(lengths):
         if kind == HELD:
@@ -145,9 +149,24 @@ def course(lengths: Sequence[Length]) -> Course:
         yield from _for(FREE, 0)
 
 
+def _since(cycles: Sequence[int], first: int) -> Bytes:
+    """Flags up to the last of these ``cycles``, ``first`` in their first: before each, and the one
+    behind it, a stall, so that much comes out from then on."""
+    flags = np.zeros(cycles[-1] + FREE, dtype=np.uint8)
+    for before, cycle in pairwise((0, *cycles)):
+        if cycle - before > LOOK:  # else the stall before is one of this cycle too
+            flags[max(0, cycle - BACKED) : cycle + 1 + (first > 0)] = STALL
+    flags[0] = first
+    return flags
+
+
+def _parts(flags: Bytes) -> Course:
+    for at in range(0, len(flags), AT_ONCE):
+        yield flags[at : at + AT_ONCE].copy()
+
+
 def _for(cycles: int, flags: int) -> Course:
-    for at in range(0, cycles, AT_ONCE):
-        yield np.full(min(AT_ONCE, cycles - at), flags, dtype=np.uint8)
+    return _parts(np.full(max(0, cycles), flags, dtype=np.uint8))
 
 
 @dataclass

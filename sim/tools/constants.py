@@ -125,8 +125,10 @@ class _Module:
                 if token not in COMPARISONS or at == assigns:
                     continue
                 before, behind = statement[:at], statement[at + 1 :]
-                low = self._low(before)
-                for side in (_run(self.names, behind), _run(self.names, before[::-1])[::-1]):
+                low, left = self._low(before), _run(self.names, before[::-1])[::-1]
+                if left[:1] == ["-"] and _operand(before[: -len(left)]):
+                    left = left[1:]  # of `n - 3000 == 0` it is 3000
+                for side in (_run(self.names, behind), left):
                     yield from (value << low for value in _values(self.names, side))
 
     def _low(self, tokens: list[str]) -> int:
@@ -346,6 +348,11 @@ def _assignment(statement: list[str]) -> int:
         if depth == 0 and (token == "=" or token == "<="):
             return at
     return -1
+
+
+def _operand(tokens: list[str]) -> bool:
+    """Whether what is subtracted from may stand at the end of the tokens."""
+    return bool(tokens) and (tokens[-1] == "]" or _NAME.fullmatch(tokens[-1]) is not None)
 
 
 def _run(names: Names, tokens: Iterable[str]) -> list[str]:
