@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from ..hdl.flow.bitstream import Bitstream
-    from ..hdl.flow.measure import Measured, Table
+    from ..hdl.flow.measure import Measured
     from ..hdl.flow.peers import Foreign, Peer
+    from ..hdl.flow.targets import Table
     from ..hdl.flow.tools import DoesNotFitError
     from ..params.network import NetworkParams
     from ..params.neuron import NeuronParams
@@ -95,6 +96,10 @@ def fpga(
 
     Synthesis, place and route by open tools: resources, clock, critical path, bitstream.
     """
+    if estimated:  # what takes longest to load does so beside all else
+        from ..hdl.yosys.builtin import start
+
+        start()
     from ..hdl.flow.targets import target_of
     from ..params.design import load_hardware
     from ..params.network import NetworkParams
@@ -216,8 +221,7 @@ def _estimate(params: NetworkParams | NeuronParams, name: str, device: Any, as_j
     """Shows what a design takes by the estimate, and ends the command: with code 1 if it does not
     fit."""
     from ..hdl.flow.estimate import estimate, model_of
-    from ..hdl.flow.measure import resources
-    from ..hdl.flow.place import too_much
+    from ..hdl.flow.targets import resources, too_much
     from ..hdl.limits import supported
 
     model = model_of(device)

@@ -9,9 +9,9 @@ from ...params.network import NetworkParams
 from ...progress import SILENT, Progress
 from ..limits import supported, total_bits
 from .estimate import estimate
-from .place import CALLED, can_hold, too_much
+from .place import can_hold
 from .sweep import with_lanes
-from .targets import TARGETS, Target
+from .targets import CALLED, TARGETS, Target, too_much
 
 #: Bits of the narrowest weight that is tried.
 NARROWEST = 2

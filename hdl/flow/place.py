@@ -23,7 +23,7 @@ from .harness import PREFIX, add_harness
 from .names import aliases_of, by_part, signal_of
 from .netlist import Netlist, needed
 from .output_registers import merge_output_registers
-from .targets import Target
+from .targets import CALLED, Target, too_much
 from .tools import DoesNotFitError, must_run
 
 NETLIST, REPORT, FIGURES = "netlist.json", "report.json", "figures.json"
@@ -37,8 +37,6 @@ CONFIG = "config.gz"
 _CODE = {m.__name__: getsource(m) for m in (harness, names, netlist, output_registers)}
 #: Family → the option under which nextpnr writes a configuration, the suffix of constraints.
 _CONFIGURATION = {"ecp5": ("--textcfg", "lpf"), "ice40": ("--asc", "pcf")}
-#: Kind of resource → what people call it.
-CALLED = {"LUT": "LUTs", "FF": "flip-flops", "RAM": "block memories", "DSP": "multipliers"}
 #: Kind of resource → nextpnr's names of it, the first that the device has.
 _REPORTED = {
     "LUT": ("TRELLIS_COMB", "ICESTORM_LC"),
@@ -266,13 +264,6 @@ def placed_by(
             (work / name).unlink()
 
     return _kept(recipe, make)
-
-
-def too_much(takes: Mapping[str, int], target: Target) -> dict[str, int]:
-    """Kind of resource → how many the device has too few for what a design takes."""
-    there = target.resources
-    return {kind: takes[kind] - there[kind] for kind in CALLED
-            if kind in there and takes.get(kind, 0) > there[kind]}  # fmt: skip
 
 
 def check_fits(takes: Mapping[str, int], target: Target) -> None:

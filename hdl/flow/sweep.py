@@ -9,8 +9,8 @@ from typing import Any
 from ...errors import FxlifError
 from ...params.network import NetworkParams
 from ...progress import SILENT, Progress
-from .measure import MEDIAN, OPERATIONS, SHARE, UPDATES, Measured, Table, measure
-from .targets import Target
+from .measure import MEDIAN, OPERATIONS, SHARE, UPDATES, Measured, measure
+from .targets import Table, Target
 from .tools import DoesNotFitError
 
 #: Of the speeds of a design those in its row of the table.

@@ -7,6 +7,24 @@ from dataclasses import dataclass
 
 from ...errors import FxlifError
 
+#: Kind of resource → what people call it.
+CALLED = {"LUT": "LUTs", "FF": "flip-flops", "RAM": "block memories", "DSP": "multipliers"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A title, the names of the columns, rows of texts."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def markdown(self) -> str:
+        """As GitHub shows it."""
+        ends = ["--", *["--:"] * (len(self.columns) - 1)]
+        lines = [self.columns, ends, *self.rows]
+        return f"## {self.title}\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
@@ -158,3 +176,21 @@ def target_of(name: str) -> Target:
     if name not in TARGETS:
         raise FxlifError.unknown("target", "device", name, TARGETS)
     return TARGETS[name]
+
+
+def too_much(takes: Mapping[str, int], target: Target) -> dict[str, int]:
+    """Kind of resource → how many the device has too few for what a design takes."""
+    there = target.resources
+    return {kind: takes[kind] - there[kind] for kind in CALLED
+            if kind in there and takes.get(kind, 0) > there[kind]}  # fmt: skip
+
+
+def resources(title: str, used: Mapping[str, int], target: Target) -> Table:
+    """A row for each resource of a device."""
+    there = target.resources
+    rows = tuple(
+        (target.called[kind], f"{count:,}", f"{there[kind]:,}" if kind in there else "",
+         f"{count / there[kind]:.1%}" if there.get(kind) else "")
+        for kind, count in used.items()
+    )  # fmt: skip
+    return Table(title, ("resource", "used", "of", "share"), rows)
