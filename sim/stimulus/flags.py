@@ -174,9 +174,8 @@ class Flags:
         self, axes: Sequence[HoldBack | Resets], swept: Sequence[int], segment: int
     ) -> None:
         self._axes, self._at = axes, 0
-        part, which = divmod(segment, len(swept))
-        self._start, self._segment = rates.SWEEPS[min(segment, 1)], segment
-        self._part, self._bit = part, swept[which]
+        self._swept, self._segment = swept, segment
+        self._start = rates.SWEEPS[min(segment, 1)]
         self._sweep: Bytes = np.zeros(0, dtype=np.uint8)
         #: Whether a sweep began in the cycles that were taken last, and whether one is under way.
         self.begins = self.sweeping = False
@@ -188,7 +187,8 @@ class Flags:
         self._draw(flags[:before])
         self.begins = self._at <= self._start < self._at + cycles
         if self.begins:
-            self._sweep = sweep(self._part, self._bit)
+            part, which = divmod(self._segment, len(self._swept))
+            self._sweep = sweep(part, self._swept[which])
             if self._segment % 2:
                 self._sweep = np.concatenate([reset_sweep(self._segment // 2), self._sweep])
         swept = self._sweep[: cycles - before]
