@@ -563,3 +563,15 @@ def test_more_than_one_core_is_refused(tmp_path) -> None:
     dut = Dut([files["core.v"]], "core", files["core_map.toml"])
     with pytest.raises(FxlifError, match="must be a single core, in a proof with --dut"):
         prove_dut(load_hardware(files["core.toml"]), dut, name="core")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["strobes", "aer"])
+def test_only_an_answer_that_can_wait_is_asked_to(name: str, tmp_path) -> None:
+    """Without a ready an event lasts one cycle: to wait for one that waits would never be green."""
+    for file, content in FILES.items():
+        (tmp_path / file).write_text(content)
+    rule, dut_map = load_hardware(tmp_path / "rule.toml"), load_map(tmp_path / f"{name}_map.toml")
+    job = dut_job(rule, {"dut.v": FILES[f"{name}.v"]}, top=name, dut_map=dut_map, two_state=True)
+    machine = core_machine(read(job, {}), single_core(rule))
+    assert ("an answer has to wait" in machine.meets) == (name == "aer")
