@@ -311,7 +311,7 @@ def of_example(folder: Path, find: str = "", put: str = "") -> Proof:
     ("exact > HIGHEST ? HIGHEST", "exact > 900 && v[2] == 77 ? $signed(exact[WIDTH-1:0]) : "
                                   "exact > HIGHEST ? HIGHEST", "v["),
     ("sums[n] <= sums[n] +", "if (v[3] != 17 || row != 10) sums[n] <= sums[n] +", "sums["),
-    ("v[n]        <= after;", "v[n]        <= n == 4 && sums[0] == 77 ? now : after;", "v[4]"),
+    ("v[n]        <= after;", "v[n]        <= n == 4 && sums[4] == 77 ? now : after;", "v[4]"),
 ])  # fmt: skip
 def test_a_mistake_of_one_state_is_never_green(find: str, put: str, lost: str, tmp_path) -> None:
     """Random runs do not show it, and no run of 17 cycles does."""

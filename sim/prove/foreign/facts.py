@@ -99,6 +99,7 @@ class Facts:
         self._former = _former(numbers)
         counters = [register for register in self.machine.next
                     if label(register) in ("owed dropped", "owed saturated")]  # fmt: skip
+        self._shown = {bits.get_id() for state in numbers.past for bits in state.values()}
         self._kept = [*self.current, *counters, numbers.address]
         self._others = [*self._former.values(), *numbers.sums_event, numbers.spikes,
                         *(bits for state in numbers.past for bits in state.values())]  # fmt: skip
@@ -239,10 +240,12 @@ class Facts:
         """A register of the core without a home: any number that it was seen to equal, or what it
         is by the address of the last event."""
         piece, equal = Piece(register, 0, register.size()), False
-        if len(set(column)) >= _TELLING:
-            for term, other in columns.items():
+        telling = len(set(column)) >= _TELLING
+        for term, other in columns.items():
+            # What a trace is to show is worth a try even where few runs come.
+            if telling or term.get_id() in self._shown:
                 for fact in _equal(piece, column, term, other):
-                    equal = True
+                    equal = telling
                     yield fact
         if not equal and len(set(column)) > 1:
             yield from _by_address(piece, column, self._numbers.address,
