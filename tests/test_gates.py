@@ -89,11 +89,12 @@ def test_a_netlist_is_the_design_and_a_wrong_cell_is_found(name: str, tmp_path) 
 
 
 @pytest.mark.slow
-def test_the_digits_at_gate_level_classify_as_the_golden_model_does(run) -> None:
-    ran = run("verify", "digits", "--netlist", "ice40-hx8k", "--quick")
+@pytest.mark.parametrize("name", ["ecp5-25k", "ice40-hx8k"])
+def test_the_digits_at_gate_level_classify_as_the_golden_model_does(name: str, run) -> None:
+    ran = run("verify", "digits", "--netlist", name, "--quick")
     assert ran.code == 0, ran.out + ran.err
     assert ran.out.count("96.39 %") == 3
-    assert "ice40-hx8k" in ran.out
+    assert name in ran.out
 
 
 def test_a_cell_without_a_model_is_named(tmp_path) -> None:

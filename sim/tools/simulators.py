@@ -37,6 +37,9 @@ VERILATOR_ARGS = ["-O3", "-Wno-WIDTHEXPAND", "-Wno-fatal"]
 VERILATOR_ARGS += ["--x-assign", "fast", "--x-initial", "fast"]
 # One file: what Verilator splits is compiled one part after another, each with all headers.
 VERILATOR_ARGS += ["--output-split", "0"]
+#: cocotb asks for every signal of every module: Verilator may then drop and join none, and netlists
+#: take many minutes to compile. Benches look at the ports of the top alone.
+PORTS_ALONE = ["--no-public-flat-rw", "--public-depth", "1"]
 #: The wheel does not say how its precompiled header is to be included: say it for g++ and clang.
 MAKE_VARIABLES = "CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O2 OPT_GLOBAL=-O2"
 #: Nor does it say how coroutines are to be compiled, which delays in Verilog become. Such a bench
@@ -213,11 +216,12 @@ def build(
         if simulator.name == "verilator":
             give_runtime(simulator, work)
         log = work / "build.log"
+        args = [*VERILATOR_ARGS, *([] if waves else PORTS_ALONE)]
         with prepared(simulator, MAKE_VARIABLES):
             try:
                 get_runner(simulator.name).build(
                     sources=[work / name for name in sources], hdl_toplevel=top, build_dir=work,
-                    build_args=VERILATOR_ARGS if simulator.name == "verilator" else [],
+                    build_args=args if simulator.name == "verilator" else [],
                     waves=waves, log_file=log, timescale=("1ns", "1ps"),
                 )  # fmt: skip
             except (RuntimeError, SystemExit, subprocess.CalledProcessError) as error:
