@@ -339,7 +339,8 @@ def test_estimate_of_a_design(run, design):
     assert shown["estimate"]["FF"] == pytest.approx(PACKED["FF"], rel=0.25)
     assert shown["estimate"]["RAM"] == PACKED["RAM"]
     assert shown["too_few"] == {}
-    assert "within 15%" in shown["note"]
+    assert "40 drawn afterwards" in shown["note"]
+    assert "38 of them within 15%" in shown["note"]
 
 
 def test_memories_of_a_large_design_are_counted_without_their_words(monkeypatch):
@@ -417,7 +418,11 @@ def test_what_an_estimate_says_of_itself():
     model = Model(factors={}, fitted=7, errors=(-0.3, -0.01, 0.02, 0.15))
     assert "to 7 designs; the LUTs of 4 random ones, " in model.said
     assert "were off by 15% in the median, 30% at most" in model.said
-    assert model.said.endswith("3 of them within 15%")
+    assert model.said.endswith("3 of them within 15%; too few others were tried to tell")
+    tried = replace(model, fresh=(0.01, -0.2))
+    assert tried.said.endswith(
+        "2 drawn afterwards by 20% in the median, 20% at most, and 1 of them within 15%"
+    )
     assert weighted({"add": 10, "one": 2}, {"add": 1.5, "one": 3.0, "mux": 9.0}) == 21
 
 

@@ -40,23 +40,35 @@ KINDS = ("LUT", "FF")
 class Model:
     """What was fitted to one family: ``factors``, kind of resource → feature → factor; how many
     designs it was ``fitted`` to, by which ``command``; ``errors``, relative, those of the LUTs of
-    random designs by factors that were fitted to all the others."""
+    random designs by factors that were fitted to all the others; ``fresh``, by the factors as they
+    are, those of designs that were drawn when they had been fitted."""
 
     factors: Mapping[str, Mapping[str, float]]
     fitted: int
     errors: tuple[float, ...]
     command: str = ""
+    fresh: tuple[float, ...] = ()
 
     @property
     def said(self) -> str:
         """How good it is."""
-        half = sorted(map(abs, self.errors))
-        within = sum(error <= 0.15 for error in half)
-        return (
-            f"an estimate, fitted to {self.fitted} designs; the LUTs of {len(half)} random ones, "
-            f"each by a fit to the others, were off by {half[len(half) // 2]:.0%} in the median, "
-            f"{half[-1]:.0%} at most, and {within} of them within 15%"
+        said = (
+            f"an estimate, fitted to {self.fitted} designs; the LUTs of {len(self.errors)} random "
+            f"ones, each by a fit to the others, were off by {_spread(self.errors)}"
         )
+        if not self.fresh:
+            return f"{said}; too few others were tried to tell"
+        return f"{said}; those of {len(self.fresh)} drawn afterwards by {_spread(self.fresh)}"
+
+
+def _spread(errors: Sequence[float]) -> str:
+    """How large these errors are."""
+    sizes = sorted(map(abs, errors))
+    within = sum(size <= 0.15 for size in sizes)
+    return (
+        f"{sizes[len(sizes) // 2]:.0%} in the median, {sizes[-1]:.0%} at most, and {within} of "
+        "them within 15%"
+    )
 
 
 @cache
@@ -64,7 +76,10 @@ def models() -> dict[str, Model]:
     """Family → what was fitted to it."""
     found: dict[str, dict[str, Any]] = json.loads((files(__package__) / FILE).read_text())
     return {
-        family: Model(**{**each, "errors": tuple(each["errors"])}) for family, each in found.items()
+        family: Model(
+            **{**each, "errors": tuple(each["errors"]), "fresh": tuple(each.get("fresh", ()))}
+        )
+        for family, each in found.items()
     }
 
 
