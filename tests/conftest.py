@@ -71,9 +71,6 @@ def pytest_collection():
     finally:
         gc.enable()
         gc.freeze()
-        # Descriptions of hardware and formulas are many small objects: looking for garbage among
-        # them every 700 took a twentieth of the time.
-        gc.set_threshold(20_000, 10, 10)
 
 
 @pytest.fixture
