@@ -34,6 +34,7 @@ from fxlif.sim.stimulus.lengths import (
     STREAM_KINDS,
     TICK,
     Length,
+    Plan,
     Seen,
     course,
     plan,
@@ -64,6 +65,7 @@ COUNTER = "reg [11:0] n; always @(posedge clk) n <= n + 1'b1;"
         ("x #(.LIMIT(3000)) y (); module x #(parameter LIMIT = 1) (); wire a = n > LIMIT;",
          {3000}, set()),
         ("`define LIMIT 3000\nwire a = n == `LIMIT;", {3000}, set()),
+        ("`define HIT (n == 3000)\nwire a = `HIT;", {3000}, set()),
         ("wire a = n == (1 << 12);", {4096}, set()),
         ("always @* case (n) 500, 12'd600: a = 1; default: a = 0; endcase", {500, 600}, set()),
         ("always @* if (b) case (n) 500: a = 1; endcase", {500}, set()),
@@ -92,6 +94,24 @@ def test_constants_of_a_text(text: str, named: set[int], wraps: set[int]) -> Non
     assert set(found.wraps) == wraps
 
 
+@pytest.mark.parametrize(
+    "beside",
+    [
+        f"localparam [16383:0] TABLE = 16384'h{'f' * 4096}; localparam X = TABLE >> 8;",
+        f"localparam [16383:0] TABLE = {'9' * 5000};",
+        f"wire y = x == {' + '.join(['1'] * 3000)};",
+        f"wire y = x == {'- ' * 5000}1;",
+        "localparam N = 60'hFFFFFFFFFFFFFFF; reg [N-1:0] m; always @* m = m + 1 + 5000;",
+        "\n \n" * 100_000,
+    ],
+    ids=["a table", "a decimal table", "a long sum", "many signs", "a wide counter", "empty lines"],
+)  # fmt: skip
+def test_what_is_too_large_is_passed_over(beside: str) -> None:
+    """No error and no minutes: such a text took the whole verification with it."""
+    text = f"module top(); {COUNTER} {beside} wire hit = n == 3000; endmodule"
+    assert 3000 in lengths_in({"top.v": text}, LEAST, MOST).named
+
+
 def test_the_foreign_examples_name_few() -> None:
     """What a right core of the usual kind adds to a run is little: its own ends, no more."""
     text = (EXAMPLES / "core.v").read_text(encoding="utf-8")
@@ -108,6 +128,7 @@ def test_a_plan_takes_the_shortest_first_and_says_what_it_cuts() -> None:
     assert made.lengths.count(Length(3000, SPIKE)) >= 2
     assert made.cut == (70_000,)
     assert str(made) == "3,000, 40,000, 70,000; no room for all of 70,000"
+    assert str(Plan(constants=tuple(range(300, 330)))).endswith("318, 319, and 10 more")
     first = [each.cycles for each in made.lengths if each.kind == HELD][:4]
     assert first == [3000, 3001, 40_000, 40_001]
     assert plan(Constants(), STREAM_KINDS, BULK_CYCLES).lengths == ()

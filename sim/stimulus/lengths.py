@@ -46,6 +46,8 @@ RESTS = 4
 PARTS, PASSED = (1, 3, 0, 2), 24
 #: Cycles that are asked for at a time, at most, and idle ones behind a reset, fewer than these.
 AT_ONCE, BEHIND = 1 << 14, 32
+#: So many constants are told, at most.
+TOLD = 20
 
 
 class Length(NamedTuple):
@@ -75,9 +77,13 @@ class Plan(NamedTuple):
         return {"lengths from the Verilog": str(self)} if self.constants else {}
 
     def __str__(self) -> str:
-        told = ", ".join(f"{each:,}" for each in self.constants)
-        cut = ", ".join(f"{each:,}" for each in self.cut)
+        told, cut = _told(self.constants), _told(self.cut)
         return f"{told}; no room for all of {cut}" if cut else told
+
+
+def _told(constants: Sequence[int]) -> str:
+    more = [f"and {len(constants) - TOLD:,} more"] if len(constants) > TOLD else []
+    return ", ".join([*(f"{each:,}" for each in constants[:TOLD]), *more])
 
 
 NO_PLAN = Plan()

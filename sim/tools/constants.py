@@ -23,7 +23,7 @@ _NO_LOGIC = re.compile(
 _DEFINE = re.compile(r"`define[ \t]+(\w+)(?:\([^)\n]*\))?((?:\\\n|[^\n])*)", re.MULTILINE)
 _DIRECTIVE = re.compile(r"^[ \t]*`(?:timescale|include|default_nettype|line)[^\n]*", re.MULTILINE)
 _TOKEN = re.compile(
-    r"(?:\d[\d_]*)?\s*'[sS]?[bodhBODH]\s*[0-9a-fA-F_xXzZ?]+|\d[\d_]*(?:\.\d+)?|`?\$?[A-Za-z_][\w$]*"
+    r"(?:\d[\d_]*\s*)?'[sS]?[bodhBODH]\s*[0-9a-fA-F_xXzZ?]+|\d[\d_]*(?:\.\d+)?|`?\$?[A-Za-z_][\w$]*"
     r"|\\\S+|<<<|>>>|===|!==|<=|>=|==|!=|<<|>>|&&|\|\||\*\*|\+\+|--|[-+*/%]=|\S"
 )
 _LITERAL = re.compile(r"(\d[\d_]*)?\s*'[sS]?([bodhBODH])\s*([0-9a-fA-F_]+)|(\d[\d_]*)")
@@ -154,10 +154,11 @@ class _Module:
         passed = {name for each in self.counters.values() for name in each} | self.counters.keys()
         for name, value in self.assignments:
             if name in passed:
+                around = 1 << min(self.widths[name], _WIDEST)
                 for each in (each for token in value for each in _meant(self.names, token)):
                     if each > _STRIDE:
                         yield each
-                        yield (1 << self.widths[name]) - each
+                        yield around - each
 
     def wraps(self) -> Iterator[int]:
         """To what counters count before they, or one of their bits, begin anew."""
@@ -189,7 +190,7 @@ def lengths_in(sources: Mapping[str, str], least: int, most: int) -> Constants:
     for name, value in (*split, *_parameters(tokens)):
         names.setdefault(name, set()).update(_values(names, value))
     named, wraps = set[int](), set[int]()
-    for part in _modules(_without_unrolled(tokens)):
+    for part in (*_modules(_without_unrolled(tokens)), *([*body, ";"] for _, body in split)):
         module = _Module(part, names)
         named.update(*(module.compared(), module.labels(), module.set_to()))
         wraps.update(module.wraps())
@@ -282,18 +283,17 @@ def _constant(token: str) -> bool:
 
 @lru_cache(maxsize=1 << 16)
 def _literal(token: str) -> tuple[int, int] | None:
-    """The value of a number and its bits (0: not said); None of any other token."""
+    """The value of a number and its bits (0: not said); None of any other token, and of a number
+    that is too large for a length."""
     found = _LITERAL.fullmatch(token)
     if found is None:
         return None
-    if found[4]:
-        return int(found[4].replace("_", "")), 0
-    digits = found[3].replace("_", "")
+    digits, base = (found[4], 10) if found[4] else (found[3], _BASES[found[2].lower()])
     try:
-        value = int(digits, _BASES[found[2].lower()])
-    except ValueError:  # digits that the base has not
+        value, bits = int(digits.replace("_", ""), base), int((found[1] or "0").replace("_", ""))
+    except ValueError:  # digits that the base has not, or thousands of them
         return None
-    return value, int((found[1] or "0").replace("_", ""))
+    return (value, bits) if value < _MOST else None
 
 
 def _meant(names: Names, token: str) -> set[int]:
@@ -310,8 +310,8 @@ def _values(names: Names, tokens: list[str]) -> set[int]:
         text = " ".join(str(max(v)) if v else t for t, v in zip(tokens, meant, strict=True))
         try:
             return {_evaluated(ast.parse(text, mode="eval").body)}
-        except (SyntaxError, ValueError, ArithmeticError):
-            pass
+        except (SyntaxError, ValueError, ArithmeticError, RecursionError, MemoryError):
+            pass  # the last two: thousands of operands
     return set().union(*meant) if meant else set()
 
 
