@@ -526,9 +526,23 @@ def test_a_mistake_in_a_memory_inside_is_found(edits: tuple[tuple[str, str], ...
 def test_what_stands_in_memories_inside_is_proved(edits: tuple[tuple[str, str], ...],
                                                   tmp_path) -> None:  # fmt: skip
     more = WEIGHTS if edits else ""
-    checks = of_inner(tmp_path, inner(tmp_path, *edits, more=more), depth=7)
-    assert not [name for name, check in checks.items() if check.outcome == "failed"]
-    assert "bounded: every run of 7 cycles" in checks["trace.v"].detail
+    checks = of_inner(tmp_path, inner(tmp_path, *edits, more=more))
+    assert not [name for name, check in checks.items() if check.outcome != "passed"]
+    assert "induction over 1 cycle: every run" in checks["trace.v"].detail
+    assert "v of 4 in v[4]" in checks[ANY_STATE[1]].detail
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("find", "put"), [
+    ("u >= THRESHOLD", "(u >= THRESHOLD && u != 500)"),
+    ("v[n]        <= after;", "v[n]        <= n == 4 && sums[4] == 77 ? now : after;"),
+])  # fmt: skip
+def test_a_mistake_of_one_state_in_a_memory_inside_is_never_green(find: str, put: str,
+                                                                  tmp_path) -> None:  # fmt: skip
+    dut = inner(tmp_path, (find, put))
+    made = {"core.v": (tmp_path / "core.v").read_text(), "map.toml": dut.mapping.read_text(),
+            "rule.toml": (tmp_path / "core.toml").read_text()}  # fmt: skip
+    assert control_of(tmp_path, made, "core").broken
 
 
 def test_what_yosys_does_not_find_inside_is_refused_by_its_key(tmp_path) -> None:

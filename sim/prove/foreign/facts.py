@@ -23,6 +23,8 @@ from .source import Source
 _VALUES = 256
 #: A register that held fewer different values may equal anything by chance.
 _TELLING = 4
+#: Registers of more bits than this are not told by an address.
+_MOST_BITS = 32
 #: The outputs that a control is behind.
 _CONTROLLED = ("events_in.ready", "events_out.valid", "events_out.payload.tick",
                "events_out.both", "trace.valid")  # fmt: skip
@@ -74,6 +76,10 @@ class Facts:
         control: the registers of the core, and of the machine, whose values are a state of control.
         homes: bits of the core that were seen to hold a number at rest → the numbers that they may
             hold, now or before, of the same neuron.
+        parts: bits of wider registers that were seen to hold what a trace is to show, in some state
+            of control, such as those of a shift register → those numbers.
+        lines: registers that were seen to be a multiple of the last event's address and something
+            more, in some state of control → the multiples with what is added.
     """
 
     source: Source
@@ -81,6 +87,8 @@ class Facts:
     runner: Runner
     control: list[Any] = field(default_factory=list)
     homes: dict[Piece, list[Any]] = field(default_factory=dict)
+    parts: dict[Piece, list[Any]] = field(default_factory=dict)
+    lines: dict[Piece, set[tuple[int, int]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         numbers = self.machine.numbers
@@ -99,10 +107,10 @@ class Facts:
         self._former = _former(numbers)
         counters = [register for register in self.machine.next
                     if label(register) in ("owed dropped", "owed saturated")]  # fmt: skip
-        self._shown = {bits.get_id() for state in numbers.past for bits in state.values()}
+        self._past = [bits for state in numbers.past for bits in state.values()]
+        self._shown = {bits.get_id() for bits in self._past}
         self._kept = [*self.current, *counters, numbers.address]
-        self._others = [*self._former.values(), *numbers.sums_event, numbers.spikes,
-                        *(bits for state in numbers.past for bits in state.values())]  # fmt: skip
+        self._others = [*self._former.values(), *numbers.sums_event, numbers.spikes, *self._past]
 
     def look(self, rows: Sequence[Row]) -> None:
         """Find control and homes in what random runs showed."""
@@ -111,6 +119,14 @@ class Facts:
         self.homes = self._homes(rests)
         held = {piece.register.get_id() for piece in self.homes}
         self.control = [*self._controlling(rows, held), self.steps_owed]
+        places: dict[tuple[int, ...], list[Row]] = {}
+        for row in rows:
+            places.setdefault(self.place(row), []).append(row)
+        known = held | {register.get_id() for register in self.control}
+        others = [register for register in self.source.net.next if register.get_id() not in known]
+        for here in places.values():
+            self._find_parts(here, others)
+            self._find_lines(here, others)
 
     def ready(self, row: Row) -> bool:
         """Whether the core takes an event in a row, without a reset."""
@@ -166,6 +182,26 @@ class Facts:
                 found[piece] = [number]
         return {piece: [*here, *self._before(here)] for piece, here in found.items()}
 
+    def _find_parts(self, rows: Sequence[Row], registers: Sequence[Any]) -> None:
+        """Add the bits of wider registers that hold what a trace is to show in all these rows."""
+        telling = {number: column for number in self._past
+                   if len(set(column := self._column(rows, number))) >= _TELLING}  # fmt: skip
+        for register in registers if telling else []:
+            column = self._column(rows, register)
+            if len(set(column)) < _TELLING:
+                continue
+            for piece, numbers in _slices(register, column, telling).items():
+                if piece.bits < register.size():
+                    known = self.parts.setdefault(piece, [])
+                    known += [each for each in numbers if all(not each.eq(one) for one in known)]
+
+    def _find_lines(self, rows: Sequence[Row], registers: Sequence[Any]) -> None:
+        addresses = self._column(rows, self._numbers.address)
+        for piece in (Piece(register, 0, register.size()) for register in registers):
+            column = self._column(rows, piece.register)
+            if len(set(column)) > 1 and (line := _line(piece, column, addresses)):
+                self.lines.setdefault(piece, set()).add(line)
+
     def _before(self, numbers: Sequence[Any]) -> Iterator[Any]:
         """The registers that hold what the numbers were."""
         for number in numbers:
@@ -217,6 +253,16 @@ class Facts:
         for piece in self.homes:
             homes.setdefault(piece.register.get_id(), []).append(piece)
         controls = {register.get_id() for register in self.control}
+        for piece, numbers in self.parts.items():
+            # At rest, too: what a trace is to show is none of the golden core's numbers by then.
+            part = [piece.of(value) for value in self._column(rows, piece.register)]
+            for number in numbers:
+                yield from _equal(piece, part, number, self._column(rows, number))
+        addresses = columns[self._numbers.address]
+        for piece, lines in self.lines.items():
+            column = self._column(rows, piece.register)
+            yield from (_on_line(piece, line, self._numbers.address) for line in sorted(lines)
+                        if _keeps(piece, column, addresses, line))  # fmt: skip
         for register in self.source.net.next:
             if register.get_id() in controls:
                 continue
@@ -357,26 +403,44 @@ def _slices(
     return found
 
 
+def _line(
+    piece: Piece, column: Sequence[int], addresses: Sequence[int]
+) -> tuple[int, int] | None:  # fmt: skip
+    """What a register is a multiple of the address by, and what is added; None: it is not so."""
+    points = sorted(set(zip(addresses, column, strict=True)))
+    if piece.bits > _MOST_BITS or points[0][0] == points[-1][0]:
+        return None
+    (a, first), (b, second) = points[0], points[-1]
+    step = (second - first) // (b - a)
+    line = step, first - step * a
+    return line if _keeps(piece, column, addresses, line) else None
+
+
+def _keeps(
+    piece: Piece, column: Sequence[int], addresses: Sequence[int], line: tuple[int, int]
+) -> bool:  # fmt: skip
+    step, more = line
+    size = (1 << piece.bits) - 1
+    return all((more + step * at) & size == value
+               for at, value in zip(addresses, column, strict=True))  # fmt: skip
+
+
+def _on_line(piece: Piece, line: tuple[int, int], address: Any) -> Fact:
+    step, more = line
+    width = max(piece.bits, address.size())
+    wide = widen(address, width, signed=False) * step + more
+    return _is(piece, z3.Extract(piece.bits - 1, 0, wide))
+
+
 def _by_address(
     piece: Piece, column: Sequence[int], address: Any, addresses: Sequence[int]
 ) -> Iterator[Fact]:
-    """What a register is by an address: a multiple of it and something more, or one by one."""
-    if piece.bits > 32:
+    """What a register is for each address, where this tells it."""
+    if piece.bits > _MOST_BITS or _line(piece, column, addresses):
         return
     by: dict[int, set[int]] = {}
     for at, value in zip(addresses, column, strict=True):
         by.setdefault(at, set()).add(value)
-    some = sorted((at, *values) for at, values in by.items() if len(values) == 1)
-    if len(some) < 2 or len(some) < len(by):
-        return
-    (a, first), (b, second) = some[0], some[1]
-    step = (second - first) // (b - a)
-    size = (1 << piece.bits) - 1
-    if all((first + step * (at - a)) & size == value for at, value in some):
-        width = max(piece.bits, address.size())
-        wide = widen(address, width, signed=False) * step + (first - step * a)
-        yield _is(piece, z3.Extract(piece.bits - 1, 0, wide))
-        return
-    for at, value in some:
-        holds = z3.Implies(address == at, piece.term == value)
-        yield Fact(holds)
+    if len(by) > 1 and all(len(values) == 1 for values in by.values()):
+        for at, (value,) in sorted(by.items()):
+            yield Fact(z3.Implies(address == at, piece.term == value))
