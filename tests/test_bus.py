@@ -640,6 +640,10 @@ def test_blocks_are_whole_steps_and_all_of_them() -> None:
     assert all(part[-1] == TICK for part in parts)
     assert np.concatenate(parts).tolist() == events[:-2].tolist()
     assert blocks(np.array([1, 2])) == []
+    # Of a second segment: two writes before it, one at its begin, one in it, one behind it.
+    cut = blocks(events, 100, [-7, -4, 0, 3, 10**6])
+    assert np.array_equal(np.concatenate(cut), np.concatenate(parts))
+    assert np.count_nonzero(cut[0] == TICK) == 3
 
 
 @pytest.mark.parametrize("bus", ["axi", "wishbone", "serial"])

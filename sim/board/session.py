@@ -72,8 +72,8 @@ def blocks(events: Ints, steps: int = AT_ONCE, before: Iterable[int] = ()) -> li
     """The same events, so many whole steps at a time, and no others with those ``before`` some
     steps; what stands behind the last TICK is left out."""
     ends = np.flatnonzero(events == TICK)
-    firsts = {*range(0, len(ends) + 1, steps), *before} - {0}
-    cuts = [int(ends[step - 1]) + 1 for step in sorted(firsts) if step <= len(ends)]
+    firsts = {*range(0, len(ends) + 1, steps), *before}
+    cuts = [int(ends[step - 1]) + 1 for step in sorted(firsts) if 0 < step <= len(ends)]
     parts = np.split(events[: ends[-1] + 1] if len(ends) else events[:0], cuts)
     return [part for part in parts if len(part)]
 
