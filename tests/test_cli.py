@@ -598,6 +598,10 @@ def test_doctor(run, tmp_path, monkeypatch):
         (line,) = [line for line in ran.out.splitlines() if line.startswith(name + " ")]
         assert ("MISSING" in line) == needed
         assert "install" in line
+    monkeypatch.setattr("sysconfig.get_path", lambda name: str(tmp_path))
+    (line,) = [line for line in run("doctor").out.splitlines() if line.startswith("Python.h ")]
+    assert "MISSING" not in line
+    assert "install" in line.partition("pyspike")[2]
     missing = {"z3-solver": ""}
     monkeypatch.setattr("fxlif.cli.doctor._version", lambda name: missing.get(name, "1"))
     assert "pip install 'fxlif[formal]'" in run("doctor").out

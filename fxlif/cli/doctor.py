@@ -94,10 +94,10 @@ def _version(package: str) -> str:
 def _programs() -> Iterator[Row]:
     if not _version("amaranth"):
         return  # what follows is hardware's
-    from ..sim.tools.requirements import BUILD, ICARUS, LIBPYTHON
+    from ..sim.tools.requirements import BUILD, HEADERS, ICARUS, LIBPYTHON
 
-    for tool in (LIBPYTHON, *BUILD, ICARUS):
-        needed = tool is not ICARUS
+    for tool in (LIBPYTHON, *BUILD, ICARUS, HEADERS):
+        needed = tool not in (ICARUS, HEADERS)
         yield Row(tool.name, tool.purpose, tool.find(), tool.install(), needed=needed)
 
 

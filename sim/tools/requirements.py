@@ -85,11 +85,20 @@ def _libpython() -> str:
     return find_libpython() or ""
 
 
+def _headers() -> str:
+    header = Path(sysconfig.get_path("include"), "Python.h")
+    return str(header) if header.is_file() else ""
+
+
 _XCODE = "xcode-select --install"
 _MINOR = f"{sys.version_info.major}.{sys.version_info.minor}"
 LIBPYTHON = Requirement(
     name="libpython", purpose="cocotb", find=_libpython,
     packages=(f"libpython{_MINOR}", "python3-libs", f"python@{_MINOR}"),
+)  # fmt: skip
+HEADERS = Requirement(
+    name="Python.h", purpose="pyspike", find=_headers,
+    packages=(f"libpython{_MINOR}-dev", "python3-devel", f"python@{_MINOR}"),
 )  # fmt: skip
 BUILD = tuple(
     Requirement(name=name, purpose="Verilator", find=_program(name), packages=packages)
