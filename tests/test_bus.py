@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from designs import ON_A_BUS, SIMPLE, make
 from gatesim import compiled_quickly, simulate_netlist, wrong_lut
 from pysim import clocked, interface_of, simulate
@@ -657,10 +658,27 @@ def test_verilog_on_a_bus_is_whole_verilog_and_says_what_its_registers_are(bus, 
     assert (f"{name}_package.tcl" in files) == (bus == "axi")
     said = json.loads((tmp_path / "out" / f"{name}_registers.json").read_text())
     assert said["bus"] == bus
-    core = (tmp_path / "out" / f"{name}.core").read_text()
-    assert all(f"- {file} :" in core for file in files if file.endswith(".mem"))
-    subprocess.run(["iverilog", "-g2005", "-s", name, "-o", os.devnull, f"{name}.v"],
-                   cwd=tmp_path / "out", check=True)  # fmt: skip
+    for file in listed_for_fusesoc(tmp_path / "out", name):  # all that a simulator needs
+        (tmp_path / file).write_bytes((tmp_path / "out" / file).read_bytes())
+    subprocess.run(["iverilog", "-g2005", "-s", name, "-o", "sim", f"{name}.v"], check=True)
+    said = subprocess.run(["vvp", "sim"], check=True, capture_output=True, text=True)
+    assert said.stdout + said.stderr == ""
+
+
+def listed_for_fusesoc(folder: Path, name: str) -> list[str]:
+    """The files that a core description of FuseSoC gives to a tool, after its CAPI2: of the Verilog
+    it is said that it is, of the others under which name it is read."""
+    first, *_ = text = (folder / f"{name}.core").read_text().splitlines()
+    assert first == "CAPI=2:"
+    core = yaml.safe_load("\n".join(text[1:]))
+    assert re.fullmatch(r"\w+:\w+:\w+:\d+\.\d+\.\d+", core["name"])
+    target = core["targets"]["default"]
+    assert target["toplevel"] == name
+    files = [file for each in target["filesets"] for file in core["filesets"][each]["files"]]
+    assert files[0] == {f"{name}.v": {"file_type": "verilogSource"}}
+    for (file, about), *more in (each.items() for each in files[1:]):
+        assert (about, more) == ({"file_type": "user", "copyto": file}, [])
+    return [file for each in files for file in each]
 
 
 def test_what_is_wrong_with_a_bus_or_a_board_is_named(run, tmp_path) -> None:
