@@ -38,6 +38,7 @@ from ..netlist import Netlist, conjuncts, constants, substituted, subterms
 from .gate import Gate
 from .knowledge import Related, Tables, chosen, equal_bits
 from .relation import Meaning, Relation
+from .unnamed import Unnamed, leaves
 from .words import Stored, contents, stored
 
 #: Longest time for one question.
@@ -118,6 +119,7 @@ class _Proof:
         self.memories, unknown = self.lookup()
         if unknown := unnamed + unknown:
             self.add("what stands for nothing in the Verilog", "unknown", "\n".join(unknown), start)
+        self.strange = self.gate.driven - set(self.relation.meanings)
         self.clock()
         self.flip_flops()
         self.stored()
@@ -216,27 +218,15 @@ class _Proof:
         return iter(()) if self.tables is None else self.tables.facts(formulas)
 
     def unnamed(self) -> list[str]:
-        """Find what the flip-flops without a name are, by trying; those of which it is not found.
-
-        Yosys turns a register round that begins at 1 where flip-flops begin at 0.
-        """
-        unknown = []
-        for name in self.relation.unnamed:
-            self.progress(f"looking for what {name} is", 0, None)
-            bit = self.gate.registers[name]
-            first, then = self.relation.all_of([self.gate.at_first, self.gate.next[name]])
-            for meaning in self.relation.left():
-                begin, after = (z3.substitute(each, (bit, meaning.term)) for each in (first, then))
-                same = after == self.gold.after(meaning.term)
-                if (
-                    self.ask([*self.first, begin]) == "sat"
-                    and self.ask([*self.given, z3.Not(same)]) == "unsat"
-                ):
-                    self.relation.add(bit, meaning)
-                    break
-            else:
-                unknown.append(f"flip-flop {name.rpartition('.')[0]}")
-        return unknown
+        """Find what the flip-flops without a name are; those of which it is not found."""
+        if not self.relation.unnamed:
+            return []
+        found = Unnamed(
+            self.relation,
+            holds=lambda formula: self.wrong(z3.Not(formula)) == "unsat",
+            begins=lambda formula: self.ask([*self.first, formula]) == "sat",
+        )
+        return [f"flip-flop {name.rpartition('.')[0]}" for name in found.find(self.progress)]
 
     def ask(self, formulas: list[Any]) -> str:
         formulas = [z3.simplify(each) for each in formulas]
@@ -347,10 +337,15 @@ class _Proof:
                 self.learn()
                 answer = self.wrong(wrong)
             for claim in part if answer != "unsat" else ():
-                found[self.wrong(z3.Not(claims[claim]))].append(claim)
+                answer = self.wrong(z3.Not(claims[claim]))
+                if answer == "sat" and not self.strange.isdisjoint(leaves(claims[claim])):
+                    answer = "strange"
+                found[answer].append(claim)
         start += self.facts_took - took
         lines = [f"differs, in a state that may be one that never occurs: {_named(found['sat'])}"
                  ] if found["sat"] else []  # fmt: skip
+        if found["strange"]:
+            lines.append(f"depends on what stands for nothing: {_named(found['strange'])}")
         if found["unknown"]:
             lines.append(f"no answer in {self.timeout_s:.0f} s: {_named(found['unknown'])}")
         outcome: Outcome = "failed" if found["sat"] else "unknown" if lines else "passed"
