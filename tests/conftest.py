@@ -26,6 +26,7 @@ from designs import EVENTS, LONG, TINY, Ran, examples
 from hypothesis import settings
 
 from fxlif import cli
+from fxlif.caches import cache_folder
 from fxlif.engines import can_compile
 from fxlif.network import events
 
@@ -50,6 +51,8 @@ sys.dont_write_bytecode = False
 # A shell gives what it starts in the background no Ctrl-C; the processes of the tests want theirs.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+# A user without a home is told once where builds are kept, not by every command that a test starts.
+os.environ.setdefault("FXLIF_CACHE", str(cache_folder()))
 if not LONG:
     yosys_here.use()
     if can_compile():

@@ -14,6 +14,7 @@ import os
 import random
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -373,7 +374,8 @@ class Compiled:
                 "--Mdir", str(build), "--exe", str(folder / "main.cpp"), str(folder / "top.v"),
             )  # fmt: skip
             call(
-                "make", "-C", str(build), "-f", "Vtop.mk", "CFG_CXXFLAGS_PCH_I=-include",
+                "make", "-C", str(build), "-f", "Vtop.mk", f"PYTHON3={sys.executable}",
+                "CFG_CXXFLAGS_PCH_I=-include",
                 f"OPT_FAST={optimised}", "OPT_GLOBAL=-O0", "OPT_SLOW=-O0",
             )  # fmt: skip
             (build / "Vtop").rename(folder / "Vtop")

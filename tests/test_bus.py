@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from designs import ON_A_BUS, SIMPLE, make
+from designs import ON_A_BUS, SIMPLE, make, needs_icarus
 from gatesim import compiled_quickly, simulate_netlist, wrong_lut
 from pysim import clocked, interface_of, simulate
 
@@ -647,6 +647,7 @@ def test_blocks_are_whole_steps_and_all_of_them() -> None:
     assert np.count_nonzero(cut[0] == TICK) == 3
 
 
+@needs_icarus
 @pytest.mark.parametrize("bus", ["axi", "wishbone", "serial"])
 def test_verilog_on_a_bus_is_whole_verilog_and_says_what_its_registers_are(bus, run, tmp_path):
     options = ["--bit-cycles", "8"] if bus == "serial" else []
