@@ -131,9 +131,13 @@ def tiny(tmp_path):
     return "tiny.toml"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cluster():
-    """The address of a Dask cluster in this process: starting it takes half a second."""
+    """The address of a Dask cluster in this process: starting it takes half a second.
+
+    It ends with its module: its threads draw from ``random``, which hypothesis takes for what a
+    strategy of another module does.
+    """
     distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, processes=False, host="127.0.0.1", protocol="tcp://",

@@ -79,7 +79,7 @@ def _quickly_prepared(simulator: Simulator, variables: str) -> Iterator[None]:
 def use(libraries: bool) -> None:
     """From now on in this process; without ``libraries`` those are as fast as a user's, as tests
     want that run long."""
-    simulators.RUNTIME_OPTIONS = (*COMMON, "-O0")
+    # Their runtime is a user's: the gate has it by then, from its first command line.
     simulators.MAKE_VARIABLES = MAKE_VARIABLES.replace("OPT_FAST=-O2", "OPT_FAST=-O0")
     spaced = re.search(r"\s", str(_cache))  # which no makefile takes
     if not spaced:

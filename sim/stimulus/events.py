@@ -197,7 +197,8 @@ class Events:
         self._kinds = np.repeat(list(kinds), list(kinds.values()))
         most = min(rates.MOST, max(1, core.n_inputs // 4))
         signed = np.stack([core.weights.T, -core.weights.T]).astype(np.int64)
-        self._favourites = np.argsort(-signed, axis=2, kind="stable")[:, :, :most]
+        order = np.argsort(-signed, axis=2, kind="stable")[:, :, :most]
+        self._favourites = np.ascontiguousarray(order)  # one compiled form for all designs
         best = np.take_along_axis(signed, self._favourites, axis=2)
         self._counts = (best > 0).sum(axis=2)
         ends = np.array([[1], [-1]]) * np.array(signed_range(core.accumulator_bits)[::-1])[:, None]

@@ -66,7 +66,8 @@ def as_rows(words: Sequence[int], bits: int) -> npt.NDArray[np.uint64]:
     """Packed words of ``bits`` bits as (cycles, n) uint64, the low 64 bits first. The last column
     is 0: a field that crosses into the next word always has a next one."""
     size = row_size(bits) * 8
-    raw = b"".join([word.to_bytes(size, "little") for word in words])
+    # Of bytes it could only be read, which compiled code takes for another type: a form of its own.
+    raw = bytearray().join([word.to_bytes(size, "little") for word in words])
     return np.frombuffer(raw, "<u8").reshape(len(words), -1)
 
 
