@@ -41,6 +41,13 @@ class Image:
     depth: int
     width: int
 
+    def columns(self) -> int:
+        """How many bits of the words are neither constant nor equal to another in all of them:
+        synthesis may leave out the others."""
+        words = [int(word, 16) for word in self.text.split()]
+        rows = [f"{word:0{self.width}b}" for word in words]
+        return sum(len(set(column)) > 1 for column in set(zip(*rows, strict=True)))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Hardware:

@@ -15,6 +15,7 @@ import threading
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -42,6 +43,8 @@ from fxlif.hdl.bus.control import Controlled
 from fxlif.hdl.bus.lite import AxiLite
 from fxlif.hdl.bus.tops import AxiTop, WishboneTop
 from fxlif.hdl.bus.uart import Receiver, Transmitter
+from fxlif.hdl.flow.place import NETLIST, REPORT, placed_by, synthesise
+from fxlif.hdl.flow.targets import target_of
 from fxlif.hdl.limits import supported
 from fxlif.hdl.verilog import component_of, converted
 from fxlif.host.device import Device
@@ -763,25 +766,31 @@ def test_a_program_at_a_serial_port_finds_the_simulated_board(board, run, tmp_pa
     assert f"{port.name}: cannot be opened" in run(*words, port.name).mistake
 
 
-@pytest.mark.slow  # a build by Verilator, in a process of its own
-def test_any_program_talks_to_a_served_board() -> None:
-    fxlif = [sys.executable, "-c", "from fxlif.cli import main; main()"]
-    served = [*fxlif, "board", "serve", "digits_2bit", "--board"]
-    frame = bytes([7, Kind.READ, *bytes(4)])
-    frame += zlib.crc32(frame).to_bytes(4, "little")
-    with subprocess.Popen([*served, "icebreaker"], stdout=subprocess.PIPE, text=True) as process:
+@contextmanager
+def served(*words: str) -> Iterator[tuple[str, str]]:
+    """The port of a ``board serve`` in a process of its own, and what it says of it."""
+    command = [sys.executable, "-c", "from fxlif.cli import main; main()", "board", "serve"]
+    with subprocess.Popen([*command, *words], stdout=subprocess.PIPE, text=True) as process:
         try:
             name, _, said = process.stdout.readline().partition(": ")
-            assert said.startswith("digits_2bit on a simulated board")
-            line = os.open(name, os.O_RDWR | os.O_NOCTTY)
-            os.write(line, bytes([END, *frame, END]))
-            came = b""
-            while came.count(END) < 2:
-                came += os.read(line, 100)
-            os.close(line)
+            yield name, said
         finally:
             process.send_signal(signal.SIGINT)
         assert process.wait() == 0
+
+
+@pytest.mark.slow  # a build by Verilator, in a process of its own
+def test_any_program_talks_to_a_served_board() -> None:
+    frame = bytes([7, Kind.READ, *bytes(4)])
+    frame += zlib.crc32(frame).to_bytes(4, "little")
+    with served("digits_2bit", "--board", "icebreaker") as (name, said):
+        assert said.startswith("digits_2bit on a simulated board")
+        line = os.open(name, os.O_RDWR | os.O_NOCTTY)
+        os.write(line, bytes([END, *frame, END]))
+        came = b""
+        while came.count(END) < 2:
+            came += os.read(line, 100)
+        os.close(line)
     body = came.strip(bytes([END]))
     assert body[:2] == bytes([7, Status.OK])
     assert int.from_bytes(body[2:6], "little") == MAGIC
@@ -859,13 +868,32 @@ def test_each_board_has_a_bitstream_of_its_design(name: str, run, tmp_path) -> N
     assert {f".{BOARDS[name].suffix}", ".h", ".md", ".py"} <= set(files)
 
 
+@pytest.mark.slow  # synthesis, place and route
+@pytest.mark.parametrize("name", ["ecp5-25k", "ice40-hx8k"])
+def test_a_serial_top_is_placed_without_a_board(name: str) -> None:
+    """Its pins are wherever the tool puts them: there are few enough."""
+    target, hardware = target_of(name), board_hardware(DESIGN)
+    folder, _ = synthesise(hardware, target, bare=True)
+    netlist = (folder / NETLIST).read_text()
+    work, _ = placed_by(target, netlist, 1, None, target.package(), "", lambda: None)
+    ports = json.loads(netlist)["modules"][hardware.top]["ports"]
+    pins = sum(len(port["bits"]) for port in ports.values())
+    used = json.loads((work / REPORT).read_text())["utilization"]
+    assert sum(used[kind]["used"] for kind in ("TRELLIS_IO", "SB_IO") if kind in used) == pins
+    assert {"clk", "rst", "rx", "tx"} < set(ports)
+    assert pins <= 40
+
+
 #: Those of the page's commands that build with Verilator, prove, or place and route.
 LONG_ONES = ("verify", "prove", "soak", "--board", "board run")
 
 
+def page() -> str:
+    return (Path(fxlif.__file__).parent / "docs" / "boards.md").read_text()
+
+
 def commands_of_the_page() -> list[str]:
-    page = (Path(fxlif.__file__).parent / "docs" / "boards.md").read_text()
-    section = page.split("## From a network to a board")[1].split("\n## ")[0]
+    section = page().split("## From a network to a board")[1].split("\n## ")[0]
     return re.findall(r"^    (.+)$", section, flags=re.M)
 
 
@@ -886,6 +914,12 @@ def test_every_command_of_that_page_runs(run, tmp_path) -> None:
         ran = run(*command.split()[1:])
         assert ran.code == 0, (command, ran.out, ran.err)
     assert list((tmp_path / "board").glob("*.bit"))
+    # The last one, at what the page says stands in for the board.
+    serve = re.search(r"`fxlif board serve (mine.+?)`", page())[1]
+    with served(*serve.split()) as (port, _):
+        ran = run(*commands_of_the_page()[-1].replace("/dev/ttyUSB0", port).split()[1:])
+        assert ran.code == 0, (ran.out, ran.err)
+        assert "PASSED" in ran.out
 
 
 @pytest.mark.parametrize("more", [{"readable": True}, {"writable": ("thresholds",)}, {}])

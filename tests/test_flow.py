@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,13 +27,22 @@ from fxlif.hdl.flow.measure import measure
 from fxlif.hdl.flow.names import aliases_of, by_part, signal_of
 from fxlif.hdl.flow.netlist import Netlist, needed
 from fxlif.hdl.flow.output_registers import merge_output_registers
-from fxlif.hdl.flow.place import check_fits, check_memory, figures_of, place
+from fxlif.hdl.flow.place import (
+    check_fits,
+    check_images,
+    check_memory,
+    figures_of,
+    place,
+    synthesise,
+)  # fmt: skip
 from fxlif.hdl.flow.targets import TARGETS, target_of
 from fxlif.hdl.flow.tools import DoesNotFitError, run_tool
-from fxlif.hdl.interface import Hardware
-from fxlif.hdl.limits import memory_bits
+from fxlif.hdl.interface import Hardware, Image
+from fxlif.hdl.limits import memory_bits, supported
 from fxlif.hdl.verilog import generate
 from fxlif.params.core import CoreParams
+from fxlif.params.design import load
+from fxlif.shipped import DESIGNS
 
 # --- registers behind a memory ------------------------------------------------------------------
 
@@ -438,6 +449,42 @@ def test_memories_that_cannot_fit_are_refused_before_anything_is_made(monkeypatc
     assert f"memory for {memory_bits(core):,} bits" in str(caught.value.allowed)
     check_memory(2 * 253_952, target_of("ice40-hx8k"))
     check_memory(1 << 40, target_of("xilinx-xc7"))
+
+
+def test_constants_that_take_more_blocks_than_there_are_are_refused_before_synthesis(monkeypatch):
+    """A column that is constant, or equal to another, may cost nothing: it is not counted."""
+    words = np.random.default_rng(5).integers(0, 2, (1024, 128))
+    hardware = small()
+
+    def asked(words: np.ndarray) -> None:
+        image = Image(
+            "\n".join(f"{int(''.join(map(str, row)), 2):032x}" for row in words), 1024, 128
+        )
+        made = replace(hardware, images={"weights.mem": image})
+        monkeypatch.setattr(measuring, "generate", lambda design: made)
+        measure(NeuronParams(), target_of("ice40-up5k"))
+
+    monkeypatch.setattr(measuring, "place", lambda *words, **more: pytest.fail("synthesis"))
+    with pytest.raises(DoesNotFitError, match=r"has 30 \(2 too few\)"):
+        asked(words)
+    equal, constant = words.copy(), words.copy()
+    equal[:, 5:13], constant[:, 5:13] = words[:, :1], 1
+    for fewer in (equal, constant):
+        with pytest.raises(pytest.fail.Exception, match="synthesis"):
+            asked(fewer)
+
+
+@pytest.mark.slow  # synthesis
+@pytest.mark.parametrize("target", ["ecp5-25k", "ice40-hx8k"])
+def test_constants_take_as_many_blocks_as_are_counted_or_more(target):
+    hardware = generate(supported(load(DESIGNS["recurrent"])))
+    folder, _ = synthesise(hardware, target_of(target), bare=True)
+    takes = json.loads((folder / "figures.json").read_text())["needed"]["RAM"]
+    none = replace(target_of(target), resources={"RAM": 0})
+    with pytest.raises(DoesNotFitError) as caught:
+        check_images(hardware.images, none)
+    least = int(re.search(r"with (\d+) block", caught.value.allowed)[1])
+    assert 0 < least <= takes
 
 
 def test_missing_wheel(monkeypatch):

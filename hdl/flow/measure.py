@@ -18,7 +18,7 @@ from ..verilog import generate, name_of
 from . import tools
 from .bitstream import Bitstream, packed
 from .peers import Peer
-from .place import Figures, Placed, check_memory, place
+from .place import Figures, Placed, check_images, check_memory, place
 from .rates import Rates, rates_of
 from .targets import Table, Target, resources
 
@@ -207,6 +207,7 @@ def measure(
         name = name_of(cores)
         hardware, mhz = board_top(board, cores, name), board.pll.mhz
         beside = register_files(register_map(cores, name, line=True), {"board": board.name})
+    check_images(hardware.images, target)
     package, constraints = pins_of(board)
     figures = place(
         hardware, target, seeds=seeds, mhz=mhz, package=package, merge=merge,

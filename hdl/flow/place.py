@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from ...builds import Recipe, entry
 from ...errors import FxlifError
 from ...progress import SILENT, Progress
+from ..interface import Image
 from ..yosys.started import ready
 from . import harness, names, netlist, output_registers, tools
 from .harness import PREFIX, add_harness
@@ -33,6 +34,8 @@ CLOCK = "clk"
 HARNESS = "(harness)"
 #: What nextpnr writes for the tool that makes the bitstream of it.
 CONFIG = "config.gz"
+#: Memories of constants with so many words are in block memories: as logic they would cost more.
+DEEP = 512
 #: What is made depends on these files too.
 _CODE = {m.__name__: getsource(m) for m in (harness, names, netlist, output_registers)}
 #: Family → the option under which nextpnr writes a configuration, the suffix of constraints.
@@ -294,6 +297,25 @@ def check_memory(bits: int, target: Target) -> None:
         allowed = f"a device with memory for {bits:,} bits, for this design"
         found = f"{target.name}, whose block memories and LUTs hold {target.memory_bits:,}"
         raise DoesNotFitError.must_be("target", allowed, target.name, found=found)
+
+
+def check_images(images: Mapping[str, Image], target: Target) -> None:
+    """Raise where the memories of constants alone, by file name, take more block memories than the
+    device has.
+
+    Raises:
+        DoesNotFitError: how many they take at least.
+    """
+    if not target.resources:
+        return
+    of_block = target.memory_bits_of(1)
+    deep = [each for each in images.values() if each.depth >= DEEP]
+    # Columns are counted only where it may matter.
+    if sum(each.depth * each.width for each in deep) <= target.resources["RAM"] * of_block:
+        return
+    bits = [each.columns() * each.depth for each in deep]
+    filled = sum(each for each in bits if each >= of_block)  # what is smaller may become logic
+    check_fits({"RAM": -(-filled // of_block)}, target)
 
 
 def figures_of(

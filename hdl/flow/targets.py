@@ -68,8 +68,11 @@ class Target:
         """Bits that its block memories and its LUTs can hold; None: its size is not known."""
         if not self.resources:
             return None
-        blocks = self.resources["RAM"] * _BLOCK_BITS[self.family]
-        return blocks + self.resources["LUT"] * _LUT_BITS
+        return self.memory_bits_of(self.resources["RAM"]) + self.resources["LUT"] * _LUT_BITS
+
+    def memory_bits_of(self, blocks: int) -> int:
+        """Bits of so many block memories."""
+        return blocks * _BLOCK_BITS[self.family]
 
     @property
     def bitstream(self) -> str:
