@@ -211,6 +211,25 @@ def test_broken_promises_are_counted(engine, threads):
 
 
 @each_engine
+@pytest.mark.parametrize("inputs", [1, 2, 3])
+def test_sums_at_the_ends_of_what_is_promised(inputs, engine, threads):
+    """Sums are kept in integers as wide as the promise needs: 16 bits for one input of this weight,
+    and not for two."""
+    neuron = NeuronParams(leak={"kind": "none"}, weight_bits=16, state_bits=32, v_threshold=2**20,
+                          threshold_bits=32)  # fmt: skip
+    params = NetworkParams(
+        source=[EventSource(name="in", n=inputs)],
+        population=[Population(name="p", n=2, neuron=neuron)],
+        projection=[
+            Projection(source="in", target="p", synapses=Dense(weights=[[32767, -32768]] * inputs))
+        ],
+    )
+    network = Network(params, engine=engine)
+    network.run(events=[*range(inputs), -1, -1], threads=threads)
+    assert network.states["p"].v.tolist() == [32767 * inputs, -32768 * inputs]
+
+
+@each_engine
 def test_a_hundred_thousand_spikes_a_step_of_one_input(engine, threads):
     """Sums beyond 32 bits, whatever the width of a weight."""
     neuron = NeuronParams(weight_bits=16, state_bits=32, threshold_bits=32, v_threshold=2**31 - 1,
