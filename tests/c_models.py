@@ -7,13 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
+from fxlif import FxlifError
+from fxlif.cycles.access import NUMBERS
 from fxlif.network.events import TICK
 
 FLAGS = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-pedantic"]
 CHECKED = ["-O0", "-fsanitize=undefined", "-fno-sanitize-recover"]
 #: Stands in a stream for a reset; of two numbers, for a state variable of all neurons of a
-#: population; for the counters.
-RESET, STATES = -2, -3
+#: population; for the counters; before the five numbers of a write: the part, the number of the
+#: parameter, the value, the neuron, the source neuron.
+RESET, STATES, WRITE = -2, -3, -4
 
 NETWORK_MAIN = r"""
 #include <stdio.h>
@@ -49,6 +52,14 @@ int main(void)
 }
 """
 
+WRITE_MAIN = r"""
+        if (x == -4) {
+            int64_t w[5];
+            if (fread(w, sizeof w, 1, stdin) != 1) return 1;
+            say(NAME_write(&n, (int)w[0], (int)w[1], w[2], (uint32_t)w[3], (uint32_t)w[4]));
+        }
+"""
+
 
 def written(folder: Path, files: dict[str, str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
@@ -76,7 +87,11 @@ def answers(program: Path, given) -> np.ndarray:
 
 def network_main(network) -> str:
     sizes = ", ".join(str(p.n) for p in network.graph.populations)
-    return NETWORK_MAIN.replace("SIZES", sizes)
+    main = NETWORK_MAIN.replace("SIZES", sizes)
+    if any(p.writable for p in network.graph.populations):
+        main = main.replace("    NAME_reset(&n);\n    while", "    NAME_init(&n);\n    while")
+        main = main.replace("        if (x == -2)", WRITE_MAIN + "        if (x == -2)")
+    return main
 
 
 def golden_answers(stream, given) -> np.ndarray:
@@ -86,8 +101,12 @@ def golden_answers(stream, given) -> np.ndarray:
     waiting: list[int] = []
     dropped = 0
     inputs = network.params.n_inputs
-    for x in np.asarray(given).tolist():
-        if x >= 0:
+    numbers = iter(np.asarray(given).tolist())
+    for x in numbers:
+        if x == WRITE:
+            row = [next(numbers) for _ in range(5)]
+            said.append(np.array([-1 if waiting else golden_write(network, *row)]))
+        elif x >= 0:
             waiting.append(x)
             dropped += x >= inputs
         elif x == TICK:
@@ -102,6 +121,24 @@ def golden_answers(stream, given) -> np.ndarray:
                     said.append(np.broadcast_to(values, population.n))
             said += [np.array([dropped]), np.array(network.saturated or [0])]
     return np.concatenate(said).astype(np.int64)
+
+
+def golden_write(network, part: int, number: int, value: int, neuron: int, source: int) -> int:
+    """Write to a golden network by the numbers of the C: whether that was taken."""
+    (name,) = (each for each, its in NUMBERS.items() if its == number)
+    if name == "weights":
+        where, at = part, (source, neuron)
+    else:
+        population = network.graph.populations[part]
+        own = name == "thresholds" and population.v_thresholds is not None
+        where, at = population.name, neuron if own else None
+        if source or (neuron and not own):
+            return 0
+    try:
+        network.write(where, name, value, at)
+    except FxlifError:
+        return 0
+    return 1
 
 
 CYCLES_MAIN = r"""

@@ -119,13 +119,34 @@ class Value:
 
     __rmul__ = __mul__
 
-    def __and__(self, mask: int) -> Any:
+    def __and__(self, mask: Value | int) -> Any:
         # A mask of low ones; types of intN_t are in two's complement.
-        if self.low >= 0 and self.high <= mask:
+        most = _ends(mask)[1]
+        if isinstance(mask, int) and self.low >= 0 and self.high <= mask:
             return self
-        return self._made("&", self, mask, 0, mask)
+        return self._made("&", self, mask, 0, most)
 
-    def __rshift__(self, count: int) -> Any:
+    def __rand__(self, other: int) -> Any:
+        return self._made("&", other, self, 0, min(other, self.high)) if other else 0
+
+    def __rlshift__(self, one: int) -> Any:
+        """A natural number times the power of two that this one tells."""
+        low, high = one << self.low, one << self.high
+        bits = width(low, high)
+        return self.lines.let(f"(int{bits}_t)(INT64_C({one}) << {self.code})", low, high)
+
+    def _shifted_by(self, count: Value) -> Any:
+        low = min(self.low >> count.low, self.low >> count.high)
+        high = max(self.high >> count.low, self.high >> count.high)
+        bits = max(32, self.bits)
+        x, s = _as(self, bits), count.code
+        # No negative number is shifted: -1 - x is its complement.
+        text = f"({x} < 0) ? -1 - ((-1 - {x}) >> {s}) : {x} >> {s}"
+        return self.lines.let(f"({c_type(low, high)})({text})", low, high)
+
+    def __rshift__(self, count: Value | int) -> Any:
+        if isinstance(count, Value):
+            return self._shifted_by(count)
         if not count:
             return self
         low, high = self.low >> count, self.high >> count

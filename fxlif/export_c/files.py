@@ -6,12 +6,14 @@ import re
 from importlib.resources import files
 
 from ..layout import HardwareNetwork
-from ..params.network import NetworkParams
+from ..params.core import CoreParams
+from ..params.network import NetworkParams, Population
 from ..params.neuron import NeuronParams
 from .cycles import cycle_parts
 from .graph import graph_parts
 from .network import NetworkText
 from .neuron import NeuronText
+from .writes import numbers
 
 
 def template(name: str, **parts: str) -> str:
@@ -76,7 +78,7 @@ def _network(design: NetworkParams, hardware: HardwareNetwork | None) -> dict[st
     made = NetworkText(design)
     names = [each.population.name for each in made.populations]
     inputs = max(1, design.n_inputs)
-    parts = _cycles(made, hardware)
+    parts = _cycles(made, hardware) | _writes(made)
     return parts | {
         "POPULATIONS": "\n".join(
             f"#define NAME_population_{each} {k}" for k, each in enumerate(names)
@@ -91,6 +93,23 @@ def _network(design: NetworkParams, hardware: HardwareNetwork | None) -> dict[st
     }  # fmt: skip
 
 
+def _writes(made: NetworkText) -> dict[str, str]:
+    """What is in the files for what can be written."""
+    if not made.written:
+        none = dict.fromkeys(("WRITES", "WRITES_DPI", "WRITES_IMPORTS", "WRITE_PORT"), "")
+        return none | {"WRITES_BODY": template("reset_dpi.c"), "FIRST": "Must be called first."}
+    parts = {
+        "WRITE_DEFINES": numbers("#define NAME_WRITE_{} {}", "\n"),
+        "WRITE_NUMBERS": numbers("WRITE_{} = {}", ", "),
+    }
+    return {
+        "WRITES": template("writes.h", **parts), "WRITES_DPI": template("writes_dpi.h"),
+        "WRITES_BODY": template("writes_dpi.c"), "FIRST": "What was written stays.",
+        "WRITES_IMPORTS": template("writes_pkg.sv", **parts),
+        "WRITE_PORT": "      .write_valid(1'b0), .write_payload('0),",
+    }  # fmt: skip
+
+
 #: What is in the files for what the ports show, by the part of them: the templates, of which KIND
 #: is ``cycles`` of a chain, ``graph`` of another network.
 _CYCLES = {
@@ -102,14 +121,18 @@ _CYCLES = {
 
 def no_access(design: NetworkParams | NeuronParams) -> str:
     """Why the C of a design can not say what its ports show in each clock cycle: something of it
-    can be read; else empty."""
+    can be read or written; else empty."""
     if isinstance(design, NeuronParams):
         return ""
-    found = {f"core[{k}]": core.readable for k, core in enumerate(design.core)}
-    found |= {f"population[{k}]": each.readable for k, each in enumerate(design.population)}
-    for key, readable in found.items():
-        if readable:
+    found: dict[str, CoreParams | Population] = {
+        f"core[{k}]": core for k, core in enumerate(design.core)
+    }
+    found |= {f"population[{k}]": each for k, each in enumerate(design.population)}
+    for key, part in found.items():
+        if part.readable:
             return f"{key}.readable: must be false, for clock cycles in C"
+        if part.writable:
+            return f"{key}.writable: must be empty, for clock cycles in C"
     return ""
 
 

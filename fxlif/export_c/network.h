@@ -43,7 +43,7 @@ typedef struct {
 int32_t NAME_step(int population, NAME_neuron *neuron, int64_t current, int64_t v_threshold,
                   uint32_t random, const int64_t *added, uint32_t events);
 
-/* Step 0: the initial state, no spike under way, counters at 0. Must be called first. */
+/* Step 0: the initial state, no spike under way, counters at 0. @FIRST@ */
 void NAME_reset(NAME_network *n);
 /* An event of the step that the next NAME_tick ends: 1. An address that no source has: 0, and it is
    counted. No room (NAME_EVENTS): -1, and nothing has changed. Addresses of several sources follow
@@ -55,6 +55,7 @@ void NAME_tick(NAME_network *n);
 int32_t NAME_next_event(NAME_network *n);
 /* A state variable after the last step; 0 of one that is not there. */
 int64_t NAME_state(const NAME_network *n, int population, int variable, uint32_t neuron);
+@WRITES@
 @CYCLES@
 #ifdef __cplusplus
 }

@@ -15,23 +15,10 @@ from ..rule.step import NeuronState
 from .populations import PopulationText
 from .projections import ProjectionText
 from .tables import joined, table
+from .writes import fields, functions, written_of
 
 #: So many synapses a text of C may list.
 MOST_SYNAPSES = 1 << 22
-
-
-def refuse(design: NetworkParams) -> None:
-    """Raise unless the golden network of a design can be written as C.
-
-    Raises:
-        FxlifError: something of it can be written while it runs.
-    """
-    found = {f"core[{k}].writable": core.writable for k, core in enumerate(design.core)}
-    for k, population in enumerate(design.population):
-        found[f"population[{k}].writable"] = population.writable
-    for key, writable in found.items():
-        if writable:
-            raise FxlifError.must_be(key, "empty in C", writable)
 
 
 class SourceText:
@@ -86,7 +73,6 @@ class NetworkText:
     """The C of a golden network; ``NAME`` stands for its name."""
 
     def __init__(self, design: NetworkParams) -> None:
-        refuse(design)
         self.design = design
         network = self.network = Network(design, engine="numpy")
         graph = network.graph
@@ -103,6 +89,7 @@ class NetworkText:
         self.populations = [
             PopulationText(network, k, self.projections) for k in range(len(graph.populations))
         ]
+        self.written = written_of(self.populations, self.projections)
         self.nodes: dict[str, SourceText | PopulationText] = {
             **{each.source.name: each for each in self.sources},
             **{each.population.name: each for each in self.populations},
@@ -131,6 +118,7 @@ class NetworkText:
         ]
         for part in self.nodes.values():
             made += part.fields
+        made += fields(self.written)
         return "\n".join(f"    {line}" for line in made)
 
     @property
@@ -144,6 +132,7 @@ class NetworkText:
         parts += [each.update for each in self.populations]
         parts += [each.update for each in self.sources]
         parts += [self._step, self._reset, self._push, self._tick, self._next, self._state]
+        parts.append(functions(self.written))
         return "\n".join(part for part in parts if part)
 
     def _acting(self, each: ProjectionText) -> str:
@@ -168,10 +157,11 @@ class NetworkText:
 
     @property
     def _reset(self) -> str:
+        end = "offsetof(NAME_network, written)" if self.written else "sizeof *n"
         made = ["void NAME_reset(NAME_network *n)", "{",
                 "    unsigned char *bytes = (unsigned char *)n;", "    size_t at;",
                 "    uint32_t k;", "    (void)k;",
-                "    for (at = 0; at < sizeof *n; ++at) bytes[at] = 0;"]  # fmt: skip
+                f"    for (at = 0; at < {end}; ++at) bytes[at] = 0;"]  # fmt: skip
         for each in self.populations:
             made += [f"    {line}" for line in each.reset]
         return joined(made, "}")
@@ -183,6 +173,7 @@ class NetworkText:
     @property
     def _push(self) -> str:
         made = ["int NAME_push_event(NAME_network *n, uint32_t address)", "{"]
+        made += ["    n->begun = 1;"] if self.written else []
         for each in self._events:
             made.append(f"    if (address < {each.n}) {{")
             if each.kept:
@@ -225,6 +216,7 @@ class NetworkText:
         for name in self.network.graph.order:
             node = self.nodes[name]
             made += [f"    update_{node.tag}(n);", *self._send(node)]
+        made += ["    n->begun = 0;"] if self.written else []
         made += ["    ++n->step;", "    n->answer = n->answer_at = n->answer_times = 0;"]
         made += [f"    n->{each.tag}_listed[n->step % {each.rows}] = 0;"
                  for each in self._events if each.kept]  # fmt: skip

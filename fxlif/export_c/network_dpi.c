@@ -15,10 +15,7 @@ static int known(int which)
     return which >= 0 && which < NAME_INSTANCES;
 }
 
-void NAME_dpi_reset(int which)
-{
-    if (known(which)) NAME_reset(&networks[which]);
-}
+@WRITES_BODY@
 
 int NAME_dpi_push_event(int which, int address)
 {

@@ -14,6 +14,7 @@ int NAME_dpi_next_event(int which);
 long long NAME_dpi_state(int which, int population, int variable, int neuron);
 long long NAME_dpi_dropped(int which);
 long long NAME_dpi_saturated(int which, int projection);
+@WRITES_DPI@
 @CYCLES_DPI@
 
 #ifdef __cplusplus

@@ -12,6 +12,7 @@ module NAME_example;
   always #5 clk = ~clk;
 
   \NAME dut (
+@WRITE_PORT@
       .clk, .rst,
       .events_in_valid(in_valid), .events_in_ready(in_ready), .events_in_payload(in_payload),
       .events_out_valid(out_valid), .events_out_ready(out_ready),

@@ -13,5 +13,6 @@ package NAME_pkg;
       input int which, input int population, input int variable_, input int neuron);
   import "DPI-C" function longint NAME_dpi_dropped(input int which);
   import "DPI-C" function longint NAME_dpi_saturated(input int which, input int projection);
+  @WRITES_IMPORTS@
   @CYCLES_IMPORTS@
 endpackage

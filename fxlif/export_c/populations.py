@@ -8,8 +8,10 @@ import numpy as np
 
 from ..network.model import Network
 from ..network.sources import NoiseTable, noise_key, noise_table
+from ..params.core import REGISTERS
 from ..params.network import Population
 from ..params.quantise import signed_range
+from ..rule.written import register_range, register_value, with_register
 from .expressions import c_type, literal, stored_type, width
 from .steps import Inputs, StepText
 from .tables import joined, table
@@ -25,6 +27,12 @@ class PopulationText:
         self.network, self.tag = network, f"p{k}"
         self.population: Population = network.graph.populations[k]
         self.neuron, self.n = self.population.neuron, self.population.n
+        written = self.population.writable
+        self.registers = {name: register_range(self.neuron, name)
+                          for name in REGISTERS if name in written}  # fmt: skip
+        if self.registers:
+            # The same with the ranges of its state that any value of a register needs.
+            self.neuron = with_register(self.neuron, "v_reset", self.neuron.v_reset)
         self.into = [each for each in into if each.target == self.population.name]
         self.exact = [e for e in self.into if e.placed.bits is None and not e.per_event]
         self.sums = [e for e in self.into if e.placed.bits is not None]
@@ -42,14 +50,22 @@ class PopulationText:
             self.neuron, self.tag,
             Inputs(
                 self.current,
-                (int(self.thresholds.min()), int(self.thresholds.max())),
+                self.threshold_ends,
                 (min(ends, default=0), max(ends, default=0)) if self.neuron.per_event else None,
-                self.most,
+                self.most, self.registers,
             ),
         )  # fmt: skip
         #: Steps whose spikes are kept, the present one among them.
         self.rows = 1
         self.depth = max((each.placed.depth for each in self.exact), default=0)
+
+    @property
+    def threshold_ends(self) -> tuple[int, int]:
+        """Lowest and highest threshold that there can be."""
+        if "thresholds" not in self.population.writable:
+            return int(self.thresholds.min()), int(self.thresholds.max())
+        low, high = signed_range(self.neuron.threshold_bits)
+        return low << self.neuron.threshold_shift, high << self.neuron.threshold_shift
 
     @property
     def spike_type(self) -> str:
@@ -82,9 +98,11 @@ class PopulationText:
     def reset(self) -> list[str]:
         """What is not 0 after a reset."""
         made = []
-        if self.neuron.v_reset:
-            made.append(f"for (k = 0; k < {self.n}; ++k) n->{self.tag}_v[k] = "
-                        f"{self.neuron.v_reset};")  # fmt: skip
+        v_reset = f"n->written.{self.tag}_v_reset[0]"
+        if "v_reset" not in self.registers:
+            v_reset = literal(self.neuron.v_reset)
+        if v_reset != "0":
+            made.append(f"for (k = 0; k < {self.n}; ++k) n->{self.tag}_v[k] = {v_reset};")
         if self.neuron.random_bits:
             made.append(f"n->{self.tag}_lfsr = {self.neuron.lfsr.seed}u;")
         return made
@@ -93,7 +111,7 @@ class PopulationText:
     def tables(self) -> str:
         """Its constants."""
         made = ""
-        if "v_threshold" in self.text.parameters:
+        if "v_threshold" in self.text.parameters and "thresholds" not in self.population.writable:
             made += table(f"{self.tag}_thresholds", self.thresholds)
         for k, _, drawn in self._noise():
             if drawn.ends[0] < drawn.ends[1]:
@@ -106,6 +124,11 @@ class PopulationText:
         values |= {f"{name}_after": f"&{name}" for name in self.text.state}
         values |= {"spikes": "&spikes", "current": "current", "random": f"n->{self.tag}_random[k]",
                    "v_threshold": f"{self.tag}_thresholds[k]"}  # fmt: skip
+        if "thresholds" in self.population.writable:
+            place = "k" if self.population.v_thresholds is not None else "0"
+            values["v_threshold"] = f"n->written.{self.tag}_thresholds[{place}]"
+        for register in self.registers:
+            values[f"written_{register}"] = f"n->written.{self.tag}_{register}[0]"
         for name in self.text.taking:
             values |= {
                 name: f"n->{self.tag}_{name}[k]",
@@ -120,7 +143,9 @@ class PopulationText:
         values = {name: f"neuron->{name}" for name in text.state}
         values |= {f"{name}_after": f"&{name}" for name in (*text.state, *text.taking)}
         values |= {name: name for name in ("current", "v_threshold", *text.taking)}
-        bits = self.neuron.random_bits
+        for register in self.registers:
+            values[f"written_{register}"] = literal(register_value(self.neuron, register))
+        bits = self.text.random_bits
         values |= {"spikes": "&spikes", "random": f"(random & {(1 << bits) - 1}u)",
                    "added": "added[k]"}  # fmt: skip
         kinds = text.state | text.taking | {"spikes": (0, self.most)}
@@ -168,7 +193,7 @@ class PopulationText:
     def _draws(self) -> list[str]:
         if not self.neuron.random_bits:
             return []
-        tag, bits = self.tag, self.neuron.random_bits
+        tag, bits = self.tag, self.text.random_bits
         return [
             f"    for (k = 0; k < {self.n}; ++k) {{",
             f"        n->{tag}_random[k] = n->{tag}_lfsr & {(1 << bits) - 1}u;",

@@ -28,12 +28,18 @@ class ProjectionText:
         #: Of a table with an entry for each pair: how far its rows are apart; else 0.
         self.stride = 0
         equal = self.synapses.min_delay == self.synapses.max_delay
-        if stride is not None:
+        names = [p.name for p in network.graph.populations]
+        self.into = f"p{names.index(self.target)}"
+        target = network.graph.populations[names.index(self.target)]
+        self.writable = "weights" in target.writable
+        #: Lowest and highest weight that there can be.
+        self.weight_ends = signed_range(target.neuron.weight_bits)
+        if self.writable:
+            pass  # by its synapses, so that no other is written
+        elif stride is not None:
             self.stride = stride
         elif equal and not self.per_event and 2 * self.synapses.count >= n_pre * n_post:
             self.stride = n_post
-        names = [p.name for p in network.graph.populations]
-        self.into = f"p{names.index(self.target)}"
 
     @cached_property
     def adds(self) -> tuple[int, int]:
@@ -41,6 +47,8 @@ class ProjectionText:
         weights = np.asarray(self.synapses.weights)
         if not self.synapses.count:
             return 0, 0
+        if self.writable:
+            return self.weight_ends[0] * self.factor, self.weight_ends[1] * self.factor
         return min(0, int(weights.min())) * self.factor, max(0, int(weights.max())) * self.factor
 
     @property
@@ -55,7 +63,7 @@ class ProjectionText:
             return table(f"{tag}_weights", weights)
         made = table(f"{tag}_rows", synapses.indptr, "uint32_t")
         made += table(f"{tag}_targets", synapses.targets, "uint32_t")
-        if not isinstance(synapses.weights, int):
+        if not isinstance(synapses.weights, int) and not self.writable:
             made += table(f"{tag}_weights", synapses.weights)
         if not isinstance(synapses.delays, int):
             bits = next(w for w in (8, 16, 32) if synapses.max_delay < 1 << w)
@@ -69,6 +77,8 @@ class ProjectionText:
 
     @property
     def _weight(self) -> str:
+        if self.writable:
+            return f"n->written.{self.tag}_weights[e]"
         if isinstance(self.synapses.weights, int) and not self.stride:
             return literal(self.synapses.weights)
         return f"{self.tag}_weights[e]"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+from ..params.core import Register
 from ..params.neuron import NeuronParams
 from ..rule.arithmetic import clamp
 from ..rule.step import NeuronState, step
+from ..rule.written import with_values
 from .expressions import TAKING, Condition, Event, Lines, Value, c_type, literal
 
 #: More spikes than a neuron can be counted in one step.
@@ -21,12 +23,13 @@ Range = tuple[int, int]
 class Inputs:
     """What a step is given: lowest and highest ``current`` without the bias, ``threshold``, and
     what one event ``adds``, where they act one by one, None where there are none; ``most`` spikes
-    of one neuron in a step."""
+    of one neuron in a step; the range of each register that can be written."""
 
     current: Range
     threshold: Range
     adds: Range | None = None
     most: int = 1
+    registers: Mapping[Register, Range] = field(default_factory=dict)
 
 
 class StepText:
@@ -43,10 +46,15 @@ class StepText:
         self.parameters: dict[str, Range] = dict(self.state)
         if inputs.threshold[0] < inputs.threshold[1]:
             self.parameters["v_threshold"] = inputs.threshold
-        if neuron.random_bits:
-            self.parameters["random"] = (0, (1 << neuron.random_bits) - 1)
+        #: Bits of a draw that it uses: a shift that is written takes any of them.
+        self.random_bits = neuron.random_bits
+        if neuron.random_bits and "leak_shift" in inputs.registers:
+            self.random_bits = neuron.lfsr.bits
+        if self.random_bits:
+            self.parameters["random"] = (0, (1 << self.random_bits) - 1)
         if inputs.current[0] < inputs.current[1]:
             self.parameters["current"] = inputs.current
+        self.parameters |= {f"written_{name}": ends for name, ends in inputs.registers.items()}
         self.results = {f"{name}_after": ends for name, ends in self.state.items()}
         self.results["spikes"] = (0, inputs.most)
         #: What events change, where they act one by one, by name.
@@ -69,6 +77,8 @@ class StepText:
             arrivals = [(self._event, Value(lines, "added", low, high) if low < high else low)]
         current = given.get("current", self.inputs.current[0]) + neuron.bias
         threshold = given.get("v_threshold", self.inputs.threshold[0])
+        registers = {name: given[f"written_{name}"] for name in self.inputs.registers}
+        neuron = with_values(neuron, registers)
         after, fire = step(neuron, state, current, threshold, given.get("random", 0), arrivals)
         if neuron.fire_on == "event":
             fire = clamp(fire, 0, self.inputs.most)
