@@ -313,7 +313,11 @@ def fire_several(
         taken = Const(one.value * times) if isinstance(one, Const) else one * times
         multiple = at.make(f"times_{times}", taken)
         at = pipe.at(operation)
-        reached, left = compare(at, neuron, v, multiple)
+        left = at.make("left", at(v) - at(multiple))
+        # The sign of a difference, as a comparison that shares its carries with a subtraction also
+        # asks whether all bits are 0, and everything waits for that.
+        above = ~at(left)[-1] if neuron.compare == "ge" else (at(multiple) - at(v))[-1]
+        reached = at.make("reached", above)
         fires = at.make("fires", at(reached) & ~at(resting))
         counts.append((fires, times))
         # Thresholds are positive: what is left where they are reached is between 0 and v.

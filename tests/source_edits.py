@@ -146,9 +146,8 @@ _STEP = (*_of(
     ("one-threshold-for-several-spikes", "arithmetic.wrap(at(left), neuron.state_bits)",
      "arithmetic.wrap(at(v) - at(threshold), neuron.state_bits)",
      "two spikes, and one threshold is subtracted"),
-    ("several-spikes-at-one-threshold", "reached, left = compare(at, neuron, v, multiple)",
-     "reached, left = compare(at, neuron, v, multiple)\n"
-     "        reached, _ = compare(at, neuron, v, threshold)",
+    ("several-spikes-at-one-threshold", "at(reached) & ~at(resting)",
+     "arithmetic.reaches(neuron, at(v), at(threshold)) & ~at(resting)",
      "every stage fires where one threshold is reached"),
     ("spikes-of-the-first-stage-lost", "for fires, times in counts)",
      "for fires, times in counts[1:])", "half of the spikes act on v and are not told"),

@@ -21,7 +21,7 @@ if sys.platform != "linux":
 
 from fxlif.errors import FxlifError
 from fxlif.hdl.flow.tools import must_run, run_tool
-from fxlif.hdl.yosys import builtin, started
+from fxlif.hdl.yosys import started
 from fxlif.params.neuron import NeuronParams
 from fxlif.progress import Progress
 from fxlif.sim.prove.run import prove
@@ -161,22 +161,6 @@ def test_it_ends_with_a_process_that_is_killed(other: Path, tmp_path: Path) -> N
     while (Path("/proc") / str(yosys) / "exe").exists():
         assert time.monotonic() < until
         time.sleep(0.01)
-
-
-def test_amaranths_yosys_may_wait_for_its_script_and_says_what_is_wrong_with_it(monkeypatch):
-    made: list[subprocess.Popen[str]] = []
-    popen = subprocess.Popen
-    monkeypatch.setattr(
-        subprocess, "Popen", lambda *a, **k: made.append(popen(*a, **k)) or made[-1]
-    )
-    builtin.start()
-    builtin.start()
-    (waiting,) = made  # one is enough
-    assert waiting.poll() is None
-    with pytest.raises(FxlifError, match=r"cannot simplify the design \(ERROR: No such command"):
-        builtin.run("nonsense\n")
-    assert made == [waiting]
-    assert waiting.poll() == 1
 
 
 def test_a_full_disk_is_no_verdict_of_a_proof(tmp_path, monkeypatch) -> None:

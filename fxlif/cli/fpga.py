@@ -60,7 +60,7 @@ def fpga(
         ),
     ] = None,
     estimated: Annotated[
-        bool, typer.Option("--estimate", help="What it takes, in seconds, without these tools.")
+        bool, typer.Option("--estimate", help="What it takes, in a second, without these tools.")
     ] = False,
     beside: Annotated[
         str | None,
@@ -96,10 +96,6 @@ def fpga(
 
     Synthesis, place and route by open tools: resources, clock, critical path, bitstream.
     """
-    if estimated:  # what takes longest to load does so beside all else
-        from ..hdl.yosys.builtin import start
-
-        start()
     from ..hdl.flow.targets import target_of
     from ..params.design import load_hardware
     from ..params.network import NetworkParams

@@ -1,4 +1,4 @@
-"""What a design takes on a device, estimated in seconds, without the tools of the device.
+"""What a design takes on a device, estimated in about a second, without the tools of the device.
 
 The block memories follow from their depths and widths. LUTs and flip-flops are sums of what the
 netlist is made of (:mod:`fxlif.hdl.flow.features`), each with a factor that was fitted to designs

@@ -43,18 +43,24 @@ from fxlif.params.protocol import AnyParams
 from fxlif.sim.soak.random_design import random_design
 from fxlif.sim.soak.random_network import random_event_chain, random_network
 
-#: Numbers of the designs that are held out one by one, of those that the model of a family is
-#: fitted to beside them, and of those that judge what ships.
+#: Numbers of the designs that are held out one by one, of those that judge what ships, and of those
+#: that the model of a family is fitted to beside the first.
 HELD_OUT = range(1, 21)
-#: The second twenty of them are cores, and a chain of two: networks of rows take long to map.
-JUDGED = (
-    *range(201, 221), 301, 302, 304, 305, 306, 308, 309, 310, 312, 313, 314, 316, 317, 318, 320,
-    322, 324, 325, 326, 328,
-)  # fmt: skip
-FITTED = {"ecp5": (100, 101, 102, 104, 105, 106, 112, 113, 114, 118, 120), "ice40": ()}
+JUDGED = range(401, 421)
+FITTED = {
+    "ecp5": (
+        100, 101, 102, 104, 105, 106, 112, 113, 114, 118, 120, *range(201, 221), 301, 302, 304, 305,
+        306, 308, 309, 310, 312, 313, 314, 316, 317, 318, 320, 322, 324, 325, 326, 328,
+    ),
+    "ice40": range(201, 221),
+}  # fmt: skip
 LANES = (1, 1, 2, 4, 8)
-#: The features that flip-flops are fitted by.
-OF_REGISTERS = ("one", "register", "unread")
+#: The features that LUTs, and flip-flops, are fitted by.
+FEATURES = {
+    "LUT": ("add", "beyond", "chain", "compare", "constant", "lut", "multiply", "narrow",
+            "register", "reset", "shared"),
+    "FF": ("one", "register", "unread"),
+}  # fmt: skip
 
 
 def drawn(number: int) -> AnyParams:
@@ -97,7 +103,7 @@ class Sample:
 
 def fitted(samples: Sequence[Sample], kind: str) -> dict[str, float]:
     """The factor of each feature."""
-    names = sorted(OF_REGISTERS if kind == "FF" else {n for sample in samples for n in sample.bits})
+    names = FEATURES[kind]
     wanted = np.array([sample.real[kind] for sample in samples])
     given = np.array([[sample.bits[name] for name in names] for sample in samples])
     factors, _ = nnls(given / wanted[:, np.newaxis], np.ones(len(samples)))
