@@ -1,5 +1,11 @@
 """The command line, ``fxlif``."""
 
-from .app import app, main
+import sys
+
+try:
+    from .app import app, main
+except KeyboardInterrupt:  # before there is a main that could take it
+    print("fxlif: interrupted", file=sys.stderr)
+    raise SystemExit(130) from None
 
 __all__ = ["app", "main"]
