@@ -25,7 +25,8 @@ from fxlif.sim.dut.testbench import dut_job
 from fxlif.sim.examples import mistakes, source, write
 from fxlif.sim.prove.foreign.concrete import Runner
 from fxlif.sim.prove.foreign.control import Control, Proof
-from fxlif.sim.prove.foreign.core import core_machine
+from fxlif.sim.prove.foreign.core import RULES, core_machine
+from fxlif.sim.prove.foreign.implied import implied_machine
 from fxlif.sim.prove.foreign.inside import commands
 from fxlif.sim.prove.foreign.neuron import neuron_machine
 from fxlif.sim.prove.foreign.run import prove_dut, single_core
@@ -292,8 +293,8 @@ def control_of(folder: Path, files: dict[str, str], top: str) -> Proof:
     job = dut_job(params, read_sources([folder / f"{top}.v"], folder), top=top,
                   dut_map=load_map(folder / "map.toml"), two_state=True)  # fmt: skip
     core = read(job, read_files(job.dut_map, folder / "map.toml"))
-    machine = core_machine(core, single_core(params), history=True)
-    return Control(source=core, machine=machine, solver="bitwuzla", timeout_s=120).proof()
+    machine = core_machine(core, single_core(params), rules=RULES, history=True)
+    return Control(source=core, machine=machine, solver="bitwuzla", timeout_s=300).proof()
 
 
 def of_example(folder: Path, find: str = "", put: str = "") -> Proof:
@@ -480,6 +481,75 @@ def test_mistakes_behind_adapters_are_found(name: str, right: str, wrong: str, t
     dut = Dut([tmp_path / f"{name}.v"], name, tmp_path / f"{name}_map.toml")
     found = prove_dut(load_hardware(tmp_path / "rule.toml"), dut, name=name, out=tmp_path / "out")
     assert any("confirmed by icarus" in check.detail for check in found.checks)
+
+
+def of_page(folder: Path, name: str, *edits: tuple[str, str]) -> Dut:
+    """A core of docs/cores.md."""
+    text = FILES[f"{name}.v"]
+    for find, put in edits:
+        assert text.count(find) == 1, find
+        text = text.replace(find, put)
+    for file, content in (FILES | {f"{name}.v": text}).items():
+        (folder / file).write_text(content)
+    return Dut([folder / f"{name}.v"], name, folder / f"{name}_map.toml")
+
+
+@pytest.mark.slow
+def test_steps_with_a_vector_of_events_are_proved(tmp_path) -> None:
+    dut = of_page(tmp_path, "frame")
+    found = prove_dut(load_hardware(tmp_path / "rule.toml"), dut, name="frame", timeout_s=600)
+    assert found.passed, found.reasons
+    checks = {check.name: check for check in found.checks}
+    open_ = [name for name, check in checks.items() if check.outcome != "passed"]
+    assert open_ == ["dropped", "saturated", "unknown_addresses", "broken_promise"]
+    for name in ANY_STATE:
+        assert "the sums those of the events that it holds" in checks[name].detail
+        assert "events of input 3 in fxlifcollect_0.vector[3:3]" in checks[name].detail
+    for name in ("events_out.lost", "spikes of a step in ascending order, each once", "trace.v"):
+        assert "induction over 1 cycle: every run" in checks[name].detail
+    assert "TICK: at rest again within 15 cycles" in checks["no livelock"].detail
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("edits", [
+    (("<= u >= 100;", "<= u > 100;"),),
+    (("done   <= start;", "done <= start || done && spikes != 0;"),),
+    (("spikes[n] <= u", "spikes[v[0] == 93 ? 2 - n : n] <= u"),),
+    (("if (inputs[i]) u", "if (inputs[i] && !(i == 2 && n == 0 && v[2] == -77)) u"),),
+    (("integer i, n;", "integer i, n; reg [19:0] t = 0; always @(posedge clk) t <= t + 1;"),
+     ("<= u >= 100;", "<= u >= 100 && t != 20'hfffff;")),
+])  # fmt: skip
+def test_a_mistake_of_one_state_behind_a_vector_is_never_green(
+    edits: tuple[tuple[str, str], ...], tmp_path
+) -> None:
+    dut = of_page(tmp_path, "frame", *edits)
+    made = {name: (tmp_path / name).read_text() for name in ("frame.v", "rule.toml")}
+    assert not control_of(tmp_path, {**made, "map.toml": dut.mapping.read_text()}, "frame").proved
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["frame", "pairs"])
+def test_the_rules_of_the_streams_follow_from_what_comes_out(name: str, tmp_path) -> None:
+    dut = of_page(tmp_path, name)
+    rule = load_hardware(tmp_path / "rule.toml")
+    core, texts = single_core(rule), read_sources(dut.sources, tmp_path)
+    job = dut_job(rule, texts, top=name, dut_map=load_map(dut.mapping),
+                  two_state=True)  # fmt: skip
+    wrapped = read(job, {})
+
+    def implied(without: str = "") -> set[str]:
+        proved = core_machine(wrapped, core, rules=RULES, history=True)
+        proved.claims = {each: claim for each, claim in proved.claims.items() if each != without}
+        machine = implied_machine(wrapped, core, proved)
+        search = Search(source=wrapped, machine=machine, depth=1, most=1, solver="bitwuzla",
+                        timeout_s=120)  # fmt: skip
+        return machine.claims.keys() - search.found().proved.keys()
+
+    assert implied() == set()
+    assert "nothing is offered that no TICK asked for" in implied("events_out.payload.tick")
+    assert implied("events_out.payload.address") == {
+        "spikes of a step in ascending order, each once"
+    }
 
 
 def inner(folder: Path, *edits: tuple[str, str], more: str = "") -> Dut:

@@ -23,8 +23,9 @@ from ....progress import SILENT, Progress
 from ...tools.solver import Answer, conjunction, decide, z3
 from ..netlist import label, substituted
 from .concrete import Runner
-from .facts import Fact, Facts, Piece
+from .facts import Facts
 from .machine import Machine
+from .pieces import Fact, Piece
 from .search import first_values
 from .source import Source
 
@@ -319,7 +320,7 @@ class Control:
     def _held(self, rests: Sequence[_Key]) -> dict[str, str]:
         """Of each number the bits of the core that hold it wherever it is at rest."""
         found: dict[str, str] = {}
-        for piece, (number, *_) in self._facts.homes.items():
+        for piece, number in self._facts.holders():
             if all(any(_is_home(fact, piece, number) for fact in self.places[key].facts.values())
                    for key in rests):  # fmt: skip
                 found[_short(number)] = piece.name

@@ -6,23 +6,34 @@ that are owed it keeps those of some steps; that no more are owed is checked lik
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ....params.core import CoreParams
 from ....params.neuron import NeuronParams
 from ....params.quantise import signed_bits
+from ...dut.adapters.events import BREACHES
 from ...dut.wrapper import COUNTERS
 from ...tools.solver import z3
 from ..golden import golden_current, golden_step, widen
 from .machine import Machine, Numbers, same_states
 from .neuron import narrowed
 from .source import Source
-from .streams import NO_DEADLOCK, Streams, keep_promises, no_deadlock, streams_of
+from .streams import (
+    NO_DEADLOCK,
+    Streams,
+    event_counts,
+    keep_promises,
+    no_breach,
+    no_deadlock,
+    streams_of,
+)
 
 #: The claim that is about the machine and not about the core: it keeps as many steps as are owed.
 ROOM = "room for the steps that are owed"
+#: The rules of the streams that do not follow from what comes out.
+RULES = (NO_DEADLOCK, *BREACHES)
 
 
 @dataclass(frozen=True)
@@ -34,12 +45,12 @@ class _Golden:
 
 
 def core_machine(
-    source: Source, core: CoreParams, room: int = 2, *, deadlock: bool = False,
+    source: Source, core: CoreParams, room: int = 2, *, rules: Collection[str] = (),
     history: bool = False,
 ) -> Machine:  # fmt: skip
     """The machine that holds a core to the golden one; it keeps the answers to ``room`` TICKs.
 
-    ``deadlock``: claim that there is none, too. ``history``: keep what the numbers were.
+    ``rules``: those of :data:`RULES` to be claimed, too. ``history``: keep what the numbers were.
     """
     machine = Machine()
     seen = streams_of(machine, source)
@@ -50,7 +61,8 @@ def core_machine(
     _next_golden(machine, seen, core, golden, stepped)
     claims = _answers(machine, source, seen, core, room, now, fired)
     claims |= counted
-    if deadlock:
+    claims |= {name: claim for name, claim in no_breach(source).items() if name in rules}
+    if NO_DEADLOCK in rules:
         owed = z3.Or(now, z3.Not(_nothing_owed(machine)))
         claims[NO_DEADLOCK] = no_deadlock(source, seen, owed)
     if "trace.valid" in source.job.interface.compared:
@@ -204,6 +216,8 @@ def _history(
         fired=[z3.Extract(n, n, fired) for n in range(core.n_neurons)], sums_event=earlier.sums,
         address=address, inputs=core.n_inputs,
         added=[made for made, _ in _added(seen._replace(address=address), core, earlier)],
+        counts=[] if parts.broken_promise else event_counts(machine, core),
+        weights=[[int(weight) for weight in column] for column in core.weights.T],
         past=[{name: machine.register(f"{name} of {n}, 0 before", bits.size())
                for name, bits in state.items() if traced}
               for n, state in enumerate(golden.states)],

@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 from ...tools.solver import z3
 from ..golden import widen
 from ..netlist import constants, label, substituted
+from .collected import Collected, collecting, of_collected
 from .concrete import Runner, compiled
 from .machine import Machine, Numbers
+from .pieces import Fact, Piece, alike, constant, equal, is_term
 from .source import Source
 
 #: Registers of more values than this, in random runs, are no control.
@@ -31,43 +34,6 @@ _CONTROLLED = ("events_in.ready", "events_out.valid", "events_out.payload.tick",
 Row = Sequence[int]
 
 
-class Piece(NamedTuple):
-    """A register, or some bits of it."""
-
-    register: Any
-    low: int
-    bits: int
-
-    @property
-    def term(self) -> Any:
-        """Its bits."""
-        if self.bits == self.register.size():
-            return self.register
-        return z3.Extract(self.low + self.bits - 1, self.low, self.register)
-
-    @property
-    def name(self) -> str:
-        """Its name in the Verilog."""
-        name = label(self.register).removeprefix("dut.")
-        if self.bits == self.register.size():
-            return name
-        return f"{name}[{self.low + self.bits - 1}:{self.low}]"
-
-    def of(self, value: int) -> int:
-        """Its value, of that of the register."""
-        return value >> self.low & (1 << self.bits) - 1
-
-
-class Fact(NamedTuple):
-    """What may hold, and the bits that ``term`` may stand for then; ``number``: of which they are
-    the number."""
-
-    holds: Any
-    piece: Piece | None = None
-    term: Any = None
-    number: Any = None
-
-
 @dataclass(kw_only=True)
 class Facts:
     """Everything that may hold.
@@ -80,6 +46,7 @@ class Facts:
             of control, such as those of a shift register → those numbers.
         lines: registers that were seen to be a multiple of the last event's address and something
             more, in some state of control → the multiples with what is added.
+        vectors: registers that were seen to hold the events since the last TICK at rest.
     """
 
     source: Source
@@ -89,6 +56,7 @@ class Facts:
     homes: dict[Piece, list[Any]] = field(default_factory=dict)
     parts: dict[Piece, list[Any]] = field(default_factory=dict)
     lines: dict[Piece, set[tuple[int, int]]] = field(default_factory=dict)
+    vectors: list[Collected] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         numbers = self.machine.numbers
@@ -118,15 +86,30 @@ class Facts:
         rests = [row for row in rows if not row[owed] and self.ready(row)]
         self.homes = self._homes(rests)
         held = {piece.register.get_id() for piece in self.homes}
+        others = [register for register in self.source.net.next if register.get_id() not in held]
+        # A sum of weights that are 1 is no vector.
+        self.vectors = list(collecting(others, self._numbers, partial(self._column, rests)))
+        held |= {vector.register.get_id() for vector in self.vectors}
         self.control = [*self._controlling(rows, held), self.steps_owed]
         places: dict[tuple[int, ...], list[Row]] = {}
         for row in rows:
             places.setdefault(self.place(row), []).append(row)
-        known = held | {register.get_id() for register in self.control}
-        others = [register for register in self.source.net.next if register.get_id() not in known]
+        controls = {register.get_id() for register in self.control}
+        data = [register for register in self.source.net.next if register.get_id() not in controls]
         for here in places.values():
-            self._find_parts(here, others)
+            # What holds a number at rest may hold several on the way.
+            self._find_parts(here, data)
+        known = held | {piece.register.get_id() for piece in self.parts}
+        others = [register for register in data if register.get_id() not in known]
+        for here in places.values():
             self._find_lines(here, others)
+
+    def holders(self) -> Iterator[tuple[Piece, Any]]:
+        """The bits of the core that were seen to hold a number at rest, and the number."""
+        for piece, (number, *_) in self.homes.items():
+            yield piece, number
+        for vector in self.vectors:
+            yield from zip(vector.fields(), self._numbers.counts, strict=True)
 
     def ready(self, row: Row) -> bool:
         """Whether the core takes an event in a row, without a reset."""
@@ -173,7 +156,7 @@ class Facts:
                 continue
             whole = Piece(register, 0, register.size())
             here = [number for number, other in telling.items()
-                    if list(_alike(whole.bits, column, number.size(), other))]  # fmt: skip
+                    if list(alike(whole.bits, column, number.size(), other))]  # fmt: skip
             # Two neurons may be alike: each has a register of its own.
             for piece, numbers in ({whole: here} if here else
                                    _slices(register, column, telling)).items():  # fmt: skip
@@ -253,11 +236,14 @@ class Facts:
         for piece in self.homes:
             homes.setdefault(piece.register.get_id(), []).append(piece)
         controls = {register.get_id() for register in self.control}
+        collect = {vector.register.get_id() for vector in self.vectors}
         for piece, numbers in self.parts.items():
             # At rest, too: what a trace is to show is none of the golden core's numbers by then.
             part = [piece.of(value) for value in self._column(rows, piece.register)]
             for number in numbers:
-                yield from _equal(piece, part, number, self._column(rows, number))
+                yield from equal(piece, part, number, self._column(rows, number))
+        for vector in self.vectors:
+            yield from of_collected(vector, self._numbers, partial(self._column, rows), rest=rest)
         addresses = columns[self._numbers.address]
         for piece, lines in self.lines.items():
             column = self._column(rows, piece.register)
@@ -269,13 +255,13 @@ class Facts:
             column = self._column(rows, register)
             pieces = homes.get(register.get_id(), [])
             if len(set(column)) == 1 and not (pieces and rest):
-                yield _constant(register, column[0])
+                yield constant(register, column[0])
             for piece in pieces:
                 part = [piece.of(value) for value in column]
                 for term in self.homes[piece]:
                     if term in columns:
-                        yield from _equal(piece, part, term, columns[term])
-            if not pieces:
+                        yield from equal(piece, part, term, columns[term])
+            if not pieces and register.get_id() not in collect:
                 found = list(self._unknown(register, column, columns))
                 # Two numbers that one register equals would be tied to each other.
                 yield from found[:1] if rest and found and found[0].term is not None else found
@@ -285,15 +271,15 @@ class Facts:
     ) -> Iterator[Fact]:
         """A register of the core without a home: any number that it was seen to equal, or what it
         is by the address of the last event."""
-        piece, equal = Piece(register, 0, register.size()), False
+        piece, found = Piece(register, 0, register.size()), False
         telling = len(set(column)) >= _TELLING
         for term, other in columns.items():
             # What a trace is to show is worth a try even where few runs come.
             if telling or term.get_id() in self._shown:
-                for fact in _equal(piece, column, term, other):
-                    equal = telling
+                for fact in equal(piece, column, term, other):
+                    found = telling
                     yield fact
-        if not equal and len(set(column)) > 1:
+        if not found and len(set(column)) > 1:
             yield from _by_address(piece, column, self._numbers.address,
                                    columns[self._numbers.address])  # fmt: skip
 
@@ -305,7 +291,7 @@ class Facts:
                 continue
             column = self._column(rows, register)
             if len(set(column)) == 1:
-                yield _constant(register, column[0])
+                yield constant(register, column[0])
         address, inputs = self._numbers.address, self._numbers.inputs
         if max(self._column(rows, address)) < inputs < 1 << address.size():
             yield Fact(z3.ULT(address, inputs))
@@ -316,7 +302,7 @@ class Facts:
         for n in range(spikes.size()):
             column = [value >> n & 1 for value in word]
             if len(set(column)) == 1:
-                yield _is(Piece(spikes, n, 1), z3.BitVecVal(column[0], 1))
+                yield is_term(Piece(spikes, n, 1), z3.BitVecVal(column[0], 1))
         if rest:
             return
         derived = list(zip(*(self._derived(row) for row in rows), strict=True))
@@ -326,7 +312,7 @@ class Facts:
                 continue
             mine = [piece.of(value) for value in self._column(rows, piece.register)]
             if mine == list(values):
-                yield _is(piece, made)
+                yield is_term(piece, made)
 
 
 def _relations(numbers: Numbers) -> Iterator[tuple[Piece, Any]]:
@@ -349,37 +335,6 @@ def _former(numbers: Numbers) -> dict[Any, Any]:
     for state, before in zip(numbers.states, numbers.states_before, strict=True):
         found |= {bits: before[name] for name, bits in state.items()}
     return found
-
-
-def _is(piece: Piece, term: Any) -> Fact:
-    return Fact(piece.term == term, piece, term)
-
-
-def _constant(register: Any, value: int) -> Fact:
-    return _is(Piece(register, 0, register.size()), z3.BitVecVal(value, register.size()))
-
-
-def _signed(column: Sequence[int], bits: int) -> list[int]:
-    top = 1 << bits - 1
-    return [(value ^ top) - top for value in column]
-
-
-def _alike(bits: int, column: list[int], size: int, other: list[int]) -> Iterator[bool]:
-    """Whether two columns are the same numbers: as signed ones, as unsigned ones."""
-    if _signed(column, bits) == _signed(other, size):
-        yield True
-    elif bits != size and column == other:
-        yield False
-
-
-def _equal(piece: Piece, column: list[int], term: Any, other: list[int]) -> Iterator[Fact]:
-    """That bits are a number, if they were."""
-    for signed in _alike(piece.bits, column, term.size(), other):
-        width = max(piece.bits, term.size())
-        holds = widen(piece.term, width, signed=signed) == widen(term, width, signed=signed)
-        as_wide = (widen(term, width, signed=signed) if term.size() <= piece.bits
-                   else z3.Extract(piece.bits - 1, 0, term))  # fmt: skip
-        yield Fact(holds, piece, as_wide, term)
 
 
 def _slices(
@@ -429,7 +384,7 @@ def _on_line(piece: Piece, line: tuple[int, int], address: Any) -> Fact:
     step, more = line
     width = max(piece.bits, address.size())
     wide = widen(address, width, signed=False) * step + more
-    return _is(piece, z3.Extract(piece.bits - 1, 0, wide))
+    return is_term(piece, z3.Extract(piece.bits - 1, 0, wide))
 
 
 def _by_address(

@@ -34,6 +34,8 @@ class Numbers:
         stepped, fired: what the golden step makes of these.
         sums_event, address: the sums before the last event, and its address; ``inputs`` are known.
         added: what this event makes of these.
+        counts: the events of each input since the last TICK; none where no number is promised.
+        weights: of each neuron, those of every input.
         past: of each neuron and state variable, the last one to be shown by a trace.
         spikes: those of the oldest step that is owed, neuron 0 in bit 0.
         legal: what every golden state keeps, by name.
@@ -50,6 +52,8 @@ class Numbers:
     address: Any
     inputs: int
     added: list[Any]
+    counts: list[Any]
+    weights: list[list[int]]
     past: Sequence[Mapping[str, Any]]
     spikes: Any
     legal: Mapping[str, Any]

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -36,13 +36,14 @@ from ...tools.ports import read_ports, read_sources
 from ...tools.solver import choose, conjunction, decide, z3
 from .concrete import Runner, Runs, Unsuitable
 from .control import Control, Proof
-from .core import core_machine
+from .core import RULES, core_machine
+from .implied import implied_machine
 from .machine import Machine
 from .neuron import fits, neuron_machine
 from .search import Difference, Found, Search
 from .shown import leave, simulated, simulator
 from .source import Source, read
-from .streams import NO_DEADLOCK, stream_machine
+from .streams import COUNTS, NO_DEADLOCK, stream_machine
 
 #: Longest time for one question.
 TIMEOUT_S = 120.0
@@ -204,22 +205,23 @@ class _Ask:
         ruled = replace(found)
         from_rest: list[Check] = []
         if found.difference is None:
-            ruled = self._search(streams, 1, STREAM_MOST)
-            deadlock = NO_DEADLOCK not in ruled.proved
-            machine, proof = self._any_state(core, deadlock)
+            machine, proof = self._any_state(core)
             from_rest = list(_from_rest(proof, self.solver))
             if proof.proved:
                 found = replace(found, proved=dict.fromkeys(machine.claims, 1))
                 found.met = {name: name in runs.met for name in machine.meets}
+                ruled.proved = self._implied(core, machine)
             else:
-                machine, found = self._short(core, depth, found.met, deadlock)
+                ruled = self._search(streams, 1, STREAM_MOST)
+                rules = {NO_DEADLOCK} - ruled.proved.keys()
+                machine, found = self._short(core, depth, found.met, rules)
         last, broken = found, set(found.difference.broken if found.difference else ())
         if found.difference is None and streams.claims.keys() - ruled.proved.keys():
             last = self._search(streams, depth, 0)
         again = replace(last, proved=ruled.proved)
         checks = list(_bounded(streams, again, self, depth, "resets in any cycle"))
         checks += [check for check in _bounded(machine, found, self, depth, "a reset first alone")
-                   if check.name != NO_DEADLOCK]  # fmt: skip
+                   if check.name not in streams.claims]  # fmt: skip
         if machine.of_room & broken:
             owed = f"more than {ROOMS[-1]} steps are owed at once"
             checks.append(Check(name="what comes out", outcome="unknown", detail=owed))
@@ -229,10 +231,17 @@ class _Ask:
             checks.append(Check(name="no livelock", outcome="not_applicable", detail=LIVELOCK))
         return checks, last
 
-    def _any_state(self, core: CoreParams, deadlock: bool) -> tuple[Machine, Proof]:
+    def _implied(self, core: CoreParams, proved: Machine) -> dict[str, int]:
+        """The rules of the streams that hold since all claims of a machine do, those among them;
+        and the k of each induction."""
+        machine = implied_machine(self.source, core, proved)
+        more = self._search(machine, 1, STREAM_MOST).proved
+        return {**dict.fromkeys(proved.claims, 1), **more}
+
+    def _any_state(self, core: CoreParams) -> tuple[Machine, Proof]:
         """What comes out in runs of any length, by an induction at each state of the control."""
         for room in ROOMS:
-            machine = core_machine(self.source, core, room, deadlock=deadlock, history=True)
+            machine = core_machine(self.source, core, room, rules=RULES, history=True)
             try:
                 proof = Control(
                     source=self.source, machine=machine, solver=self.solver,
@@ -248,7 +257,7 @@ class _Ask:
         """What random runs show: many a mistake at once, which a solver is long in finding; and
         situations."""
         for room in ROOMS:
-            machine = core_machine(self.source, core, room, deadlock=True)
+            machine = core_machine(self.source, core, room, rules=RULES)
             try:
                 runs = Runner(self.source, machine).runs(RUNS, CYCLES, self.progress)
             except Unsuitable:
@@ -260,11 +269,15 @@ class _Ask:
         return machine, runs
 
     def _short(
-        self, core: CoreParams, depth: int, met: Mapping[str, bool | None], deadlock: bool
+        self,
+        core: CoreParams,
+        depth: int,
+        met: Mapping[str, bool | None],
+        rules: Collection[str],
     ) -> tuple[Machine, Found]:
         """What comes out in every run of so many cycles; what was ``met`` is not looked for."""
         for room in ROOMS:
-            machine = core_machine(self.source, core, room, deadlock=deadlock)
+            machine = core_machine(self.source, core, room, rules=rules)
             machine.meets = {name: each for name, each in machine.meets.items() if name not in met}
             found = self._search(machine, depth, 0, once=True)
             if found.difference is None or not machine.of_room & set(found.difference.broken):
@@ -302,9 +315,11 @@ def _from_rest(proof: Proof, solver: str) -> Iterator[Check]:
     held = ", ".join(f"{number} in {bits}" for number, bits in proof.held.items())
     within = {name: f"at rest again within {cycles} cycles where nothing stalls"
               for name, cycles in proof.longest.items() if cycles is not None}  # fmt: skip
+    collects = any(number.startswith(COUNTS) for number in proof.held)
+    of_events = ", the sums those of the events that it holds" if collects else ""
     for name in proof.longest:
         detail = (f"{solver}, induction at {proof.places} states of its control: whatever the "
-                  f"numbers are at rest, under any stalls; {held}")  # fmt: skip
+                  f"numbers are at rest{of_events}, under any stalls; {held}")  # fmt: skip
         ends = f"; {within[name]}" if name in within else ""
         yield Check(name=f"{ANY_STATE}: {name}", outcome="passed", detail=detail + ends)
     if len(within) == len(proof.longest):

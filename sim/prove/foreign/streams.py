@@ -20,6 +20,8 @@ from .source import Source
 
 #: The claim that something always happens, by its name.
 NO_DEADLOCK = "no deadlock"
+#: What the registers that count the events of each input are called.
+COUNTS = "events of input"
 #: Bits of the number of TICKs that are not answered.
 TICK_BITS = 16
 #: Registers of so few bits may be the state of a control.
@@ -85,14 +87,20 @@ def keep_promises(machine: Machine, source: Source, seen: Streams, core: CorePar
     if parts.broken_promise:
         return
     most = core.max_events_per_input
-    for k in range(core.n_inputs):
-        count = machine.register(f"events of input {k}", most.bit_length(), 0)
+    for k, count in enumerate(event_counts(machine, core)):
+        machine.first.append(count == 0)
         one = z3.And(spike, address == k)
         machine.given.append(z3.Implies(one, z3.ULT(count, most)))
         machine.next[count] = z3.If(
             z3.Or(z3.Not(seen.live), z3.And(seen.taken, seen.tick)), z3.BitVecVal(0, count.size()),
             z3.If(z3.And(seen.taken, one), count + 1, count),
         )  # fmt: skip
+
+
+def event_counts(machine: Machine, core: CoreParams) -> list[Any]:
+    """The registers that count the events of each input since the last TICK."""
+    bits = core.max_events_per_input.bit_length()
+    return [machine.register(f"{COUNTS} {k}", bits) for k in range(core.n_inputs)]
 
 
 def no_deadlock(source: Source, seen: Streams, owed: Any) -> Any:
@@ -102,6 +110,12 @@ def no_deadlock(source: Source, seen: Streams, owed: Any) -> Any:
     silent = z3.And(seen.live, z3.Not(seen.taken), z3.Not(seen.valid), z3.Not(idle))
     changes = [after != now for now, after in source.net.next.items()]
     return z3.Implies(silent, z3.Or(*changes, z3.BoolVal(False)))
+
+
+def no_breach(source: Source) -> dict[str, Any]:
+    """The claims that no adapter tells of a breach of the core's protocol."""
+    return {name: source[name] == 0 for name in BREACHES
+            if name in source.job.interface.compared}  # fmt: skip
 
 
 def stream_machine(source: Source, core: CoreParams) -> Machine:
@@ -140,8 +154,7 @@ def stream_machine(source: Source, core: CoreParams) -> Machine:
         ),
         NO_DEADLOCK: no_deadlock(source, seen, owed),
     }
-    claims |= {name: source[name] == 0 for name in BREACHES
-               if name in source.job.interface.compared}  # fmt: skip
+    claims |= no_breach(source)
     machine.claims = {name: z3.Implies(seen.live, claim) for name, claim in claims.items()}
     words = [r for r in source.net.next if z3.is_bv(r)]
     counters = [r for r in words if core.n_neurons <= 1 << r.size() <= 4 * core.n_neurons]
