@@ -475,9 +475,9 @@ def test_constants_that_take_more_blocks_than_there_are_are_refused_before_synth
 
 
 @pytest.mark.slow  # synthesis
-@pytest.mark.parametrize("target", ["ecp5-25k", "ice40-hx8k"])
-def test_constants_take_as_many_blocks_as_are_counted_or_more(target):
-    hardware = generate(supported(load(DESIGNS["recurrent"])))
+@pytest.mark.parametrize(("target", "name"), [("ecp5-25k", "digits"), ("ice40-hx8k", "recurrent")])
+def test_constants_take_as_many_blocks_as_are_counted_or_more(target, name):
+    hardware = generate(supported(load(DESIGNS[name])))
     folder, _ = synthesise(hardware, target_of(target), bare=True)
     takes = json.loads((folder / "figures.json").read_text())["needed"]["RAM"]
     none = replace(target_of(target), resources={"RAM": 0})
