@@ -29,7 +29,7 @@ from fxlif.sim.prove.foreign.core import RULES, core_machine
 from fxlif.sim.prove.foreign.implied import implied_machine
 from fxlif.sim.prove.foreign.inside import commands
 from fxlif.sim.prove.foreign.neuron import neuron_machine
-from fxlif.sim.prove.foreign.run import prove_dut, single_core
+from fxlif.sim.prove.foreign.run import from_rest, prove_dut, single_core
 from fxlif.sim.prove.foreign.search import Found, Search
 from fxlif.sim.prove.foreign.source import read
 from fxlif.sim.report.findings import Check, Findings
@@ -464,6 +464,43 @@ def test_a_small_core_is_proved_for_every_run(find: str, put: str, tmp_path) -> 
         assert proof.longest == {"event": 1, "TICK": 3}
     else:
         assert "events_out.payload.tick" in proof.broken
+
+
+HANGS = {
+    "a reset while it offers something": [("ir = !busy,", "ir = !busy && !hang,"),
+                                          ("if (rst) begin", "if (rst) begin hang <= busy;")],
+    "a stall": [("ir = !busy,", "ir = !busy && !hang,"),
+                ("if (rst) begin", "if (ov && !taken && sum == 2) hang <= 1; if (rst) begin")],
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("behind", HANGS)
+def test_a_core_that_takes_nothing_any_more_is_not_free_of_livelock(behind: str, tmp_path) -> None:
+    """Its clock goes on counting, and no run without stalls and resets leads there."""
+    text = SMALL.replace("reg busy = 0,", "reg hang = 0, busy = 0,")
+    for find, put in HANGS[behind]:
+        assert text.count(find) == 1
+        text = text.replace(find, put)
+    files = {"little.v": text, "rule.toml": SMALL_RULE,
+             "map.toml": SMALL_MAP.format(reset=RESETS["short"])}  # fmt: skip
+    proof = control_of(tmp_path, files, "little")
+    assert "hang = 1" in proof.stuck
+    assert [check.outcome for check in from_rest(proof, "") if check.name == "no livelock"] == [
+        "unknown"]  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("unknown", [
+    "reg e; always @(posedge clk or posedge rst) if (rst) e <= 1'bx; else e <= e;",
+    "reg m [0:3]; initial m[0] = 0; wire e = m[1];",
+    "wire [2:0] bits = 0; wire e = bits[{1'b1, sum}];",
+])  # fmt: skip
+def test_an_x_is_not_read_as_0(unknown: str, tmp_path) -> None:
+    text = SMALL.replace("wire fire = sum == 3;", f"{unknown} wire fire = (sum == 3) ^ e;")
+    files = {"little.v": text, "rule.toml": SMALL_RULE,
+             "map.toml": SMALL_MAP.format(reset=RESETS["short"])}  # fmt: skip
+    assert not control_of(tmp_path, files, "little").proved
 
 
 @needs_icarus

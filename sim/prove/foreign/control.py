@@ -15,7 +15,7 @@ is proved from there is proved from any state.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,6 +71,8 @@ class Proof:
         held: number → the bits of the core that hold it at rest.
         longest: event, TICK → the most cycles until the core is at rest again, if what it offers is
             taken at once; None where it may go on for ever.
+        stuck: the first state of control from which that is not shown to lead to a rest, without
+            resets, in words; empty if all do.
     """
 
     places: int = 0
@@ -80,6 +82,7 @@ class Proof:
     lost: str = ""
     held: dict[str, str] = field(default_factory=dict)
     longest: dict[str, int | None] = field(default_factory=dict)
+    stuck: str = ""
 
     @property
     def proved(self) -> bool:
@@ -104,9 +107,11 @@ class Control:
         self._system = self.machine.beside(self.source)
         self._registers = list(self._system.next)
         self._lost = ""
+        self._ends = time.process_time() + self.timeout_s
 
     def proof(self) -> Proof:
         """What is proved of the runs of any length."""
+        self._ends = time.process_time() + self.timeout_s
         proof = Proof(why=self._suggest())
         self._settle(proof)
         proof.places, proof.lost = len(self.places) - 1, self._lost
@@ -121,8 +126,13 @@ class Control:
         rests = self._rests()
         proof.rests = len(rests)
         proof.held = self._held(rests)
-        proof.longest = {name: self._longest(rests, takes) for name, takes in
+        free = z3.And(self.source["rst"] == 0, self.source["events_out.ready"] == 1)
+        ways = self._ways(rests, free)
+        proof.longest = {name: self._longest(rests, ways, z3.And(free, takes)) for name, takes in
                          {"event": numbers.events, "TICK": numbers.ticks}.items()}  # fmt: skip
+        # A stall or a reset in the wrong moment may lead where no undisturbed run does.
+        proof.stuck = next((self._named(key) for key in self.places
+                            if key != _POWER_UP and key not in ways), "")  # fmt: skip
 
     # --- what random runs suggest ------------------------------------------------------------
 
@@ -148,7 +158,11 @@ class Control:
             self.places[key] = Place(facts=self._facts.at(here, rest=rest), rest=rest,
                                      after=after.get(key, set()))  # fmt: skip
         if len(rows) * OFTEN > sum(len(walk) for walk in walks):
-            return "random runs show hardly any state of its control twice"
+            found = [len(set(values)) for values in zip(*rows, strict=True)]
+            most = max(found)
+            return ("random runs show hardly any state of its control twice: "
+                    f"{_short(self._facts.control[found.index(most)])}, which decides about its "
+                    f"handshakes, has {most} values")  # fmt: skip
         return ""
 
     # --- until nothing changes ---------------------------------------------------------------
@@ -159,7 +173,7 @@ class Control:
         A claim that does not follow here will not when still less is known.
         """
         waiting = list(self.places)
-        done, ends = 0, time.process_time() + self.timeout_s
+        done = 0
         while waiting and not proof.broken and not proof.why:
             key = waiting.pop(0)
             self.progress("an induction at each state of the control", done, done + len(waiting))
@@ -174,16 +188,24 @@ class Control:
                     break
                 elif changed not in waiting:
                     waiting.append(changed)
-            if time.process_time() > ends:
-                proof.why = f"not done after {self.timeout_s:.0f} s of processor time"
-            if len(self.places) > MOST:
-                proof.why = f"its control has more than {MOST} states"
+            proof.why = self._limits() or proof.why
+
+    def _limits(self) -> str:
+        """Which limit is passed, in words; empty if none is."""
+        if time.process_time() > self._ends:
+            return f"not done after {self.timeout_s:.0f} s of processor time"
+        if len(self.places) > MOST:
+            return f"its control has more than {MOST} states"
+        return ""
 
     def _follow(self, key: _Key, here: _Here) -> Iterator[_Key | None]:
         """The states in which something was dropped since it does not follow here; None: the
-        solver had no answer."""
+        solver had no answer.
+
+        One state may have thousands behind it: the limits end this too, and the caller says so.
+        """
         goals: dict[_Key, dict[str, Any]] = {}
-        while True:
+        while not self._limits():
             parts: list[Any] = []
             values: dict[str, Any] = {}
             for later in sorted(self.places[key].after):
@@ -330,25 +352,23 @@ class Control:
         """A term at a place."""
         return substituted([term], self._replaced(key, self.places[key]))[0]
 
-    def _longest(self, rests: Sequence[_Key], takes: Any) -> int | None:
-        """The most cycles from a rest in which the core ``takes`` something to the next one, if
-        what it offers is taken at once and there is no reset; None if it may go on for ever."""
-        free = z3.And(self.source["rst"] == 0, self.source["events_out.ready"] == 1)
-        lengths: dict[_Key, int | None] = dict.fromkeys(rests, 0)
+    def _ways(self, rests: Sequence[_Key], free: Any) -> dict[_Key, int]:
+        """The most cycles from each state of control to a rest, in cycles like ``free``; without
+        those from which there may be none."""
+        found = dict.fromkeys(rests, 0)
+        after = {key: list(self._following(key, free)) for key in self.places
+                 if key != _POWER_UP and key not in found}  # fmt: skip
+        while more := {key: 1 + max((found[later] for later in ways), default=0)
+                       for key, ways in after.items()
+                       if key not in found and all(later in found for later in ways)}:  # fmt: skip
+            found |= more
+        return found
 
-        def length(key: _Key) -> int | None:
-            if key not in lengths:
-                lengths[key] = None  # on the way: what leads back here goes on for ever
-                lengths[key] = one_more(self._following(key, free))
-            return lengths[key]
-
-        def one_more(after: Iterable[_Key]) -> int | None:
-            ways = [length(later) for later in after]
-            known = [way for way in ways if way is not None]
-            return 1 + max(known, default=0) if len(known) == len(ways) else None
-
-        every = {later for key in rests for later in self._following(key, z3.And(free, takes))}
-        return one_more(sorted(every))
+    def _longest(self, rests: Sequence[_Key], ways: Mapping[_Key, int], when: Any) -> int | None:
+        """The most cycles from a rest in a cycle like ``when`` to the next rest; None if it may go
+        on for ever."""
+        every = {later for key in rests for later in self._following(key, when)}
+        return 1 + max((ways[key] for key in every), default=0) if every <= ways.keys() else None
 
     def _following(self, key: _Key, when: Any) -> Iterator[_Key]:
         """The states of control that may follow a place in a cycle like this."""
@@ -362,7 +382,9 @@ class Control:
                 yield later
 
     def _ask(self, formulas: Sequence[Any], values: Mapping[str, Any]) -> Answer:
-        return decide(formulas, solver=self.solver, timeout_s=self.timeout_s, values=values)
+        # A solver counts seconds, however little of the processor it gets.
+        left = max(1.0, self._ends - time.process_time())
+        return decide(formulas, solver=self.solver, timeout_s=left, values=values)
 
     def _named(self, key: _Key) -> str:
         if key == _POWER_UP:

@@ -203,10 +203,10 @@ class _Ask:
         found = Found(difference=runs.difference)
         found.met = {name: True for name, cycle in runs.met.items() if cycle < depth}
         ruled = replace(found)
-        from_rest: list[Check] = []
+        any_state: list[Check] = []
         if found.difference is None:
             machine, proof = self._any_state(core)
-            from_rest = list(_from_rest(proof, self.solver))
+            any_state = list(from_rest(proof, self.solver))
             if proof.proved:
                 found = replace(found, proved=dict.fromkeys(machine.claims, 1))
                 found.met = {name: name in runs.met for name in machine.meets}
@@ -226,8 +226,8 @@ class _Ask:
             owed = f"more than {ROOMS[-1]} steps are owed at once"
             checks.append(Check(name="what comes out", outcome="unknown", detail=owed))
             last = replace(last, difference=None)
-        checks += [*from_rest, *_possible(found)]
-        if all(check.name != "no livelock" for check in from_rest):
+        checks += [*any_state, *_possible(found)]
+        if all(check.name != "no livelock" for check in any_state):
             checks.append(Check(name="no livelock", outcome="not_applicable", detail=LIVELOCK))
         return checks, last
 
@@ -307,7 +307,7 @@ def _bounded(machine: Machine, found: Found, ask: _Ask, depth: int, runs: str) -
         yield Check(name=name, outcome=outcome, detail=detail, bound=bound)
 
 
-def _from_rest(proof: Proof, solver: str) -> Iterator[Check]:
+def from_rest(proof: Proof, solver: str) -> Iterator[Check]:
     """What was proved of an event and a TICK from any state."""
     if not proof.proved:
         yield Check(name=ANY_STATE, outcome="unknown", detail=f"not proved: {_not_proved(proof)}")
@@ -322,9 +322,13 @@ def _from_rest(proof: Proof, solver: str) -> Iterator[Check]:
                   f"numbers are at rest{of_events}, under any stalls; {held}")  # fmt: skip
         ends = f"; {within[name]}" if name in within else ""
         yield Check(name=f"{ANY_STATE}: {name}", outcome="passed", detail=detail + ends)
-    if len(within) == len(proof.longest):
-        detail = "; ".join(f"{name}: {ends}" for name, ends in within.items())
-        yield Check(name="no livelock", outcome="passed", detail=f"{solver}: {detail}")
+    if proof.stuck or len(within) < len(proof.longest):
+        where = proof.stuck or "it has taken an event or a TICK"
+        yield Check(name="no livelock", outcome="unknown",
+                    detail=f"not shown to come to rest again where {where}")  # fmt: skip
+        return
+    detail = "; ".join(f"{name}: {ends}" for name, ends in within.items())
+    yield Check(name="no livelock", outcome="passed", detail=f"{solver}: {detail}")
 
 
 def _not_proved(proof: Proof) -> str:

@@ -21,7 +21,8 @@ from ..netlist import Netlist
 from .inside import commands, named_inside, without_names
 
 #: What nothing drives and every x may be anything, anew in each cycle. A memory of few words
-#: becomes registers, which solvers take more easily than arrays.
+#: becomes registers, which solvers take more easily than arrays. Asynchronous resets, memories of
+#: constants and bits beyond a word bring an x of their own, which would be read as 0.
 _READ = """\
 {reads}
 hierarchy -check -top {top}
@@ -31,6 +32,7 @@ flatten
 _WRITE = """\
 opt_clean
 write_json design.json
+techmap t:$shiftx
 delete t:$print t:$check t:$assert t:$assume t:$cover t:$live t:$fair
 setundef -undriven -anyseq
 async2sync
@@ -38,6 +40,7 @@ dffunmap
 memory_collect
 memory_map t:$mem_v2 r:SIZE<=256 %i
 memory_nordff
+setundef -undriven -anyseq
 opt_clean
 write_smt2 -wires design.smt2
 """
