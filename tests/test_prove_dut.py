@@ -470,7 +470,8 @@ HANGS = {
     "a reset while it offers something": [("ir = !busy,", "ir = !busy && !hang,"),
                                           ("if (rst) begin", "if (rst) begin hang <= busy;")],
     "a stall": [("ir = !busy,", "ir = !busy && !hang,"),
-                ("if (rst) begin", "if (ov && !taken && sum == 2) hang <= 1; if (rst) begin")],
+                ("if (rst) begin",
+                 "if (ov && !taken && spike) hang <= 1; if (rst) begin hang <= 0;")],
 }  # fmt: skip
 
 
