@@ -157,8 +157,8 @@ def test_most_spikes(most: int) -> None:
     findings = prove(neuron, name="most", theorems=["step", "registers"])
     assert findings.reasons == []
     digits = -(-bits // 4)
-    half_or_0 = rf"\? {bits}'h{half:0{digits}x} : {bits}'h{0:0{digits}x}"
-    fault = swap(half_or_0, f"? {bits}'h{half + 1:0{digits}x} : {bits}'h0")
+    none_or_half = rf"\? {bits}'h{0:0{digits}x} : {bits}'h{half:0{digits}x}"
+    fault = swap(none_or_half, f"? {bits}'h0 : {bits}'h{half + 1:0{digits}x}")
     findings = prove(neuron, name="most", theorems=["step"], edit=fault)
     told = one(findings, "step: ").detail
     found = re.search(r"expected next: .*, spike (\d+)\n.*observed next: .*, spike (\d+)\n", told)
