@@ -18,18 +18,20 @@ from fxlif.sim.dut.map import load_map
 from fxlif.sim.dut.run import read_files
 from fxlif.sim.dut.testbench import dut_job
 from fxlif.sim.failure.folder import replay
-from fxlif.sim.soak import segments
 from fxlif.sim.soak.foreign.segments import ForeignTarget
 from fxlif.sim.soak.run import soak
 from fxlif.sim.soak.segments import BULK_CYCLES, LENGTHS, parts_with, target_of
+from fxlif.sim.stimulus import lengths
 from fxlif.sim.stimulus.lengths import (
     FREE,
+    FROM_VERILOG,
     GAP,
     HELD,
     LEAST,
     MOST,
     QUIET,
     SHARE,
+    SHORTEST,
     SPIKE,
     STREAM_KINDS,
     TICK,
@@ -128,11 +130,21 @@ def test_a_plan_takes_the_shortest_first_and_says_what_it_cuts() -> None:
     assert made.lengths.count(Length(3000, SPIKE)) >= 2
     assert made.cut == (70_000,)
     assert str(made) == "3,000, 40,000, 70,000; no room for all of 70,000"
-    assert str(Plan(constants=tuple(range(300, 330)))).endswith("318, 319, and 10 more")
+    many = Plan((Length(300, GAP),), tuple(range(300, 330)))
+    assert str(many).endswith("318, 319, and 10 more")
     first = [each.cycles for each in made.lengths if each.kind == HELD][:4]
     assert first == [3000, 3001, 40_000, 40_001]
     assert plan(Constants(), STREAM_KINDS, BULK_CYCLES).lengths == ()
-    assert plan(Constants((3000,)), STREAM_KINDS, 1000).lengths == ()
+
+
+def test_a_run_that_is_too_short_says_that_it_has_no_lengths() -> None:
+    found = Constants((3000,), (4096,))
+    made = plan(found, STREAM_KINDS, SHORTEST - 1)
+    assert made.lengths == ()
+    told = "3,000, 4,096; not run: fewer than 10,000,000 cycles"
+    assert made.figures == {FROM_VERILOG: told}
+    assert plan(found, STREAM_KINDS, SHORTEST).lengths
+    assert plan(Constants(), STREAM_KINDS, 1).figures == {}
 
 
 class Stream:
@@ -175,8 +187,8 @@ def runs(bits: np.ndarray) -> Iterator[tuple[int, int]]:
 
 
 def test_every_length_is_shown_exactly() -> None:
-    lengths = [Length(cycles, kind) for cycles in (300, 701) for kind in STREAM_KINDS] * 4
-    design, running = Stream(), course(lengths)
+    wanted = [Length(cycles, kind) for cycles in (300, 701) for kind in STREAM_KINDS] * 4
+    design, running = Stream(), course(wanted)
     flags = next(running)
     try:
         while True:
@@ -247,13 +259,13 @@ def test_what_fxlif_generates_names_no_length(design: str) -> None:
 def test_a_difference_of_such_a_length_is_replayed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(segments, "BULK_CYCLES", 1 << 18)
+    monkeypatch.setattr(lengths, "SHORTEST", 1 << 18)
     (fault,) = (each for each in EXACT if each.name == "tick_twice_after_exactly_6000")
     found = soak(
         params_of("chain"), name="chain", cycles=1 << 18, processes=1, edit=fault,
         state=tmp_path / "state.json", out=tmp_path / "out",
     )  # fmt: skip
     assert not found.passed
-    assert found.figures["lengths from the Verilog"].startswith("6,000")
+    assert found.figures[FROM_VERILOG].startswith("6,000")
     assert "the lengths from the Verilog, cycle" in found.checks[0].detail
     assert replay(tmp_path / "out").reproduced

@@ -69,6 +69,7 @@ from fxlif.sim.soak.segments import (
     target_of,
 )
 from fxlif.sim.stimulus import rates
+from fxlif.sim.stimulus.lengths import FROM_VERILOG
 from fxlif.sim.stimulus.march import TRIED
 from fxlif.sim.stimulus.planned import STEPS, distances, in_turn, planned_events, search
 from fxlif.sim.tools.simulators import Results
@@ -1041,7 +1042,7 @@ def test_designs_are_named_by_their_seed(monkeypatch, tmp_path) -> None:
     def one(params, *, name, seed, out, **how) -> Findings:
         asked.append((params.digest(), seed, out))
         check = Check(name="c", outcome="failed" if seed == 6 else "passed", detail=f"in {name}")
-        figures = dict.fromkeys((*COUNTED, "x"), 2)
+        figures = {**dict.fromkeys((*COUNTED, "x"), 2), FROM_VERILOG: "3,000; not run"}
         return Findings(command="soak", design=name, digest=params.digest(), seed=seed,
                         checks=(check,), figures=figures, replay="r" * (seed == 6))  # fmt: skip
 
@@ -1053,6 +1054,7 @@ def test_designs_are_named_by_their_seed(monkeypatch, tmp_path) -> None:
     assert [check.outcome for check in found.checks] == ["passed", "failed", "passed"]
     assert "drawn with seed 6" in found.checks[1].detail
     assert "in random-6" in found.checks[1].detail
+    assert "lengths from the Verilog: 3,000; not run" in found.checks[0].detail
     assert asked[1][2] == tmp_path / "fxlif-failure-random-6"
     assert found.replay == "r"
     assert found.figures["designs that failed"] == 1

@@ -30,6 +30,7 @@ from ..bench.outcome import COMPARED, fired, never_fired
 from ..bench.scoreboard import Counts
 from ..failure.difference import Left, leave_difference
 from ..report.findings import Check, Findings, versions
+from ..stimulus.lengths import FROM_VERILOG
 from ..tools import simulators
 from ..tools.verilated import library_recipe
 from .random_network import random_hardware
@@ -317,6 +318,8 @@ def _design_check(found: Findings) -> Check:
     told = [found.checks[0].detail]
     if "never fired" in found.figures:
         told.append(f"never fired: {found.figures['never fired']}")
+    if FROM_VERILOG in found.figures:
+        told.append(f"{FROM_VERILOG}: {found.figures[FROM_VERILOG]}")
     if not found.passed:
         told = [line for check in found.checks if check.outcome != "passed"
                 for line in check.detail.splitlines()]  # fmt: skip

@@ -23,6 +23,7 @@ from ..stimulus.lengths import (
     MOST,
     NEURON_KINDS,
     NO_PLAN,
+    SHORTEST,
     STREAM_KINDS,
     Plan,
     Seen,
@@ -36,7 +37,7 @@ from .bulk import BLOCK, Bulk, StreamBulk
 from .compare import Packed
 
 #: Cycles of the bulk phase of ``fxlif verify``: it is a soak of this length.
-BULK_CYCLES = 10**7
+BULK_CYCLES = SHORTEST
 #: Cycles of a segment, unless the whole is less.
 SEGMENT = 1 << 23
 #: The number of the segment that comes last in a run as long as that: the lengths of its plan.
@@ -73,9 +74,9 @@ T = TypeVar("T", bound=Soaked)
 
 
 def parts_with(target: T, cycles: int) -> tuple[T, dict[int, int]]:
-    """A target with the lengths that its Verilog names, where a run of so many cycles is as long as
-    a bulk phase; and the segments of that run, by their number, with the cycles of each."""
-    target = target.planned(cycles) if cycles >= BULK_CYCLES else target
+    """A target with the lengths that its Verilog names, and the segments of a run of so many cycles
+    by their number, with the cycles of each."""
+    target = target.planned(cycles)
     last = {LENGTHS: target.plan.cycles} if target.plan.lengths else {}
     return target, {**dict(enumerate(sizes(cycles))), **last}
 

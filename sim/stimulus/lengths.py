@@ -26,8 +26,8 @@ NAMED, WRAPS = ((True, FIRST), (True, SECOND)), ((False, FIRST), (False, SECOND)
 #: (False), which many a right design has. They come more than once, since each time they meet
 #: another event, or another state.
 ORDER = (*NAMED * 2, WRAPS[0], *NAMED * 4, *WRAPS[1:], *WRAPS * 2)
-#: What they take of a run of so many cycles, at most: one in so many.
-SHARE = 5
+#: What they take of a run of so many cycles, at most: one in so many; a shorter run has none.
+SHARE, SHORTEST = 5, 10**7
 #: What is done for so long: the reset is held; a spike, or a TICK, waits at the output; nothing
 #: is offered; nothing is offered and nothing comes out, behind a TICK.
 HELD, SPIKE, TICK, GAP, QUIET = "reset", "spike", "TICK", "gap", "quiet"
@@ -46,8 +46,8 @@ RESTS = 4
 PARTS, PASSED = (1, 3, 0, 2), 24
 #: Cycles that are asked for at a time, at most, and idle ones behind a reset, fewer than these.
 AT_ONCE, BEHIND = 1 << 14, 32
-#: So many constants are told, at most.
-TOLD = 20
+#: So many constants are told, at most, in the row of this name.
+TOLD, FROM_VERILOG = 20, "lengths from the Verilog"
 
 
 class Length(NamedTuple):
@@ -58,8 +58,8 @@ class Length(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """Lengths in their order; the constants that they belong to, and those of them for some of
-    whose lengths there was no room."""
+    """Lengths in their order, none in a short run; the constants that they belong to, and those of
+    them for some of whose lengths there was no room."""
 
     lengths: tuple[Length, ...] = ()
     constants: tuple[int, ...] = ()
@@ -74,10 +74,12 @@ class Plan(NamedTuple):
     @property
     def figures(self) -> dict[str, str]:
         """A row for people: which constants; none where there are none."""
-        return {"lengths from the Verilog": str(self)} if self.constants else {}
+        return {FROM_VERILOG: str(self)} if self.constants else {}
 
     def __str__(self) -> str:
         told, cut = _told(self.constants), _told(self.cut)
+        if self.constants and not self.lengths:
+            return f"{told}; not run: fewer than {SHORTEST:,} cycles"
         return f"{told}; no room for all of {cut}" if cut else told
 
 
@@ -92,7 +94,7 @@ NO_PLAN = Plan()
 def plan(found: Constants, kinds: Sequence[str], cycles: int) -> Plan:
     """The lengths of the constants that were ``found``, the shortest first, for a run of so many
     ``cycles``; those of widths behind the others."""
-    room, longest, used = cycles // SHARE, 0, 0
+    room, longest, used = cycles // SHARE if cycles >= SHORTEST else 0, 0, 0
     made, cut, seen = list[Length](), set[int](), set[int]()
     for named, around in ORDER:
         constants = found.named if named else found.wraps
