@@ -20,7 +20,7 @@ from fxlif.sim.dut.testbench import dut_job
 from fxlif.sim.failure.folder import replay
 from fxlif.sim.soak.foreign.segments import ForeignTarget
 from fxlif.sim.soak.run import soak
-from fxlif.sim.soak.segments import BULK_CYCLES, LENGTHS, parts_with, target_of
+from fxlif.sim.soak.segments import BULK_CYCLES, LENGTHS, parts_with, plan_of, target_of
 from fxlif.sim.stimulus import lengths
 from fxlif.sim.stimulus.lengths import (
     FREE,
@@ -29,6 +29,7 @@ from fxlif.sim.stimulus.lengths import (
     HELD,
     LEAST,
     MOST,
+    NO_PLAN,
     QUIET,
     SHARE,
     SHORTEST,
@@ -41,7 +42,9 @@ from fxlif.sim.stimulus.lengths import (
     course,
     plan,
 )
+from fxlif.sim.tools import elaborated
 from fxlif.sim.tools.constants import Constants, lengths_in
+from fxlif.sim.tools.elaborated import elaborated_lengths
 from fxlif.sim.tools.verilated import build
 
 EXACT = [fault for fault in all_faults() if fault.kind == "after an exact length"]
@@ -96,6 +99,41 @@ def test_constants_of_a_text(text: str, named: set[int], wraps: set[int]) -> Non
     assert set(found.wraps) == wraps
 
 
+ELABORATED = """
+`define IS(n, c) ((n) == (c))
+module counts #(parameter LIMIT = 5, parameter X = LIMIT * 3) (
+    input clk, input rst, input signed [15:0] v, output hit, output set
+);
+    reg [15:0] n;
+    reg [11:0] m;
+    localparam LAST = (1 << $clog2(LIMIT)) - 7;
+    always @(posedge clk) begin n <= rst ? 0 : n + 1; m <= m + 1; end
+    assign hit = n == LAST || n == X || `IS(n, 3333) || n == {4'd0, 12'd3001} || v < -16'sd512;
+    assign set = &m[11:10] & m[0] & v[9] & v[8];
+endmodule
+module top(input clk, input rst, input [15:0] v, output [3:0] a);
+    counts #(2900) x (clk, rst, v, a[0], a[1]);
+    counts #(.LIMIT(3100)) y (clk, rst, v, a[2], a[3]);
+endmodule
+"""
+
+
+def test_constants_of_an_elaborated_text() -> None:
+    """Macros with arguments, concatenations, $clog2, parameters of each instance, bits of a
+    counter, and of nothing else; what is below zero is none."""
+    assert not lengths_in({"top.v": ELABORATED}, LEAST, MOST).named
+    found = elaborated_lengths({"top.v": ELABORATED}, LEAST, MOST, top="top")
+    assert found == Constants((3001, 3073, 3333, 4089, 8700, 9300), (4096, 65536))
+
+
+@pytest.mark.parametrize("cut", [300, 700])
+def test_a_text_that_is_broken_off_is_read_as_far_as_it_goes(cut: int) -> None:
+    assert lengths_in({"top.v": ELABORATED[:cut]}, LEAST, MOST).named == ()
+    broken = COUNTER + f"wire hit = n == 3000; {ELABORATED[:cut]}"
+    found = elaborated_lengths({"top.v": f"module top(); {broken}"}, LEAST, MOST, top="top")
+    assert found.named == (3000,)
+
+
 @pytest.mark.parametrize(
     "beside",
     [
@@ -145,6 +183,14 @@ def test_a_run_that_is_too_short_says_that_it_has_no_lengths() -> None:
     assert made.figures == {FROM_VERILOG: told}
     assert plan(found, STREAM_KINDS, SHORTEST).lengths
     assert plan(Constants(), STREAM_KINDS, 1).figures == {}
+
+
+def test_a_short_run_does_not_read_a_netlist(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = {"top.v": f"module top(); {COUNTER} wire hit = n == 3000; endmodule"}
+    assert plan_of(text, STREAM_KINDS, SHORTEST - 1).constants == (3000, 4096)
+    monkeypatch.setattr(elaborated, "LARGEST", 10)
+    assert plan_of(text, STREAM_KINDS, SHORTEST - 1) == NO_PLAN
+    assert plan_of(text, STREAM_KINDS, SHORTEST).constants == (3000, 4096)
 
 
 class Stream:
@@ -230,6 +276,30 @@ def test_a_fault_after_an_exact_length_is_found(fault) -> None:
         made, parts = parts_with(target_of(params_of(fault.of), edit=fault), BULK_CYCLES)
     found = made.run(1, LENGTHS, parts[LENGTHS])
     assert (found.wrong == NONE) is (fault.name in MISSED)
+
+
+#: How a core may say that it has been idle for so many cycles, and how many.
+TOLD_OTHERWISE = {
+    "bits": ("(idle[11] & idle[9] & ~|{idle[15:12], idle[10], idle[8:0]})", 2560),
+    "a reduction": ("(&{idle[11], idle[9]} && ~|{idle[15:12], idle[10], idle[8:0]})", 2560),
+    "a macro": ("`SAME(idle, 2750)", 2750),
+    "a concatenation": ("idle == {4'd0, 12'd2750}", 2750),
+    "an expression": ("idle == 3 * $clog2(4096) * 75 + 50", 2750),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not can_compile(), reason="bulk runs need numba")
+@pytest.mark.parametrize("form", TOLD_OTHERWISE)
+def test_a_length_that_only_elaboration_shows_is_found(form: str) -> None:
+    (fault,) = (each for each in EXACT if each.name == "gap_of_exactly_2750_loses_an_event")
+    condition, length = TOLD_OTHERWISE[form]
+    verilog = "`define SAME(n, c) ((n) == (c))\n" + fault(verilog_of("wide"))
+    verilog = verilog.replace("`define GAP 2750", "").replace("idle != `GAP", f"!({condition})")
+    assert condition in verilog
+    made, parts = parts_with(target("wide", verilog), BULK_CYCLES)
+    assert length in made.plan.constants
+    assert made.run(1, LENGTHS, parts[LENGTHS]).wrong != NONE
 
 
 @pytest.mark.slow

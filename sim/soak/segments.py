@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, Self, TypeVar
@@ -32,6 +32,7 @@ from ..stimulus.lengths import (
 )
 from ..stimulus.march import MARCHES
 from ..tools.constants import lengths_in
+from ..tools.elaborated import elaborated_lengths, is_large
 from ..tools.verilated import VerilatedDesign, build
 from .bulk import BLOCK, Bulk, StreamBulk
 from .compare import Packed
@@ -81,6 +82,17 @@ def parts_with(target: T, cycles: int) -> tuple[T, dict[int, int]]:
     return target, {**dict(enumerate(sizes(cycles))), **last}
 
 
+def plan_of(sources: Mapping[str, str], kinds: Sequence[str], cycles: int) -> Plan:
+    """The lengths of these kinds for a run of so many cycles of some Verilog with its wrapper;
+    where the run is too short for them, the constants that stand in the text alone, and of a large
+    text, as a netlist is, none."""
+    if cycles >= SHORTEST:
+        return plan(elaborated_lengths(sources, LEAST, MOST), kinds, cycles)
+    if is_large(sources):
+        return NO_PLAN
+    return plan(lengths_in(sources, LEAST, MOST), kinds, cycles)
+
+
 def told_of(number: int) -> str:
     """Which segment of a run it is, for people."""
     return "the lengths from the Verilog" if number == LENGTHS else f"segment {number} of the run"
@@ -100,7 +112,7 @@ class Target:
     def planned(self, cycles: int) -> Target:
         """The same with a plan for a run of so many cycles of random stimulus."""
         kinds = NEURON_KINDS if self.params.kind == "neuron" else STREAM_KINDS
-        return replace(self, plan=plan(lengths_in(self.sources, LEAST, MOST), kinds, cycles))
+        return replace(self, plan=plan_of(self.sources, kinds, cycles))
 
     def built(self) -> Target:
         """The same on a machine that need not have the library yet."""

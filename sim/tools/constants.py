@@ -1,8 +1,8 @@
 """Constants of Verilog that may be lengths of time: those that something is compared with, to which
 a counter is set, or to which it counts before it wraps.
 
-The text is read, not elaborated: what it names may never be reached, and what it hides in an
-expression of variables is not seen.
+The text is read, not elaborated (:mod:`.elaborated` does that): what it names may never be reached,
+and what it hides in an expression of variables is not seen.
 """
 
 from __future__ import annotations
@@ -206,6 +206,7 @@ def _modules(tokens: list[str]) -> Iterator[list[str]]:
         if token == "endmodule":
             yield tokens[begin:at]
             begin = at + 1
+    yield tokens[begin:]  # empty, but in a text that is broken off
 
 
 def _whole(value: list[str]) -> Iterator[str]:

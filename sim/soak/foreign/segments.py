@@ -18,20 +18,16 @@ from ...dut.coverage import CoreCoverage, ForeignCoverage, NeuronCoverage
 from ...dut.testbench import DutJob
 from ...stimulus.lengths import (
     HELD,
-    LEAST,
-    MOST,
     NEURON_KINDS,
     NO_PLAN,
     STREAM_KINDS,
     Plan,
     Seen,
-    plan,
 )
-from ...tools.constants import lengths_in
 from ...tools.verilated import VerilatedDesign, build
 from ..bulk import BLOCK
 from ..compare import Packed
-from ..segments import LENGTHS, Segment, following, seed_of
+from ..segments import LENGTHS, Segment, following, plan_of, seed_of
 from .stream import StreamCheck, StreamRun
 from .walk import Wrong
 
@@ -54,7 +50,7 @@ class ForeignTarget:
         kinds = NEURON_KINDS if isinstance(job.params, NeuronParams) else STREAM_KINDS
         if job.dut_map.reset is None:
             kinds = tuple(kind for kind in kinds if kind != HELD)
-        return replace(self, plan=plan(lengths_in(job.sources, LEAST, MOST), kinds, cycles))
+        return replace(self, plan=plan_of(job.sources, kinds, cycles))
 
     def built(self) -> ForeignTarget:
         """The same on a machine that need not have the library yet."""
