@@ -18,7 +18,7 @@ from ..bench.scoreboard import Counts
 from ..bench.wrapper import Interface
 from ..stimulus.accesses import random_accesses, writes_of_all
 from ..stimulus.aimed import aimed_events
-from ..stimulus.lengths import Seen
+from ..stimulus.lengths import REPEATED, Seen
 from ..stimulus.march import TRIED, march, too_slow
 from ..stimulus.planned import planned_events
 from ..stimulus.random import RandomStimulus
@@ -79,6 +79,7 @@ class StreamBulk:
         self._parts: list[Ints] = []
         # Of a march: its events, the blocks that it may have, and those that it has had.
         self._march, self._most, self._marched = 0, 0, 0
+        self._repeated: list[Ints] = []
         self.block: Block | None = None
 
     def aim(self) -> None:
@@ -135,8 +136,21 @@ class StreamBulk:
     def seen(self) -> Seen:
         assert self.block is not None
         inputs, streams = self.block.inputs, self.block.streams
-        return Seen(inputs["in_valid"] != 0, inputs["in_tick"] != 0, streams["out_valid"] != 0,
-                    streams["out_tick"] != 0, streams["out_address"])  # fmt: skip
+        offered = inputs["in_valid"] != 0
+        return Seen(
+            offered, offered & (streams["in_ready"] != 0), inputs["in_tick"] != 0,
+            streams["out_valid"] != 0, streams["out_tick"] != 0, streams["out_address"],
+        )  # fmt: skip
+
+    def repeat(self, number: int) -> None:
+        """See :class:`~fxlif.sim.stimulus.lengths.Source`."""
+        while len(self._repeated) <= number:
+            self._repeated.append(self._stimulus.short_events(REPEATED))
+        self._driver.drop()
+        self._driver.refill(self._repeated[number])
+
+    def expose(self) -> None:
+        """Nothing: the trace shows every state."""
 
     def cover(self, coverage: Coverage) -> None:
         assert self.block is not None

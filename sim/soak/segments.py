@@ -27,6 +27,7 @@ from ..stimulus.lengths import (
     STREAM_KINDS,
     Plan,
     Seen,
+    Source,
     course,
     plan,
 )
@@ -217,14 +218,15 @@ def _random(bulk: Bulk, number: int, cycles: int) -> Iterator[Packed]:
 
 def _lengths(bulk: Bulk, plan: Plan) -> Iterator[Packed]:
     """The stimulus that brings the lengths of a plan, in blocks of any length."""
-    for flags in following(plan, bulk.seen):
+    source = bulk if isinstance(bulk, StreamBulk) else None
+    for flags in following(plan, bulk.seen, source):
         yield bulk.shown_with(flags)
 
 
-def following(plan: Plan, seen: Callable[[], Seen]) -> Iterator[Bytes]:
+def following(plan: Plan, seen: Callable[[], Seen], source: Source | None) -> Iterator[Bytes]:
     """The flags of the course of a plan, each part asked for once ``seen`` tells what the one
-    before it showed."""
-    running = course(plan.lengths)
+    before it showed; ``source``: as in :func:`~fxlif.sim.stimulus.lengths.course`."""
+    running = course(plan.lengths, source)
     flags = next(running, None)
     while flags is not None:
         yield flags

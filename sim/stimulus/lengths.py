@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise, product
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -26,13 +26,17 @@ NAMED, WRAPS = ((True, FIRST), (True, SECOND)), ((False, FIRST), (False, SECOND)
 #: (False), which many a right design has. They come more than once, since each time they meet
 #: another event, or another state.
 ORDER = (*NAMED * 2, WRAPS[0], *NAMED * 4, *WRAPS[1:], *WRAPS * 2)
+#: In the first of these an event waits at the input too, the same ones for each length.
+ENTERED = 5
 #: What they take of a run of so many cycles, at most: one in so many; a shorter run has none.
 SHARE, SHORTEST = 5, 10**7
 #: What is done for so long: the reset is held; a spike, or a TICK, waits at the output; nothing
-#: is offered; nothing is offered and nothing comes out, behind a TICK.
-HELD, SPIKE, TICK, GAP, QUIET = "reset", "spike", "TICK", "gap", "quiet"
-#: Of those, what can be done to a design with streams, and to a neuron.
-STREAM_KINDS: tuple[str, ...] = (HELD, SPIKE, TICK, GAP, QUIET)
+#: is offered; nothing is offered and nothing comes out, behind a TICK; an event waits at the input.
+HELD, SPIKE, TICK, GAP, QUIET, ENTRY = "reset", "spike", "TICK", "gap", "quiet", "entry"
+#: Of those, what can be done to a design with streams, and to a neuron; and those that need a
+#: reset.
+STREAM_KINDS: tuple[str, ...] = (HELD, SPIKE, TICK, GAP, QUIET, ENTRY)
+RESETTING = frozenset({HELD, ENTRY})
 NEURON_KINDS: tuple[str, ...] = (HELD, GAP)
 #: Cycles at full speed behind each; those of a look at what waits; how many looks there are at
 #: most; what is counted for all of these beside a length.
@@ -41,6 +45,10 @@ FREE, LOOK, LOOKS, BESIDE = 256, 32, 64, 1024
 BACKED = 512
 #: After so many looks without anything a design is taken to be at rest.
 RESTS = 4
+#: How long the reset is held before events are repeated, and how many looks it then takes, at most,
+#: until all queues are full, or an event is taken; no more events come in these.
+RESETS, FILLED = 4, 24
+REPEATED = (FILLED + 2) * LOOK
 #: From which quarter of the addresses a spike is to wait, in turn; so many others go by before any
 #: does.
 PARTS, PASSED = (1, 3, 0, 2), 24
@@ -96,28 +104,30 @@ def plan(found: Constants, kinds: Sequence[str], cycles: int) -> Plan:
     ``cycles``; those of widths behind the others."""
     room, longest, used = cycles // SHARE if cycles >= SHORTEST else 0, 0, 0
     made, cut, seen = list[Length](), set[int](), set[int]()
-    for named, around in ORDER:
+    for turn, (named, around) in enumerate(ORDER):
+        now = [kind for kind in kinds if kind != ENTRY or turn < ENTERED]
         constants = found.named if named else found.wraps
         lengths = {c + by: c for c in sorted(constants, reverse=True) for by in around}
         more = list[Length]()
-        for length, kind in product(sorted(lengths), kinds):
+        for length, kind in product(sorted(lengths), now):
             if used + length + BESIDE + 2 * (max(longest, length) + FREE) <= room:
                 more.append(Length(length, kind))
                 longest, used = max(longest, length), used + length + BESIDE
             elif length not in seen:
                 cut.add(lengths[length])
         seen |= lengths.keys()
-        # Behind the last reset a network has time to come to life.
-        made += sorted(more, key=lambda each: each.kind != HELD)
+        # Between the resets a network has time to come to life.
+        made += sorted(more, key=lambda each: (each.kind != HELD) + (each.kind == ENTRY))
     return Plan(tuple(made), tuple(sorted({*found.named, *found.wraps})), tuple(sorted(cut)))
 
 
 class Seen(NamedTuple):
-    """What the streams showed, cycle by cycle: whether something was offered at the input, and
-    whether that was a TICK; whether at the output, whether that was one, and its address. (cycles,)
-    each."""
+    """What the streams showed, cycle by cycle: whether something was offered at the input, whether
+    that was taken, and whether it was a TICK; whether at the output, whether that was one, and its
+    address. (cycles,) each."""
 
     offered: Bools
+    taken: Bools
     ends: Bools
     waits: Bools
     tick: Bools
@@ -127,22 +137,34 @@ class Seen(NamedTuple):
 def offered_alone(offered: Bools) -> Seen:
     """What there is to see of a design without streams."""
     nothing = np.zeros(len(offered), dtype=np.bool_)
-    return Seen(offered, nothing, nothing, nothing, nothing.astype(np.int64))
+    return Seen(offered, nothing, nothing, nothing, nothing, nothing.astype(np.int64))
+
+
+class Source(Protocol):
+    """Where the events of a design with streams come from."""
+
+    def repeat(self, number: int) -> None:
+        """Let the events of this number come next, the same each time, :data:`REPEATED` of them;
+        none is on offer."""
+
+    def expose(self) -> None:
+        """Let steps come next, where such are known, that end near a threshold: if an event of
+        theirs is lost, other neurons fire. None is on offer."""
 
 
 Course = Generator[Bytes, Seen, None]
 
 
-def course(lengths: Sequence[Length]) -> Course:
+def course(lengths: Sequence[Length], source: Source | None = None) -> Course:
     """The flags of :mod:`fxlif.cycles.control`, some cycles at a time, that bring each of the
-    ``lengths``: it is sent what was seen in them.
+    ``lengths``: it is sent what was seen in them. ``source``: None of a design without streams.
 
     Before them come, from power-up on and once more behind a reset, as many cycles at full speed as
     the longest has; in each that is one of the lengths much is there to come out.
     """
     for first in (0, RESET | IDLE):
         yield from _parts(_since(sorted({each.cycles for each in lengths}), first))
-    spikes = _Spikes()
+    spikes, entries = _Spikes(), _Entries()
     for number, (cycles, kind) in enumerate(lengths):
         if kind == HELD:
             yield from _for(cycles, RESET | IDLE)
@@ -152,6 +174,11 @@ def course(lengths: Sequence[Length]) -> Course:
         elif kind == QUIET:
             yield from _end_step()
             yield from _idle(cycles, quiet=True)
+            if source is not None:
+                source.expose()
+        elif kind == ENTRY:
+            if source is not None:
+                yield from _enter(cycles, source, entries)
         else:
             yield from _wait(cycles, spikes if kind == SPIKE else None)
         yield from _for(FREE, 0)
@@ -211,6 +238,57 @@ def _wait(cycles: int, spikes: _Spikes | None) -> Course:
             yield from _for(1, 0)
             waited = 0
     yield from _for(cycles - waited, STALL)
+
+
+@dataclass
+class _Entries:
+    """How often an event has waited at the input for each length; and of the events with a number,
+    how many cycles after the end of a stall the first one is taken, NONE where none had waited."""
+
+    waits: Counter[int] = field(default_factory=Counter)
+    behind: dict[int, int] = field(default_factory=dict)
+
+
+def _enter(cycles: int, source: Source, entries: _Entries) -> Course:
+    """Let an event wait at the input for exactly so many cycles.
+
+    It waits while the output is stalled and all queues are full, and some cycles more: how many,
+    the same events show behind another reset.
+    """
+    number = entries.waits[cycles]
+    entries.waits[cycles] += 1
+    if number not in entries.behind:
+        waited = yield from _block(source, number)
+        entries.behind[number] = (yield from _until_taken()) if waited else NONE
+    behind = entries.behind[number]
+    if behind != NONE:
+        waited = yield from _block(source, number)
+        yield from _for(cycles - behind - waited, STALL)
+
+
+def _block(source: Source, number: int) -> Generator[Bytes, Seen, int]:
+    """Reset the design and stall its output, until an event waits at its input: for how many cycles
+    it has, 0 where none does."""
+    yield from _idle(LOOK, quiet=True)
+    yield from _for(RESETS, RESET | IDLE)
+    source.repeat(number)
+    waited = 0
+    for _ in range(FILLED):
+        seen = yield from _look(STALL)
+        held = seen.offered & ~seen.taken
+        waited = waited + len(held) if held.all() else _lasting(held)
+        if waited >= LOOK and seen.waits[-1]:
+            return waited
+    return 0
+
+
+def _until_taken() -> Generator[Bytes, Seen, int]:
+    """Let all come out: after how many cycles the event at the input is taken, else NONE."""
+    for look in range(FILLED):
+        seen = yield from _look(0)
+        if seen.taken.any():
+            return look * LOOK + int(seen.taken.argmax())
+    return NONE
 
 
 def _end_step() -> Course:

@@ -17,9 +17,9 @@ from ...dut.complaints import told_by
 from ...dut.coverage import CoreCoverage, ForeignCoverage, NeuronCoverage
 from ...dut.testbench import DutJob
 from ...stimulus.lengths import (
-    HELD,
     NEURON_KINDS,
     NO_PLAN,
+    RESETTING,
     STREAM_KINDS,
     Plan,
     Seen,
@@ -49,7 +49,7 @@ class ForeignTarget:
         job = self.job
         kinds = NEURON_KINDS if isinstance(job.params, NeuronParams) else STREAM_KINDS
         if job.dut_map.reset is None:
-            kinds = tuple(kind for kind in kinds if kind != HELD)
+            kinds = tuple(kind for kind in kinds if kind not in RESETTING)
         return replace(self, plan=plan_of(job.sources, kinds, cycles))
 
     def built(self) -> ForeignTarget:
@@ -145,7 +145,8 @@ def _driven(
     target: ForeignTarget, run: Run, segment: int, cycles: int
 ) -> Iterator[tuple[Packed, Packed]]:
     if segment == LENGTHS:
-        return (run.drive(flags) for flags in following(target.plan, run.seen))
+        source = run if isinstance(run, StreamRun) else None
+        return (run.drive(flags) for flags in following(target.plan, run.seen, source))
     return (run.block() for _ in range(-(-cycles // BLOCK)))
 
 

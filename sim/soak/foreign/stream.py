@@ -23,7 +23,7 @@ from ...dut.testbench import DutJob
 from ...dut.wrapper import event_source
 from ...stimulus.aimed import STRAYS
 from ...stimulus.layer import first_layer
-from ...stimulus.lengths import Seen
+from ...stimulus.lengths import REPEATED, Seen
 from ...stimulus.march import MARCHES, TRIED, march, too_slow
 from ...stimulus.random import RandomStimulus
 from ...tools.verilated import AGENT, VerilatedDesign
@@ -35,6 +35,8 @@ from .walk import RULES, SIGNALS, WALK, WRONG, Answers, Wrong, fields_of, gather
 
 #: Every so many blocks comes a run of steps that are aimed at the thresholds, of so many.
 AIMED_EVERY, AIMED_STEPS = 16, 12
+#: So many come behind a rest.
+EXPOSING = 4
 #: Cycles at a time in which the end is awaited, and after it the last ones.
 ENDING = 2 * LINGER
 
@@ -131,15 +133,15 @@ class Aim:
         self._core, self._draw = single_core(params), rng(seed, "aimed")
         self._network = Network(params, engine="numpy")
 
-    def events(self, golden: Golden, before: Ints) -> Ints:
-        """Some steps after the end of the one of which the events ``before`` are still to come;
-        none for a network of which they cannot be told."""
+    def events(self, golden: Golden, before: Ints, steps: int) -> Ints:
+        """So many steps behind the events ``before``, with which the step under way ends, if one
+        is; none for a network of which they cannot be told. All events with :data:`TICK`."""
         if self._core is None:
             return before[:0]
         network, found = self._network, list[int]()
         network.state = copy.deepcopy(golden.network.state)
-        network.stream([*golden.pending.tolist(), *before.tolist(), TICK])
-        for _ in range(AIMED_STEPS):
+        network.stream([*golden.pending.tolist(), *before.tolist()])
+        for _ in range(steps):
             step = [*aimed_step(self._core, network, self._draw), TICK]
             network.stream(step)
             found += step
@@ -172,6 +174,7 @@ class StreamRun:
         self._has_reset = job.dut_map.reset is not None
         self._agent = agent_of(job, seed)
         self._events = np.zeros(0, dtype=np.int64)
+        self._repeated: list[Ints] = []
         self._number = self._ending = 0
         # What comes without a break, by the block in which it begins, and how many it may have.
         self._long: dict[int, tuple[Callable[[], Ints], int]] = {}
@@ -214,11 +217,26 @@ class StreamRun:
     def seen(self) -> Seen:
         """What the streams showed in the cycles that were driven last."""
         shown = self._response
-        names = ("events_in.valid", "events_in.payload.tick", "events_out.valid",
+        names = ("events_in.valid", "events_in.ready", "events_in.payload.tick", "events_out.valid",
                  "events_out.payload.tick")  # fmt: skip
         address = shown["events_out.payload.address"]
-        offered, ends, waits, tick = (shown[name] != 0 for name in names)
-        return Seen(offered, ends, waits, tick, address)
+        offered, ready, ends, waits, tick = (shown[name] != 0 for name in names)
+        return Seen(offered, offered & ready, ends, waits, tick, address)
+
+    def repeat(self, number: int) -> None:
+        """See :class:`~fxlif.sim.stimulus.lengths.Source`."""
+        while len(self._repeated) <= number:
+            self._repeated.append(self._random.short_events(REPEATED))
+        self._drop(self._repeated[number])
+
+    def expose(self) -> None:
+        """See :class:`~fxlif.sim.stimulus.lengths.Source`."""
+        if self._agent["offered"][0]:  # it has not come to rest
+            return
+        end = np.full(min(1, len(self.checker.golden.pending)), TICK)
+        aimed = self._aim.events(self.checker.golden, end, EXPOSING)
+        self._use_up()
+        self._events = np.concatenate([self._packed(end), self._packed(aimed), self._events])
 
     def _shown(self, events: Ints, flags: Bytes) -> tuple[Packed, Packed]:
         if not self._has_reset:
@@ -279,10 +297,18 @@ class StreamRun:
             return self._events[:0]
         return np.append(np.resize([inputs, tick - 1], STRAYS), tick)
 
-    def _drop(self) -> None:
-        """Let others come instead of the events that have not been offered."""
+    def _drop(self, others: Ints | None = None) -> None:
+        """Let ``others``, or random ones, come instead of the events that have not been offered."""
+        self._use_up()
         self._events, self._left = self._events[: int(self._agent["offered"][0])], 0
-        self._refill()
+        if others is None:
+            self._refill()
+        else:
+            self._events = np.concatenate([self._events, others])
+
+    def _packed(self, events: Ints) -> Ints:
+        """Events with :data:`TICK` as they are driven."""
+        return np.where(events == TICK, 1 << self._bits, events)
 
     def _insert_aimed(self) -> None:
         """Let aimed steps come after the step under way."""
@@ -291,8 +317,8 @@ class StreamRun:
         taken = int(self._agent["offered"][0] & self._agent["taken"][0])
         if self._events[end - 1] != tick or end <= taken:
             return
-        aimed = self._aim.events(self.checker.golden, self._events[taken : end - 1])
-        aimed = np.where(aimed == TICK, tick, aimed)
+        before = np.append(self._events[taken : end - 1], TICK)
+        aimed = self._packed(self._aim.events(self.checker.golden, before, AIMED_STEPS))
         self._events = np.concatenate([self._events[:end], aimed, self._events[end:]])
 
 
