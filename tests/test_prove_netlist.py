@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -13,7 +14,7 @@ from fxlif.params.design import load
 from fxlif.params.neuron import NeuronParams
 from fxlif.shipped import DESIGNS
 from fxlif.sim.prove.mapped.memories import memory_of
-from fxlif.sim.prove.mapped.run import prove_netlist
+from fxlif.sim.prove.mapped.run import off_clock, prove_netlist
 from fxlif.sim.report.findings import Findings
 
 CORE = make(4, 6, 2, SIMPLE)
@@ -83,6 +84,16 @@ def a_clock(netlist: Netlist) -> None:
         cell["parameters"]["CLKMUX"] = "INV"
 
 
+def a_reset_at_once(netlist: Netlist) -> None:
+    """Of a flip-flop that nothing reads while it is reset."""
+    cell = cell_of(netlist, "TRELLIS_FF", "SB_DFFSR", called="dropped_")
+    if cell["type"] == "TRELLIS_FF":
+        assert cell["parameters"]["SRMODE"] == "LSR_OVER_CE"
+        cell["parameters"]["SRMODE"] = "ASYNC"
+    else:
+        cell["type"] = "SB_DFFR"
+
+
 FAULTS: dict[str, tuple[Edit, str]] = {
     "a LUT": (a_lut, ""),
     "a reset value": (a_reset, "flip-flops of queue"),
@@ -90,6 +101,7 @@ FAULTS: dict[str, tuple[Edit, str]] = {
     "an address to read": (an_address("B", "totals.totals.0.0"), "memory totals.totals"),
     "contents": (contents, "memory weights_44.weights_0.words"),
     "a clock": (a_clock, "clock"),
+    "a reset between two edges": (a_reset_at_once, "clock"),
 }
 
 
@@ -147,6 +159,24 @@ def test_a_multiplier_of_ecp5_is_proved_and_swapped_bits_of_its_product_are_foun
     assert outcomes(wrong) == {"netlist: flip-flops of (top)": "failed"}
 
 
+@pytest.mark.parametrize("target", ["ecp5", "ice40"])
+def test_what_is_reset_between_two_edges_is_not_on_the_clock(target: str) -> None:
+    nets: dict[str, list[int | str]] = {"CLK" if target == "ecp5" else "C": [2]}
+    reset = "LSR" if target == "ecp5" else "R"
+    kinds = [("TRELLIS_FF", {"SRMODE": "LSR_OVER_CE"}), ("TRELLIS_FF", {"SRMODE": "ASYNC"})]
+    if target == "ice40":
+        kinds = [("SB_DFFESR", {}), ("SB_DFFER", {})]
+    cells = {
+        f"{k} {name}": {"type": kind, "parameters": of, "connections": nets | {reset: net},
+                        "port_directions": {}}
+        for k, (kind, of) in enumerate(kinds)
+        for name, net in {"by a net": [3], "never": ["0"]}.items()
+    }  # fmt: skip
+    text = {"ports": {"clk": {"direction": "input", "bits": [2]}}, "cells": cells, "netnames": {}}
+    found = off_clock(Netlist.read(json.dumps({"modules": {"top": text}}), "top"))
+    assert found == ["1 by a net", "1 never"][: 1 + (target == "ice40")]
+
+
 def test_a_flip_flop_that_stands_for_nothing_is_never_green() -> None:
     def edit(netlist: Netlist) -> None:
         """One more flip-flop, in front of an output."""
@@ -194,6 +224,15 @@ def test_a_memory_that_is_used_otherwise_is_refused() -> None:
     parameters = {"DATA_WIDTH_A": f"{36:b}", "DATA_WIDTH_B": f"{9:b}"}
     with pytest.raises(ValueError, match="widths 36 and 9"):
         memory_of({"type": "DP16KD", "connections": {}, "parameters": parameters})
+
+
+@pytest.mark.parametrize("pin", ["CLKA", "WEB", "CEB", "OCEB", "RSTB"])
+def test_a_pin_of_a_memory_that_is_inverted_is_refused(pin: str) -> None:
+    nets = {"CLKA": [2], "CLKB": [2]}
+    right = {"type": "DP16KD", "connections": nets, "parameters": {f"{pin}MUX": pin}}
+    assert memory_of(right).bits == 0
+    with pytest.raises(ValueError, match=f"{pin} is inverted"):
+        memory_of({**right, "parameters": {f"{pin}MUX": "INV"}})
 
 
 def test_what_is_wrong_with_the_netlist_to_prove_is_named(run) -> None:

@@ -90,8 +90,9 @@ def _dp16kd(cell: Cell) -> Memory:
         clocked = (f"CLK{side}", 0)
         if _constant(cell, clocked):
             continue
-        if _text(cell, f"CLK{side}MUX", f"CLK{side}") == "INV":
-            raise ValueError(f"CLK{side} is inverted")
+        for pin in (f"{of}{side}" for of in ("CLK", "CE", "OCE", "WE", "RST")):
+            if _text(cell, f"{pin}MUX", pin) != pin:
+                raise ValueError(f"{pin} is inverted, or constant")
         if _text(cell, f"CSDECODE_{side}", "0b000") != "0b000":
             raise ValueError(f"CSDECODE_{side}")
         zero.append((f"RST{side}", 0))

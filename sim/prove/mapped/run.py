@@ -48,6 +48,10 @@ TIMEOUT_S = 120.0
 TOGETHER = 100
 #: How many of a kind are named where something is wrong.
 SHOWN = 8
+#: The pins of clocks of all cells.
+CLOCKS = ("CLK", "C", "CLKA", "CLKB", "RCLK", "WCLK")
+#: iCE40's flip-flops that a reset acts on between two edges.
+AT_ONCE = {f"SB_DFF{enable}{way}" for enable in ("", "E") for way in "RS"}
 
 
 def prove_netlist(
@@ -235,23 +239,9 @@ class _Proof:
 
     def clock(self) -> None:
         """Each flip-flop and memory has the design's clock, and its rising edge."""
-        start, wrong = time.perf_counter(), []
-        (clock,) = self.mapped.ports["clk"]["bits"]
-        for name, cell in self.mapped.cells.items():
-            nets = cell["connections"]
-            pins = [pin for pin in ("CLK", "C", "CLKA", "CLKB", "RCLK", "WCLK") if pin in nets]
-            if set(taken_by(cell["type"])) & {"FF", "RAM", "DSP"}:
-                used = [pin for pin in pins if nets[pin] not in (["0"], ["x"], [])]
-                inverted = "INV" in (
-                    str(cell["parameters"].get(f"{pin}MUX", "")).rstrip() for pin in used
-                )
-                falling = cell["type"].startswith("SB_DFFN") or "SB_RAM40_4KN" in cell["type"]
-                if inverted or falling or any(nets[pin] != [clock] for pin in used):
-                    wrong.append(name)
-                if not used and "FF" in taken_by(cell["type"]):
-                    wrong.append(name)
+        start, wrong = time.perf_counter(), off_clock(self.mapped)
         self.add("clock", "failed" if wrong else "passed",
-                 f"not on the rising edge of clk: {_named(wrong)}" if wrong else
+                 f"not on the rising edge of clk alone: {_named(wrong)}" if wrong else
                  "every flip-flop and memory port has the rising edge of clk", start)  # fmt: skip
 
     def power_up(self) -> None:
@@ -356,6 +346,29 @@ class _Proof:
         """Whether the formula can be in a state in which the facts hold."""
         formula = z3.simplify(formula)
         return self.ask([formula, *self.related([formula])])
+
+
+def off_clock(netlist: flow.Netlist) -> list[str]:
+    """The flip-flops and memories that change at anything but the rising edge of ``clk``; those
+    that are reset without it among them."""
+    found = []
+    (clock,) = netlist.ports["clk"]["bits"]
+    for name, cell in netlist.cells.items():
+        taken = {*taken_by(cell["type"])}
+        if not taken & {"FF", "RAM", "DSP"}:
+            continue
+        nets, of = cell["connections"], cell["parameters"]
+        used = [pin for pin in CLOCKS if nets.get(pin) not in (None, ["0"], ["x"], [])]
+        inverted = any(str(of.get(f"{pin}MUX", "")).rstrip() == "INV" for pin in used)
+        falling = cell["type"].startswith("SB_DFFN") or "SB_RAM40_4KN" in cell["type"]
+        # Its model acts as one that waits for the clock, as long as nobody looks between two.
+        at_once = cell["type"] in AT_ONCE or (
+            str(of.get("SRMODE", "")).rstrip() == "ASYNC" and nets.get("LSR") not in (None, ["0"])
+        )
+        off = any(nets[pin] != [clock] for pin in used) or (not used and "FF" in taken)
+        if inverted or falling or at_once or off:
+            found.append(name)
+    return found
 
 
 def _named(names: list[str]) -> str:
