@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Sequence
 from typing import Self
 
 
 def short(value: object, most: int = 60) -> str:
-    """``repr(value)`` on one line of some ``most`` characters at most."""
+    """``repr(value)`` on one line of some ``most`` characters at most; of a path its text's."""
     try:
-        lines = repr(value).splitlines()
+        lines = repr(os.fspath(value) if isinstance(value, os.PathLike) else value).splitlines()
     except ValueError:  # Python does not write integers of thousands of digits
         return "a huge integer"
     text = lines[0] if lines else ""

@@ -40,6 +40,7 @@ from fxlif import (
 from fxlif.cycles.access import AddressMap
 from fxlif.hdl.bus.boards import BAUD, BOARDS
 from fxlif.hdl.bus.control import Controlled
+from fxlif.hdl.bus.files import register_files
 from fxlif.hdl.bus.lite import AxiLite
 from fxlif.hdl.bus.tops import AxiTop, WishboneTop
 from fxlif.hdl.bus.uart import Receiver, Transmitter
@@ -638,6 +639,15 @@ def test_the_map_says_the_same_as_a_table_a_header_and_a_class(tmp_path) -> None
     assert found == {**{name: str(at) for name, at in addresses.items()}, "magic_value": str(MAGIC)}
 
 
+def test_the_map_says_what_lies_where_in_the_window() -> None:
+    """Else weights and states cannot be addressed from the files of a bus alone."""
+    said = json.loads(register_files(DESIGN, MAP, {"bus": "axi"})["small_registers.json"])
+    assert said["writes"] == WHERE.described()["writes"]
+    (states,) = [each for each in said["reads"]["ranges"]
+                 if (each["core"], each["item"]) == (1, "v")]  # fmt: skip
+    assert states["address"] == WHERE.read_address(1, "v")
+
+
 def test_blocks_are_whole_steps_and_all_of_them() -> None:
     events = np.array([*random_stream(random.Random(9), 250), 3, 3])
     parts = blocks(events)
@@ -704,6 +714,7 @@ def test_what_is_wrong_with_a_bus_or_a_board_is_named(run, tmp_path) -> None:
         "--freq: must be left out with --board": "fpga digits --board ulx3s --freq 90",
         "--target: must be given": "fpga digits",
         "nowhere: cannot be opened": "board run digits --port nowhere",
+        "o.foo: suffix: must be .txt": "board run digits --port nowhere -o o.foo",
         "--netlist: must be left out without --board": "board serve digits --netlist",
         "no such board, 'ulx4s'; did you mean ulx3s": "board serve digits --board ulx4s",
     }
@@ -754,6 +765,16 @@ def test_a_program_at_a_serial_port_finds_the_simulated_board(board, run, tmp_pa
             ran = run(*words, port.name)
             assert ran.code == 0, ran.out + ran.err
             assert "values read between steps" in ran.out
+            assert "what was written to a board stays" not in ran.err
+            with SerialLink(port.name, BAUD) as line:
+                device = Device(line, DESIGN)
+                device.rest()
+                device.load([("core_0", "weights", 0, (at, neuron))
+                             for at in range(DESIGN.cores[0].n_inputs)
+                             for neuron in range(DESIGN.cores[0].n_neurons)])  # fmt: skip
+            ran = run("board", "run", "network.json", "--steps", 40, "--port", port.name)
+            assert ran.code == 1
+            assert "what was written to a board stays" in ran.err
             with SerialLink(port.name, BAUD):
                 ran = run(*words, port.name)
             assert (ran.code, f"{port.name}: is in use by another" in ran.mistake) == (2, True)

@@ -602,9 +602,11 @@ def test_doctor(run, tmp_path, monkeypatch):
     (line,) = [line for line in run("doctor").out.splitlines() if line.startswith("Python.h ")]
     assert "MISSING" not in line
     assert "install" in line.partition("pyspike")[2]
-    missing = {"z3-solver": ""}
+    missing = {"z3-solver": "", "pyserial": "", "amaranth-boards": ""}
     monkeypatch.setattr("fxlif.cli.doctor._version", lambda name: missing.get(name, "1"))
-    assert "pip install 'fxlif[formal]'" in run("doctor").out
+    shown = run("doctor").out
+    for extra in ("formal", "board", "fpga"):
+        assert f"pip install 'fxlif[{extra}]'" in shown
     monkeypatch.setenv("FXLIF_CACHE", __file__)
     assert "FXLIF_CACHE: must be a folder" in run("doctor").out
 

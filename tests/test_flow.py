@@ -570,15 +570,17 @@ def test_signal_that_a_cell_belongs_to(cell, signal):
 def test_components_by_the_names_of_their_nets():
     nets = {"dropped_0": 7, "core_0.dropped": 7, "core_0.counters.dropped": 7, "rst": 9}
     nets |= {"core_0.emitter.n3": 8, "core_0.emitter.left": 8, "core_1.entry": 8}
+    nets |= {"control.design_2.core_1.queue.left": 6}
     module = {"netnames": {name: {"bits": [bit], "hide_name": 0} for name, bit in nets.items()},
               "ports": {}, "cells": {}}  # fmt: skip
     netlist = Netlist("top", module)
     for name in ("dropped_0_TRELLIS_FF_Q", "core_0.emitter.n3_TRELLIS_FF_Q", "rst_TRELLIS_FF_Q",
-                 "core_0.weights_44.words_TRELLIS_FF_Q"):  # fmt: skip
+                 "core_0.weights_44.words_TRELLIS_FF_Q",
+                 "control.design_2.core_1.queue.left_TRELLIS_FF_Q"):  # fmt: skip
         netlist.cells[name] = {"type": "TRELLIS_FF"}
     aliases = aliases_of(netlist)
     assert aliases["dropped_0"] == aliases["core_0.dropped"] == "core_0.counters.dropped"
     assert aliases["core_0.emitter.n3"] == "core_0.emitter.left"
-    assert by_part(netlist, aliases) == {
-        part: {"FF": 1} for part in ("(top)", "core_0.counters", "core_0.emitter", "core_0.weights")
-    }
+    parts = ("(top)", "core_0.counters", "core_0.emitter", "core_0.weights",
+             "control.design.core_1.queue")  # fmt: skip
+    assert by_part(netlist, aliases) == {part: {"FF": 1} for part in parts}

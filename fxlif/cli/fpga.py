@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -182,6 +183,10 @@ def fpga(
                 from ..plot.figures import save
 
                 save(figure, folder / f"{name}_lanes.svg")
+        old = out / f"{name}{device.bitstream}"
+        if sweep is None and device.placed and old.name not in files and old.is_file():
+            old.unlink()  # of what the files beside it were before
+            print(f"fxlif: {old}: removed; it was of an earlier run", file=sys.stderr)
     findings = Findings(
         command="fpga", design=name, digest=params.digest(), checks=tuple(checks),
         figures={} if found is None else {k: round(v, 2) for k, v in found.speed.items()},
@@ -197,7 +202,8 @@ def fpga(
     if out is not None:
         for each in [*files, *([f"{name}_lanes.svg"] if figure is not None else [])]:
             print(out / each)
-    conclude(findings, "the design fits", report=report)
+    said = "the design fits" if device.placed else "the design can be mapped; not placed"
+    conclude(findings, said, report=report)
 
 
 def _other(beside: str, top: str | None, clock: str, device: Any) -> Peer | Foreign:
@@ -217,20 +223,25 @@ def _estimate(params: NetworkParams | NeuronParams, name: str, device: Any, as_j
     """Shows what a design takes by the estimate, and ends the command: with code 1 if it does not
     fit."""
     from ..hdl.flow.estimate import estimate, model_of
-    from ..hdl.flow.targets import resources, too_much
+    from ..hdl.flow.targets import CALLED, resources, too_much
     from ..hdl.limits import supported
 
     model = model_of(device)
     with showing_progress() as progress:
         progress(f"{name}: estimate")
         found = estimate(supported(params), device)
-    missing = too_much(found, device)
+        missing = too_much(found, device)
+        advice = _advice(params, device, progress) if missing else []
     if as_json:
         described = {"design": name, "target": device.name, "estimate": found, "too_few": missing}
-        print(json.dumps({**described, "note": model.said}, indent=1))
+        print(json.dumps({**described, "advice": advice, "note": model.said}, indent=1))
     else:
         _show(resources(f"{name} on {device.part}, estimated", found, device))
         print(model.said)
+        for kind, count in missing.items():
+            print(f"does not fit: {count:,} {CALLED[kind]} too few")
+        for line in advice:
+            print(line)
     raise typer.Exit(bool(missing))
 
 
@@ -253,7 +264,12 @@ def _checks(found: Measured) -> list[Check]:
     checks = [Check(name="it fits", outcome="passed")]
     runs = found.figures.runs
     if not runs:
-        return [Check(name="it can be mapped", outcome="passed")]
+        checks = [Check(name="it can be mapped", outcome="passed")]
+        if found.mhz is not None:
+            detail = "not known: nothing is placed, and the clock is Vivado's to say"
+            name = f"a clock of {found.mhz:g} MHz"
+            checks.append(Check(name=name, outcome="not_applicable", detail=detail))
+        return checks
     if found.mhz is not None:
         checks.append(
             Check(

@@ -343,6 +343,11 @@ _FORMS: dict[str, _Form] = {
 SUFFIXES = tuple(_FORMS)
 
 
+def check_suffix(path: Path) -> None:
+    """Raise unless a path has one of the :data:`SUFFIXES`."""
+    _form(path)
+
+
 def _form(path: Path) -> _Form:
     if path.suffix not in _FORMS:
         raise FxlifError.must_be(f"{path}: suffix", ", ".join(_FORMS), path.suffix)

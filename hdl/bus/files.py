@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from ...cycles.access import AddressMap
 from ...errors import FxlifError
 from ...host.registers import RegisterMap
 from ...params.protocol import AnyCores
@@ -42,7 +43,7 @@ def bus_files(
     texts = {
         f"{name}.v": text,
         **{file: image.text for file, image in images.items()},
-        **register_files(top.registers, {"bus": bus, **more}),
+        **register_files(design, top.registers, {"bus": bus, **more}),
         f"{name}.core": fusesoc_core(name, list(images)),
     }
     if bus == "axi":
@@ -50,14 +51,16 @@ def bus_files(
     return {file: content.encode() for file, content in texts.items()}
 
 
-def register_files(registers: RegisterMap, more: dict[str, Any]) -> dict[str, str]:
+def register_files(
+    design: AnyCores, registers: RegisterMap, more: dict[str, Any]
+) -> dict[str, str]:
     """File name → text of the registers of a design, as a table, for C, Python and JSON; ``more``:
-    what the last one says beside them."""
+    what the last one says beside them, and beside the addresses of the window."""
     name = registers.design
     described = {
         "design": name, "parameters_sha256": registers.digest, **more,
         "address_bits": registers.address_bits, "window": registers.window,
-        "registers": registers.described(),
+        "registers": registers.described(), **AddressMap(design.cores).described(),
     }  # fmt: skip
     return {
         f"{name}_registers.md": registers.markdown(),

@@ -55,9 +55,10 @@ def _narrower(network: NetworkParams) -> Iterator[tuple[str, NetworkParams]]:
             if "weights" in table:
                 table["clip_weights"] = True
         try:
-            yield f"weight_bits = {bits}", NetworkParams.model_validate(described)
+            made = NetworkParams(**described)
         except FxlifError:
             return  # weights of a projection are never clipped
+        yield f"weight_bits = {bits}", made
 
 
 def _first(tries: Iterator[tuple[str, NetworkParams]], target: Target) -> Iterator[str]:

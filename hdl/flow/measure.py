@@ -125,7 +125,7 @@ class Measured:
             "merged": figures.merged,
             "components": {part: dict(takes) for part, takes in figures.parts.items()},
             "runs": [{**asdict(run), "signals": run.signals} for run in figures.runs],
-            "asked_mhz": self.mhz, "met": self.met,
+            "asked_mhz": self.mhz, "met": self.met if figures.runs else None,
             "per_cycle": asdict(self.rates), "speed": self.speed,
             **({} if self.peer is None else {"beside": asdict(self.peer)}),
         }  # fmt: skip
@@ -206,7 +206,8 @@ def measure(
         cores = with_streams(design)
         name = name_of(cores)
         hardware, mhz = board_top(board, cores, name), board.pll.mhz
-        beside = register_files(register_map(cores, name, line=True), {"board": board.name})
+        registers = register_map(cores, name, line=True)
+        beside = register_files(cores, registers, {"board": board.name})
     check_images(hardware.images, target)
     package, constraints = pins_of(board)
     figures = place(

@@ -18,7 +18,7 @@ _MADE = re.compile(
 #: What holds components: a core, and what a board puts around a design.
 _CORE = re.compile(r"core(_\d+)?|serial|control|design")
 #: A component beside a signal of its name has a number in the Verilog.
-_NUMBER_OF_TOOL = re.compile(r"\b(weights)_\d+\b")
+_NUMBER_OF_TOOL = re.compile(r"\b(weights|design)_\d+\b")
 _NUMBERED = re.compile(r"n\d+(_\d+)?")
 
 
@@ -33,9 +33,9 @@ def part_of(signal: str) -> str:
 
     That of a core, where there are several; what lies inside a component belongs to it.
     """
-    *path, _ = signal.split(".")
+    *path, _ = _NUMBER_OF_TOOL.sub(r"\1", signal).split(".")
     inside = next((k for k, part in enumerate(path) if not _CORE.fullmatch(part)), len(path))
-    return _NUMBER_OF_TOOL.sub(r"\1", ".".join(path[: inside + 1])) or TOP
+    return ".".join(path[: inside + 1]) or TOP
 
 
 def aliases_of(netlist: Netlist) -> dict[str, str]:

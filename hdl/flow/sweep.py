@@ -50,7 +50,7 @@ def with_lanes(network: NetworkParams, *lanes: int) -> NetworkParams:
         raise FxlifError.must_be("lanes", f"1 number or {len(tables)}", lanes)
     for table, count in zip(tables, lanes, strict=True):
         table["lanes"] = min(count, table["n_neurons"] if "n_neurons" in table else table["n"])
-    return NetworkParams.model_validate(described)
+    return NetworkParams(**described)
 
 
 def sweep(
