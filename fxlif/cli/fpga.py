@@ -225,6 +225,7 @@ def _estimate(params: NetworkParams | NeuronParams, name: str, device: Any, as_j
     from ..hdl.flow.estimate import estimate, model_of
     from ..hdl.flow.targets import CALLED, resources, too_much
     from ..hdl.limits import supported
+    from ..params.neuron import NeuronParams
 
     model = model_of(device)
     with showing_progress() as progress:
@@ -232,12 +233,15 @@ def _estimate(params: NetworkParams | NeuronParams, name: str, device: Any, as_j
         found = estimate(supported(params), device)
         missing = too_much(found, device)
         advice = _advice(params, device, progress) if missing else []
+    note = model.said
+    if isinstance(params, NeuronParams):
+        note += "; there was no single neuron among them all"
     if as_json:
         described = {"design": name, "target": device.name, "estimate": found, "too_few": missing}
-        print(json.dumps({**described, "advice": advice, "note": model.said}, indent=1))
+        print(json.dumps({**described, "advice": advice, "note": note}, indent=1))
     else:
         _show(resources(f"{name} on {device.part}, estimated", found, device))
-        print(model.said)
+        print(note)
         for kind, count in missing.items():
             print(f"does not fit: {count:,} {CALLED[kind]} too few")
         for line in advice:
