@@ -16,11 +16,15 @@ from cores_page import FILES, PAGE
 from designs import PASSED, needs_icarus
 
 from fxlif import FxlifError, NetworkParams, NeuronParams
+from fxlif.cycles.control import NONE
+from fxlif.engines import can_compile
 from fxlif.sim.bench.scoreboard import Report
 from fxlif.sim.dut.core_map import CoreMap, InputMap, OutputMap, Spacing, StepMap, TraceMap
 from fxlif.sim.dut.map import DutMap, NeuronMap, Reset, load_map
 from fxlif.sim.dut.run import check_dut, dut_failure_reasons
 from fxlif.sim.dut.testbench import DutJob, dut_job
+from fxlif.sim.soak.foreign.segments import ForeignTarget
+from fxlif.sim.tools.verilated import build
 
 CORES = [name.removesuffix(".v") for name in FILES if name.endswith(".v") and name != "slow.v"]
 
@@ -94,6 +98,14 @@ DONE = (
     ("spikes[2] ? 2 : spikes[1] ? 1 : 0", "spikes[0] ? 0 : spikes[1] ? 1 : 2"),
 )  # fmt: skip
 DONE_MAP = {"step": {"idle": None, "done": "done"}, "events_out": {"order": None}}
+#: The same in descending order, and with the strobe when the last spike is on offer.
+ANY, ANY_MAP = DONE[:5], {"step": {"idle": None, "done": "done"}}
+ANY_WITH = (
+    *DONE[:2],
+    (DONE[2][0],
+     "wire idle = spikes == 0; assign done = runs && (spikes & (spikes - 1)) == 0;"),
+    DONE[3], (DONE[4][0], f"runs <= start || runs && !done;\n            {DONE[4][0]}"),
+)  # fmt: skip
 
 #: Other maps of the page's cores, and edits that make them true.
 VARIANTS: dict[str, tuple[str, tuple[tuple[str, str], ...], dict[str, Any]]] = {
@@ -150,6 +162,8 @@ VARIANTS: dict[str, tuple[str, tuple[tuple[str, str], ...], dict[str, Any]]] = {
                                 "(spikes & (spikes - 1)) == 0;"),
                     DONE[3], (DONE[4][0], "runs <= start || runs && !done;\n"
                               "            if (out_valid && out_ready)"), DONE[5]), DONE_MAP),
+    "done behind spikes in any order": ("falling", ANY, ANY_MAP),
+    "done with the last spike in any order": ("falling", ANY_WITH, ANY_MAP),
     "soon stuck": ("falling", (), {"answer_within": 10}),
     "inner signals": ("pairs", (("output reg shown, output reg group, output reg [19:0] potentials",
                                  "output unused"),
@@ -384,6 +398,27 @@ MISTAKES: dict[str, tuple[str, tuple[tuple[str, str], ...], str]] = {
         ),
         "events_out.late",
     ),
+    "done before the last spike in any order": (
+        "falling",
+        (*ANY[:2], (DONE[2][0], "wire idle = spikes == 0; assign done = runs;"), *ANY[3:]),
+        "events_out.lost",
+    ),
+    "done twice beside a spike in any order": (
+        "falling",
+        (
+            *ANY_WITH[:4],
+            (
+                DONE[4][0],
+                "runs <= start || runs && !idle;\n            if (out_valid && out_ready)",
+            ),
+        ),
+        "events_out.lost",
+    ),
+    "a spike lost in any order": (
+        "falling",
+        (*ANY, ("spikes[k] <= u >= 100;", "spikes[k] <= u >= 100 && !(k == 1 && u > 130);")),
+        "events_out.payload.address",
+    ),
     "a counter that ends early": (
         "strobes",
         (("unknown + (unknown != 255)", "unknown + (unknown != 3)"),),
@@ -410,6 +445,10 @@ MISTAKES: dict[str, tuple[str, tuple[tuple[str, str], ...], str]] = {
 OTHER_MAPS: dict[str, dict[str, Any]] = {
     "acknowledged and forgotten": {"trace": None},
     "done before the last spike": DONE_MAP,
+    **{
+        f"{name} in any order": ANY_MAP
+        for name in ("done before the last spike", "done twice beside a spike", "a spike lost")
+    },
     "a vector that does not wait for ready": {"events_out": {"ready": "out_ready"}},
 }
 
@@ -475,6 +514,18 @@ def test_both_simulators(name: str, simulator: str, tmp_path) -> None:
     results, report = check_dut(job, folder=tmp_path, simulator=simulator)
     reasons = dut_failure_reasons(results, report)
     assert bool(reasons) == (name in MISTAKES), reasons
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not can_compile(), reason="bulk runs need numba")
+@pytest.mark.parametrize("name", [name for name in (*VARIANTS, *MISTAKES) if "any order" in name])
+def test_any_order_with_done_in_bulk(name: str) -> None:
+    core, edits, _ = VARIANTS[name] if name in VARIANTS else MISTAKES[name]
+    job = dut_job(rule(), {"dut.v": edited(core, *edits)}, top=core,
+                  dut_map=the_map(core, **ANY_MAP), two_state=True)  # fmt: skip
+    target = ForeignTarget(job=job, library=build(job.sources), files={})
+    found = target.run(1, 0, 1 << 20)
+    assert (found.wrong == NONE and not found.reasons) is (name in VARIANTS)
 
 
 def test_every_key_of_a_map_stands_on_the_page() -> None:

@@ -279,16 +279,19 @@ def _ending(
     """The spikes of a core that gives no TICK, and the wrapper's TICK behind them."""
     stream = parts.events_out
     if stream.order == "any":
+        over, also = "step_over", ""
         if stream.request is None and stream.ready is None:
             packing.lines.append("assign out_ready = 1'b1;")
         else:
             _take(packing, "out_valid", bits, ready, over="step_over", by=by)
+            if not (parts.step and parts.step.rests):
+                over, also = _last_taken(packing, flow), " | out_again"
         width = bits.width if bits else 1
         spikes = {"vector": "0", "add": "out_valid & out_ready",
                   "address": bits.wire if bits else "1'b0"}  # fmt: skip
         counted = {"N": neurons, "BITS": 16, "WIDTH": width, "COUNTED": 1}
         flow.events.append("~out_giving")
-        _answers(packing, counted, spikes, over="step_over", ready=ready, by=by)
+        _answers(packing, counted, spikes, over=over, ready=ready, by=by, also=also)
         return
     for name in ("out_shown", "out_tick", "out_giving", "out_lost", "out_late"):
         packing.wire(name)
@@ -307,6 +310,18 @@ def _ending(
                      bits.width, by=str(bits))  # fmt: skip
 
 
+def _last_taken(packing: Packing, flow: Flow) -> str:
+    """When a step is over and the spike that was on offer then is taken."""
+    for name in ("out_ended", "out_last", "out_again"):
+        packing.wire(name)
+    packing.adapter(
+        "steps", "FxlifLast", {}, over="step_over", spike="out_valid", take="out_ready",
+        ended="out_ended", waiting="out_last", again="out_again",
+    )  # fmt: skip
+    flow.events.append("~out_last")
+    return "out_ended"
+
+
 def _take(
     packing: Packing, valid: str, bits: Bits | None, ready: str, *, over: str, by: str
 ) -> None:  # fmt: skip
@@ -322,9 +337,9 @@ def _take(
 
 def _answers(
     packing: Packing, parameters: Mapping[str, int], spikes: Mapping[str, str], *, over: str,
-    ready: str, by: str,
+    ready: str, by: str, also: str = "",
 ) -> None:  # fmt: skip
-    """The answer to a step, one event after the other."""
+    """The answer to a step, one event after the other; ``also``: when else one is lost."""
     for name in ("out_shown", "out_tick", "out_giving", "out_waits", "out_lost", "out_stray"):
         packing.wire(name)
     width = parameters["WIDTH"]
@@ -337,7 +352,7 @@ def _answers(
     packing.tell("events_out.valid", "out_shown", by=by)
     packing.tell("events_out.payload.tick", "out_tick", by="the wrapper, at the end of a step")
     packing.tell("events_out.payload.address", "out_neuron", width, by=by)
-    packing.tell("events_out.lost", "out_lost", by=by)
+    packing.tell("events_out.lost", f"out_lost{also}", by=by)
     if parameters["COUNTED"]:
         packing.tell("events_out.stray", "out_stray", by=by)
 

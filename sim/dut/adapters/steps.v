@@ -129,6 +129,25 @@ module FxlifAnswers #(parameter N = 1, BITS = 1, WIDTH = 1, COUNTED = 0) (
         end
 endmodule
 
+// The end of a step whose last spike may still be on offer: once that is taken.
+module FxlifLast (
+    input  clk,
+    input  rst,
+    input  over,
+    input  spike,
+    input  take,
+    output ended,
+    output waiting,
+    output again     // the step was over once more
+);
+    reg waits = 0;
+    assign waiting = waits;
+    assign ended   = (over || waits) && !(spike && !take);
+    assign again   = waits && over;
+    always @(posedge clk)
+        waits <= (over || waits) && spike && !take && !rst;
+endmodule
+
 // Takes an event of a core where the sink is ready, or when a step has waited for PATIENCE cycles:
 // the sink may wait for an answer that this event is counted for.
 module FxlifTaker #(parameter PATIENCE = 1, WIDTH = 1) (
