@@ -504,6 +504,52 @@ def test_an_x_is_not_read_as_0(unknown: str, tmp_path) -> None:
     assert not control_of(tmp_path, files, "little").proved
 
 
+CLEARED = "integer k; initial for (k = {low}; k <= {high}; k = k + 1) m[k] = 0;"
+#: What reads and writes a memory of zeros, and whether it shows nothing but its words.
+WORDS = {
+    "reads its words": ("reg m [0:2]", 0, 2, "wire e = sum < 3 && m[sum];", True),
+    "reads another word": ("reg m [0:2]", 0, 2, "wire e = m[sum];", False),
+    "reads a word far above": ("reg m [0:3]", 0, 3, "wire e = m[{8'd1, sum}];", False),
+    "reads from its first address on": ("reg m [4:7]", 4, 7, "wire e = m[{1'b1, sum}];", True),
+    "reads below its first address": ("reg m [2:5]", 2, 5, "wire e = m[sum];", False),
+    "writes beyond its words": (
+        "reg m [0:3]", 0, 3, "always @(posedge clk) m[{1'b1, sum}] <= 1; wire e = m[sum];", True),
+    "writes below its first address": (
+        "reg m [4:7]", 4, 7, "always @(posedge clk) m[sum] <= 1; wire e = m[5];", True),
+    "writes its words": (
+        "reg m [0:3]", 0, 3, "always @(posedge clk) m[{now, sum}] <= 1; wire e = m[sum];", False),
+}  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_large_memory_is_searched_cycle_by_cycle_and_shows_nothing_beyond_its_words(
+    tmp_path,
+) -> None:
+    for more, outcome in (("1", "passed"), ("128", "failed")):
+        used = f"reg m [0:511]; {CLEARED.format(low=0, high=511)} wire e = m[{{8'd{more}, sum}}];"
+        text = SMALL.replace("wire fire = sum == 3;", f"{used} wire fire = (sum == 3) ^ e;")
+        mapping = SMALL_MAP.format(reset=RESETS["short"])
+        for name, content in (("small.v", text), ("small.toml", SMALL_RULE), ("map.toml", mapping)):
+            (tmp_path / name).write_text(content)
+        dut = Dut([tmp_path / "small.v"], "little", tmp_path / "map.toml")
+        found = prove_dut(load_hardware(tmp_path / "small.toml"), dut, name="small", depth=11,
+                          out=tmp_path / "out")  # fmt: skip
+        checks = {check.name: check for check in found.checks}
+        assert checks["events_out.payload.tick"].outcome == outcome
+        assert "the memory m has more than 256 words" in checks["from any state"].detail
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("does", WORDS)
+def test_a_word_that_a_memory_does_not_have_is_no_other_one(does: str, tmp_path) -> None:
+    memory, low, high, used, proved = WORDS[does]
+    more = f"{memory}; {CLEARED.format(low=low, high=high)} {used}"
+    text = SMALL.replace("wire fire = sum == 3;", f"{more} wire fire = (sum == 3) ^ e;")
+    files = {"little.v": text, "rule.toml": SMALL_RULE,
+             "map.toml": SMALL_MAP.format(reset=RESETS["short"])}  # fmt: skip
+    assert control_of(tmp_path, files, "little").proved == proved
+
+
 @needs_icarus
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "right", "wrong"), [
@@ -675,6 +721,15 @@ def test_what_yosys_does_not_find_inside_is_refused_by_its_key(tmp_path) -> None
     short = job.dut_map.model_copy(update={"initial": {".weights": "core_weights.mem"}})
     with pytest.raises(FxlifError, match=r"initial\.\.weights: must be a file of 30 words"):
         commands(replace(job, dut_map=short), {"netnames": nets, "memories": memories}, files)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("edge", ["negedge clk", "posedge in_valid"])
+def test_the_clock_of_a_memory_beside_one_that_is_named_is_looked_at(edge: str, tmp_path) -> None:
+    late = f"reg [2:0] late [0:7]; always @({edge}) late[n] <= n; wire last = late[0][0] ^ n"
+    dut = inner(tmp_path, ("wire               last    = n", late))
+    with pytest.raises(FxlifError, match=r"late: is clocked by the \w+ edge of"):
+        of_inner(tmp_path, dut)
 
 
 def test_more_than_one_core_is_refused(tmp_path) -> None:

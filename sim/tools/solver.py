@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ __all__ = ["SOLVERS", "Answer", "available", "choose", "conjunction", "decide", 
 
 SOLVERS = ("z3", "bitwuzla")
 Result = Literal["sat", "unsat", "unknown"]
+#: z3's simplifier writes divisions by a name of its own, which mean the same as SMT-LIB's.
+_DIVIDES = re.compile(r"\(bv([su](?:div|rem)|smod)_i ")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +114,7 @@ def _as_text(formulas: Sequence[Any]) -> str:
     text: str = z3.Z3_benchmark_to_smtlib_string(
         context, "", "", "unknown", "", len(others), terms, last.as_ast()
     )
-    return text
+    return _DIVIDES.sub(r"(bv\1 ", text)
 
 
 def _bitwuzla(

@@ -12,7 +12,7 @@ from ...tools.solver import conjunction, z3
 from ..netlist import constants, label, subterms
 from .machine import Machine
 from .search import Difference, first_values
-from .source import Source
+from .source import LARGEST, Source
 
 #: How often an input is 1, one for each run; what is not named is even.
 _OFTEN = {
@@ -92,7 +92,7 @@ def _text(term: Any, parts: Sequence[str]) -> str | None:
 
 
 class Unsuitable(Exception):
-    """A term that has no form on numbers here, such as a memory that is not registers."""
+    """What has no form on numbers here, in words, such as a memory that is not registers."""
 
 
 def compiled(
@@ -116,7 +116,7 @@ def compiled(
         else:
             text = _text(term, [names[part.get_id()] for part in term.children()])
             if text is None or not term.num_args():
-                raise Unsuitable(term.decl().name())
+                raise Unsuitable(f"it has the operator {term.decl().name().removesuffix('_i')}")
             names[term.get_id()] = f"t{number}"
             lines.append(f" t{number} = {text}")
     lines.append(f" return ({', '.join(names[term.get_id()] for term in ready)},)")
@@ -155,6 +155,9 @@ class Runner:
         self.registers, self.inputs = list(system.next), list(system.inputs)
         leaves = [*self.registers, *self.inputs]
         self._machine, self._source = machine, source
+        large = sorted(label(leaf).removeprefix("dut.") for leaf in leaves if z3.is_array(leaf))
+        if large:
+            raise Unsuitable(f"the memory {large[0]} has more than {LARGEST} words")
         self._sizes = [_size(leaf) for leaf in leaves]
         first, others = first_values(system)
         if others:

@@ -248,7 +248,7 @@ class _Ask:
                     timeout_s=self.timeout_s, progress=self.progress,
                 ).proof()  # fmt: skip
             except Unsuitable as error:
-                return machine, Proof(why=f"it has no random runs, for {error}")
+                return machine, Proof(why=f"no random runs suggest anything: {error}")
             if not machine.of_room & proof.broken.keys():
                 break
         return machine, proof

@@ -19,7 +19,10 @@ from ...tools.solver import z3
 from ...tools.sources import put, verilog_files
 from ..netlist import Netlist
 from .inside import commands, named_inside, without_names
+from .words import shown_within
 
+#: Words of the largest memory that becomes registers.
+LARGEST = 256
 #: What nothing drives and every x may be anything, anew in each cycle. A memory of few words
 #: becomes registers, which solvers take more easily than arrays. Asynchronous resets, memories of
 #: constants and bits beyond a word bring an x of their own, which would be read as 0.
@@ -29,7 +32,7 @@ hierarchy -check -top {top}
 proc
 flatten
 """
-_WRITE = """\
+_WRITE = f"""\
 opt_clean
 write_json design.json
 techmap t:$shiftx
@@ -38,13 +41,13 @@ setundef -undriven -anyseq
 async2sync
 dffunmap
 memory_collect
-memory_map t:$mem_v2 r:SIZE<=256 %i
+memory_map t:$mem_v2 r:SIZE<={LARGEST} %i
 memory_nordff
 setundef -undriven -anyseq
 opt_clean
 write_smt2 -wires design.smt2
 """
-#: What tells which names there are inside, and keeps what was read.
+#: What is read once more: what the map names inside and the words of memories are seen to first.
 _FLAT = "write_json flat.json\nwrite_rtlil flat.il\n"
 _TIMEOUT_S = 900.0
 #: Yosys' words for what keeps a bit without a clock.
@@ -101,11 +104,14 @@ def read(job: DutJob, files: Mapping[str, bytes]) -> Source:
             (folder / file).write_bytes(content)
         put(without_names(job), folder)
         script = _READ.format(reads=reads, top=TOP)
+        _run(folder, script + _FLAT)
+        flat = folder / "flat.il"
+        flat.write_text(shown_within(flat.read_text()))
+        inside = []
         if named_inside(job):
-            _run(folder, script + _FLAT)
             module = json.loads((folder / "flat.json").read_text())["modules"][TOP]
-            script = "\n".join(["read_rtlil flat.il", *commands(job, module, files), ""])
-        _run(folder, script + _WRITE)
+            inside = commands(job, module, files)
+        _run(folder, "\n".join(["read_rtlil flat.il", *inside, _WRITE]))
         cells = _check(folder)
         text = (folder / "design.smt2").read_text()
     net = Netlist("\n".join(job.sources.values()), TOP, smt2=text)
@@ -144,22 +150,38 @@ def _refused(
     """What no proof takes, a line for each kind of it."""
     others: dict[str, str] = {}
     for cell in cells.values():
-        pins, has = cell["connections"], cell["parameters"]
+        pins = cell["connections"]
         if cell["type"] in _LATCHES:
             name = _named(pins["Q"], names)
             yield FxlifError(f"{name}: is a latch; a proof takes registers alone", key=name,
                              allowed="a register")  # fmt: skip
-        if "CLK" not in pins or int(has.get("CLK_ENABLE", "1"), 2) == 0:
-            continue
-        falls = int(has.get("CLK_POLARITY", "1"), 2) == 0
-        if pins["CLK"] != clock or falls:
-            edge = f"the {'falling' if falls else 'rising'} edge of {_named(pins['CLK'], names)}"
-            others.setdefault(edge, _named(pins.get("Q", pins.get("DATA", [])), names))
+        for bit, rises in _clocks(cell):
+            if [bit] != clock or not rises:
+                edge = f"the {'rising' if rises else 'falling'} edge of {_named([bit], names)}"
+                others.setdefault(edge, _keeper(cell, names))
     for edge, register in others.items():
         yield FxlifError(
             f"{register}: is clocked by {edge}; a proof takes the rising edge of the map's clock "
             "alone", key=register, value=edge, allowed="one clock",
         )  # fmt: skip
+
+
+def _clocks(cell: Mapping[str, Any]) -> Iterator[tuple[Any, bool]]:
+    """The clocks of a cell, and whether their edge rises; those of a memory are of its ports."""
+    pins, has = cell["connections"], cell["parameters"]
+    for pin in ("CLK", "WR_CLK"):
+        used, rises = (has.get(f"{pin}_{what}", "1")[::-1] for what in ("ENABLE", "POLARITY"))
+        for bit, on, up in zip(pins.get(pin, []), used, rises, strict=False):
+            if on == "1":
+                yield bit, up == "1"
+
+
+def _keeper(cell: Mapping[str, Any], names: Mapping[tuple[Any, ...], str]) -> str:
+    """The register or memory that a cell is, or writes."""
+    memory = cell["parameters"].get("MEMID")
+    if memory is None:
+        return _named(cell["connections"].get("Q", []), names)
+    return str(memory).removeprefix("\\").removeprefix("dut.")
 
 
 def _named(bits: list[Any], names: Mapping[tuple[Any, ...], str]) -> str:
