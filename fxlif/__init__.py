@@ -6,11 +6,13 @@ from the same parameters and checked against it in every clock cycle.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from .lazy import exports
 
 __version__ = "0.1.0"
+
+# Not that of typing, whose import takes the most of this one: a Ctrl-C in it, before the command
+# line could take it, would end in a traceback.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from . import metrics as metrics
