@@ -176,7 +176,8 @@ class Runner:
                     self._often[label(pin)] = _OFTEN[name]
                 if name not in ("rst", "events_out.ready"):
                     stays.add(label(pin))
-        self._stays = [label(pin) in stays for pin in self.inputs]
+        self._names = [label(pin) for pin in self.inputs]  # a question to z3 each
+        self._stays = [name in stays for name in self._names]
 
     def runs(self, number: int, cycles: int, progress: Progress = SILENT) -> Runs:
         """So many runs of so many cycles, from power-up on."""
@@ -235,8 +236,8 @@ class Runner:
         events of one input."""
         often = {name: draw.choice(chances) for name, chances in self._often.items()}
         sizes = self._sizes[len(self.registers) :]
-        likes = {label(pin): draw.getrandbits(bits)
-                 for pin, bits, stays in zip(self.inputs, sizes, self._stays, strict=True)
+        likes = {name: draw.getrandbits(bits)
+                 for name, bits, stays in zip(self._names, sizes, self._stays, strict=True)
                  if stays and bits > 1}  # fmt: skip
         return often, likes
 
@@ -248,10 +249,9 @@ class Runner:
         often, likes = habits
         for attempt in range(_TRIES):
             inputs = []
-            for pin, bits, kept, old in zip(
-                self.inputs, self._sizes[len(now) :], self._stays, before, strict=True
+            for name, bits, kept, old in zip(
+                self._names, self._sizes[len(now) :], self._stays, before, strict=True
             ):
-                name = label(pin)
                 if kept and attempt % 4 == 1 and not start:
                     inputs.append(old)  # what is offered has to stay
                 elif name in often and attempt < _TRIES // 2:
