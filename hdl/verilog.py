@@ -40,6 +40,9 @@ SIDECAR_FORMAT = 3
 #: Yosys lets every ``always @*`` look at a register that is 0, so that it runs once at the start.
 #: In SystemVerilog a value in a declaration is there before anything looks: no event.
 _WAKE = re.compile(r"^  reg (\\\$auto\$verilog_backend\S+ ) ?= 0;$", re.M)
+#: A signal of no bits, as the state of a machine with one state, which nothing names again: in
+#: Verilog it would have two.
+_NO_BITS = re.compile(r"^  wire \[-1:0\] \S+ ?;\n", re.M)
 
 
 def _fields(name: str, shape: Any, offset: int = 0) -> Iterator[Field]:
@@ -200,6 +203,7 @@ def converted(component: wiring.Component, name: str) -> tuple[str, dict[str, Im
             raise FxlifError(message, key="yosys") from None
     raw = [_joined(path) for path, *_ in component.signature.flatten(component)]
     text = _WAKE.sub(r"  reg \1;\n  initial \1 = 0;", without_zeros(text))
+    text = _NO_BITS.sub("", text)
     text = plain_names(text, name, raw)
     text += "".join(module for its, module in MEMORIES.items() if f"\n  {its} #(" in text)
     return text, images.files

@@ -672,6 +672,7 @@ def test_verilog_on_a_bus_is_whole_verilog_and_says_what_its_registers_are(bus, 
     assert (f"{name}_package.tcl" in files) == (bus == "axi")
     said = json.loads((tmp_path / "out" / f"{name}_registers.json").read_text())
     assert said["bus"] == bus
+    assert "[-1:0]" not in (tmp_path / "out" / f"{name}.v").read_text()
     for file in listed_for_fusesoc(tmp_path / "out", name):  # all that a simulator needs
         (tmp_path / file).write_bytes((tmp_path / "out" / file).read_bytes())
     subprocess.run(["iverilog", "-g2005", "-s", name, "-o", "sim", f"{name}.v"], check=True)
