@@ -6,6 +6,7 @@ little, and is not.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from fxlif.sim.prove.foreign.inside import commands
 from fxlif.sim.prove.foreign.neuron import neuron_machine
 from fxlif.sim.prove.foreign.run import from_rest, prove_dut, single_core
 from fxlif.sim.prove.foreign.search import Found, Search
-from fxlif.sim.prove.foreign.source import read
+from fxlif.sim.prove.foreign.source import Source, read
 from fxlif.sim.report.findings import Check, Findings
 from fxlif.sim.tools.ports import read_sources
 
@@ -285,8 +286,10 @@ def test_a_core_is_proved_for_every_run_and_from_any_state(tmp_path) -> None:
     assert checks["no livelock"].outcome == "passed"
 
 
-def control_of(folder: Path, files: dict[str, str], top: str) -> Proof:
-    """What is proved of runs of any length of a core of these files."""
+def control_of(
+    folder: Path, files: dict[str, str], top: str, suppose: Callable[[Source], Any] | None = None
+) -> Proof:
+    """What is proved of runs of any length of a core of these files, and what more is supposed."""
     for name, content in files.items():
         (folder / name).write_text(content)
     params = load_hardware(folder / "rule.toml")
@@ -294,6 +297,7 @@ def control_of(folder: Path, files: dict[str, str], top: str) -> Proof:
                   dut_map=load_map(folder / "map.toml"), two_state=True)  # fmt: skip
     core = read(job, read_files(job.dut_map, folder / "map.toml"))
     machine = core_machine(core, single_core(params), rules=RULES, history=True)
+    machine.given += [suppose(core)] if suppose else []
     return Control(source=core, machine=machine, solver="bitwuzla", timeout_s=300).proof()
 
 
@@ -464,6 +468,18 @@ def test_a_small_core_is_proved_for_every_run(find: str, put: str, tmp_path) -> 
         assert proof.longest == {"event": 1, "TICK": 3}
     else:
         assert "events_out.payload.tick" in proof.broken
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("never", ["dut.busy", "dut.spike"])
+def test_what_contradicts_itself_proves_nothing(never: str, tmp_path) -> None:
+    """With no input where it offers something, whatever it offers would be right."""
+    files = {"little.v": SMALL, "rule.toml": SMALL_RULE,
+             "map.toml": SMALL_MAP.format(reset=RESETS["short"])}  # fmt: skip
+    proof = control_of(tmp_path, files, "little", lambda core: core.net[never] == 0)
+    assert not proof.proved
+    assert proof.why.startswith("what is supposed contradicts itself where ")
+    assert f"{never.removeprefix('dut.')} = 1" in proof.why
 
 
 HANGS = {

@@ -116,8 +116,19 @@ class Control:
         self._settle(proof)
         proof.places, proof.lost = len(self.places) - 1, self._lost
         if not proof.why and not proof.broken:
+            proof.why = self._contradiction()
+        if not proof.why and not proof.broken:
             self._of_rest(proof)
         return proof
+
+    def _contradiction(self) -> str:
+        """Where nothing can be as all that is supposed says, in words: all would follow there."""
+        for key in self.places:
+            result = self._ask(self._here(key).given or [z3.BoolVal(True)], {}).result
+            if result != "sat":
+                said = "contradicts itself" if result == "unsat" else "is not known to be possible"
+                return f"what is supposed {said} where {self._named(key)}"
+        return ""
 
     def _of_rest(self, proof: Proof) -> None:
         numbers = self.machine.numbers
