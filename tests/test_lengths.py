@@ -286,7 +286,8 @@ def test_an_event_waits_at_the_input_for_every_length_exactly() -> None:
     rows = np.array(shown([ENTRY]).rows[2 * (701 + FREE) :])
     offered, taken, _, _, _, _, flag = rows.T
     waits = (offered != 0) & (taken == 0) & (flag & RESET == 0)
-    assert Counter(n for _, n in runs(waits) if n > 250) == {300: 4, 701: 4}
+    # Those that are longer find out since when one waits.
+    assert Counter(n for _, n in runs(waits) if 250 < n < 1000) == {300: 4, 701: 4}
 
 
 def test_what_never_blocks_its_input_costs_no_more_than_some_looks() -> None:

@@ -45,10 +45,11 @@ FREE, LOOK, LOOKS, BESIDE = 256, 32, 64, 1024
 BACKED = 512
 #: After so many looks without anything a design is taken to be at rest.
 RESTS = 4
-#: How long the reset is held before events are repeated, and how many looks it then takes, at most,
-#: until all queues are full, or an event is taken; no more events come in these.
-RESETS, FILLED = 4, 24
-REPEATED = (FILLED + 2) * LOOK
+#: How long the reset is held before events are repeated; cycles in which they then fill all queues,
+#: the last of which, so many, none is taken; how many times others are tried.
+RESETS, SETTLED, FILLED, TRIED = 4, 2048, 512, 8
+#: No more events come in these cycles, and in those until one is taken.
+REPEATED = SETTLED + LOOK
 #: From which quarter of the addresses a spike is to wait, in turn; so many others go by before any
 #: does.
 PARTS, PASSED = (1, 3, 0, 2), 24
@@ -243,48 +244,58 @@ def _wait(cycles: int, spikes: _Spikes | None) -> Course:
 @dataclass
 class _Entries:
     """How often an event has waited at the input for each length; and of the events with a number,
-    how many cycles after the end of a stall the first one is taken, NONE where none had waited."""
+    by whether it is a TICK that comes to wait there: the number, how many cycles behind a reset it
+    begins to wait, and how many after the end of a stall it is taken."""
 
     waits: Counter[int] = field(default_factory=Counter)
-    behind: dict[int, int] = field(default_factory=dict)
+    known: tuple[list[_Entry], list[_Entry]] = field(default_factory=lambda: ([], []))
+    tried: int = 0
+
+
+_Entry = tuple[int, int, int]
 
 
 def _enter(cycles: int, source: Source, entries: _Entries) -> Course:
-    """Let an event wait at the input for exactly so many cycles.
+    """Let an event wait at the input for exactly so many cycles, in turn a spike and a TICK.
 
-    It waits while the output is stalled and all queues are full, and some cycles more: how many,
-    the same events show behind another reset.
+    It waits while the output is stalled and all queues are full, and some cycles more: since when,
+    and how many more, the same events show behind another reset.
     """
-    number = entries.waits[cycles]
+    turn, tick = divmod(entries.waits[cycles], 2)
     entries.waits[cycles] += 1
-    if number not in entries.behind:
-        waited = yield from _block(source, number)
-        entries.behind[number] = (yield from _until_taken()) if waited else NONE
-    behind = entries.behind[number]
+    while len(entries.known[tick]) <= turn and entries.tried < TRIED:
+        yield from _try(source, entries)
+    known = entries.known[tick] or entries.known[not tick]
+    if known:
+        number, begins, behind = known[turn % len(known)]
+        yield from _repeat(source, number)
+        yield from _for(begins + cycles - behind, STALL)
+
+
+def _try(source: Source, entries: _Entries) -> Course:
+    """Find out what comes of the next events. Where none waits, no others are tried."""
+    number, entries.tried = entries.tried, entries.tried + 1
+    yield from _repeat(source, number)
+    seen = yield np.full(SETTLED, STALL, dtype=np.uint8)
+    waited = _lasting(seen.offered & ~seen.taken)
+    if waited < FILLED or not seen.waits[-1]:
+        entries.tried = TRIED
+        return
+    behind = yield from _until_taken()
     if behind != NONE:
-        waited = yield from _block(source, number)
-        yield from _for(cycles - behind - waited, STALL)
+        entries.known[bool(seen.ends[-1])].append((number, SETTLED - waited, behind))
 
 
-def _block(source: Source, number: int) -> Generator[Bytes, Seen, int]:
-    """Reset the design and stall its output, until an event waits at its input: for how many cycles
-    it has, 0 where none does."""
+def _repeat(source: Source, number: int) -> Course:
+    """Reset the design, and let the events with a number come."""
     yield from _idle(LOOK, quiet=True)
     yield from _for(RESETS, RESET | IDLE)
     source.repeat(number)
-    waited = 0
-    for _ in range(FILLED):
-        seen = yield from _look(STALL)
-        held = seen.offered & ~seen.taken
-        waited = waited + len(held) if held.all() else _lasting(held)
-        if waited >= LOOK and seen.waits[-1]:
-            return waited
-    return 0
 
 
 def _until_taken() -> Generator[Bytes, Seen, int]:
     """Let all come out: after how many cycles the event at the input is taken, else NONE."""
-    for look in range(FILLED):
+    for look in range(LOOKS):
         seen = yield from _look(0)
         if seen.taken.any():
             return look * LOOK + int(seen.taken.argmax())
