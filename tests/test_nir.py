@@ -543,6 +543,23 @@ def test_a_round_trip_is_the_identity(tmp_path, case):
     assert delays == sorted(wanted)
 
 
+@pytest.mark.parametrize("synapses", [
+    Sparse(matrix=sparse.csr_matrix([[5, -3]])), Dense(weights=[[5, -3]]),
+], ids=["sparse", "dense"])  # fmt: skip
+def test_a_bias_from_a_source_comes_back(tmp_path, synapses):
+    design = NetworkParams(
+        name="biased", source=[
+            EventSource(name="x", n=1), RegularSource(name="always", n=1, interval=1),
+        ],
+        population=[Population(name="a", n=2, neuron=NeuronParams(leak=LEAKS[1]))],
+        projection=[
+            Projection(source="x", target="a", synapses=Dense(weights=[[7, 8]])),
+            Projection(source="always", target="a", synapses=synapses, delay=0),
+        ],
+    )  # fmt: skip
+    assert_same(design, tmp_path / "net.nir")
+
+
 def test_cores_and_what_was_quantised_come_back(tmp_path):
     assert_same(load(DIGITS), tmp_path / "net.nir")
     for name in ("snntorch_recurrent", "norse_readout"):

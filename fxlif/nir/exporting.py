@@ -89,11 +89,13 @@ def write(made: NetworkParams | Quantised, path: str | os.PathLike[str]) -> None
 
 def _apart(design: NetworkParams) -> Iterator[int]:
     """The projections whose weights the nodes say: all given ones, but sparse ones with zeros."""
+    steady = {source.name for source in _bias_sources(design)}
     for k, projection in enumerate(design.projection):
         given = projection.synapses
-        steady = projection.source in {source.name for source in _bias_sources(design)}
+        if projection.source in steady:  # a bias is no node
+            continue
         whole = isinstance(given, Sparse) and not given.own_delays and np.all(given.matrix.weights)
-        if (isinstance(given, Dense) and given.delays is None and not steady) or whole:
+        if (isinstance(given, Dense) and given.delays is None) or whole:
             yield k
 
 
